@@ -1,0 +1,30 @@
+//! Annotations, labels and finalizers: every name that users and the operator exchange in metadata.
+
+/// On a `BackupRun`: any value asks for a restore; removed when the restore is taken up.
+pub const RESTORE: &str = "backup-operator.io/restore";
+/// On a `BackupRun`: set to the time (RFC 3339) of the last successful restore.
+pub const RESTORED_AT: &str = "backup-operator.io/restored-at";
+/// On a `BackupRun`: any value makes rotation pass it by.
+pub const KEEP: &str = "backup-operator.io/keep";
+/// On a `BackupSchedule`: any value makes one run now; removed when the run exists.
+pub const TRIGGER: &str = "backup-operator.io/trigger";
+/// On a `BackupRun` made by `trigger`: the value of that annotation.
+pub const TRIGGERED: &str = "backup-operator.io/triggered";
+/// On a `BackupStorage`: set on creation; deletion is refused while it is there.
+pub const DELETION_PROTECTION: &str = "backup-operator.io/deletion-protection";
+/// On a Secret with a decryption key: namespaces, separated by commas, whose runs may use it (`*` for all).
+pub const ALLOWED_NAMESPACES: &str = "backup-operator.io/allowed-namespaces";
+/// On a `BackupRun` made by a schedule: the tick that it stands for, RFC 3339.
+pub const SCHEDULED_AT: &str = "backup-operator.io/scheduled-at";
+
+/// On runs and Pods: the schedule that they come from.
+pub const SCHEDULE: &str = "backup-operator.io/schedule";
+/// On Pods: the run that they work for.
+pub const RUN: &str = "backup-operator.io/run";
+/// On Pods: the attempt that they work for, `backup-1`, `restore-2`.
+pub const ATTEMPT: &str = "backup-operator.io/attempt";
+
+/// On a `BackupRun`: held until its Pod, its upload and, by `retainPolicy`, its object are gone.
+pub const FINALIZER: &str = "backup-operator.io/finalizer";
+/// The field manager of everything that the operator applies.
+pub const FIELD_MANAGER: &str = "backup-operator";

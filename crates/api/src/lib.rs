@@ -1,0 +1,18 @@
+//! The kinds of `backup-operator.io/v1`: what a user writes, what the operator answers, and the text of both.
+#![forbid(unsafe_code)]
+
+pub mod condition;
+pub mod labels;
+pub mod names;
+pub mod run;
+pub mod schedule;
+pub mod storage;
+
+pub use run::{BackupRun, BackupRunSpec, BackupRunStatus};
+pub use schedule::{BackupSchedule, BackupScheduleSpec, BackupScheduleStatus};
+pub use storage::{BackupStorage, BackupStorageSpec, BackupStorageStatus};
+
+/// The API group of all kinds.
+pub const GROUP: &str = "backup-operator.io";
+/// The one version that is served and stored.
+pub const VERSION: &str = "v1";

@@ -1,0 +1,63 @@
+//! Names of children: each a function of its parent, so that nothing is ever made twice.
+
+/// The longest name a schedule may have: a run's name adds a dash and ten digits, and is a label value (63 bytes).
+pub const SCHEDULE_MAX: usize = 52;
+
+/// The run of a schedule for one tick, in seconds since 1970.
+pub fn run_of(schedule: &str, tick: i64) -> String {
+    format!("{schedule}-{tick}")
+}
+
+/// Why a Pod works for a run; part of the Pod's name and of the agent's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The run's one backup.
+    Backup,
+    /// One of the run's restores.
+    Restore,
+}
+
+impl Action {
+    /// `backup` or `restore`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+/// `backup-1`, `restore-3`: the attempt as labels and the agent know it.
+pub fn attempt(action: Action, number: u32) -> String {
+    format!("{}-{number}", action.word())
+}
+
+/// The Pod of one attempt: `<run>-backup-1`. Long run names are cut and get a hash of the whole, so that the
+/// name fits a DNS label (63 bytes, RFC 1123) and two runs never share one.
+pub fn pod_of(run: &str, action: Action, number: u32) -> String {
+    let suffix = format!("-{}", attempt(action, number));
+    let clean: String = run.chars().map(|c| if c == '.' { '-' } else { c }).collect();
+    if clean == run && run.len() + suffix.len() <= 63 {
+        return format!("{run}{suffix}");
+    }
+    // FNV-1a, 64 bits: stable across versions of Rust, unlike DefaultHasher.
+    let hash = run.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let room = 63 - suffix.len() - 17;
+    let head: String = clean.chars().take(room).collect();
+    format!("{}-{hash:016x}{suffix}", head.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_name_fits_a_dns_label_and_tells_runs_apart() {
+        assert_eq!(pod_of("db-1", Action::Backup, 1), "db-1-backup-1");
+        let a = pod_of(&"a".repeat(200), Action::Restore, 12);
+        let b = pod_of(&"a".repeat(201), Action::Restore, 12);
+        assert!(a.len() <= 63 && a != b, "{a} {b}");
+        assert!(!pod_of("a.b", Action::Backup, 1).contains('.'));
+        assert_ne!(pod_of("a.b", Action::Backup, 1), pod_of("a-b", Action::Backup, 1));
+    }
+}

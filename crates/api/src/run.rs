@@ -1,0 +1,348 @@
+//! `BackupRun`: one backup, and its restores.
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a backup goes when `spec.storage.path` is not given.
+pub const DEFAULT_PATH: &str = r#"{{ now | date "20060102-150405" | printf "/%s.backup" }}"#;
+/// Seconds that a Pod has to become ready when `spec.startDeadlineSeconds` is not given.
+pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
+
+/// One backup of whatever the command prints, and on demand its restores.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "backup-operator.io",
+    version = "v1",
+    kind = "BackupRun",
+    plural = "backupruns",
+    shortname = "br",
+    namespaced,
+    status = "BackupRunStatus",
+    derive = "PartialEq",
+    doc = "BackupRun is one backup of whatever its command prints and, on demand, its restores: annotate it with backup-operator.io/restore to stream the backup back into the restore command.",
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the backup is good"}"#,
+    printcolumn = r#"{"name":"State","type":"string","jsonPath":".status.state","description":"What happened last"}"#,
+    printcolumn = r#"{"name":"Path","type":"string","jsonPath":".status.path","description":"Path of the object in the storage","priority":1}"#,
+    printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Stored bytes","priority":1}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.backup) || has(self.restore)").message("spec: one of backup and restore is needed"))]
+pub struct BackupRunSpec {
+    /// What happens to the stored object when this run is deleted, by hand or by rotation. Retain (default) leaves it, Delete removes it.
+    #[serde(default = "retain", skip_serializing_if = "Option::is_none")]
+    #[schemars(default = "retain")]
+    pub retain_policy: Option<RetainPolicy>,
+
+    /// The command whose standard output is the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupAction>,
+
+    /// The command that gets the backup on its standard input. Without `backup`, the run restores `storage.path` once when it is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreAction>,
+
+    /// Where the backup is stored.
+    pub storage: RunStorage,
+
+    /// Compress the backup before it is encrypted and stored. Default: not compressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
+
+    /// Encrypt the backup with age (https://age-encryption.org) before it is stored. Default: not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+
+    /// The Pod that the commands run in. Its containers must stay alive while the command runs (for example with the command `sleep 1d`); any image will do, with or without a shell.
+    pub template: PodTemplate,
+
+    /// How many seconds the Pod may take to become ready before the run fails. Default: 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub start_deadline_seconds: Option<u32>,
+}
+
+fn retain() -> Option<RetainPolicy> {
+    Some(RetainPolicy::Retain)
+}
+
+/// What happens to the stored object when its run is deleted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetainPolicy {
+    /// The object stays.
+    #[default]
+    Retain,
+    /// The object is removed, if this run still owns it.
+    Delete,
+}
+
+/// The backup command.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupAction {
+    /// Container of the template to run in. Default: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub container: Option<String>,
+    /// Command to run, without a shell, in the container's environment and working directory. Its standard output is the backup; its exit status 0 makes it good.
+    #[schemars(length(min = 1))]
+    pub command: Vec<String>,
+    /// Arguments, put after the command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Seconds after which the command is stopped and the backup fails. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub deadline_seconds: Option<u64>,
+    /// Take a backup of zero bytes for a good one. Default: false, because a dump that prints nothing has usually failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_empty: Option<bool>,
+}
+
+/// The restore command.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreAction {
+    /// Container of the template to run in. Default: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub container: Option<String>,
+    /// Command to run, without a shell. It reads the backup from its standard input, which ends only after the last byte proved whole.
+    #[schemars(length(min = 1))]
+    pub command: Vec<String>,
+    /// Arguments, put after the command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Seconds after which the command is stopped and the restore fails. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub deadline_seconds: Option<u64>,
+}
+
+/// Where a run's backup is stored.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct RunStorage {
+    /// Name of a BackupStorage.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Path of the object: a Go template with Sprig's functions, rendered once when the backup starts and recorded in `status.path`.
+    /// Begins with `/`. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
+    /// Default: the time, as in `/20260131-235959.backup`.
+    #[serde(default = "default_path")]
+    #[schemars(length(min = 1))]
+    pub path: String,
+}
+
+fn default_path() -> String {
+    DEFAULT_PATH.into()
+}
+
+/// How a backup is compressed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// gzip (default) or zstd; zstd is several times faster at a better ratio.
+    #[serde(default)]
+    pub algorithm: Algorithm,
+    /// gzip: 1 to 9 (default 6); 0, -1 and -2 are taken as the default. zstd: 1 to 19 (default 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -2, max = 19))]
+    pub level: Option<i32>,
+}
+
+/// Compression algorithms.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// RFC 1952.
+    #[default]
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// How a backup is encrypted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Encryption {
+    /// Who can decrypt: age recipients (`age1...`) or SSH public keys (`ssh-ed25519 ...`, `ssh-rsa ...`).
+    #[schemars(length(min = 1))]
+    pub recipients: Vec<String>,
+    /// Where the matching identity is kept; needed for restores. During a restore it is in the memory of the user's container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decryption_key: Option<DecryptionKey>,
+}
+
+/// A key of a Secret that holds an age identity or an SSH private key.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct DecryptionKey {
+    /// Name of the Secret.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Namespace of the Secret. Default: the run's own. Another one is honoured only where the Secret is annotated
+    /// `backup-operator.io/allowed-namespaces` with the run's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub namespace: Option<String>,
+    /// Key inside the Secret.
+    #[schemars(length(min = 1))]
+    pub key: String,
+}
+
+/// The Pod that commands run in.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+pub struct PodTemplate {
+    /// Labels and annotations of the Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<TemplateMetadata>,
+    /// Specification of the Pod, as in any workload.
+    pub spec: PodSpec,
+}
+
+/// Labels and annotations that a template adds.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplateMetadata {
+    /// Labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
+}
+
+/// What happened last, in one word; kept for dashboards made for the Go operator.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// A backup is being made.
+    Backuping,
+    /// The backup is good.
+    BackupSuccessful,
+    /// The backup failed.
+    BackupFailed,
+    /// A restore is being made.
+    Restoring,
+    /// The last restore ended well.
+    RestoreSuccessful,
+    /// The last restore failed.
+    RestoreFailed,
+    /// The run waits for its storage.
+    StorageError,
+    /// The backup or restore was cut off and cannot go on.
+    InterruptedFailed,
+}
+
+/// What the operator knows of a run.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupRunStatus {
+    /// Ready, NeverRun, InProgress, Successful and Failed speak of the backup; Restored of the last restore; Restorable, Encrypted and Compressed of what is stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// What happened last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// The Pod of the backup or restore under way, or of the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_name: Option<String>,
+    /// Stored bytes, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// Stored bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_in_bytes: Option<u64>,
+    /// The path as rendered, once, when the backup started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// When the backup (in a restore-only run: the first restore) started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// How many attempts the backup took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The transfer under way: what a restarted operator needs to find it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
+    /// How far the transfer under way has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// Bytes that the backup command printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// SHA-256 of what is stored, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The store's ETag of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// What happened last, in words: what went wrong and what would cure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The end of what the last command wrote to its standard error, at most 4 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// The last ten restores, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<Restore>,
+}
+
+/// The transfer under way.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Transfer {
+    /// `backup-1`, `restore-2`.
+    pub attempt: String,
+    /// When this attempt was started.
+    pub started_at: Time,
+    /// UID of the Pod, once it exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+    /// When the command was handed to the agent; from then on the attempt is never started afresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_started_at: Option<Time>,
+    /// Object key in the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The multipart upload, recorded before its first part is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
+    pub upload_id: Option<String>,
+    /// Direct.
+    pub route: String,
+}
+
+/// How far a transfer has come.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Bytes on the command's side.
+    pub bytes: u64,
+    /// Bytes on the store's side.
+    pub stored_bytes: u64,
+    /// When this was seen.
+    pub updated_at: Time,
+}
+
+/// One restore that ended.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Restore {
+    /// Number of the restore, from 1.
+    pub number: u32,
+    /// When it started.
+    pub start_time: Time,
+    /// When it ended.
+    pub completion_time: Time,
+    /// Whether the command took all bytes, proved whole, and ended well.
+    pub successful: bool,
+    /// Bytes that the command was given.
+    pub bytes: u64,
+    /// What went wrong, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}

@@ -1,0 +1,143 @@
+//! `BackupSchedule`: backups on a calendar, and how many are kept.
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{BackupRunSpec, TemplateMetadata};
+
+/// Makes a BackupRun at each tick of a calendar and rotates old ones, with CronJob's words and behaviour.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "backup-operator.io",
+    version = "v1",
+    kind = "BackupSchedule",
+    plural = "backupschedules",
+    shortname = "bs",
+    namespaced,
+    status = "BackupScheduleStatus",
+    derive = "PartialEq",
+    doc = "BackupSchedule makes a BackupRun at each tick of a calendar and rotates old ones, with CronJob's words and behaviour.",
+    printcolumn = r#"{"name":"Schedule","type":"string","jsonPath":".spec.schedule","description":"Cron expression"}"#,
+    printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.template.spec.storage.name","description":"Where backups go"}"#,
+    printcolumn = r#"{"name":"Total","type":"integer","jsonPath":".status.total","description":"Runs that exist"}"#,
+    printcolumn = r#"{"name":"In Progress","type":"integer","jsonPath":".status.inProgress","description":"Runs under way","priority":1}"#,
+    printcolumn = r#"{"name":"Successful","type":"integer","jsonPath":".status.successful","description":"Runs with a good backup","priority":1}"#,
+    printcolumn = r#"{"name":"Failed","type":"integer","jsonPath":".status.failed","description":"Runs whose backup failed","priority":1}"#,
+    printcolumn = r#"{"name":"Last Scheduled","type":"date","jsonPath":".status.lastScheduleTime","description":"Last tick that was run"}"#,
+    printcolumn = r#"{"name":"Last Successful","type":"date","jsonPath":".status.lastSuccessfulTime","description":"End of the last good backup"}"#,
+    printcolumn = r#"{"name":"Next","type":"string","jsonPath":".status.nextScheduleTime","description":"Next tick","priority":1}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupScheduleSpec {
+    /// When to run: five cron fields (minute, hour, day of month, month, day of week; names, ranges and steps allowed),
+    /// or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@every 1h30m`. A `TZ=` prefix sets the zone, where `timeZone` does not.
+    #[schemars(length(min = 1))]
+    pub schedule: String,
+
+    /// IANA time zone of the schedule, such as Europe/Berlin. Default: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub time_zone: Option<String>,
+
+    /// A tick that could not be started for this many seconds is skipped. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub starting_deadline_seconds: Option<u64>,
+
+    /// What to do when a tick comes while a run is under way. Allow: run both. Forbid: wait for it to end.
+    /// Replace (default): stop the one under way, remove what it uploaded, and start the new one.
+    #[serde(default = "replace", skip_serializing_if = "Option::is_none")]
+    #[schemars(default = "replace")]
+    pub concurrency_policy: Option<ConcurrencyPolicy>,
+
+    /// Start no runs on ticks. Rotation goes on, and the trigger annotation still works. Default: false.
+    #[serde(default = "no", skip_serializing_if = "Option::is_none")]
+    #[schemars(default = "no")]
+    pub suspend: Option<bool>,
+
+    /// The run that each tick makes.
+    pub template: RunTemplate,
+
+    /// How many runs with a good backup are kept. Runs annotated `backup-operator.io/keep` are neither counted nor removed. Default: 3.
+    #[serde(default = "three", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1), default = "three")]
+    pub successful_runs_history_limit: Option<u32>,
+
+    /// How many runs with a failed backup are kept. Default: 1.
+    #[serde(default = "one", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1), default = "one")]
+    pub failed_runs_history_limit: Option<u32>,
+}
+
+fn replace() -> Option<ConcurrencyPolicy> {
+    Some(ConcurrencyPolicy::Replace)
+}
+fn no() -> Option<bool> {
+    Some(false)
+}
+fn three() -> Option<u32> {
+    Some(3)
+}
+fn one() -> Option<u32> {
+    Some(1)
+}
+
+/// What a tick does while a run is under way.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConcurrencyPolicy {
+    /// Run both.
+    Allow,
+    /// Wait for the one under way.
+    Forbid,
+    /// Stop the one under way.
+    #[default]
+    Replace,
+}
+
+/// The run that each tick makes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+pub struct RunTemplate {
+    /// Labels and annotations of the runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<TemplateMetadata>,
+    /// Specification of the runs.
+    pub spec: BackupRunSpec,
+}
+
+/// What the operator knows of a schedule.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupScheduleStatus {
+    /// Ready: the schedule is valid. InProgress: a run is under way. Successful, Failed: how the last run ended. Suspended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// Runs of this schedule that exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
+    /// Of these, runs with a good backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successful: Option<u32>,
+    /// Of these, runs whose backup failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<u32>,
+    /// Of these, runs under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_progress: Option<u32>,
+    /// The runs under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub active: Vec<ObjectReference>,
+    /// The last tick that was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Time>,
+    /// The end of the last good backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_successful_time: Option<Time>,
+    /// The next tick; absent while suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+}

@@ -1,0 +1,132 @@
+//! `BackupStorage`: where backups are stored.
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A place in an object store that backups are written to and restored from.
+///
+/// The operator probes it (writes, reads and deletes a small object) and says in the `Ready` condition whether it works.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "backup-operator.io",
+    version = "v1",
+    kind = "BackupStorage",
+    plural = "backupstorages",
+    shortname = "bt",
+    status = "BackupStorageStatus",
+    derive = "PartialEq",
+    doc = "BackupStorage is a place in an object store that backups are written to and restored from. The operator probes it (writes, reads and deletes a small object) and says in the Ready condition whether it works.",
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the last probe succeeded"}"#,
+    printcolumn = r#"{"name":"Type","type":"string","jsonPath":".spec.type","description":"Storage type"}"#,
+    printcolumn = r#"{"name":"Schedules","type":"integer","jsonPath":".status.schedules","description":"Schedules that name this storage"}"#,
+    printcolumn = r#"{"name":"Runs","type":"integer","jsonPath":".status.runs","description":"Runs that name this storage"}"#,
+    printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Bytes stored by the runs that exist","priority":1}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupStorageSpec {
+    /// Type of the store. Default: s3.
+    #[serde(default, rename = "type")]
+    pub type_: StorageType,
+
+    /// Settings of the store, all strings.
+    /// s3: `bucket` (required); `endpoint` (`http(s)://host[:port]`, default AWS); `region` (default us-east-1);
+    /// `insecure` (`true`: plain HTTP); `s3ForcePathStyle` (`true`: bucket in the path, as MinIO wants it);
+    /// `accessKey`, `secretKey`, `sessionToken` (names of the keys inside the Secret; default AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN);
+    /// `prefix` (put before every path); `partSize` (smallest part of a multipart upload, `5Mi` to `5Gi`, default 5Mi);
+    /// `caBundle` (PEM certificates to trust beside the public ones); `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`.
+    /// An unknown or malformed parameter is refused with the list of known ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<BTreeMap<String, String>>,
+
+    /// Secret with the access keys. It is read by the operator only and never enters a Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<SecretReference>,
+
+    /// How the bytes travel. Direct: from the Pod to the store, with URLs that the operator signs one by one.
+    /// Auto (default) is Direct in this version. Relay, through the operator, is not served yet and is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_path: Option<DataPath>,
+}
+
+/// Types of stores that the operator can talk to.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StorageType {
+    /// Amazon S3 and what speaks its protocol.
+    #[default]
+    #[serde(rename = "s3")]
+    S3,
+}
+
+/// How the bytes travel between a run's Pod and the store.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataPath {
+    /// The operator chooses.
+    #[default]
+    Auto,
+    /// Pod to store.
+    Direct,
+}
+
+/// A Secret in a namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct SecretReference {
+    /// Name of the Secret.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Namespace of the Secret.
+    #[schemars(length(min = 1))]
+    pub namespace: String,
+}
+
+/// What the operator knows of a storage.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupStorageStatus {
+    /// Ready: whether the last probe (write, read, delete) succeeded, and if not, which step failed and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// How many schedules name this storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedules: Option<u32>,
+    /// How many runs name this storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<u32>,
+    /// What the backups of these runs occupy, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The same in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_in_bytes: Option<u64>,
+    /// What the probe found the store able to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
+    /// When the store was last probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_probe_time: Option<Time>,
+    /// Hash of the configuration (spec and Secret version) that the last probe used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probed_configuration: Option<String>,
+}
+
+/// What a store was seen to do; S3-compatible is not S3.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// How a part is bound to its signed URL: `sha256` (x-amz-checksum-sha256 and content-length are enforced), `md5` (Content-MD5), or `none`.
+    pub checksum: String,
+    /// The object's metadata given at creation come back on HEAD.
+    pub metadata: bool,
+    /// HEAD returns the checksum of the whole object.
+    #[serde(default)]
+    pub composite_checksum: bool,
+}
+
+/// Ready and how it came to be, for callers that hold a storage.
+pub fn is_ready(storage: &BackupStorage) -> bool {
+    storage.status.as_ref().is_some_and(|s| crate::condition::is_true(&s.conditions, crate::condition::READY))
+}

@@ -1,0 +1,295 @@
+//! The messages. The operator decides and signs, the agent works and reports; each side may lose the other at any
+//! moment and says again what matters after the next `Hello`.
+use serde::{Deserialize, Serialize};
+
+use crate::parts::PartPlan;
+use crate::secret::Secret;
+
+/// From the operator to the agent.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ToAgent {
+    /// First on every connection. An agent that works for another run or attempt closes the connection.
+    Hello {
+        /// The operator's protocol version.
+        version: u32,
+        /// UID of the run.
+        run: String,
+        /// `backup-1`, `restore-2`.
+        attempt: String,
+    },
+    /// The work. Ignored by an agent that already has it, so that it may be said again after a broken connection.
+    Start(Box<Job>),
+    /// Answer to `NeedUrl`.
+    Url {
+        /// The request it answers.
+        request: UrlRequest,
+        /// Signed URL.
+        url: Secret,
+        /// Headers that were signed and have to be sent as they are.
+        headers: Vec<(String, String)>,
+    },
+    /// Answer to `NeedUrl` when no URL can be signed: the transfer fails with this message.
+    Refuse {
+        /// The request it answers.
+        request: UrlRequest,
+        /// Why.
+        message: String,
+    },
+    /// Stop the command (TERM, then KILL after the grace) and report `Cancelled`.
+    Cancel {
+        /// Why, for the report.
+        reason: String,
+        /// Seconds between TERM and KILL.
+        grace_seconds: u64,
+    },
+    /// The report was recorded: the agent may end.
+    Done,
+    /// Asks for a `Pong`; says that the operator is alive.
+    Ping,
+}
+
+/// From the agent to the operator.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum FromAgent {
+    /// Answer to `Hello`.
+    Welcome {
+        /// The agent's protocol version.
+        version: u32,
+        /// Where the agent is.
+        state: AgentState,
+    },
+    /// Asks for a URL. Open requests are said again after each `Hello`.
+    NeedUrl(UrlRequest),
+    /// How far the transfer is; at most twice a second.
+    Progress {
+        /// Bytes on the command's side.
+        bytes: u64,
+        /// Bytes on the store's side.
+        stored_bytes: u64,
+    },
+    /// The end. Said again after each `Hello` until `Done`.
+    Finished(Box<Report>),
+    /// Answer to `Ping`.
+    Pong,
+}
+
+/// Where an agent is in its one job.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum AgentState {
+    /// Waits for `Start`.
+    Idle,
+    /// Has started the command.
+    Running,
+    /// Has a report.
+    Finished,
+}
+
+/// What a URL is asked for; also what it is bound to.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, Hash)]
+#[serde(tag = "for", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum UrlRequest {
+    /// PUT of one part of the multipart upload.
+    Part {
+        /// From 1.
+        number: u32,
+        /// Bytes.
+        size: u64,
+        /// As the plan's checksum says, base64; empty for none.
+        checksum: String,
+    },
+    /// PUT of a whole object that is smaller than the first part. Asked for only after the command ended well,
+    /// because this PUT makes the object visible.
+    Object {
+        /// Bytes.
+        size: u64,
+        /// As the plan's checksum says, base64; empty for none.
+        checksum: String,
+    },
+    /// GET of the object; the agent adds the range.
+    Get {
+        /// Counts the requests, so that a fresh URL is told from an expired one.
+        number: u32,
+    },
+}
+
+/// How a body is bound to its URL.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Checksum {
+    /// `x-amz-checksum-sha256`, base64.
+    #[default]
+    Sha256,
+    /// `Content-MD5`, base64.
+    Md5,
+    /// The store takes neither.
+    None,
+}
+
+/// The work of one agent.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Program and arguments; run without a shell.
+    pub command: Vec<String>,
+    /// Seconds until the command is stopped.
+    #[serde(default)]
+    pub deadline_seconds: Option<u64>,
+    /// Seconds between TERM and KILL at the deadline.
+    pub grace_seconds: u64,
+    /// Seconds that a part, a download or an unanswered `NeedUrl` is retried before the transfer fails.
+    pub retry_seconds: u64,
+    /// Compression, if any.
+    #[serde(default)]
+    pub compression: Option<Compression>,
+    /// Certificates (PEM) to trust beside the public ones.
+    #[serde(default)]
+    pub ca_bundle: Option<String>,
+    /// Backup or restore.
+    pub action: Action,
+}
+
+/// How to compress.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(tag = "algorithm", rename_all = "camelCase")]
+pub enum Compression {
+    /// RFC 1952, level 1 to 9.
+    Gzip {
+        /// 1 to 9.
+        level: i32,
+    },
+    /// RFC 8878, level 1 to 19.
+    Zstd {
+        /// 1 to 19.
+        level: i32,
+    },
+}
+
+/// The two directions.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Action {
+    /// From the command to the store.
+    Backup {
+        /// age or SSH recipients; empty: not encrypted.
+        recipients: Vec<String>,
+        /// Zero bytes from the command are a good backup.
+        allow_empty: bool,
+        /// Sizes of parts.
+        plan: PartPlan,
+        /// How parts are bound to their URLs.
+        checksum: Checksum,
+    },
+    /// From the store to the command.
+    Restore {
+        /// age identity or SSH private key; none: not encrypted.
+        #[serde(default)]
+        identity: Option<Secret>,
+        /// Bytes of the object.
+        size: u64,
+        /// SHA-256 of the object, hexadecimal, where known.
+        #[serde(default)]
+        sha256: Option<String>,
+        /// ETag that every range has to carry (If-Match), so that an object replaced in mid-restore is noticed.
+        #[serde(default)]
+        etag: Option<String>,
+    },
+}
+
+/// The agent's report; for a backup, a claim that the operator checks against the store.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes on the command's side.
+    pub bytes: u64,
+    /// Bytes on the store's side.
+    pub stored_bytes: u64,
+    /// SHA-256 of what is stored (restore: of what was read), hexadecimal.
+    pub sha256: String,
+    /// Parts that the store took, in order. Empty where the object was put whole.
+    #[serde(default)]
+    pub parts: Vec<PartReceipt>,
+    /// ETag of the object that was put whole.
+    #[serde(default)]
+    pub object_etag: Option<String>,
+    /// End of the command's standard error, at most 4 KiB, lossy UTF-8.
+    #[serde(default)]
+    pub stderr: String,
+    /// Peak resident memory of the agent (VmHWM), bytes; 0 where unknown.
+    #[serde(default)]
+    pub peak_memory: u64,
+}
+
+/// One part that the store took.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PartReceipt {
+    /// From 1.
+    pub number: u32,
+    /// Bytes.
+    pub size: u64,
+    /// As the plan's checksum says, base64; empty for none.
+    pub checksum: String,
+    /// ETag that the store answered with, quotes included.
+    pub etag: String,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// The command ended with 0, gave or took every byte, and the bytes proved whole.
+    Done,
+    /// The command could not be started: not found, not executable, wrong architecture.
+    CommandNotStarted {
+        /// The system's word.
+        message: String,
+    },
+    /// The command ended with another status.
+    CommandFailed {
+        /// Exit status.
+        code: i32,
+    },
+    /// The command was killed by a signal that was not ours.
+    CommandKilled {
+        /// `SIGKILL`, `SIGSEGV`.
+        signal: String,
+    },
+    /// The command was stopped at its deadline.
+    DeadlineExceeded {
+        /// The deadline, seconds.
+        seconds: u64,
+    },
+    /// The command printed nothing and that was not allowed.
+    Empty,
+    /// The command ended, but something it started holds its standard output open.
+    OutputHeld,
+    /// The command ended with 0 without reading all of its standard input.
+    InputNotRead {
+        /// Bytes that it did not take, at least.
+        left: u64,
+    },
+    /// A part could not be stored, a range not be read, or a stage failed: named with the last error.
+    TransferFailed {
+        /// `upload part 7`, `download at 1234`, `compress`, `encrypt`.
+        step: String,
+        /// The last error.
+        message: String,
+    },
+    /// The object is not what was stored: cut, changed, replaced, wrong key.
+    BadObject {
+        /// `hash`, `decrypt`, `decompress`, `size`.
+        step: String,
+        /// What was expected, what was seen.
+        message: String,
+    },
+    /// Asked for by the operator.
+    Cancelled {
+        /// Its reason.
+        reason: String,
+    },
+}

@@ -1,0 +1,61 @@
+//! How large the parts of an upload of unknown length are.
+use serde::{Deserialize, Serialize};
+
+/// S3: a part other than the last has at least 5 MiB.
+pub const SMALLEST_PART: u64 = 5 << 20;
+/// S3: a part has at most 5 GiB.
+pub const LARGEST_PART: u64 = 5 << 30;
+/// S3: an upload has at most 10,000 parts.
+pub const MAX_PARTS: u32 = 10_000;
+
+/// Sizes of parts: all equal within a step, doubled from step to step. With the defaults 4.4 GiB go in parts of
+/// 5 MiB, so that the agent stays small for ordinary backups, and 5 TiB fit into 10,000 parts.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PartPlan {
+    /// Bytes of the first part.
+    pub smallest: u64,
+    /// Parts in a step.
+    pub step: u32,
+    /// Parts that the store takes.
+    pub max_parts: u32,
+}
+
+impl Default for PartPlan {
+    fn default() -> Self {
+        Self { smallest: SMALLEST_PART, step: 900, max_parts: MAX_PARTS }
+    }
+}
+
+impl PartPlan {
+    /// Bytes of a part that is not the last; `number` counts from 1. None past the last part that the store takes.
+    pub fn size_of(&self, number: u32) -> Option<u64> {
+        if number == 0 || number > self.max_parts {
+            return None;
+        }
+        let doublings = (number - 1) / self.step.max(1);
+        let factor = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
+        Some(self.smallest.saturating_mul(factor).clamp(1, LARGEST_PART))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_tib_fit_into_ten_thousand_parts() {
+        let plan = PartPlan::default();
+        let total: u128 = (1..=MAX_PARTS).map(|n| u128::from(plan.size_of(n).unwrap())).sum();
+        assert!(total >= 5 << 40, "{total}");
+    }
+
+    #[test]
+    fn parts_never_shrink_and_end_with_the_stores_limit() {
+        let plan = PartPlan::default();
+        let sizes: Vec<_> = (1..=MAX_PARTS).map(|n| plan.size_of(n).unwrap()).collect();
+        assert!(sizes.windows(2).all(|w| w[0] <= w[1]));
+        assert_eq!((sizes[0], sizes[899], sizes[900]), (SMALLEST_PART, SMALLEST_PART, 2 * SMALLEST_PART));
+        assert_eq!((plan.size_of(0), plan.size_of(MAX_PARTS + 1)), (None, None));
+    }
+}
