@@ -1,17 +1,16 @@
-# Where built things live, and how one is made only once. Sourced by the scripts of this folder.
+# Where built things live, and how each is made only once. Sourced by the scripts of this folder.
 # shellcheck shell=bash
+shopt -s inherit_errexit
 dev=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(dirname "$dev")
 cache=${BACKUP_DEV_CACHE:-$HOME/.cache/backup-operator-dev}
-state=$cache/cluster # of the one cluster this machine runs
-kept=4               # builds of one artifact that stay in the cache
+kept=4 # builds of one artifact that stay in the cache
 mkdir -p "$cache"/{bin,images,log,tmp}
 [ ! -d "$cache/go/bin" ] || PATH=$cache/go/bin:$PATH
 
-say() { printf '%s %s\n' "$(basename "$0"):" "$*" >&2; }
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "$@" && exit 1; }
 
-# key STRING|PATH...: 16 hex digits that change when a string, or a byte or a name below a path, does.
+# key STRING|PATH...: 16 hex digits that change when a string does, or a byte or a name at or below a path.
 key() {
 	local part
 	for part in "$@"; do
@@ -23,36 +22,37 @@ key() {
 	done | sha256sum | cut -c1-16
 }
 
-# locked: one build, and one change of the cluster, at a time on this machine. Scripts called from a
-# locked one share its lock; whatever outlives the script must close descriptor 9.
+# locked: one build, or one change of the cluster, at a time on this machine. Scripts that a locked one
+# calls share its lock; a process that outlives the script must be started with descriptor 9 closed.
 locked() {
 	[ -z "${BACKUP_DEV_LOCKED:-}" ] || return 0
 	exec 9>"$cache/lock"
-	flock -n 9 || { say "waiting for another build or cluster command on this machine" && flock -w 3600 9; } ||
-		die "gave up after an hour: $(fuser "$cache/lock" 2>/dev/null || true) still hold $cache/lock"
+	if ! flock -n 9; then
+		say "waiting for another build or cluster command on this machine"
+		flock -w 3600 9 || die "another command has held $cache/lock for an hour: end it first"
+	fi
 	export BACKUP_DEV_LOCKED=$$
 }
 
-# artifact FILE-WITHOUT-KEY KEY SUFFIX MAKER ARGS...: prints the path of the artifact, and calls
-# `MAKER OUT ARGS...` first when there is none yet. A half-made one is never seen under its name.
+# artifact NAME KEY SUFFIX COMMAND...: prints the path of an artifact of the cache. When it is not there,
+# `COMMAND... OUT` makes it first, as a process of its own; half of one is never seen under the final name.
 artifact() {
-	local base=$cache/$1 out=$cache/$1-$2$3 suffix=$3 started=$SECONDS work
-	local maker=("${@:4}")
+	local out=$cache/$1-$2$3 started=$SECONDS work
 	if [ ! -e "$out" ]; then
 		locked
-		if [ ! -e "$out" ]; then
-			say "making $(basename "$out")"
-			work=$(mktemp -d "$cache/tmp/make.XXXXXX")
-			if ! "${maker[0]}" "$work/out" "${maker[@]:1}" >"$work/log" 2>&1; then
-				tail -n 40 "$work/log" >&2
-				rm -rf "$work"
-				die "could not make $(basename "$out")"
-			fi
-			mv "$work/out" "$out"
+	fi
+	if [ ! -e "$out" ]; then
+		say "making $(basename "$out")"
+		work=$(mktemp -d "$cache/tmp/make.XXXXXX")
+		if ! "${@:4}" "$work/out" >"$work/log" 2>&1; then
+			tail -n 40 "$work/log" >&2
 			rm -rf "$work"
-			say "made $(basename "$out") in $((SECONDS - started)) s"
-			prune "$base" "$suffix"
+			die "could not make $(basename "$out"): the end of its log is above"
 		fi
+		mv "$work/out" "$out"
+		rm -rf "$work"
+		say "made $(basename "$out") in $((SECONDS - started)) s"
+		prune "$cache/$1" "$3"
 	fi
 	touch -c "$out"
 	echo "$out"
