@@ -1,5 +1,5 @@
 # Where built things live, and how each is made only once. Sourced by the scripts of this folder.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 shopt -s inherit_errexit
 dev=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${BACKUP_DEV_CACHE:-$HOME/.cache/backup-operator-dev}

@@ -1,0 +1,3 @@
+package main
+import _ "github.com/robfig/cron/v3"
+func main(){}

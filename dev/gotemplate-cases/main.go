@@ -1,0 +1,3 @@
+package main
+import _ "github.com/Masterminds/sprig/v3"
+func main(){}
