@@ -23,7 +23,11 @@ pub struct PartPlan {
 
 impl Default for PartPlan {
     fn default() -> Self {
-        Self { smallest: SMALLEST_PART, step: 900, max_parts: MAX_PARTS }
+        Self {
+            smallest: SMALLEST_PART,
+            step: 900,
+            max_parts: MAX_PARTS,
+        }
     }
 }
 
@@ -55,7 +59,10 @@ mod tests {
         let plan = PartPlan::default();
         let sizes: Vec<_> = (1..=MAX_PARTS).map(|n| plan.size_of(n).unwrap()).collect();
         assert!(sizes.windows(2).all(|w| w[0] <= w[1]));
-        assert_eq!((sizes[0], sizes[899], sizes[900]), (SMALLEST_PART, SMALLEST_PART, 2 * SMALLEST_PART));
+        assert_eq!(
+            (sizes[0], sizes[899], sizes[900]),
+            (SMALLEST_PART, SMALLEST_PART, 2 * SMALLEST_PART)
+        );
         assert_eq!((plan.size_of(0), plan.size_of(MAX_PARTS + 1)), (None, None));
     }
 }

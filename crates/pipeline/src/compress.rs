@@ -1,0 +1,88 @@
+//! Compression: the algorithms, and where their writer and reader are.
+mod gzip;
+mod zstd;
+
+use std::io::{self, BufRead, Read};
+
+use crate::Sink;
+
+/// How to compress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// RFC 1952; members of 512 KiB, so that two threads work on one stream.
+    Gzip {
+        /// 1 to 9.
+        level: i32,
+    },
+    /// RFC 8878, with a content checksum; two threads.
+    Zstd {
+        /// 1 to 19.
+        level: i32,
+    },
+}
+
+/// A level that the algorithm does not have.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{algorithm} has no level {level}: it takes 1 to {highest}")]
+pub struct BadLevel {
+    algorithm: &'static str,
+    level: i32,
+    highest: i32,
+}
+
+impl Compression {
+    /// Refuses a level that the algorithm does not have.
+    pub fn check(&self) -> Result<(), BadLevel> {
+        let (algorithm, level, highest) = match *self {
+            Compression::Gzip { level } => ("gzip", level, 9),
+            Compression::Zstd { level } => ("zstd", level, 19),
+        };
+        if (1..=highest).contains(&level) {
+            Ok(())
+        } else {
+            Err(BadLevel {
+                algorithm,
+                level,
+                highest,
+            })
+        }
+    }
+
+    /// Compresses into `sink`.
+    pub(crate) fn writer(self, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
+        self.check()
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+        Ok(match self {
+            Compression::Gzip { level } => Box::new(gzip::Writer::new(level, sink)?),
+            Compression::Zstd { level } => Box::new(zstd::Writer::new(level, sink)?),
+        })
+    }
+
+    /// Decompresses from `source`. The level does not matter here.
+    pub(crate) fn reader(self, source: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Compression::Gzip { .. } => gzip::reader(source),
+            Compression::Zstd { .. } => Box::new(zstd::Reader::new(source)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_out_of_range_is_refused_in_words() {
+        for (compression, word) in [
+            (Compression::Gzip { level: 0 }, "gzip has no level 0: it takes 1 to 9"),
+            (Compression::Gzip { level: 10 }, "gzip has no level 10: it takes 1 to 9"),
+            (
+                Compression::Zstd { level: 20 },
+                "zstd has no level 20: it takes 1 to 19",
+            ),
+        ] {
+            assert_eq!(compression.check().unwrap_err().to_string(), word);
+        }
+        assert_eq!(Compression::Zstd { level: 19 }.check(), Ok(()));
+    }
+}
