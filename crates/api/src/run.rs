@@ -5,7 +5,10 @@ use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::rules;
 
 /// Where a backup goes when `spec.storage.path` is not given.
 pub const DEFAULT_PATH: &str = r#"{{ now | date "20060102-150405" | printf "/%s.backup" }}"#;
@@ -28,21 +31,34 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     printcolumn = r#"{"name":"State","type":"string","jsonPath":".status.state","description":"What happened last"}"#,
     printcolumn = r#"{"name":"Path","type":"string","jsonPath":".status.path","description":"Path of the object in the storage","priority":1}"#,
     printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Stored bytes","priority":1}"#,
-    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    validation = rules::BACKUP_STAYS.rule(),
+    validation = rules::STORAGE_STAYS.rule(),
+    validation = rules::COMPRESSION_STAYS.rule(),
+    validation = rules::ENCRYPTION_STAYS.rule(),
+    validation = rules::START_DEADLINE_STAYS.rule(),
+    validation = rules::TEMPLATE_STAYS.rule()
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.backup) || has(self.restore)").message("spec: one of backup and restore is needed"))]
+#[x_kube(
+    validation = rules::BACKUP_OR_RESTORE.rule(),
+    validation = rules::RESTORE_NEEDS_KEY.rule(),
+    validation = rules::RESTORE_ONLY_RETAINS.rule(),
+    validation = rules::BACKUP_CONTAINER.rule(),
+    validation = rules::RESTORE_CONTAINER.rule()
+)]
 pub struct BackupRunSpec {
-    /// What happens to the stored object when this run is deleted, by hand or by rotation. Retain (default) leaves it, Delete removes it.
+    /// What happens to the stored object when this run is deleted, by hand or by rotation.
     #[serde(default = "retain", skip_serializing_if = "Option::is_none")]
     #[schemars(default = "retain")]
     pub retain_policy: Option<RetainPolicy>,
 
-    /// The command whose standard output is the backup.
+    /// The command whose standard output is the backup. A run makes one backup, ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupAction>,
 
-    /// The command that gets the backup on its standard input. Without `backup`, the run restores `storage.path` once when it is created.
+    /// The command that gets the backup on its standard input, each time the run is annotated `backup-operator.io/restore`.
+    /// Without `backup`, the run also restores `storage.path` once when it is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreAction>,
 
@@ -70,7 +86,8 @@ fn retain() -> Option<RetainPolicy> {
     Some(RetainPolicy::Retain)
 }
 
-/// What happens to the stored object when its run is deleted.
+/// What happens to the stored object when this run is deleted, by hand or by rotation. Retain (default): it stays.
+/// Delete: it is removed, unless another run has written the same path since.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RetainPolicy {
     /// The object stays.
@@ -86,7 +103,7 @@ pub enum RetainPolicy {
 pub struct BackupAction {
     /// Container of the template to run in. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 63))]
     pub container: Option<String>,
     /// Command to run, without a shell, in the container's environment and working directory. Its standard output is the backup; its exit status 0 makes it good.
     #[schemars(length(min = 1))]
@@ -109,7 +126,7 @@ pub struct BackupAction {
 pub struct RestoreAction {
     /// Container of the template to run in. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 63))]
     pub container: Option<String>,
     /// Command to run, without a shell. It reads the backup from its standard input, which ends only after the last byte proved whole.
     #[schemars(length(min = 1))]
@@ -124,16 +141,17 @@ pub struct RestoreAction {
 }
 
 /// Where a run's backup is stored.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[x_kube(validation = rules::PATH_FORM.rule(), validation = rules::PATH_DOTS.rule())]
 pub struct RunStorage {
     /// Name of a BackupStorage.
     #[schemars(length(min = 1))]
     pub name: String,
     /// Path of the object: a Go template with Sprig's functions, rendered once when the backup starts and recorded in `status.path`.
-    /// Begins with `/`. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
+    /// Begins with `/`, has no empty, `.` or `..` segment and at most 1,000 bytes once rendered. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
     /// Default: the time, as in `/20260131-235959.backup`.
     #[serde(default = "default_path")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 4096))]
     pub path: String,
 }
 
@@ -142,7 +160,8 @@ fn default_path() -> String {
 }
 
 /// How a backup is compressed.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[x_kube(validation = rules::LEVEL.rule())]
 pub struct Compression {
     /// gzip (default) or zstd; zstd is several times faster at a better ratio.
     #[serde(default)]
@@ -234,6 +253,12 @@ pub enum State {
     InterruptedFailed,
 }
 
+/// The Go operator defaulted the state of its runs to the empty string: read as none, so that its runs can be adopted.
+fn known_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<State>, D::Error> {
+    let word = Option::<String>::deserialize(from)?;
+    Ok(word.and_then(|word| State::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word)).ok()))
+}
+
 /// What the operator knows of a run.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -243,7 +268,7 @@ pub struct BackupRunStatus {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// What happened last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_state")]
     pub state: Option<State>,
     /// The Pod of the backup or restore under way, or of the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,6 +282,9 @@ pub struct BackupRunStatus {
     /// The path as rendered, once, when the backup started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The object's key in the bucket: the path below the storage's prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// When the backup (in a restore-only run: the first restore) started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -289,6 +317,7 @@ pub struct BackupRunStatus {
     pub log: Option<String>,
     /// The last ten restores, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub restores: Vec<Restore>,
 }
 
@@ -345,4 +374,30 @@ pub struct Restore {
     /// What went wrong, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_is_not_ours_is_no_state() {
+        let state = |word: &str| -> BackupRunStatus { serde_json::from_value(serde_json::json!({ "state": word })).unwrap() };
+        assert_eq!(state("BackupSuccessful").state, Some(State::BackupSuccessful));
+        assert_eq!(state("").state, None);
+        assert_eq!(state("Dreaming").state, None);
+    }
+
+    #[test]
+    fn what_is_left_out_gets_its_default() {
+        let spec: BackupRunSpec = serde_json::from_value(serde_json::json!({
+            "storage": { "name": "s" },
+            "compression": {},
+            "template": { "spec": { "containers": [] } },
+        }))
+        .unwrap();
+        assert_eq!(spec.retain_policy, Some(RetainPolicy::Retain));
+        assert_eq!(spec.storage.path, DEFAULT_PATH);
+        assert_eq!(spec.compression, Some(Compression { algorithm: Algorithm::Gzip, level: None }));
+    }
 }

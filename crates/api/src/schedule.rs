@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
 use crate::run::{BackupRunSpec, TemplateMetadata};
 
 /// Makes a BackupRun at each tick of a calendar and rotates old ones, with CronJob's words and behaviour.
@@ -28,7 +29,8 @@ use crate::run::{BackupRunSpec, TemplateMetadata};
     printcolumn = r#"{"name":"Last Scheduled","type":"date","jsonPath":".status.lastScheduleTime","description":"Last tick that was run"}"#,
     printcolumn = r#"{"name":"Last Successful","type":"date","jsonPath":".status.lastSuccessfulTime","description":"End of the last good backup"}"#,
     printcolumn = r#"{"name":"Next","type":"string","jsonPath":".status.nextScheduleTime","description":"Next tick","priority":1}"#,
-    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    validation = rules::SCHEDULE_NAME.rule()
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BackupScheduleSpec {
@@ -47,8 +49,7 @@ pub struct BackupScheduleSpec {
     #[schemars(range(min = 1))]
     pub starting_deadline_seconds: Option<u64>,
 
-    /// What to do when a tick comes while a run is under way. Allow: run both. Forbid: wait for it to end.
-    /// Replace (default): stop the one under way, remove what it uploaded, and start the new one.
+    /// What to do when a tick comes while a run is under way.
     #[serde(default = "replace", skip_serializing_if = "Option::is_none")]
     #[schemars(default = "replace")]
     pub concurrency_policy: Option<ConcurrencyPolicy>,
@@ -85,7 +86,8 @@ fn one() -> Option<u32> {
     Some(1)
 }
 
-/// What a tick does while a run is under way.
+/// What to do when a tick comes while a run is under way. Allow: run both. Forbid: wait for it to end.
+/// Replace (default): stop the one under way, remove what it uploaded, and start the new one.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConcurrencyPolicy {
     /// Run both.

@@ -6,6 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
+
 /// A place in an object store that backups are written to and restored from.
 ///
 /// The operator probes it (writes, reads and deletes a small object) and says in the `Ready` condition whether it works.
@@ -27,8 +29,9 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::BUCKET.rule())]
 pub struct BackupStorageSpec {
-    /// Type of the store. Default: s3.
+    /// Type of the store.
     #[serde(default, rename = "type")]
     pub type_: StorageType,
 
@@ -46,13 +49,12 @@ pub struct BackupStorageSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretReference>,
 
-    /// How the bytes travel. Direct: from the Pod to the store, with URLs that the operator signs one by one.
-    /// Auto (default) is Direct in this version. Relay, through the operator, is not served yet and is refused.
+    /// How the bytes travel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
 }
 
-/// Types of stores that the operator can talk to.
+/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StorageType {
     /// Amazon S3 and what speaks its protocol.
@@ -61,7 +63,8 @@ pub enum StorageType {
     S3,
 }
 
-/// How the bytes travel between a run's Pod and the store.
+/// How the bytes travel. Direct: from the Pod to the store, with URLs that the operator signs one by one.
+/// Auto (default) is Direct in this version. Relay, through the operator, is not served yet and is refused.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataPath {
     /// The operator chooses.

@@ -1,1 +1,8 @@
-//! planner
+//! Decides: pure functions from what was observed to what is to be done. No client, no clock, no waiting.
+#![forbid(unsafe_code)]
+
+pub mod run;
+pub mod schedule;
+pub mod size;
+pub mod storage;
+pub mod validate;

@@ -1,0 +1,13 @@
+//! Runs: what is to be done next for one backup or restore.
+pub mod attempt;
+pub mod decide;
+pub mod finalize;
+pub mod observed;
+pub mod pod;
+pub mod restore;
+pub mod step;
+pub mod verdict;
+
+pub use decide::decide;
+pub use observed::{Contact, End, Observed, PodView, Refusal, StorageView, TransferView};
+pub use step::{Decision, Event, Step, TransferOrder};

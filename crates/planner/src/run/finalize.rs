@@ -1,0 +1,70 @@
+//! A run that is being deleted: stop, clean up, let go; never hold it for ever.
+use std::time::Duration;
+
+use api::labels;
+use api::run::RetainPolicy;
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::run::attempt::left_of;
+use crate::run::observed::{Observed, StorageView, TransferView};
+use crate::run::step::{Decision, Event, Step};
+
+/// How long a cancelled command gets before its Pod is deleted under it.
+const CANCEL: Duration = Duration::from_secs(30);
+/// How long Pods get to go away before the run is let go without them; they are owned and go by themselves.
+const PODS: Duration = Duration::from_secs(60);
+/// How long a store that does not answer holds the run.
+const STORE: Duration = Duration::from_secs(5 * 60);
+
+/// What to do next for a run whose deletion was asked for.
+pub fn decide(o: &Observed<'_>) -> Decision {
+    if !o.run.finalizers().iter().any(|f| f == labels::FINALIZER) {
+        return Decision::default();
+    }
+    let since = o.run.metadata.deletion_timestamp.as_ref().map_or(o.now, |t| t.0);
+    if let TransferView::Active { cancelling, .. } = &o.transfer
+        && !left_of(CANCEL, since, o.now).is_zero()
+    {
+        let steps = if *cancelling { vec![] } else { vec![Step::CancelTransfer { reason: "the run is being deleted".into() }] };
+        return Decision { steps, requeue: Some(Duration::from_secs(1)) };
+    }
+    let mut steps = vec![Step::ForgetTransfer];
+    let ours: Vec<_> = o.pods.iter().filter(|p| p.ours).collect();
+    for pod in ours.iter().filter(|p| !p.terminating) {
+        steps.push(Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), now: true });
+    }
+    if !ours.is_empty() && !left_of(PODS, since, o.now).is_zero() {
+        return Decision { steps, requeue: Some(Duration::from_secs(1)) };
+    }
+    steps.extend(store_steps(o, since));
+    steps.push(Step::RemoveFinalizer);
+    Decision { steps, requeue: None }
+}
+
+/// What is to be removed from the store; past the limit, or without a storage, only said.
+fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
+    let Some(status) = &o.run.status else { return Vec::new() };
+    let mut steps = Vec::new();
+    let mut left = Vec::new();
+    let upload = status.transfer.as_ref().and_then(|t| Some((t.key.clone()?, t.upload_id.clone()?)));
+    if let Some((key, upload_id)) = upload {
+        left.push(format!("the upload {upload_id} of {key}"));
+        steps.push(Step::AbortUpload { key, upload_id });
+    }
+    let wanted = o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some();
+    if let (true, false, Some(key), Some(etag)) = (wanted, o.path_taken_over, &status.key, &status.etag) {
+        left.push(format!("the object {key}"));
+        steps.push(Step::DeleteObject { key: key.clone(), etag: etag.clone() });
+    }
+    let hopeless = o.storage == StorageView::Missing || left_of(STORE, since, o.now).is_zero();
+    if hopeless && !left.is_empty() {
+        let note = format!(
+            "storage {:?} cannot be reached; this was left behind there: {}",
+            o.run.spec.storage.name,
+            left.join(", ")
+        );
+        return vec![Step::Event(Event { warning: true, reason: "LeftBehind", action: "Delete", note })];
+    }
+    steps
+}

@@ -1,0 +1,171 @@
+//! What a decision about a run is made from.
+use api::BackupRun;
+use jiff::Timestamp;
+
+use crate::run::pod::AgentSettings;
+
+/// Everything that was seen before deciding; the clock included.
+#[derive(Clone, Debug)]
+pub struct Observed<'a> {
+    /// The run as the API server has it.
+    pub run: &'a BackupRun,
+    /// The storage that it names.
+    pub storage: StorageView,
+    /// Pods that carry the run's UID as their owner, and any Pod that has the name of the attempt under way.
+    pub pods: Vec<PodView>,
+    /// The transfer as this operator holds it.
+    pub transfer: TransferView,
+    /// What the API server said when it last refused to create the Pod.
+    pub refused: Option<Refusal>,
+    /// Whether another run that exists recorded the same path in the same storage after this one's backup ended.
+    pub path_taken_over: bool,
+    /// How the agent is put into Pods.
+    pub agent: &'a AgentSettings,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The API server refused to create the Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its words.
+    pub message: String,
+    /// The Pod as it stands is invalid; a quota or a policy may change.
+    pub hopeless: bool,
+}
+
+/// The storage, as far as a run cares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StorageView {
+    /// No storage has that name.
+    Missing,
+    /// It is there and its probe has failed or not been made.
+    NotReady {
+        /// The storage's own words.
+        message: String,
+    },
+    /// It can be used.
+    Ready {
+        /// Put before every path: `team/` or nothing.
+        prefix: String,
+    },
+}
+
+/// A Pod, as far as a run cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodView {
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
+    /// Its controller is this run, by UID.
+    pub ours: bool,
+    /// Its deletion was asked for.
+    pub terminating: bool,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Where it is.
+    pub stage: PodStage,
+}
+
+/// Where a Pod is on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PodStage {
+    /// Not running yet, and why, in the Pod's own words.
+    Starting {
+        /// `Unschedulable: 0/1 nodes are available`, `ImagePullBackOff: ...`; empty while nothing is wrong.
+        message: String,
+        /// It will never start as it is.
+        hopeless: bool,
+    },
+    /// The container of the command is up (and ready, where it has a readiness probe).
+    Running,
+    /// It ended, was evicted, or the container of the command ended.
+    Ended {
+        /// The Pod's own words.
+        message: String,
+    },
+}
+
+/// The transfer as this operator holds it; after a restart there is none until one is started.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransferView {
+    /// This operator holds none for the run.
+    None,
+    /// One is under way.
+    Active {
+        /// `backup-1`.
+        attempt: String,
+        /// How far the talk with the agent has come.
+        contact: Contact,
+        /// An upload that waits to be recorded.
+        upload: Option<String>,
+        /// The object's key, once known.
+        bytes: u64,
+        /// Bytes on the store's side.
+        stored_bytes: u64,
+        /// The stop was asked for.
+        cancelling: bool,
+    },
+    /// It ended; waits to be reported.
+    Ended {
+        /// `backup-1`.
+        attempt: String,
+        /// How.
+        end: Box<End>,
+    },
+}
+
+/// How far the talk with the agent has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// Not connected (yet, or again), since when.
+    Connecting(Timestamp),
+    /// The agent waits for the command; it is handed over once the start is recorded.
+    AwaitsStart,
+    /// The agent works.
+    Working,
+    /// The agent has finished; the store is being asked.
+    Committing,
+}
+
+/// How a transfer ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// The backup is stored and proved.
+    Stored {
+        /// Bytes from the command.
+        bytes: u64,
+        /// Bytes in the store.
+        stored_bytes: u64,
+        /// SHA-256 of the stored bytes, hexadecimal.
+        sha256: String,
+        /// The store's ETag.
+        etag: String,
+        /// End of the command's standard error.
+        log: String,
+    },
+    /// The command took the whole backup and ended well.
+    Restored {
+        /// Bytes to the command.
+        bytes: u64,
+        /// End of the command's standard error.
+        log: String,
+    },
+    /// It failed.
+    Failed {
+        /// One CamelCase word.
+        reason: &'static str,
+        /// What went wrong and what would cure it.
+        message: String,
+        /// Bytes on the command's side.
+        bytes: u64,
+        /// End of the command's standard error.
+        log: String,
+    },
+    /// It was cut off and cannot go on.
+    Interrupted {
+        /// What happened.
+        message: String,
+    },
+}

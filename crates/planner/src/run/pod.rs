@@ -1,0 +1,145 @@
+//! The Pod of an attempt: the user's template with the agent put into it.
+use std::collections::BTreeMap;
+
+use api::BackupRun;
+use api::names::{Action, attempt, pod_of};
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, EmptyDirVolumeSource, Pod, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
+    Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::{Resource, ResourceExt};
+
+/// Name of the volume that holds the agent and its socket.
+pub const VOLUME: &str = "backup-operator";
+/// Name of the init container that puts the agent there.
+pub const INIT_CONTAINER: &str = "backup-operator-agent";
+/// Where containers that run commands find both.
+pub const MOUNT: &str = "/.backup-operator";
+/// The agent inside those containers.
+pub const AGENT: &str = "/.backup-operator/bin/agent";
+/// Its sockets.
+pub const SOCKETS: &str = "/.backup-operator/run";
+/// Seconds that a Pod whose template says nothing gets to end: its command has ended by then.
+const GRACE_SECONDS: i64 = 5;
+
+/// How the agent is put into Pods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentSettings {
+    /// Image that holds `/agent`: the operator's own.
+    pub image: String,
+    /// IfNotPresent, Always, Never.
+    pub image_pull_policy: String,
+    /// CPU of the init container, request and limit alike, so that a Guaranteed Pod stays one.
+    pub cpu: String,
+    /// Memory of the init container, request and limit alike.
+    pub memory: String,
+}
+
+/// The Pod of one attempt.
+pub fn build(run: &BackupRun, action: Action, number: u32, container: &str, agent: &AgentSettings) -> Pod {
+    let name = pod_of(&run.name_any(), action, number);
+    let template = &run.spec.template;
+    let metadata = template.metadata.clone().unwrap_or_default();
+    let mut labels = metadata.labels.unwrap_or_default();
+    labels.insert(api::labels::RUN.into(), run_label(run));
+    labels.insert(api::labels::ATTEMPT.into(), attempt(action, number));
+    if let Some(schedule) = run.labels().get(api::labels::SCHEDULE) {
+        labels.insert(api::labels::SCHEDULE.into(), schedule.clone());
+    }
+    let mut spec = template.spec.clone();
+    inject(&mut spec, container, agent);
+    spec.restart_policy.get_or_insert_with(|| "Never".into());
+    spec.termination_grace_period_seconds.get_or_insert(GRACE_SECONDS);
+    Pod {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: run.namespace(),
+            labels: Some(labels),
+            annotations: metadata.annotations,
+            owner_references: Some(vec![owner(run)]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(spec),
+        status: None,
+    }
+}
+
+/// A label value has at most 63 bytes; a run's name may have 253.
+fn run_label(run: &BackupRun) -> String {
+    let name = run.name_any();
+    if name.len() <= 63 { name } else { run.uid().unwrap_or_default() }
+}
+
+/// The run as the controller of a child.
+pub fn owner(run: &BackupRun) -> OwnerReference {
+    OwnerReference {
+        api_version: BackupRun::api_version(&()).into(),
+        kind: BackupRun::kind(&()).into(),
+        name: run.name_any(),
+        uid: run.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings) {
+    spec.volumes.get_or_insert_default().push(Volume {
+        name: VOLUME.into(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    });
+    let root = spec.security_context.as_ref().and_then(|s| s.run_as_user) == Some(0);
+    spec.init_containers.get_or_insert_default().insert(0, installer(agent, root));
+    for c in spec.containers.iter_mut().filter(|c| c.name == container) {
+        let mounts = c.volume_mounts.get_or_insert_default();
+        mounts.push(mount("bin", true));
+        mounts.push(mount("run", false));
+    }
+}
+
+fn mount(part: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: VOLUME.into(),
+        mount_path: format!("{MOUNT}/{part}"),
+        sub_path: Some(part.into()),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}
+
+/// Copies the agent, nothing else. No `runAsUser`: OpenShift gives its own, elsewhere the image says 65532.
+/// A Pod that runs as root by its own words would contradict `runAsNonRoot`, and the kubelet would refuse it.
+fn installer(agent: &AgentSettings, root: bool) -> Container {
+    let amounts = BTreeMap::from([
+        ("cpu".to_string(), Quantity(agent.cpu.clone())),
+        ("memory".to_string(), Quantity(agent.memory.clone())),
+    ]);
+    Container {
+        name: INIT_CONTAINER.into(),
+        image: Some(agent.image.clone()),
+        image_pull_policy: Some(agent.image_pull_policy.clone()),
+        command: Some(vec!["/agent".into(), "install".into(), MOUNT.into()]),
+        working_dir: Some("/".into()),
+        resources: Some(ResourceRequirements {
+            requests: Some(amounts.clone()),
+            limits: Some(amounts),
+            ..ResourceRequirements::default()
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: (!root).then_some(true),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), localhost_profile: None }),
+            ..SecurityContext::default()
+        }),
+        volume_mounts: Some(vec![VolumeMount {
+            name: VOLUME.into(),
+            mount_path: MOUNT.into(),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    }
+}

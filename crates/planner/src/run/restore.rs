@@ -1,0 +1,63 @@
+//! A finished run: restores on demand, and what an interrupted clean-up left.
+
+use api::names::Action;
+use api::{BackupRunStatus, condition, labels};
+use kube::ResourceExt;
+
+use crate::run::decide::{create_pod, key, start, start_deadline, storage_or_wait};
+use crate::run::observed::Observed;
+use crate::run::step::{Decision, Event, Step};
+use crate::validate;
+
+/// What to do for a run whose backup (or first restore) has ended.
+pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
+    if !o.run.annotations().contains_key(labels::RESTORE) {
+        let steps = o.pods.iter().filter(|p| p.ours && !p.terminating).map(delete).collect();
+        return Decision { steps, requeue: None };
+    }
+    if let Some(why) = refusal(o, &status) {
+        let note = format!("the restore was refused: {why}");
+        let event = Event { warning: true, reason: "RestoreRefused", action: "Restore", note };
+        return Decision { steps: vec![Step::Event(event), Step::RemoveAnnotation(labels::RESTORE)], requeue: None };
+    }
+    let prefix = match storage_or_wait(o, &status) {
+        Ok(prefix) => prefix,
+        Err(wait) => return wait,
+    };
+    let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
+    let path = status.path.clone().unwrap_or_default();
+    let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));
+    start(o, &mut status, Action::Restore, number, key);
+    let note = format!("restoring {path} of storage {}", o.run.spec.storage.name);
+    Decision {
+        steps: vec![
+            // The report comes first: a restore that is under way by its status is never begun a second time,
+            // whatever happens to the annotation.
+            Step::Report(Box::new(status)),
+            Step::RemoveAnnotation(labels::RESTORE),
+            Step::Event(Event { warning: false, reason: "RestoreStarted", action: "Restore", note }),
+            create_pod(o, Action::Restore, number),
+        ],
+        requeue: Some(start_deadline(o)),
+    }
+}
+
+fn delete(pod: &crate::run::observed::PodView) -> Step {
+    Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), now: false }
+}
+
+fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
+    if o.run.spec.restore.is_none() {
+        return Some("spec.restore is not set; it may be added to this run".into());
+    }
+    let restore_only = o.run.spec.backup.is_none();
+    if !restore_only && !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
+        return Some("this run has no good backup".into());
+    }
+    if status.path.is_none() {
+        return Some("this run never got as far as a path; see its message".into());
+    }
+    let faults = validate::run::validate(&o.run.spec).err()?;
+    Some(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+

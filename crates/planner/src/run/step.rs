@@ -1,0 +1,115 @@
+//! What a decision is made of: steps, in the order that survives a crash between any two of them.
+use std::time::Duration;
+
+use api::BackupRunStatus;
+use k8s_openapi::api::core::v1::Pod;
+
+/// Steps to take in order, stopping at the first that fails, and when to look again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// Look again after this time at the latest.
+    pub requeue: Option<Duration>,
+}
+
+impl Decision {
+    /// Nothing to do but to look again after a time.
+    pub fn wait(after: Duration) -> Self {
+        Self { steps: Vec::new(), requeue: Some(after) }
+    }
+}
+
+/// One effect.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Hold the run until it is cleaned up.
+    AddFinalizer,
+    /// Let the run go.
+    RemoveFinalizer,
+    /// Write this status, if it differs from the one that is there.
+    Report(Box<BackupRunStatus>),
+    /// Remove an annotation.
+    RemoveAnnotation(&'static str),
+    /// Set an annotation.
+    Annotate(&'static str, String),
+    /// Say it to people.
+    Event(Event),
+    /// Create a Pod; one that exists with that name and this run as its controller is taken for it.
+    CreatePod(Box<Pod>),
+    /// Delete a Pod by name and UID; one that is gone is fine.
+    DeletePod {
+        /// Name.
+        name: String,
+        /// UID: another Pod of that name is never touched.
+        uid: String,
+        /// Kill at once: its command has ended or must not go on.
+        now: bool,
+    },
+    /// Connect to the agent and serve the transfer.
+    StartTransfer(Box<TransferOrder>),
+    /// What the transfer asked to have recorded is in the status now.
+    TransferRecorded {
+        /// The upload that is recorded.
+        upload_id: Option<String>,
+        /// The start of the command is recorded.
+        command_started: bool,
+    },
+    /// Stop the command and end the transfer.
+    CancelTransfer {
+        /// Why.
+        reason: String,
+    },
+    /// The end of the transfer is reported: drop it.
+    ForgetTransfer,
+    /// Abort a multipart upload; one that is gone is fine.
+    AbortUpload {
+        /// Object key.
+        key: String,
+        /// Upload.
+        upload_id: String,
+    },
+    /// Remove the object that this run wrote, if its ETag is still this one.
+    DeleteObject {
+        /// Object key.
+        key: String,
+        /// The ETag that the run recorded.
+        etag: String,
+    },
+}
+
+/// An Event in the API server's sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Warning, or Normal.
+    pub warning: bool,
+    /// One CamelCase word.
+    pub reason: &'static str,
+    /// What was being done, CamelCase.
+    pub action: &'static str,
+    /// A sentence for people.
+    pub note: String,
+}
+
+/// All that a transfer needs to know of its run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferOrder {
+    /// `backup-1`, `restore-2`.
+    pub attempt: String,
+    /// Backup or restore.
+    pub action: api::names::Action,
+    /// The Pod to connect to.
+    pub pod: String,
+    /// Its UID.
+    pub pod_uid: String,
+    /// The container to run in.
+    pub container: String,
+    /// The storage.
+    pub storage: String,
+    /// Object key.
+    pub key: String,
+    /// The upload that an earlier operator recorded.
+    pub upload_id: Option<String>,
+    /// The command was handed over before, so an agent that has no work has lost it.
+    pub command_started: bool,
+}

@@ -1,0 +1,10 @@
+//! Schedules: which runs are to be made, cancelled and rotated.
+pub mod cron;
+pub mod decide;
+pub mod field;
+pub mod history;
+pub mod observed;
+pub mod ticks;
+
+pub use decide::{Decision, Doomed, decide};
+pub use observed::Observed;

@@ -1,0 +1,320 @@
+//! Calendars: cron expressions as robfig/cron v3's standard parser answers them, zones and DST included.
+//!
+//! The arithmetic on local times is Go's (`time.Date`, `AddDate`, `Add`), because what a schedule does in a DST gap or
+//! overlap follows from it.
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::schedule::field::{DAY, Field, HOUR, MINUTE, MONTH, WEEKDAY};
+
+/// After this many years without a tick there is none.
+const YEARS: i16 = 5;
+
+/// When to run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Calendar {
+    /// Five fields in a zone.
+    Cron(Box<Cron>),
+    /// A fixed pause.
+    Every(SignedDuration),
+}
+
+/// Five fields in a zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cron {
+    minute: Field,
+    hour: Field,
+    day: Field,
+    month: Field,
+    weekday: Field,
+    zone: TimeZone,
+}
+
+/// Why an expression is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CronError {
+    /// Nothing there.
+    #[error("is empty; expected five fields, as in \"0 3 * * *\", or @daily")]
+    Empty,
+    /// Not five fields.
+    #[error("has {0} fields; expected five: minute, hour, day of month, month, day of week")]
+    Fields(usize),
+    /// A field is wrong.
+    #[error("{field} {text:?}: {why}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// As it was written.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// `@something`.
+    #[error("{0:?} is not known; there are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly and @every DURATION")]
+    Descriptor(String),
+    /// `@every x`.
+    #[error("@every {text:?}: {why}")]
+    Every {
+        /// As it was written.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// `TZ=x` in the expression.
+    #[error("time zone {0:?} is not known; use a name such as Europe/Berlin")]
+    Zone(String),
+    /// `timeZone: x`.
+    #[error("time zone {0:?} is not known; use a name such as Europe/Berlin")]
+    ZoneField(String),
+    /// `TZ=` beside `timeZone`.
+    #[error("has TZ= or CRON_TZ= beside spec.timeZone; use spec.timeZone only")]
+    TwoZones,
+}
+
+impl CronError {
+    /// The field at fault.
+    pub fn field(&self) -> &'static str {
+        if matches!(self, Self::ZoneField(_)) { "spec.timeZone" } else { "spec.schedule" }
+    }
+}
+
+impl Calendar {
+    /// Parses an expression; without any zone it is UTC.
+    pub fn parse(expression: &str, time_zone: Option<&str>) -> Result<Self, CronError> {
+        let given = time_zone
+            .map(|name| zone(name).ok_or_else(|| CronError::ZoneField(name.into())))
+            .transpose()?;
+        let mut text = expression.trim();
+        let mut inner = None;
+        if let Some(rest) = text.strip_prefix("TZ=").or_else(|| text.strip_prefix("CRON_TZ=")) {
+            if given.is_some() {
+                return Err(CronError::TwoZones);
+            }
+            let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            inner = Some(zone(name).ok_or_else(|| CronError::Zone(name.into()))?);
+            text = rest.trim();
+        }
+        let zone = given.or(inner).unwrap_or(TimeZone::UTC);
+        let fields = match text {
+            "@yearly" | "@annually" => "0 0 1 1 *",
+            "@monthly" => "0 0 1 * *",
+            "@weekly" => "0 0 * * 0",
+            "@daily" | "@midnight" => "0 0 * * *",
+            "@hourly" => "0 * * * *",
+            "" => return Err(CronError::Empty),
+            other => match other.strip_prefix("@every ") {
+                Some(pause) => return every(pause.trim()),
+                None if other.starts_with('@') => return Err(CronError::Descriptor(other.into())),
+                None => other,
+            },
+        };
+        let words: Vec<_> = fields.split_whitespace().collect();
+        let [minute, hour, day, month, weekday] = words.as_slice() else { return Err(CronError::Fields(words.len())) };
+        Ok(Self::Cron(Box::new(Cron {
+            minute: MINUTE.parse(minute)?,
+            hour: HOUR.parse(hour)?,
+            day: DAY.parse(day)?,
+            month: MONTH.parse(month)?,
+            weekday: WEEKDAY.parse(weekday)?,
+            zone,
+        })))
+    }
+
+    /// The first tick after a time, whole seconds.
+    pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Every(pause) => Timestamp::from_second(after.as_second()).ok()?.checked_add(*pause).ok(),
+            Self::Cron(cron) => cron.next(after.as_second()).and_then(|t| Timestamp::from_second(t).ok()),
+        }
+    }
+}
+
+fn zone(name: &str) -> Option<TimeZone> {
+    gotemplate::gotime::zone(name).ok()
+}
+
+fn every(text: &str) -> Result<Calendar, CronError> {
+    let wrong = |why: &str| CronError::Every { text: text.into(), why: why.into() };
+    let nanos = gotemplate::gotime::duration::parse(text)
+        .map_err(|_| wrong("is not a duration; write 90s, 15m or 1h30m"))?;
+    if nanos <= 0 {
+        return Err(wrong("is not positive"));
+    }
+    let seconds = (nanos / 1_000_000_000).max(1);
+    Ok(Calendar::Every(SignedDuration::from_secs(seconds)))
+}
+
+impl Cron {
+    fn next(&self, after: i64) -> Option<i64> {
+        let mut t = after + 1;
+        let limit = self.local(t)?.year() + YEARS;
+        // Fields below the first one that moves start from their smallest value.
+        let mut moved = false;
+        'wrap: loop {
+            if self.local(t)?.year() > limit {
+                return None;
+            }
+            while !self.month.has(self.local(t)?.month()) {
+                let l = self.local(t)?;
+                let first = if moved { l } else { l.date().first_of_month().at(0, 0, 0, 0) };
+                moved = true;
+                t = self.instant(month_later(first)?)?;
+                if self.local(t)?.month() == 1 {
+                    continue 'wrap;
+                }
+            }
+            while !self.day_matches(self.local(t)?.date()) {
+                let l = self.local(t)?;
+                let midnight = if moved { l } else { l.date().at(0, 0, 0, 0) };
+                if !moved {
+                    t = self.instant(midnight)?;
+                    moved = true;
+                }
+                let l = self.local(t)?;
+                t = self.instant(l.date().tomorrow().ok()?.to_datetime(l.time()))?;
+                // A day that does not begin at midnight, because of DST.
+                let hour = i64::from(self.local(t)?.hour());
+                if hour > 12 {
+                    t += (24 - hour) * 3600;
+                } else if hour != 0 {
+                    t -= hour * 3600;
+                }
+                if self.local(t)?.day() == 1 {
+                    continue 'wrap;
+                }
+            }
+            while !self.hour.has(self.local(t)?.hour()) {
+                if !moved {
+                    moved = true;
+                    let l = self.local(t)?;
+                    t = self.instant(l.date().at(l.hour(), 0, 0, 0))?;
+                }
+                t += 3600;
+                if self.local(t)?.hour() == 0 {
+                    continue 'wrap;
+                }
+            }
+            while !self.minute.has(self.local(t)?.minute()) {
+                if !moved {
+                    moved = true;
+                    t -= t.rem_euclid(60);
+                }
+                t += 60;
+                if self.local(t)?.minute() == 0 {
+                    continue 'wrap;
+                }
+            }
+            while self.local(t)?.second() != 0 {
+                moved = true;
+                t += 1;
+                if self.local(t)?.second() == 0 {
+                    continue 'wrap;
+                }
+            }
+            return Some(t);
+        }
+    }
+
+    /// The rule of cron: with a star on either side both have to match, otherwise one.
+    fn day_matches(&self, date: Date) -> bool {
+        let day = self.day.has(date.day());
+        let weekday = self.weekday.has(date.weekday().to_sunday_zero_offset());
+        if self.day.star || self.weekday.star { day && weekday } else { day || weekday }
+    }
+
+    fn offset(&self, t: i64) -> Option<i64> {
+        Some(i64::from(self.zone.to_offset(Timestamp::from_second(t).ok()?).seconds()))
+    }
+
+    fn local(&self, t: i64) -> Option<DateTime> {
+        Some(self.zone.to_datetime(Timestamp::from_second(t).ok()?))
+    }
+
+    /// The instant of a local time, as Go's `time.Date` chooses it in a gap or an overlap: the offset in effect at the
+    /// same digits in UTC is tried first.
+    fn instant(&self, local: DateTime) -> Option<i64> {
+        let digits = TimeZone::UTC.to_timestamp(local).ok()?.as_second();
+        let guess = self.offset(digits)?;
+        if guess == 0 {
+            return Some(digits);
+        }
+        Some(digits - self.offset(digits - guess)?)
+    }
+}
+
+/// Go's `AddDate(0, 1, 0)` of a day that every month has.
+fn month_later(first: DateTime) -> Option<DateTime> {
+    let date = first.date();
+    let (year, month) = if date.month() == 12 { (date.year() + 1, 1) } else { (date.year(), date.month() + 1) };
+    let wanted = Date::new(year, month, 1).ok()?;
+    // Days that the month does not have run over into the next, as in Go.
+    let days = i64::from(date.day()) - 1;
+    let moved = wanted.checked_add(SignedDuration::from_hours(24 * days)).ok()?;
+    Some(moved.to_datetime(first.time()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(expression: &str, zone: Option<&str>, after: &str) -> Option<String> {
+        let after: Timestamp = after.parse().unwrap();
+        Calendar::parse(expression, zone).unwrap().next(after).map(|t| t.to_string())
+    }
+
+    #[test]
+    fn ticks_are_those_of_cron() {
+        let cases = [
+            ("0 0 * * *", None, "2026-01-31T10:00:00Z", "2026-02-01T00:00:00Z"),
+            ("*/15 * * * *", None, "2026-01-31T10:14:59Z", "2026-01-31T10:15:00Z"),
+            ("*/15 * * * *", None, "2026-01-31T10:15:00Z", "2026-01-31T10:30:00Z"),
+            ("30 4 1,15 * 5", None, "2026-01-02T05:00:00Z", "2026-01-09T04:30:00Z"),
+            ("0 0 29 2 *", None, "2026-01-01T00:00:00Z", "2028-02-29T00:00:00Z"),
+            ("0 12 ? jan-mar mon", None, "2026-03-31T00:00:00Z", "2027-01-04T12:00:00Z"),
+            ("@hourly", None, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"),
+            ("@every 90m", None, "2026-01-01T00:00:00.9Z", "2026-01-01T01:30:00Z"),
+            ("TZ=Europe/Berlin 0 3 * * *", None, "2026-06-01T00:30:00Z", "2026-06-01T01:00:00Z"),
+            ("0 3 * * *", Some("America/New_York"), "2026-01-01T00:00:00Z", "2026-01-01T08:00:00Z"),
+            // 02:30 does not exist on 2026-03-29 in Berlin: robfig passes the day by.
+            ("30 2 * * *", Some("Europe/Berlin"), "2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z"),
+        ];
+        for (expression, zone, after, wanted) in cases {
+            assert_eq!(next(expression, zone, after).as_deref(), Some(wanted), "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_never_comes_has_no_tick() {
+        assert_eq!(next("0 0 30 2 *", None, "2026-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn what_cron_does_not_know_is_refused_with_the_field_and_the_cure() {
+        let cases = [
+            ("", None, "empty"),
+            ("* * * *", None, "4 fields"),
+            ("60 * * * *", None, "minute"),
+            ("* 24 * * *", None, "hour"),
+            ("* * 0 * *", None, "day of month"),
+            ("* * * foo *", None, "month"),
+            ("* * * * 7", None, "day of week"),
+            ("* * L * *", None, "day of month"),
+            ("5-1 * * * *", None, "minute"),
+            ("*/0 * * * *", None, "minute"),
+            ("1/2/3 * * * *", None, "minute"),
+            ("@reboot", None, "not known"),
+            ("@every", None, "not known"),
+            ("@every x", None, "duration"),
+            ("@every -1h", None, "positive"),
+            ("TZ=Nowhere/City 0 0 * * *", None, "Nowhere/City"),
+            ("TZ=Europe/Berlin", None, "empty"),
+            ("TZ=UTC 0 0 * * *", Some("UTC"), "spec.timeZone only"),
+        ];
+        for (expression, zone, words) in cases {
+            let error = Calendar::parse(expression, zone).unwrap_err();
+            assert!(error.to_string().contains(words), "{expression}: {error}");
+        }
+        assert_eq!(Calendar::parse("@daily", Some("Mars/Base")).unwrap_err().field(), "spec.timeZone");
+    }
+}

@@ -1,0 +1,250 @@
+//! The decision about a schedule.
+use std::collections::BTreeMap;
+
+use api::condition::{self, Say};
+use api::names::run_of;
+use api::schedule::ConcurrencyPolicy;
+use api::{BackupRun, BackupSchedule, BackupScheduleStatus, labels};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use kube::{Resource, ResourceExt};
+
+use crate::run::Event;
+use crate::schedule::cron::Calendar;
+use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::{history, ticks};
+use crate::validate;
+
+/// What is to be done for a schedule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// Runs to create; one that exists with that name is the run of that tick.
+    pub create: Vec<BackupRun>,
+    /// Runs to delete: cancelled, or rotated.
+    pub delete: Vec<Doomed>,
+    /// The whole status; the old one where nothing changed.
+    pub status: BackupScheduleStatus,
+    /// What people should hear of.
+    pub events: Vec<Event>,
+    /// Remove the trigger annotation: its run exists, or is created by this decision.
+    pub remove_trigger: bool,
+    /// Look again then.
+    pub requeue_at: Option<Timestamp>,
+}
+
+/// A run to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doomed {
+    /// Name.
+    pub name: String,
+    /// UID: another run of that name is never touched.
+    pub uid: String,
+    /// Why.
+    pub reason: &'static str,
+}
+
+impl Doomed {
+    /// That run.
+    pub fn new(run: &BackupRun, reason: &'static str) -> Self {
+        Self { name: run.name_any(), uid: run.uid().unwrap_or_default(), reason }
+    }
+}
+
+/// What is to be done next.
+pub fn decide(o: &Observed<'_>) -> Decision {
+    let mut d = Decision { status: o.schedule.status.clone().unwrap_or_default(), ..Decision::default() };
+    let calendar = match validate::schedule::validate(o.schedule) {
+        Ok(calendar) => {
+            say(o, &mut d, condition::READY, true, "Valid", "the schedule is valid");
+            Some(calendar)
+        }
+        Err(faults) => {
+            let text = validate::sentence(&faults);
+            let known = condition::find(&d.status.conditions, condition::READY).is_some_and(|c| c.message == text);
+            if !known {
+                d.events.push(Event { warning: true, reason: "Invalid", action: "Validate", note: text.clone() });
+            }
+            say(o, &mut d, condition::READY, false, "Invalid", &text);
+            None
+        }
+    };
+    let suspended = o.schedule.spec.suspend.unwrap_or(false);
+    say_suspended(o, &mut d, suspended);
+    let (doomed, more) = history::doomed(o);
+    d.delete = doomed;
+    if let Some(calendar) = &calendar {
+        if !suspended {
+            tick(o, &mut d, calendar);
+        }
+        trigger(o, &mut d);
+    }
+    count(o, &mut d);
+    let next = calendar.filter(|_| !suspended).and_then(|c| ticks::next(&c, since(o), o.now));
+    d.status.next_schedule_time = next.map(Time);
+    let soon = more.then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok()).flatten();
+    d.requeue_at = [next, soon].into_iter().flatten().min();
+    d
+}
+
+/// Ticks up to this time have been run, or were before the schedule existed.
+fn since(o: &Observed<'_>) -> Timestamp {
+    let created = o.schedule.metadata.creation_timestamp.as_ref().map_or(o.now, |t| t.0);
+    let last = o.schedule.status.as_ref().and_then(|s| s.last_schedule_time.as_ref()).map(|t| t.0);
+    last.map_or(created, |last| last.max(created))
+}
+
+fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
+    let mut from = since(o);
+    if let Some(seconds) = o.schedule.spec.starting_deadline_seconds {
+        let limit = i64::try_from(seconds).ok().and_then(|s| o.now.checked_sub(SignedDuration::from_secs(s)).ok());
+        from = from.max(limit.unwrap_or(from));
+    }
+    let Some(due) = ticks::due(calendar, from, o.now) else { return };
+    let name = run_of(&o.schedule.name_any(), due.tick.as_second());
+    if o.runs.iter().any(|r| r.name_any() == name) {
+        // Crash window: the run was created, the status did not tell of it.
+        d.status.last_schedule_time = Some(Time(due.tick));
+        return;
+    }
+    if !may_start(o, d, "the tick") {
+        return;
+    }
+    if due.many {
+        let note = "more than 100 ticks were missed; only the last one is run. Was the operator away, or its clock wrong?";
+        d.events.push(Event { warning: true, reason: "TooManyMissedTimes", action: "Schedule", note: note.into() });
+    }
+    let annotations = BTreeMap::from([(labels::SCHEDULED_AT.to_string(), due.tick.to_string())]);
+    create(o, d, name, annotations, "RunCreated");
+    d.status.last_schedule_time = Some(Time(due.tick));
+}
+
+/// Whether a run may start now. Replace asks the one under way to go, and the new one starts when it is gone.
+fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
+    let active: Vec<_> = o.runs.iter().filter(|r| standing(r) == Standing::Active).collect();
+    let policy = o.schedule.spec.concurrency_policy.unwrap_or_default();
+    if policy == ConcurrencyPolicy::Allow || (active.is_empty() && d.create.is_empty()) {
+        return true;
+    }
+    if policy == ConcurrencyPolicy::Replace {
+        for run in active.iter().filter(|r| r.metadata.deletion_timestamp.is_none()) {
+            if d.delete.iter().any(|doomed| Some(&doomed.uid) == run.uid().as_ref()) {
+                continue;
+            }
+            d.delete.push(Doomed::new(run, "replaced"));
+            let note = format!("run {} is stopped to make room for {what} (concurrencyPolicy: Replace)", run.name_any());
+            d.events.push(Event { warning: false, reason: "RunReplaced", action: "Replace", note });
+        }
+    }
+    false
+}
+
+fn trigger(o: &Observed<'_>, d: &mut Decision) {
+    if !o.schedule.annotations().contains_key(labels::TRIGGER) {
+        return;
+    }
+    let version = o.schedule.resource_version().unwrap_or_default();
+    // Crash window: the run was created, the annotation not yet removed.
+    if o.runs.iter().any(|r| r.annotations().get(labels::TRIGGERED) == Some(&version)) {
+        d.remove_trigger = true;
+        return;
+    }
+    if !may_start(o, d, "the triggered run") {
+        return;
+    }
+    let taken = |name: &String| o.runs.iter().any(|r| r.name_any() == *name) || d.create.iter().any(|r| r.name_any() == *name);
+    let base = o.schedule.name_any();
+    let Some(name) = (0..1000).map(|n| run_of(&base, o.now.as_second() + n)).find(|name| !taken(name)) else { return };
+    let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), version)]);
+    create(o, d, name, annotations, "RunTriggered");
+    d.remove_trigger = true;
+}
+
+fn create(o: &Observed<'_>, d: &mut Decision, name: String, own: BTreeMap<String, String>, reason: &'static str) {
+    let schedule = o.schedule;
+    let template = &schedule.spec.template;
+    let metadata = template.metadata.clone().unwrap_or_default();
+    let mut annotations = metadata.annotations.unwrap_or_default();
+    annotations.extend(own);
+    let mut all = metadata.labels.unwrap_or_default();
+    all.insert(labels::SCHEDULE.into(), schedule.name_any());
+    let mut run = BackupRun::new(&name, template.spec.clone());
+    run.metadata = ObjectMeta {
+        name: Some(name.clone()),
+        namespace: schedule.namespace(),
+        labels: Some(all),
+        annotations: Some(annotations),
+        owner_references: Some(vec![owner(schedule)]),
+        ..ObjectMeta::default()
+    };
+    d.create.push(run);
+    d.events.push(Event { warning: false, reason, action: "Create", note: format!("created run {name}") });
+}
+
+fn owner(schedule: &BackupSchedule) -> OwnerReference {
+    OwnerReference {
+        api_version: BackupSchedule::api_version(&()).into(),
+        kind: BackupSchedule::kind(&()).into(),
+        name: schedule.name_any(),
+        uid: schedule.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+fn say(o: &Observed<'_>, d: &mut Decision, type_: &str, on: bool, reason: &str, message: &str) {
+    let say = Say { type_, status: on, reason, message };
+    condition::set(&mut d.status.conditions, &say, o.schedule.metadata.generation, o.now);
+}
+
+fn say_suspended(o: &Observed<'_>, d: &mut Decision, suspended: bool) {
+    let before = condition::is_true(&d.status.conditions, condition::SUSPENDED);
+    if before != suspended {
+        let (reason, note) = if suspended {
+            ("Suspended", "no run is started on ticks until spec.suspend is false; rotation and trigger go on")
+        } else {
+            ("Resumed", "runs are started on ticks again")
+        };
+        d.events.push(Event { warning: false, reason, action: "Suspend", note: note.into() });
+    }
+    let (reason, message) = if suspended { ("Suspended", "spec.suspend is true") } else { ("NotSuspended", "") };
+    say(o, d, condition::SUSPENDED, suspended, reason, message);
+}
+
+/// Counters, the runs under way, and how the last one ended.
+fn count(o: &Observed<'_>, d: &mut Decision) {
+    let number = |kind| u32::try_from(o.runs.iter().filter(|r| standing(r) == kind).count()).unwrap_or(u32::MAX);
+    let active = number(Standing::Active);
+    d.status.total = Some(u32::try_from(o.runs.len()).unwrap_or(u32::MAX));
+    d.status.successful = Some(number(Standing::Successful));
+    d.status.failed = Some(number(Standing::Failed));
+    d.status.in_progress = Some(active);
+    let mut names: Vec<_> = o.runs.iter().filter(|r| standing(r) == Standing::Active).map(|r| reference(r)).collect();
+    names.sort_by(|a, b| a.name.cmp(&b.name));
+    d.status.active = names;
+    let last_good = o.runs.iter().filter(|r| standing(r) == Standing::Successful).map(|r| ended(r)).max();
+    let before = d.status.last_successful_time.as_ref().map(|t| t.0);
+    d.status.last_successful_time = last_good.max(before).map(Time);
+    say(o, d, condition::IN_PROGRESS, active > 0, if active > 0 { "RunUnderWay" } else { "Idle" }, "");
+    let last = o.runs.iter().filter(|r| standing(r) != Standing::Active).max_by_key(|r| (ended(r), r.name_any()));
+    if let Some(last) = last {
+        let good = standing(last) == Standing::Successful;
+        let text = format!("run {}", last.name_any());
+        say(o, d, condition::SUCCESSFUL, good, "LastRun", &text);
+        say(o, d, condition::FAILED, !good, "LastRun", &text);
+    }
+}
+
+fn reference(run: &BackupRun) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(BackupRun::api_version(&()).into()),
+        kind: Some(BackupRun::kind(&()).into()),
+        name: Some(run.name_any()),
+        namespace: run.namespace(),
+        uid: run.uid(),
+        ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! The rules of a schedule, each a test.
+use std::collections::BTreeMap;
+
+use api::condition;
+use api::run::Transfer;
+use api::schedule::{BackupScheduleSpec, ConcurrencyPolicy, RunTemplate, BackupSchedule};
+use api::{BackupRun, BackupRunStatus, labels};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::ResourceExt;
+use testing::backup_run;
+
+use crate::schedule::{Decision, Observed, decide};
+
+struct World {
+    schedule: BackupSchedule,
+    runs: Vec<BackupRun>,
+    now: Timestamp,
+}
+
+fn t(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+impl World {
+    /// An hourly schedule made at half past ten.
+    fn new() -> Self {
+        let spec = BackupScheduleSpec {
+            schedule: "0 * * * *".into(),
+            time_zone: None,
+            starting_deadline_seconds: None,
+            concurrency_policy: Some(ConcurrencyPolicy::Replace),
+            suspend: None,
+            template: RunTemplate { metadata: None, spec: backup_run().spec },
+            successful_runs_history_limit: Some(3),
+            failed_runs_history_limit: Some(1),
+        };
+        let mut schedule = BackupSchedule::new("hourly", spec);
+        schedule.metadata.uid = Some("s".into());
+        schedule.metadata.namespace = Some("team".into());
+        schedule.metadata.resource_version = Some("1".into());
+        schedule.metadata.creation_timestamp = Some(Time(t("2026-01-01T10:30:00Z")));
+        Self { schedule, runs: vec![], now: t("2026-01-01T10:30:00Z") }
+    }
+
+    fn at(mut self, time: &str) -> Self {
+        self.now = t(time);
+        self
+    }
+
+    fn policy(mut self, policy: ConcurrencyPolicy) -> Self {
+        self.schedule.spec.concurrency_policy = Some(policy);
+        self
+    }
+
+    fn look(&self) -> Decision {
+        decide(&Observed { schedule: &self.schedule, runs: self.runs.iter().collect(), now: self.now })
+    }
+
+    /// Decides, and does what was decided.
+    fn step(&mut self) -> Decision {
+        let d = self.look();
+        self.runs.extend(d.create.iter().cloned().map(|mut r| {
+            r.metadata.uid = Some(r.name_any());
+            r.metadata.creation_timestamp = Some(Time(self.now));
+            r
+        }));
+        self.runs.retain(|r| !d.delete.iter().any(|x| x.name == r.name_any()));
+        self.schedule.status = Some(d.status.clone());
+        if d.remove_trigger {
+            self.schedule.metadata.annotations = None;
+        }
+        d
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    fn trigger(&mut self) {
+        self.schedule.metadata.annotations = Some(BTreeMap::from([(labels::TRIGGER.into(), "now".into())]));
+    }
+
+    /// A run that ended, `age` seconds before now.
+    fn ended(&mut self, name: &str, good: bool, age: i64) -> &mut BackupRun {
+        let mut run = backup_run();
+        let at = Time(self.now.checked_sub(SignedDuration::from_secs(age)).unwrap());
+        run.metadata.name = Some(name.into());
+        run.metadata.uid = Some(name.into());
+        run.status = Some(BackupRunStatus { completion_time: Some(at), ..BackupRunStatus::default() });
+        self.runs.push(run);
+        self.end(name, good);
+        self.runs.last_mut().unwrap()
+    }
+
+    fn end(&mut self, name: &str, good: bool) {
+        let run = self.runs.iter_mut().find(|r| r.name_any() == name).unwrap();
+        let type_ = if good { condition::SUCCESSFUL } else { condition::FAILED };
+        let condition = Condition {
+            type_: type_.into(),
+            status: "True".into(),
+            reason: "x".into(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(self.now),
+        };
+        run.status.get_or_insert_default().conditions = vec![condition];
+    }
+
+    fn doomed(&self) -> Vec<String> {
+        self.look().delete.into_iter().map(|d| d.name).collect()
+    }
+}
+
+fn names(d: &Decision) -> Vec<String> {
+    d.create.iter().map(ResourceExt::name_any).collect()
+}
+
+#[test]
+fn a_new_schedule_does_not_look_back_before_its_creation() {
+    let d = World::new().look();
+    assert_eq!(names(&d), Vec::<String>::new());
+    assert_eq!(d.status.next_schedule_time, Some(Time(t("2026-01-01T11:00:00Z"))));
+    assert_eq!(d.requeue_at, Some(t("2026-01-01T11:00:00Z")));
+}
+
+#[test]
+fn a_tick_makes_one_run_named_after_it_and_never_a_second() {
+    let mut world = World::new().at("2026-01-01T11:00:05Z");
+    let d = world.step();
+    assert_eq!(names(&d), [format!("hourly-{}", t("2026-01-01T11:00:00Z").as_second())]);
+    let run = &d.create[0];
+    assert_eq!(run.labels().get(labels::SCHEDULE).map(String::as_str), Some("hourly"));
+    assert_eq!(run.owner_references()[0].uid, "s");
+    assert_eq!(names(&world.step()), Vec::<String>::new());
+    // The operator died after the run was created and before the status was written.
+    world.schedule.status = None;
+    let d = world.step();
+    assert_eq!(names(&d), Vec::<String>::new());
+    assert_eq!(d.status.last_schedule_time, Some(Time(t("2026-01-01T11:00:00Z"))));
+}
+
+#[test]
+fn of_the_ticks_that_were_missed_the_last_is_run_within_the_starting_deadline() {
+    let late = |deadline| {
+        let mut world = World::new().at("2026-01-01T15:10:00Z");
+        world.schedule.spec.starting_deadline_seconds = deadline;
+        names(&world.look()).len()
+    };
+    assert_eq!((late(None), late(Some(601)), late(Some(599))), (1, 1, 0));
+}
+
+#[test]
+fn more_than_a_hundred_missed_ticks_are_warned_of() {
+    let world = World::new().at("2026-01-09T15:10:00Z");
+    let d = world.look();
+    assert!(d.create.len() == 1 && d.events.iter().any(|e| e.reason == "TooManyMissedTimes"));
+}
+
+#[test]
+fn a_suspended_schedule_starts_nothing_on_ticks_but_on_trigger() {
+    let mut world = World::new().at("2026-01-01T11:00:05Z");
+    world.schedule.spec.suspend = Some(true);
+    let d = world.step();
+    assert!(d.create.is_empty() && d.status.next_schedule_time.is_none());
+    assert!(d.events.iter().any(|e| e.reason == "Suspended"));
+    assert!(world.step().events.is_empty(), "it is said once");
+    world.trigger();
+    let d = world.step();
+    assert_eq!((d.create.len(), d.remove_trigger), (1, true));
+}
+
+#[test]
+fn each_policy_does_what_it_says_when_a_tick_finds_a_run_under_way() {
+    for (policy, created, deleted) in
+        [(ConcurrencyPolicy::Allow, 1, 0), (ConcurrencyPolicy::Forbid, 0, 0), (ConcurrencyPolicy::Replace, 0, 1)]
+    {
+        let mut world = World::new().at("2026-01-01T11:00:00Z").policy(policy);
+        world.step();
+        world.pass(3600);
+        let d = world.look();
+        assert_eq!((d.create.len(), d.delete.len()), (created, deleted), "{policy:?}");
+    }
+}
+
+#[test]
+fn forbid_runs_the_tick_when_the_run_before_it_has_ended() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z").policy(ConcurrencyPolicy::Forbid);
+    let first = names(&world.step())[0].clone();
+    world.pass(3600);
+    assert!(world.step().create.is_empty());
+    world.end(&first, true);
+    world.pass(60);
+    assert_eq!(names(&world.step()), [format!("hourly-{}", t("2026-01-01T12:00:00Z").as_second())]);
+}
+
+#[test]
+fn replace_starts_the_new_run_only_when_the_old_one_is_gone() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    world.step();
+    world.pass(3600);
+    let d = world.look();
+    assert_eq!((d.create.len(), d.delete[0].reason), (0, "replaced"));
+    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+    let d = world.look();
+    assert_eq!((d.create.len(), d.delete.len()), (0, 0), "it is stopping");
+    world.runs.clear();
+    assert_eq!(world.look().create.len(), 1);
+}
+
+#[test]
+fn a_trigger_makes_one_run_also_through_a_crash() {
+    let mut world = World::new();
+    world.trigger();
+    let d = world.look();
+    assert!(d.create.len() == 1 && d.remove_trigger);
+    assert_eq!(d.create[0].annotations().get(labels::TRIGGERED).map(String::as_str), Some("1"));
+    assert_eq!(d.status.last_schedule_time, None, "a trigger is not a tick");
+    // The operator died after the run was created and before the annotation was removed.
+    world.runs = d.create;
+    world.pass(5);
+    let d = world.look();
+    assert!(d.create.is_empty() && d.remove_trigger);
+}
+
+#[test]
+fn forbid_postpones_a_trigger_and_does_not_lose_it() {
+    let mut world = World::new().policy(ConcurrencyPolicy::Forbid);
+    world.trigger();
+    let first = names(&world.step())[0].clone();
+    world.schedule.metadata.resource_version = Some("2".into());
+    world.trigger();
+    let d = world.step();
+    assert!(d.create.is_empty() && !d.remove_trigger);
+    world.end(&first, false);
+    world.pass(60);
+    assert_eq!(world.step().create.len(), 1);
+}
+
+#[test]
+fn a_triggered_run_never_takes_the_name_of_another() {
+    let mut world = World::new().policy(ConcurrencyPolicy::Allow);
+    for version in ["1", "2", "3"] {
+        world.schedule.metadata.resource_version = Some(version.into());
+        world.trigger();
+        assert_eq!(world.step().create.len(), 1);
+    }
+    let all: std::collections::BTreeSet<_> = world.runs.iter().map(ResourceExt::name_any).collect();
+    assert_eq!(all.len(), 3);
+}
+
+#[test]
+fn an_invalid_schedule_says_all_its_faults_and_rotates_all_the_same() {
+    let mut world = World::new().at("2026-01-01T11:00:05Z");
+    world.schedule.spec.schedule = "61 * * * *".into();
+    world.schedule.spec.template.spec.storage.path = "x".into();
+    for n in 0..5 {
+        world.ended(&format!("r{n}"), true, n);
+    }
+    let d = world.step();
+    assert!(d.create.is_empty() && d.delete.len() == 2);
+    let ready = condition::find(&d.status.conditions, condition::READY).unwrap();
+    assert!(ready.status == "False" && ready.message.contains("spec.schedule") && ready.message.contains("spec.template.spec.storage.path"));
+    assert!(world.step().events.is_empty(), "it is said once");
+}
+
+#[test]
+fn rotation_keeps_the_newest_up_to_the_limit_of_each_kind() {
+    let mut world = World::new();
+    for n in 0..5 {
+        world.ended(&format!("good{n}"), true, 100 * n);
+        world.ended(&format!("bad{n}"), false, 100 * n + 1);
+    }
+    let mut doomed = world.doomed();
+    doomed.sort();
+    assert_eq!(doomed, ["bad1", "bad2", "bad3", "bad4", "good3", "good4"]);
+}
+
+#[test]
+fn rotation_passes_by_what_is_kept_restored_or_asked_to_be() {
+    let mut world = World::new();
+    for n in 0..7 {
+        world.ended(&format!("r{n}"), true, 100 * n);
+    }
+    let annotation = |name: &str| Some(BTreeMap::from([(name.to_string(), "x".to_string())]));
+    world.runs[3].metadata.annotations = annotation(labels::KEEP);
+    world.runs[4].metadata.annotations = annotation(labels::RESTORE);
+    world.runs[5].status.as_mut().unwrap().transfer = Some(Transfer {
+        attempt: "restore-1".into(),
+        started_at: Time(world.now),
+        pod_uid: None,
+        command_started_at: None,
+        key: None,
+        upload_id: None,
+        route: "Direct".into(),
+    });
+    assert_eq!(world.doomed(), ["r6"]);
+}
+
+#[test]
+fn rotation_never_removes_the_newest_good_backup() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    world.ended("old", true, 100);
+    world.ended("new", true, 1);
+    assert_eq!(world.doomed(), ["old"]);
+}
+
+#[test]
+fn rotation_removes_a_bounded_number_at_once_and_comes_back() {
+    let mut world = World::new();
+    for n in 0..50 {
+        world.ended(&format!("r{n:02}"), true, n);
+    }
+    let d = world.look();
+    assert_eq!((d.delete.len(), d.delete[0].name.as_str()), (20, "r49"));
+    assert!(d.requeue_at.unwrap() <= world.now.checked_add(SignedDuration::from_secs(1)).unwrap());
+}
+
+#[test]
+fn counters_tell_of_the_runs_and_the_last_success_never_goes_back() {
+    let mut world = World::new();
+    world.ended("a", true, 100);
+    world.ended("b", false, 50);
+    let d = world.step();
+    let s = &d.status;
+    assert_eq!((s.total, s.successful, s.failed, s.in_progress), (Some(2), Some(1), Some(1), Some(0)));
+    let before = s.last_successful_time.clone();
+    assert!(before.is_some() && condition::is_true(&s.conditions, condition::FAILED));
+    world.runs.retain(|r| r.name_any() == "b");
+    assert_eq!(world.step().status.last_successful_time, before);
+}
+
+#[test]
+fn nothing_is_written_that_did_not_change() {
+    let mut world = World::new();
+    let first = world.step().status;
+    world.pass(60);
+    assert_eq!(world.look().status, first);
+}

@@ -1,0 +1,43 @@
+//! Rotation: which ended runs are too many.
+use api::{BackupRun, labels};
+use kube::ResourceExt;
+
+use crate::schedule::decide::Doomed;
+use crate::schedule::observed::{Observed, Standing, ended, standing};
+
+/// At most this many are removed in one pass, so that a schedule with thousands does not keep others waiting.
+const AT_ONCE: usize = 20;
+
+/// The runs to remove now, oldest first, and whether more are left. Backups are counted, never restores; the newest
+/// good backup is never removed, nor a run that is kept, being restored or asked to be.
+pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
+    let spec = &o.schedule.spec;
+    let newest = o.runs.iter().filter(|r| standing(r) == Standing::Successful).max_by_key(|r| ended(r)).map(|r| r.uid());
+    let mut all = Vec::new();
+    for (kind, limit) in [
+        (Standing::Successful, spec.successful_runs_history_limit.unwrap_or(3)),
+        (Standing::Failed, spec.failed_runs_history_limit.unwrap_or(1)),
+    ] {
+        let mut runs: Vec<&BackupRun> = o
+            .runs
+            .iter()
+            .copied()
+            .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind && !is_kept(r))
+            .collect();
+        runs.sort_by_key(|r| std::cmp::Reverse((ended(r), r.name_any())));
+        let over = runs.into_iter().skip(limit as usize).filter(|r| !is_in_use(r) && Some(r.uid()) != newest);
+        all.extend(over.map(|r| (ended(r), r)));
+    }
+    all.sort_by_key(|(at, r)| (*at, r.name_any()));
+    let more = all.len() > AT_ONCE;
+    let reason = "over the history limit";
+    (all.into_iter().take(AT_ONCE).map(|(_, r)| Doomed::new(r, reason)).collect(), more)
+}
+
+fn is_kept(run: &BackupRun) -> bool {
+    run.annotations().contains_key(labels::KEEP)
+}
+
+fn is_in_use(run: &BackupRun) -> bool {
+    run.annotations().contains_key(labels::RESTORE) || run.status.as_ref().is_some_and(|s| s.transfer.is_some())
+}

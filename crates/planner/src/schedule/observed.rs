@@ -1,0 +1,44 @@
+//! What a decision about a schedule is made from.
+use api::{BackupRun, BackupSchedule, condition};
+use jiff::Timestamp;
+
+/// Everything that was seen before deciding; the clock included.
+#[derive(Clone, Debug)]
+pub struct Observed<'a> {
+    /// The schedule as the API server has it.
+    pub schedule: &'a BackupSchedule,
+    /// Runs that have it as their controller, by UID.
+    pub runs: Vec<&'a BackupRun>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// How a run stands, to its schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not ended; also while it is being deleted, because its command may still run.
+    Active,
+    /// A good backup.
+    Successful,
+    /// A failed one.
+    Failed,
+}
+
+/// How a run stands.
+pub fn standing(run: &BackupRun) -> Standing {
+    let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if condition::is_true(conditions, condition::SUCCESSFUL) {
+        Standing::Successful
+    } else if condition::is_true(conditions, condition::FAILED) {
+        Standing::Failed
+    } else {
+        Standing::Active
+    }
+}
+
+/// When a run ended; when it was created, where it does not say.
+pub fn ended(run: &BackupRun) -> Timestamp {
+    let completed = run.status.as_ref().and_then(|s| s.completion_time.as_ref()).map(|t| t.0);
+    let created = run.metadata.creation_timestamp.as_ref().map(|t| t.0);
+    completed.or(created).unwrap_or(Timestamp::UNIX_EPOCH)
+}

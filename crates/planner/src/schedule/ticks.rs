@@ -1,0 +1,90 @@
+//! Which tick is due: of those that were missed only the last one, as CronJob does.
+use jiff::{SignedDuration, Timestamp};
+
+use crate::schedule::cron::Calendar;
+
+/// More missed ticks than this are worth a warning.
+const MANY: usize = 100;
+/// How far back the last tick is looked for, seconds: a minute, an hour, a day, a month, a year, five years.
+const WINDOWS: [i64; 6] = [60, 3600, 86_400, 32 * 86_400, 366 * 86_400, 5 * 366 * 86_400];
+
+/// A tick that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The last tick that has passed.
+    pub tick: Timestamp,
+    /// More than a hundred were missed.
+    pub many: bool,
+}
+
+/// The last tick after `since` and not after `now`.
+pub fn due(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Due> {
+    let tick = last(calendar, since, now)?;
+    let mut at = since;
+    let mut missed = 0;
+    while missed <= MANY {
+        match calendar.next(at) {
+            Some(next) if next <= now => (at, missed) = (next, missed + 1),
+            _ => break,
+        }
+    }
+    Some(Due { tick, many: missed > MANY })
+}
+
+fn last(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    if let Calendar::Every(pause) = calendar {
+        let pauses = (now.as_second() - since.as_second()) / pause.as_secs().max(1);
+        let seconds = pauses.checked_mul(pause.as_secs())?;
+        return (pauses > 0).then(|| Timestamp::from_second(since.as_second() + seconds).ok())?;
+    }
+    for window in WINDOWS {
+        let back = now.checked_sub(SignedDuration::from_secs(window)).ok()?;
+        let start = since.max(back);
+        let mut tick = calendar.next(start).filter(|t| *t <= now);
+        while let Some(next) = tick.and_then(|t| calendar.next(t)).filter(|t| *t <= now) {
+            tick = Some(next);
+        }
+        if tick.is_some() || start == since {
+            return tick;
+        }
+    }
+    None
+}
+
+/// The next tick after now.
+pub fn next(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    match calendar {
+        // Counted from the last one, not from now.
+        Calendar::Every(_) => calendar.next(last(calendar, since, now).unwrap_or(since)),
+        Calendar::Cron(_) => calendar.next(now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn t(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn of_missed_ticks_only_the_last_is_due() {
+        let cases = [
+            ("0 * * * *", "2026-01-01T00:30:00Z", "2026-01-01T00:59:59Z", None),
+            ("0 * * * *", "2026-01-01T00:30:00Z", "2026-01-01T01:00:00Z", Some(("2026-01-01T01:00:00Z", false))),
+            ("0 * * * *", "2026-01-01T00:30:00Z", "2026-01-03T09:59:00Z", Some(("2026-01-03T09:00:00Z", false))),
+            ("* * * * *", "2026-01-01T00:00:00Z", "2026-01-02T00:00:30Z", Some(("2026-01-02T00:00:00Z", true))),
+            ("0 0 1 1 *", "2020-06-01T00:00:00Z", "2026-06-01T00:00:00Z", Some(("2026-01-01T00:00:00Z", false))),
+            ("@every 7m", "2026-01-01T00:00:00Z", "2026-01-01T00:15:00Z", Some(("2026-01-01T00:14:00Z", false))),
+            ("@every 7m", "2026-01-01T00:00:00Z", "2026-01-01T00:06:59Z", None),
+            // The clock stepped back.
+            ("* * * * *", "2026-01-01T01:00:00Z", "2026-01-01T00:30:00Z", None),
+        ];
+        for (expression, since, now, wanted) in cases {
+            let calendar = Calendar::parse(expression, None).unwrap();
+            let wanted = wanted.map(|(tick, many)| Due { tick: t(tick), many });
+            assert_eq!(due(&calendar, t(since), t(now)), wanted, "{expression}");
+        }
+    }
+}

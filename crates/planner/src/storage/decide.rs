@@ -1,0 +1,169 @@
+//! The decision about a storage.
+use std::time::Duration;
+
+use api::condition::{self, READY, Say};
+use api::{BackupStorageStatus, storage::is_ready};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::run::Event;
+use crate::size::humanize;
+use crate::storage::observed::{Observed, ProbeView};
+
+/// A store that answered is probed again after this.
+const GOOD: Duration = Duration::from_secs(5 * 60);
+/// A store that did not.
+const FAILED: Duration = Duration::from_secs(30);
+
+/// What is to be done for a storage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Probe it, then decide again.
+    pub probe: bool,
+    /// The whole status; the old one where nothing changed.
+    pub status: BackupStorageStatus,
+    /// What people should hear of.
+    pub events: Vec<Event>,
+    /// Set the annotation; on creation only, so that one that is missing later was removed on purpose.
+    pub set_deletion_protection: bool,
+    /// Look again then.
+    pub requeue_at: Option<Timestamp>,
+}
+
+/// What is to be done next.
+pub fn decide(o: &Observed<'_>) -> Decision {
+    let due = due(o);
+    let mut status = o.storage.status.clone().unwrap_or_default();
+    status.schedules = Some(o.schedules);
+    status.runs = Some(o.runs);
+    status.size_in_bytes = Some(o.size_in_bytes);
+    status.size = Some(humanize(o.size_in_bytes));
+    let mut events = Vec::new();
+    let (ready, reason, message) = match &o.probe {
+        ProbeView::NotYet => return decision(o, status, events, due),
+        ProbeView::Good { capabilities, at, configuration } => {
+            // Written with the probe that found something new, not every five minutes.
+            if status.capabilities.as_ref() != Some(capabilities) || !is_ready(o.storage) {
+                status.last_probe_time = Some(Time(*at));
+            }
+            status.capabilities = Some(capabilities.clone());
+            status.probed_configuration = Some(configuration.clone());
+            (true, "Probed".to_string(), "the store took, gave back and deleted an object".to_string())
+        }
+        ProbeView::Failed { reason, message, at, configuration } => {
+            let old = condition::find(&status.conditions, READY);
+            if old.is_none_or(|c| c.status == "True" || c.message != *message) {
+                status.last_probe_time = Some(Time(*at));
+            }
+            status.probed_configuration = Some(configuration.clone());
+            (false, reason.clone(), message.clone())
+        }
+    };
+    let old = condition::find(&status.conditions, READY).map(|c| (c.status == "True", c.message.clone()));
+    if old.as_ref() != Some(&(ready, message.clone())) {
+        let (warning, reason) = if ready { (false, "Ready") } else { (true, "NotReady") };
+        events.push(Event { warning, reason, action: "Probe", note: message.clone() });
+    }
+    let say = Say { type_: READY, status: ready, reason: &reason, message: &message };
+    condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
+    decision(o, status, events, due)
+}
+
+fn decision(o: &Observed<'_>, status: BackupStorageStatus, events: Vec<Event>, due: Timestamp) -> Decision {
+    let probe = due <= o.now;
+    Decision {
+        probe,
+        status,
+        events,
+        set_deletion_protection: o.storage.status.is_none(),
+        requeue_at: Some(due),
+    }
+}
+
+/// When the next probe is due.
+fn due(o: &Observed<'_>) -> Timestamp {
+    let (at, pause, probed) = match &o.probe {
+        ProbeView::NotYet => return o.now,
+        ProbeView::Good { at, configuration, .. } => (at, GOOD, configuration),
+        ProbeView::Failed { at, configuration, .. } => (at, FAILED, configuration),
+    };
+    if probed != o.configuration {
+        return o.now;
+    }
+    let pause = SignedDuration::try_from(pause).unwrap_or_default();
+    at.checked_add(pause).unwrap_or(o.now)
+}
+
+#[cfg(test)]
+mod tests {
+    use api::storage::{BackupStorageSpec, Capabilities, StorageType};
+    use api::BackupStorage;
+
+    use super::*;
+
+    fn storage() -> BackupStorage {
+        let spec = BackupStorageSpec { type_: StorageType::S3, parameters: None, credentials: None, data_path: None };
+        BackupStorage::new("s", spec)
+    }
+
+    fn t(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn good(at: i64) -> ProbeView {
+        ProbeView::Good { capabilities: Capabilities::default(), at: t(at), configuration: "1".into() }
+    }
+
+    fn failed(at: i64, message: &str) -> ProbeView {
+        ProbeView::Failed { reason: "ProbeFailed".into(), message: message.into(), at: t(at), configuration: "1".into() }
+    }
+
+    fn look(storage: &BackupStorage, probe: ProbeView, configuration: &str, now: i64) -> Decision {
+        decide(&Observed { storage, schedules: 1, runs: 2, size_in_bytes: 3, probe, configuration, now: t(now) })
+    }
+
+    #[test]
+    fn a_storage_is_probed_when_new_when_changed_and_when_due() {
+        let cases = [
+            (ProbeView::NotYet, "1", 0, true),
+            (good(0), "1", 299, false),
+            (good(0), "1", 300, true),
+            (good(0), "2", 1, true),
+            (failed(0, "x"), "1", 29, false),
+            (failed(0, "x"), "1", 30, true),
+        ];
+        for (probe, configuration, now, wanted) in cases {
+            assert_eq!(look(&storage(), probe.clone(), configuration, now).probe, wanted, "{probe:?} {configuration} {now}");
+        }
+    }
+
+    #[test]
+    fn a_probe_that_finds_the_same_again_writes_nothing_and_says_nothing() {
+        for (first, second) in [(good(0), good(300)), (failed(0, "x"), failed(30, "x"))] {
+            let mut s = storage();
+            let once = look(&s, first, "1", 1);
+            assert_eq!(once.events.len(), 1);
+            s.status = Some(once.status.clone());
+            let again = look(&s, second, "1", 301);
+            assert_eq!((again.status, again.events.len()), (once.status, 0));
+        }
+    }
+
+    #[test]
+    fn ready_follows_the_probe_and_a_change_is_said() {
+        let mut s = storage();
+        for (probe, ready) in [(good(0), true), (failed(9, "403"), false), (good(10), true)] {
+            let d = look(&s, probe, "1", 10);
+            s.status = Some(d.status);
+            assert_eq!((is_ready(&s), d.events.len()), (ready, 1));
+        }
+    }
+
+    #[test]
+    fn deletion_protection_is_set_on_creation_only() {
+        let mut s = storage();
+        assert!(look(&s, ProbeView::NotYet, "1", 0).set_deletion_protection);
+        s.status = Some(BackupStorageStatus::default());
+        assert!(!look(&s, good(0), "1", 0).set_deletion_protection);
+    }
+}

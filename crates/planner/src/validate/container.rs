@@ -1,0 +1,71 @@
+//! The containers of a run's template: the ones that commands run in, and names that the operator needs for itself.
+use api::BackupRunSpec;
+use k8s_openapi::api::core::v1::Container;
+
+use super::{Faults, meant};
+
+/// Name of the volume that the operator adds to a run's Pod.
+pub const RESERVED_VOLUME: &str = "backup-operator";
+/// Name of the init container that the operator adds to a run's Pod.
+pub const RESERVED_CONTAINER: &str = "backup-operator-agent";
+/// Where the operator mounts its volume.
+pub const RESERVED_MOUNT: &str = "/.backup-operator";
+
+/// The container of an action: the one that it names, or the first of the template.
+pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, faults: &mut Faults) -> Option<String> {
+    let containers = &spec.template.spec.containers;
+    let Some(named) = named else { return containers.first().map(|c| c.name.clone()) };
+    if containers.is_empty() {
+        return None;
+    }
+    let known = || containers.iter().map(|c| c.name.as_str());
+    if known().any(|k| k == named) {
+        return Some(named.into());
+    }
+    let init = spec.template.spec.init_containers.iter().flatten().any(|c| c.name == named);
+    let hint = match meant(named, known()) {
+        _ if init => "; it is an init container, which has ended by then".to_string(),
+        Some(right) => format!("; did you mean {right:?}?"),
+        None => String::new(),
+    };
+    let list = known().map(|k| format!("{k:?}")).collect::<Vec<_>>().join(", ");
+    faults.add(field, format!("there is no container {named:?} in spec.template.spec.containers ({list}){hint}"));
+    None
+}
+
+/// There is a container, and none of the operator's names is taken.
+pub(super) fn check(spec: &BackupRunSpec, faults: &mut Faults) {
+    let pod = &spec.template.spec;
+    if pod.containers.is_empty() {
+        faults.add("template.spec.containers", "at least one container is needed, for the commands to run in");
+    }
+    let volume = pod.volumes.iter().flatten().position(|v| v.name == RESERVED_VOLUME);
+    if let Some(index) = volume {
+        reserved(faults, &format!("template.spec.volumes[{index}].name"), RESERVED_VOLUME);
+    }
+    let groups = [
+        ("containers", pod.containers.as_slice()),
+        ("initContainers", pod.init_containers.as_deref().unwrap_or_default()),
+    ];
+    for (group, containers) in groups {
+        for (index, container) in containers.iter().enumerate() {
+            check_one(container, &format!("template.spec.{group}[{index}]"), faults);
+        }
+    }
+}
+
+fn check_one(container: &Container, field: &str, faults: &mut Faults) {
+    if container.name == RESERVED_CONTAINER {
+        reserved(faults, &format!("{field}.name"), RESERVED_CONTAINER);
+    }
+    for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
+        let below = mount.mount_path.strip_prefix(RESERVED_MOUNT);
+        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            reserved(faults, &format!("{field}.volumeMounts[{index}].mountPath"), RESERVED_MOUNT);
+        }
+    }
+}
+
+fn reserved(faults: &mut Faults, field: &str, name: &str) {
+    faults.add(field, format!("{name:?} is what the operator puts its agent into; choose another"));
+}
