@@ -12,6 +12,7 @@
 //	stream cat FILE                 a file to stdout
 //	stream save FILE                stdin to a file, which gets its name only at the end of stdin
 //	stream sum [FILE]               "BYTES SHA256": of a file to stdout, of stdin to stderr
+//	stream drain                    stdin to nowhere
 //	stream wait                     waits for SIGTERM
 //	stream serve PORT               answers each HTTP request with 200, until SIGTERM
 //
@@ -103,6 +104,9 @@ func run(args []string) error {
 		return save(name)
 	case "sum":
 		return sum(args)
+	case "drain":
+		_, err := pipe(io.Discard, os.Stdin)
+		return err
 	case "wait":
 		waitForTerm()
 		return nil
@@ -110,7 +114,7 @@ func run(args []string) error {
 		port, _ := next(args)
 		return serve(port)
 	}
-	return fmt.Errorf("unknown verb %q: random, text, fill, fail, hang, slow, orphan, cat, save, sum, wait or serve", verb)
+	return fmt.Errorf("unknown verb %q: random, text, fill, fail, hang, slow, orphan, cat, save, sum, drain, wait or serve", verb)
 }
 
 // next takes the first argument, "" where there is none.
