@@ -1,0 +1,44 @@
+# Every verb that a person or CI runs. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help cluster cluster-down load kubeconfig images demo test bench lint fmt generate
+
+help: ## lists the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo 'KUBECONFIG_TEST=FILE makes demo, test and bench use the cluster of that kubeconfig; dev/README.md says more.'
+
+cluster: ## brings the local Kubernetes cluster up, or finds it up
+	@dev/cluster up
+
+cluster-down: ## ends the local cluster and removes every trace of it
+	@dev/cluster down
+
+load: cluster ## builds the operator's image and hands it to the local cluster
+	@dev/operator load
+
+kubeconfig: ## prints the path of the local cluster's kubeconfig
+	@dev/cluster kubeconfig
+
+images: ## makes all images (the operator's, databases, MinIO) and prints their paths
+	@dev/tools build
+	@dev/image minio mysql postgres redis static
+	@dev/operator image
+
+demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, restores them and compares
+	@dev/demo
+
+test: ## runs every test: crates, S3 servers, and end to end on a cluster
+	@dev/test
+
+bench: ## measures speed and memory on the cluster, beside `kubectl exec`
+	@dev/with-cluster dev/cargo bench --locked -p e2e
+
+lint: ## checks formats, clippy and the shell scripts
+	@dev/lint
+
+fmt: ## formats the Rust and Go sources
+	@dev/cargo fmt --all
+	@gofmt -w dev/go
+
+generate: ## writes the generated manifests again (deploy/, charts/)
+	@dev/cargo xtask generate
