@@ -1,2 +1,42 @@
-//! xtask
-fn main() {}
+//! `cargo xtask generate [--check]`: writes what is derived from the code, or says that it is stale.
+#![forbid(unsafe_code)]
+
+mod generate;
+mod install;
+mod rbac;
+mod schema;
+mod yaml;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask generate [--check]
+
+generate          writes deploy/crds.yaml and deploy/install.yaml
+generate --check  fails when they are not what the code says";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["generate"] => generate::write(&root()),
+        ["generate", "--check"] => generate::check(&root()),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The checkout that this was compiled in.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}

@@ -1,0 +1,162 @@
+//! The generated files: what is in each, and whether those on disk are still the same.
+use std::path::{Path, PathBuf};
+
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+use crate::{install, schema, yaml};
+
+/// A file, relative to the root of the checkout.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// Where it goes.
+    pub path: &'static str,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Why nothing, or not all, was generated.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A CRD could not be finished.
+    #[error(transparent)]
+    Schema(#[from] schema::Error),
+    /// An object could not be written as YAML.
+    #[error("an object does not serialize to YAML: {0}")]
+    Yaml(#[from] serde_yaml_ng::Error),
+    /// A file could not be written.
+    #[error("{path} cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not what the code says.
+    #[error("{path} is not what the code generates; run `cargo xtask generate` and commit the result")]
+    Stale {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The three CRDs as they are applied.
+///
+/// # Errors
+/// When a derived CRD cannot be finished.
+pub fn crds() -> Result<Vec<Value>, Error> {
+    [api::BackupStorage::crd(), api::BackupSchedule::crd(), api::BackupRun::crd()]
+        .iter()
+        .map(|crd| schema::finish(crd).map_err(Error::from))
+        .collect()
+}
+
+/// All generated files.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn files() -> Result<Vec<Generated>, Error> {
+    let crds = yaml::documents(&crds()?)?;
+    let [policy, binding] = install::deletion_protection();
+    let install = [
+        yaml::HEADER.to_string(),
+        format!("# Everything that a cluster needs. Replace {} (twice) by the image that you have built.\n", install::IMAGE),
+        yaml::documents(&[install::namespace()])?,
+        crds.clone(),
+        yaml::documents(&[install::service_account()])?,
+        install::cluster_role(),
+        yaml::documents(&[install::cluster_role_binding(), policy, binding, install::deployment()])?,
+    ]
+    .concat();
+    Ok(vec![
+        Generated { path: "deploy/crds.yaml", text: [yaml::HEADER, &crds].concat() },
+        Generated { path: "deploy/install.yaml", text: install },
+    ])
+}
+
+/// Writes the files below `root`.
+///
+/// # Errors
+/// When one cannot be made or written.
+pub fn write(root: &Path) -> Result<(), Error> {
+    for file in files()? {
+        let path = root.join(file.path);
+        let folder = path.parent().unwrap_or(root);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, &file.text))
+            .map_err(|source| Error::Write { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Compares the files below `root` with what the code says.
+///
+/// # Errors
+/// Names the first file that differs or is missing.
+pub fn check(root: &Path) -> Result<(), Error> {
+    for file in files()? {
+        let path = root.join(file.path);
+        if std::fs::read_to_string(&path).ok().as_deref() != Some(&file.text) {
+            return Err(Error::Stale { path });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root;
+
+    /// etcd and client-side apply (which keeps a copy in an annotation) both end near here.
+    const CRD_MAX: usize = 256 * 1024;
+
+    #[test]
+    fn what_is_committed_is_what_the_code_says() {
+        check(&root()).unwrap();
+    }
+
+    #[test]
+    fn a_stale_file_is_named() {
+        let empty = std::env::temp_dir().join("backup-operator-xtask-nothing-here");
+        let error = check(&empty).unwrap_err().to_string();
+        assert!(error.contains("deploy/crds.yaml") && error.contains("cargo xtask generate"), "{error}");
+    }
+
+    #[test]
+    fn each_crd_fits_the_annotation_of_kubectl_apply() {
+        for crd in crds().unwrap() {
+            let size = crd.to_string().len();
+            assert!(size < CRD_MAX, "{} has {size} bytes", crd["metadata"]["name"]);
+        }
+    }
+
+    #[test]
+    fn every_schema_is_structural_and_our_fields_are_explained() {
+        fn walk(schema: &Value, path: &str, in_pod: bool, count: &mut usize) {
+            *count += 1;
+            let typed = schema.get("type").is_some() || schema.get("x-kubernetes-int-or-string").is_some();
+            assert!(typed, "{path} has no type");
+            for no in ["anyOf", "oneOf", "allOf", "not", "$ref", "nullable", "title"] {
+                assert!(schema.get(no).is_none(), "{path} has {no}");
+            }
+            let explained = schema.get("description").is_some();
+            assert!(in_pod || explained || path.ends_with("[]"), "{path} has no description");
+            for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+                walk(property, &format!("{path}.{name}"), in_pod || path.ends_with("template.spec"), count);
+            }
+            for (key, mark) in [("items", "[]"), ("additionalProperties", "[]")] {
+                if let Some(below) = schema.get(key).filter(|b| b.is_object()) {
+                    walk(below, &format!("{path}{mark}"), in_pod, count);
+                }
+            }
+        }
+        for crd in crds().unwrap() {
+            let mut count = 0;
+            let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+            walk(schema, crd["spec"]["names"]["kind"].as_str().unwrap(), false, &mut count);
+            assert!(count > 20);
+        }
+    }
+}

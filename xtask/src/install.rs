@@ -1,0 +1,143 @@
+//! Everything but the kinds that a cluster needs: namespace, account, rights, the operator, and one admission rule.
+use serde_json::{Value, json};
+
+use crate::rbac::GRANTS;
+
+/// Where the operator runs, and the name of all that belongs to it.
+pub const NAME: &str = "backup-operator";
+/// The image that the local cluster builds; an installation elsewhere replaces it (README).
+pub const IMAGE: &str = "localhost/backup-operator:dev";
+/// Health endpoints of the operator.
+const HEALTH_PORT: u16 = 8081;
+/// Nobody in particular: images without a user database take it, too.
+const USER: u32 = 65532;
+
+fn labels() -> Value {
+    json!({ "app.kubernetes.io/name": NAME })
+}
+
+/// The namespace. The operator itself needs no privilege, and the namespace keeps it so.
+pub fn namespace() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": { "name": NAME, "labels": { "app.kubernetes.io/name": NAME, "pod-security.kubernetes.io/enforce": "restricted" } },
+    })
+}
+
+/// The operator's account.
+pub fn service_account() -> Value {
+    json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": NAME, "namespace": NAME, "labels": labels() } })
+}
+
+/// The ClusterRole as text, since the reasons are comments, which YAML libraries do not write.
+pub fn cluster_role() -> String {
+    let list = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  labels:\n    app.kubernetes.io/name: {NAME}\n  name: {NAME}\nrules:\n"
+    );
+    for grant in GRANTS {
+        text.push_str(&format!(
+            "# {}\n- apiGroups: [{}]\n  resources: [{}]\n  verbs: [{}]\n",
+            grant.why,
+            list(&[grant.group]),
+            list(grant.resources),
+            list(grant.verbs)
+        ));
+    }
+    text
+}
+
+/// Gives the account its rights.
+pub fn cluster_role_binding() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": { "name": NAME, "labels": labels() },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME },
+        "subjects": [{ "kind": "ServiceAccount", "name": NAME, "namespace": NAME }],
+    })
+}
+
+/// The operator.
+pub fn deployment() -> Value {
+    let probe = |path: &str, period: u32| json!({ "httpGet": { "path": path, "port": "health" }, "periodSeconds": period });
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": NAME, "namespace": NAME, "labels": labels() },
+        "spec": {
+            "replicas": 1,
+            // Without leader election two operators would work at once during a rolling update.
+            "strategy": { "type": "Recreate" },
+            "selector": { "matchLabels": labels() },
+            "template": {
+                "metadata": { "labels": labels() },
+                "spec": {
+                    "serviceAccountName": NAME,
+                    "terminationGracePeriodSeconds": 30,
+                    "securityContext": {
+                        "runAsNonRoot": true,
+                        "runAsUser": USER,
+                        "runAsGroup": USER,
+                        "seccompProfile": { "type": "RuntimeDefault" },
+                    },
+                    "containers": [{
+                        "name": "operator",
+                        "image": IMAGE,
+                        "imagePullPolicy": "IfNotPresent",
+                        // Both images must come from one build: the operator and the agent share a protocol.
+                        "env": [{ "name": "AGENT_IMAGE", "value": IMAGE }],
+                        "ports": [{ "name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP" }],
+                        "livenessProbe": probe("/healthz", 10),
+                        // Each second: being seen ready shall not take longer than becoming ready.
+                        "readinessProbe": probe("/readyz", 1),
+                        "resources": { "requests": { "cpu": "10m", "memory": "32Mi" }, "limits": { "memory": "128Mi" } },
+                        "securityContext": {
+                            "allowPrivilegeEscalation": false,
+                            "readOnlyRootFilesystem": true,
+                            "capabilities": { "drop": ["ALL"] },
+                        },
+                    }],
+                },
+            },
+        },
+    })
+}
+
+/// Refuses to delete a protected storage: an admission rule in CEL, so it holds while no operator runs, and needs no webhook.
+pub fn deletion_protection() -> [Value; 2] {
+    let name = format!("{NAME}-deletion-protection");
+    let annotation = api::labels::DELETION_PROTECTION;
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": { "name": name, "labels": labels() },
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [{
+                    "apiGroups": [api::GROUP],
+                    "apiVersions": ["*"],
+                    "operations": ["DELETE"],
+                    "resources": ["backupstorages"],
+                }],
+            },
+            "validations": [{
+                "expression": format!("!has(oldObject.metadata.annotations) || !('{annotation}' in oldObject.metadata.annotations)"),
+                "messageExpression": format!(
+                    "'BackupStorage ' + oldObject.metadata.name + ' is protected from deletion; to delete it all the same, first take the protection away: kubectl annotate backupstorage ' + oldObject.metadata.name + ' {annotation}-'"
+                ),
+                "message": format!("The BackupStorage is protected from deletion by its annotation {annotation}; remove that first."),
+                "reason": "Forbidden",
+            }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": { "name": name, "labels": labels() },
+        "spec": { "policyName": name, "validationActions": ["Deny"] },
+    });
+    [policy, binding]
+}
