@@ -32,12 +32,17 @@ fn pipeline(pipeline: &Pipeline) -> Result<(), Fault> {
 }
 
 fn operand(operand: &Operand, arguments: usize) -> Result<(), Fault> {
-    let fault = |message| Fault { at: operand.at, message };
+    let fault = |message| Fault {
+        at: operand.at,
+        message,
+    };
     match &operand.kind {
         Kind::Function(name) if matches!(name.as_str(), "and" | "or") => Ok(()),
         Kind::Function(name) => {
             let function = funcs::find(name).map_err(fault)?;
-            function.check(arguments).map_err(|message| fault(format!("{name} {message}")))
+            function
+                .check(arguments)
+                .map_err(|message| fault(format!("{name} {message}")))
         }
         Kind::Group(inner) => pipeline(inner),
         // The arguments are the last method's.

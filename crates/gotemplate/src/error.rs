@@ -28,7 +28,11 @@ impl TemplateError {
         let head = before.rsplit('\n').next().unwrap_or_default();
         let tail = after.split('\n').next().unwrap_or_default();
         let column = head.chars().count();
-        let shown: String = head.chars().skip(column.saturating_sub(AROUND)).chain(tail.chars().take(AROUND)).collect();
+        let shown: String = head
+            .chars()
+            .skip(column.saturating_sub(AROUND))
+            .chain(tail.chars().take(AROUND))
+            .collect();
         // Control characters would shift the caret or upset a terminal.
         let shown: String = shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Self {
@@ -45,7 +49,11 @@ impl TemplateError {
         let (shown, caret) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
         let near: String = shown.chars().skip(caret.chars().count().saturating_sub(1)).collect();
         let near = near.trim_end();
-        let place = if near.is_empty() { "at its end".into() } else { format!("at `{near}`") };
+        let place = if near.is_empty() {
+            "at its end".into()
+        } else {
+            format!("at `{near}`")
+        };
         format!("line {}, column {}, {place}: {}", self.line, self.column, self.message)
     }
 }

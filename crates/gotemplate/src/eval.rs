@@ -45,19 +45,38 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// A fault of the call as a whole; the name is put before it.
     pub fn fault(&self, message: impl Into<String>) -> Fault {
-        Fault { at: self.at, message: format!("{} {}", self.name, message.into()) }
+        Fault {
+            at: self.at,
+            message: format!("{} {}", self.name, message.into()),
+        }
     }
 
     fn argument(&self, index: usize) -> Result<&Argument, Fault> {
-        self.arguments.get(index).ok_or_else(|| self.fault(format!("wants more than {index} arguments")))
+        self.arguments
+            .get(index)
+            .ok_or_else(|| self.fault(format!("wants more than {index} arguments")))
     }
 
     /// A fault of one argument: what was wanted there.
     pub fn wants(&self, index: usize, wanted: &str) -> Fault {
-        let (at, got) = self.arguments.get(index).map_or((self.at, "nothing".into()), |a| (a.at, a.value.kind()));
-        let int64 = matches!(self.arguments.get(index), Some(Argument { value: Value::Int64(_), .. }));
-        let cure = if int64 && wanted == "an integer" { "; put it through int" } else { "" };
-        Fault { at, message: format!("{} wants {wanted} as argument {}, not {got}{cure}", self.name, index + 1) }
+        let (at, got) = self
+            .arguments
+            .get(index)
+            .map_or((self.at, "nothing".into()), |a| (a.at, a.value.kind()));
+        let cure = match (wanted, self.arguments.get(index).map(|a| &a.value)) {
+            ("an integer", Some(Value::Int64(_))) => "; put it through int",
+            ("a text", Some(Value::Int(_) | Value::Int64(_) | Value::Float(_))) => "; put it through toString",
+            ("a text", Some(Value::Time(_))) => "; put it through date",
+            _ => "",
+        };
+        Fault {
+            at,
+            message: format!(
+                "{} wants {wanted} as argument {}, not {got}{cure}",
+                self.name,
+                index + 1
+            ),
+        }
     }
 
     /// An argument of any type.
@@ -106,11 +125,20 @@ pub fn render(text: &str, nodes: &[Node], context: &Context, max_bytes: usize) -
             Node::Action(pipeline) => {
                 let value = run(pipeline, context).map_err(|f| TemplateError::at(text, f.at, f.message))?;
                 let last = pipeline.commands.last().map_or(pipeline.at, |c| c.head.at);
-                (value.print().map_err(|message| TemplateError::at(text, last, message))?, last)
+                (
+                    value
+                        .print()
+                        .map_err(|message| TemplateError::at(text, last, message))?,
+                    last,
+                )
             }
         };
         if out.len().saturating_add(piece.len()) > max_bytes {
-            return Err(TemplateError::at(text, at, format!("the result is longer than {max_bytes} bytes")));
+            return Err(TemplateError::at(
+                text,
+                at,
+                format!("the result is longer than {max_bytes} bytes"),
+            ));
         }
         out.push_str(&piece);
     }
@@ -122,7 +150,10 @@ fn run(pipeline: &Pipeline, context: &Context) -> Result<Value, Fault> {
     for command in &pipeline.commands {
         last = Some(execute(command, last, context)?);
     }
-    last.ok_or_else(|| Fault { at: pipeline.at, message: "nothing to print here".into() })
+    last.ok_or_else(|| Fault {
+        at: pipeline.at,
+        message: "nothing to print here".into(),
+    })
 }
 
 fn execute(command: &Command, piped: Option<Value>, context: &Context) -> Result<Value, Fault> {
@@ -130,14 +161,29 @@ fn execute(command: &Command, piped: Option<Value>, context: &Context) -> Result
     match &command.head.kind {
         Kind::Function(name) => invoke(name, at, &command.arguments, piped, context),
         Kind::Chain(base, fields) => {
-            let (last, inner) = fields.split_last().ok_or_else(|| Fault { at, message: "a method is missing".into() })?;
+            let (last, inner) = fields.split_last().ok_or_else(|| Fault {
+                at,
+                message: "a method is missing".into(),
+            })?;
             let receiver = follow(base, inner, context)?;
             let arguments = evaluate(&command.arguments, piped, at, context)?;
-            bounded(moment::call(&receiver, &Call { name: &last.name, at: last.at, arguments, context })?, last.at)
+            bounded(
+                moment::call(
+                    &receiver,
+                    &Call {
+                        name: &last.name,
+                        at: last.at,
+                        arguments,
+                        context,
+                    },
+                )?,
+                last.at,
+            )
         }
-        _ if !command.arguments.is_empty() || piped.is_some() => {
-            Err(Fault { at, message: "this is not a function and takes no arguments".into() })
-        }
+        _ if !command.arguments.is_empty() || piped.is_some() => Err(Fault {
+            at,
+            message: "this is not a function and takes no arguments".into(),
+        }),
         _ => operand(&command.head, context),
     }
 }
@@ -145,18 +191,39 @@ fn execute(command: &Command, piped: Option<Value>, context: &Context) -> Result
 fn follow(base: &Operand, fields: &[crate::ast::Field], context: &Context) -> Result<Value, Fault> {
     let mut value = operand(base, context)?;
     for field in fields {
-        value = moment::call(&value, &Call { name: &field.name, at: field.at, arguments: Vec::new(), context })?;
+        value = moment::call(
+            &value,
+            &Call {
+                name: &field.name,
+                at: field.at,
+                arguments: Vec::new(),
+                context,
+            },
+        )?;
     }
     Ok(value)
 }
 
-fn invoke(name: &str, at: usize, operands: &[Operand], piped: Option<Value>, context: &Context) -> Result<Value, Fault> {
+fn invoke(
+    name: &str,
+    at: usize,
+    operands: &[Operand],
+    piped: Option<Value>,
+    context: &Context,
+) -> Result<Value, Fault> {
     if matches!(name, "and" | "or") {
         return choose(name == "or", at, operands, piped, context);
     }
     let function = funcs::find(name).map_err(|message| Fault { at, message })?;
-    let call = Call { name, at, arguments: evaluate(operands, piped, at, context)?, context };
-    function.check(call.arguments.len()).map_err(|message| call.fault(message))?;
+    let call = Call {
+        name,
+        at,
+        arguments: evaluate(operands, piped, at, context)?,
+        context,
+    };
+    function
+        .check(call.arguments.len())
+        .map_err(|message| call.fault(message))?;
     bounded((function.run)(&call)?, at)
 }
 
@@ -171,16 +238,31 @@ fn choose(or: bool, at: usize, operands: &[Operand], piped: Option<Value>, conte
         last = Some(value);
     }
     let word = if or { "or" } else { "and" };
-    piped.or(last).ok_or_else(|| Fault { at, message: format!("{word} wants at least 1 argument, not 0") })
+    piped.or(last).ok_or_else(|| Fault {
+        at,
+        message: format!("{word} wants at least 1 argument, not 0"),
+    })
 }
 
 fn evaluate(operands: &[Operand], piped: Option<Value>, at: usize, context: &Context) -> Result<Vec<Argument>, Fault> {
     let mut arguments = Vec::with_capacity(operands.len() + 1);
     for op in operands {
-        let literal = if let Kind::Number(number) = op.kind { Some(number) } else { None };
-        arguments.push(Argument { value: operand(op, context)?, literal, at: op.at });
+        let literal = if let Kind::Number(number) = op.kind {
+            Some(number)
+        } else {
+            None
+        };
+        arguments.push(Argument {
+            value: operand(op, context)?,
+            literal,
+            at: op.at,
+        });
     }
-    arguments.extend(piped.map(|value| Argument { value, literal: None, at }));
+    arguments.extend(piped.map(|value| Argument {
+        value,
+        literal: None,
+        at,
+    }));
     Ok(arguments)
 }
 
@@ -189,8 +271,13 @@ fn operand(operand: &Operand, context: &Context) -> Result<Value, Fault> {
     match &operand.kind {
         Kind::Text(text) => Ok(Value::Text(text.clone())),
         Kind::Bool(bool) => Ok(Value::Bool(*bool)),
-        Kind::Number(Number { is_float: true, float, .. }) => Ok(Value::Float(*float)),
-        Kind::Number(number) => number.int.map(Value::Int).ok_or_else(|| Fault { at, message: "integer is too large".into() }),
+        Kind::Number(Number {
+            is_float: true, float, ..
+        }) => Ok(Value::Float(*float)),
+        Kind::Number(number) => number.int.map(Value::Int).ok_or_else(|| Fault {
+            at,
+            message: "integer is too large".into(),
+        }),
         Kind::Function(name) => invoke(name, at, &[], None, context),
         Kind::Group(pipeline) => run(pipeline, context),
         Kind::Chain(base, fields) => follow(base, fields, context),
@@ -206,5 +293,8 @@ fn bounded(value: Value, at: usize) -> Result<Value, Fault> {
 
 /// A text would become longer than any may be.
 pub fn too_long(at: usize) -> Fault {
-    Fault { at, message: format!("a text would become longer than {TEXT_MAX} bytes") }
+    Fault {
+        at,
+        message: format!("a text would become longer than {TEXT_MAX} bytes"),
+    }
 }

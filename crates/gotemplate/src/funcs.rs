@@ -22,12 +22,22 @@ pub struct Function {
 
 /// A function of a fixed count of arguments.
 const fn exactly(name: &'static str, count: usize, run: fn(&Call<'_>) -> Result<Value, Fault>) -> Function {
-    Function { name, least: count, most: Some(count), run }
+    Function {
+        name,
+        least: count,
+        most: Some(count),
+        run,
+    }
 }
 
 /// A function that takes any number of arguments beyond a few.
 const fn at_least(name: &'static str, least: usize, run: fn(&Call<'_>) -> Result<Value, Fault>) -> Function {
-    Function { name, least, most: None, run }
+    Function {
+        name,
+        least,
+        most: None,
+        run,
+    }
 }
 
 const ALL: [&[Function]; 5] = [dates::ALL, logic::ALL, numbers::ALL, printing::ALL, strings::ALL];
@@ -57,7 +67,10 @@ pub fn find(name: &str) -> Result<&'static Function, String> {
             None => {
                 let mut all: Vec<_> = known().collect();
                 all.sort_unstable();
-                format!("function {name:?} is not defined; there are and, or, {}", all.join(", "))
+                format!(
+                    "function {name:?} is not defined; there are and, or, {}",
+                    all.join(", ")
+                )
             }
         },
     })

@@ -59,7 +59,11 @@ mod tests {
     #[test]
     fn zones_are_known_by_their_exact_names() {
         assert!(zone("Europe/Berlin").is_ok() && zone("UTC").is_ok() && zone("Etc/UTC").is_ok());
-        assert!(zone("europe/berlin").unwrap_err().contains("did you mean \"Europe/Berlin\"?"));
+        assert!(
+            zone("europe/berlin")
+                .unwrap_err()
+                .contains("did you mean \"Europe/Berlin\"?")
+        );
         for bad in ["", "Local", "Mars/Base", "../etc/passwd", "Etc/Unknown", "+02:00"] {
             assert!(zone(bad).is_err(), "{bad}");
         }

@@ -27,14 +27,28 @@ enum Field {
     Pm,
     LowerPm,
     ZoneName,
-    Offset { z_for_utc: bool, minutes: bool, seconds: bool, colons: bool },
-    Fraction { digits: usize, comma: bool, trim: bool },
+    Offset {
+        z_for_utc: bool,
+        minutes: bool,
+        seconds: bool,
+        colons: bool,
+    },
+    Fraction {
+        digits: usize,
+        comma: bool,
+        trim: bool,
+    },
 }
 
 use Field::*;
 
 const fn offset(z_for_utc: bool, minutes: bool, seconds: bool, colons: bool) -> Field {
-    Offset { z_for_utc, minutes, seconds, colons }
+    Offset {
+        z_for_utc,
+        minutes,
+        seconds,
+        colons,
+    }
 }
 
 /// Pictures that stand for a field wherever they are, the longer before its own beginning.
@@ -92,8 +106,17 @@ fn field(layout: &str) -> Option<(Field, usize)> {
     let rest = layout.strip_prefix(['.', ','])?;
     let digit = rest.chars().next().filter(|c| matches!(c, '0' | '9'))?;
     let digits = rest.len() - rest.trim_start_matches(digit).len();
-    let ends = !rest.get(digits..).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
-    ends.then_some((Fraction { digits, comma: layout.starts_with(','), trim: digit == '9' }, digits + 1))
+    let ends = !rest
+        .get(digits..)
+        .is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    ends.then_some((
+        Fraction {
+            digits,
+            comma: layout.starts_with(','),
+            trim: digit == '9',
+        },
+        digits + 1,
+    ))
 }
 
 /// Formats a time by a layout.
@@ -117,18 +140,45 @@ pub fn format(time: &Zoned, layout: &str) -> String {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// The name of a month, from 1.
 pub fn month_name(month: i8) -> &'static str {
-    usize::try_from(month - 1).ok().and_then(|i| MONTHS.get(i)).copied().unwrap_or_default()
+    usize::try_from(month - 1)
+        .ok()
+        .and_then(|i| MONTHS.get(i))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// The name of a day of the week, from Sunday, 0.
 pub fn day_name(day: i8) -> &'static str {
-    usize::try_from(day).ok().and_then(|i| DAYS.get(i)).copied().unwrap_or_default()
+    usize::try_from(day)
+        .ok()
+        .and_then(|i| DAYS.get(i))
+        .copied()
+        .unwrap_or_default()
 }
 
 fn write(out: &mut String, time: &Zoned, field: Field) {
@@ -166,7 +216,12 @@ fn write(out: &mut String, time: &Zoned, field: Field) {
         LowerPm => if afternoon { "pm" } else { "am" }.to_string(),
         ZoneName => zone_name(time),
         Offset { z_for_utc: true, .. } if time.offset().seconds() == 0 => "Z".to_string(),
-        Offset { minutes, seconds, colons, .. } => zone_offset(time.offset().seconds(), minutes, seconds, colons),
+        Offset {
+            minutes,
+            seconds,
+            colons,
+            ..
+        } => zone_offset(time.offset().seconds(), minutes, seconds, colons),
         Fraction { digits, comma, trim } => fraction(time.subsec_nanosecond(), digits, comma, trim),
     };
     out.push_str(&piece);

@@ -42,7 +42,11 @@ pub enum TokenKind {
 
 /// Cuts the whole template.
 pub fn lex(text: &str) -> Result<Vec<Token>, TemplateError> {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::new() };
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        tokens: Vec::new(),
+    };
     while lexer.text()? {
         lexer.action()?;
     }
@@ -66,7 +70,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn push(&mut self, kind: TokenKind, at: usize, text: &str) {
-        self.tokens.push(Token { kind, text: text.into(), at });
+        self.tokens.push(Token {
+            kind,
+            text: text.into(),
+            at,
+        });
     }
 
     fn fail<T>(&self, at: usize, message: impl Into<String>) -> Result<T, TemplateError> {
@@ -99,7 +107,9 @@ impl<'a> Lexer<'a> {
                 self.push(TokenKind::Left, left, LEFT);
                 return Ok(true);
             }
-            let Some(end) = self.rest().find("*/") else { return self.fail(left, "unclosed comment") };
+            let Some(end) = self.rest().find("*/") else {
+                return self.fail(left, "unclosed comment");
+            };
             self.at += end + 2;
             match self.at_right() {
                 Some(trim) => self.skip_right(trim),
@@ -114,7 +124,9 @@ impl<'a> Lexer<'a> {
         if rest.starts_with(RIGHT) {
             return Some(false);
         }
-        rest.strip_prefix(SPACES).is_some_and(|r| r.starts_with("-}}")).then_some(true)
+        rest.strip_prefix(SPACES)
+            .is_some_and(|r| r.starts_with("-}}"))
+            .then_some(true)
     }
 
     fn skip_right(&mut self, trim: bool) {
@@ -137,7 +149,9 @@ impl<'a> Lexer<'a> {
                 self.skip_right(trim);
                 return Ok(());
             }
-            let Some(c) = self.peek() else { return self.fail(at, "unclosed action: }} is missing") };
+            let Some(c) = self.peek() else {
+                return self.fail(at, "unclosed action: }} is missing");
+            };
             match c {
                 c if SPACES.contains(&c) => self.spaces(),
                 '|' => self.one(TokenKind::Pipe),
@@ -149,7 +163,13 @@ impl<'a> Lexer<'a> {
                 ')' => self.one(TokenKind::Close),
                 '"' | '\'' => self.quoted(c)?,
                 '`' => self.raw()?,
-                '.' if !self.rest().get(1..).is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit())) => self.field()?,
+                '.' if !self
+                    .rest()
+                    .get(1..)
+                    .is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit())) =>
+                {
+                    self.field()?
+                }
                 '+' | '-' | '.' | '0'..='9' => self.number()?,
                 '$' => self.name(TokenKind::Variable)?,
                 c if c.is_ascii_alphabetic() || c == '_' => self.name(TokenKind::Word)?,
@@ -180,7 +200,11 @@ impl<'a> Lexer<'a> {
     fn quoted(&mut self, quote: char) -> Result<(), TemplateError> {
         let start = self.at;
         let mut chars = self.rest().char_indices().skip(1);
-        let kind = if quote == '"' { TokenKind::Quoted } else { TokenKind::Char };
+        let kind = if quote == '"' {
+            TokenKind::Quoted
+        } else {
+            TokenKind::Char
+        };
         while let Some((i, c)) = chars.next() {
             match c {
                 '\n' => break,
@@ -194,7 +218,11 @@ impl<'a> Lexer<'a> {
                 _ => {}
             }
         }
-        let what = if kind == TokenKind::Quoted { "quoted string" } else { "character constant" };
+        let what = if kind == TokenKind::Quoted {
+            "quoted string"
+        } else {
+            "character constant"
+        };
         self.fail(start, format!("unterminated {what}"))
     }
 
@@ -212,18 +240,25 @@ impl<'a> Lexer<'a> {
     /// Whether a word may end here; keeps `a+b` and `a"b"` from reading as two operands.
     fn at_terminator(&self) -> bool {
         self.rest().starts_with(RIGHT)
-            || self.peek().is_none_or(|c| SPACES.contains(&c) || matches!(c, '.' | ',' | '|' | ':' | ')' | '('))
+            || self
+                .peek()
+                .is_none_or(|c| SPACES.contains(&c) || matches!(c, '.' | ',' | '|' | ':' | ')' | '('))
     }
 
     fn name(&mut self, kind: TokenKind) -> Result<(), TemplateError> {
         let start = self.at;
         let skipped = usize::from(kind != TokenKind::Word);
         let name = self.rest().get(skipped..).unwrap_or_default();
-        let length = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(name.len());
+        let length = name
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(name.len());
         self.at += skipped + length;
         if !self.at_terminator() {
             let c = self.peek().unwrap_or_default();
-            return self.fail(self.at, format!("bad character {c:?} after a name; operands are separated by spaces"));
+            return self.fail(
+                self.at,
+                format!("bad character {c:?} after a name; operands are separated by spaces"),
+            );
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
         self.push(kind, start, text);

@@ -38,7 +38,10 @@ pub struct Context {
 impl Context {
     /// A time in UTC.
     pub fn utc(now: Timestamp) -> Self {
-        Self { now, zone: TimeZone::UTC }
+        Self {
+            now,
+            zone: TimeZone::UTC,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ impl Template {
     /// # Errors
     /// The first fault, with its place.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let template = Self { text: text.into(), nodes: parse::parse(text)? };
+        let template = Self {
+            text: text.into(),
+            nodes: parse::parse(text)?,
+        };
         check::check(text, &template.nodes)?;
         template.render(&Context::utc(check::SAMPLE), usize::MAX)?;
         Ok(template)

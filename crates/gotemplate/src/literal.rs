@@ -38,12 +38,19 @@ pub fn number(text: &str) -> Result<Number, String> {
         return Err(wrong());
     }
     let value = i128::from_str_radix(&body.replace('_', ""), radix).map_err(|_| match radix {
-        8 if lower.starts_with("0o") || body.contains(['8', '9']) => format!("bad number {text:?}: a leading 0 means octal"),
+        8 if lower.starts_with("0o") || body.contains(['8', '9']) => {
+            format!("bad number {text:?}: a leading 0 means octal")
+        }
         _ => wrong(),
     })?;
     let value = if negative { -value } else { value };
     let int = i64::try_from(value).map_err(|_| format!("integer {text} is too large"))?;
-    Ok(Number { int: Some(int), float: int as f64, is_float: false, is_char: false })
+    Ok(Number {
+        int: Some(int),
+        float: int as f64,
+        is_float: false,
+        is_char: false,
+    })
 }
 
 fn underscores_are_between_digits(body: &str, after_prefix: bool) -> bool {
@@ -68,13 +75,21 @@ fn float(text: &str, negative: bool, body: &str) -> Option<Number> {
     let whole = value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0;
     #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53, checked above")]
     let int = whole.then_some(value as i64);
-    Some(Number { int, float: value, is_float: true, is_char: false })
+    Some(Number {
+        int,
+        float: value,
+        is_float: true,
+        is_char: false,
+    })
 }
 
 /// `'x'` with its quotes: a number, the character's code point.
 pub fn character(text: &str) -> Result<Number, String> {
     let wrong = || format!("malformed character constant: {text}");
-    let inner = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).ok_or_else(wrong)?;
+    let inner = text
+        .strip_prefix('\'')
+        .and_then(|t| t.strip_suffix('\''))
+        .ok_or_else(wrong)?;
     let mut rest = inner;
     let code = match unescape(&mut rest, '\'') {
         Some(Piece::Char(c)) => u32::from(c),
@@ -85,12 +100,20 @@ pub fn character(text: &str) -> Result<Number, String> {
         return Err(wrong());
     }
     let int = i64::from(code);
-    Ok(Number { int: Some(int), float: f64::from(code), is_float: false, is_char: true })
+    Ok(Number {
+        int: Some(int),
+        float: f64::from(code),
+        is_float: false,
+        is_char: true,
+    })
 }
 
 /// `"x"` with its quotes.
 pub fn quoted(text: &str) -> Result<String, String> {
-    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).ok_or("unterminated quoted string")?;
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|t| t.strip_suffix('"'))
+        .ok_or("unterminated quoted string")?;
     let mut bytes = Vec::with_capacity(inner.len());
     let mut rest = inner;
     while !rest.is_empty() {
@@ -158,19 +181,55 @@ mod tests {
 
     #[test]
     fn numbers_read_as_strconv_reads_them() {
-        for (text, int) in [("0", 0), ("-3", -3), ("+3", 3), ("0x1F", 31), ("0o17", 15), ("017", 15), ("0b11", 3), ("1_000", 1000), ("0x_f", 15), ("1e3", 1000), ("3.0", 3)] {
+        for (text, int) in [
+            ("0", 0),
+            ("-3", -3),
+            ("+3", 3),
+            ("0x1F", 31),
+            ("0o17", 15),
+            ("017", 15),
+            ("0b11", 3),
+            ("1_000", 1000),
+            ("0x_f", 15),
+            ("1e3", 1000),
+            ("3.0", 3),
+        ] {
             assert_eq!(number(text).unwrap().int, Some(int), "{text}");
         }
         assert_eq!(number("1.5").unwrap().int, None);
-        for bad in ["1__0", "_1", "1_", "0x", "08", "1i", "1.2.3", "e3", "9223372036854775808", "--1", "+-1", "0x-1", "1e999"] {
+        for bad in [
+            "1__0",
+            "_1",
+            "1_",
+            "0x",
+            "08",
+            "1i",
+            "1.2.3",
+            "e3",
+            "9223372036854775808",
+            "--1",
+            "+-1",
+            "0x-1",
+            "1e999",
+        ] {
             assert!(number(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn strings_know_gos_escapes_and_no_others() {
-        assert_eq!(quoted(r#""a\tb\"\\\x41\u00e4\U0001f600\101""#).unwrap(), "a\tb\"\\Aä😀A");
-        for bad in [r#""\'""#, r#""\q""#, r#""\x4""#, r#""\ud800""#, r#""\xff""#, r#""\400""#] {
+        assert_eq!(
+            quoted(r#""a\tb\"\\\x41\u00e4\U0001f600\101""#).unwrap(),
+            "a\tb\"\\Aä😀A"
+        );
+        for bad in [
+            r#""\'""#,
+            r#""\q""#,
+            r#""\x4""#,
+            r#""\ud800""#,
+            r#""\xff""#,
+            r#""\400""#,
+        ] {
             assert!(quoted(bad).is_err(), "{bad}");
         }
         assert_eq!(character("'a'").unwrap().int, Some(97));

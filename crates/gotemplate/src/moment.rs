@@ -24,7 +24,11 @@ pub struct Moment {
 impl Moment {
     /// Without a monotonic clock.
     pub fn new(at: Timestamp, zone: TimeZone) -> Self {
-        Self { at, zone, monotonic: false }
+        Self {
+            at,
+            zone,
+            monotonic: false,
+        }
     }
 
     /// As its zone's clocks show it.
@@ -40,14 +44,19 @@ impl Moment {
     /// Go's `String`.
     pub fn print(&self) -> Result<String, String> {
         if self.monotonic {
-            return Err("a time cannot be printed as it is; format it, as in {{ now | date \"20060102-150405\" }}".into());
+            return Err(
+                "a time cannot be printed as it is; format it, as in {{ now | date \"20060102-150405\" }}".into(),
+            );
         }
         Ok(self.format("2006-01-02 15:04:05.999999999 -0700 MST"))
     }
 
     /// Moved by nanoseconds.
     pub fn add(&self, nanoseconds: i64) -> Result<Self, String> {
-        let at = self.at.checked_add(SignedDuration::from_nanos(nanoseconds)).map_err(|_| "the time is out of range")?;
+        let at = self
+            .at
+            .checked_add(SignedDuration::from_nanos(nanoseconds))
+            .map_err(|_| "the time is out of range")?;
         Ok(Self { at, ..self.clone() })
     }
 
@@ -58,7 +67,11 @@ impl Moment {
             let year = i64::from(now.year()).checked_add(years)?;
             let month = i64::from(now.month()).checked_add(months)?;
             let day = i64::from(now.day()).checked_add(days)?;
-            Timestamp::new(gotime::date(year, month, day, second, &self.zone)?, now.subsec_nanosecond()).ok()
+            Timestamp::new(
+                gotime::date(year, month, day, second, &self.zone)?,
+                now.subsec_nanosecond(),
+            )
+            .ok()
         })();
         Ok(Self::new(moved.ok_or("the time is out of range")?, self.zone.clone()))
     }
@@ -85,28 +98,59 @@ type Method = (&'static str, usize, fn(&Moment, &Call<'_>) -> Result<Value, Faul
 
 const METHODS: &[Method] = &[
     ("Add", 1, |m, call| time(call, m.add(call.nanoseconds(0)?))),
-    ("AddDate", 3, |m, call| time(call, m.add_date(call.int(0)?, call.int(1)?, call.int(2)?))),
+    ("AddDate", 3, |m, call| {
+        time(call, m.add_date(call.int(0)?, call.int(1)?, call.int(2)?))
+    }),
     ("Day", 0, |m, _| Ok(Value::Int(m.zoned().day().into()))),
     ("Format", 1, |m, call| Ok(Value::Text(m.format(call.text(0)?)))),
     ("Hour", 0, |m, _| Ok(Value::Int(m.zoned().hour().into()))),
-    ("IsZero", 0, |m, _| Ok(Value::Bool(m.at.as_nanosecond() == -YEAR_ONE * BILLION))),
-    ("Local", 0, |m, call| Ok(Value::Time(Moment::new(m.at, call.context.zone.clone())))),
+    ("IsZero", 0, |m, _| {
+        Ok(Value::Bool(m.at.as_nanosecond() == -YEAR_ONE * BILLION))
+    }),
+    ("Local", 0, |m, call| {
+        Ok(Value::Time(Moment::new(m.at, call.context.zone.clone())))
+    }),
     ("Minute", 0, |m, _| Ok(Value::Int(m.zoned().minute().into()))),
     ("Month", 0, |m, _| Ok(Value::Month(m.zoned().month()))),
-    ("Nanosecond", 0, |m, _| Ok(Value::Int(m.zoned().subsec_nanosecond().into()))),
+    ("Nanosecond", 0, |m, _| {
+        Ok(Value::Int(m.zoned().subsec_nanosecond().into()))
+    }),
     ("Round", 1, |m, call| time(call, m.round(call.nanoseconds(0)?, true))),
     ("Second", 0, |m, _| Ok(Value::Int(m.zoned().second().into()))),
-    ("String", 0, |m, call| m.print().map(Value::Text).map_err(|e| call.fault(e))),
-    ("Truncate", 1, |m, call| time(call, m.round(call.nanoseconds(0)?, false))),
+    ("String", 0, |m, call| {
+        m.print().map(Value::Text).map_err(|e| call.fault(e))
+    }),
+    ("Truncate", 1, |m, call| {
+        time(call, m.round(call.nanoseconds(0)?, false))
+    }),
     ("UTC", 0, |m, _| Ok(Value::Time(Moment::new(m.at, TimeZone::UTC)))),
-    ("Unix", 0, |m, _| Ok(Value::Int64(m.at.as_nanosecond().div_euclid(BILLION).try_into().unwrap_or_default()))),
-    ("UnixMicro", 0, |m, _| Ok(Value::Int64(m.at.as_nanosecond().div_euclid(1_000).try_into().unwrap_or_default()))),
-    ("UnixMilli", 0, |m, _| Ok(Value::Int64(m.at.as_nanosecond().div_euclid(1_000_000).try_into().unwrap_or_default()))),
+    ("Unix", 0, |m, _| {
+        Ok(Value::Int64(
+            m.at.as_nanosecond().div_euclid(BILLION).try_into().unwrap_or_default(),
+        ))
+    }),
+    ("UnixMicro", 0, |m, _| {
+        Ok(Value::Int64(
+            m.at.as_nanosecond().div_euclid(1_000).try_into().unwrap_or_default(),
+        ))
+    }),
+    ("UnixMilli", 0, |m, _| {
+        Ok(Value::Int64(
+            m.at.as_nanosecond()
+                .div_euclid(1_000_000)
+                .try_into()
+                .unwrap_or_default(),
+        ))
+    }),
     ("UnixNano", 0, |m, call| {
         let nanoseconds = i64::try_from(m.at.as_nanosecond());
-        nanoseconds.map(Value::Int64).map_err(|_| call.fault("the time is out of the range of UnixNano, 1678 to 2262"))
+        nanoseconds
+            .map(Value::Int64)
+            .map_err(|_| call.fault("the time is out of the range of UnixNano, 1678 to 2262"))
     }),
-    ("Weekday", 0, |m, _| Ok(Value::Weekday(m.zoned().weekday().to_sunday_zero_offset()))),
+    ("Weekday", 0, |m, _| {
+        Ok(Value::Weekday(m.zoned().weekday().to_sunday_zero_offset()))
+    }),
     ("Year", 0, |m, _| Ok(Value::Int(m.zoned().year().into()))),
     ("YearDay", 0, |m, _| Ok(Value::Int(m.zoned().day_of_year().into()))),
 ];
@@ -134,6 +178,9 @@ pub fn call(receiver: &Value, call: &Call<'_>) -> Result<Value, Fault> {
             arity(0)?;
             receiver.print().map(Value::Text).map_err(|e| call.fault(e))
         }
-        other => Err(call.fault(format!("is not available: {} has no such field or method", other.kind()))),
+        other => Err(call.fault(format!(
+            "is not available: {} has no such field or method",
+            other.kind()
+        ))),
     }
 }

@@ -7,15 +7,25 @@ use crate::{TEMPLATE_MAX, literal};
 /// Parentheses within parentheses; more is nobody's path, and the parser recurses.
 const DEPTH: usize = 50;
 /// Words of Go's templates that are not names of functions.
-const KEYWORDS: [&str; 10] = ["if", "else", "end", "range", "with", "define", "block", "template", "break", "continue"];
+const KEYWORDS: [&str; 10] = [
+    "if", "else", "end", "range", "with", "define", "block", "template", "break", "continue",
+];
 
 /// Parses a template.
 pub fn parse(text: &str) -> Result<Vec<Node>, TemplateError> {
     if text.len() > TEMPLATE_MAX {
-        return Err(TemplateError::at(text, TEMPLATE_MAX, format!("a template has at most {TEMPLATE_MAX} bytes")));
+        return Err(TemplateError::at(
+            text,
+            TEMPLATE_MAX,
+            format!("a template has at most {TEMPLATE_MAX} bytes"),
+        ));
     }
     let tokens = lex(text)?;
-    let mut parser = Parser { text, tokens: tokens.into_iter().peekable(), depth: 0 };
+    let mut parser = Parser {
+        text,
+        tokens: tokens.into_iter().peekable(),
+        depth: 0,
+    };
     let mut nodes = Vec::new();
     loop {
         let token = parser.next();
@@ -35,7 +45,11 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn next(&mut self) -> Token {
-        let end = Token { kind: TokenKind::End, text: String::new(), at: self.text.len() };
+        let end = Token {
+            kind: TokenKind::End,
+            text: String::new(),
+            at: self.text.len(),
+        };
         self.tokens.next().unwrap_or(end)
     }
 
@@ -61,7 +75,11 @@ impl Parser<'_> {
             let first = self.peek();
             if first == end || first == TokenKind::Pipe {
                 let token = self.next();
-                let message = if commands.is_empty() && first == end { "nothing to print here" } else { "a command is missing here" };
+                let message = if commands.is_empty() && first == end {
+                    "nothing to print here"
+                } else {
+                    "a command is missing here"
+                };
                 return self.fail(token.at, message);
             }
             let command = self.command()?;
@@ -94,14 +112,20 @@ impl Parser<'_> {
                 _ if self.at_end_of_command() => return Ok(Command { head, arguments }),
                 _ => {
                     let token = self.next();
-                    return self.fail(token.at, format!("{}; operands are separated by spaces", unexpected(&token)));
+                    return self.fail(
+                        token.at,
+                        format!("{}; operands are separated by spaces", unexpected(&token)),
+                    );
                 }
             }
         }
     }
 
     fn at_end_of_command(&mut self) -> bool {
-        matches!(self.peek(), TokenKind::Pipe | TokenKind::Right | TokenKind::Close | TokenKind::End)
+        matches!(
+            self.peek(),
+            TokenKind::Pipe | TokenKind::Right | TokenKind::Close | TokenKind::End
+        )
     }
 
     /// A term and the methods that follow it without a space.
@@ -110,14 +134,20 @@ impl Parser<'_> {
         let mut fields = Vec::new();
         while self.peek() == TokenKind::Field {
             let token = self.next();
-            fields.push(Field { name: token.text.trim_start_matches('.').into(), at: token.at });
+            fields.push(Field {
+                name: token.text.trim_start_matches('.').into(),
+                at: token.at,
+            });
         }
         let Some(first) = fields.first() else { return Ok(term) };
         if !matches!(term.kind, Kind::Function(_) | Kind::Group(_)) {
             return self.fail(first.at, "a literal has no fields or methods");
         }
         let at = term.at;
-        Ok(Operand { kind: Kind::Chain(Box::new(term), fields), at })
+        Ok(Operand {
+            kind: Kind::Chain(Box::new(term), fields),
+            at,
+        })
     }
 
     fn term(&mut self) -> Result<Operand, TemplateError> {
@@ -131,7 +161,10 @@ impl Parser<'_> {
                 "false" => Kind::Bool(false),
                 "nil" => return self.fail(at, "nil is not available in a path"),
                 word if KEYWORDS.contains(&word) => {
-                    return self.fail(at, format!("{word:?} is not available: a path is made of text and of actions that print a value"));
+                    return self.fail(
+                        at,
+                        format!("{word:?} is not available: a path is made of text and of actions that print a value"),
+                    );
                 }
                 _ => Kind::Function(token.text),
             },
@@ -149,10 +182,16 @@ impl Parser<'_> {
                 Kind::Group(Box::new(pipeline))
             }
             TokenKind::Dot | TokenKind::Field => {
-                let hint = if token.text == "." { "" } else { "; to call a method, put it right behind a value, as in now.Unix" };
+                let hint = if token.text == "." {
+                    ""
+                } else {
+                    "; to call a method, put it right behind a value, as in now.Unix"
+                };
                 return self.fail(at, format!("{:?}: a path template has no data{hint}", token.text));
             }
-            TokenKind::Variable => return self.fail(at, format!("{:?}: variables are not available in a path", token.text)),
+            TokenKind::Variable => {
+                return self.fail(at, format!("{:?}: variables are not available in a path", token.text));
+            }
             _ => return self.fail(at, unexpected(&token)),
         };
         Ok(Operand { kind, at })

@@ -27,7 +27,9 @@ impl Value {
     /// What it is, in words for a message.
     pub fn kind(&self) -> String {
         match self {
-            Self::Text(text) if text.chars().count() > 20 => format!("the text {:?}...", text.chars().take(20).collect::<String>()),
+            Self::Text(text) if text.chars().count() > 20 => {
+                format!("the text {:?}...", text.chars().take(20).collect::<String>())
+            }
             Self::Text(text) => format!("the text {text:?}"),
             Self::Int(i) => format!("the integer {i}"),
             Self::Int64(i) => format!("the integer {i} (int64)"),
@@ -65,12 +67,12 @@ impl Value {
     }
 }
 
-/// The shortest text that reads back as the same float; with an exponent below 1e-4 and from 1e+21 on.
+/// The shortest text that reads back as the same float; with an exponent below 1e-4 and from 1e+06 on: Go's `%g`.
 pub fn float(f: f64) -> String {
     let scientific = format!("{f:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{f}");
     }
     exponent_form(mantissa, exponent)

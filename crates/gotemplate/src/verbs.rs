@@ -28,7 +28,9 @@ pub fn printf(call: &Call<'_>) -> Result<Value, Fault> {
         out.push(before)?;
         let (spec, after) = spec(after).map_err(|e| call.wants(0, &e))?;
         let mut chars = after.chars();
-        let Some(verb) = chars.next() else { return Err(call.wants(0, "a verb after the last %")) };
+        let Some(verb) = chars.next() else {
+            return Err(call.wants(0, "a verb after the last %"));
+        };
         rest = chars.as_str();
         if verb == '%' {
             out.push("%")?;
@@ -37,11 +39,18 @@ pub fn printf(call: &Call<'_>) -> Result<Value, Fault> {
         let Some(argument) = call.arguments.get(next) else {
             return Err(call.fault(format!("has no argument for %{verb}")));
         };
-        out.push(&one(spec, verb, &argument.value).map_err(|e| Fault { at: argument.at, message: format!("printf %{verb} {e}") })?)?;
+        out.push(&one(spec, verb, &argument.value).map_err(|e| Fault {
+            at: argument.at,
+            message: format!("printf %{verb} {e}"),
+        })?)?;
         next += 1;
     }
     if let Some(extra) = call.arguments.get(next) {
-        return Err(call.fault(format!("has no verb for its argument {}, {}", next + 1, extra.value.kind())));
+        return Err(call.fault(format!(
+            "has no verb for its argument {}, {}",
+            next + 1,
+            extra.value.kind()
+        )));
     }
     out.push(rest)?;
     Ok(out.done())
@@ -95,7 +104,15 @@ fn one(spec: Spec, verb: char, value: &Value) -> Result<String, String> {
         (Value::Text(text), 'q') => plain(spec, &quote(cut(spec, text))?),
         (Value::Text(text), 'x' | 'X') => {
             let bytes = text.as_bytes().iter().take(spec.precision.unwrap_or(usize::MAX));
-            let hex: String = bytes.map(|b| if verb == 'x' { format!("{b:02x}") } else { format!("{b:02X}") }).collect();
+            let hex: String = bytes
+                .map(|b| {
+                    if verb == 'x' {
+                        format!("{b:02x}")
+                    } else {
+                        format!("{b:02X}")
+                    }
+                })
+                .collect();
             plain(spec, &hex)
         }
         (Value::Bool(b), 't' | 'v') => plain(spec, &b.to_string()),
@@ -106,7 +123,10 @@ fn one(spec: Spec, verb: char, value: &Value) -> Result<String, String> {
             _ => integer(spec, verb, i64::from(*i)),
         },
         (Value::Int(i) | Value::Int64(i), 'c') => {
-            let c = u32::try_from(*i).ok().and_then(char::from_u32).ok_or("is given a number that is no character")?;
+            let c = u32::try_from(*i)
+                .ok()
+                .and_then(char::from_u32)
+                .ok_or("is given a number that is no character")?;
             plain(spec, &c.to_string())
         }
         (Value::Month(_) | Value::Weekday(_), 's' | 'v') => {
@@ -124,7 +144,10 @@ fn one(spec: Spec, verb: char, value: &Value) -> Result<String, String> {
 
 /// The precision of a text is its length in characters.
 fn cut(spec: Spec, text: &str) -> &str {
-    let end = spec.precision.and_then(|p| text.char_indices().nth(p)).map_or(text.len(), |(i, _)| i);
+    let end = spec
+        .precision
+        .and_then(|p| text.char_indices().nth(p))
+        .map_or(text.len(), |(i, _)| i);
     text.get(..end).unwrap_or(text)
 }
 
@@ -141,7 +164,11 @@ fn plain(spec: Spec, text: &str) -> Result<String, String> {
 
 fn pad(spec: Spec, text: &str) -> String {
     let fill = " ".repeat(spec.width.unwrap_or(0).saturating_sub(text.chars().count()));
-    if spec.minus { format!("{text}{fill}") } else { format!("{fill}{text}") }
+    if spec.minus {
+        format!("{text}{fill}")
+    } else {
+        format!("{fill}{text}")
+    }
 }
 
 fn integer(spec: Spec, verb: char, value: i64) -> Result<String, String> {
@@ -192,7 +219,11 @@ fn floating(spec: Spec, verb: char, value: f64) -> Result<String, String> {
         }
     };
     let sign = sign(spec, value.is_sign_negative());
-    let zeros = if spec.zero { spec.width.unwrap_or(0).saturating_sub(sign.len() + digits.len()) } else { 0 };
+    let zeros = if spec.zero {
+        spec.width.unwrap_or(0).saturating_sub(sign.len() + digits.len())
+    } else {
+        0
+    };
     Ok(pad(spec, &format!("{sign}{}{digits}", "0".repeat(zeros))))
 }
 

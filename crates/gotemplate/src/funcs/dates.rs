@@ -10,7 +10,11 @@ use crate::value::Value;
 
 pub const ALL: &[Function] = &[
     exactly("now", 0, |call| {
-        Ok(Value::Time(Moment { at: call.context.now, zone: call.context.zone.clone(), monotonic: true }))
+        Ok(Value::Time(Moment {
+            at: call.context.now,
+            zone: call.context.zone.clone(),
+            monotonic: true,
+        }))
     }),
     exactly("date", 2, |call| date(call, call.text(0)?, 1, &call.context.zone)),
     exactly("dateInZone", 3, date_in_zone),
@@ -22,18 +26,26 @@ pub const ALL: &[Function] = &[
     exactly("mustDateModify", 2, modify),
     exactly("must_date_modify", 2, modify),
     exactly("unixEpoch", 1, |call| match call.value(0)? {
-        Value::Time(moment) => Ok(Value::Text(moment.at.as_nanosecond().div_euclid(1_000_000_000).to_string())),
+        Value::Time(moment) => Ok(Value::Text(
+            moment.at.as_nanosecond().div_euclid(1_000_000_000).to_string(),
+        )),
         _ => Err(call.wants(0, "a time")),
     }),
     exactly("duration", 1, |call| {
         let seconds = match call.value(0)? {
             Value::Int64(seconds) => *seconds,
-            Value::Text(text) => text.parse().map_err(|_| call.wants(0, "a whole number of seconds as text"))?,
+            Value::Text(text) => text
+                .parse()
+                .map_err(|_| call.wants(0, "a whole number of seconds as text"))?,
             // Sprig takes an int for nothing and says 0s.
             _ => return Err(call.wants(0, "a whole number of seconds as text or int64")),
         };
         let fits = seconds.checked_mul(1_000_000_000).is_some();
-        if fits { Ok(Value::Text(gotime::duration::print_seconds(seconds))) } else { Err(call.fault("is out of range")) }
+        if fits {
+            Ok(Value::Text(gotime::duration::print_seconds(seconds)))
+        } else {
+            Err(call.fault("is out of range"))
+        }
     }),
 ];
 
@@ -48,7 +60,10 @@ fn zone(call: &Call<'_>, index: usize) -> Result<TimeZone, Fault> {
     match call.text(index)? {
         "" => Ok(TimeZone::UTC),
         "Local" => Ok(call.context.zone.clone()),
-        name => gotime::zone(name).map_err(|e| Fault { at: call.arguments.get(index).map_or(call.at, |a| a.at), message: e }),
+        name => gotime::zone(name).map_err(|e| Fault {
+            at: call.arguments.get(index).map_or(call.at, |a| a.at),
+            message: e,
+        }),
     }
 }
 
@@ -66,9 +81,15 @@ fn date(call: &Call<'_>, layout: &str, index: usize, zone: &TimeZone) -> Result<
 
 /// Sprig quietly leaves the time as it is when the duration is malformed; that is refused instead.
 fn modify(call: &Call<'_>) -> Result<Value, Fault> {
-    let nanoseconds = gotime::duration::parse(call.text(0)?).map_err(|e| Fault { at: call.arguments.first().map_or(call.at, |a| a.at), message: e })?;
+    let nanoseconds = gotime::duration::parse(call.text(0)?).map_err(|e| Fault {
+        at: call.arguments.first().map_or(call.at, |a| a.at),
+        message: e,
+    })?;
     match call.value(1)? {
-        Value::Time(moment) => moment.add(nanoseconds).map(Value::Time).map_err(|e| call.fault(format!(": {e}"))),
+        Value::Time(moment) => moment
+            .add(nanoseconds)
+            .map(Value::Time)
+            .map_err(|e| call.fault(format!(": {e}"))),
         _ => Err(call.wants(1, "a time")),
     }
 }

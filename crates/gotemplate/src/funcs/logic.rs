@@ -25,20 +25,35 @@ pub const ALL: &[Function] = &[
         _ => Ok(call.value(0)?.clone()),
     }),
     exactly("empty", 1, |call| Ok(Value::Bool(call.value(0)?.is_empty()))),
-    at_least("all", 0, |call| Ok(Value::Bool(!call.arguments.iter().any(|a| a.value.is_empty())))),
-    at_least("any", 0, |call| Ok(Value::Bool(call.arguments.iter().any(|a| !a.value.is_empty())))),
+    at_least("all", 0, |call| {
+        Ok(Value::Bool(!call.arguments.iter().any(|a| a.value.is_empty())))
+    }),
+    at_least("any", 0, |call| {
+        Ok(Value::Bool(call.arguments.iter().any(|a| !a.value.is_empty())))
+    }),
     at_least("coalesce", 1, |call| {
         let first = call.arguments.iter().find(|a| !a.value.is_empty());
-        first.map(|a| a.value.clone()).ok_or_else(|| call.fault("has nothing that is not empty"))
+        first
+            .map(|a| a.value.clone())
+            .ok_or_else(|| call.fault("has nothing that is not empty"))
     }),
-    exactly("ternary", 3, |call| Ok(call.value(if call.bool(2)? { 0 } else { 1 })?.clone())),
-    exactly("fail", 1, |call| Err(Fault { at: call.at, message: format!("the template fails: {}", call.text(0)?) })),
+    exactly("ternary", 3, |call| {
+        Ok(call.value(if call.bool(2)? { 0 } else { 1 })?.clone())
+    }),
+    exactly("fail", 1, |call| {
+        Err(Fault {
+            at: call.at,
+            message: format!("the template fails: {}", call.text(0)?),
+        })
+    }),
 ];
 
 fn equal(call: &Call<'_>, index: usize) -> Result<bool, Fault> {
     match (call.value(0)?, call.value(index)?) {
         (Value::Bool(a), Value::Bool(b)) => Ok(a == b),
-        (a, b) => compare(a, b).map(Ordering::is_eq).ok_or_else(|| call.wants(index, &format!("something comparable with {}", a.kind()))),
+        (a, b) => compare(a, b)
+            .map(Ordering::is_eq)
+            .ok_or_else(|| call.wants(index, &format!("something comparable with {}", a.kind()))),
     }
 }
 

@@ -32,7 +32,9 @@ pub const ALL: &[Function] = &[
         let quoted = |call: &Call<'_>, value: &Value| verbs::quote(&shown(call, value)?).map_err(|e| call.fault(e));
         Ok(spaced(call, quoted)?.done())
     }),
-    at_least("squote", 0, |call| Ok(spaced(call, |call, value| Ok(format!("'{}'", shown(call, value)?)))?.done())),
+    at_least("squote", 0, |call| {
+        Ok(spaced(call, |call, value| Ok(format!("'{}'", shown(call, value)?)))?.done())
+    }),
     exactly("toString", 1, |call| shown(call, call.value(0)?).map(Value::Text)),
 ];
 
@@ -59,7 +61,10 @@ pub struct Bounded {
 
 impl Bounded {
     pub fn new(call: &Call<'_>) -> Self {
-        Self { text: String::new(), at: call.at }
+        Self {
+            text: String::new(),
+            at: call.at,
+        }
     }
 
     pub fn push(&mut self, piece: &str) -> Result<(), Fault> {

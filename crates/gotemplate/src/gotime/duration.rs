@@ -18,7 +18,8 @@ const LIMIT: u64 = 1 << 63;
 /// # Errors
 /// It is not a duration, or is longer than 292 years.
 pub fn parse(text: &str) -> Result<i64, String> {
-    let wrong = || format!("invalid duration {text:?}; one such as 1h30m, 90s or 36h is wanted (units: ns, us, ms, s, m, h)");
+    let wrong =
+        || format!("invalid duration {text:?}; one such as 1h30m, 90s or 36h is wanted (units: ns, us, ms, s, m, h)");
     let (negative, mut rest) = match text.strip_prefix(['+', '-']) {
         Some(rest) => (text.starts_with('-'), rest),
         None => (false, text),
@@ -39,16 +40,25 @@ pub fn parse(text: &str) -> Result<i64, String> {
         if whole.is_empty() && fraction.is_empty() {
             return Err(wrong());
         }
-        let end = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| c == '.' || c.is_ascii_digit())
+            .unwrap_or(after.len());
         let (unit, next) = after.split_at_checked(end).unwrap_or((after, ""));
         let (_, size) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(|| match unit {
             "" => format!("missing unit in duration {text:?}; one such as 1h30m, 90s or 36h is wanted"),
             "d" | "w" | "y" => format!("unknown unit {unit:?} in duration {text:?}; a day is 24h"),
             _ => format!("unknown unit {unit:?} in duration {text:?} (units: ns, us, ms, s, m, h)"),
         })?;
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| wrong())? };
+        let whole: u64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().map_err(|_| wrong())?
+        };
         let value = whole.checked_mul(*size).filter(|v| *v <= LIMIT).ok_or_else(wrong)?;
-        let value = value.checked_add(part(fraction, *size)).filter(|v| *v <= LIMIT).ok_or_else(wrong)?;
+        let value = value
+            .checked_add(part(fraction, *size))
+            .filter(|v| *v <= LIMIT)
+            .ok_or_else(wrong)?;
         total = total.checked_add(value).filter(|v| *v <= LIMIT).ok_or_else(wrong)?;
         rest = next;
     }
@@ -64,11 +74,19 @@ fn digits(text: &str) -> (&str, &str) {
 }
 
 /// A decimal fraction of a unit; digits past what 63 bits hold are dropped, and the product is a float's, as in Go.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "Go's own arithmetic; the product is below 3.6e12")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "Go's own arithmetic; the product is below 3.6e12"
+)]
 fn part(fraction: &str, size: u64) -> u64 {
     let (mut value, mut scale) = (0_u64, 1.0_f64);
     for digit in fraction.bytes() {
-        let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0'))).filter(|v| *v <= LIMIT);
+        let next = value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(u64::from(digit - b'0')))
+            .filter(|v| *v <= LIMIT);
         let Some(next) = next else { break };
         value = next;
         scale *= 10.0;
@@ -112,7 +130,20 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(nanoseconds), "{text}");
         }
-        for bad in ["", "-", "3", "h", "1d", ".s", "1h-1m", "1h 1m", "9223372036854775808ns", "1e3s", "3000000h", "1hh"] {
+        for bad in [
+            "",
+            "-",
+            "3",
+            "h",
+            "1d",
+            ".s",
+            "1h-1m",
+            "1h 1m",
+            "9223372036854775808ns",
+            "1e3s",
+            "3000000h",
+            "1hh",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(parse("7d").unwrap_err().contains("a day is 24h"));
@@ -120,7 +151,14 @@ mod tests {
 
     #[test]
     fn whole_seconds_are_printed_as_go_prints_them() {
-        for (seconds, text) in [(0, "0s"), (59, "59s"), (60, "1m0s"), (3723, "1h2m3s"), (-90, "-1m30s"), (360_000, "100h0m0s")] {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m0s"),
+            (3723, "1h2m3s"),
+            (-90, "-1m30s"),
+            (360_000, "100h0m0s"),
+        ] {
             assert_eq!(print_seconds(seconds), text);
         }
     }
