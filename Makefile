@@ -31,7 +31,7 @@ test: ## runs every test: crates, S3 servers, and end to end on a cluster
 	@dev/test
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
-	@dev/with-cluster dev/cargo bench --locked -p e2e
+	@dev/with-cluster dev/bench
 
 lint: ## checks formats, clippy and the shell scripts
 	@dev/lint
