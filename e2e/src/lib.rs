@@ -1,1 +1,16 @@
-//! e2e
+//! What the tests against a real cluster share: a case with a namespace of its own, a view of the store, the operator.
+#![forbid(unsafe_code)]
+// All of this runs inside tests, which stop at the first surprise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod bytes;
+pub mod case;
+pub mod cluster;
+pub mod exec;
+pub mod operator;
+pub mod runs;
+pub mod s3;
+pub mod schedules;
+pub mod shared;
+
+pub use case::{Case, case};

@@ -1,0 +1,181 @@
+//! One case: a namespace of its own, a time limit, and nothing left behind, whatever happened.
+mod dump;
+mod end;
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use api::{BackupRun, BackupSchedule, BackupStorage};
+use futures::FutureExt;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, Resource};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::cluster::{self, apply_in};
+use crate::s3::Store;
+use crate::{exec, shared};
+
+/// No case takes longer.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What a case works with; clones are the same case.
+#[derive(Clone)]
+pub struct Case(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    namespace: String,
+    store: Store,
+    keys: Mutex<Vec<String>>,
+    expected: Mutex<Vec<String>>,
+    storages: Mutex<Vec<String>>,
+}
+
+/// Runs a case in a namespace `e2e-<name>-<random>`, and removes everything after it.
+pub fn case<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case) -> F) {
+    labelled_case(name, json!({}), body);
+}
+
+/// The same, with labels on the namespace.
+pub fn labelled_case<F: Future<Output = ()>>(name: &str, labels: Value, body: impl FnOnce(Case) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let case = Case::open(name, labels).await;
+        let work = async {
+            if timeout(LIMIT, body(case.clone())).await.is_err() {
+                panic!("the case did not end within {} s", LIMIT.as_secs());
+            }
+            case.assert_clean().await;
+        };
+        let outcome = AssertUnwindSafe(work).catch_unwind().await;
+        if outcome.is_err() {
+            case.dump().await;
+        }
+        let closed = AssertUnwindSafe(case.close()).catch_unwind().await;
+        if let Err(panic) = outcome.and(closed) {
+            resume_unwind(panic);
+        }
+    });
+}
+
+impl Case {
+    async fn open(name: &str, labels: Value) -> Self {
+        let client = cluster::client().await;
+        let store = shared::store(&client).await;
+        let nanos = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("a clock after 1970")
+            .as_nanos();
+        let namespace = format!("e2e-{name}-{:06x}", (nanos >> 10) & 0xff_ffff);
+        let mut metadata = json!({"name": namespace, "labels": {"e2e": "true"}});
+        for (key, value) in labels.as_object().expect("labels") {
+            metadata["labels"][key] = value.clone();
+        }
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        apply_in(&namespaces, json!({"metadata": metadata})).await;
+        let (keys, expected, storages) = Default::default();
+        Self(Arc::new(Inner {
+            client,
+            namespace,
+            store,
+            keys,
+            expected,
+            storages,
+        }))
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The case's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The bucket that the storage `e2e` writes to.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Objects of a kind in the case's namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.0.client.clone(), &self.0.namespace)
+    }
+
+    /// The runs of the case.
+    pub fn runs(&self) -> Api<BackupRun> {
+        self.api()
+    }
+
+    /// The schedules of the case.
+    pub fn schedules(&self) -> Api<BackupSchedule> {
+        self.api()
+    }
+
+    /// All storages.
+    pub fn storages(&self) -> Api<BackupStorage> {
+        Api::all(self.0.client.clone())
+    }
+
+    /// A path that only this case uses; afterwards it is looked at for what was left there.
+    pub fn path(&self, name: &str) -> String {
+        held(&self.0.keys).push(format!("{}/{name}", self.0.namespace));
+        format!("/{}/{name}", self.0.namespace)
+    }
+
+    /// The object key of such a path.
+    pub fn key(&self, name: &str) -> String {
+        format!("{}/{name}", self.0.namespace)
+    }
+
+    /// At the end of the case there shall be an object there; where it is not said, there shall be none.
+    pub fn keeps(&self, name: &str) {
+        held(&self.0.expected).push(self.key(name));
+    }
+
+    /// Creates a storage with a name of the case's own; removed after it.
+    pub async fn storage(&self, name: &str, spec: Value) -> String {
+        let name = format!("{}-{name}", self.0.namespace);
+        held(&self.0.storages).push(name.clone());
+        apply_in(&self.storages(), json!({"metadata": {"name": name}, "spec": spec})).await;
+        name
+    }
+
+    /// Applies an object in the case's namespace.
+    pub async fn apply<K>(&self, json: Value) -> K
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug,
+        K: serde::de::DeserializeOwned + serde::Serialize,
+    {
+        cluster::apply(&self.0.client, &self.0.namespace, json).await
+    }
+
+    /// Runs a command in a Pod of the case; its output without surrounding spaces.
+    pub async fn exec(&self, pod: &str, command: &[&str]) -> String {
+        let out = exec::exec(&self.0.client, &self.0.namespace, pod, command).await;
+        out.unwrap_or_else(|e| panic!("{command:?} in {pod}: {e}"))
+            .trim()
+            .to_string()
+    }
+
+    /// Waits; the panic after the deadline says what for.
+    pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, seconds: u64, look: impl FnMut() -> F) -> T {
+        cluster::wait(what, Duration::from_secs(seconds), look).await
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,125 @@
+//! The cluster that the tests run on: how it is reached, and what every file here does with it.
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Once;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::core::ObjectMeta;
+use kube::{Api, Client, Config, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+/// Who applies what the tests apply.
+pub const MANAGER: &str = "e2e";
+/// Between two looks at something that is waited for.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A client for the cluster that KUBECONFIG names.
+pub async fn client() -> Client {
+    static TLS: Once = Once::new();
+    TLS.call_once(|| {
+        // Another one may have been there first; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    assert!(
+        std::env::var_os("KUBECONFIG").is_some(),
+        "KUBECONFIG is not set: use `make test`, which brings a cluster up, or name one of your own in KUBECONFIG_TEST"
+    );
+    let config = Config::infer().await.expect("the file that KUBECONFIG names");
+    Client::try_from(config).expect("a client for the cluster that KUBECONFIG names")
+}
+
+/// A typed object from JSON; the tests write objects as people do.
+pub fn object<K: DeserializeOwned>(json: Value) -> K {
+    serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{e} in {json:#}"))
+}
+
+/// Applies an object of a namespace.
+pub async fn apply<K>(client: &Client, namespace: &str, json: Value) -> K
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+{
+    apply_in(&Api::namespaced(client.clone(), namespace), json).await
+}
+
+/// Applies an object.
+pub async fn apply_in<K>(api: &Api<K>, json: Value) -> K
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+{
+    let meta: ObjectMeta = object(json["metadata"].clone());
+    let name = meta.name.expect("a name");
+    let mut json = json;
+    json["apiVersion"] = K::api_version(&()).into();
+    json["kind"] = K::kind(&()).into();
+    let parameters = PatchParams::apply(MANAGER).force();
+    api.patch(&name, &parameters, &Patch::Apply(&json))
+        .await
+        .unwrap_or_else(|e| panic!("apply {} {name}: {e}", K::kind(&())))
+}
+
+/// Merges a change into an object.
+pub async fn merge<K>(api: &Api<K>, name: &str, change: Value)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    api.patch(name, &PatchParams::default(), &Patch::Merge(&change))
+        .await
+        .unwrap_or_else(|e| panic!("patch {name}: {e}"));
+}
+
+/// Sets an annotation, or removes it.
+pub async fn annotate<K>(api: &Api<K>, name: &str, key: &str, value: Option<&str>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    merge(
+        api,
+        name,
+        serde_json::json!({"metadata": {"annotations": {key: value}}}),
+    )
+    .await;
+}
+
+/// Asks for a deletion; what is gone already is fine.
+pub async fn delete<K>(api: &Api<K>, name: &str)
+where
+    K: Clone + Debug + DeserializeOwned,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(error) => panic!("delete {name}: {error}"),
+    }
+}
+
+/// Looks again and again until there is an answer. After the deadline, None.
+pub async fn poll<T, F>(deadline: Duration, mut look: impl FnMut() -> F) -> Option<T>
+where
+    F: Future<Output = Option<T>>,
+{
+    let until = Instant::now() + deadline;
+    loop {
+        if let Some(answer) = look().await {
+            return Some(answer);
+        }
+        if Instant::now() > until {
+            return None;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// The same, and a panic that says what was waited for.
+pub async fn wait<T, F>(what: &str, deadline: Duration, look: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    poll(deadline, look)
+        .await
+        .unwrap_or_else(|| panic!("waited {} s in vain: {what}", deadline.as_secs()))
+}

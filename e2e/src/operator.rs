@@ -1,0 +1,138 @@
+//! The operator under test: its log, and its sudden death.
+use std::process::Command;
+use std::time::Duration;
+
+use futures::lock::{Mutex, MutexGuard};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, ListParams, LogParams};
+use kube::{Api, Client, ResourceExt};
+
+use crate::cluster::{delete, wait};
+
+/// Where it is installed.
+pub const NAMESPACE: &str = "backup-operator";
+/// Labels of its Pods.
+const SELECTOR: &str = "app.kubernetes.io/name=backup-operator";
+/// Until another one is up.
+const UP: Duration = Duration::from_secs(60);
+/// Lines of its log.
+const LINES: i64 = 2000;
+/// Lines of it that are shown.
+const SHOWN: usize = 60;
+
+fn pods(client: &Client) -> Api<Pod> {
+    Api::namespaced(client.clone(), NAMESPACE)
+}
+
+async fn all(client: &Client) -> Vec<Pod> {
+    pods(client)
+        .list(&ListParams::default().labels(SELECTOR))
+        .await
+        .map(|l| l.items)
+        .unwrap_or_default()
+}
+
+/// The end of its log: the lines that speak of a namespace, warnings, and the very last.
+pub async fn log_tail(client: &Client, about: &str) -> String {
+    let mut text = String::new();
+    for pod in all(client).await {
+        let parameters = LogParams {
+            tail_lines: Some(LINES),
+            ..LogParams::default()
+        };
+        let log = pods(client)
+            .logs(&pod.name_any(), &parameters)
+            .await
+            .unwrap_or_else(|e| e.to_string());
+        let lines: Vec<_> = log.lines().collect();
+        let last = lines.len().saturating_sub(15);
+        let telling = lines
+            .iter()
+            .enumerate()
+            .filter(|(n, line)| *n >= last || line.contains(about) || line.contains("WARN"));
+        let telling: Vec<_> = telling.map(|(_, line)| *line).collect();
+        let from = telling.len().saturating_sub(SHOWN);
+        text.push_str(&telling[from..].join("\n"));
+    }
+    text
+}
+
+/// Held by a case that kills the operator: never two at a time.
+pub async fn killing() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().await
+}
+
+/// A Pod whose containers were never restarted: the kubelet makes one that dies often wait longer and longer.
+pub async fn fresh(client: &Client) {
+    for pod in all(client).await {
+        if restarts(&pod) > 0 {
+            delete(&pods(client), &pod.name_any()).await;
+        }
+    }
+    up(client, |_| true).await;
+}
+
+async fn up(client: &Client, other: impl Fn(&Pod) -> bool) -> Pod {
+    wait("the operator is up", UP, || async {
+        all(client)
+            .await
+            .into_iter()
+            .find(|p| p.metadata.deletion_timestamp.is_none() && is_ready(p) && other(p))
+    })
+    .await
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+    conditions.is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
+    containers.map_or(0, |c| c.iter().map(|c| c.restart_count).sum())
+}
+
+/// Kills it as `kill -9` does, and waits until another one is up. Where the node's processes cannot be seen from here,
+/// its Pod is deleted without grace.
+pub async fn kill(client: &Client) {
+    let pod = up(client, |_| true).await;
+    let (uid, count) = (pod.uid().unwrap_or_default(), restarts(&pod));
+    if kill_process(&uid) {
+        up(client, |p| p.uid().as_ref() == Some(&uid) && restarts(p) > count).await;
+    } else {
+        eprintln!("the operator's process cannot be seen from here: its Pod is deleted without grace");
+        let now = DeleteParams {
+            grace_period_seconds: Some(0),
+            ..DeleteParams::default()
+        };
+        pods(client)
+            .delete(&pod.name_any(), &now)
+            .await
+            .expect("the operator's Pod");
+        up(client, |p| p.uid().as_ref() != Some(&uid)).await;
+    }
+}
+
+/// The process whose control group is of that Pod and whose program is the operator.
+fn kill_process(pod_uid: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    let read = |pid: &str, file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let pid = processes
+        .flatten()
+        .filter_map(|e| e.file_name().into_string().ok())
+        .find(|pid| {
+            let of_pod = String::from_utf8_lossy(&read(pid, "cgroup"))
+                .replace('_', "-")
+                .contains(pod_uid);
+            of_pod && read(pid, "cmdline").starts_with(b"/operator")
+        });
+    pid.is_some_and(|pid| {
+        Command::new("kill")
+            .args(["-9", &pid])
+            .status()
+            .is_ok_and(|s| s.success())
+    })
+}

@@ -1,0 +1,196 @@
+//! Runs: how the cases write them, ask for restores, and wait for their ends.
+use api::run::{Restore, State};
+use api::{BackupRun, BackupRunStatus, condition, labels};
+use kube::api::PostParams;
+use serde_json::{Value, json};
+
+use crate::case::Case;
+use crate::cluster::{annotate, object};
+use crate::shared::STORAGE;
+
+/// Seconds that a Pod of the tests gets to start: two cores start many of them at once.
+pub const START: u32 = 90;
+
+/// A container of the image that holds one static program and no shell.
+pub fn static_container() -> Value {
+    json!({"name": "stream", "image": "localhost/e2e/static:dev", "command": ["/stream", "wait"]})
+}
+
+/// A container of an image with a shell that stays alive.
+pub fn sleeping(image: &str) -> Value {
+    json!({"name": "main", "image": image, "command": ["sleep", "1d"]})
+}
+
+/// A run's spec: `backup` and `restore` are commands, empty where there is none.
+pub fn spec(path: &str, container: Value, backup: &[&str], restore: &[&str]) -> Value {
+    let mut spec = json!({
+        "storage": {"name": STORAGE, "path": path},
+        "startDeadlineSeconds": START,
+        "template": {"spec": {"containers": [container], "terminationGracePeriodSeconds": 1}},
+    });
+    for (field, command) in [("backup", backup), ("restore", restore)] {
+        if !command.is_empty() {
+            spec[field] = json!({"command": command});
+        }
+    }
+    spec
+}
+
+/// A run of the static program: what `/stream <backup>` prints, restored into `/stream sum`.
+pub fn stream(path: &str, backup: &str) -> Value {
+    let mut command = vec!["/stream"];
+    command.extend(backup.split(' '));
+    spec(path, static_container(), &command, &["/stream", "sum"])
+}
+
+/// The status, empty where there is none yet.
+pub fn status(run: &BackupRun) -> BackupRunStatus {
+    run.status.clone().unwrap_or_default()
+}
+
+/// Whether a condition is True.
+pub fn is(run: &BackupRun, type_: &str) -> bool {
+    condition::is_true(&status(run).conditions, type_)
+}
+
+/// The reason of a condition.
+pub fn reason(run: &BackupRun, type_: &str) -> String {
+    condition::find(&status(run).conditions, type_)
+        .map(|c| c.reason.clone())
+        .unwrap_or_default()
+}
+
+/// The status' message.
+pub fn message(run: &BackupRun) -> String {
+    status(run).message.unwrap_or_default()
+}
+
+impl Case {
+    /// Creates a run.
+    pub async fn start(&self, name: &str, spec: Value) -> BackupRun {
+        let json = json!({
+            "apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "metadata": {"name": name}, "spec": spec
+        });
+        let run: BackupRun = object(json);
+        self.runs()
+            .create(&PostParams::default(), &run)
+            .await
+            .unwrap_or_else(|e| panic!("create run {name}: {e}"))
+    }
+
+    /// Waits for something about a run.
+    pub async fn until<T>(&self, name: &str, what: &str, seconds: u64, seen: impl Fn(&BackupRun) -> Option<T>) -> T {
+        let what = format!("run {name} {what}");
+        self.wait(&what, seconds, || async {
+            self.runs().get(name).await.ok().and_then(|run| seen(&run))
+        })
+        .await
+    }
+
+    /// Waits until the backup (or the first restore) has ended, well or not, and was cleaned up after.
+    pub async fn ended(&self, name: &str, seconds: u64) -> BackupRun {
+        self.until(name, "ends", seconds, |run| {
+            let over = is(run, condition::SUCCESSFUL) || is(run, condition::FAILED);
+            (over && status(run).transfer.is_none()).then(|| run.clone())
+        })
+        .await
+    }
+
+    /// Waits for a good end.
+    pub async fn succeeded(&self, name: &str, seconds: u64) -> BackupRun {
+        let run = self.ended(name, seconds).await;
+        assert!(
+            is(&run, condition::SUCCESSFUL) && is(&run, condition::READY),
+            "run {name}: {}",
+            message(&run)
+        );
+        run
+    }
+
+    /// Waits for a bad end, for that reason.
+    pub async fn failed(&self, name: &str, because: &str, seconds: u64) -> BackupRun {
+        let run = self.ended(name, seconds).await;
+        let seen = (
+            is(&run, condition::SUCCESSFUL),
+            is(&run, condition::FAILED),
+            reason(&run, condition::FAILED),
+        );
+        assert_eq!(
+            seen,
+            (false, true, because.to_string()),
+            "run {name}: {}",
+            message(&run)
+        );
+        assert!(!is(&run, condition::READY) && !is(&run, condition::IN_PROGRESS) && !is(&run, condition::RESTORABLE));
+        run
+    }
+
+    /// Makes a run and waits for its good end.
+    pub async fn backup(&self, name: &str, spec: Value) -> BackupRun {
+        self.start(name, spec).await;
+        self.succeeded(name, 120).await
+    }
+
+    /// Asks for a restore.
+    pub async fn ask_restore(&self, name: &str) {
+        annotate(&self.runs(), name, labels::RESTORE, Some("now")).await;
+    }
+
+    /// Waits for the end of that restore; the annotation is taken away.
+    pub async fn restore_ended(&self, name: &str, number: u32, seconds: u64) -> (BackupRun, Restore) {
+        self.until(name, &format!("ends restore {number}"), seconds, |run| {
+            let restore = status(run).restores.into_iter().find(|r| r.number == number)?;
+            let asked = run
+                .metadata
+                .annotations
+                .as_ref()
+                .is_some_and(|a| a.contains_key(labels::RESTORE));
+            (status(run).transfer.is_none() && !asked).then(|| (run.clone(), restore))
+        })
+        .await
+    }
+
+    /// Restores once more and expects it to end well.
+    pub async fn restore(&self, name: &str) -> BackupRun {
+        let done = status(&self.runs().get(name).await.expect("the run"))
+            .restores
+            .last()
+            .map_or(0, |r| r.number);
+        self.ask_restore(name).await;
+        let (run, restore) = self.restore_ended(name, done + 1, 120).await;
+        assert!(
+            restore.successful && is(&run, condition::RESTORED),
+            "restore of {name}: {:?}",
+            restore.message
+        );
+        assert_eq!(status(&run).state, Some(State::RestoreSuccessful));
+        let annotated = self.until(name, "is annotated restored-at", 10, |run| {
+            run.metadata.annotations.as_ref()?.get(labels::RESTORED_AT).cloned()
+        });
+        annotated.await;
+        run
+    }
+
+    /// Restores once more and expects it to fail for that reason; what is known of the backup stays.
+    pub async fn restore_fails(&self, name: &str, because: &str, seconds: u64) -> BackupRun {
+        let before = self.runs().get(name).await.expect("the run");
+        let done = status(&before).restores.last().map_or(0, |r| r.number);
+        self.ask_restore(name).await;
+        let (run, restore) = self.restore_ended(name, done + 1, seconds).await;
+        assert!(!restore.successful, "the restore of {name} shall not succeed");
+        assert_eq!(
+            reason(&run, condition::RESTORED),
+            because,
+            "restore of {name}: {:?}",
+            restore.message
+        );
+        assert_eq!(status(&run).state, Some(State::RestoreFailed));
+        let of_backup = |r: &BackupRun| (is(r, condition::SUCCESSFUL), is(r, condition::FAILED), status(r).sha256);
+        assert_eq!(
+            of_backup(&run),
+            of_backup(&before),
+            "a failed restore changes nothing that is known of the backup"
+        );
+        run
+    }
+}

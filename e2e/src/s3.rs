@@ -1,0 +1,165 @@
+//! A view of the store from outside the cluster, with other code than the operator's.
+use std::io::Read;
+use std::time::Duration;
+
+use ring::digest::{Context, SHA256};
+use rusty_s3::actions::{ListObjectsV2, S3Action};
+use rusty_s3::{Bucket, Credentials, Method, UrlStyle};
+use ureq::Agent;
+
+/// A signature is used at once.
+const SIGNED: Duration = Duration::from_secs(60);
+/// Until one request is answered.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// A bucket.
+#[derive(Clone)]
+pub struct Store {
+    bucket: Bucket,
+    credentials: Credentials,
+    agent: Agent,
+}
+
+/// What HEAD says of an object.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Bytes.
+    pub size: u64,
+    /// Without quotes; with a dash where the object was uploaded in parts.
+    pub etag: String,
+}
+
+impl Store {
+    /// The bucket at an endpoint.
+    pub fn new(endpoint: &str, bucket: &str, key: &str, secret: &str) -> Self {
+        let endpoint = endpoint.parse().expect("an endpoint");
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(REQUEST))
+            .build();
+        Self {
+            bucket: Bucket::new(endpoint, UrlStyle::Path, bucket.to_string(), "us-east-1").expect("a bucket"),
+            credentials: Credentials::new(key, secret),
+            agent: config.into(),
+        }
+    }
+
+    /// Makes the bucket; one that is there is fine. An error where the store does not answer (yet).
+    pub fn create(&self) -> Result<(), String> {
+        let url = self.bucket.create_bucket(&self.credentials).sign(SIGNED);
+        let answer = self.agent.put(url.as_str()).send_empty().map_err(|e| e.to_string())?;
+        match answer.status().as_u16() {
+            200 | 409 => Ok(()),
+            other => Err(format!("{other}: {:?}", answer.into_body().read_to_string())),
+        }
+    }
+
+    /// Keys that begin with a prefix.
+    pub fn list(&self, prefix: &str) -> Vec<String> {
+        let mut list = self.bucket.list_objects_v2(Some(&self.credentials));
+        list.with_prefix(prefix);
+        let text = self.get_text(list.sign(SIGNED).as_str());
+        let listed = ListObjectsV2::parse_response(&text).unwrap_or_else(|e| panic!("{e} in {text}"));
+        listed.contents.into_iter().map(|c| c.key).collect()
+    }
+
+    /// Multipart uploads of a key that were neither completed nor aborted. By key, because MinIO lists them in no other way.
+    pub fn uploads(&self, key: &str) -> usize {
+        let query = [("prefix", key), ("uploads", "")];
+        let url = rusty_s3::signing::sign(
+            &jiff::Timestamp::now(),
+            Method::Get,
+            self.bucket.base_url().clone(),
+            self.credentials.key(),
+            self.credentials.secret(),
+            None,
+            self.bucket.region(),
+            SIGNED.as_secs(),
+            query.into_iter(),
+            std::iter::empty(),
+        );
+        let text = self.get_text(url.as_str());
+        assert!(text.contains("<ListMultipartUploadsResult"), "{text}");
+        text.matches("<Upload>").count()
+    }
+
+    /// Begins an upload and leaves it.
+    pub fn begin_upload(&self, key: &str) {
+        let url = self
+            .bucket
+            .create_multipart_upload(Some(&self.credentials), key)
+            .sign(SIGNED);
+        let answer = self.agent.post(url.as_str()).send_empty().expect("the store");
+        assert_eq!(answer.status().as_u16(), 200);
+    }
+
+    fn get_text(&self, url: &str) -> String {
+        let answer = self.agent.get(url).call().expect("the store");
+        let status = answer.status();
+        let text = answer.into_body().read_to_string().expect("an answer");
+        assert_eq!(status.as_u16(), 200, "{text}");
+        text
+    }
+
+    /// What HEAD says; None where there is no object.
+    pub fn head(&self, key: &str) -> Option<Head> {
+        let url = self.bucket.head_object(Some(&self.credentials), key).sign(SIGNED);
+        let answer = self.agent.head(url.as_str()).call().expect("the store");
+        if answer.status().as_u16() == 404 {
+            return None;
+        }
+        let header = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .expect(name)
+                .to_str()
+                .expect(name)
+                .trim_matches('"')
+                .to_string()
+        };
+        Some(Head {
+            size: header("content-length").parse().expect("a size"),
+            etag: header("etag"),
+        })
+    }
+
+    /// An object's bytes.
+    pub fn get(&self, key: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.reader(key).read_to_end(&mut bytes).expect("a whole object");
+        bytes
+    }
+
+    /// SHA-256 of an object, in hexadecimal, in bounded memory.
+    pub fn sha256(&self, key: &str) -> String {
+        let (mut reader, mut context, mut block) = (self.reader(key), Context::new(&SHA256), vec![0; 1 << 20]);
+        loop {
+            match reader.read(&mut block).expect("a whole object") {
+                0 => return context.finish().as_ref().iter().map(|b| format!("{b:02x}")).collect(),
+                n => context.update(&block[..n]),
+            }
+        }
+    }
+
+    fn reader(&self, key: &str) -> impl Read {
+        let url = self.bucket.get_object(Some(&self.credentials), key).sign(SIGNED);
+        let answer = self.agent.get(url.as_str()).call().expect("the store");
+        assert_eq!(answer.status().as_u16(), 200, "{key}");
+        answer.into_body().into_reader()
+    }
+
+    /// Writes an object.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        let url = self.bucket.put_object(Some(&self.credentials), key).sign(SIGNED);
+        let answer = self.agent.put(url.as_str()).send(bytes).expect("the store");
+        assert_eq!(answer.status().as_u16(), 200, "{key}");
+    }
+
+    /// Removes an object.
+    pub fn delete(&self, key: &str) {
+        let url = self.bucket.delete_object(Some(&self.credentials), key).sign(SIGNED);
+        self.agent.delete(url.as_str()).call().expect("the store");
+    }
+}

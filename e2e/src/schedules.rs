@@ -1,0 +1,62 @@
+//! Schedules: how the cases write them and pull their trigger.
+use api::{BackupRun, BackupSchedule, labels};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use crate::case::Case;
+use crate::cluster::annotate;
+
+/// A tick that never comes while a test runs.
+pub const NEVER: &str = "0 0 29 2 *";
+
+impl Case {
+    /// Applies a schedule; `settings` go into its spec beside the run's.
+    pub async fn schedule(&self, name: &str, settings: Value, run: Value) -> BackupSchedule {
+        let mut spec = settings;
+        spec["template"] = json!({"spec": run});
+        self.apply(json!({"metadata": {"name": name}, "spec": spec})).await
+    }
+
+    /// Asks for a run now and waits until the annotation is taken away.
+    pub async fn trigger(&self, name: &str) {
+        self.ask_trigger(name).await;
+        self.wait(&format!("the trigger of {name} is taken"), 30, || async {
+            let schedule = self.schedules().get(name).await.ok()?;
+            (!schedule.annotations().contains_key(labels::TRIGGER)).then_some(())
+        })
+        .await;
+    }
+
+    /// Asks for a run now.
+    pub async fn ask_trigger(&self, name: &str) {
+        annotate(&self.schedules(), name, labels::TRIGGER, Some("now")).await;
+    }
+
+    /// The runs of a schedule, oldest first.
+    pub async fn runs_of(&self, schedule: &str) -> Vec<BackupRun> {
+        let of = ListParams::default().labels(&format!("{}={schedule}", labels::SCHEDULE));
+        let mut runs = self.runs().list(&of).await.expect("the runs").items;
+        runs.sort_by_key(|r| (r.creation_timestamp().map(|t| t.0), r.name_any()));
+        runs
+    }
+
+    /// Triggers and gives the name of the new run.
+    pub async fn triggered(&self, schedule: &str) -> String {
+        let before: Vec<_> = self.runs_of(schedule).await.iter().map(ResourceExt::name_any).collect();
+        self.trigger(schedule).await;
+        self.new_run(schedule, &before).await
+    }
+
+    /// Waits for a run of a schedule that was not there before.
+    pub async fn new_run(&self, schedule: &str, before: &[String]) -> String {
+        self.wait(&format!("{schedule} makes a run"), 60, || async {
+            self.runs_of(schedule)
+                .await
+                .iter()
+                .map(ResourceExt::name_any)
+                .find(|n| !before.contains(n))
+        })
+        .await
+    }
+}

@@ -1,0 +1,122 @@
+//! What all cases share: MinIO with the bucket `e2e`, and the BackupStorage `e2e` for it. Made by the first case that
+//! asks, found by the others and by the next run of the tests.
+use std::sync::Mutex;
+use std::time::Duration;
+
+use api::{BackupStorage, condition};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Node, Secret, Service};
+use kube::api::ListParams;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::cluster::{apply, apply_in, wait};
+use crate::s3::Store;
+
+/// Name of the storage that works.
+pub const STORAGE: &str = "e2e";
+/// Namespace of MinIO.
+pub const NAMESPACE: &str = "e2e-minio";
+/// The bucket.
+pub const BUCKET: &str = "e2e";
+/// Secret with the keys, in the namespace of MinIO.
+pub const SECRET: &str = "minio-credentials";
+/// MinIO as Pods see it.
+pub const ENDPOINT: &str = "http://minio.e2e-minio.svc:9000";
+const KEY: &str = "e2e-access";
+const SECRET_KEY: &str = "e2e-secret-0123456789";
+
+/// The store, made ready.
+pub async fn store(client: &Client) -> Store {
+    static READY: Mutex<Option<Store>> = Mutex::new(None);
+    // Held across awaits on purpose: each case has a thread and a runtime of its own, and all but one wait.
+    let mut ready = READY
+        .lock()
+        .expect("the shared set-up, which failed in another case: see there");
+    if let Some(store) = ready.as_ref() {
+        return store.clone();
+    }
+    let store = set_up(client).await;
+    *ready = Some(store.clone());
+    store
+}
+
+/// Parameters of a storage in the bucket.
+pub fn parameters() -> Value {
+    json!({"bucket": BUCKET, "endpoint": ENDPOINT, "insecure": "true", "s3ForcePathStyle": "true"})
+}
+
+async fn set_up(client: &Client) -> Store {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    apply_in(
+        &namespaces,
+        json!({"metadata": {"name": NAMESPACE, "labels": {"e2e": "true"}}}),
+    )
+    .await;
+    let data = json!({"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY});
+    apply::<Secret>(
+        client,
+        NAMESPACE,
+        json!({"metadata": {"name": SECRET}, "stringData": data}),
+    )
+    .await;
+    apply::<Deployment>(client, NAMESPACE, minio()).await;
+    let ports = json!([{"name": "s3", "port": 9000}]);
+    let spec = json!({"type": "NodePort", "selector": {"app": "minio"}, "ports": ports});
+    let service: Service = apply(client, NAMESPACE, json!({"metadata": {"name": "minio"}, "spec": spec})).await;
+    let port = service
+        .spec
+        .and_then(|s| s.ports?.first()?.node_port)
+        .expect("a node port");
+    let endpoint = format!("http://{}:{port}", node_address(client).await);
+    let store = Store::new(&endpoint, BUCKET, KEY, SECRET_KEY);
+    let made = store.clone();
+    wait(
+        &format!("MinIO at {endpoint} (a node port) takes a bucket"),
+        Duration::from_secs(120),
+        || async { made.create().ok() },
+    )
+    .await;
+
+    let credentials = json!({"name": SECRET, "namespace": NAMESPACE});
+    let spec = json!({"type": "s3", "parameters": parameters(), "credentials": credentials});
+    let storages: Api<BackupStorage> = Api::all(client.clone());
+    apply_in(&storages, json!({"metadata": {"name": STORAGE}, "spec": spec})).await;
+    wait("storage e2e is Ready", Duration::from_secs(90), || async {
+        let storage = storages.get(STORAGE).await.ok()?;
+        condition::is_true(&storage.status?.conditions, condition::READY).then_some(())
+    })
+    .await;
+    store
+}
+
+fn minio() -> Value {
+    let from = |key: &str| json!({"secretKeyRef": {"name": SECRET, "key": key}});
+    let container = json!({
+        "name": "minio",
+        "image": "localhost/minio:dev",
+        "args": ["server", "/data"],
+        "env": [
+            {"name": "MINIO_ROOT_USER", "valueFrom": from("AWS_ACCESS_KEY_ID")},
+            {"name": "MINIO_ROOT_PASSWORD", "valueFrom": from("AWS_SECRET_ACCESS_KEY")},
+        ],
+        "readinessProbe": {"httpGet": {"path": "/minio/health/ready", "port": 9000}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    });
+    let labels = json!({"app": "minio"});
+    let pod = json!({"containers": [container], "volumes": [{"name": "data", "emptyDir": {}}]});
+    let template = json!({"metadata": {"labels": labels}, "spec": pod});
+    let spec = json!({"strategy": {"type": "Recreate"}, "selector": {"matchLabels": labels}, "template": template});
+    json!({"metadata": {"name": "minio"}, "spec": spec})
+}
+
+async fn node_address(client: &Client) -> String {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let all = nodes.list(&ListParams::default()).await.expect("the nodes");
+    let addresses = all.items.into_iter().filter_map(|n| n.status?.addresses).flatten();
+    addresses
+        .into_iter()
+        .find(|a| a.type_ == "InternalIP")
+        .expect("a node with an InternalIP")
+        .address
+}

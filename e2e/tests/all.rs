@@ -1,0 +1,29 @@
+//! The main job and its faults on a real cluster: run by `make test`. Each case is a rule.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "all/bytes.rs"]
+mod bytes;
+#[path = "all/commands.rs"]
+mod commands;
+#[path = "all/databases.rs"]
+mod databases;
+#[path = "all/deletion.rs"]
+mod deletion;
+#[path = "all/encryption.rs"]
+mod encryption;
+#[path = "all/examples.rs"]
+mod examples;
+#[path = "all/images.rs"]
+mod images;
+#[path = "all/interruptions.rs"]
+mod interruptions;
+#[path = "all/objects.rs"]
+mod objects;
+#[path = "all/pods.rs"]
+mod pods;
+#[path = "all/schedules.rs"]
+mod schedules;
+#[path = "all/specs.rs"]
+mod specs;
+#[path = "all/storages.rs"]
+mod storages;

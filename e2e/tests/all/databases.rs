@@ -1,0 +1,204 @@
+//! The main job: a database is dumped, destroyed and restored, and every row comes back.
+use age::secrecy::ExposeSecret;
+use api::run::State;
+use e2e::runs::{START, status};
+use e2e::schedules::NEVER;
+use e2e::shared::STORAGE;
+use e2e::{Case, case};
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use serde_json::{Value, json};
+
+/// A database server: a Pod `db` behind a Service `db`, ready when `ping` succeeds in it.
+async fn server(case: &Case, image: &str, port: u16, env: Value, ping: &[&str]) {
+    case.apply::<Secret>(
+        json!({"metadata": {"name": "db"}, "stringData": {"username": "root", "password": "s3cret 'x'"}}),
+    )
+    .await;
+    let container = json!({"name": "db", "image": image, "env": env});
+    let labels = json!({"app": "db"});
+    let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 1});
+    case.apply::<Pod>(json!({"metadata": {"name": "db", "labels": labels}, "spec": spec}))
+        .await;
+    let ports = json!([{"port": port}]);
+    case.apply::<Service>(json!({"metadata": {"name": "db"}, "spec": {"selector": labels, "ports": ports}}))
+        .await;
+    let (client, namespace) = (case.client(), case.namespace());
+    case.wait("the database answers", 90, || async {
+        e2e::exec::exec(client, namespace, "db", ping).await.ok()
+    })
+    .await;
+}
+
+fn from_secret(name: &str, key: &str) -> Value {
+    json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "db", "key": key}}})
+}
+
+/// A run's spec with shell commands in a Pod of that image beside the database.
+fn spec(path: &str, image: &str, env: Value, backup: &str, restore: &str) -> Value {
+    let container = json!({"name": "client", "image": image, "command": ["sleep", "1d"], "env": env});
+    json!({
+        "storage": {"name": STORAGE, "path": path},
+        "startDeadlineSeconds": START,
+        "backup": {"container": "client", "command": ["/bin/sh", "-c"], "args": [backup], "deadlineSeconds": 120},
+        "restore": {"container": "client", "command": ["/bin/sh", "-c"], "args": [restore], "deadlineSeconds": 120},
+        "template": {"spec": {"containers": [container], "terminationGracePeriodSeconds": 1}},
+    })
+}
+
+#[test]
+fn mariadb_with_gzip_and_age_comes_back_by_a_schedules_run_and_an_annotation() {
+    case("mariadb", |case| async move {
+        let env = json!([from_secret("MYSQL_ROOT_PASSWORD", "password"), {"name": "MYSQL_DATABASE", "value": "shop"}]);
+        let sql = |query: &str| format!("mysql -h 127.0.0.1 -u root \"-p$MYSQL_ROOT_PASSWORD\" -N shop -e \"{query}\"");
+        server(&case, "mysql:8.3.0", 3306, env, &["sh", "-c", &sql("SELECT 1")]).await;
+        let run = async |query: &str| case.exec("db", &["sh", "-c", &sql(query)]).await;
+        run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(80), amount DECIMAL(10,2), body BLOB) \
+             SELECT seq AS id, SHA2(seq, 256) AS name, seq / 7 AS amount, UNHEX(SHA2(-seq, 256)) AS body FROM seq_1_to_60000; \
+             CREATE TABLE names (name VARCHAR(20) CHARACTER SET utf8mb4); INSERT INTO names VALUES ('Zoë'), ('李'), (NULL)")
+        .await;
+        let sums = "CHECKSUM TABLE orders, names; SELECT COUNT(*) FROM orders";
+        let before = run(sums).await;
+        assert!(before.ends_with("60000"), "{before}");
+
+        let identity = age::x25519::Identity::generate();
+        let file = format!(
+            "# created by a test\n# public key: {}\n{}\n",
+            identity.to_public(),
+            identity.to_string().expose_secret()
+        );
+        case.apply::<Secret>(json!({"metadata": {"name": "age"}, "stringData": {"keys.txt": file}}))
+            .await;
+        let env = json!([from_secret("USERNAME", "username"), from_secret("PASSWORD", "password")]);
+        let login = "-h db -u \"$USERNAME\" \"-p$PASSWORD\"";
+        let (dump, load) = (
+            format!("mysqldump {login} --hex-blob shop"),
+            format!("mysql {login} shop"),
+        );
+        let mut spec = spec(&case.path("orders.sql.gz.age"), "mysql:8.3.0", env, &dump, &load);
+        spec["compression"] = json!({"algorithm": "gzip", "level": 6});
+        spec["encryption"] = json!({
+            "recipients": [identity.to_public().to_string()], "decryptionKey": {"name": "age", "key": "keys.txt"},
+        });
+        case.keeps("orders.sql.gz.age");
+        case.schedule("daily", json!({"schedule": NEVER}), spec).await;
+        let name = case.triggered("daily").await;
+        let made = case.succeeded(&name, 120).await;
+        assert_eq!(status(&made).state, Some(State::BackupSuccessful));
+
+        run("DROP TABLE orders, names").await;
+        case.restore(&name).await;
+        assert_eq!(run(sums).await, before);
+
+        let stored = case.store().get(&case.key("orders.sql.gz.age"));
+        let text = e2e::bytes::gunzipped(&e2e::bytes::decrypted(&stored, &identity));
+        assert_eq!(status(&made).bytes, Some(text.len() as u64));
+        assert!(
+            String::from_utf8_lossy(&text)
+                .trim_end()
+                .lines()
+                .last()
+                .is_some_and(|l| l.starts_with("-- Dump completed"))
+        );
+    });
+}
+
+#[test]
+fn postgresql_with_zstd_comes_back() {
+    case("postgresql", |case| async move {
+        let env = json!([from_secret("POSTGRES_PASSWORD", "password"), {"name": "POSTGRES_DB", "value": "shop"}]);
+        server(
+            &case,
+            "postgres:15",
+            5432,
+            env,
+            &[
+                "psql",
+                "-h",
+                "/run/postgresql",
+                "-U",
+                "postgres",
+                "shop",
+                "-c",
+                "SELECT 1",
+            ],
+        )
+        .await;
+        let run = async |query: &str| {
+            let psql = [
+                "psql",
+                "-h",
+                "/run/postgresql",
+                "-U",
+                "postgres",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-At",
+                "shop",
+                "-c",
+                query,
+            ];
+            case.exec("db", &psql).await
+        };
+        run("CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS name, n / 7.0 AS amount, decode(md5((-n)::text), 'hex') AS body \
+             FROM generate_series(1, 60000) n; ALTER TABLE orders ADD PRIMARY KEY (id); \
+             CREATE TABLE names (name text); INSERT INTO names VALUES ('Zoë'), ('李'), (NULL)")
+        .await;
+        let sums = "SELECT count(*), md5(string_agg(o::text, '|' ORDER BY id)) FROM orders o; SELECT md5(string_agg(coalesce(name, '-'), '|' ORDER BY name)) FROM names";
+        let before = run(sums).await;
+        assert!(before.starts_with("60000|"), "{before}");
+
+        case.keeps("orders.sql.zst");
+        let env = json!([from_secret("PGPASSWORD", "password")]);
+        let (dump, load) = (
+            "pg_dump -h db -U postgres shop",
+            "psql -h db -U postgres -q -v ON_ERROR_STOP=1 --single-transaction shop",
+        );
+        let mut spec = spec(&case.path("orders.sql.zst"), "postgres:15", env, dump, load);
+        spec["compression"] = json!({"algorithm": "zstd"});
+        case.backup("orders", spec).await;
+        run("DROP TABLE orders, names").await;
+        case.restore("orders").await;
+        assert_eq!(run(sums).await, before);
+    });
+}
+
+#[test]
+fn redis_comes_back_from_its_plain_snapshot() {
+    case("redis", |case| async move {
+        server(&case, "redis:7", 6379, json!([]), &["redis-cli", "ping"]).await;
+        let redis = async |script: &str| case.exec("db", &["redis-cli", "eval", script, "0"]).await;
+        redis("for i = 1, 20000 do redis.call('set', 'k' .. i, redis.sha1hex(i)) end; redis.call('zadd', 'z', 1.5, 'a', 2, 'b')").await;
+        let digest = async || case.exec("db", &["redis-cli", "debug", "digest"]).await;
+        // DEBUG is off by default in Redis 7, so the data are summed by hand.
+        let sum = "local all = redis.call('keys', '*'); table.sort(all); local sum = ''; for _, k in ipairs(all) do \
+                   sum = redis.sha1hex(sum .. k .. redis.call('dump', k)) end; return #all .. ' ' .. sum";
+        let before = redis(sum).await;
+        assert!(before.starts_with("20001 "), "{before} {}", digest().await);
+
+        case.keeps("dump.rdb");
+        // A snapshot has no text form: the restore starts a server from it beside the real one, which copies from there.
+        let load = "set -e; cat >/tmp/dump.rdb; redis-server --dir /tmp --port 7000 --bind '* -::*' --protected-mode no --save '' --daemonize yes >&2; \
+                    until [ \"$(redis-cli -p 7000 ping 2>/dev/null)\" = PONG ]; do sleep 0.1; done; \
+                    redis-cli -h db replicaof \"$(hostname -i | cut -d' ' -f1)\" 7000 >&2; \
+                    until redis-cli -h db info replication | grep -q master_link_status:up; do sleep 0.1; done; \
+                    redis-cli -h db replicaof no one >&2; redis-cli -p 7000 shutdown nosave >&2 || true";
+        let spec = spec(
+            &case.path("dump.rdb"),
+            "redis:7",
+            json!([]),
+            "redis-cli -h db --rdb /dev/stdout",
+            load,
+        );
+        let run = case.backup("snapshot", spec).await;
+        let stored = case.store().get(&case.key("dump.rdb"));
+        assert!(
+            stored.starts_with(b"REDIS"),
+            "a snapshot and nothing else: {:?}",
+            &stored[..stored.len().min(20)]
+        );
+        assert_eq!(status(&run).sha256, Some(e2e::bytes::sha256(&stored)));
+        redis("redis.call('flushall'); redis.call('set', 'other', 1)").await;
+        case.restore("snapshot").await;
+        assert_eq!(redis(sum).await, before);
+    });
+}

@@ -1,0 +1,69 @@
+//! Keys: what is encrypted is restored with the right one only.
+use age::secrecy::ExposeSecret;
+use api::labels;
+use e2e::runs::{message, status, stream};
+use e2e::{Case, case};
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+
+async fn secret(case: &Case, name: &str, data: Value) {
+    case.apply::<Secret>(json!({"metadata": {"name": name}, "stringData": data}))
+        .await;
+}
+
+#[test]
+fn a_decryption_key_that_is_not_there_or_does_not_fit_fails_the_restore_with_the_cure_and_nothing_else() {
+    case("keys", |case| async move {
+        case.keeps("db");
+        let (right, wrong) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+        let text = |identity: &age::x25519::Identity| identity.to_string().expose_secret().to_string();
+        let mut spec = stream(&case.path("db"), "random 12M 5");
+        spec["encryption"] =
+            json!({"recipients": [right.to_public().to_string()], "decryptionKey": {"name": "age", "key": "key"}});
+        case.backup("db", spec).await;
+        let said = message(&case.restore_fails("db", "NoDecryptionKey", 60).await);
+        assert!(
+            said.contains("spec.encryption.decryptionKey") && said.contains("age") && said.contains("does not exist"),
+            "{said}"
+        );
+        secret(&case, "age", json!({"other": "x"})).await;
+        let said = message(&case.restore_fails("db", "NoDecryptionKey", 60).await);
+        assert!(said.contains("\"key\"") && said.contains("other"), "{said}");
+        secret(&case, "age", json!({"key": text(&wrong)})).await;
+        let run = case.restore_fails("db", "BadObject", 60).await;
+        assert!(!message(&run).contains("AGE-SECRET-KEY"), "{}", message(&run));
+        assert!(
+            !status(&run).log.unwrap_or_default().contains(' '),
+            "the command saw an end: {:?}",
+            status(&run).log
+        );
+        secret(&case, "age", json!({"key": text(&right)})).await;
+        case.restore("db").await;
+    });
+}
+
+#[test]
+fn a_key_of_another_namespace_is_read_only_where_its_secret_allows_it() {
+    case("foreign", |case| async move {
+        case.keeps("db");
+        let identity = age::x25519::Identity::generate();
+        let name = case.namespace().to_string();
+        let data = json!({"key": identity.to_string().expose_secret()});
+        let apply = async |allowed: &str| {
+            let metadata = json!({"name": name, "annotations": {labels::ALLOWED_NAMESPACES: allowed}});
+            let json = json!({"metadata": metadata, "stringData": data});
+            e2e::cluster::apply::<Secret>(case.client(), e2e::shared::NAMESPACE, json).await;
+        };
+        apply("somebody-else").await;
+        let mut spec = stream(&case.path("db"), "random 1000");
+        let key = json!({"name": name, "namespace": e2e::shared::NAMESPACE, "key": "key"});
+        spec["encryption"] = json!({"recipients": [identity.to_public().to_string()], "decryptionKey": key});
+        case.backup("db", spec).await;
+        let said = message(&case.restore_fails("db", "NoDecryptionKey", 60).await);
+        assert!(said.contains(labels::ALLOWED_NAMESPACES), "{said}");
+        apply(&format!("somebody-else, {name}")).await;
+        case.restore("db").await;
+        let secrets: kube::Api<Secret> = kube::Api::namespaced(case.client().clone(), e2e::shared::NAMESPACE);
+        e2e::cluster::delete(&secrets, &name).await;
+    });
+}

@@ -1,0 +1,122 @@
+//! A transfer is found again by the next operator, and is not taken for whole when its Pod is gone.
+use api::condition;
+use api::run::State;
+use e2e::runs::{is, message, sleeping, static_container, status, stream};
+use e2e::{case, operator};
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::json;
+
+/// One GiB.
+const SIZE: u64 = 1 << 30;
+
+#[test]
+fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
+    case("kill", |case| async move {
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        case.keeps("big");
+        let mut spec = stream(&case.path("big"), &format!("slow random {SIZE} 12"));
+        // Reads a third, stays for a while, and reads the rest.
+        let third = "dd bs=1M count=340 iflag=fullblock status=none; sleep 8; cat";
+        let mut reader = sleeping("redis:7");
+        reader["name"] = json!("reader");
+        spec["template"]["spec"]["containers"] = json!([static_container(), reader]);
+        spec["restore"] =
+            json!({"container": "reader", "command": ["sh", "-c", format!("{{ {third}; }} | sha256sum >&2")]});
+        case.start("big", spec).await;
+        case.until("big", "is well under way", 100, |run| {
+            status(run).progress.filter(|p| p.stored_bytes > 64 << 20)
+        })
+        .await;
+        operator::kill(case.client()).await;
+        let after = case.runs().get("big").await.unwrap();
+        assert!(
+            is(&after, condition::IN_PROGRESS),
+            "the kill came too late to show anything: {:?}",
+            status(&after).state
+        );
+        let run = case.succeeded("big", 120).await;
+        let said = status(&run);
+        assert_eq!(
+            (said.bytes, said.size_in_bytes, said.attempts),
+            (Some(SIZE), Some(SIZE), Some(1))
+        );
+        let stored = case.store().sha256(&case.key("big"));
+        assert_eq!(said.sha256.as_ref(), Some(&stored));
+        // The command printed known bytes and was run once.
+        let mut known = ring::digest::Context::new(&ring::digest::SHA256);
+        known.update(&e2e::bytes::random(SIZE as usize, 1));
+        assert_eq!(
+            stored,
+            known
+                .finish()
+                .as_ref()
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect::<String>()
+        );
+        case.assert_no_upload().await;
+
+        case.ask_restore("big").await;
+        case.until("big", "is in mid-restore", 60, |run| {
+            (is(run, condition::IN_PROGRESS) && status(run).transfer?.command_started_at.is_some()).then_some(())
+        })
+        .await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        operator::kill(case.client()).await;
+        let (run, restore) = case.restore_ended("big", 1, 120).await;
+        assert!(restore.successful, "{:?}", restore.message);
+        assert_eq!(
+            (restore.bytes, status(&run).state),
+            (SIZE, Some(State::RestoreSuccessful))
+        );
+        assert_eq!(
+            status(&run).log.unwrap().split_whitespace().next(),
+            Some(stored.as_str())
+        );
+    });
+}
+
+#[test]
+fn a_pod_that_is_deleted_in_mid_backup_ends_the_run_as_interrupted_and_aborts_its_upload() {
+    case("pod-gone", |case| async move {
+        case.start("db", stream(&case.path("db"), "slow random 60M 60")).await;
+        let pod = case
+            .until("db", "has an upload", 100, |run| {
+                status(run).transfer?.upload_id.and(status(run).pod_name)
+            })
+            .await;
+        e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
+        let run = case.failed("db", "Interrupted", 60).await;
+        assert_eq!(status(&run).state, Some(State::InterruptedFailed));
+        assert!(message(&run).contains("Pod"), "{}", message(&run));
+        assert_eq!(status(&run).sha256, None);
+    });
+}
+
+#[test]
+fn a_pod_that_is_deleted_in_mid_restore_fails_the_restore_and_nothing_else() {
+    case("pod-gone-restore", |case| async move {
+        case.keeps("db");
+        let mut spec = stream(&case.path("db"), "random 12M");
+        spec["template"]["spec"]["containers"] = json!([sleeping("redis:7"), static_container()]);
+        spec["backup"]["container"] = json!("stream");
+        spec["restore"] = json!({"command": ["sh", "-c", "head -c 1000 >/dev/null; sleep 600; cat >/dev/null"]});
+        case.backup("db", spec).await;
+        case.ask_restore("db").await;
+        let pod = case
+            .until("db", "restores", 60, |run| {
+                status(run).transfer?.command_started_at.and(status(run).pod_name)
+            })
+            .await;
+        e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
+        let (run, restore) = case.restore_ended("db", 1, 60).await;
+        assert!(!restore.successful && is(&run, condition::SUCCESSFUL) && is(&run, condition::READY));
+        assert_eq!(status(&run).state, Some(State::InterruptedFailed));
+        // It is not repeated by itself.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        let later = case.runs().get("db").await.unwrap();
+        assert_eq!(status(&later).restores.len(), 1);
+        assert!(!is(&later, condition::IN_PROGRESS));
+    });
+}

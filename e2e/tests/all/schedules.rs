@@ -1,0 +1,262 @@
+//! Schedules: triggers, the three policies, rotation.
+use std::time::Duration;
+
+use api::run::RetainPolicy;
+use api::{condition, labels};
+use e2e::runs::{is, status, stream};
+use e2e::schedules::NEVER;
+use e2e::{Case, case};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+/// Each run of a schedule has a path of its own.
+fn spec(case: &Case, command: &str) -> Value {
+    stream(
+        &format!("/{}/{{{{ now | date \"150405.000000\" }}}}", case.namespace()),
+        command,
+    )
+}
+
+async fn keys(case: &Case, schedule: &str) -> Vec<String> {
+    let mut keys: Vec<_> = case
+        .runs_of(schedule)
+        .await
+        .iter()
+        .filter_map(|r| status(r).key)
+        .collect();
+    keys.sort();
+    keys
+}
+
+/// The names below the case's folder of the objects that the runs of a schedule have, for `keeps`.
+async fn keeps_all(case: &Case, schedule: &str) {
+    for key in keys(case, schedule).await {
+        case.keeps(key.split('/').next_back().unwrap());
+    }
+}
+
+async fn counts(case: &Case, name: &str, wanted: (u32, u32, u32, u32)) {
+    case.wait(
+        &format!("schedule {name} counts (total, successful, failed, in progress) {wanted:?}"),
+        30,
+        || async {
+            let s = case.schedules().get(name).await.ok()?.status?;
+            ((s.total?, s.successful?, s.failed?, s.in_progress?) == wanted).then_some(())
+        },
+    )
+    .await;
+}
+
+#[test]
+fn a_trigger_makes_one_run_and_is_taken_away_also_while_suspended() {
+    case("trigger", |case| async move {
+        case.schedule(
+            "daily",
+            json!({"schedule": NEVER, "suspend": true}),
+            spec(&case, "random 1000"),
+        )
+        .await;
+        let name = case.triggered("daily").await;
+        let run = case.succeeded(&name, 90).await;
+        assert!(
+            run.annotations().contains_key(labels::TRIGGERED),
+            "{:?}",
+            run.annotations()
+        );
+        assert_eq!(run.labels().get(labels::SCHEDULE).map(String::as_str), Some("daily"));
+        counts(&case, "daily", (1, 1, 0, 0)).await;
+        let status = case.schedules().get("daily").await.unwrap().status.unwrap();
+        assert!(status.last_successful_time.is_some() && status.next_schedule_time.is_none());
+        assert!(condition::is_true(&status.conditions, condition::SUSPENDED));
+        keeps_all(&case, "daily").await;
+    });
+}
+
+#[test]
+fn a_suspended_schedule_makes_no_runs_on_ticks_and_goes_on_when_it_is_let() {
+    case("suspend", |case| async move {
+        case.schedule(
+            "often",
+            json!({"schedule": "@every 2s", "suspend": true}),
+            spec(&case, "random 10"),
+        )
+        .await;
+        case.wait("the schedule is seen", 20, || async {
+            let status = case.schedules().get("often").await.ok()?.status?;
+            condition::is_true(&status.conditions, condition::SUSPENDED).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(case.runs_of("often").await.len(), 0);
+        e2e::cluster::merge(
+            &case.schedules(),
+            "often",
+            json!({"spec": {"suspend": false, "concurrencyPolicy": "Forbid"}}),
+        )
+        .await;
+        case.new_run("often", &[]).await;
+        e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
+        case.wait("its runs have ended", 90, || async {
+            let runs = case.runs_of("often").await;
+            (!runs.is_empty() && runs.iter().all(|r| is(r, condition::SUCCESSFUL))).then_some(())
+        })
+        .await;
+        let ticked = case.runs_of("often").await;
+        assert!(
+            ticked
+                .iter()
+                .all(|r| r.annotations().contains_key(labels::SCHEDULED_AT))
+        );
+        keeps_all(&case, "often").await;
+    });
+}
+
+#[test]
+fn a_wrong_schedule_says_what_is_wrong_and_makes_no_run() {
+    case("wrong", |case| async move {
+        let cases = [
+            ("minute", json!({"schedule": "61 * * * *"}), "spec.schedule"),
+            (
+                "zone",
+                json!({"schedule": NEVER, "timeZone": "Mars/Olympus"}),
+                "spec.timeZone",
+            ),
+        ];
+        for (name, settings, field) in cases {
+            case.schedule(name, settings, spec(&case, "random 10")).await;
+            let said = case
+                .wait(&format!("schedule {name} is not Ready"), 20, || async {
+                    let status = case.schedules().get(name).await.ok()?.status?;
+                    let ready = condition::find(&status.conditions, condition::READY)?;
+                    (ready.status == "False").then(|| ready.message.clone())
+                })
+                .await;
+            assert!(said.contains(field), "{name}: {said}");
+            assert_eq!(case.runs_of(name).await.len(), 0);
+        }
+    });
+}
+
+#[test]
+fn forbid_waits_for_the_run_under_way_and_loses_no_trigger() {
+    case("forbid", |case| async move {
+        let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Forbid"});
+        case.schedule("daily", settings, spec(&case, "slow random 1000 14"))
+            .await;
+        let first = case.triggered("daily").await;
+        case.until(&first, "is under way", 60, |run| {
+            is(run, condition::IN_PROGRESS).then_some(())
+        })
+        .await;
+        case.ask_trigger("daily").await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert_eq!(
+            case.runs_of("daily").await.len(),
+            1,
+            "a second run was made beside the first"
+        );
+        case.succeeded(&first, 90).await;
+        let second = case.new_run("daily", std::slice::from_ref(&first)).await;
+        case.succeeded(&second, 90).await;
+        let schedule = case.schedules().get("daily").await.unwrap();
+        assert!(!schedule.annotations().contains_key(labels::TRIGGER));
+        counts(&case, "daily", (2, 2, 0, 0)).await;
+        keeps_all(&case, "daily").await;
+    });
+}
+
+#[test]
+fn allow_runs_both() {
+    case("allow", |case| async move {
+        let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Allow"});
+        case.schedule("daily", settings, spec(&case, "slow random 1000 25"))
+            .await;
+        let first = case.triggered("daily").await;
+        let second = case.triggered("daily").await;
+        case.until(&second, "is under way", 60, |run| {
+            is(run, condition::IN_PROGRESS).then_some(())
+        })
+        .await;
+        let run = case.runs().get(&first).await.unwrap();
+        assert!(
+            is(&run, condition::IN_PROGRESS),
+            "the first goes on: {:?}",
+            status(&run).state
+        );
+        counts(&case, "daily", (2, 0, 0, 2)).await;
+        case.succeeded(&first, 90).await;
+        case.succeeded(&second, 90).await;
+        keeps_all(&case, "daily").await;
+    });
+}
+
+#[test]
+fn replace_stops_the_run_under_way_and_removes_what_it_uploaded() {
+    case("replace", |case| async move {
+        let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Replace"});
+        case.schedule("daily", settings, spec(&case, "slow random 60M 100"))
+            .await;
+        let first = case.triggered("daily").await;
+        let (key, pod) = case
+            .until(&first, "has an upload", 90, |run| {
+                let transfer = status(run).transfer?;
+                transfer.upload_id.and(transfer.key).zip(status(run).pod_name)
+            })
+            .await;
+        assert_eq!(case.store().uploads(&key), 1);
+        let second = case.triggered("daily").await;
+        case.wait("the first run's upload and Pod are gone", 45, || async {
+            let pods = case.our_pods().await;
+            (case.store().uploads(&key) == 0 && !pods.contains(&pod)).then_some(())
+        })
+        .await;
+        assert!(case.store().head(&key).is_none());
+        if let Some(run) = case.runs().get_opt(&first).await.unwrap() {
+            assert!(
+                !is(&run, condition::SUCCESSFUL) && !is(&run, condition::IN_PROGRESS),
+                "{:?}",
+                status(&run).state
+            );
+        }
+        case.until(&second, "is under way", 60, |run| status(run).transfer?.upload_id)
+            .await;
+        e2e::cluster::delete(&case.runs(), &second).await;
+        case.wait("the second run is gone", 20, || async {
+            case.runs().get_opt(&second).await.unwrap().is_none().then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn rotation_keeps_the_newest_and_what_is_annotated_and_removes_the_objects_of_the_rest() {
+    case("rotation", |case| async move {
+        let mut run = spec(&case, "random 1000");
+        run["retainPolicy"] = json!("Delete");
+        let settings = json!({"schedule": NEVER, "successfulRunsHistoryLimit": 1, "failedRunsHistoryLimit": 1});
+        case.schedule("daily", settings, run).await;
+        let mut names = Vec::new();
+        for n in 0..3 {
+            let name = case.triggered("daily").await;
+            case.succeeded(&name, 90).await;
+            if n == 0 {
+                e2e::cluster::annotate(&case.runs(), &name, labels::KEEP, Some("true")).await;
+            }
+            names.push(name);
+        }
+        // The first is kept by its annotation, the second is one too many, the third is the newest.
+        case.wait("the second run is gone", 30, || async {
+            case.runs().get_opt(&names[1]).await.unwrap().is_none().then_some(())
+        })
+        .await;
+        let left: Vec<_> = case.runs_of("daily").await.iter().map(ResourceExt::name_any).collect();
+        assert_eq!(left, [names[0].as_str(), names[2].as_str()]);
+        assert_eq!(
+            case.runs_of("daily").await[0].spec.retain_policy,
+            Some(RetainPolicy::Delete)
+        );
+        let objects = case.store().list(&format!("{}/", case.namespace()));
+        assert_eq!(objects, keys(&case, "daily").await);
+        keeps_all(&case, "daily").await;
+    });
+}

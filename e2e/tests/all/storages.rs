@@ -1,0 +1,255 @@
+//! Storages: which are Ready, what is said of those that are not, and that they are not lost by a slip.
+use std::time::Duration;
+
+use api::run::State;
+use api::{BackupStorage, condition, labels};
+use e2e::runs::{message, status, stream};
+use e2e::shared::{NAMESPACE, SECRET, parameters};
+use e2e::{Case, case};
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+
+fn credentials() -> Value {
+    json!({"name": SECRET, "namespace": NAMESPACE})
+}
+
+/// Waits until the Ready condition is there with that status, and gives its message.
+async fn ready(case: &Case, name: &str, wanted: bool) -> String {
+    case.wait(&format!("storage {name} is Ready={wanted}"), 60, || async {
+        let status = case.storages().get(name).await.ok()?.status?;
+        let ready = condition::find(&status.conditions, condition::READY)?;
+        (condition::is_true(&status.conditions, condition::READY) == wanted).then(|| ready.message.clone())
+    })
+    .await
+}
+
+#[test]
+fn a_storage_that_cannot_work_says_what_is_wrong_and_a_run_that_names_it_waits_with_these_words() {
+    case("storage", |case| async move {
+        let keys = json!({"metadata": {"name": "keys"}, "stringData": {"AWS_ACCESS_KEY_ID": "e2e-access", "AWS_SECRET_ACCESS_KEY": "not it"}});
+        case.apply::<Secret>(keys).await;
+        let half =
+            json!({"metadata": {"name": "half"}, "stringData": {"AWS_ACCESS_KEY_ID": "e2e-access", "TOKEN": "x"}});
+        case.apply::<Secret>(half).await;
+        let own = |name: &str| json!({"name": name, "namespace": case.namespace()});
+        let with = |name: &str, value: &str| {
+            let mut all = parameters();
+            all[name] = json!(value);
+            all
+        };
+        let mut no_bucket = parameters();
+        no_bucket.as_object_mut().unwrap().remove("bucket");
+        let cases = [
+            (
+                "unknown",
+                with("bukket", "x"),
+                credentials(),
+                vec!["bukket", "bucket", "endpoint", "s3ForcePathStyle", "partSize"],
+            ),
+            (
+                "malformed",
+                with("insecure", "yes"),
+                credentials(),
+                vec!["spec.parameters.insecure", "true"],
+            ),
+            ("no-bucket", no_bucket, credentials(), vec!["spec.parameters.bucket"]),
+            (
+                "wrong-bucket",
+                with("bucket", "e2e-nowhere"),
+                credentials(),
+                vec!["e2e-nowhere"],
+            ),
+            ("wrong-key", parameters(), own("keys"), vec!["credentials"]),
+            (
+                "no-secret-key",
+                parameters(),
+                own("half"),
+                vec!["AWS_SECRET_ACCESS_KEY", "half"],
+            ),
+            (
+                "no-secret",
+                parameters(),
+                own("nowhere"),
+                vec!["spec.credentials", "nowhere"],
+            ),
+            (
+                "down",
+                with("endpoint", "http://127.0.0.1:9"),
+                credentials(),
+                vec!["127.0.0.1:9"],
+            ),
+            (
+                "no-host",
+                with("endpoint", "http://nowhere.e2e-minio.svc:9000"),
+                credentials(),
+                vec!["nowhere.e2e-minio.svc"],
+            ),
+        ];
+        for (name, parameters, credentials, _) in &cases {
+            case.storage(
+                name,
+                json!({"type": "s3", "parameters": parameters, "credentials": credentials}),
+            )
+            .await;
+            let mut spec = stream(&case.path(name), "random 1000");
+            spec["storage"]["name"] = json!(format!("{}-{name}", case.namespace()));
+            case.start(name, spec).await;
+        }
+        for (name, _, _, words) in &cases {
+            let said = ready(&case, &format!("{}-{name}", case.namespace()), false).await;
+            let waits = case
+                .until(name, "waits for its storage", 60, |run| {
+                    message(run).contains(&said).then(|| run.clone())
+                })
+                .await;
+            for word in words {
+                assert!(said.contains(word), "{name}: {word:?} is not in {said:?}");
+            }
+            assert!(!said.contains("not it"), "a secret is told: {said}");
+            let status = status(&waits);
+            assert_eq!(
+                (status.state, status.pod_name, status.key),
+                (Some(State::StorageError), None, None),
+                "{name}"
+            );
+            assert!(!e2e::runs::is(&waits, condition::FAILED), "{name}");
+        }
+        // A run that waits is let go at once.
+        for (name, ..) in &cases {
+            e2e::cluster::delete(&case.runs(), name).await;
+        }
+        case.wait("the runs are gone", 20, || async {
+            case.runs()
+                .list(&Default::default())
+                .await
+                .unwrap()
+                .items
+                .is_empty()
+                .then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_run_goes_on_when_the_storage_that_it_waits_for_is_created() {
+    case("late", |case| async move {
+        case.keeps("late");
+        let mut spec = stream(&case.path("late"), "random 1000");
+        let storage = format!("{}-late", case.namespace());
+        spec["storage"]["name"] = json!(storage);
+        case.start("late", spec).await;
+        let waits = case
+            .until("late", "waits", 20, |run| {
+                (status(run).state == Some(State::StorageError)).then(|| run.clone())
+            })
+            .await;
+        assert!(
+            message(&waits).contains("spec.storage.name") && message(&waits).contains(&storage),
+            "{}",
+            message(&waits)
+        );
+        case.storage(
+            "late",
+            json!({"parameters": parameters(), "credentials": credentials()}),
+        )
+        .await;
+        // Sooner than by its own next look, which is made after 30 s.
+        let run = case.succeeded("late", 60).await;
+        assert!(!message(&run).contains("waits"), "{}", message(&run));
+    });
+}
+
+#[test]
+fn a_storage_becomes_ready_when_its_secret_is_corrected() {
+    case("secret", |case| async move {
+        let of = |value: &str| json!({"metadata": {"name": "keys"}, "stringData": {"AWS_ACCESS_KEY_ID": "e2e-access", "AWS_SECRET_ACCESS_KEY": value}});
+        case.apply::<Secret>(of("wrong")).await;
+        let own = json!({"name": "keys", "namespace": case.namespace()});
+        let name = case
+            .storage("secret", json!({"parameters": parameters(), "credentials": own}))
+            .await;
+        ready(&case, &name, false).await;
+        case.apply::<Secret>(of("e2e-secret-0123456789")).await;
+        ready(&case, &name, true).await;
+    });
+}
+
+#[test]
+fn a_storage_is_protected_from_deletion_until_its_annotation_is_removed_and_counts_what_names_it() {
+    case("protect", |case| async move {
+        let name = case
+            .storage(
+                "kept",
+                json!({"parameters": parameters(), "credentials": credentials()}),
+            )
+            .await;
+        ready(&case, &name, true).await;
+        let storage: BackupStorage = case.storages().get(&name).await.unwrap();
+        assert!(
+            storage.annotations().contains_key(labels::DELETION_PROTECTION),
+            "{:?}",
+            storage.annotations()
+        );
+        let refused = case.storages().delete(&name, &DeleteParams::default()).await;
+        let Err(kube::Error::Api(refusal)) = refused else {
+            panic!("the deletion was taken: {refused:?}")
+        };
+        assert!(
+            refusal.message.contains(labels::DELETION_PROTECTION),
+            "{}",
+            refusal.message
+        );
+
+        case.keeps("counted");
+        let mut spec = stream(&case.path("counted"), "random 1000");
+        spec["storage"]["name"] = json!(name);
+        case.schedule(
+            "daily",
+            json!({"schedule": e2e::schedules::NEVER, "suspend": true}),
+            spec.clone(),
+        )
+        .await;
+        case.backup("counted", spec).await;
+        case.wait("the storage counts one schedule, one run and its bytes", 30, || async {
+            let status = case.storages().get(&name).await.ok()?.status?;
+            ((status.schedules, status.runs, status.size_in_bytes) == (Some(1), Some(1), Some(1000))).then_some(())
+        })
+        .await;
+
+        e2e::cluster::annotate(&case.storages(), &name, labels::DELETION_PROTECTION, None).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let storage: BackupStorage = case.storages().get(&name).await.unwrap();
+        assert!(
+            !storage.annotations().contains_key(labels::DELETION_PROTECTION),
+            "a protection that was removed stays removed"
+        );
+        e2e::cluster::delete(&case.storages(), &name).await;
+        case.wait("the storage is gone", 20, || async {
+            case.storages().get_opt(&name).await.unwrap().is_none().then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_prefix_is_put_before_every_path() {
+    case("prefix", |case| async move {
+        let mut with = parameters();
+        with["prefix"] = json!(case.namespace());
+        let name = case
+            .storage("prefix", json!({"parameters": with, "credentials": credentials()}))
+            .await;
+        let mut spec = stream("/a/b", "random 1000");
+        spec["storage"]["name"] = json!(name);
+        let run = case.backup("db", spec).await;
+        case.keeps("a/b");
+        assert_eq!(
+            (status(&run).path.as_deref(), status(&run).key),
+            (Some("/a/b"), Some(case.key("a/b")))
+        );
+        case.restore("db").await;
+    });
+}
