@@ -46,10 +46,14 @@ pub enum Error {
 /// # Errors
 /// When a derived CRD cannot be finished.
 pub fn crds() -> Result<Vec<Value>, Error> {
-    [api::BackupStorage::crd(), api::BackupSchedule::crd(), api::BackupRun::crd()]
-        .iter()
-        .map(|crd| schema::finish(crd).map_err(Error::from))
-        .collect()
+    [
+        api::BackupStorage::crd(),
+        api::BackupSchedule::crd(),
+        api::BackupRun::crd(),
+    ]
+    .iter()
+    .map(|crd| schema::finish(crd).map_err(Error::from))
+    .collect()
 }
 
 /// All generated files.
@@ -61,7 +65,10 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     let [policy, binding] = install::deletion_protection();
     let install = [
         yaml::HEADER.to_string(),
-        format!("# Everything that a cluster needs. Replace {} (twice) by the image that you have built.\n", install::IMAGE),
+        format!(
+            "# Everything that a cluster needs. Replace {} (twice) by the image that you have built.\n",
+            install::IMAGE
+        ),
         yaml::documents(&[install::namespace()])?,
         crds.clone(),
         yaml::documents(&[install::service_account()])?,
@@ -70,8 +77,14 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     ]
     .concat();
     Ok(vec![
-        Generated { path: "deploy/crds.yaml", text: [yaml::HEADER, &crds].concat() },
-        Generated { path: "deploy/install.yaml", text: install },
+        Generated {
+            path: "deploy/crds.yaml",
+            text: [yaml::HEADER, &crds].concat(),
+        },
+        Generated {
+            path: "deploy/install.yaml",
+            text: install,
+        },
     ])
 }
 
@@ -85,7 +98,10 @@ pub fn write(root: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(root);
         std::fs::create_dir_all(folder)
             .and_then(|()| std::fs::write(&path, &file.text))
-            .map_err(|source| Error::Write { path: path.clone(), source })?;
+            .map_err(|source| Error::Write {
+                path: path.clone(),
+                source,
+            })?;
     }
     Ok(())
 }
@@ -121,7 +137,10 @@ mod tests {
     fn a_stale_file_is_named() {
         let empty = std::env::temp_dir().join("backup-operator-xtask-nothing-here");
         let error = check(&empty).unwrap_err().to_string();
-        assert!(error.contains("deploy/crds.yaml") && error.contains("cargo xtask generate"), "{error}");
+        assert!(
+            error.contains("deploy/crds.yaml") && error.contains("cargo xtask generate"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -144,7 +163,12 @@ mod tests {
             let explained = schema.get("description").is_some();
             assert!(in_pod || explained || path.ends_with("[]"), "{path} has no description");
             for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-                walk(property, &format!("{path}.{name}"), in_pod || path.ends_with("template.spec"), count);
+                walk(
+                    property,
+                    &format!("{path}.{name}"),
+                    in_pod || path.ends_with("template.spec"),
+                    count,
+                );
             }
             for (key, mark) in [("items", "[]"), ("additionalProperties", "[]")] {
                 if let Some(below) = schema.get(key).filter(|b| b.is_object()) {
@@ -155,7 +179,12 @@ mod tests {
         for crd in crds().unwrap() {
             let mut count = 0;
             let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-            walk(schema, crd["spec"]["names"]["kind"].as_str().unwrap(), false, &mut count);
+            walk(
+                schema,
+                crd["spec"]["names"]["kind"].as_str().unwrap(),
+                false,
+                &mut count,
+            );
             assert!(count > 20);
         }
     }

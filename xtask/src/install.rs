@@ -61,7 +61,8 @@ pub fn cluster_role_binding() -> Value {
 
 /// The operator.
 pub fn deployment() -> Value {
-    let probe = |path: &str, period: u32| json!({ "httpGet": { "path": path, "port": "health" }, "periodSeconds": period });
+    let probe =
+        |path: &str, period: u32| json!({ "httpGet": { "path": path, "port": "health" }, "periodSeconds": period });
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -124,7 +125,7 @@ pub fn deletion_protection() -> [Value; 2] {
                 }],
             },
             "validations": [{
-                "expression": format!("!has(oldObject.metadata.annotations) || !('{annotation}' in oldObject.metadata.annotations)"),
+                "expression": format!("!(has(oldObject.metadata.annotations) && '{annotation}' in oldObject.metadata.annotations)"),
                 "messageExpression": format!(
                     "'BackupStorage ' + oldObject.metadata.name + ' is protected from deletion; to delete it all the same, first take the protection away: kubectl annotate backupstorage ' + oldObject.metadata.name + ' {annotation}-'"
                 ),

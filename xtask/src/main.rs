@@ -4,6 +4,8 @@
 mod generate;
 mod install;
 mod rbac;
+#[cfg(test)]
+mod rules;
 mod schema;
 mod yaml;
 

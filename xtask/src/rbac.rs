@@ -35,7 +35,11 @@ pub const GRANTS: &[Grant] = &[
     },
     Grant {
         group: api::GROUP,
-        resources: &["backupstorages/finalizers", "backupschedules/finalizers", "backupruns/finalizers"],
+        resources: &[
+            "backupstorages/finalizers",
+            "backupschedules/finalizers",
+            "backupruns/finalizers",
+        ],
         verbs: &["update"],
         why: "Own children with blockOwnerDeletion where the cluster checks owner references.",
     },
@@ -78,7 +82,10 @@ mod tests {
     #[test]
     fn nothing_is_granted_by_wildcard_and_secrets_are_read_by_name_only() {
         for grant in GRANTS {
-            assert!(!grant.resources.iter().chain(grant.verbs).any(|w| w.contains('*')), "{grant:?}");
+            assert!(
+                !grant.resources.iter().chain(grant.verbs).any(|w| w.contains('*')),
+                "{grant:?}"
+            );
             if grant.resources.contains(&"secrets") {
                 assert_eq!(grant.verbs, ["get"]);
             }

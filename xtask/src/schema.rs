@@ -6,8 +6,15 @@ use serde_json::{Map, Value, json};
 const CONTAINERS_MAX: u64 = 64;
 
 /// Objects of the core API whose `name` may be left out, although the generated types demand it.
-const REFERENCES: [&str; 7] =
-    ["configMap", "configMapKeyRef", "configMapRef", "imagePullSecrets", "nodePublishSecretRef", "secretKeyRef", "secretRef"];
+const REFERENCES: [&str; 7] = [
+    "configMap",
+    "configMapKeyRef",
+    "configMapRef",
+    "imagePullSecrets",
+    "nodePublishSecretRef",
+    "secretKeyRef",
+    "secretRef",
+];
 
 /// Why a CRD could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +31,10 @@ pub enum Error {
 pub fn finish(crd: &CustomResourceDefinition) -> Result<Value, Error> {
     let mut crd = serde_json::to_value(crd).map_err(Error::Serialize)?;
     if let Some(versions) = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
-        for schema in versions.iter_mut().filter_map(|v| v.pointer_mut("/schema/openAPIV3Schema")) {
+        for schema in versions
+            .iter_mut()
+            .filter_map(|v| v.pointer_mut("/schema/openAPIV3Schema"))
+        {
             tidy(schema, "", false);
         }
     }
@@ -82,7 +92,10 @@ fn formats(object: &mut Map<String, Value>) {
     };
     for key in ["minimum", "maximum"] {
         if let Some(bound) = object.get(key).and_then(Value::as_f64) {
-            #[allow(clippy::cast_possible_truncation, reason = "bounds in the kinds are small whole numbers")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "bounds in the kinds are small whole numbers"
+            )]
             object.insert(key.into(), json!(bound as i64));
         }
     }
@@ -114,7 +127,10 @@ fn bound_containers(pod_spec: &mut Map<String, Value>) {
     };
     containers.insert("minItems".into(), json!(1));
     containers.insert("maxItems".into(), json!(CONTAINERS_MAX));
-    if let Some(Value::Object(name)) = containers.get_mut("items").and_then(|i| i.pointer_mut("/properties/name")) {
+    if let Some(Value::Object(name)) = containers
+        .get_mut("items")
+        .and_then(|i| i.pointer_mut("/properties/name"))
+    {
         // A DNS label (RFC 1123), as the core API demands.
         name.insert("maxLength".into(), json!(63));
     }
@@ -149,9 +165,15 @@ mod tests {
         }});
         let seen = tidied(json!({"properties": {"spec": pod, "container": {"description": "a\nb"}}}));
         let spec = &seen["properties"]["spec"];
-        assert_eq!((&spec["description"], &seen["properties"]["container"]["description"]), (&json!("ours"), &json!("a b")));
+        assert_eq!(
+            (&spec["description"], &seen["properties"]["container"]["description"]),
+            (&json!("ours"), &json!("a b"))
+        );
         let containers = &spec["properties"]["containers"];
-        assert_eq!((&containers["description"], &containers["minItems"]), (&Value::Null, &json!(1)));
+        assert_eq!(
+            (&containers["description"], &containers["minItems"]),
+            (&Value::Null, &json!(1))
+        );
         assert_eq!(containers["items"]["properties"]["name"]["maxLength"], json!(63));
         assert_eq!(spec["properties"]["imagePullSecrets"]["items"], json!({}));
     }

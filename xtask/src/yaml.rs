@@ -24,7 +24,11 @@ fn sorted(value: &Value) -> Yaml {
         Value::Object(object) => {
             let mut keys: Vec<_> = object.iter().collect();
             keys.sort_by_key(|(key, _)| *key);
-            Yaml::Mapping(keys.into_iter().map(|(k, v)| (Yaml::String(k.clone()), sorted(v))).collect::<Mapping>())
+            Yaml::Mapping(
+                keys.into_iter()
+                    .map(|(k, v)| (Yaml::String(k.clone()), sorted(v)))
+                    .collect::<Mapping>(),
+            )
         }
         Value::Array(array) => Yaml::Sequence(array.iter().map(sorted).collect()),
         Value::String(text) => Yaml::String(text.clone()),

@@ -70,9 +70,17 @@ mod tests {
 
     #[test]
     fn the_transition_time_moves_only_with_the_status() {
-        let (t1, t2) = (Timestamp::from_second(100).unwrap(), Timestamp::from_second(200).unwrap());
+        let (t1, t2) = (
+            Timestamp::from_second(100).unwrap(),
+            Timestamp::from_second(200).unwrap(),
+        );
         let mut all = Vec::new();
-        let mut say = Say { type_: READY, status: true, reason: "Probed", message: "one" };
+        let mut say = Say {
+            type_: READY,
+            status: true,
+            reason: "Probed",
+            message: "one",
+        };
         set(&mut all, &say, Some(1), t1);
         say.message = "two";
         set(&mut all, &say, Some(1), t2);

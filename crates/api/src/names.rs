@@ -41,7 +41,9 @@ pub fn pod_of(run: &str, action: Action, number: u32) -> String {
         return format!("{run}{suffix}");
     }
     // FNV-1a, 64 bits: stable across versions of Rust, unlike DefaultHasher.
-    let hash = run.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = run.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
     let room = 63 - suffix.len() - 17;
     let head: String = clean.chars().take(room).collect();
     format!("{}-{hash:016x}{suffix}", head.trim_end_matches('-'))

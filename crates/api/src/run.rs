@@ -256,7 +256,8 @@ pub enum State {
 /// The Go operator defaulted the state of its runs to the empty string: read as none, so that its runs can be adopted.
 fn known_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<State>, D::Error> {
     let word = Option::<String>::deserialize(from)?;
-    Ok(word.and_then(|word| State::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word)).ok()))
+    Ok(word
+        .and_then(|word| State::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(word)).ok()))
 }
 
 /// What the operator knows of a run.
@@ -382,7 +383,8 @@ mod tests {
 
     #[test]
     fn a_state_that_is_not_ours_is_no_state() {
-        let state = |word: &str| -> BackupRunStatus { serde_json::from_value(serde_json::json!({ "state": word })).unwrap() };
+        let state =
+            |word: &str| -> BackupRunStatus { serde_json::from_value(serde_json::json!({ "state": word })).unwrap() };
         assert_eq!(state("BackupSuccessful").state, Some(State::BackupSuccessful));
         assert_eq!(state("").state, None);
         assert_eq!(state("Dreaming").state, None);
@@ -398,6 +400,12 @@ mod tests {
         .unwrap();
         assert_eq!(spec.retain_policy, Some(RetainPolicy::Retain));
         assert_eq!(spec.storage.path, DEFAULT_PATH);
-        assert_eq!(spec.compression, Some(Compression { algorithm: Algorithm::Gzip, level: None }));
+        assert_eq!(
+            spec.compression,
+            Some(Compression {
+                algorithm: Algorithm::Gzip,
+                level: None
+            })
+        );
     }
 }

@@ -131,5 +131,8 @@ pub struct Capabilities {
 
 /// Ready and how it came to be, for callers that hold a storage.
 pub fn is_ready(storage: &BackupStorage) -> bool {
-    storage.status.as_ref().is_some_and(|s| crate::condition::is_true(&s.conditions, crate::condition::READY))
+    storage
+        .status
+        .as_ref()
+        .is_some_and(|s| crate::condition::is_true(&s.conditions, crate::condition::READY))
 }
