@@ -38,7 +38,7 @@ lint: ## checks formats, clippy and the shell scripts
 
 fmt: ## formats the Rust and Go sources
 	@dev/cargo fmt --all
-	@gofmt -w dev/go
+	@gofmt -w dev
 
 generate: ## writes the generated manifests again (deploy/, charts/)
 	@dev/cargo xtask generate
