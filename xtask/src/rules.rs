@@ -71,11 +71,11 @@ fn a_run_is_refused_for_what_is_wrong_with_it() {
         ),
         (
             with(run(), "/spec/backup/container", json!("dbx")),
-            "no container of template.spec.containers",
+            "there is no container dbx in template.spec.containers; correct it, or leave it out for the first one, which is other",
         ),
         (
             with(run(), "/spec/restore/container", json!("dbx")),
-            "no container of template.spec.containers",
+            "there is no container dbx in template.spec.containers; correct it, or leave it out for the first one, which is other",
         ),
         (with(run(), "/spec/restore/container", Value::Null), ""),
         (path("a"), "must begin with /"),
@@ -149,7 +149,7 @@ fn a_schedule_may_change_and_has_a_name_that_its_runs_can_carry() {
     assert_eq!(answer(&schedule(52, "b"), Some(&schedule(52, "a"))), "");
     assert!(answer(&schedule(53, "a"), None).contains("metadata.name: at most 52"));
     let wrong = with(schedule(5, "a"), "/spec/template/spec/backup/container", json!("x"));
-    assert!(answer(&wrong, None).contains("no container of template.spec.containers"));
+    assert!(answer(&wrong, None).contains("there is no container x in"));
 }
 
 #[test]

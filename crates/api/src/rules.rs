@@ -1,24 +1,37 @@
 //! What the API server itself refuses: the CEL rules of the kinds. Reconcile checks the same again, because objects
 //! may be older than a rule, and checks what CEL cannot see (templates, Secrets, the storage).
-use kube::core::Rule;
+use kube::core::{Message, Rule};
 
 /// A CEL rule with the answer that a user gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     /// True when the object is right. `oldSelf` makes it a rule on updates only.
     pub rule: &'static str,
-    /// What is wrong, and the cure. One line, as the API server demands.
-    pub message: &'static str,
+    /// What is wrong, and the cure.
+    pub message: Words,
     /// The field that is to blame, relative to where the rule stands; the API server puts it before the message.
     pub field: Option<&'static str>,
+}
+
+/// An answer; one line, as the API server demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// The answer itself.
+    Fixed(&'static str),
+    /// A CEL expression that makes it.
+    Made(&'static str),
 }
 
 impl Said {
     /// In the form that the derive macros take.
     pub fn rule(self) -> Rule {
+        let message = match self.message {
+            Words::Fixed(text) => Message::Message(text.into()),
+            Words::Made(expression) => Message::Expression(expression.into()),
+        };
         Rule {
             field_path: self.field.map(String::from),
-            ..Rule::new(self.rule).message(self.message)
+            ..Rule::new(self.rule).message(message)
         }
     }
 }
@@ -26,86 +39,108 @@ impl Said {
 /// On a run's spec.
 pub const BACKUP_OR_RESTORE: Said = Said {
     rule: "has(self.backup) || has(self.restore)",
-    message: "backup, restore: at least one is needed; give backup the command that prints the data, or restore the one that reads it",
+    message: Words::Fixed(
+        "backup, restore: at least one is needed; give backup the command that prints the data, or restore the one that reads it",
+    ),
     field: None,
 };
 /// On a run's spec.
 pub const RESTORE_NEEDS_KEY: Said = Said {
     rule: "!has(self.restore) || !has(self.encryption) || has(self.encryption.decryptionKey)",
-    message: "needed when both restore and encryption are present; name the Secret and the key that hold the age identity",
+    message: Words::Fixed(
+        "needed when both restore and encryption are present; name the Secret and the key that hold the age identity",
+    ),
     field: Some(".encryption.decryptionKey"),
 };
 /// On a run's spec.
 pub const RESTORE_ONLY_RETAINS: Said = Said {
     rule: "has(self.backup) || !has(self.retainPolicy) || self.retainPolicy == 'Retain'",
-    message: "must be Retain (or left out) without backup, because a run that only restores owns no object to delete",
+    message: Words::Fixed(
+        "must be Retain (or left out) without backup, because a run that only restores owns no object to delete",
+    ),
     field: Some(".retainPolicy"),
 };
 /// On a run's spec.
 pub const BACKUP_CONTAINER: Said = Said {
-    rule: "!has(self.backup) || !has(self.backup.container) || self.template.spec.containers.exists(c, c.name == self.backup.container)",
-    message: "no container of template.spec.containers has this name; correct it, or leave it out for the first one",
+    rule: "!has(self.backup) || !has(self.backup.container) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.backup.container)",
+    message: Words::Made(
+        "'there is no container ' + self.backup.container + ' in template.spec.containers; correct it, or leave it out for the first one, which is ' + self.template.spec.containers[0].name",
+    ),
     field: Some(".backup.container"),
 };
 /// On a run's spec.
 pub const RESTORE_CONTAINER: Said = Said {
-    rule: "!has(self.restore) || !has(self.restore.container) || self.template.spec.containers.exists(c, c.name == self.restore.container)",
-    message: "no container of template.spec.containers has this name; correct it, or leave it out for the first one",
+    rule: "!has(self.restore) || !has(self.restore.container) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.restore.container)",
+    message: Words::Made(
+        "'there is no container ' + self.restore.container + ' in template.spec.containers; correct it, or leave it out for the first one, which is ' + self.template.spec.containers[0].name",
+    ),
     field: Some(".restore.container"),
 };
 /// On a run's storage. A path with a template is judged when it is rendered.
 pub const PATH_FORM: Said = Said {
     rule: r"self.path.contains('{{') || self.path.trim().matches('^(/[^/\\x00-\\x1f\\x7f]+)+$')",
-    message: "must begin with / and have neither an empty segment nor a control character, as in /backups/db.sql",
+    message: Words::Fixed(
+        "must begin with / and have neither an empty segment nor a control character, as in /backups/db.sql",
+    ),
     field: Some(".path"),
 };
 /// On a run's storage. A path with a template is judged when it is rendered.
 pub const PATH_DOTS: Said = Said {
     rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|/)[.][.]?(/|$)')",
-    message: "must not have a segment . or ..; write the path out",
+    message: Words::Fixed("must not have a segment . or ..; write the path out"),
     field: Some(".path"),
 };
 /// On a compression.
 pub const LEVEL: Said = Said {
     rule: "!has(self.level) || (has(self.algorithm) && self.algorithm == 'zstd' ? self.level >= 1 && self.level <= 19 : self.level <= 9)",
-    message: "gzip takes 1 to 9 (0, -1 and -2 mean its default), zstd takes 1 to 19; leave it out for the default",
+    message: Words::Fixed(
+        "gzip takes 1 to 9 (0, -1 and -2 mean its default), zstd takes 1 to 19; leave it out for the default",
+    ),
     field: Some(".level"),
 };
 
 /// On a run.
 pub const BACKUP_STAYS: Said = Said {
     rule: "has(self.spec.backup) == has(oldSelf.spec.backup) && (!has(self.spec.backup) || self.spec.backup == oldSelf.spec.backup)",
-    message: "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    message: Words::Fixed(
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    ),
     field: Some(".spec.backup"),
 };
 /// On a run.
 pub const STORAGE_STAYS: Said = Said {
     rule: "self.spec.storage == oldSelf.spec.storage",
-    message: "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    message: Words::Fixed(
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    ),
     field: Some(".spec.storage"),
 };
 /// On a run.
 pub const COMPRESSION_STAYS: Said = Said {
     rule: "has(self.spec.compression) == has(oldSelf.spec.compression) && (!has(self.spec.compression) || self.spec.compression == oldSelf.spec.compression)",
-    message: "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    message: Words::Fixed(
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    ),
     field: Some(".spec.compression"),
 };
 /// On a run.
 pub const ENCRYPTION_STAYS: Said = Said {
     rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients)",
-    message: "only decryptionKey can change after creation; make a new BackupRun to encrypt for others",
+    message: Words::Fixed("only decryptionKey can change after creation; make a new BackupRun to encrypt for others"),
     field: Some(".spec.encryption"),
 };
 /// On a run.
 pub const START_DEADLINE_STAYS: Said = Said {
     rule: "has(self.spec.startDeadlineSeconds) == has(oldSelf.spec.startDeadlineSeconds) && (!has(self.spec.startDeadlineSeconds) || self.spec.startDeadlineSeconds == oldSelf.spec.startDeadlineSeconds)",
-    message: "cannot change after creation; make a new BackupRun",
+    message: Words::Fixed("cannot change after creation; make a new BackupRun"),
     field: Some(".spec.startDeadlineSeconds"),
 };
 /// On a run.
 pub const TEMPLATE_STAYS: Said = Said {
     rule: "self.spec.template == oldSelf.spec.template",
-    message: "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    message: Words::Fixed(
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+    ),
     field: Some(".spec.template"),
 };
 
@@ -113,14 +148,16 @@ pub const TEMPLATE_STAYS: Said = Said {
 pub const SCHEDULE_NAME: Said = Said {
     rule: "size(self.metadata.name) <= 52",
     // fieldPath cannot point into metadata.
-    message: "metadata.name: at most 52 characters, because the names of its runs add a dash and ten digits and must fit into a label; shorten it",
+    message: Words::Fixed(
+        "metadata.name: at most 52 characters, because the names of its runs add a dash and ten digits and must fit into a label; shorten it",
+    ),
     field: None,
 };
 
 /// On a storage's spec.
 pub const BUCKET: Said = Said {
     rule: "has(self.parameters) && 'bucket' in self.parameters && self.parameters['bucket'] != ''",
-    message: "needed; name the bucket that backups are stored in",
+    message: Words::Fixed("needed; name the bucket that backups are stored in"),
     field: Some(".parameters.bucket"),
 };
 
