@@ -62,10 +62,10 @@ pub enum CronError {
         why: String,
     },
     /// `TZ=x` in the expression.
-    #[error("time zone {0:?} is not known; use a name such as Europe/Berlin")]
+    #[error("{0}")]
     Zone(String),
     /// `timeZone: x`.
-    #[error("time zone {0:?} is not known; use a name such as Europe/Berlin")]
+    #[error("{0}")]
     ZoneField(String),
     /// `TZ=` beside `timeZone`.
     #[error("has TZ= or CRON_TZ= beside spec.timeZone; use spec.timeZone only")]
@@ -83,7 +83,7 @@ impl Calendar {
     /// Parses an expression; without any zone it is UTC.
     pub fn parse(expression: &str, time_zone: Option<&str>) -> Result<Self, CronError> {
         let given = time_zone
-            .map(|name| zone(name).ok_or_else(|| CronError::ZoneField(name.into())))
+            .map(|name| gotemplate::gotime::zone(name).map_err(CronError::ZoneField))
             .transpose()?;
         let mut text = expression.trim();
         let mut inner = None;
@@ -92,7 +92,7 @@ impl Calendar {
                 return Err(CronError::TwoZones);
             }
             let (name, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-            inner = Some(zone(name).ok_or_else(|| CronError::Zone(name.into()))?);
+            inner = Some(gotemplate::gotime::zone(name).map_err(CronError::Zone)?);
             text = rest.trim();
         }
         let zone = given.or(inner).unwrap_or(TimeZone::UTC);
@@ -130,10 +130,6 @@ impl Calendar {
     }
 }
 
-fn zone(name: &str) -> Option<TimeZone> {
-    gotemplate::gotime::zone(name).ok()
-}
-
 fn every(text: &str) -> Result<Calendar, CronError> {
     let wrong = |why: &str| CronError::Every { text: text.into(), why: why.into() };
     let nanos = gotemplate::gotime::duration::parse(text)
@@ -146,6 +142,9 @@ fn every(text: &str) -> Result<Calendar, CronError> {
 }
 
 impl Cron {
+    /// Each loop moves one field forward until it matches, the larger fields first; when a field starts over, all are
+    /// looked at again. Local times are made into instants as Go does, so that a tick in a gap or an overlap of DST is
+    /// where robfig's is.
     fn next(&self, after: i64) -> Option<i64> {
         let mut t = after + 1;
         let limit = self.local(t)?.year() + YEARS;
@@ -156,30 +155,21 @@ impl Cron {
                 return None;
             }
             while !self.month.has(self.local(t)?.month()) {
-                let l = self.local(t)?;
-                let first = if moved { l } else { l.date().first_of_month().at(0, 0, 0, 0) };
-                moved = true;
-                t = self.instant(month_later(first)?)?;
+                if !moved {
+                    moved = true;
+                    t = self.instant(self.local(t)?.date().first_of_month().at(0, 0, 0, 0), 0, 0)?;
+                }
+                t = self.instant(self.local(t)?, 1, 0)?;
                 if self.local(t)?.month() == 1 {
                     continue 'wrap;
                 }
             }
             while !self.day_matches(self.local(t)?.date()) {
-                let l = self.local(t)?;
-                let midnight = if moved { l } else { l.date().at(0, 0, 0, 0) };
                 if !moved {
-                    t = self.instant(midnight)?;
                     moved = true;
+                    t = self.instant(self.local(t)?.date().at(0, 0, 0, 0), 0, 0)?;
                 }
-                let l = self.local(t)?;
-                t = self.instant(l.date().tomorrow().ok()?.to_datetime(l.time()))?;
-                // A day that does not begin at midnight, because of DST.
-                let hour = i64::from(self.local(t)?.hour());
-                if hour > 12 {
-                    t += (24 - hour) * 3600;
-                } else if hour != 0 {
-                    t -= hour * 3600;
-                }
+                t = self.day_later(t)?;
                 if self.local(t)?.day() == 1 {
                     continue 'wrap;
                 }
@@ -187,8 +177,8 @@ impl Cron {
             while !self.hour.has(self.local(t)?.hour()) {
                 if !moved {
                     moved = true;
-                    let l = self.local(t)?;
-                    t = self.instant(l.date().at(l.hour(), 0, 0, 0))?;
+                    let local = self.local(t)?;
+                    t = self.instant(local.date().at(local.hour(), 0, 0, 0), 0, 0)?;
                 }
                 t += 3600;
                 if self.local(t)?.hour() == 0 {
@@ -216,6 +206,19 @@ impl Cron {
         }
     }
 
+    /// The same time of the next day, put back to midnight where DST has moved it.
+    fn day_later(&self, t: i64) -> Option<i64> {
+        let mut next = self.instant(self.local(t)?, 0, 1)?;
+        let hour = i64::from(self.local(next)?.hour());
+        if hour > 12 {
+            next += (24 - hour) * 3600;
+        } else {
+            next -= hour * 3600;
+        }
+        // Where a zone skips a whole day (Samoa, 2011), the next one is the same instant, and robfig never ends.
+        Some(if next > t { next } else { t + 86_400 })
+    }
+
     /// The rule of cron: with a star on either side both have to match, otherwise one.
     fn day_matches(&self, date: Date) -> bool {
         let day = self.day.has(date.day());
@@ -223,35 +226,16 @@ impl Cron {
         if self.day.star || self.weekday.star { day && weekday } else { day || weekday }
     }
 
-    fn offset(&self, t: i64) -> Option<i64> {
-        Some(i64::from(self.zone.to_offset(Timestamp::from_second(t).ok()?).seconds()))
-    }
-
     fn local(&self, t: i64) -> Option<DateTime> {
         Some(self.zone.to_datetime(Timestamp::from_second(t).ok()?))
     }
 
-    /// The instant of a local time, as Go's `time.Date` chooses it in a gap or an overlap: the offset in effect at the
-    /// same digits in UTC is tried first.
-    fn instant(&self, local: DateTime) -> Option<i64> {
-        let digits = TimeZone::UTC.to_timestamp(local).ok()?.as_second();
-        let guess = self.offset(digits)?;
-        if guess == 0 {
-            return Some(digits);
-        }
-        Some(digits - self.offset(digits - guess)?)
+    /// The instant of a local time, moved by months and days as Go's `AddDate` moves it.
+    fn instant(&self, local: DateTime, months: i64, days: i64) -> Option<i64> {
+        let second = i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60 + i64::from(local.second());
+        let (year, month, day) = (i64::from(local.year()), i64::from(local.month()), i64::from(local.day()));
+        gotemplate::gotime::date(year, month + months, day + days, second, &self.zone)
     }
-}
-
-/// Go's `AddDate(0, 1, 0)` of a day that every month has.
-fn month_later(first: DateTime) -> Option<DateTime> {
-    let date = first.date();
-    let (year, month) = if date.month() == 12 { (date.year() + 1, 1) } else { (date.year(), date.month() + 1) };
-    let wanted = Date::new(year, month, 1).ok()?;
-    // Days that the month does not have run over into the next, as in Go.
-    let days = i64::from(date.day()) - 1;
-    let moved = wanted.checked_add(SignedDuration::from_hours(24 * days)).ok()?;
-    Some(moved.to_datetime(first.time()))
 }
 
 #[cfg(test)]
