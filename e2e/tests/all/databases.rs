@@ -1,4 +1,6 @@
 //! The main job: a database is dumped, destroyed and restored, and every row comes back.
+use std::time::Duration;
+
 use age::secrecy::ExposeSecret;
 use api::run::State;
 use e2e::runs::{START, status};
@@ -23,10 +25,14 @@ async fn server(case: &Case, image: &str, port: u16, env: Value, ping: &[&str]) 
     case.apply::<Service>(json!({"metadata": {"name": "db"}, "spec": {"selector": labels, "ports": ports}}))
         .await;
     let (client, namespace) = (case.client(), case.namespace());
-    case.wait("the database answers", 90, || async {
-        e2e::exec::exec(client, namespace, "db", ping).await.ok()
-    })
-    .await;
+    let last = std::cell::RefCell::new(String::new());
+    let answers = e2e::cluster::poll(Duration::from_secs(90), || async {
+        e2e::exec::exec(client, namespace, "db", ping)
+            .await
+            .map_err(|e| last.replace(e))
+            .ok()
+    });
+    assert!(answers.await.is_some(), "the database does not answer: {}", last.take());
 }
 
 fn from_secret(name: &str, key: &str) -> Value {
@@ -49,7 +55,7 @@ fn spec(path: &str, image: &str, env: Value, backup: &str, restore: &str) -> Val
 fn mariadb_with_gzip_and_age_comes_back_by_a_schedules_run_and_an_annotation() {
     case("mariadb", |case| async move {
         let env = json!([from_secret("MYSQL_ROOT_PASSWORD", "password"), {"name": "MYSQL_DATABASE", "value": "shop"}]);
-        let sql = |query: &str| format!("mysql -h 127.0.0.1 -u root \"-p$MYSQL_ROOT_PASSWORD\" -N shop -e \"{query}\"");
+        let sql = |query: &str| format!("mysql -u root \"-p$MYSQL_ROOT_PASSWORD\" -N shop -e \"{query}\"");
         server(&case, "mysql:8.3.0", 3306, env, &["sh", "-c", &sql("SELECT 1")]).await;
         let run = async |query: &str| case.exec("db", &["sh", "-c", &sql(query)]).await;
         run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(80), amount DECIMAL(10,2), body BLOB) \
