@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{install, schema, yaml};
+use crate::{install, reference, schema, yaml};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +61,8 @@ pub fn crds() -> Result<Vec<Value>, Error> {
 /// # Errors
 /// When one cannot be made.
 pub fn files() -> Result<Vec<Generated>, Error> {
-    let crds = yaml::documents(&crds()?)?;
+    let kinds = crds()?;
+    let crds = yaml::documents(&kinds)?;
     let [policy, binding] = install::deletion_protection();
     let install = [
         yaml::HEADER.to_string(),
@@ -76,7 +77,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
         yaml::documents(&[install::cluster_role_binding(), policy, binding, install::deployment()])?,
     ]
     .concat();
-    Ok(vec![
+    let mut files = vec![
         Generated {
             path: "deploy/crds.yaml",
             text: [yaml::HEADER, &crds].concat(),
@@ -85,7 +86,12 @@ pub fn files() -> Result<Vec<Generated>, Error> {
             path: "deploy/install.yaml",
             text: install,
         },
-    ])
+    ];
+    files.extend(reference::PAGES.iter().zip(&kinds).map(|(page, crd)| Generated {
+        path: page.path,
+        text: reference::page(page, crd),
+    }));
+    Ok(files)
 }
 
 /// Writes the files below `root`.

@@ -1,9 +1,12 @@
 //! `cargo xtask generate [--check]`: writes what is derived from the code, or says that it is stale.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod examples;
 mod generate;
 mod install;
 mod rbac;
+mod reference;
 #[cfg(test)]
 mod rules;
 mod schema;
@@ -14,7 +17,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/crds.yaml and deploy/install.yaml
+generate          writes deploy/crds.yaml, deploy/install.yaml and docs/reference
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {

@@ -8,7 +8,8 @@ use crate::generate;
 
 static CRDS: LazyLock<Vec<Value>> = LazyLock::new(|| generate::crds().unwrap());
 
-fn answer(object: &Value, old: Option<&Value>) -> String {
+/// What the API server would say; empty when nothing is wrong.
+pub fn answer(object: &Value, old: Option<&Value>) -> String {
     let kind = &object["kind"];
     let crd = CRDS.iter().find(|crd| &crd["spec"]["names"]["kind"] == kind).unwrap();
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];

@@ -40,7 +40,8 @@ pub struct BackupStorageSpec {
     /// `insecure` (`true`: plain HTTP); `s3ForcePathStyle` (`true`: bucket in the path, as MinIO wants it);
     /// `accessKey`, `secretKey`, `sessionToken` (names of the keys inside the Secret; default AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN);
     /// `prefix` (put before every path); `partSize` (smallest part of a multipart upload, `5Mi` to `5Gi`, default 5Mi);
-    /// `caBundle` (PEM certificates to trust beside the public ones); `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`.
+    /// `caBundle` (PEM certificates to trust beside the public ones); `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
+    /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work).
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeMap<String, String>>,
