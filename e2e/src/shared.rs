@@ -1,9 +1,9 @@
 //! What all cases share: MinIO with the bucket `e2e`, and the BackupStorage `e2e` for it. Made by the first case that
 //! asks, found by the others and by the next run of the tests.
-use std::sync::Mutex;
 use std::time::Duration;
 
 use api::{BackupStorage, condition};
+use futures::lock::Mutex;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Node, Secret, Service};
 use kube::api::ListParams;
@@ -26,18 +26,25 @@ pub const ENDPOINT: &str = "http://minio.e2e-minio.svc:9000";
 const KEY: &str = "e2e-access";
 const SECRET_KEY: &str = "e2e-secret-0123456789";
 
+/// How far the set-up has come.
+enum SetUp {
+    NotYet,
+    /// Begun; whoever finds this has got the lock because the case that began it panicked.
+    Failed,
+    Ready(Store),
+}
+
 /// The store, made ready.
 pub async fn store(client: &Client) -> Store {
-    static READY: Mutex<Option<Store>> = Mutex::new(None);
-    // Held across awaits on purpose: each case has a thread and a runtime of its own, and all but one wait.
-    let mut ready = READY
-        .lock()
-        .expect("the shared set-up, which failed in another case: see there");
-    if let Some(store) = ready.as_ref() {
-        return store.clone();
+    static STATE: Mutex<SetUp> = Mutex::new(SetUp::NotYet);
+    let mut state = STATE.lock().await;
+    match &*state {
+        SetUp::Ready(store) => return store.clone(),
+        SetUp::Failed => panic!("the set-up that all cases share failed in another case: see there"),
+        SetUp::NotYet => *state = SetUp::Failed,
     }
     let store = set_up(client).await;
-    *ready = Some(store.clone());
+    *state = SetUp::Ready(store.clone());
     store
 }
 

@@ -31,7 +31,8 @@ impl Case {
                 &(&schedule.metadata.annotations, &schedule.status),
             );
         }
-        for name in held(&self.0.storages).clone() {
+        let storages = held(&self.0.storages).clone();
+        for name in storages {
             let storage: Result<BackupStorage, _> = self.storages().get(&name).await;
             show("BackupStorage", &name, &storage.ok().and_then(|s| s.status));
         }

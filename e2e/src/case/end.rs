@@ -62,7 +62,8 @@ impl Case {
             namespaces.get_opt(self.namespace()).await.ok()?.is_none().then_some(())
         });
         let closed = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(gone)).await;
-        for name in held(&self.0.storages).clone() {
+        let storages = held(&self.0.storages).clone();
+        for name in storages {
             if self.storages().get_opt(&name).await.expect("the storages").is_some() {
                 annotate(&self.storages(), &name, labels::DELETION_PROTECTION, None).await;
                 delete(&self.storages(), &name).await;

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 const SIZE: usize = 12 << 20;
 
+type Change = fn(&[u8]) -> Vec<u8>;
+
 /// Every fault that an object can have: its name, and what becomes of the bytes.
-fn faults() -> [(&'static str, fn(&[u8]) -> Vec<u8>); 4] {
+fn faults() -> [(&'static str, Change); 4] {
     [
         ("truncated", |b| b[..b.len() / 2].to_vec()),
         ("one-byte-short", |b| b[..b.len() - 1].to_vec()),
