@@ -31,7 +31,7 @@ enum SetUp {
     NotYet,
     /// Begun; whoever finds this has got the lock because the case that began it panicked.
     Failed,
-    Ready(Store),
+    Ready(Box<Store>),
 }
 
 /// The store, made ready.
@@ -39,12 +39,12 @@ pub async fn store(client: &Client) -> Store {
     static STATE: Mutex<SetUp> = Mutex::new(SetUp::NotYet);
     let mut state = STATE.lock().await;
     match &*state {
-        SetUp::Ready(store) => return store.clone(),
+        SetUp::Ready(store) => return (**store).clone(),
         SetUp::Failed => panic!("the set-up that all cases share failed in another case: see there"),
         SetUp::NotYet => *state = SetUp::Failed,
     }
     let store = set_up(client).await;
-    *state = SetUp::Ready(store.clone());
+    *state = SetUp::Ready(Box::new(store.clone()));
     store
 }
 
