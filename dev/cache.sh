@@ -43,6 +43,7 @@ artifact() {
 	fi
 	if [ ! -e "$out" ]; then
 		say "making $(basename "$out")"
+		find "$cache/tmp" -mindepth 1 -maxdepth 1 -exec rm -rf {} + # what a killed build left; the lock is ours
 		work=$(mktemp -d "$cache/tmp/make.XXXXXX")
 		if ! "${@:4}" "$work/out" >"$work/log" 2>&1; then
 			tail -n 40 "$work/log" >&2
