@@ -1,1 +1,22 @@
-//! store
+//! Object stores: sign, create, complete, abort, look, read, delete, probe. Knows no Kubernetes.
+#![forbid(unsafe_code)]
+
+pub mod checksum;
+pub mod credentials;
+pub mod error;
+mod http;
+pub mod parameters;
+pub mod probe;
+pub mod s3;
+pub mod secret;
+pub mod signing;
+mod xml;
+
+pub use checksum::{Checksum, composite_sha256};
+pub use credentials::{Credentials, CredentialsError};
+pub use error::{ProbeError, StoreError, StoreErrorKind};
+pub use parameters::{ParameterFault, S3Parameters};
+pub use probe::Capabilities;
+pub use s3::{Completed, CompletedPart, ObjectInfo, Store, Upload};
+pub use secret::Secret;
+pub use signing::Signed;

@@ -1,0 +1,44 @@
+//! Command line and environment.
+use std::net::SocketAddr;
+
+use clap::Parser;
+use planner::run::pod::AgentSettings;
+
+/// Backs up and restores whatever has a command.
+#[derive(Parser, Debug)]
+#[command(name = "operator", version)]
+pub struct Args {
+    /// Image that holds /agent, put into every backup Pod by an init container: the operator's own image.
+    #[arg(long, env = "AGENT_IMAGE")]
+    pub agent_image: String,
+    /// Pull policy of that image.
+    #[arg(long, env = "AGENT_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
+    pub agent_image_pull_policy: String,
+    /// CPU of that init container, request and limit alike.
+    #[arg(long, env = "AGENT_CPU", default_value = "250m")]
+    pub agent_cpu: String,
+    /// Memory of that init container, request and limit alike.
+    #[arg(long, env = "AGENT_MEMORY", default_value = "32Mi")]
+    pub agent_memory: String,
+    /// Address of /healthz and /readyz.
+    #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
+    pub health_address: SocketAddr,
+    /// Log lines as JSON.
+    #[arg(long, env = "LOG_JSON", default_value_t = false)]
+    pub log_json: bool,
+    /// What to log: `info`, `operator=debug,kube=info`.
+    #[arg(long, env = "LOG", default_value = "info,kube_runtime=warn")]
+    pub log: String,
+}
+
+impl Args {
+    /// How the agent is put into Pods.
+    pub fn agent(&self) -> AgentSettings {
+        AgentSettings {
+            image: self.agent_image.clone(),
+            image_pull_policy: self.agent_image_pull_policy.clone(),
+            cpu: self.agent_cpu.clone(),
+            memory: self.agent_memory.clone(),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What every reconcile works with.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use api::{BackupRun, BackupSchedule, BackupStorage};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
+use kube::runtime::reflector::Store as Cache;
+use planner::run::Refusal;
+use planner::run::pod::AgentSettings;
+
+use crate::stores::Stores;
+use crate::transfer::registry::Registry;
+
+/// The first pause after a failure, doubled up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Shared by all controllers.
+pub struct Context {
+    /// To reach the API server.
+    pub client: Client,
+    /// How the agent is put into Pods.
+    pub agent: AgentSettings,
+    /// Transfers that this operator holds.
+    pub registry: Arc<Registry>,
+    /// Opened stores.
+    pub stores: Stores,
+    /// What the watches have seen.
+    pub storages: Cache<BackupStorage>,
+    /// What the watches have seen.
+    pub schedules: Cache<BackupSchedule>,
+    /// What the watches have seen.
+    pub runs: Cache<BackupRun>,
+    /// Pods that carry our label.
+    pub pods: Cache<Pod>,
+    /// The last probe of each storage.
+    pub probes: crate::storage::Probes,
+    /// Pods that the API server refused to create, by the UID of their run.
+    pub refusals: Refusals,
+    /// How often an object has failed in a row, by UID.
+    pub failures: Failures,
+}
+
+/// Counts failures in a row, so that what fails is tried less and less often.
+#[derive(Default)]
+pub struct Failures(Mutex<HashMap<String, u32>>);
+
+impl Failures {
+    /// One more; how long to wait before the next try.
+    pub fn again(&self, uid: &str) -> Duration {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(uid.to_string()).or_default();
+        *count = count.saturating_add(1);
+        pause(*count)
+    }
+
+    /// It went well.
+    pub fn clear(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// The last refusal of each run's Pod.
+#[derive(Default)]
+pub struct Refusals(Mutex<HashMap<String, Refusal>>);
+
+impl Refusals {
+    /// The last one, if the Pod was not created since.
+    pub fn get(&self, uid: &str) -> Option<Refusal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Remembers one, or drops it.
+    pub fn set(&self, uid: &str, refusal: Option<Refusal>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match refusal {
+            Some(refusal) => all.insert(uid.into(), refusal),
+            None => all.remove(uid),
+        };
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_is_tried_less_and_less_often_but_at_least_once_a_minute() {
+        let pauses: Vec<_> = (1..=9).map(|n| pause(n).as_millis()).collect();
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+        let failures = Failures::default();
+        failures.again("a");
+        assert_eq!(failures.again("a").as_millis(), 1000);
+        failures.clear("a");
+        assert_eq!(failures.again("a").as_millis(), 500);
+    }
+}

@@ -1,0 +1,166 @@
+//! The driver: one watch for each kind, and who is woken by what it sees.
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{BackupRun, BackupSchedule, BackupStorage, labels};
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::controller::{Config, Controller};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use planner::run::decide::is_finished;
+use planner::run::pod::AgentSettings;
+use serde::de::DeserializeOwned;
+
+use crate::admin::Ready;
+use crate::context::{Context, Failures, Refusals};
+use crate::stores::Stores;
+use crate::transfer::registry::Registry;
+use crate::{run, runtime, schedule, storage};
+
+/// How many objects of a kind are worked on at the same time.
+const CONCURRENCY: u16 = 16;
+/// A storage counts its runs; a burst of them is counted once.
+const COUNT: Duration = Duration::from_millis(200);
+
+/// Runs all controllers until the process is told to end.
+pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
+    let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
+    let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
+    let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
+    let (storages, storage_writer) = reflector::store::<BackupStorage>();
+    let (schedules, schedule_writer) = reflector::store::<BackupSchedule>();
+    let (runs, run_writer) = reflector::store::<BackupRun>();
+    let (pods, pod_writer) = reflector::store::<Pod>();
+
+    // A change of a storage: itself, and the runs that wait for it.
+    let (by_storage, wake_runs, wake) = (runs.clone(), wake_run.clone(), wake_storage.clone());
+    watch(client.clone(), watcher::Config::default(), storage_writer, move |storage: &BackupStorage| {
+        send(&wake, ObjectRef::from_obj(storage));
+        for run in waiting_runs(&by_storage, &storage.name_any()) {
+            send(&wake_runs, run);
+        }
+    });
+    // A change of a schedule: itself, and the storage that counts it.
+    let (wake, count) = (wake_schedule.clone(), wake_storage.clone());
+    watch(client.clone(), watcher::Config::default(), schedule_writer, move |schedule: &BackupSchedule| {
+        send(&wake, ObjectRef::from_obj(schedule));
+        send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
+    });
+    // A change of a run: itself, its schedule, and the storage that counts it.
+    let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
+    watch(client.clone(), watcher::Config::default(), run_writer, move |run: &BackupRun| {
+        send(&wake, ObjectRef::from_obj(run));
+        send(&count, ObjectRef::new(&run.spec.storage.name));
+        if let Some(owner) = owner_of(run) {
+            send(&wake_owner, owner);
+        }
+    });
+    // A change of a Pod that carries our label: its run.
+    let wake = wake_run.clone();
+    watch(client.clone(), watcher::Config::default().labels(labels::RUN), pod_writer, move |pod: &Pod| {
+        if let Some(run) = owner_of(pod) {
+            send(&wake, run);
+        }
+    });
+
+    let context = Arc::new(Context {
+        stores: Stores::new(client.clone()),
+        agent,
+        registry: Registry::new(wake_run),
+        storages: storages.clone(),
+        schedules: schedules.clone(),
+        runs: runs.clone(),
+        pods,
+        probes: storage::Probes::default(),
+        refusals: Refusals::default(),
+        failures: Failures::default(),
+        client,
+    });
+    say_ready(&context, ready);
+    let stop = runtime::terminated().shared();
+    let runs = controller(runs, woken_runs, Duration::ZERO)
+        .graceful_shutdown_on(stop.clone())
+        .run(run::reconcile, run::retry, context.clone())
+        .for_each(|_| futures::future::ready(()));
+    let schedules = controller(schedules, woken_schedules, Duration::ZERO)
+        .graceful_shutdown_on(stop.clone())
+        .run(schedule::reconcile, schedule::retry, context.clone())
+        .for_each(|_| futures::future::ready(()));
+    let storages = controller(storages, woken_storages, COUNT)
+        .graceful_shutdown_on(stop)
+        .run(storage::reconcile, storage::retry, context)
+        .for_each(|_| futures::future::ready(()));
+    futures::join!(runs, schedules, storages);
+}
+
+/// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included.
+fn watch<K>(client: Client, config: watcher::Config, writer: Writer<K>, wake: impl Fn(&K) + Send + 'static)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let stream = watcher(Api::<K>::all(client), config)
+        .default_backoff()
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .touched_objects();
+    runtime::spawn(stream.for_each(move |seen| {
+        match seen {
+            Ok(object) => wake(&object),
+            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "a watch is interrupted; trying again"),
+        }
+        futures::future::ready(())
+    }));
+}
+
+fn controller<K>(cache: Store<K>, woken: UnboundedReceiver<ObjectRef<K>>, debounce: Duration) -> Controller<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    Controller::for_shared_stream(futures::stream::pending(), cache)
+        .with_config(Config::default().concurrency(CONCURRENCY).debounce(debounce))
+        .reconcile_on(woken)
+}
+
+fn send<K: Resource<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, object: ObjectRef<K>) {
+    // The receiver lives as long as the process.
+    let _ = to.unbounded_send(object);
+}
+
+/// The controller of an object, where it is of that kind.
+fn owner_of<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<ObjectRef<K>> {
+    let owner = child.owner_references().iter().find(|o| o.controller == Some(true) && o.kind == K::kind(&()))?;
+    Some(ObjectRef::new(&owner.name).within(&child.namespace()?))
+}
+
+fn say_ready(context: &Arc<Context>, ready: Ready) {
+    let synced = context.clone();
+    runtime::spawn(async move {
+        let all = futures::join!(
+            synced.storages.wait_until_ready(),
+            synced.schedules.wait_until_ready(),
+            synced.runs.wait_until_ready(),
+            synced.pods.wait_until_ready()
+        );
+        if all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok() {
+            ready.set();
+        }
+    });
+}
+
+/// Runs that have not begun and name the storage.
+fn waiting_runs(runs: &Store<BackupRun>, storage: &str) -> Vec<ObjectRef<BackupRun>> {
+    runs.state()
+        .iter()
+        .filter(|r| r.spec.storage.name == storage)
+        .filter(|r| {
+            let asked = r.annotations().contains_key(labels::RESTORE);
+            r.status.as_ref().is_none_or(|s| s.transfer.is_none() && (asked || !is_finished(s)))
+        })
+        .map(|r| ObjectRef::from_obj(r.as_ref()))
+        .collect()
+}

@@ -1,0 +1,37 @@
+//! Runs: observe, decide, apply.
+pub mod apply;
+pub mod observe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::BackupRun;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use crate::context::Context;
+use crate::write::WriteError;
+
+/// After a write that came too late.
+const STALE: Duration = Duration::from_millis(100);
+
+/// One pass over a run.
+pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Action, apply::ApplyError> {
+    let uid = run.uid().unwrap_or_default();
+    let seen = observe::observe(&run, &context).await.map_err(apply::ApplyError::Write)?;
+    let decision = planner::run::decide(&seen.observed(&run, &context));
+    apply::apply(&run, &context, decision.steps).await?;
+    context.failures.clear(&uid);
+    Ok(decision.requeue.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// What follows a failed pass.
+pub fn retry(run: Arc<BackupRun>, error: &apply::ApplyError, context: Arc<Context>) -> Action {
+    if let apply::ApplyError::Write(WriteError::Stale) = error {
+        return Action::requeue(STALE);
+    }
+    let name = run.name_any();
+    let namespace = run.namespace().unwrap_or_default();
+    tracing::warn!(namespace, name, error = crate::events::causes(error), "a run could not be served; trying again");
+    Action::requeue(context.failures.again(&run.uid().unwrap_or_default()))
+}

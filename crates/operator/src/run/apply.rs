@@ -1,0 +1,164 @@
+//! Takes the steps of a decision about a run, in order, and stops at the first that fails.
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{BackupRun, labels};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt};
+use planner::run::{Event, Refusal, Step, TransferOrder};
+
+use crate::context::Context;
+use crate::events;
+use crate::stores::{OpenError, OpenStore};
+use crate::transfer::session::Session;
+use crate::write::{API, WriteError, Written, bounded};
+
+/// Why a step failed; the pass is made again.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A write to the API server.
+    #[error(transparent)]
+    Write(WriteError),
+    /// The storage's store cannot be opened.
+    #[error("the storage cannot be used: {0}")]
+    Open(String),
+    /// The store did not do it.
+    #[error("the store did not {0}")]
+    Store(&'static str, #[source] store::StoreError),
+    /// The API server does not take the Pod: quota, policy, or a fault of the template.
+    #[error("the Pod was refused: {0}")]
+    PodRefused(String),
+    /// A transfer is committing and is not taken back.
+    #[error("the backup is being committed")]
+    Committing,
+}
+
+impl From<WriteError> for ApplyError {
+    fn from(error: WriteError) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// Takes the steps.
+pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step>) -> Result<(), ApplyError> {
+    let namespace = run.namespace().unwrap_or_default();
+    let uid = run.uid().unwrap_or_default();
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
+    let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), run.as_ref());
+    let mut status = run.status.clone().unwrap_or_default();
+    for step in steps {
+        match step {
+            Step::AddFinalizer => {
+                let mut finalizers = run.finalizers().to_vec();
+                finalizers.push(labels::FINALIZER.into());
+                written.finalizers(&finalizers).await?;
+            }
+            Step::RemoveFinalizer => {
+                let left: Vec<_> = run.finalizers().iter().filter(|f| *f != labels::FINALIZER).cloned().collect();
+                written.finalizers(&left).await?;
+            }
+            Step::Report(new) => {
+                if *new != status {
+                    written.status(&new).await?;
+                    status = *new;
+                }
+            }
+            Step::RemoveAnnotation(name) => written.annotation(name, None).await?,
+            Step::Annotate(name, value) => written.annotation(name, Some(&value)).await?,
+            Step::Event(event) => events::publish(&context.client, run.object_ref(&()), &event).await,
+            Step::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
+            Step::DeletePod { name, uid, now } => delete_pod(&pods, &name, uid, now).await?,
+            Step::StartTransfer(order) => start(run, context, *order).await?,
+            Step::TransferRecorded { upload_id, command_started } => {
+                context.registry.recorded(&uid, upload_id, command_started);
+            }
+            Step::CancelTransfer { reason } => {
+                if !context.registry.cancel(&uid, &reason) {
+                    return Err(ApplyError::Committing);
+                }
+            }
+            Step::ForgetTransfer => {
+                context.registry.forget(&uid);
+                context.refusals.set(&uid, None);
+            }
+            Step::AbortUpload { key, upload_id } => {
+                let store = open(run, context).await?;
+                store.store.abort(&key, &upload_id).await.map_err(|e| ApplyError::Store("abort the upload", e))?;
+            }
+            Step::DeleteObject { key, etag } => delete_object(run, context, &key, &etag).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A Pod of that name that exists is looked at by the next observation, which asks the API server for it.
+async fn create_pod(pods: &Api<Pod>, pod: Pod, uid: &str, context: &Context) -> Result<(), ApplyError> {
+    match bounded("create the Pod", pods.create(&PostParams::default(), &pod)).await {
+        Ok(_) | Err(WriteError::Stale) => {
+            context.refusals.set(uid, None);
+            Ok(())
+        }
+        Err(WriteError::Refused(_, kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 422) => {
+            let hopeless = status.code != 403;
+            context.refusals.set(uid, Some(Refusal { message: status.message.clone(), hopeless }));
+            Err(ApplyError::PodRefused(status.message.clone()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, now: bool) -> Result<(), ApplyError> {
+    let parameters = DeleteParams {
+        // Never 0: that would drop the object while the kubelet still runs the containers.
+        grace_period_seconds: now.then_some(1),
+        preconditions: Some(Preconditions { uid: Some(uid), resource_version: None }),
+        ..DeleteParams::default()
+    };
+    match tokio::time::timeout(API, pods.delete(name, &parameters)).await {
+        Ok(Ok(_)) => Ok(()),
+        // Gone, or another Pod by that name.
+        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
+        Ok(Err(error)) => Err(WriteError::Refused("delete the Pod", error).into()),
+        Err(_) => Err(WriteError::Timeout("delete the Pod").into()),
+    }
+}
+
+async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyError> {
+    let name = &run.spec.storage.name;
+    let storage = context
+        .storages
+        .get(&ObjectRef::new(name))
+        .ok_or_else(|| ApplyError::Open(format!("there is no BackupStorage {name:?}")))?;
+    context.stores.open(&storage).await.map_err(|e: OpenError| ApplyError::Open(e.text()))
+}
+
+async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrder) -> Result<(), ApplyError> {
+    let store = open(run, context).await?;
+    let uid = run.uid().unwrap_or_default();
+    let Some(handle) = context.registry.open(run, &uid, &order.attempt, Timestamp::now()) else { return Ok(()) };
+    let session = Session { client: context.client.clone(), run: run.clone(), order, store, handle, started: None };
+    crate::runtime::spawn(session.run());
+    Ok(())
+}
+
+/// Removes the object only while it is the one that this run wrote; a bucket may have been written to by others.
+async fn delete_object(run: &BackupRun, context: &Context, key: &str, etag: &str) -> Result<(), ApplyError> {
+    let store = tokio::time::timeout(Duration::from_secs(60), open(run, context));
+    let store = store.await.map_err(|_| ApplyError::Open("its Secret could not be read in time".into()))??;
+    let object = store.store.head(key).await.map_err(|e| ApplyError::Store("look at the object", e))?;
+    let Some(object) = object else { return Ok(()) };
+    if object.etag != etag {
+        let note = format!("object {key} was left: it is not the one that this run wrote (its ETag is {})", object.etag);
+        let event = Event { warning: true, reason: "ObjectKept", action: "Delete", note };
+        events::publish(&context.client, run.object_ref(&()), &event).await;
+        return Ok(());
+    }
+    store.store.delete(key).await.map_err(|e| ApplyError::Store("delete the object", e))?;
+    let note = format!("object {key} was deleted (retainPolicy: Delete)");
+    let event = Event { warning: false, reason: "ObjectDeleted", action: "Delete", note };
+    events::publish(&context.client, run.object_ref(&()), &event).await;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! Observes what a decision about a run needs.
+use api::names::pod_of;
+use api::{BackupRun, BackupStorage, condition};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+use planner::run::observed::PodStage;
+use planner::run::{Observed, PodView, StorageView, TransferView};
+use store::S3Parameters;
+
+use crate::context::Context;
+use crate::write::{WriteError, bounded};
+
+/// What was seen.
+pub struct Seen {
+    storage: StorageView,
+    pods: Vec<PodView>,
+    transfer: TransferView,
+    path_taken_over: bool,
+    now: Timestamp,
+}
+
+impl Seen {
+    /// With the run and the settings, what a decision is made from.
+    pub fn observed<'a>(&self, run: &'a BackupRun, context: &'a Context) -> Observed<'a> {
+        Observed {
+            run,
+            storage: self.storage.clone(),
+            pods: self.pods.clone(),
+            transfer: self.transfer.clone(),
+            refused: context.refusals.get(&run.uid().unwrap_or_default()),
+            path_taken_over: self.path_taken_over,
+            agent: &context.agent,
+            now: self.now,
+        }
+    }
+}
+
+/// Looks at the storage, the Pods and the transfer of a run.
+pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteError> {
+    let uid = run.uid().unwrap_or_default();
+    // The transfer is looked at before the Pod: an end that is seen was there before the Pod went.
+    let transfer = context.registry.view(&uid);
+    let storage = context.storages.get(&ObjectRef::new(&run.spec.storage.name));
+    let container = under_way(run).and_then(|(action, _)| planner::run::decide::container_of(run, action));
+    let view = |pod: &Pod| view(pod, &uid, container.as_deref().unwrap_or_default());
+    let mut pods: Vec<_> = context.pods.state().iter().filter(|p| controlled(p, &uid)).map(|p| view(p)).collect();
+    if let Some(name) = under_way(run).map(|(action, number)| pod_of(&run.name_any(), action, number))
+        && !pods.iter().any(|p| p.name == name)
+    {
+        // The watch may lag behind, and does not see Pods of others: before a Pod is said to be gone, it is asked for.
+        let api: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+        pods.extend(bounded("read the Pod", api.get_opt(&name)).await?.map(|p| view(&p)));
+    }
+    Ok(Seen {
+        storage: storage.map_or(StorageView::Missing, |s| storage_view(&s)),
+        pods,
+        transfer,
+        path_taken_over: run.metadata.deletion_timestamp.is_some() && taken_over(run, context),
+        now: Timestamp::now(),
+    })
+}
+
+fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {
+    let transfer = run.status.as_ref()?.transfer.as_ref()?;
+    Some(planner::run::attempt::parse(&transfer.attempt))
+}
+
+fn storage_view(storage: &BackupStorage) -> StorageView {
+    let conditions = storage.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if storage.metadata.deletion_timestamp.is_some() {
+        return StorageView::NotReady { message: "it is being deleted.".into() };
+    }
+    if !condition::is_true(conditions, condition::READY) {
+        let message = condition::find(conditions, condition::READY)
+            .map_or_else(|| "it has not been probed yet.".into(), |c| c.message.clone());
+        return StorageView::NotReady { message };
+    }
+    let parameters = storage.spec.parameters.clone().unwrap_or_default();
+    match S3Parameters::parse(&parameters) {
+        // The key of no path is the prefix.
+        Ok(parsed) => StorageView::Ready { prefix: parsed.key("") },
+        Err(_) => StorageView::NotReady { message: "its parameters are wrong.".into() },
+    }
+}
+
+/// Another run that ended later has recorded the same object.
+fn taken_over(run: &BackupRun, context: &Context) -> bool {
+    let Some(status) = &run.status else { return false };
+    context.runs.state().iter().any(|other| {
+        let Some(theirs) = &other.status else { return false };
+        other.uid() != run.uid()
+            && other.spec.backup.is_some()
+            && other.spec.storage.name == run.spec.storage.name
+            && theirs.key.is_some()
+            && theirs.key == status.key
+            && (theirs.completion_time.is_none() || theirs.completion_time >= status.completion_time)
+    })
+}
+
+fn controlled(pod: &Pod, uid: &str) -> bool {
+    pod.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == uid)
+}
+
+fn view(pod: &Pod, uid: &str, container: &str) -> PodView {
+    PodView {
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        ours: controlled(pod, uid),
+        terminating: pod.metadata.deletion_timestamp.is_some(),
+        created: pod.creation_timestamp().map(|t| t.0),
+        stage: stage(pod, container),
+    }
+}
+
+/// Reasons that no waiting cures. A missing Secret may still come, a registry that is down may come back.
+const HOPELESS: [&str; 2] = ["InvalidImageName", "ErrImageNeverPull"];
+
+/// Where a Pod is, in its own words.
+pub fn stage(pod: &Pod, container: &str) -> PodStage {
+    let Some(status) = &pod.status else { return PodStage::Starting { message: String::new(), hopeless: false } };
+    let words = |reason: &Option<String>, message: &Option<String>| {
+        [reason, message].into_iter().flatten().filter(|t| !t.is_empty()).cloned().collect::<Vec<_>>().join(": ")
+    };
+    if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
+        let mut message = words(&status.reason, &status.message);
+        if message.is_empty() {
+            message = ended_container(status.container_statuses.as_deref().unwrap_or_default())
+                .or_else(|| ended_container(status.init_container_statuses.as_deref().unwrap_or_default()))
+                .unwrap_or_else(|| format!("phase {}", status.phase.as_deref().unwrap_or_default()));
+        }
+        return PodStage::Ended { message };
+    }
+    let main = status.container_statuses.iter().flatten().find(|c| c.name == container);
+    if let Some(state) = main.and_then(|c| c.state.as_ref()) {
+        if state.running.is_some() {
+            let ready = main.is_some_and(|c| c.ready);
+            let message = "its container runs but is not ready (readinessProbe)".to_string();
+            return if ready { PodStage::Running } else { PodStage::Starting { message, hopeless: false } };
+        }
+        if state.terminated.is_some() {
+            let message = main.map(std::slice::from_ref).and_then(ended_container).unwrap_or_default();
+            return PodStage::Ended { message };
+        }
+    }
+    let all = status.init_container_statuses.iter().chain(status.container_statuses.iter()).flatten();
+    for c in all {
+        if let Some(waiting) = c.state.as_ref().and_then(|s| s.waiting.as_ref()) {
+            let reason = waiting.reason.as_deref().unwrap_or_default();
+            if !reason.is_empty() && !matches!(reason, "PodInitializing" | "ContainerCreating") {
+                let said = words(&waiting.reason, &waiting.message);
+                return PodStage::Starting {
+                    message: format!("container {:?}: {said}", c.name),
+                    hopeless: HOPELESS.contains(&reason),
+                };
+            }
+        }
+    }
+    let unschedulable =
+        status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    let message = unschedulable.map(|c| words(&c.reason, &c.message)).unwrap_or_default();
+    PodStage::Starting { message, hopeless: false }
+}
+
+fn ended_container(all: &[ContainerStatus]) -> Option<String> {
+    all.iter().find_map(|c| {
+        let ended = c.state.as_ref()?.terminated.as_ref()?;
+        let reason = ended.reason.clone().unwrap_or_default();
+        Some(format!("container {:?} ended with status {} ({reason})", c.name, ended.exit_code))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn seen(status: Value) -> PodStage {
+        let pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap();
+        stage(&pod, "main")
+    }
+
+    fn container(name: &str, ready: bool, state: Value) -> Value {
+        json!({"name": name, "ready": ready, "restartCount": 0, "image": "", "imageID": "", "state": state})
+    }
+
+    #[test]
+    fn a_pod_runs_when_the_container_of_the_command_is_ready() {
+        let running = json!({"running": {}});
+        assert_eq!(seen(json!({"containerStatuses": [container("main", true, running.clone())]})), PodStage::Running);
+        let other = seen(json!({"containerStatuses": [container("side", true, running.clone())]}));
+        assert!(matches!(other, PodStage::Starting { .. }));
+        let unready = seen(json!({"containerStatuses": [container("main", false, running)]}));
+        assert!(matches!(unready, PodStage::Starting { message, .. } if message.contains("readinessProbe")));
+    }
+
+    #[test]
+    fn a_pod_that_does_not_start_says_why_in_its_own_words() {
+        let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "words"}});
+        let cases = [
+            (json!({}), "", false),
+            (json!({"containerStatuses": [container("main", false, waiting("ContainerCreating"))]}), "", false),
+            (json!({"containerStatuses": [container("main", false, waiting("ImagePullBackOff"))]}), "ImagePullBackOff: words", false),
+            (json!({"containerStatuses": [container("main", false, waiting("InvalidImageName"))]}), "InvalidImageName: words", true),
+            (json!({"initContainerStatuses": [container("backup-operator-agent", false, waiting("ErrImagePull"))]}), "ErrImagePull", false),
+            (
+                json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}),
+                "Unschedulable: 0/1 nodes",
+                false,
+            ),
+        ];
+        for (status, words, hopeless) in cases {
+            let PodStage::Starting { message, hopeless: seen } = seen(status.clone()) else { panic!("{status}") };
+            assert!(message.contains(words) && words.is_empty() == message.is_empty() && seen == hopeless, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_pod_that_ended_says_how() {
+        let ended = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        let cases = [
+            (json!({"phase": "Failed", "reason": "Evicted", "message": "disk"}), "Evicted: disk"),
+            (json!({"phase": "Failed", "containerStatuses": [container("main", false, ended.clone())]}), "137 (OOMKilled)"),
+            (json!({"phase": "Running", "containerStatuses": [container("main", false, ended)]}), "137 (OOMKilled)"),
+            (json!({"phase": "Succeeded"}), "Succeeded"),
+        ];
+        for (status, words) in cases {
+            let PodStage::Ended { message } = seen(status.clone()) else { panic!("{status}") };
+            assert!(message.contains(words), "{message}");
+        }
+    }
+}

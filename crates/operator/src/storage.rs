@@ -1,0 +1,83 @@
+//! Storages: observe, decide, apply.
+pub mod probe;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::{BackupStorage, labels};
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::{Api, Resource, ResourceExt};
+use planner::storage::{Observed, ProbeView, decide};
+
+use crate::context::Context;
+use crate::events;
+use crate::write::{WriteError, Written};
+
+/// One pass over a storage.
+pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result<Action, WriteError> {
+    let uid = storage.uid().unwrap_or_default();
+    if storage.metadata.deletion_timestamp.is_some() {
+        context.stores.forget(&uid);
+        return Ok(Action::await_change());
+    }
+    let name = storage.name_any();
+    let runs: Vec<_> = context.runs.state().into_iter().filter(|r| r.spec.storage.name == name).collect();
+    let schedules = context.schedules.state().iter().filter(|s| s.spec.template.spec.storage.name == name).count();
+    let size_in_bytes = runs.iter().filter_map(|r| r.status.as_ref()?.size_in_bytes).fold(0, u64::saturating_add);
+    let configuration = probe::configuration(&storage, &context).await;
+    let observe = |probe| Observed {
+        storage: &storage,
+        schedules: u32::try_from(schedules).unwrap_or(u32::MAX),
+        runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
+        size_in_bytes,
+        probe,
+        configuration: &configuration,
+        now: Timestamp::now(),
+    };
+    let mut decision = decide(&observe(context.probes.get(&uid)));
+    if decision.probe {
+        let result = probe::probe(&storage, &context, &configuration).await;
+        context.probes.set(&uid, result);
+        decision = decide(&observe(context.probes.get(&uid)));
+    }
+    let mut written = Written::new(Api::all(context.client.clone()), storage.as_ref());
+    if decision.set_deletion_protection {
+        // Before the first status: once there is one, an annotation that is missing was removed on purpose.
+        written.annotation(labels::DELETION_PROTECTION, Some("true")).await?;
+    }
+    if storage.status.as_ref() != Some(&decision.status) {
+        written.status(&decision.status).await?;
+    }
+    for event in &decision.events {
+        events::publish(&context.client, storage.object_ref(&()), event).await;
+    }
+    context.failures.clear(&uid);
+    let wait = decision.requeue_at.map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// What follows a failed pass.
+pub fn retry(storage: Arc<BackupStorage>, error: &WriteError, context: Arc<Context>) -> Action {
+    if !matches!(error, WriteError::Stale) {
+        let name = storage.name_any();
+        tracing::warn!(name, error = events::causes(error), "a storage could not be served; trying again");
+    }
+    Action::requeue(context.failures.again(&storage.uid().unwrap_or_default()))
+}
+
+/// The last probe of each storage, by UID.
+#[derive(Default)]
+pub struct Probes(Mutex<HashMap<String, ProbeView>>);
+
+impl Probes {
+    /// The last one.
+    pub fn get(&self, uid: &str) -> ProbeView {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or(ProbeView::NotYet)
+    }
+
+    /// Remembers one.
+    pub fn set(&self, uid: &str, probe: ProbeView) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.into(), probe);
+    }
+}

@@ -1,0 +1,143 @@
+//! Opens the stores that storages describe: parameters from the kind, access keys from its Secret, read one by one.
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::BackupStorage;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client, ResourceExt};
+use store::{Checksum, Credentials, S3Parameters, Store};
+
+/// Until the API server has answered.
+const API: Duration = Duration::from_secs(20);
+/// How long an opened store is used without looking at its Secret again.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// A store, ready for use.
+#[derive(Clone)]
+pub struct OpenStore {
+    /// The store.
+    pub store: Store,
+    /// What the storage said.
+    pub parameters: S3Parameters,
+    /// How bodies are bound to signed URLs, by the last probe.
+    pub checksum: Checksum,
+    /// HEAD returns the metadata given at creation.
+    pub metadata: bool,
+    /// HEAD returns the checksum of checksums.
+    pub composite: bool,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Wrong parameters, all of them.
+    #[error("{0}")]
+    Parameters(String),
+    /// No usable access keys.
+    #[error("spec.credentials: {0}")]
+    Credentials(String),
+    /// The API server did not give the Secret.
+    #[error("spec.credentials: the Secret cannot be read")]
+    Api(#[source] kube::Error),
+    /// The API server did not answer.
+    #[error("spec.credentials: the API server did not answer within {} s", API.as_secs())]
+    Timeout,
+    /// The client could not be built.
+    #[error("{0}")]
+    Client(String),
+}
+
+impl OpenError {
+    /// One CamelCase word.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Parameters(_) => "InvalidParameters",
+            Self::Credentials(_) => "InvalidCredentials",
+            Self::Api(_) | Self::Timeout => "SecretUnreadable",
+            Self::Client(_) => "InvalidConfiguration",
+        }
+    }
+
+    /// The error and what caused it.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Api(source) => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// Stores that are open.
+pub struct Stores {
+    client: Client,
+    open: Mutex<HashMap<String, Held>>,
+}
+
+/// When a store was opened, for which version of its storage.
+type Held = (Instant, Option<String>, OpenStore);
+
+impl Stores {
+    /// None are open yet.
+    pub fn new(client: Client) -> Self {
+        Self { client, open: Mutex::default() }
+    }
+
+    /// The store of a storage; one that was opened moments ago for the same generation is used again.
+    pub async fn open(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
+        let uid = storage.uid().unwrap_or_default();
+        let version = storage.resource_version();
+        let held = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        if let Some((at, seen, store)) = held
+            && at.elapsed() < FRESH
+            && seen == version
+        {
+            return Ok(store);
+        }
+        self.open_fresh(storage).await
+    }
+
+    /// The store of a storage, with its Secret read now.
+    pub async fn open_fresh(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
+        let empty = BTreeMap::new();
+        let parameters = S3Parameters::parse(storage.spec.parameters.as_ref().unwrap_or(&empty)).map_err(|faults| {
+            OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        let credentials = match &storage.spec.credentials {
+            Some(reference) => {
+                let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &reference.namespace);
+                let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
+                let secret = found.map_err(|_| OpenError::Timeout)?.map_err(OpenError::Api)?.ok_or_else(|| {
+                    OpenError::Credentials(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
+                })?;
+                let data = secret.data.unwrap_or_default().into_iter().map(|(k, v)| (k, v.0)).collect();
+                Credentials::from_secret(&parameters, &data).map_err(|e| {
+                    OpenError::Credentials(format!("Secret {}/{}: {e}", reference.namespace, reference.name))
+                })?
+            }
+            None => Credentials::from_environment(|name| std::env::var(name).ok())
+                .map_err(|e| OpenError::Credentials(e.to_string()))?,
+        };
+        let capabilities = storage.status.as_ref().and_then(|s| s.capabilities.clone());
+        let checksum = match capabilities.as_ref().map(|c| c.checksum.as_str()) {
+            Some("md5") => Checksum::Md5,
+            Some("none") => Checksum::None,
+            _ => Checksum::Sha256,
+        };
+        let opened = OpenStore {
+            store: Store::s3(parameters.clone(), credentials).map_err(|e| OpenError::Client(e.to_string()))?,
+            parameters,
+            checksum,
+            metadata: capabilities.as_ref().is_some_and(|c| c.metadata),
+            composite: capabilities.as_ref().is_some_and(|c| c.composite_checksum),
+        };
+        let entry = (Instant::now(), storage.resource_version(), opened.clone());
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(storage.uid().unwrap_or_default(), entry);
+        Ok(opened)
+    }
+
+    /// Drops what is held of a storage that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}

@@ -1,0 +1,8 @@
+//! Transfers: the operator's side of moving bytes between a Pod and a store.
+pub mod commit;
+pub mod job;
+pub mod link;
+pub mod outcome;
+pub mod registry;
+pub mod session;
+pub mod uploads;

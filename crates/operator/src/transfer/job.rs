@@ -1,0 +1,133 @@
+//! The work that an agent is given, made from the run, the storage and the decryption key.
+use std::time::Duration;
+
+use api::names::Action;
+use api::run::{Algorithm, DecryptionKey};
+use api::{BackupRun, labels};
+use k8s_openapi::api::core::v1::Secret as KubeSecret;
+use kube::{Api, Client, ResourceExt};
+use planner::run::TransferOrder;
+use planner::validate;
+use protocol::{Checksum, Compression, Job, PartPlan, Secret};
+use store::ObjectInfo;
+
+use crate::stores::OpenStore;
+
+/// Between TERM and KILL.
+pub const GRACE_SECONDS: u64 = 5;
+/// How long an agent goes on without an operator, or with a store that fails, before it gives up.
+pub const RETRY_SECONDS: u64 = 15 * 60;
+/// Until the API server has answered.
+const API: Duration = Duration::from_secs(20);
+
+/// Why there is no job; the attempt fails with it.
+#[derive(Debug)]
+pub struct NoJob {
+    /// One CamelCase word.
+    pub reason: &'static str,
+    /// What is wrong and what would cure it.
+    pub message: String,
+}
+
+fn no(reason: &'static str, message: String) -> NoJob {
+    NoJob { reason, message }
+}
+
+/// Makes the job. `object` is what a restore reads.
+pub async fn make(
+    client: &Client,
+    run: &BackupRun,
+    order: &TransferOrder,
+    store: &OpenStore,
+    object: Option<&ObjectInfo>,
+) -> Result<Job, NoJob> {
+    let valid = validate::run::validate(&run.spec).map_err(|faults| {
+        no("InvalidSpec", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })?;
+    let compression = valid.compression.map(|c| match c.algorithm {
+        Algorithm::Gzip => Compression::Gzip { level: c.level },
+        Algorithm::Zstd => Compression::Zstd { level: c.level },
+    });
+    let (command, deadline_seconds, action) = match order.action {
+        Action::Backup => {
+            let spec = run.spec.backup.as_ref().ok_or_else(|| no("InvalidSpec", "spec.backup is gone".into()))?;
+            let smallest = store.parameters.part_size().unwrap_or(protocol::parts::SMALLEST_PART);
+            let action = protocol::Action::Backup {
+                recipients: run.spec.encryption.as_ref().map(|e| e.recipients.clone()).unwrap_or_default(),
+                allow_empty: spec.allow_empty.unwrap_or(false),
+                plan: PartPlan { smallest, ..PartPlan::default() },
+                checksum: match store.checksum {
+                    store::Checksum::Sha256 => Checksum::Sha256,
+                    store::Checksum::Md5 => Checksum::Md5,
+                    store::Checksum::None => Checksum::None,
+                },
+            };
+            ([spec.command.clone(), spec.args.clone()].concat(), spec.deadline_seconds, action)
+        }
+        Action::Restore => {
+            let spec = run.spec.restore.as_ref().ok_or_else(|| no("InvalidSpec", "spec.restore is gone".into()))?;
+            let object = object.ok_or_else(|| no("ObjectMissing", format!("there is no object {}", order.key)))?;
+            let identity = match &run.spec.encryption {
+                Some(encryption) => {
+                    let key = encryption.decryption_key.as_ref().ok_or_else(|| {
+                        no("NoDecryptionKey", "spec.encryption.decryptionKey is not set and the backup is encrypted".into())
+                    })?;
+                    Some(identity(client, run, key).await?)
+                }
+                None => None,
+            };
+            let status = run.status.as_ref();
+            let action = protocol::Action::Restore {
+                identity,
+                size: object.size,
+                sha256: status.and_then(|s| s.sha256.clone()),
+                etag: Some(object.etag.clone()).filter(|e| !e.is_empty()),
+            };
+            ([spec.command.clone(), spec.args.clone()].concat(), spec.deadline_seconds, action)
+        }
+    };
+    Ok(Job {
+        command,
+        deadline_seconds,
+        grace_seconds: GRACE_SECONDS,
+        retry_seconds: RETRY_SECONDS,
+        compression,
+        ca_bundle: store.parameters.ca_bundle().map(ToString::to_string),
+        action,
+    })
+}
+
+/// Reads the decryption key. A Secret of another namespace has to name the run's in its annotation: without that, any
+/// namespace could read any Secret through a run.
+async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Result<Secret, NoJob> {
+    const FIELD: &str = "spec.encryption.decryptionKey";
+    let own = run.namespace().unwrap_or_default();
+    let namespace = key.namespace.clone().unwrap_or_else(|| own.clone());
+    let name = format!("{namespace}/{}", key.name);
+    let secrets: Api<KubeSecret> = Api::namespaced(client.clone(), &namespace);
+    let found = tokio::time::timeout(API, secrets.get_opt(&key.name)).await;
+    let found = found
+        .map_err(|_| no("NoDecryptionKey", format!("{FIELD}: the API server did not answer for Secret {name}")))?
+        .map_err(|e| no("NoDecryptionKey", format!("{FIELD}: Secret {name} cannot be read: {e}")))?;
+    let granted = |secret: &KubeSecret| {
+        let list = secret.annotations().get(labels::ALLOWED_NAMESPACES).cloned().unwrap_or_default();
+        list.split(',').map(str::trim).any(|n| n == own || n == "*")
+    };
+    // Whether a Secret exists in a foreign namespace is not told apart from whether it may be used.
+    let secret = found.filter(|s| namespace == own || granted(s)).ok_or_else(|| {
+        let cure = if namespace == own {
+            format!("Secret {name} does not exist")
+        } else {
+            format!("Secret {name} does not exist, or is not annotated {}: {own}", labels::ALLOWED_NAMESPACES)
+        };
+        no("NoDecryptionKey", format!("{FIELD}: {cure}"))
+    })?;
+    let data = secret.data.unwrap_or_default();
+    let bytes = data.get(&key.key).ok_or_else(|| {
+        let there: Vec<_> = data.keys().map(String::as_str).collect();
+        no("NoDecryptionKey", format!("{FIELD}.key: Secret {name} has no key {:?}; it has: {}", key.key, there.join(", ")))
+    })?;
+    let text = String::from_utf8(bytes.0.clone())
+        .map_err(|_| no("NoDecryptionKey", format!("{FIELD}: key {:?} of Secret {name} is not text", key.key)))?;
+    Ok(Secret::new(text))
+}

@@ -1,0 +1,200 @@
+//! A connection to the agent in a Pod: `agent connect` over the API server's exec, `v5.channel.k8s.io`.
+//!
+//! Reading and writing are tasks of their own, so that neither can hold the other up; every wait has a deadline, because
+//! a broken socket does not always say so.
+use std::time::Duration;
+
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
+use kube::Client;
+use kube::api::AttachParams;
+use kube::core::Request;
+use protocol::{Decoder, FromAgent, ToAgent};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Until the exec is upgraded: the kubelet has to start the process.
+const OPEN: Duration = Duration::from_secs(30);
+/// Until one frame has left.
+const WRITE: Duration = Duration::from_secs(20);
+/// Balancers cut idle streams after 30 s and more.
+const PING: Duration = Duration::from_secs(10);
+/// Without a byte for this long the connection is dead: the agent answers every ping.
+const SILENCE: Duration = Duration::from_secs(45);
+/// What is kept of `connect`'s standard error.
+const STDERR: usize = 2048;
+
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const ERROR_OUTPUT: u8 = 2;
+const STATUS: u8 = 3;
+
+/// Where to connect to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Namespace of the Pod.
+    pub namespace: String,
+    /// Pod.
+    pub pod: String,
+    /// Container.
+    pub container: String,
+    /// `agent connect` and its arguments.
+    pub command: Vec<String>,
+}
+
+/// Why a connection could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The API server refused the exec.
+    #[error("exec into the Pod was refused")]
+    Refused(#[source] kube::Error),
+    /// The API server speaks an older exec protocol.
+    #[error("the API server does not speak v5.channel.k8s.io; Kubernetes 1.30 or newer is needed")]
+    Protocol,
+    /// Nothing happened.
+    #[error("exec into the Pod was not answered within {} s", OPEN.as_secs())]
+    Timeout,
+}
+
+/// What comes over a connection.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message of the agent.
+    Message(Box<FromAgent>),
+    /// The connection has ended.
+    Closed {
+        /// `agent connect` was started and said this before it ended; empty where the connection just broke.
+        words: String,
+    },
+}
+
+/// An open connection; dropping it closes it.
+pub struct Link {
+    outgoing: mpsc::Sender<ToAgent>,
+    incoming: mpsc::Receiver<Incoming>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Link {
+    /// Starts `agent connect` in the container.
+    pub async fn open(client: &Client, target: &Target) -> Result<Self, LinkError> {
+        let parameters = AttachParams {
+            container: Some(target.container.clone()),
+            stdin: true,
+            stdout: true,
+            stderr: true,
+            tty: false,
+            ..AttachParams::default()
+        };
+        let url = format!("/api/v1/namespaces/{}/pods", target.namespace);
+        let request = Request::new(url)
+            .exec(&target.pod, target.command.iter(), &parameters)
+            .map_err(|e| LinkError::Refused(kube::Error::BuildRequest(e)))?;
+        let connection = timeout(OPEN, client.connect(request)).await.map_err(|_| LinkError::Timeout)?;
+        let connection = connection.map_err(LinkError::Refused)?;
+        if !connection.supports_stream_close() {
+            return Err(LinkError::Protocol);
+        }
+        let (sink, stream) = connection.into_stream().split();
+        let (outgoing, to_write) = mpsc::channel(64);
+        let (read, incoming) = mpsc::channel(64);
+        let tasks = [tokio::spawn(write(sink, to_write)), tokio::spawn(receive(stream, read))];
+        Ok(Self { outgoing, incoming, tasks })
+    }
+
+    /// Sends a message; false where the connection is dead.
+    pub async fn send(&self, message: ToAgent) -> bool {
+        matches!(timeout(WRITE, self.outgoing.send(message)).await, Ok(Ok(())))
+    }
+
+    /// The next message, or the end.
+    pub async fn next(&mut self) -> Incoming {
+        self.incoming.recv().await.unwrap_or(Incoming::Closed { words: String::new() })
+    }
+}
+
+type Socket<S> = tokio_tungstenite::WebSocketStream<S>;
+
+async fn write<S>(mut sink: SplitSink<Socket<S>, Message>, mut messages: mpsc::Receiver<ToAgent>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let message = match timeout(PING, messages.recv()).await {
+            Ok(None) => break,
+            Ok(Some(message)) => message,
+            Err(_) => ToAgent::Ping,
+        };
+        let Ok(frame) = protocol::encode(&message) else { break };
+        let mut bytes = Vec::with_capacity(frame.len() + 1);
+        bytes.push(STDIN);
+        bytes.extend_from_slice(&frame);
+        if !matches!(timeout(WRITE, sink.send(Message::Binary(bytes.into()))).await, Ok(Ok(()))) {
+            break;
+        }
+    }
+    // A close that is not taken is the API server's to clean up.
+    let _ = timeout(Duration::from_secs(1), sink.close()).await;
+}
+
+async fn receive<S>(mut stream: SplitStream<Socket<S>>, out: mpsc::Sender<Incoming>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut decoder = Decoder::default();
+    let mut stderr = Vec::new();
+    let mut verdict = String::new();
+    while let Ok(Some(Ok(message))) = timeout(SILENCE, stream.next()).await {
+        let bytes = match message {
+            Message::Binary(bytes) => bytes,
+            Message::Close(_) => break,
+            _ => continue,
+        };
+        let Some((&channel, payload)) = bytes.split_first() else { continue };
+        match channel {
+            STDOUT => {
+                decoder.push(payload);
+                loop {
+                    match decoder.next_message::<FromAgent>() {
+                        Ok(Some(message)) => {
+                            if out.send(Incoming::Message(Box::new(message))).await.is_err() {
+                                return;
+                            }
+                        }
+                        Ok(None) => break,
+                        Err(error) => {
+                            let words = format!("the agent sent what is not a message: {error}");
+                            let _ = out.send(Incoming::Closed { words }).await;
+                            return;
+                        }
+                    }
+                }
+            }
+            ERROR_OUTPUT => stderr.extend(payload.iter().take(STDERR.saturating_sub(stderr.len()))),
+            STATUS => verdict = failure(payload),
+            _ => {}
+        }
+    }
+    let said = String::from_utf8_lossy(&stderr).trim().to_string();
+    let words = if said.is_empty() { verdict } else { said };
+    let _ = out.send(Incoming::Closed { words }).await;
+}
+
+/// The message of a failed exec's Status; nothing for a good one.
+fn failure(payload: &[u8]) -> String {
+    let Ok(status) = serde_json::from_slice::<Status>(payload) else { return String::new() };
+    if status.status.as_deref() == Some("Success") { String::new() } else { status.message.unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests;

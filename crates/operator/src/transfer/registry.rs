@@ -1,0 +1,182 @@
+//! The transfers that this operator holds: what reconcile sees of them, and what it tells them.
+//!
+//! A transfer never writes to the cluster. What has to outlive the operator (the upload, the start of the command) it
+//! asks to have recorded; reconcile writes it into the run's status and says so here.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use api::BackupRun;
+use futures::channel::mpsc::UnboundedSender;
+use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
+use planner::run::{Contact, End, TransferView};
+use tokio::sync::watch;
+
+/// All transfers, by the UID of their run.
+pub struct Registry {
+    entries: Mutex<HashMap<String, Entry>>,
+    wake: UnboundedSender<ObjectRef<BackupRun>>,
+}
+
+struct Entry {
+    attempt: String,
+    contact: Contact,
+    upload: Option<String>,
+    bytes: u64,
+    stored_bytes: u64,
+    end: Option<End>,
+    orders: watch::Sender<Orders>,
+}
+
+/// What reconcile tells a transfer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// The upload that is recorded in the status.
+    pub upload_recorded: Option<String>,
+    /// The start of the command is recorded in the status.
+    pub start_recorded: bool,
+    /// Stop, and why.
+    pub cancel: Option<String>,
+    /// The end is reported; nothing more is needed.
+    pub forget: bool,
+}
+
+impl Registry {
+    /// Wakes reconcile through the channel.
+    pub fn new(wake: UnboundedSender<ObjectRef<BackupRun>>) -> Arc<Self> {
+        Arc::new(Self { entries: Mutex::default(), wake })
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a new transfer in; None where the run has one.
+    pub fn open(self: &Arc<Self>, run: &BackupRun, uid: &str, attempt: &str, now: Timestamp) -> Option<Handle> {
+        let mut entries = self.entries();
+        if entries.contains_key(uid) {
+            return None;
+        }
+        let (orders, seen) = watch::channel(Orders::default());
+        let entry = Entry {
+            attempt: attempt.into(),
+            contact: Contact::Connecting(now),
+            upload: None,
+            bytes: 0,
+            stored_bytes: 0,
+            end: None,
+            orders,
+        };
+        entries.insert(uid.into(), entry);
+        Some(Handle { registry: self.clone(), uid: uid.into(), run: ObjectRef::from_obj(run), orders: seen })
+    }
+
+    /// What reconcile sees.
+    pub fn view(&self, uid: &str) -> TransferView {
+        let entries = self.entries();
+        let Some(entry) = entries.get(uid) else { return TransferView::None };
+        let attempt = entry.attempt.clone();
+        match &entry.end {
+            Some(end) => TransferView::Ended { attempt, end: Box::new(end.clone()) },
+            None => TransferView::Active {
+                attempt,
+                contact: entry.contact,
+                upload: entry.upload.clone(),
+                bytes: entry.bytes,
+                stored_bytes: entry.stored_bytes,
+                cancelling: entry.orders.borrow().cancel.is_some(),
+            },
+        }
+    }
+
+    /// What was asked for is recorded.
+    pub fn recorded(&self, uid: &str, upload_id: Option<String>, command_started: bool) {
+        if let Some(entry) = self.entries().get(uid) {
+            entry.orders.send_if_modified(|o| {
+                let before = o.clone();
+                o.upload_recorded = upload_id.or(o.upload_recorded.take());
+                o.start_recorded |= command_started;
+                *o != before
+            });
+        }
+    }
+
+    /// Asks a transfer to stop. False where it is committing: what the agent has finished is not taken back.
+    pub fn cancel(&self, uid: &str, reason: &str) -> bool {
+        let entries = self.entries();
+        let Some(entry) = entries.get(uid) else { return true };
+        if entry.end.is_none() && entry.contact == Contact::Committing {
+            return false;
+        }
+        entry.orders.send_if_modified(|o| o.cancel.is_none() && { o.cancel = Some(reason.into()); true });
+        true
+    }
+
+    /// Drops a transfer whose end is reported. One that is still under way is asked to stop first.
+    pub fn forget(&self, uid: &str) {
+        if let Some(entry) = self.entries().remove(uid) {
+            entry.orders.send_modify(|o| {
+                o.forget = true;
+                if entry.end.is_none() && o.cancel.is_none() {
+                    o.cancel = Some("the operator gave the attempt up".into());
+                }
+            });
+        }
+    }
+}
+
+/// A transfer's own end of the registry.
+pub struct Handle {
+    registry: Arc<Registry>,
+    uid: String,
+    run: ObjectRef<BackupRun>,
+    orders: watch::Receiver<Orders>,
+}
+
+impl Handle {
+    fn change(&self, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.registry.entries().get_mut(&self.uid) {
+            change(entry);
+        }
+    }
+
+    fn wake(&self) {
+        // The receiver lives as long as the operator; without it there is nobody to wake.
+        let _ = self.registry.wake.unbounded_send(self.run.clone());
+    }
+
+    /// Says how far the talk with the agent has come.
+    pub fn contact(&self, contact: Contact) {
+        self.change(|e| e.contact = contact);
+        if contact == Contact::AwaitsStart {
+            self.wake();
+        }
+    }
+
+    /// Says how many bytes have passed; reconcile looks by itself.
+    pub fn progress(&self, bytes: u64, stored_bytes: u64) {
+        self.change(|e| (e.bytes, e.stored_bytes) = (bytes, stored_bytes));
+    }
+
+    /// Asks to have an upload recorded.
+    pub fn upload(&self, upload_id: &str) {
+        self.change(|e| e.upload = Some(upload_id.into()));
+        self.wake();
+    }
+
+    /// The end.
+    pub fn end(&self, end: End) {
+        self.change(|e| e.end = Some(end));
+        self.wake();
+    }
+
+    /// What reconcile has said so far.
+    pub fn orders(&self) -> Orders {
+        self.orders.borrow().clone()
+    }
+
+    /// Waits until reconcile says what the predicate asks for. False where the registry is gone.
+    pub async fn until(&mut self, wanted: impl FnMut(&Orders) -> bool) -> bool {
+        self.orders.wait_for(wanted).await.is_ok()
+    }
+}

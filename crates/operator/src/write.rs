@@ -1,0 +1,91 @@
+//! Writes to the API server: all with a deadline, all guarded by the version that the decision was made from.
+use std::fmt::Debug;
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Until the API server has answered.
+pub const API: Duration = Duration::from_secs(20);
+
+/// Why a write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The object has changed since it was observed: observe again.
+    #[error("the object has changed meanwhile")]
+    Stale,
+    /// The API server said no.
+    #[error("the API server refused to {0}")]
+    Refused(&'static str, #[source] kube::Error),
+    /// The API server did not answer.
+    #[error("the API server did not answer in time to {0}")]
+    Timeout(&'static str),
+}
+
+/// Waits for an answer of the API server, but not for ever.
+pub async fn bounded<T>(what: &'static str, call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+    match tokio::time::timeout(API, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(WriteError::Stale),
+        Ok(Err(error)) => Err(WriteError::Refused(what, error)),
+        Err(_) => Err(WriteError::Timeout(what)),
+    }
+}
+
+/// One object, as it was observed or last written.
+pub struct Written<K> {
+    api: Api<K>,
+    name: String,
+    version: Option<String>,
+}
+
+impl<K> Written<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    /// Writes to the observed version of the object only.
+    pub fn new(api: Api<K>, observed: &K) -> Self {
+        Self { api, name: observed.name_any(), version: observed.resource_version() }
+    }
+
+    /// Replaces the status, by server-side apply with our one field manager.
+    pub async fn status(&mut self, status: &impl Serialize) -> Result<(), WriteError> {
+        let patch = Patch::Apply(json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": { "name": self.name, "resourceVersion": self.version },
+            "status": status,
+        }));
+        let parameters = PatchParams::apply(api::labels::FIELD_MANAGER).force();
+        let written = self.api.patch_status(&self.name, &parameters, &patch);
+        self.version = bounded("write the status", written).await?.resource_version();
+        Ok(())
+    }
+
+    /// Sets an annotation, or removes it.
+    pub async fn annotation(&mut self, name: &str, value: Option<&str>) -> Result<(), WriteError> {
+        self.metadata(json!({ "annotations": { name: value } })).await
+    }
+
+    /// Replaces the finalizers.
+    pub async fn finalizers(&mut self, finalizers: &[String]) -> Result<(), WriteError> {
+        self.metadata(json!({ "finalizers": finalizers })).await
+    }
+
+    async fn metadata(&mut self, mut change: Value) -> Result<(), WriteError> {
+        if let Some(fields) = change.as_object_mut() {
+            fields.insert("resourceVersion".into(), json!(self.version));
+        }
+        let patch = Patch::Merge(json!({ "metadata": change }));
+        let parameters = PatchParams { field_manager: Some(api::labels::FIELD_MANAGER.into()), ..PatchParams::default() };
+        let written = self.api.patch(&self.name, &parameters, &patch);
+        self.version = bounded("write metadata", written).await?.resource_version();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! What goes over the wire to the API server, and what its answers mean.
+use http::{Request, Response};
+use kube::client::Body;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use testing::backup_run;
+use tower_test::mock::{self, Handle};
+
+use super::*;
+
+type Server = Handle<Request<Body>, Response<Body>>;
+
+fn api() -> (Api<api::BackupRun>, Server) {
+    let (service, server) = mock::pair::<Request<Body>, Response<Body>>();
+    (Api::namespaced(Client::new(service, "team"), "team"), server)
+}
+
+/// Answers one request; gives back its method, its URI and its body.
+async fn answer(server: &mut Server, code: u16, body: Value) -> (String, String, Value) {
+    let (request, send) = server.next_request().await.expect("a request");
+    let (parts, content) = request.into_parts();
+    let bytes = content.collect_bytes().await.unwrap();
+    let response = Response::builder().status(code).body(Body::from(body.to_string().into_bytes())).unwrap();
+    send.send_response(response);
+    (parts.method.to_string(), parts.uri.to_string(), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+fn conflict() -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "old", "reason": "Conflict", "code": 409})
+}
+
+#[tokio::test]
+async fn a_status_is_applied_by_our_manager_to_the_version_that_was_observed() {
+    let (api, mut server) = api();
+    let run = backup_run();
+    let mut written = Written::new(api, &run);
+    let status = api::BackupRunStatus { message: Some("m".into()), ..Default::default() };
+    let mut after = serde_json::to_value(&run).unwrap();
+    after["metadata"]["resourceVersion"] = json!("7");
+    let (done, (method, uri, body)) = tokio::join!(written.status(&status), answer(&mut server, 200, after));
+    done.unwrap();
+    assert_eq!(method, "PATCH");
+    assert!(uri.contains("/status?") && uri.contains("fieldManager=backup-operator") && uri.contains("force=true"), "{uri}");
+    assert_eq!(body["metadata"], json!({"name": "db", "resourceVersion": "1"}));
+    assert_eq!(body["status"], json!({"message": "m"}));
+
+    // The next write goes to the version that the first one made.
+    let (_, (_, _, body)) =
+        tokio::join!(written.annotation("a", None), answer(&mut server, 200, serde_json::to_value(&run).unwrap()));
+    assert_eq!(body["metadata"], json!({"annotations": {"a": null}, "resourceVersion": "7"}));
+}
+
+#[tokio::test]
+async fn a_decision_from_an_old_observation_writes_nothing() {
+    let (api, mut server) = api();
+    let mut written = Written::new(api, &backup_run());
+    let finalizers = ["f".to_string()];
+    let (done, _) = tokio::join!(written.finalizers(&finalizers), answer(&mut server, 409, conflict()));
+    assert!(matches!(done, Err(WriteError::Stale)), "{done:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_does_not_answer_is_not_waited_for() {
+    let (api, _server) = api();
+    let mut written = Written::new(api, &backup_run());
+    let done = written.annotation("a", Some("b")).await;
+    assert!(matches!(done, Err(WriteError::Timeout(_))), "{done:?}");
+}

@@ -1,0 +1,214 @@
+//! The keys that requests are signed with, and where they come from.
+use std::collections::BTreeMap;
+
+use crate::parameters::S3Parameters;
+use crate::secret::Secret;
+
+/// Static or temporary S3 credentials. `Debug` prints none of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    access_key: Secret,
+    secret_key: Secret,
+    session_token: Option<Secret>,
+}
+
+/// Why there are no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The Secret lacks a key.
+    #[error("the Secret has no key {key}; it has {present}. Add the key, or name the right one in spec.parameters.{parameter}")]
+    MissingKey {
+        /// The key that was looked for.
+        key: String,
+        /// The parameter that names it.
+        parameter: &'static str,
+        /// The keys that the Secret has, for people.
+        present: String,
+    },
+    /// The value of a key cannot be a credential.
+    #[error("the value of {key} {problem}")]
+    BadValue {
+        /// The key in the Secret, or the environment variable.
+        key: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Nothing to sign with.
+    #[error(
+        "no credentials: spec.credentials names no Secret, and the operator's environment has no {missing}. \
+         Name a Secret in spec.credentials; web identity and instance metadata are not served by this version"
+    )]
+    None {
+        /// The variable that was looked for.
+        missing: &'static str,
+    },
+}
+
+impl Credentials {
+    /// Credentials from their parts.
+    pub fn new(access_key: impl Into<String>, secret_key: Secret, session_token: Option<Secret>) -> Self {
+        Self { access_key: Secret::new(access_key), secret_key, session_token }
+    }
+
+    /// Reads the keys that `parameters` names; a trailing newline of a value is no part of it.
+    /// A session token is taken where there is one.
+    ///
+    /// # Errors
+    /// A key that is missing, and the keys that are there; a value that is empty or no text.
+    pub fn from_secret(
+        parameters: &S3Parameters,
+        data: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, CredentialsError> {
+        let keys = parameters.credential_keys();
+        let required = |key: &str, parameter| match data.get(key) {
+            Some(value) => text_of(key, value),
+            None => Err(CredentialsError::MissingKey { key: key.to_owned(), parameter, present: names_of(data) }),
+        };
+        Ok(Self {
+            access_key: required(&keys.access_key, "accessKey")?,
+            secret_key: required(&keys.secret_key, "secretKey")?,
+            session_token: match data.get(&keys.session_token).filter(|value| !value.is_empty()) {
+                Some(value) => Some(text_of(&keys.session_token, value)?),
+                None => None,
+            },
+        })
+    }
+
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN` with `variable`
+    /// (`|name| std::env::var(name).ok()` in a program). An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// The variable that is missing or cannot be a credential.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CredentialsError> {
+        let read = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
+        let required = |name| text_of(name, read(name).ok_or(CredentialsError::None { missing: name })?.as_bytes());
+        Ok(Self {
+            access_key: required("AWS_ACCESS_KEY_ID")?,
+            secret_key: required("AWS_SECRET_ACCESS_KEY")?,
+            session_token: match read("AWS_SESSION_TOKEN") {
+                Some(value) => Some(text_of("AWS_SESSION_TOKEN", value.as_bytes())?),
+                None => None,
+            },
+        })
+    }
+
+    pub(crate) fn access_key(&self) -> &str {
+        self.access_key.reveal()
+    }
+
+    pub(crate) fn secret_key(&self) -> &str {
+        self.secret_key.reveal()
+    }
+
+    pub(crate) fn session_token(&self) -> Option<&str> {
+        self.session_token.as_ref().map(Secret::reveal)
+    }
+
+    /// `text` without any of these credentials in it: stores repeat what they were sent in their errors.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let mut clean = text.replace(self.access_key(), "***").replace(self.secret_key(), "***");
+        if let Some(token) = self.session_token() {
+            clean = clean.replace(token, "***");
+        }
+        clean
+    }
+}
+
+fn text_of(key: &str, value: &[u8]) -> Result<Secret, CredentialsError> {
+    let bad = |problem| CredentialsError::BadValue { key: key.to_owned(), problem };
+    let text = std::str::from_utf8(value).map_err(|_| bad("is not text"))?.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(bad("is empty"));
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(bad("holds a space, a line break or a control character"));
+    }
+    Ok(Secret::new(text))
+}
+
+fn names_of(data: &BTreeMap<String, Vec<u8>>) -> String {
+    match data.is_empty() {
+        true => "no keys".to_owned(),
+        false => data.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(more: &[(&str, &str)]) -> S3Parameters {
+        let mut all = BTreeMap::from([("bucket".to_owned(), "backups".to_owned())]);
+        all.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        S3Parameters::parse(&all).unwrap()
+    }
+
+    fn data(pairs: &[(&str, &[u8])]) -> BTreeMap<String, Vec<u8>> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), v.to_vec())).collect()
+    }
+
+    #[test]
+    fn keys_are_found_where_the_parameters_say_and_lose_a_trailing_newline() {
+        let found = Credentials::from_secret(
+            &parameters(&[("accessKey", "id"), ("secretKey", "key")]),
+            &data(&[("id", b"AKIA\n"), ("key", b"hunter2\r\n"), ("AWS_SESSION_TOKEN", b"t0k3n")]),
+        );
+        assert_eq!(found, Ok(Credentials::new("AKIA", Secret::new("hunter2"), Some(Secret::new("t0k3n")))));
+    }
+
+    #[test]
+    fn a_missing_key_is_named_with_those_that_are_there() {
+        let missing = Credentials::from_secret(
+            &parameters(&[]),
+            &data(&[("AWS_ACCESS_KEY_ID", b"AKIA"), ("AWS_SECRET_KEY", b"hunter2")]),
+        );
+        let text = missing.unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "the Secret has no key AWS_SECRET_ACCESS_KEY; it has AWS_ACCESS_KEY_ID, AWS_SECRET_KEY. \
+             Add the key, or name the right one in spec.parameters.secretKey"
+        );
+        let empty = Credentials::from_secret(&parameters(&[]), &data(&[])).unwrap_err().to_string();
+        assert!(empty.contains("it has no keys"), "{empty}");
+    }
+
+    #[test]
+    fn values_that_cannot_be_credentials_are_refused_without_being_shown() {
+        for (value, problem) in [
+            (&b""[..], "is empty"),
+            (b"\n", "is empty"),
+            (b"hunter2 x", "holds a space"),
+            (b"hunter2\nx", "line break"),
+            (b"hunter2\xff", "is not text"),
+        ] {
+            let refused = Credentials::from_secret(
+                &parameters(&[]),
+                &data(&[("AWS_ACCESS_KEY_ID", b"AKIA"), ("AWS_SECRET_ACCESS_KEY", value)]),
+            );
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains("AWS_SECRET_ACCESS_KEY") && text.contains(problem), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_secret_the_environment_is_asked() {
+        let from = |pairs: &[(&str, &str)]| {
+            Credentials::from_environment(|name| {
+                pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned())
+            })
+        };
+        assert!(from(&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")]).is_ok());
+        let none = from(&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", " ")]).unwrap_err();
+        assert_eq!(none, CredentialsError::None { missing: "AWS_SECRET_ACCESS_KEY" });
+        assert!(none.to_string().starts_with("no credentials: "), "{none}");
+    }
+
+    #[test]
+    fn credentials_are_never_printed() {
+        let credentials = Credentials::new("AKIA", Secret::new("hunter2"), Some(Secret::new("t0k3n")));
+        let printed = format!("{credentials:?}");
+        assert!(!printed.contains("AKIA") && !printed.contains("hunter2") && !printed.contains("t0k3n"), "{printed}");
+        assert_eq!(credentials.redact("id AKIA key hunter2 token t0k3n"), "id *** key *** token ***");
+    }
+}

@@ -1,0 +1,140 @@
+//! What can go wrong with a store, in words that name the step and the cure. No credential, no signed URL.
+use jiff::Timestamp;
+
+/// What a store's failure means to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// There is no such object.
+    NotFound,
+    /// There is no such upload: it was completed, or aborted, or never made.
+    NoSuchUpload,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// The credentials are known and may not do this.
+    AccessDenied,
+    /// The credentials are not known, or the secret key is wrong.
+    BadCredentials,
+    /// The clocks of store and operator are too far apart.
+    ClockSkew,
+    /// No connection: name, address, port or TLS.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// The store asks for patience, or has an error of its own (5xx).
+    Busy,
+    /// The store refuses the request as such.
+    Refused,
+    /// The parameters do not make a client.
+    Configuration,
+}
+
+/// A failure.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{step}: {message}{}", cure(*kind))]
+pub struct StoreError {
+    step: &'static str,
+    kind: StoreErrorKind,
+    message: String,
+}
+
+impl StoreError {
+    pub(crate) fn new(step: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { step, kind, message: message.into() }
+    }
+
+    /// The same, told as another step's.
+    pub(crate) fn at(self, step: &'static str) -> Self {
+        Self { step, ..self }
+    }
+
+    /// What it means to the caller.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// It may pass by itself, so that it is worth another try.
+    pub fn passes(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unreachable | StoreErrorKind::Timeout | StoreErrorKind::Busy)
+    }
+
+    /// What a status and an S3 error code mean. `theirs` is the store's clock, from its Date header.
+    pub(crate) fn of_answer(
+        step: &'static str,
+        status: u16,
+        code: &str,
+        message: &str,
+        theirs: Option<Timestamp>,
+        ours: Timestamp,
+    ) -> Self {
+        use StoreErrorKind as K;
+        let kind = match (code, status) {
+            ("NoSuchUpload", _) => K::NoSuchUpload,
+            ("NoSuchBucket", _) => K::NoSuchBucket,
+            ("RequestTimeTooSkewed", _) => K::ClockSkew,
+            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => K::BadCredentials,
+            ("AccessDenied" | "AllAccessDisabled", _) | (_, 403) => K::AccessDenied,
+            ("SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable", _) | (_, 429 | 500..) => K::Busy,
+            (_, 404) => K::NotFound,
+            _ => K::Refused,
+        };
+        let mut text = format!("the store answered {status}");
+        for part in [code, message] {
+            if !part.is_empty() {
+                text.push_str(&format!(" {}", part.chars().filter(|c| !c.is_control()).take(300).collect::<String>()));
+            }
+        }
+        if kind == K::ClockSkew {
+            let theirs = theirs.map_or_else(|| "not told".to_string(), |t| t.to_string());
+            text.push_str(&format!(" (the store's clock: {theirs}, the operator's: {ours})"));
+        }
+        Self::new(step, kind, text)
+    }
+}
+
+fn cure(kind: StoreErrorKind) -> &'static str {
+    match kind {
+        StoreErrorKind::NoSuchBucket => "; create the bucket, or correct spec.parameters.bucket",
+        StoreErrorKind::AccessDenied => "; the access key needs GetObject, PutObject, DeleteObject and AbortMultipartUpload on the bucket",
+        StoreErrorKind::BadCredentials => "; check the Secret that spec.credentials names",
+        StoreErrorKind::ClockSkew => "; set the clocks right",
+        StoreErrorKind::Unreachable => "; check spec.parameters.endpoint, and that the store runs",
+        _ => "",
+    }
+}
+
+/// A probe that failed: which step, and why.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// A request failed.
+    #[error("the probe failed at {0}")]
+    Request(#[from] StoreError),
+    /// The store gave back something else than was written.
+    #[error("the probe failed at read: the store gave back other bytes than were written")]
+    Different,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_by_its_code_and_names_the_cure() {
+        use StoreErrorKind as K;
+        let cases = [
+            (404, "NoSuchBucket", K::NoSuchBucket, "create the bucket", false),
+            (403, "InvalidAccessKeyId", K::BadCredentials, "Secret", false),
+            (403, "", K::AccessDenied, "PutObject", false),
+            (403, "RequestTimeTooSkewed", K::ClockSkew, "1970-01-01T00:00:00Z", false),
+            (404, "NoSuchUpload", K::NoSuchUpload, "", false),
+            (404, "", K::NotFound, "", false),
+            (503, "SlowDown", K::Busy, "", true),
+            (500, "", K::Busy, "", true),
+            (400, "BadDigest", K::Refused, "BadDigest", false),
+        ];
+        for (status, code, kind, words, passes) in cases {
+            let error = StoreError::of_answer("write", status, code, "m", None, Timestamp::UNIX_EPOCH);
+            assert_eq!((error.kind(), error.passes()), (kind, passes), "{error}");
+            assert!(error.to_string().starts_with("write: ") && error.to_string().contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One HTTP client for a store: every request has a deadline, every answer a bound.
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::error::{StoreError, StoreErrorKind};
+use crate::signing::Signed;
+
+/// Until a connection is there.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The largest answer that is read, bytes.
+pub(crate) const LARGEST: usize = 16 << 20;
+
+/// The client; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+/// An answer, whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// A header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name)?.to_str().ok().map(ToString::to_string)
+    }
+}
+
+impl Http {
+    /// A client that trusts the public authorities and those of the bundle. It follows no redirect and uses no proxy:
+    /// a signed request goes where it was signed for.
+    pub(crate) fn new(ca_bundle: Option<&str>) -> Result<Self, StoreError> {
+        let wrong = |message: String| StoreError::new("configure", StoreErrorKind::Configuration, message);
+        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in CertificateDer::pem_slice_iter(ca_bundle.unwrap_or_default().as_bytes()) {
+            let certificate = certificate.map_err(|e| wrong(format!("spec.parameters.caBundle: {e:?}")))?;
+            roots.add(certificate).map_err(|e| wrong(format!("spec.parameters.caBundle: {e}")))?;
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| wrong(e.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(20))
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self(client))
+    }
+
+    /// Sends a signed request and reads the answer, within the limit.
+    pub(crate) async fn send(
+        &self,
+        step: &'static str,
+        method: http::Method,
+        signed: &Signed,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Answer, StoreError> {
+        let mut request = Request::builder().method(method).uri(signed.url.reveal());
+        for (name, value) in &signed.headers {
+            request = request.header(name, value);
+        }
+        let wrong = |message: &str| StoreError::new(step, StoreErrorKind::Configuration, message);
+        let request = request.body(Full::new(body)).map_err(|_| wrong("the request cannot be made: a header or the URL is malformed"))?;
+        let exchange = async {
+            let answer = self.0.request(request).await.map_err(|e| unreachable(step, &e))?;
+            let (parts, body) = answer.into_parts();
+            let body = Limited::new(body, LARGEST).collect().await.map_err(|e| unreachable(step, e.as_ref()))?;
+            Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+        };
+        let late = || StoreError::new(step, StoreErrorKind::Timeout, format!("no answer within {} s", limit.as_secs()));
+        tokio::time::timeout(limit, exchange).await.map_err(|_| late())?
+    }
+}
+
+/// The error's innermost words: the outer ones only say that a connection failed. None of them holds the URL.
+fn unreachable(step: &'static str, error: &(dyn Error + 'static)) -> StoreError {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words = cause.to_string();
+        next = cause.source();
+    }
+    StoreError::new(step, StoreErrorKind::Unreachable, format!("no connection: {words}"))
+}

@@ -1,0 +1,193 @@
+//! Rules of `spec.parameters`, as tables.
+use super::*;
+
+/// A self-signed test certificate, made once for this table.
+const PEM: &str = include_str!("tests/ca.pem");
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn parse(pairs: &[(&str, &str)]) -> S3Parameters {
+    S3Parameters::parse(&map(pairs)).unwrap()
+}
+
+fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
+    S3Parameters::parse(&map(pairs)).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_seed_is_understood() {
+    let seed = parse(&[
+        ("bucket", "backups"),
+        ("endpoint", "http://minio.minio.svc:9000"),
+        ("insecure", "true"),
+        ("s3ForcePathStyle", "true"),
+    ]);
+    assert_eq!(seed.endpoint(), "http://minio.minio.svc:9000");
+    assert_eq!((seed.bucket(), seed.region.as_str(), seed.path_style), ("backups", "us-east-1", true));
+    assert_eq!(seed.key("/backups/mysql-2026.11.24-10:00:00.sql"), "backups/mysql-2026.11.24-10:00:00.sql");
+    assert_eq!((seed.part_size(), seed.ca_bundle(), seed.checksum()), (None, None, None));
+    let keys = seed.credential_keys();
+    assert_eq!(keys.access_key, "AWS_ACCESS_KEY_ID");
+    assert_eq!(keys.secret_key, "AWS_SECRET_ACCESS_KEY");
+    assert_eq!(keys.session_token, "AWS_SESSION_TOKEN");
+}
+
+#[test]
+fn everything_that_can_be_said_is_kept() {
+    let all = parse(&[
+        ("bucket", "b-1"),
+        ("endpoint", "https://s3.example.org"),
+        ("region", "eu-west-1"),
+        ("insecure", "0"),
+        ("s3ForcePathStyle", "F"),
+        ("accessKey", "id"),
+        ("secretKey", "secret"),
+        ("sessionToken", "token"),
+        ("prefix", "team/a"),
+        ("partSize", "16Mi"),
+        ("caBundle", PEM),
+        ("storageClass", "STANDARD_IA"),
+        ("serverSideEncryption", "aws:kms"),
+        ("kmsKeyId", "arn:aws:kms:eu-west-1:1:key/2"),
+        ("checksum", "md5"),
+    ]);
+    assert_eq!((all.part_size(), all.checksum()), (Some(16 << 20), Some(Checksum::Md5)));
+    assert_eq!(all.credential_keys().session_token, "token");
+    assert_eq!(all.ca_bundle(), Some(PEM));
+    assert_eq!(all.storage_class.as_deref(), Some("STANDARD_IA"));
+    assert!(!all.path_style);
+    assert_eq!(KNOWN.len(), 15, "a new parameter belongs into this test");
+}
+
+#[test]
+fn endpoints_have_a_scheme_host_and_perhaps_a_port() {
+    for (endpoint, insecure, expected) in [
+        ("", "", "https://s3.us-east-1.amazonaws.com"),
+        ("", "true", "http://s3.us-east-1.amazonaws.com"),
+        ("http://a.example", "", "http://a.example"),
+        ("http://a.example", "false", "http://a.example"),
+        ("https://a.example", "true", "https://a.example"),
+        ("https://a.example/", "", "https://a.example"),
+        ("a.example:9000", "", "https://a.example:9000"),
+        ("a.example:9000", "t", "http://a.example:9000"),
+        ("http://[::1]:9000", "", "http://[::1]:9000"),
+        ("https://a.example/storage/v1/s3", "", "https://a.example/storage/v1/s3"),
+    ] {
+        let parsed = parse(&[("bucket", "backups"), ("endpoint", endpoint), ("insecure", insecure)]);
+        assert_eq!(parsed.endpoint(), expected, "{endpoint} insecure={insecure}");
+    }
+    for endpoint in ["http://", "ftp://a", "http://a b", "http://a?x=1", "http://a#x", "http://a:99999", "://"] {
+        let faults = faults(&[("bucket", "backups"), ("endpoint", endpoint)]);
+        assert!(faults[0].starts_with("spec.parameters.endpoint: must be http(s)://host[:port]"), "{faults:?}");
+    }
+    let fault = faults(&[("bucket", "backups"), ("endpoint", "https://id:hunter2@a.example")]).concat();
+    assert!(fault.contains("spec.credentials") && !fault.contains("hunter2"), "{fault}");
+}
+
+#[test]
+fn a_bucket_that_cannot_be_a_host_name_goes_into_the_path() {
+    for (bucket, endpoint, path_style) in [
+        ("backups", "https://s3.example.org", false),
+        ("back.ups", "https://s3.example.org", true),
+        ("back.ups", "http://s3.example.org", false),
+        ("Back_ups", "https://s3.example.org", true),
+        ("ab", "https://s3.example.org", true),
+        ("backups", "http://127.0.0.1:9000", true),
+        ("backups", "http://[::1]:9000", true),
+    ] {
+        let parsed = parse(&[("bucket", bucket), ("endpoint", endpoint)]);
+        assert_eq!(parsed.path_style, path_style, "{bucket} {endpoint}");
+    }
+}
+
+#[test]
+fn booleans_are_those_of_go() {
+    for (text, expected) in [("1", true), ("T", true), ("True", true), ("0", false), ("FALSE", false), ("f", false)] {
+        assert_eq!(parse(&[("bucket", "backups"), ("s3ForcePathStyle", text)]).path_style, expected, "{text}");
+    }
+    for text in ["yes", "on", "tRUE", " true"] {
+        let fault = format!("spec.parameters.insecure: {text:?} is neither true nor false");
+        assert_eq!(faults(&[("bucket", "backups"), ("insecure", text)]), [fault]);
+    }
+}
+
+#[test]
+fn keys_never_begin_with_a_slash() {
+    for (prefix, path, key) in [
+        ("", "/a/b", "a/b"),
+        ("", "a", "a"),
+        ("", "//a", "a"),
+        ("/", "/a", "a"),
+        ("p", "/a/b", "p/a/b"),
+        ("/p/q/", "/a", "p/q/a"),
+    ] {
+        assert_eq!(parse(&[("bucket", "backups"), ("prefix", prefix)]).key(path), key, "{prefix} {path}");
+    }
+}
+
+#[test]
+fn part_sizes_are_those_that_s3_takes() {
+    for (text, bytes) in [("5Mi", 5 << 20), ("5Gi", 5 << 30), ("5242880", 5 << 20), ("10M", 10_000_000), ("6000k", 6_000_000)] {
+        assert_eq!(parse(&[("bucket", "backups"), ("partSize", text)]).part_size(), Some(bytes), "{text}");
+    }
+    for text in ["4Mi", "6Gi", "5MB", "1.5Gi", "-5Mi", "Mi", "99999999999999999999", "9999999999999Gi", "5 Mi"] {
+        let faults = faults(&[("bucket", "backups"), ("partSize", text)]);
+        assert!(faults[0].starts_with("spec.parameters.partSize: must be 5Mi to 5Gi, as in 16Mi"), "{faults:?}");
+    }
+}
+
+#[test]
+fn malformed_values_are_refused_with_what_would_be_right() {
+    for (name, value, says) in [
+        ("bucket", "backups/mysql", "the folder in it as prefix"),
+        ("bucket", "..", "not a bucket's name"),
+        ("bucket", "a b", "not a bucket's name"),
+        ("region", "eu west", "eu-central-1"),
+        ("accessKey", "AKIA/EXAMPLE", "not the credential itself"),
+        ("prefix", "a/../b", ".. segment"),
+        ("prefix", "a//b", "empty"),
+        ("prefix", "a\nb", "control character"),
+        ("caBundle", "LS0tLS1CRUdJTg==", "-----BEGIN CERTIFICATE-----"),
+        ("caBundle", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
+        ("storageClass", "standard", "STANDARD_IA"),
+        ("storageClass", "DEEP_ARCHIVE", "GLACIER_IR"),
+        ("serverSideEncryption", "aes", "AES256 or aws:kms"),
+        ("kmsKeyId", "k", "serverSideEncryption: aws:kms"),
+        ("checksum", "crc32", "auto, sha256, md5 or none"),
+    ] {
+        let mut all = map(&[("bucket", "backups")]);
+        all.insert(name.to_owned(), value.to_owned());
+        let faults = S3Parameters::parse(&all).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        let text = faults[0].to_string();
+        assert!(text.starts_with(&format!("spec.parameters.{name}: ")) && text.contains(says), "{text}");
+    }
+    let secret = faults(&[("bucket", "backups"), ("secretKey", "hunter2/+")]).concat();
+    assert!(!secret.contains("hunter2"), "{secret}");
+}
+
+#[test]
+fn an_unknown_parameter_is_answered_with_the_known_ones_and_the_likely_one() {
+    for (slip, meant) in [
+        ("forcePathStyle", "did you mean s3ForcePathStyle?"),
+        ("s3forcepathstyle", "did you mean s3ForcePathStyle?"),
+        ("s3-force-path-style", "did you mean s3ForcePathStyle?"),
+        ("endpiont", "did you mean endpoint?"),
+        ("partsize", "did you mean partSize?"),
+        ("storage_class", "did you mean storageClass?"),
+    ] {
+        let faults = faults(&[("bucket", "backups"), (slip, "x")]);
+        assert!(faults[0].contains(meant) && faults[0].contains("bucket, endpoint, region"), "{faults:?}");
+    }
+    let stranger = faults(&[("bucket", "backups"), ("colour", "red")]).concat();
+    assert!(stranger.contains("is not known; known are bucket,"), "{stranger}");
+}
+
+#[test]
+fn all_faults_come_at_once() {
+    let faults = faults(&[("buckt", "backups"), ("insecure", "maybe"), ("partSize", "1")]);
+    assert_eq!(faults.len(), 4, "{faults:?}");
+    assert_eq!(faults[1], "spec.parameters.bucket: is required; did you write buckt for it?");
+}

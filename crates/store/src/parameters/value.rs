@@ -1,0 +1,170 @@
+//! Reads the value of one parameter each; the error says what would be right.
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use url::{Host, Url};
+
+use crate::checksum::Checksum;
+
+/// S3: a part other than the last has at least 5 MiB.
+const SMALLEST_PART: u64 = 5 << 20;
+/// S3: a part has at most 5 GiB.
+const LARGEST_PART: u64 = 5 << 30;
+/// Bytes of a prefix. S3 takes keys of 1,024 bytes, and paths have up to 1,000; long paths need short prefixes.
+const LONGEST_PREFIX: usize = 512;
+
+/// As Go's `strconv.ParseBool`, which the Go operator used.
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+pub(super) fn bucket(text: &str) -> Result<String, String> {
+    if text.contains('/') {
+        return Err(format!("{text:?} holds a slash: give the bucket alone, and the folder in it as prefix"));
+    }
+    let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    if !letters || text.starts_with('.') || !(1..=255).contains(&text.len()) {
+        return Err(format!("{text:?} is not a bucket's name: letters, digits, dots and hyphens, as in my-backups"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not a region: letters, digits and hyphens, as in eu-central-1"))
+}
+
+/// An explicit scheme wins over `insecure`, as in aws-sdk-go v1 (`endpoints.AddScheme`).
+pub(super) fn endpoint(text: &str, insecure: bool) -> Result<Url, String> {
+    let wanted = "must be http(s)://host[:port], as in https://s3.example.org or http://minio.minio.svc:9000";
+    let with_scheme = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("{}://{text}", if insecure { "http" } else { "https" }),
+    };
+    let url = Url::parse(&with_scheme).map_err(|error| format!("{wanted}: {error}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        // The value is not repeated: it holds a secret.
+        return Err(format!("{wanted}; credentials belong into the Secret that spec.credentials names"));
+    }
+    let http = matches!(url.scheme(), "http" | "https");
+    if !http || url.host_str().is_none_or(str::is_empty) || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{wanted}, it is {text:?}"));
+    }
+    Ok(url)
+}
+
+/// Amazon's own endpoint of a region.
+pub(super) fn aws_endpoint(region: &str, insecure: bool) -> Option<Url> {
+    let scheme = if insecure { "http" } else { "https" };
+    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+    Url::parse(&format!("{scheme}://s3.{region}.amazonaws.com{suffix}")).ok()
+}
+
+/// Whether the bucket cannot stand in the host name: an address has no names below it, the names of the certificate
+/// end at the first dot, and not every bucket's name is a host name. aws-sdk-go v1 did the same.
+pub(super) fn needs_path_style(bucket: &str, endpoint: &Url) -> bool {
+    let dns = bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && bucket.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+        && (3..=63).contains(&bucket.len());
+    let dotted = endpoint.scheme() == "https" && bucket.contains('.');
+    !dns || dotted || !matches!(endpoint.host(), Some(Host::Domain(_)))
+}
+
+pub(super) fn secret_key_name(text: &str) -> Result<String, String> {
+    let valid = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if valid && text.len() <= 253 {
+        return Ok(text.to_owned());
+    }
+    // Not repeated: the usual slip is the credential itself.
+    Err("is the name of a key inside the Secret (letters, digits, -, _ and .), not the credential itself".to_owned())
+}
+
+/// A folder, whether written `a/b`, `/a/b` or `a/b/`.
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    let folder = text.trim_matches('/');
+    if folder.is_empty() {
+        return Ok(String::new());
+    }
+    if folder.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return Err(format!("{text:?} has an empty, . or .. segment"));
+    }
+    if folder.chars().any(char::is_control) {
+        return Err(format!("{text:?} has a control character"));
+    }
+    if folder.len() > LONGEST_PREFIX {
+        return Err(format!("has {} bytes, at most {LONGEST_PREFIX} are possible", folder.len()));
+    }
+    Ok(format!("{folder}/"))
+}
+
+/// A Kubernetes quantity of whole bytes: `16Mi`, `64M`, `1Gi`, `8388608`.
+pub(super) fn part_size(text: &str) -> Result<u64, String> {
+    let wanted = "must be 5Mi to 5Gi, as in 16Mi";
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit: u64 = match text.strip_prefix(digits) {
+        Some("") => 1,
+        Some("k") => 1_000,
+        Some("M") => 1_000_000,
+        Some("G") => 1_000_000_000,
+        Some("Ki") => 1 << 10,
+        Some("Mi") => 1 << 20,
+        Some("Gi") => 1 << 30,
+        _ => return Err(format!("{wanted}, {text:?} is not a size")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("{wanted}, {text:?} is not a size"))?;
+    match number.checked_mul(unit) {
+        Some(bytes @ SMALLEST_PART..=LARGEST_PART) => Ok(bytes),
+        _ => Err(format!("{wanted}, it is {text:?}")),
+    }
+}
+
+pub(super) fn ca_bundle(text: &str) -> Result<String, String> {
+    let certificates: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    match certificates {
+        Err(error) => Err(format!("is not PEM: {error}")),
+        Ok(none) if none.is_empty() => {
+            Err("holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----".to_owned())
+        }
+        Ok(all) => match all.into_iter().try_for_each(|der| rustls::RootCertStore::empty().add(der)) {
+            Err(error) => Err(format!("holds a certificate that cannot be read: {error}")),
+            Ok(()) => Ok(text.to_owned()),
+        },
+    }
+}
+
+pub(super) fn storage_class(text: &str) -> Result<String, String> {
+    if matches!(text, "GLACIER" | "DEEP_ARCHIVE") {
+        return Err(format!("{text} cannot be read for hours after it is asked for, so nothing restores from it: use GLACIER_IR, or a lifecycle rule of the bucket"));
+    }
+    if text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not a storage class: capitals and underscores, as in STANDARD_IA"))
+}
+
+pub(super) fn server_side_encryption(text: &str) -> Result<String, String> {
+    match text {
+        "AES256" | "aws:kms" => Ok(text.to_owned()),
+        _ => Err(format!("must be AES256 or aws:kms, it is {text:?}")),
+    }
+}
+
+pub(super) fn kms_key_id(text: &str) -> Result<String, String> {
+    if text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not a key's id, alias or ARN: it holds a space or a special character"))
+}
+
+/// None is `auto`.
+pub(super) fn checksum(text: &str) -> Result<Option<Checksum>, String> {
+    match (text, Checksum::from_name(text)) {
+        ("auto", _) => Ok(None),
+        (_, Some(checksum)) => Ok(Some(checksum)),
+        _ => Err(format!("must be auto, sha256, md5 or none, it is {text:?}")),
+    }
+}

@@ -1,0 +1,117 @@
+//! Finds out what a store can do, by doing it: S3-compatible is not S3.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::checksum::{Checksum, composite_sha256};
+use crate::error::{ProbeError, StoreError, StoreErrorKind};
+use crate::s3::{CompletedPart, ObjectInfo, Store};
+
+/// What is written, and what is sent in its place to a URL that was not signed for it.
+const CANARY: &[u8] = b"backup-operator probes this store\n";
+const IMPOSTOR: &[u8] = b"backup-operator probed this store\n";
+/// How long the probe's URLs are good.
+const EXPIRES: Duration = Duration::from_secs(300);
+/// Metadata that the probe gives and wants back.
+const NAME: &str = "backup-operator-probe";
+
+/// What a store was seen to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// How bodies are bound to signed URLs, for whole objects and for parts.
+    pub checksum: Checksum,
+    /// HEAD gives back the metadata of creation.
+    pub metadata: bool,
+    /// HEAD gives back the composite SHA-256 of a multipart object.
+    pub composite_checksum: bool,
+}
+
+impl Store {
+    /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps two probes apart. Nothing is left behind.
+    ///
+    /// # Errors
+    /// The step that failed, and the cure.
+    pub async fn probe(&self, prefix: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
+        let key = format!("{prefix}.backup-operator/probe-{id}");
+        let found = self.look(&key, id, wanted).await;
+        // Also after a failure: the write may have come before it.
+        let removed = self.delete(&key).await.map_err(|e| e.at("delete"));
+        let found = found?;
+        removed?;
+        Ok(found)
+    }
+
+    async fn look(&self, key: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
+        let metadata = BTreeMap::from([(NAME.to_string(), id.to_string())]);
+        let candidates = match wanted {
+            Some(wanted) => vec![wanted],
+            None => vec![Checksum::Sha256, Checksum::Md5, Checksum::None],
+        };
+        for checksum in candidates {
+            let last = checksum == Checksum::None || wanted.is_some();
+            match self.write(key, &metadata, checksum).await {
+                Ok(bound) if bound || last => {}
+                Ok(_) => continue,
+                Err(error) if error.kind() == StoreErrorKind::Refused && !last => continue,
+                Err(error) => return Err(error.at("write").into()),
+            }
+            let object = self.head(key).await.map_err(|e| e.at("read"))?.ok_or(ProbeError::Different)?;
+            let bytes = self.get(key, None).await.map_err(|e| e.at("read"))?;
+            if bytes != CANARY || object.size != CANARY.len() as u64 {
+                return Err(ProbeError::Different);
+            }
+            let kept = |o: &ObjectInfo| o.metadata.get(NAME).is_some_and(|v| v == id);
+            match self.multipart(key, &metadata, checksum).await {
+                Ok((object, digest)) => {
+                    let composite = composite_sha256([digest.as_str()].into_iter());
+                    return Ok(Capabilities {
+                        checksum,
+                        metadata: kept(&object),
+                        composite_checksum: checksum == Checksum::Sha256 && object.checksum_sha256 == Some(composite),
+                    });
+                }
+                Err(error) if error.kind() == StoreErrorKind::Refused && !last => {}
+                Err(error) => return Err(error.at("multipart upload").into()),
+            }
+        }
+        Err(ProbeError::Different)
+    }
+
+    /// Writes the canary through a signed URL; whether the store refused another body of the same length there.
+    async fn write(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<bool, StoreError> {
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign_object(key, CANARY.len() as u64, checksum, &digest, metadata, EXPIRES, Timestamp::now());
+        let refused = match self.put_signed("write", &signed, IMPOSTOR).await {
+            Ok(_) => false,
+            Err(error) if error.passes() => return Err(error),
+            Err(_) => true,
+        };
+        self.put_signed("write", &signed, CANARY).await?;
+        Ok(refused)
+    }
+
+    /// A multipart upload of one part, completed.
+    async fn multipart(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<(ObjectInfo, String), StoreError> {
+        let upload = self.create_upload(key, metadata, checksum).await?;
+        let made = self.one_part(key, &upload, checksum).await;
+        if made.is_err() {
+            // The first error is the one to tell.
+            let _ = self.abort(key, &upload).await;
+        }
+        let digest = made?;
+        let object = self.head(key).await?;
+        let object = object.ok_or_else(|| StoreError::new("multipart upload", StoreErrorKind::Refused, "the completed object is not there"))?;
+        Ok((object, digest))
+    }
+
+    async fn one_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<String, StoreError> {
+        let digest = checksum.digest(CANARY);
+        let size = CANARY.len() as u64;
+        let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let answer = self.put_signed("write a part", &signed, CANARY).await?;
+        let part = CompletedPart { number: 1, etag: answer.header("etag").unwrap_or_default(), digest: digest.clone() };
+        self.complete(key, upload, &[part], checksum).await?;
+        Ok(digest)
+    }
+}

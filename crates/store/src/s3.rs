@@ -1,0 +1,237 @@
+//! S3 and what speaks its protocol.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use rusty_s3::Method;
+
+use crate::checksum::Checksum;
+use crate::credentials::Credentials;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::http::{Answer, Http, LARGEST};
+use crate::parameters::S3Parameters;
+use crate::signing::{Pairs, Signed, Signer, from_header};
+use crate::xml;
+
+/// Until a request of the operator's own is answered.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Until an upload is completed: a store may put thousands of parts together meanwhile.
+const COMPLETE: Duration = Duration::from_secs(300);
+/// How long the operator's own signatures are good.
+const OWN: Duration = Duration::from_secs(600);
+/// Metadata headers.
+const METADATA: &str = "x-amz-meta-";
+
+/// One bucket, with the credentials to use it. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    signer: Arc<Signer>,
+    http: Http,
+}
+
+/// One part, as the store took it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompletedPart {
+    /// From 1.
+    pub number: u32,
+    /// As the store answered.
+    pub etag: String,
+    /// Base64, as the checksum says; empty for none.
+    pub digest: String,
+}
+
+/// A completed upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// Of the whole object.
+    pub etag: String,
+}
+
+/// An object, as HEAD tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Bytes.
+    pub size: u64,
+    /// Quotes included.
+    pub etag: String,
+    /// As given at creation; names in lower case.
+    pub metadata: BTreeMap<String, String>,
+    /// SHA-256, base64; of a multipart object the composite one (`...-N`). None where the store does not keep it.
+    pub checksum_sha256: Option<String>,
+}
+
+/// An upload that is not completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Object key.
+    pub key: String,
+    /// Upload.
+    pub id: String,
+}
+
+impl Store {
+    /// A bucket of an S3 store. Nothing is sent.
+    ///
+    /// # Errors
+    /// The endpoint or the CA bundle cannot be used.
+    pub fn s3(parameters: S3Parameters, credentials: Credentials) -> Result<Self, StoreError> {
+        let http = Http::new(parameters.ca_bundle())?;
+        let signer = Signer::new(&parameters, credentials).map_err(|e| {
+            StoreError::new("configure", StoreErrorKind::Configuration, format!("spec.parameters.endpoint: {e}"))
+        })?;
+        Ok(Self { signer: Arc::new(signer), http })
+    }
+
+    async fn request(&self, step: &'static str, method: Method, key: &str, query: Pairs, headers: Pairs, body: Bytes) -> Result<Answer, StoreError> {
+        let now = Timestamp::now();
+        let verb = match method {
+            Method::Head => http::Method::HEAD,
+            Method::Get => http::Method::GET,
+            Method::Post => http::Method::POST,
+            Method::Put => http::Method::PUT,
+            Method::Delete => http::Method::DELETE,
+        };
+        let signed = self.signer.sign(method, key, &query, headers, OWN, now);
+        let limit = if step == "complete" { COMPLETE } else { ANSWER };
+        let answer = self.http.send(step, verb, &signed, body, limit).await?;
+        self.judge(step, answer, now)
+    }
+
+    /// A failed answer as an error. A store may answer 200 to a complete, and say in the body that it failed.
+    fn judge(&self, step: &'static str, answer: Answer, ours: Timestamp) -> Result<Answer, StoreError> {
+        let code = xml::text_of(&answer.body, "Code").unwrap_or_default();
+        if answer.status < 300 && code.is_empty() {
+            return Ok(answer);
+        }
+        if answer.status < 300 && step != "complete" {
+            return Ok(answer);
+        }
+        let message = xml::text_of(&answer.body, "Message").unwrap_or_default();
+        let theirs = answer.header("date").and_then(|d| jiff::fmt::rfc2822::parse(&d).ok()).map(|z| z.timestamp());
+        let status = if answer.status < 300 { 500 } else { answer.status };
+        let message = self.signer.credentials().redact(&message);
+        Err(StoreError::of_answer(step, status, &code, &message, theirs, ours))
+    }
+
+    /// Sends a body to a signed URL, as an agent does.
+    pub(crate) async fn put_signed(&self, step: &'static str, signed: &Signed, body: &[u8]) -> Result<Answer, StoreError> {
+        let body = Bytes::copy_from_slice(body);
+        let answer = self.http.send(step, http::Method::PUT, signed, body, ANSWER).await?;
+        self.judge(step, answer, Timestamp::now())
+    }
+
+    /// Begins a multipart upload. With SHA-256 every part and the completion have to carry it.
+    pub async fn create_upload(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<String, StoreError> {
+        const STEP: &str = "create upload";
+        let mut headers = self.signer.creation_headers(metadata);
+        if checksum == Checksum::Sha256 {
+            headers.insert("x-amz-checksum-algorithm".into(), "SHA256".into());
+        }
+        let query = Pairs::from([("uploads".to_string(), String::new())]);
+        let answer = self.request(STEP, Method::Post, key, query, headers, Bytes::new()).await?;
+        xml::text_of(&answer.body, "UploadId")
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| StoreError::new(STEP, StoreErrorKind::Refused, "the store's answer has no UploadId"))
+    }
+
+    /// A URL for one part of one upload, of that size and with that digest (base64).
+    #[allow(clippy::too_many_arguments)] // Each is signed.
+    pub fn sign_part(&self, key: &str, upload_id: &str, number: u32, size: u64, checksum: Checksum, digest: &str, expires: Duration, now: Timestamp) -> Signed {
+        let query = Pairs::from([
+            ("partNumber".to_string(), number.to_string()),
+            ("uploadId".to_string(), upload_id.to_string()),
+        ]);
+        self.signer.sign(Method::Put, key, &query, Signer::body_headers(size, checksum, digest), expires, now)
+    }
+
+    /// A URL for a whole object, of that size and with that digest (base64).
+    #[allow(clippy::too_many_arguments)] // Each is signed.
+    pub fn sign_object(&self, key: &str, size: u64, checksum: Checksum, digest: &str, metadata: &BTreeMap<String, String>, expires: Duration, now: Timestamp) -> Signed {
+        let mut headers = Signer::body_headers(size, checksum, digest);
+        headers.extend(self.signer.creation_headers(metadata));
+        self.signer.sign(Method::Put, key, &Pairs::new(), headers, expires, now)
+    }
+
+    /// A URL to read an object; the holder adds the range.
+    pub fn sign_get(&self, key: &str, expires: Duration, now: Timestamp) -> Signed {
+        self.signer.sign(Method::Get, key, &Pairs::new(), Pairs::new(), expires, now)
+    }
+
+    /// Makes the object of the parts. From here on it is visible.
+    ///
+    /// # Errors
+    /// `NoSuchUpload` also where an earlier call whose answer was lost has done it: look at the object.
+    pub async fn complete(&self, key: &str, upload_id: &str, parts: &[CompletedPart], checksum: Checksum) -> Result<Completed, StoreError> {
+        let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
+        let body = xml::complete(parts, checksum == Checksum::Sha256);
+        let answer = self.request("complete", Method::Post, key, query, Pairs::new(), body.into()).await?;
+        Ok(Completed { etag: xml::text_of(&answer.body, "ETag").unwrap_or_default() })
+    }
+
+    /// Drops an upload and its parts; one that is not there is fine.
+    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+        let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
+        gone(self.request("abort upload", Method::Delete, key, query, Pairs::new(), Bytes::new()).await)
+    }
+
+    /// Looks at an object; None where there is none.
+    pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
+        // Signed, so that a store that keeps a checksum gives it back.
+        let headers = Pairs::from([("x-amz-checksum-mode".to_string(), "ENABLED".to_string())]);
+        let answer = match self.request("look at the object", Method::Head, key, Pairs::new(), headers, Bytes::new()).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = answer.headers.iter().filter_map(|(name, value)| {
+            Some((name.as_str().strip_prefix(METADATA)?.to_string(), from_header(value.to_str().ok()?)))
+        });
+        Ok(Some(ObjectInfo {
+            size: answer.header("content-length").and_then(|s| s.parse().ok()).unwrap_or_default(),
+            etag: answer.header("etag").unwrap_or_default(),
+            metadata: metadata.collect(),
+            checksum_sha256: answer.header("x-amz-checksum-sha256"),
+        }))
+    }
+
+    /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
+    pub async fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
+        const STEP: &str = "read";
+        if range.is_some_and(|(first, last)| last.saturating_sub(first) >= LARGEST as u64) {
+            return Err(StoreError::new(STEP, StoreErrorKind::Configuration, "at most 16 MiB are read at once"));
+        }
+        let range = range.map(|(first, last)| ("range".to_string(), format!("bytes={first}-{last}")));
+        let answer = self.request(STEP, Method::Get, key, Pairs::new(), range.into_iter().collect(), Bytes::new()).await?;
+        Ok(answer.body.to_vec())
+    }
+
+    /// Removes an object; one that is not there is fine.
+    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        gone(self.request("delete", Method::Delete, key, Pairs::new(), Pairs::new(), Bytes::new()).await)
+    }
+
+    /// Uploads below a prefix that are not completed, the first thousand.
+    pub async fn list_uploads(&self, prefix: &str) -> Result<Vec<Upload>, StoreError> {
+        let query = Pairs::from([("uploads".to_string(), String::new()), ("prefix".to_string(), prefix.to_string())]);
+        let answer = self.request("list uploads", Method::Get, "", query, Pairs::new(), Bytes::new()).await?;
+        let uploads = xml::uploads(&answer.body);
+        Ok(uploads.into_iter().map(|(key, id)| Upload { key, id }).collect())
+    }
+
+    /// Keys below a prefix, the first thousand.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let query = Pairs::from([("list-type".to_string(), "2".to_string()), ("prefix".to_string(), prefix.to_string())]);
+        let answer = self.request("list", Method::Get, "", query, Pairs::new(), Bytes::new()).await?;
+        Ok(xml::all_of(&answer.body, &["Key"]).into_iter().flatten().collect())
+    }
+}
+
+fn gone(answer: Result<Answer, StoreError>) -> Result<(), StoreError> {
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::NoSuchUpload) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

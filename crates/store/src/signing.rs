@@ -1,0 +1,135 @@
+//! Signs requests to one bucket (AWS Signature Version 4, in the query), so that whoever holds the URL can do
+//! that one thing and nothing else.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use rusty_s3::{Bucket, BucketError, Method, UrlStyle, signing};
+use url::Url;
+
+use crate::checksum::Checksum;
+use crate::credentials::Credentials;
+use crate::parameters::S3Parameters;
+use crate::secret::Secret;
+
+/// AWS signs for seven days at most.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What an HTTP header cannot carry as it is; `%` so that it can be undone, the space because proxies trim and fold it.
+const UNFIT: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// A request that its holder may send once or more, until it expires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The URL; whoever has it has the right.
+    pub url: Secret,
+    /// Headers that were signed and must be sent with these values, lower-case names. `content-length` is among
+    /// them for uploads: a client that sets it by itself sends the same.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Knows the bucket and the credentials. Holds no connection and reads no clock.
+pub(crate) struct Signer {
+    bucket: Bucket,
+    credentials: Credentials,
+    /// Headers of everything that makes an object: encryption and storage class.
+    creation: Vec<(String, String)>,
+}
+
+/// Names and values, sorted by name.
+pub(crate) type Pairs = BTreeMap<String, String>;
+
+impl Signer {
+    pub(crate) fn new(parameters: &S3Parameters, credentials: Credentials) -> Result<Self, BucketError> {
+        let style = if parameters.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
+        let bucket =
+            Bucket::new(parameters.endpoint.clone(), style, parameters.bucket.clone(), parameters.region.clone())?;
+        let creation = [
+            ("x-amz-storage-class", &parameters.storage_class),
+            ("x-amz-server-side-encryption", &parameters.server_side_encryption),
+            ("x-amz-server-side-encryption-aws-kms-key-id", &parameters.kms_key_id),
+        ];
+        let creation =
+            creation.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
+        Ok(Self { bucket, credentials, creation })
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Signs a request to an object, or to the bucket where `key` is empty.
+    pub(crate) fn sign(
+        &self,
+        method: Method,
+        key: &str,
+        query: &Pairs,
+        headers: Pairs,
+        expires: Duration,
+        now: Timestamp,
+    ) -> Signed {
+        let target: Url = match key {
+            "" => self.bucket.base_url().clone(),
+            key => self.bucket.object_url(&confined(key)),
+        };
+        let url = signing::sign(
+            &now,
+            method,
+            target,
+            self.credentials.access_key(),
+            self.credentials.secret_key(),
+            self.credentials.session_token(),
+            self.bucket.region(),
+            expires.clamp(Duration::from_secs(1), LONGEST).as_secs(),
+            query.iter().map(|(k, v)| (k.as_str(), v.as_str())),
+            headers.iter().map(|(k, v)| (k.as_str(), v.as_str())),
+        );
+        Signed { url: Secret::new(url), headers: headers.into_iter().collect() }
+    }
+
+    /// Headers that bind a body to its URL.
+    pub(crate) fn body_headers(size: u64, checksum: Checksum, digest: &str) -> Pairs {
+        let mut headers = Pairs::from([("content-length".to_owned(), size.to_string())]);
+        if let Some(name) = checksum.header() {
+            headers.insert(name.to_owned(), digest.to_owned());
+        }
+        headers
+    }
+
+    /// Headers of a new object.
+    pub(crate) fn creation_headers(&self, metadata: &BTreeMap<String, String>) -> Pairs {
+        let metadata = metadata.iter().map(|(name, value)| (metadata_header(name), to_header(value)));
+        self.creation.iter().cloned().chain(metadata).collect()
+    }
+}
+
+/// `x-amz-meta-` and the name in lower case; what a header's name cannot hold becomes `-`.
+fn metadata_header(name: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c.to_ascii_lowercase() } else { '-' };
+    format!("x-amz-meta-{}", name.chars().map(fit).collect::<String>())
+}
+
+/// A metadata value as a header can carry it.
+fn to_header(value: &str) -> String {
+    utf8_percent_encode(value, UNFIT).to_string()
+}
+
+/// The opposite of what signing did to a metadata value.
+pub(crate) fn from_header(value: &str) -> String {
+    percent_decode_str(value).decode_utf8_lossy().into_owned()
+}
+
+/// The key with its `.` and `..` segments escaped: a URL would resolve them and so reach another key, or another
+/// bucket. Paths with such segments are refused long before; this is the last wall.
+fn confined(key: &str) -> String {
+    let segment = |segment: &str| match segment {
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        other => other.to_owned(),
+    };
+    key.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests;
