@@ -1,8 +1,10 @@
 //! What a user may write: the same rules at the webhook, in reconcile and in the CLI. All faults of an object at once.
 pub mod container;
+mod metadata;
 pub mod recipient;
 pub mod run;
 pub mod schedule;
+pub mod storage;
 
 use std::fmt;
 
@@ -37,19 +39,32 @@ pub(crate) struct Faults {
 
 impl Faults {
     pub(crate) fn below(prefix: &str) -> Self {
-        Self { prefix: prefix.into(), all: Vec::new() }
+        Self {
+            prefix: prefix.into(),
+            all: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, field: &str, message: impl Into<String>) {
-        let field = if field.is_empty() { self.prefix.clone() } else { format!("{}.{field}", self.prefix) };
-        self.all.push(Fault { field, message: message.into() });
+        let field = if field.is_empty() {
+            self.prefix.clone()
+        } else {
+            format!("{}.{field}", self.prefix)
+        };
+        self.all.push(Fault {
+            field,
+            message: message.into(),
+        });
     }
 }
 
 /// The name that was meant, if one of those there are is close: a slip, not a different word.
 pub(crate) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
-    let close = known.into_iter().map(|k| (distance(name, k), k)).filter(|(d, _)| *d <= limit);
+    let limit = name.chars().count().div_ceil(3);
+    let close = known
+        .into_iter()
+        .map(|k| (distance(name, k), k))
+        .filter(|(d, _)| *d <= limit);
     close.min_by_key(|(d, _)| *d).map(|(_, k)| k)
 }
 
@@ -81,6 +96,8 @@ mod tests {
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(meant("mysq", ["redis", "mysql"]), Some("mysql"));
         assert_eq!(meant("mysql", ["redis", "sidecar"]), None);
+        assert_eq!(meant("mian", ["main"]), Some("main"));
+        assert_eq!(meant("ab", ["cd"]), None);
         assert_eq!(meant("a", []), None);
     }
 }

@@ -18,7 +18,9 @@ struct Case {
 
 fn three_ticks(case: &Case) -> Result<Vec<Timestamp>, String> {
     let calendar = Calendar::parse(&case.schedule, case.time_zone.as_deref()).map_err(|e| e.to_string())?;
-    Ok(std::iter::successors(calendar.next(case.after), |t| calendar.next(*t)).take(3).collect())
+    Ok(std::iter::successors(calendar.next(case.after), |t| calendar.next(*t))
+        .take(3)
+        .collect())
 }
 
 #[test]
@@ -37,8 +39,21 @@ fn expressions_tick_as_robfigs_do_or_are_refused() {
         if !good {
             let text = |ticks: &[Timestamp]| ticks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             let got = ours.map(|t| text(&t));
-            wrong.push(format!("{:?} {:?} after {}: {} {:?}, got {got:?}", case.schedule, case.time_zone, case.after, text(&case.ticks), case.error));
+            wrong.push(format!(
+                "{:?} {:?} after {}: {} {:?}, got {got:?}",
+                case.schedule,
+                case.time_zone,
+                case.after,
+                text(&case.ticks),
+                case.error
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }

@@ -51,7 +51,9 @@ pub enum CronError {
         why: String,
     },
     /// `@something`.
-    #[error("{0:?} is not known; there are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly and @every DURATION")]
+    #[error(
+        "{0:?} is not known; there are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly and @every DURATION"
+    )]
     Descriptor(String),
     /// `@every x`.
     #[error("@every {text:?}: {why}")]
@@ -75,7 +77,11 @@ pub enum CronError {
 impl CronError {
     /// The field at fault.
     pub fn field(&self) -> &'static str {
-        if matches!(self, Self::ZoneField(_)) { "spec.timeZone" } else { "spec.schedule" }
+        if matches!(self, Self::ZoneField(_)) {
+            "spec.timeZone"
+        } else {
+            "spec.schedule"
+        }
     }
 }
 
@@ -110,7 +116,9 @@ impl Calendar {
             },
         };
         let words: Vec<_> = fields.split_whitespace().collect();
-        let [minute, hour, day, month, weekday] = words.as_slice() else { return Err(CronError::Fields(words.len())) };
+        let [minute, hour, day, month, weekday] = words.as_slice() else {
+            return Err(CronError::Fields(words.len()));
+        };
         Ok(Self::Cron(Box::new(Cron {
             minute: MINUTE.parse(minute)?,
             hour: HOUR.parse(hour)?,
@@ -125,15 +133,20 @@ impl Calendar {
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Every(pause) => Timestamp::from_second(after.as_second()).ok()?.checked_add(*pause).ok(),
-            Self::Cron(cron) => cron.next(after.as_second()).and_then(|t| Timestamp::from_second(t).ok()),
+            Self::Cron(cron) => cron
+                .next(after.as_second())
+                .and_then(|t| Timestamp::from_second(t).ok()),
         }
     }
 }
 
 fn every(text: &str) -> Result<Calendar, CronError> {
-    let wrong = |why: &str| CronError::Every { text: text.into(), why: why.into() };
-    let nanos = gotemplate::gotime::duration::parse(text)
-        .map_err(|_| wrong("is not a duration; write 90s, 15m or 1h30m"))?;
+    let wrong = |why: &str| CronError::Every {
+        text: text.into(),
+        why: why.into(),
+    };
+    let nanos =
+        gotemplate::gotime::duration::parse(text).map_err(|_| wrong("is not a duration; write 90s, 15m or 1h30m"))?;
     if nanos <= 0 {
         return Err(wrong("is not positive"));
     }
@@ -223,7 +236,11 @@ impl Cron {
     fn day_matches(&self, date: Date) -> bool {
         let day = self.day.has(date.day());
         let weekday = self.weekday.has(date.weekday().to_sunday_zero_offset());
-        if self.day.star || self.weekday.star { day && weekday } else { day || weekday }
+        if self.day.star || self.weekday.star {
+            day && weekday
+        } else {
+            day || weekday
+        }
     }
 
     fn local(&self, t: i64) -> Option<DateTime> {
@@ -233,7 +250,11 @@ impl Cron {
     /// The instant of a local time, moved by months and days as Go's `AddDate` moves it.
     fn instant(&self, local: DateTime, months: i64, days: i64) -> Option<i64> {
         let second = i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60 + i64::from(local.second());
-        let (year, month, day) = (i64::from(local.year()), i64::from(local.month()), i64::from(local.day()));
+        let (year, month, day) = (
+            i64::from(local.year()),
+            i64::from(local.month()),
+            i64::from(local.day()),
+        );
         gotemplate::gotime::date(year, month + months, day + days, second, &self.zone)
     }
 }
@@ -244,7 +265,10 @@ mod tests {
 
     fn next(expression: &str, zone: Option<&str>, after: &str) -> Option<String> {
         let after: Timestamp = after.parse().unwrap();
-        Calendar::parse(expression, zone).unwrap().next(after).map(|t| t.to_string())
+        Calendar::parse(expression, zone)
+            .unwrap()
+            .next(after)
+            .map(|t| t.to_string())
     }
 
     #[test]
@@ -255,13 +279,33 @@ mod tests {
             ("*/15 * * * *", None, "2026-01-31T10:15:00Z", "2026-01-31T10:30:00Z"),
             ("30 4 1,15 * 5", None, "2026-01-02T05:00:00Z", "2026-01-09T04:30:00Z"),
             ("0 0 29 2 *", None, "2026-01-01T00:00:00Z", "2028-02-29T00:00:00Z"),
-            ("0 12 ? jan-mar mon", None, "2026-03-31T00:00:00Z", "2027-01-04T12:00:00Z"),
+            (
+                "0 12 ? jan-mar mon",
+                None,
+                "2026-03-31T00:00:00Z",
+                "2027-01-04T12:00:00Z",
+            ),
             ("@hourly", None, "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"),
             ("@every 90m", None, "2026-01-01T00:00:00.9Z", "2026-01-01T01:30:00Z"),
-            ("TZ=Europe/Berlin 0 3 * * *", None, "2026-06-01T00:30:00Z", "2026-06-01T01:00:00Z"),
-            ("0 3 * * *", Some("America/New_York"), "2026-01-01T00:00:00Z", "2026-01-01T08:00:00Z"),
+            (
+                "TZ=Europe/Berlin 0 3 * * *",
+                None,
+                "2026-06-01T00:30:00Z",
+                "2026-06-01T01:00:00Z",
+            ),
+            (
+                "0 3 * * *",
+                Some("America/New_York"),
+                "2026-01-01T00:00:00Z",
+                "2026-01-01T08:00:00Z",
+            ),
             // 02:30 does not exist on 2026-03-29 in Berlin: robfig passes the day by.
-            ("30 2 * * *", Some("Europe/Berlin"), "2026-03-28T12:00:00Z", "2026-03-30T00:30:00Z"),
+            (
+                "30 2 * * *",
+                Some("Europe/Berlin"),
+                "2026-03-28T12:00:00Z",
+                "2026-03-30T00:30:00Z",
+            ),
         ];
         for (expression, zone, after, wanted) in cases {
             assert_eq!(next(expression, zone, after).as_deref(), Some(wanted), "{expression}");
@@ -299,6 +343,9 @@ mod tests {
             let error = Calendar::parse(expression, zone).unwrap_err();
             assert!(error.to_string().contains(words), "{expression}: {error}");
         }
-        assert_eq!(Calendar::parse("@daily", Some("Mars/Base")).unwrap_err().field(), "spec.timeZone");
+        assert_eq!(
+            Calendar::parse("@daily", Some("Mars/Base")).unwrap_err().field(),
+            "spec.timeZone"
+        );
     }
 }

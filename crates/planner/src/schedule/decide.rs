@@ -31,6 +31,8 @@ pub struct Decision {
     pub remove_trigger: bool,
     /// Look again then.
     pub requeue_at: Option<Timestamp>,
+    /// What a run that may not start yet waits for, reason and message.
+    waiting: Option<(&'static str, String)>,
 }
 
 /// A run to delete.
@@ -47,13 +49,20 @@ pub struct Doomed {
 impl Doomed {
     /// That run.
     pub fn new(run: &BackupRun, reason: &'static str) -> Self {
-        Self { name: run.name_any(), uid: run.uid().unwrap_or_default(), reason }
+        Self {
+            name: run.name_any(),
+            uid: run.uid().unwrap_or_default(),
+            reason,
+        }
     }
 }
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
-    let mut d = Decision { status: o.schedule.status.clone().unwrap_or_default(), ..Decision::default() };
+    let mut d = Decision {
+        status: o.schedule.status.clone().unwrap_or_default(),
+        ..Decision::default()
+    };
     let calendar = match validate::schedule::validate(o.schedule) {
         Ok(calendar) => {
             say(o, &mut d, condition::READY, true, "Valid", "the schedule is valid");
@@ -63,7 +72,12 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             let text = validate::sentence(&faults);
             let known = condition::find(&d.status.conditions, condition::READY).is_some_and(|c| c.message == text);
             if !known {
-                d.events.push(Event { warning: true, reason: "Invalid", action: "Validate", note: text.clone() });
+                d.events.push(Event {
+                    warning: true,
+                    reason: "Invalid",
+                    action: "Validate",
+                    note: text.clone(),
+                });
             }
             say(o, &mut d, condition::READY, false, "Invalid", &text);
             None
@@ -80,9 +94,13 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         trigger(o, &mut d);
     }
     count(o, &mut d);
-    let next = calendar.filter(|_| !suspended).and_then(|c| ticks::next(&c, since(o), o.now));
+    let next = calendar
+        .filter(|_| !suspended)
+        .and_then(|c| ticks::next(&c, since(o), o.now));
     d.status.next_schedule_time = next.map(Time);
-    let soon = more.then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok()).flatten();
+    let soon = more
+        .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
+        .flatten();
     d.requeue_at = [next, soon].into_iter().flatten().min();
     d
 }
@@ -90,33 +108,64 @@ pub fn decide(o: &Observed<'_>) -> Decision {
 /// Ticks up to this time have been run, or were before the schedule existed.
 fn since(o: &Observed<'_>) -> Timestamp {
     let created = o.schedule.metadata.creation_timestamp.as_ref().map_or(o.now, |t| t.0);
-    let last = o.schedule.status.as_ref().and_then(|s| s.last_schedule_time.as_ref()).map(|t| t.0);
+    let last = o
+        .schedule
+        .status
+        .as_ref()
+        .and_then(|s| s.last_schedule_time.as_ref())
+        .map(|t| t.0);
     last.map_or(created, |last| last.max(created))
 }
 
 fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
-    let mut from = since(o);
-    if let Some(seconds) = o.schedule.spec.starting_deadline_seconds {
-        let limit = i64::try_from(seconds).ok().and_then(|s| o.now.checked_sub(SignedDuration::from_secs(s)).ok());
-        from = from.max(limit.unwrap_or(from));
-    }
-    let Some(due) = ticks::due(calendar, from, o.now) else { return };
+    let since = since(o);
+    let seconds = o
+        .schedule
+        .spec
+        .starting_deadline_seconds
+        .and_then(|s| i64::try_from(s).ok());
+    let limit = seconds.and_then(|s| o.now.checked_sub(SignedDuration::from_secs(s)).ok());
+    let Some(due) = ticks::due(calendar, since, limit.map_or(since, |l| l.max(since)), o.now) else {
+        return;
+    };
     let name = run_of(&o.schedule.name_any(), due.tick.as_second());
     if o.runs.iter().any(|r| r.name_any() == name) {
         // Crash window: the run was created, the status did not tell of it.
         d.status.last_schedule_time = Some(Time(due.tick));
         return;
     }
-    if !may_start(o, d, "the tick") {
+    // A tick that was taken up in time is not late because the run that it replaces takes long to stop.
+    if limit.is_some_and(|limit| due.tick <= limit) && !was_stopping_for(o, &name) {
+        return;
+    }
+    if !may_start(o, d, &name) {
         return;
     }
     if due.many {
-        let note = "more than 100 ticks were missed; only the last one is run. Was the operator away, or its clock wrong?";
-        d.events.push(Event { warning: true, reason: "TooManyMissedTimes", action: "Schedule", note: note.into() });
+        let note =
+            "more than 100 ticks were missed; only the last one is run. Was the operator away, or its clock wrong?";
+        d.events.push(Event {
+            warning: true,
+            reason: "TooManyMissedTimes",
+            action: "Schedule",
+            note: note.into(),
+        });
     }
     let annotations = BTreeMap::from([(labels::SCHEDULED_AT.to_string(), due.tick.to_string())]);
     create(o, d, name, annotations, "RunCreated");
     d.status.last_schedule_time = Some(Time(due.tick));
+}
+
+/// Reason of the InProgress condition while Replace waits for a command to stop; its message begins with the run that
+/// waits, and so keeps, through a restart of the operator, that its tick was taken up.
+const STOPPING: &str = "StoppingForNext";
+/// The same while Forbid waits for a run to end.
+const WAITING: &str = "NextWaits";
+
+fn was_stopping_for(o: &Observed<'_>, name: &str) -> bool {
+    let status = o.schedule.status.as_ref();
+    let told = status.and_then(|s| condition::find(&s.conditions, condition::IN_PROGRESS));
+    told.is_some_and(|c| c.reason == STOPPING && c.message.split(' ').next() == Some(name))
 }
 
 /// Whether a run may start now. Replace asks the one under way to go, and the new one starts when it is gone.
@@ -126,15 +175,33 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
     if policy == ConcurrencyPolicy::Allow || (active.is_empty() && d.create.is_empty()) {
         return true;
     }
-    if policy == ConcurrencyPolicy::Replace {
-        for run in active.iter().filter(|r| r.metadata.deletion_timestamp.is_none()) {
-            if d.delete.iter().any(|doomed| Some(&doomed.uid) == run.uid().as_ref()) {
-                continue;
-            }
-            d.delete.push(Doomed::new(run, "replaced"));
-            let note = format!("run {} is stopped to make room for {what} (concurrencyPolicy: Replace)", run.name_any());
-            d.events.push(Event { warning: false, reason: "RunReplaced", action: "Replace", note });
+    let others = active.iter().map(|r| r.name_any()).collect::<Vec<_>>().join(", ");
+    if policy == ConcurrencyPolicy::Forbid {
+        d.waiting = Some((
+            WAITING,
+            format!("{what} waits until {others} has ended (concurrencyPolicy: Forbid)"),
+        ));
+        return false;
+    }
+    d.waiting = Some((
+        STOPPING,
+        format!("{what} waits until {others} has stopped (concurrencyPolicy: Replace)"),
+    ));
+    for run in active.iter().filter(|r| r.metadata.deletion_timestamp.is_none()) {
+        if d.delete.iter().any(|doomed| Some(&doomed.uid) == run.uid().as_ref()) {
+            continue;
         }
+        d.delete.push(Doomed::new(run, "replaced"));
+        let note = format!(
+            "run {} is stopped to make room for {what} (concurrencyPolicy: Replace)",
+            run.name_any()
+        );
+        d.events.push(Event {
+            warning: false,
+            reason: "RunReplaced",
+            action: "Replace",
+            note,
+        });
     }
     false
 }
@@ -145,16 +212,25 @@ fn trigger(o: &Observed<'_>, d: &mut Decision) {
     }
     let version = o.schedule.resource_version().unwrap_or_default();
     // Crash window: the run was created, the annotation not yet removed.
-    if o.runs.iter().any(|r| r.annotations().get(labels::TRIGGERED) == Some(&version)) {
+    if o.runs
+        .iter()
+        .any(|r| r.annotations().get(labels::TRIGGERED) == Some(&version))
+    {
         d.remove_trigger = true;
         return;
     }
-    if !may_start(o, d, "the triggered run") {
+    if !may_start(o, d, "a triggered run") {
         return;
     }
-    let taken = |name: &String| o.runs.iter().any(|r| r.name_any() == *name) || d.create.iter().any(|r| r.name_any() == *name);
+    let taken =
+        |name: &String| o.runs.iter().any(|r| r.name_any() == *name) || d.create.iter().any(|r| r.name_any() == *name);
     let base = o.schedule.name_any();
-    let Some(name) = (0..1000).map(|n| run_of(&base, o.now.as_second() + n)).find(|name| !taken(name)) else { return };
+    let Some(name) = (0..1000)
+        .map(|n| run_of(&base, o.now.as_second() + n))
+        .find(|name| !taken(name))
+    else {
+        return;
+    };
     let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), version)]);
     create(o, d, name, annotations, "RunTriggered");
     d.remove_trigger = true;
@@ -178,7 +254,12 @@ fn create(o: &Observed<'_>, d: &mut Decision, name: String, own: BTreeMap<String
         ..ObjectMeta::default()
     };
     d.create.push(run);
-    d.events.push(Event { warning: false, reason, action: "Create", note: format!("created run {name}") });
+    d.events.push(Event {
+        warning: false,
+        reason,
+        action: "Create",
+        note: format!("created run {name}"),
+    });
 }
 
 fn owner(schedule: &BackupSchedule) -> OwnerReference {
@@ -193,7 +274,12 @@ fn owner(schedule: &BackupSchedule) -> OwnerReference {
 }
 
 fn say(o: &Observed<'_>, d: &mut Decision, type_: &str, on: bool, reason: &str, message: &str) {
-    let say = Say { type_, status: on, reason, message };
+    let say = Say {
+        type_,
+        status: on,
+        reason,
+        message,
+    };
     condition::set(&mut d.status.conditions, &say, o.schedule.metadata.generation, o.now);
 }
 
@@ -201,13 +287,25 @@ fn say_suspended(o: &Observed<'_>, d: &mut Decision, suspended: bool) {
     let before = condition::is_true(&d.status.conditions, condition::SUSPENDED);
     if before != suspended {
         let (reason, note) = if suspended {
-            ("Suspended", "no run is started on ticks until spec.suspend is false; rotation and trigger go on")
+            (
+                "Suspended",
+                "no run is started on ticks until spec.suspend is false; rotation and trigger go on",
+            )
         } else {
             ("Resumed", "runs are started on ticks again")
         };
-        d.events.push(Event { warning: false, reason, action: "Suspend", note: note.into() });
+        d.events.push(Event {
+            warning: false,
+            reason,
+            action: "Suspend",
+            note: note.into(),
+        });
     }
-    let (reason, message) = if suspended { ("Suspended", "spec.suspend is true") } else { ("NotSuspended", "") };
+    let (reason, message) = if suspended {
+        ("Suspended", "spec.suspend is true")
+    } else {
+        ("NotSuspended", "")
+    };
     say(o, d, condition::SUSPENDED, suspended, reason, message);
 }
 
@@ -219,14 +317,32 @@ fn count(o: &Observed<'_>, d: &mut Decision) {
     d.status.successful = Some(number(Standing::Successful));
     d.status.failed = Some(number(Standing::Failed));
     d.status.in_progress = Some(active);
-    let mut names: Vec<_> = o.runs.iter().filter(|r| standing(r) == Standing::Active).map(|r| reference(r)).collect();
+    let mut names: Vec<_> = o
+        .runs
+        .iter()
+        .filter(|r| standing(r) == Standing::Active)
+        .map(|r| reference(r))
+        .collect();
     names.sort_by(|a, b| a.name.cmp(&b.name));
     d.status.active = names;
-    let last_good = o.runs.iter().filter(|r| standing(r) == Standing::Successful).map(|r| ended(r)).max();
+    let last_good = o
+        .runs
+        .iter()
+        .filter(|r| standing(r) == Standing::Successful)
+        .map(|r| ended(r))
+        .max();
     let before = d.status.last_successful_time.as_ref().map(|t| t.0);
     d.status.last_successful_time = last_good.max(before).map(Time);
-    say(o, d, condition::IN_PROGRESS, active > 0, if active > 0 { "RunUnderWay" } else { "Idle" }, "");
-    let last = o.runs.iter().filter(|r| standing(r) != Standing::Active).max_by_key(|r| (ended(r), r.name_any()));
+    let (reason, message) = match d.waiting.take() {
+        Some((reason, message)) if active > 0 => (reason, message),
+        _ => (if active > 0 { "RunUnderWay" } else { "Idle" }, String::new()),
+    };
+    say(o, d, condition::IN_PROGRESS, active > 0, reason, &message);
+    let last = o
+        .runs
+        .iter()
+        .filter(|r| standing(r) != Standing::Active)
+        .max_by_key(|r| (ended(r), r.name_any()));
     if let Some(last) = last {
         let good = standing(last) == Standing::Successful;
         let text = format!("run {}", last.name_any());

@@ -12,7 +12,10 @@ pub struct Field {
 impl Field {
     /// Whether a value is in the field; calendar values are never negative.
     pub fn has(&self, value: i8) -> bool {
-        u32::try_from(value).ok().and_then(|v| 1u64.checked_shl(v)).is_some_and(|bit| self.bits & bit != 0)
+        u32::try_from(value)
+            .ok()
+            .and_then(|v| 1u64.checked_shl(v))
+            .is_some_and(|bit| self.bits & bit != 0)
     }
 }
 
@@ -25,33 +28,62 @@ pub struct Shape {
 }
 
 /// 0 to 59.
-pub const MINUTE: Shape = Shape { name: "minute", low: 0, high: 59, names: &[] };
+pub const MINUTE: Shape = Shape {
+    name: "minute",
+    low: 0,
+    high: 59,
+    names: &[],
+};
 /// 0 to 23.
-pub const HOUR: Shape = Shape { name: "hour", low: 0, high: 23, names: &[] };
+pub const HOUR: Shape = Shape {
+    name: "hour",
+    low: 0,
+    high: 23,
+    names: &[],
+};
 /// 1 to 31.
-pub const DAY: Shape = Shape { name: "day of month", low: 1, high: 31, names: &[] };
+pub const DAY: Shape = Shape {
+    name: "day of month",
+    low: 1,
+    high: 31,
+    names: &[],
+};
 /// 1 to 12, or names.
 pub const MONTH: Shape = Shape {
     name: "month",
     low: 1,
     high: 12,
-    names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+    names: &[
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ],
 };
 /// 0 (Sunday) to 6, or names.
-pub const WEEKDAY: Shape =
-    Shape { name: "day of week", low: 0, high: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
+pub const WEEKDAY: Shape = Shape {
+    name: "day of week",
+    low: 0,
+    high: 6,
+    names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+};
 
 impl Shape {
     /// Parses a list of values, ranges and steps.
     pub fn parse(&self, text: &str) -> Result<Field, CronError> {
         let mut field = Field { bits: 0, star: false };
         for part in text.split(',').filter(|p| !p.is_empty()) {
-            let (bits, star) = self.part(part).map_err(|why| CronError::Field { field: self.name, text: text.into(), why })?;
+            let (bits, star) = self.part(part).map_err(|why| CronError::Field {
+                field: self.name,
+                text: text.into(),
+                why,
+            })?;
             field.bits |= bits;
             field.star |= star;
         }
         if field.bits == 0 {
-            return Err(CronError::Field { field: self.name, text: text.into(), why: "names no value".into() });
+            return Err(CronError::Field {
+                field: self.name,
+                text: text.into(),
+                why: "names no value".into(),
+            });
         }
         Ok(field)
     }

@@ -12,7 +12,13 @@ const AT_ONCE: usize = 20;
 /// good backup is never removed, nor a run that is kept, being restored or asked to be.
 pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
     let spec = &o.schedule.spec;
-    let newest = o.runs.iter().filter(|r| standing(r) == Standing::Successful).max_by_key(|r| ended(r)).map(|r| r.uid());
+    let stays = |r: &&&BackupRun| r.metadata.deletion_timestamp.is_none() && standing(r) == Standing::Successful;
+    let newest = o
+        .runs
+        .iter()
+        .filter(stays)
+        .max_by_key(|r| (ended(r), r.name_any()))
+        .map(|r| r.uid());
     let mut all = Vec::new();
     for (kind, limit) in [
         (Standing::Successful, spec.successful_runs_history_limit.unwrap_or(3)),
@@ -25,13 +31,22 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
             .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind && !is_kept(r))
             .collect();
         runs.sort_by_key(|r| std::cmp::Reverse((ended(r), r.name_any())));
-        let over = runs.into_iter().skip(limit as usize).filter(|r| !is_in_use(r) && Some(r.uid()) != newest);
+        let over = runs
+            .into_iter()
+            .skip(limit as usize)
+            .filter(|r| !is_in_use(r) && Some(r.uid()) != newest);
         all.extend(over.map(|r| (ended(r), r)));
     }
     all.sort_by_key(|(at, r)| (*at, r.name_any()));
     let more = all.len() > AT_ONCE;
     let reason = "over the history limit";
-    (all.into_iter().take(AT_ONCE).map(|(_, r)| Doomed::new(r, reason)).collect(), more)
+    (
+        all.into_iter()
+            .take(AT_ONCE)
+            .map(|(_, r)| Doomed::new(r, reason))
+            .collect(),
+        more,
+    )
 }
 
 fn is_kept(run: &BackupRun) -> bool {

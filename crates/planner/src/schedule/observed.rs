@@ -38,7 +38,11 @@ pub fn standing(run: &BackupRun) -> Standing {
 
 /// When a run ended; when it was created, where it does not say.
 pub fn ended(run: &BackupRun) -> Timestamp {
-    let completed = run.status.as_ref().and_then(|s| s.completion_time.as_ref()).map(|t| t.0);
+    let completed = run
+        .status
+        .as_ref()
+        .and_then(|s| s.completion_time.as_ref())
+        .map(|t| t.0);
     let created = run.metadata.creation_timestamp.as_ref().map(|t| t.0);
     completed.or(created).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -17,10 +17,10 @@ pub struct Due {
     pub many: bool,
 }
 
-/// The last tick after `since` and not after `now`.
-pub fn due(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Due> {
+/// The last tick after `since` and not after `now`. Missed ticks are counted from `counted`, which is not before `since`.
+pub fn due(calendar: &Calendar, since: Timestamp, counted: Timestamp, now: Timestamp) -> Option<Due> {
     let tick = last(calendar, since, now)?;
-    let mut at = since;
+    let mut at = counted;
     let mut missed = 0;
     while missed <= MANY {
         match calendar.next(at) {
@@ -28,7 +28,10 @@ pub fn due(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Due>
             _ => break,
         }
     }
-    Some(Due { tick, many: missed > MANY })
+    Some(Due {
+        tick,
+        many: missed > MANY,
+    })
 }
 
 fn last(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
@@ -72,11 +75,36 @@ mod tests {
     fn of_missed_ticks_only_the_last_is_due() {
         let cases = [
             ("0 * * * *", "2026-01-01T00:30:00Z", "2026-01-01T00:59:59Z", None),
-            ("0 * * * *", "2026-01-01T00:30:00Z", "2026-01-01T01:00:00Z", Some(("2026-01-01T01:00:00Z", false))),
-            ("0 * * * *", "2026-01-01T00:30:00Z", "2026-01-03T09:59:00Z", Some(("2026-01-03T09:00:00Z", false))),
-            ("* * * * *", "2026-01-01T00:00:00Z", "2026-01-02T00:00:30Z", Some(("2026-01-02T00:00:00Z", true))),
-            ("0 0 1 1 *", "2020-06-01T00:00:00Z", "2026-06-01T00:00:00Z", Some(("2026-01-01T00:00:00Z", false))),
-            ("@every 7m", "2026-01-01T00:00:00Z", "2026-01-01T00:15:00Z", Some(("2026-01-01T00:14:00Z", false))),
+            (
+                "0 * * * *",
+                "2026-01-01T00:30:00Z",
+                "2026-01-01T01:00:00Z",
+                Some(("2026-01-01T01:00:00Z", false)),
+            ),
+            (
+                "0 * * * *",
+                "2026-01-01T00:30:00Z",
+                "2026-01-03T09:59:00Z",
+                Some(("2026-01-03T09:00:00Z", false)),
+            ),
+            (
+                "* * * * *",
+                "2026-01-01T00:00:00Z",
+                "2026-01-02T00:00:30Z",
+                Some(("2026-01-02T00:00:00Z", true)),
+            ),
+            (
+                "0 0 1 1 *",
+                "2020-06-01T00:00:00Z",
+                "2026-06-01T00:00:00Z",
+                Some(("2026-01-01T00:00:00Z", false)),
+            ),
+            (
+                "@every 7m",
+                "2026-01-01T00:00:00Z",
+                "2026-01-01T00:15:00Z",
+                Some(("2026-01-01T00:14:00Z", false)),
+            ),
             ("@every 7m", "2026-01-01T00:00:00Z", "2026-01-01T00:06:59Z", None),
             // The clock stepped back.
             ("* * * * *", "2026-01-01T01:00:00Z", "2026-01-01T00:30:00Z", None),
@@ -84,7 +112,7 @@ mod tests {
         for (expression, since, now, wanted) in cases {
             let calendar = Calendar::parse(expression, None).unwrap();
             let wanted = wanted.map(|(tick, many)| Due { tick: t(tick), many });
-            assert_eq!(due(&calendar, t(since), t(now)), wanted, "{expression}");
+            assert_eq!(due(&calendar, t(since), t(since), t(now)), wanted, "{expression}");
         }
     }
 }

@@ -3,18 +3,14 @@ use api::BackupRunSpec;
 use k8s_openapi::api::core::v1::Container;
 
 use super::{Faults, meant};
-
-/// Name of the volume that the operator adds to a run's Pod.
-pub const RESERVED_VOLUME: &str = "backup-operator";
-/// Name of the init container that the operator adds to a run's Pod.
-pub const RESERVED_CONTAINER: &str = "backup-operator-agent";
-/// Where the operator mounts its volume.
-pub const RESERVED_MOUNT: &str = "/.backup-operator";
+use crate::run::pod::{INIT_CONTAINER, MOUNT, VOLUME};
 
 /// The container of an action: the one that it names, or the first of the template.
 pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, faults: &mut Faults) -> Option<String> {
     let containers = &spec.template.spec.containers;
-    let Some(named) = named else { return containers.first().map(|c| c.name.clone()) };
+    let Some(named) = named else {
+        return containers.first().map(|c| c.name.clone());
+    };
     if containers.is_empty() {
         return None;
     }
@@ -22,14 +18,23 @@ pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, fa
     if known().any(|k| k == named) {
         return Some(named.into());
     }
-    let init = spec.template.spec.init_containers.iter().flatten().any(|c| c.name == named);
+    let init = spec
+        .template
+        .spec
+        .init_containers
+        .iter()
+        .flatten()
+        .any(|c| c.name == named);
     let hint = match meant(named, known()) {
         _ if init => "; it is an init container, which has ended by then".to_string(),
         Some(right) => format!("; did you mean {right:?}?"),
         None => String::new(),
     };
     let list = known().map(|k| format!("{k:?}")).collect::<Vec<_>>().join(", ");
-    faults.add(field, format!("there is no container {named:?} in spec.template.spec.containers ({list}){hint}"));
+    faults.add(
+        field,
+        format!("there is no container {named:?} in spec.template.spec.containers ({list}){hint}"),
+    );
     None
 }
 
@@ -37,11 +42,14 @@ pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, fa
 pub(super) fn check(spec: &BackupRunSpec, faults: &mut Faults) {
     let pod = &spec.template.spec;
     if pod.containers.is_empty() {
-        faults.add("template.spec.containers", "at least one container is needed, for the commands to run in");
+        faults.add(
+            "template.spec.containers",
+            "at least one container is needed, for the commands to run in",
+        );
     }
-    let volume = pod.volumes.iter().flatten().position(|v| v.name == RESERVED_VOLUME);
+    let volume = pod.volumes.iter().flatten().position(|v| v.name == VOLUME);
     if let Some(index) = volume {
-        reserved(faults, &format!("template.spec.volumes[{index}].name"), RESERVED_VOLUME);
+        reserved(faults, &format!("template.spec.volumes[{index}].name"), VOLUME);
     }
     let groups = [
         ("containers", pod.containers.as_slice()),
@@ -55,17 +63,20 @@ pub(super) fn check(spec: &BackupRunSpec, faults: &mut Faults) {
 }
 
 fn check_one(container: &Container, field: &str, faults: &mut Faults) {
-    if container.name == RESERVED_CONTAINER {
-        reserved(faults, &format!("{field}.name"), RESERVED_CONTAINER);
+    if container.name == INIT_CONTAINER {
+        reserved(faults, &format!("{field}.name"), INIT_CONTAINER);
     }
     for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
-        let below = mount.mount_path.strip_prefix(RESERVED_MOUNT);
+        let below = mount.mount_path.strip_prefix(MOUNT);
         if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-            reserved(faults, &format!("{field}.volumeMounts[{index}].mountPath"), RESERVED_MOUNT);
+            reserved(faults, &format!("{field}.volumeMounts[{index}].mountPath"), MOUNT);
         }
     }
 }
 
 fn reserved(faults: &mut Faults, field: &str, name: &str) {
-    faults.add(field, format!("{name:?} is what the operator puts its agent into; choose another"));
+    faults.add(
+        field,
+        format!("{name:?} is what the operator puts its agent into; choose another"),
+    );
 }

@@ -39,7 +39,10 @@ fn age(recipient: &str) -> Result<(), String> {
     }
     let parsed = CheckedHrpstring::new::<bech32::Bech32>(recipient).map_err(|e| format!("is mistyped or cut: {e}"))?;
     if parsed.hrp() != Hrp::parse_unchecked("age") {
-        return Err(format!("is a recipient of the age plugin {:?}; plugins are not available, use an X25519 one, from age-keygen", plugin(recipient)));
+        return Err(format!(
+            "is a recipient of the age plugin {:?}; plugins are not available, use an X25519 one, from age-keygen",
+            plugin(recipient)
+        ));
     }
     match parsed.byte_iter().count() {
         32 => Ok(()),
@@ -54,7 +57,9 @@ fn plugin(recipient: &str) -> &str {
 
 fn ssh(kind: &str, rest: &str) -> Result<(), String> {
     let encoded = rest.split(' ').next().unwrap_or_default();
-    let bytes = BASE64_STANDARD.decode(encoded).map_err(|e| format!("is mistyped or cut: {e}"))?;
+    let bytes = BASE64_STANDARD
+        .decode(encoded)
+        .map_err(|e| format!("is mistyped or cut: {e}"))?;
     let cut = || "is mistyped or cut: its parts do not fill it".to_string();
     let mut rest = bytes.as_slice();
     let inner = field(&mut rest).ok_or_else(cut)?;
@@ -63,7 +68,11 @@ fn ssh(kind: &str, rest: &str) -> Result<(), String> {
     }
     if kind == "ssh-ed25519" {
         let key = field(&mut rest).ok_or_else(cut)?;
-        return if key.len() == 32 && rest.is_empty() { Ok(()) } else { Err(cut()) };
+        return if key.len() == 32 && rest.is_empty() {
+            Ok(())
+        } else {
+            Err(cut())
+        };
     }
     let _exponent = field(&mut rest).ok_or_else(cut)?;
     let modulus = field(&mut rest).ok_or_else(cut)?;
@@ -71,11 +80,15 @@ fn ssh(kind: &str, rest: &str) -> Result<(), String> {
         return Err(cut());
     }
     let start = modulus.iter().take_while(|b| **b == 0).count();
-    let bits = modulus.get(start).map_or(0, |first| (modulus.len() - start) * 8 - first.leading_zeros() as usize);
+    let bits = modulus
+        .get(start)
+        .map_or(0, |first| (modulus.len() - start) * 8 - first.leading_zeros() as usize);
     match bits {
         ..RSA_MIN => Err(format!("is an RSA key of {bits} bits; age takes {RSA_MIN} and more")),
         RSA_MIN..=RSA_MAX => Ok(()),
-        _ => Err(format!("is an RSA key of {bits} bits; this version takes at most {RSA_MAX}")),
+        _ => Err(format!(
+            "is an RSA key of {bits} bits; this version takes at most {RSA_MAX}"
+        )),
     }
 }
 
@@ -131,7 +144,10 @@ mod tests {
             ("ecdsa-sha2-nistp256 AAAA".into(), "ssh-ed25519 and ssh-rsa are"),
             (rsa(1024), "2048 and more"),
             (rsa(8192), "at most 4096"),
-            ("age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t".into(), "plugin \"yubikey\""),
+            (
+                "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t".into(),
+                "plugin \"yubikey\"",
+            ),
         ];
         for (bad, words) in cases {
             let message = check(&bad).expect_err(&bad);

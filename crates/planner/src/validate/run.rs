@@ -6,7 +6,7 @@ use api::run::{Algorithm, Compression, RetainPolicy};
 use gotemplate::{Context, Template};
 use jiff::Timestamp;
 
-use super::{Fault, Faults, container, recipient};
+use super::{Fault, Faults, container, metadata, recipient};
 
 /// The longest path, in bytes: S3's 1,024 for a key, less some for the storage's prefix.
 pub const PATH_MAX: usize = 1_000;
@@ -59,7 +59,9 @@ impl ValidRun {
 }
 
 fn render(path: &Template, now: Timestamp) -> Result<String, String> {
-    let rendered = path.render(&Context::utc(now), RENDERED_MAX).map_err(|e| e.one_line())?;
+    let rendered = path
+        .render(&Context::utc(now), RENDERED_MAX)
+        .map_err(|e| e.one_line())?;
     check_path(&rendered)
 }
 
@@ -89,14 +91,19 @@ pub fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec
     let path = path(spec, &mut faults);
     let compression = spec.compression.as_ref().and_then(|c| compression(c, &mut faults));
     let recipients = encryption(spec, &mut faults);
+    metadata::check(spec.template.metadata.as_ref(), "template.metadata", &mut faults);
     container::check(spec, &mut faults);
     if spec.start_deadline_seconds == Some(0) {
         faults.add("startDeadlineSeconds", "has to be at least 1; leave it out for 600");
     }
     match path {
-        Some(path) if faults.all.is_empty() => {
-            Ok(ValidRun { backup_container, restore_container, compression, recipients, path })
-        }
+        Some(path) if faults.all.is_empty() => Ok(ValidRun {
+            backup_container,
+            restore_container,
+            compression,
+            recipients,
+            path,
+        }),
         _ => Err(faults.all),
     }
 }
@@ -107,7 +114,10 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     }
     let restore_only = spec.backup.is_none() && spec.restore.is_some();
     if restore_only && spec.retain_policy == Some(RetainPolicy::Delete) {
-        faults.add("retainPolicy", "a run that only restores does not own the object: Retain is wanted, or a backup");
+        faults.add(
+            "retainPolicy",
+            "a run that only restores does not own the object: Retain is wanted, or a backup",
+        );
     }
     if let Some(a) = &spec.backup {
         action("backup", &a.command, a.deadline_seconds, faults);
@@ -119,10 +129,16 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
 
 fn action(name: &str, command: &[String], deadline: Option<u64>, faults: &mut Faults) {
     if command.first().is_none_or(String::is_empty) {
-        faults.add(&format!("{name}.command"), "the program to run is missing: its first element must not be empty");
+        faults.add(
+            &format!("{name}.command"),
+            "the program to run is missing: its first element must not be empty",
+        );
     }
     if deadline == Some(0) {
-        faults.add(&format!("{name}.deadlineSeconds"), "has to be at least 1; leave it out for no limit");
+        faults.add(
+            &format!("{name}.deadlineSeconds"),
+            "has to be at least 1; leave it out for no limit",
+        );
     }
 }
 
@@ -153,22 +169,38 @@ fn path(spec: &BackupRunSpec, faults: &mut Faults) -> Option<Template> {
 /// What is wrong with it.
 pub fn check_path(rendered: &str) -> Result<String, String> {
     let path = rendered.trim();
-    let shown = || if path.chars().count() > 80 { format!("{:?}...", path.chars().take(80).collect::<String>()) } else { format!("{path:?}") };
+    let shown = || {
+        if path.chars().count() > 80 {
+            format!("{:?}...", path.chars().take(80).collect::<String>())
+        } else {
+            format!("{path:?}")
+        }
+    };
     let Some(relative) = path.strip_prefix('/') else {
         return Err(format!("{} does not begin with /", shown()));
     };
     if path.len() > PATH_MAX {
-        return Err(format!("{} has {} bytes; at most {PATH_MAX} are possible", shown(), path.len()));
+        return Err(format!(
+            "{} has {} bytes; at most {PATH_MAX} are possible",
+            shown(),
+            path.len()
+        ));
     }
     if let Some(c) = path.chars().find(|c| c.is_control()) {
         return Err(format!("{} has the control character {c:?}", shown()));
     }
     if relative.is_empty() || relative.ends_with('/') {
-        return Err(format!("{} names no object: something has to follow the last /", shown()));
+        return Err(format!(
+            "{} names no object: something has to follow the last /",
+            shown()
+        ));
     }
     match relative.split('/').find(|segment| matches!(*segment, "" | "." | "..")) {
         Some("") => Err(format!("{} has // in it", shown())),
-        Some(segment) => Err(format!("{} has the segment {segment:?}, which could lead elsewhere", shown())),
+        Some(segment) => Err(format!(
+            "{} has the segment {segment:?}, which could lead elsewhere",
+            shown()
+        )),
         None => Ok(path.into()),
     }
 }
@@ -185,7 +217,10 @@ fn compression(compression: &Compression, faults: &mut Faults) -> Option<ValidCo
         (Algorithm::Gzip, Some(-2..=0)) => default,
         (_, Some(level)) if (1..=most).contains(&level) => level,
         (_, Some(level)) => {
-            faults.add("compression.level", format!("{level} is no level of {name}: 1 to {most} are, and {default} is the default"));
+            faults.add(
+                "compression.level",
+                format!("{level} is no level of {name}: 1 to {most} are, and {default} is the default"),
+            );
             return None;
         }
     };
@@ -193,9 +228,14 @@ fn compression(compression: &Compression, faults: &mut Faults) -> Option<ValidCo
 }
 
 fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
-    let Some(encryption) = &spec.encryption else { return Vec::new() };
+    let Some(encryption) = &spec.encryption else {
+        return Vec::new();
+    };
     if encryption.recipients.is_empty() && spec.backup.is_some() {
-        faults.add("encryption.recipients", "at least one recipient is needed: age1..., ssh-ed25519 ... or ssh-rsa ...");
+        faults.add(
+            "encryption.recipients",
+            "at least one recipient is needed: age1..., ssh-ed25519 ... or ssh-rsa ...",
+        );
     }
     for (index, text) in encryption.recipients.iter().enumerate() {
         if let Err(why) = recipient::check(text) {
@@ -204,7 +244,10 @@ fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
     }
     match &encryption.decryption_key {
         None if spec.restore.is_some() => {
-            faults.add("encryption.decryptionKey", "an encrypted backup can only be restored with a key: {name, key} of a Secret is needed, or no restore");
+            faults.add(
+                "encryption.decryptionKey",
+                "an encrypted backup can only be restored with a key: {name, key} of a Secret is needed, or no restore",
+            );
         }
         Some(key) => {
             for (field, value) in [("name", &key.name), ("key", &key.key)] {
@@ -217,3 +260,6 @@ fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
     }
     encryption.recipients.clone()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,25 +4,96 @@ use api::names::SCHEDULE_MAX;
 use kube::ResourceExt;
 
 use crate::schedule::cron::Calendar;
-use crate::validate::{Fault, run};
+use crate::validate::{Fault, Faults, metadata, run};
 
 /// Checks a schedule; its calendar is returned.
 pub fn validate(schedule: &BackupSchedule) -> Result<Calendar, Vec<Fault>> {
     let mut faults = Vec::new();
     let name = schedule.name_any();
     if name.len() > SCHEDULE_MAX {
-        let message = format!("has {} characters; at most {SCHEDULE_MAX} are allowed, because a run's name adds 11", name.len());
-        faults.push(Fault { field: "metadata.name".into(), message });
+        let message = format!(
+            "has {} characters; at most {SCHEDULE_MAX} are allowed, because a run's name adds 11",
+            name.len()
+        );
+        faults.push(Fault {
+            field: "metadata.name".into(),
+            message,
+        });
     }
     let calendar = Calendar::parse(&schedule.spec.schedule, schedule.spec.time_zone.as_deref());
     if let Err(error) = &calendar {
-        faults.push(Fault { field: error.field().into(), message: error.to_string() });
+        faults.push(Fault {
+            field: error.field().into(),
+            message: error.to_string(),
+        });
     }
+    let mut below = Faults::below("spec.template");
+    metadata::check(schedule.spec.template.metadata.as_ref(), "metadata", &mut below);
+    faults.extend(below.all);
     if let Err(inner) = run::validate_below("spec.template.spec", &schedule.spec.template.spec) {
         faults.extend(inner);
     }
     match calendar {
         Ok(calendar) if faults.is_empty() => Ok(calendar),
         _ => Err(faults),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::schedule::{BackupScheduleSpec, RunTemplate};
+
+    use super::*;
+
+    fn schedule(name: &str, expression: &str, zone: Option<&str>) -> BackupSchedule {
+        let spec = BackupScheduleSpec {
+            schedule: expression.into(),
+            time_zone: zone.map(Into::into),
+            starting_deadline_seconds: None,
+            concurrency_policy: None,
+            suspend: None,
+            template: RunTemplate {
+                metadata: None,
+                spec: testing::backup_run().spec,
+            },
+            successful_runs_history_limit: None,
+            failed_runs_history_limit: None,
+        };
+        BackupSchedule::new(name, spec)
+    }
+
+    #[test]
+    fn all_faults_are_named_by_their_fields() {
+        let long = "a".repeat(53);
+        let cases = [
+            (schedule("a", "@daily", Some("Europe/Berlin")), vec![]),
+            (schedule(&"a".repeat(52), "@daily", None), vec![]),
+            (schedule(&long, "@daily", None), vec!["metadata.name"]),
+            (schedule("a", "* * *", None), vec!["spec.schedule"]),
+            (schedule("a", "@daily", Some("Local")), vec!["spec.timeZone"]),
+            (schedule("a", "TZ=UTC @daily", Some("UTC")), vec!["spec.schedule"]),
+        ];
+        for (schedule, wanted) in cases {
+            let faults = validate(&schedule).err().unwrap_or_default();
+            assert_eq!(faults.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(), wanted);
+        }
+        let mut all = schedule(&long, "61 * * * *", None);
+        all.spec.template.spec.storage.path = "x".into();
+        let label = |value: &str| Some(std::collections::BTreeMap::from([("a".to_string(), value.to_string())]));
+        all.spec.template.metadata = Some(api::run::TemplateMetadata {
+            labels: label("no spaces"),
+            annotations: None,
+        });
+        let faults = validate(&all).unwrap_err();
+        let fields: Vec<_> = faults.iter().map(|f| f.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "metadata.name",
+                "spec.schedule",
+                "spec.template.metadata.labels[\"a\"]",
+                "spec.template.spec.storage.path"
+            ]
+        );
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use api::condition;
 use api::run::Transfer;
-use api::schedule::{BackupScheduleSpec, ConcurrencyPolicy, RunTemplate, BackupSchedule};
+use api::schedule::{BackupSchedule, BackupScheduleSpec, ConcurrencyPolicy, RunTemplate};
 use api::{BackupRun, BackupRunStatus, labels};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -31,7 +31,10 @@ impl World {
             starting_deadline_seconds: None,
             concurrency_policy: Some(ConcurrencyPolicy::Replace),
             suspend: None,
-            template: RunTemplate { metadata: None, spec: backup_run().spec },
+            template: RunTemplate {
+                metadata: None,
+                spec: backup_run().spec,
+            },
             successful_runs_history_limit: Some(3),
             failed_runs_history_limit: Some(1),
         };
@@ -40,7 +43,11 @@ impl World {
         schedule.metadata.namespace = Some("team".into());
         schedule.metadata.resource_version = Some("1".into());
         schedule.metadata.creation_timestamp = Some(Time(t("2026-01-01T10:30:00Z")));
-        Self { schedule, runs: vec![], now: t("2026-01-01T10:30:00Z") }
+        Self {
+            schedule,
+            runs: vec![],
+            now: t("2026-01-01T10:30:00Z"),
+        }
     }
 
     fn at(mut self, time: &str) -> Self {
@@ -54,7 +61,11 @@ impl World {
     }
 
     fn look(&self) -> Decision {
-        decide(&Observed { schedule: &self.schedule, runs: self.runs.iter().collect(), now: self.now })
+        decide(&Observed {
+            schedule: &self.schedule,
+            runs: self.runs.iter().collect(),
+            now: self.now,
+        })
     }
 
     /// Decides, and does what was decided.
@@ -87,7 +98,10 @@ impl World {
         let at = Time(self.now.checked_sub(SignedDuration::from_secs(age)).unwrap());
         run.metadata.name = Some(name.into());
         run.metadata.uid = Some(name.into());
-        run.status = Some(BackupRunStatus { completion_time: Some(at), ..BackupRunStatus::default() });
+        run.status = Some(BackupRunStatus {
+            completion_time: Some(at),
+            ..BackupRunStatus::default()
+        });
         self.runs.push(run);
         self.end(name, good);
         self.runs.last_mut().unwrap()
@@ -172,9 +186,11 @@ fn a_suspended_schedule_starts_nothing_on_ticks_but_on_trigger() {
 
 #[test]
 fn each_policy_does_what_it_says_when_a_tick_finds_a_run_under_way() {
-    for (policy, created, deleted) in
-        [(ConcurrencyPolicy::Allow, 1, 0), (ConcurrencyPolicy::Forbid, 0, 0), (ConcurrencyPolicy::Replace, 0, 1)]
-    {
+    for (policy, created, deleted) in [
+        (ConcurrencyPolicy::Allow, 1, 0),
+        (ConcurrencyPolicy::Forbid, 0, 0),
+        (ConcurrencyPolicy::Replace, 0, 1),
+    ] {
         let mut world = World::new().at("2026-01-01T11:00:00Z").policy(policy);
         world.step();
         world.pass(3600);
@@ -185,13 +201,18 @@ fn each_policy_does_what_it_says_when_a_tick_finds_a_run_under_way() {
 
 #[test]
 fn forbid_runs_the_tick_when_the_run_before_it_has_ended() {
-    let mut world = World::new().at("2026-01-01T11:00:00Z").policy(ConcurrencyPolicy::Forbid);
+    let mut world = World::new()
+        .at("2026-01-01T11:00:00Z")
+        .policy(ConcurrencyPolicy::Forbid);
     let first = names(&world.step())[0].clone();
     world.pass(3600);
     assert!(world.step().create.is_empty());
     world.end(&first, true);
     world.pass(60);
-    assert_eq!(names(&world.step()), [format!("hourly-{}", t("2026-01-01T12:00:00Z").as_second())]);
+    assert_eq!(
+        names(&world.step()),
+        [format!("hourly-{}", t("2026-01-01T12:00:00Z").as_second())]
+    );
 }
 
 #[test]
@@ -214,7 +235,10 @@ fn a_trigger_makes_one_run_also_through_a_crash() {
     world.trigger();
     let d = world.look();
     assert!(d.create.len() == 1 && d.remove_trigger);
-    assert_eq!(d.create[0].annotations().get(labels::TRIGGERED).map(String::as_str), Some("1"));
+    assert_eq!(
+        d.create[0].annotations().get(labels::TRIGGERED).map(String::as_str),
+        Some("1")
+    );
     assert_eq!(d.status.last_schedule_time, None, "a trigger is not a tick");
     // The operator died after the run was created and before the annotation was removed.
     world.runs = d.create;
@@ -260,7 +284,11 @@ fn an_invalid_schedule_says_all_its_faults_and_rotates_all_the_same() {
     let d = world.step();
     assert!(d.create.is_empty() && d.delete.len() == 2);
     let ready = condition::find(&d.status.conditions, condition::READY).unwrap();
-    assert!(ready.status == "False" && ready.message.contains("spec.schedule") && ready.message.contains("spec.template.spec.storage.path"));
+    assert!(
+        ready.status == "False"
+            && ready.message.contains("spec.schedule")
+            && ready.message.contains("spec.template.spec.storage.path")
+    );
     assert!(world.step().events.is_empty(), "it is said once");
 }
 
@@ -324,7 +352,10 @@ fn counters_tell_of_the_runs_and_the_last_success_never_goes_back() {
     world.ended("b", false, 50);
     let d = world.step();
     let s = &d.status;
-    assert_eq!((s.total, s.successful, s.failed, s.in_progress), (Some(2), Some(1), Some(1), Some(0)));
+    assert_eq!(
+        (s.total, s.successful, s.failed, s.in_progress),
+        (Some(2), Some(1), Some(1), Some(0))
+    );
     let before = s.last_successful_time.clone();
     assert!(before.is_some() && condition::is_true(&s.conditions, condition::FAILED));
     world.runs.retain(|r| r.name_any() == "b");
@@ -337,4 +368,203 @@ fn nothing_is_written_that_did_not_change() {
     let first = world.step().status;
     world.pass(60);
     assert_eq!(world.look().status, first);
+}
+
+#[test]
+fn a_pause_is_counted_from_the_last_tick_whatever_the_starting_deadline() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z").policy(ConcurrencyPolicy::Allow);
+    world.schedule.spec.schedule = "@every 30m".into();
+    world.schedule.spec.starting_deadline_seconds = Some(60);
+    assert_eq!(
+        names(&world.step()),
+        [format!("hourly-{}", t("2026-01-01T11:00:00Z").as_second())]
+    );
+    world.pass(1800 + 59);
+    assert_eq!(
+        names(&world.step()),
+        [format!("hourly-{}", t("2026-01-01T11:30:00Z").as_second())]
+    );
+    world.pass(1800 + 61);
+    assert_eq!(names(&world.step()), Vec::<String>::new(), "too late");
+    assert_eq!(
+        world.look().status.next_schedule_time,
+        Some(Time(t("2026-01-01T12:30:00Z")))
+    );
+}
+
+#[test]
+fn a_tick_taken_up_in_time_is_run_however_long_the_replaced_run_takes_to_stop() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    world.schedule.spec.starting_deadline_seconds = Some(10);
+    world.step();
+    world.pass(3600);
+    let stopping = world.runs[0].clone();
+    let d = world.step();
+    assert_eq!((d.create.len(), d.delete.len()), (0, 1));
+    world.runs = vec![stopping];
+    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+    for _ in 0..3 {
+        world.pass(20);
+        assert!(world.step().create.is_empty());
+    }
+    world.runs.clear();
+    assert_eq!(
+        names(&world.step()),
+        [format!("hourly-{}", t("2026-01-01T12:00:00Z").as_second())]
+    );
+}
+
+#[test]
+fn a_tick_that_is_late_when_first_seen_replaces_nothing() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    world.schedule.spec.starting_deadline_seconds = Some(10);
+    world.step();
+    world.pass(3600 + 11);
+    let d = world.step();
+    assert_eq!((d.create.len(), d.delete.len()), (0, 0));
+}
+
+#[test]
+fn what_a_run_waits_for_is_said_once_and_goes_when_it_has_started() {
+    for (policy, reason) in [
+        (ConcurrencyPolicy::Forbid, "NextWaits"),
+        (ConcurrencyPolicy::Replace, "StoppingForNext"),
+    ] {
+        let mut world = World::new().at("2026-01-01T11:00:00Z").policy(policy);
+        let first = names(&world.step())[0].clone();
+        world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+        world.pass(3600);
+        let d = world.step();
+        let told = condition::find(&d.status.conditions, condition::IN_PROGRESS)
+            .unwrap()
+            .clone();
+        assert_eq!(told.reason, reason);
+        assert!(
+            told.message.starts_with("hourly-") && told.message.contains(&first),
+            "{}",
+            told.message
+        );
+        assert_eq!(world.step().status, d.status);
+        world.runs.clear();
+        world.step();
+        let after = world.step().status;
+        assert_eq!(
+            condition::find(&after.conditions, condition::IN_PROGRESS)
+                .unwrap()
+                .reason,
+            "RunUnderWay"
+        );
+    }
+}
+
+#[test]
+fn a_run_carries_the_templates_metadata_and_ours() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    let own = |key: &str| Some(BTreeMap::from([(key.to_string(), "x".to_string())]));
+    world.schedule.spec.template.metadata = Some(api::run::TemplateMetadata {
+        labels: own("team"),
+        annotations: own("note"),
+    });
+    let d = world.look();
+    let run = &d.create[0];
+    assert_eq!(run.labels().len(), 2);
+    assert_eq!(run.annotations().get("note").map(String::as_str), Some("x"));
+    assert_eq!(
+        run.annotations().get(labels::SCHEDULED_AT).map(String::as_str),
+        Some("2026-01-01T11:00:00Z")
+    );
+    let owner = &run.owner_references()[0];
+    assert_eq!(
+        (owner.controller, owner.block_owner_deletion, owner.kind.as_str()),
+        (Some(true), Some(true), "BackupSchedule")
+    );
+    assert_eq!(
+        (run.namespace().as_deref(), &run.spec),
+        (Some("team"), &world.schedule.spec.template.spec)
+    );
+}
+
+#[test]
+fn a_run_without_an_end_is_under_way_also_while_it_is_deleted() {
+    let mut world = World::new()
+        .at("2026-01-01T11:00:00Z")
+        .policy(ConcurrencyPolicy::Forbid);
+    world.step();
+    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+    world.pass(3600);
+    let d = world.step();
+    assert!(d.create.is_empty());
+    assert_eq!((d.status.in_progress, d.status.active.len()), (Some(1), 1));
+}
+
+#[test]
+fn a_restore_of_an_ended_run_does_not_hold_a_tick() {
+    for policy in [ConcurrencyPolicy::Forbid, ConcurrencyPolicy::Replace] {
+        let mut world = World::new().at("2026-01-01T11:00:00Z").policy(policy);
+        world.ended("restoring", true, 1000).metadata.annotations =
+            Some(BTreeMap::from([(labels::RESTORE.to_string(), "x".to_string())]));
+        let d = world.look();
+        assert_eq!((d.create.len(), d.delete.len()), (1, 0), "{policy:?}");
+    }
+}
+
+#[test]
+fn a_trigger_on_an_invalid_schedule_waits_for_the_cure() {
+    let mut world = World::new();
+    world.schedule.spec.template.spec.storage.path = "x".into();
+    world.trigger();
+    let d = world.step();
+    assert!(d.create.is_empty() && !d.remove_trigger);
+    world.schedule.spec.template.spec.storage.path = "/x".into();
+    let d = world.step();
+    assert!(d.create.len() == 1 && d.remove_trigger);
+}
+
+#[test]
+fn a_trigger_under_replace_stops_the_run_under_way_and_then_starts() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    world.step();
+    world.pass(60);
+    world.trigger();
+    let d = world.step();
+    assert_eq!((d.create.len(), d.delete.len(), d.remove_trigger), (0, 1, false));
+    let d = world.step();
+    assert_eq!((d.create.len(), d.remove_trigger), (1, true));
+}
+
+#[test]
+fn ticks_while_suspended_are_not_counted_as_missed_beyond_the_last() {
+    let mut world = World::new().at("2026-01-01T15:10:00Z");
+    world.schedule.spec.suspend = Some(true);
+    assert!(world.step().create.is_empty());
+    world.schedule.spec.suspend = Some(false);
+    let d = world.step();
+    // As CronJob: the last one that was missed is run when the schedule is resumed.
+    assert_eq!(names(&d), [format!("hourly-{}", t("2026-01-01T15:00:00Z").as_second())]);
+    assert!(d.events.iter().any(|e| e.reason == "Resumed"));
+}
+
+#[test]
+fn rotation_looks_past_runs_that_are_being_deleted() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    for (n, name) in ["newest", "newer", "old"].iter().enumerate() {
+        world.ended(name, true, 100 * n as i64);
+    }
+    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+    assert_eq!(world.doomed(), ["old"]);
+}
+
+#[test]
+fn a_clock_that_steps_back_makes_nothing_twice() {
+    let mut world = World::new().at("2026-01-01T12:00:01Z").policy(ConcurrencyPolicy::Allow);
+    assert_eq!(world.step().create.len(), 1);
+    for back in ["2026-01-01T11:30:00Z", "2026-01-01T12:00:00Z", "2026-01-01T12:59:59Z"] {
+        world.now = t(back);
+        let d = world.step();
+        assert!(
+            d.create.is_empty() && d.status.last_schedule_time == Some(Time(t("2026-01-01T12:00:00Z"))),
+            "{back}"
+        );
+    }
 }
