@@ -9,6 +9,8 @@ pub struct Said {
     pub rule: &'static str,
     /// What is wrong, and the cure.
     pub message: Words,
+    /// On creation only: the rule sees `oldSelf` as an optional.
+    pub once: bool,
     /// The field that is to blame, relative to where the rule stands; the API server puts it before the message.
     pub field: Option<&'static str>,
 }
@@ -31,6 +33,7 @@ impl Said {
         };
         Rule {
             field_path: self.field.map(String::from),
+            optional_old_self: self.once.then_some(true),
             ..Rule::new(self.rule).message(message)
         }
     }
@@ -42,6 +45,7 @@ pub const BACKUP_OR_RESTORE: Said = Said {
     message: Words::Fixed(
         "backup, restore: at least one is needed; give backup the command that prints the data, or restore the one that reads it",
     ),
+    once: false,
     field: None,
 };
 /// On a run's spec.
@@ -50,6 +54,7 @@ pub const RESTORE_NEEDS_KEY: Said = Said {
     message: Words::Fixed(
         "needed when both restore and encryption are present; name the Secret and the key that hold the age identity",
     ),
+    once: false,
     field: Some(".encryption.decryptionKey"),
 };
 /// On a run's spec.
@@ -58,6 +63,7 @@ pub const RESTORE_ONLY_RETAINS: Said = Said {
     message: Words::Fixed(
         "must be Retain (or left out) without backup, because a run that only restores owns no object to delete",
     ),
+    once: false,
     field: Some(".retainPolicy"),
 };
 /// On a run's spec.
@@ -66,6 +72,7 @@ pub const BACKUP_CONTAINER: Said = Said {
     message: Words::Made(
         "'there is no container ' + self.backup.container + ' in template.spec.containers; correct it, or leave it out for the first one, which is ' + self.template.spec.containers[0].name",
     ),
+    once: false,
     field: Some(".backup.container"),
 };
 /// On a run's spec.
@@ -74,6 +81,7 @@ pub const RESTORE_CONTAINER: Said = Said {
     message: Words::Made(
         "'there is no container ' + self.restore.container + ' in template.spec.containers; correct it, or leave it out for the first one, which is ' + self.template.spec.containers[0].name",
     ),
+    once: false,
     field: Some(".restore.container"),
 };
 /// On a run's storage. A path with a template is judged when it is rendered.
@@ -82,12 +90,14 @@ pub const PATH_FORM: Said = Said {
     message: Words::Fixed(
         "must begin with / and have neither an empty segment nor a control character, as in /backups/db.sql",
     ),
+    once: false,
     field: Some(".path"),
 };
 /// On a run's storage. A path with a template is judged when it is rendered.
 pub const PATH_DOTS: Said = Said {
     rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|/)[.][.]?(/|$)')",
     message: Words::Fixed("must not have a segment . or ..; write the path out"),
+    once: false,
     field: Some(".path"),
 };
 /// On a compression.
@@ -96,6 +106,7 @@ pub const LEVEL: Said = Said {
     message: Words::Fixed(
         "gzip takes 1 to 9 (0, -1 and -2 mean its default), zstd takes 1 to 19; leave it out for the default",
     ),
+    once: false,
     field: Some(".level"),
 };
 
@@ -105,6 +116,7 @@ pub const BACKUP_STAYS: Said = Said {
     message: Words::Fixed(
         "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
     ),
+    once: false,
     field: Some(".spec.backup"),
 };
 /// On a run.
@@ -113,6 +125,7 @@ pub const STORAGE_STAYS: Said = Said {
     message: Words::Fixed(
         "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
     ),
+    once: false,
     field: Some(".spec.storage"),
 };
 /// On a run.
@@ -121,18 +134,21 @@ pub const COMPRESSION_STAYS: Said = Said {
     message: Words::Fixed(
         "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
     ),
+    once: false,
     field: Some(".spec.compression"),
 };
 /// On a run.
 pub const ENCRYPTION_STAYS: Said = Said {
     rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients)",
     message: Words::Fixed("only decryptionKey can change after creation; make a new BackupRun to encrypt for others"),
+    once: false,
     field: Some(".spec.encryption"),
 };
 /// On a run.
 pub const START_DEADLINE_STAYS: Said = Said {
     rule: "has(self.spec.startDeadlineSeconds) == has(oldSelf.spec.startDeadlineSeconds) && (!has(self.spec.startDeadlineSeconds) || self.spec.startDeadlineSeconds == oldSelf.spec.startDeadlineSeconds)",
     message: Words::Fixed("cannot change after creation; make a new BackupRun"),
+    once: false,
     field: Some(".spec.startDeadlineSeconds"),
 };
 /// On a run.
@@ -141,16 +157,19 @@ pub const TEMPLATE_STAYS: Said = Said {
     message: Words::Fixed(
         "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
     ),
+    once: false,
     field: Some(".spec.template"),
 };
 
 /// On a schedule; 52 is [`crate::names::SCHEDULE_MAX`].
 pub const SCHEDULE_NAME: Said = Said {
-    rule: "size(self.metadata.name) <= 52",
+    // Once: an older schedule with a longer name could otherwise neither get a status nor lose a finalizer.
+    rule: "oldSelf.hasValue() || size(self.metadata.name) <= 52",
     // fieldPath cannot point into metadata.
     message: Words::Fixed(
         "metadata.name: at most 52 characters, because the names of its runs add a dash and ten digits and must fit into a label; shorten it",
     ),
+    once: true,
     field: None,
 };
 
@@ -158,6 +177,7 @@ pub const SCHEDULE_NAME: Said = Said {
 pub const BUCKET: Said = Said {
     rule: "has(self.parameters) && 'bucket' in self.parameters && self.parameters['bucket'] != ''",
     message: Words::Fixed("needed; name the bucket that backups are stored in"),
+    once: false,
     field: Some(".parameters.bucket"),
 };
 
