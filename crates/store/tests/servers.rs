@@ -1,5 +1,7 @@
 //! The store against real servers: MinIO and versitygw, each started for a test and gone with it.
 //! `make test` names their binaries in MINIO_BIN and VERSITYGW_BIN.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
 #[path = "servers/server.rs"]
 mod server;
 

@@ -46,7 +46,7 @@ async fn prove(
         }
         _ => None,
     };
-    let object = patiently(|| store.store.head(&order.key))
+    let object = patiently(COMPLETE, || store.store.head(&order.key))
         .await
         .map_err(|e| ("StoreUnreachable", format!("the stored object cannot be looked at: {e}")))?;
     let object = object.ok_or_else(|| ("ObjectMissing", format!("the store took the backup, but has no object {}", order.key)))?;
@@ -94,7 +94,7 @@ async fn complete(store: &OpenStore, order: &TransferOrder, upload: &str, report
         .iter()
         .map(|p| CompletedPart { number: p.number, etag: p.etag.clone(), digest: p.checksum.clone() })
         .collect();
-    let outcome = patiently(|| store.store.complete(&order.key, upload, &parts, store.checksum)).await;
+    let outcome = patiently(COMPLETE, || store.store.complete(&order.key, upload, &parts, store.checksum)).await;
     match outcome {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(()),
@@ -102,12 +102,12 @@ async fn complete(store: &OpenStore, order: &TransferOrder, upload: &str, report
     }
 }
 
-/// Asks again while the store fails in a way that passes.
-async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, store::StoreError>
+/// Asks again while the store fails in a way that passes, for that long.
+pub async fn patiently<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, store::StoreError>
 where
     F: Future<Output = Result<T, store::StoreError>>,
 {
-    let until = Instant::now() + COMPLETE;
+    let until = Instant::now() + limit;
     loop {
         match ask().await {
             Err(error) if error.passes() && Instant::now() + PAUSE < until => sleep(PAUSE).await,

@@ -26,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Between two tries to create the upload while the store fails.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
+/// How long a store that fails is asked for the object that a restore reads.
+const FIND: Duration = Duration::from_secs(120);
 /// How long a cancelled agent gets to report, beyond its grace.
 const CANCEL: Duration = Duration::from_secs(10);
 /// How long the reported end may take to be recorded before the agent is left to itself.
@@ -105,7 +107,7 @@ impl Session {
             return Ok(None);
         }
         let fail = |reason, message| End::Failed { reason, message, bytes: 0, log: String::new() };
-        let found = self.store.store.head(&self.order.key).await;
+        let found = commit::patiently(FIND, || self.store.store.head(&self.order.key)).await;
         let found = found.map_err(|e| fail("StoreUnreachable", format!("the backup cannot be looked at: {e}")))?;
         let object = found
             .ok_or_else(|| fail("ObjectMissing", format!("there is no object {} in the storage", self.order.key)))?;
