@@ -1,2 +1,70 @@
-//! agent
-fn main() {}
+//! The agent: put into the user's container, it runs the command there and streams its bytes to or from the store.
+//!
+//! `agent install DIR` copies it, `agent connect` joins the operator's exec stream to the daemon's socket, and the
+//! daemon does the one job of its run and attempt. Threads block; nothing here is asynchronous.
+mod args;
+mod backup;
+mod command;
+mod connect;
+mod daemon;
+mod desk;
+mod download;
+mod event;
+mod http;
+mod install;
+mod launch;
+mod memory;
+mod peer;
+mod platform;
+mod restore;
+mod retry;
+mod sockets;
+mod upload;
+
+use std::process::ExitCode;
+
+use args::Verb;
+
+fn main() -> ExitCode {
+    platform::prepare();
+    let verb = match args::parse(std::env::args_os().skip(1)) {
+        Ok(verb) => verb,
+        Err(error) => {
+            eprintln!("agent: {error}\n{}", args::USAGE);
+            return ExitCode::from(connect::exit::USAGE);
+        }
+    };
+    match verb {
+        Verb::Install { dir } => match install::install(&dir) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("agent: {}", with_causes(&error));
+                ExitCode::FAILURE
+            }
+        },
+        Verb::Connect(place) => ExitCode::from(connect::run(&place)),
+        Verb::Daemon(place) => match daemon::run(&place) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("agent: {}", with_causes(&error));
+                ExitCode::FAILURE
+            }
+        },
+        Verb::Help => {
+            println!("{}", args::USAGE);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        words.push_str(": ");
+        words.push_str(&next.to_string());
+        cause = next.source();
+    }
+    words
+}

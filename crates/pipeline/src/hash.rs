@@ -1,6 +1,4 @@
 //! SHA-256 of a stream as it goes by.
-use std::io::{self, Read};
-
 use ring::digest::{Context, SHA256};
 
 /// A running SHA-256 and its count of bytes. `ring` picks the machine's SHA instructions at run time.
@@ -58,35 +56,6 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// A reader that hashes what it hands on.
-pub struct HashReader<R> {
-    inner: R,
-    hash: Sha256,
-}
-
-impl<R: Read> HashReader<R> {
-    /// Hashes all that is read from `inner`.
-    pub fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hash: Sha256::default(),
-        }
-    }
-
-    /// The hash of what was read so far.
-    pub fn hash(&self) -> &Sha256 {
-        &self.hash
-    }
-}
-
-impl<R: Read> Read for HashReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..n).unwrap_or_default());
-        Ok(n)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,12 +73,5 @@ mod tests {
             (hash.hex().as_str(), hash.bytes()),
             ("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", 3)
         );
-    }
-
-    #[test]
-    fn a_reader_hashes_what_it_hands_on() {
-        let mut reader = HashReader::new(&b"abc"[..]);
-        io::copy(&mut reader, &mut io::sink()).unwrap();
-        assert!(reader.hash().hex().starts_with("ba7816bf"));
     }
 }

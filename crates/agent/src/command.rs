@@ -1,0 +1,232 @@
+//! The user's command: a process group of its own, its pipes, and all that it leaves behind.
+pub mod log;
+pub mod pipe;
+pub mod tree;
+
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::Outcome;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
+
+use crate::event::Event;
+use log::Log;
+
+/// How long a process that was killed may take to die. One that hangs in the kernel does not, whatever is done.
+const DEATH: Duration = Duration::from_secs(10);
+/// Between two rounds of killing: a process may have forked while the last one went on.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// How the leader ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// What an end that we did not cause makes of the job: nothing for a good one.
+    pub fn failure(self) -> Option<Outcome> {
+        match self {
+            Exit::Code(0) => None,
+            Exit::Code(code) => Some(Outcome::CommandFailed { code }),
+            Exit::Signal(number) => Some(Outcome::CommandKilled { signal: signal_name(number) }),
+        }
+    }
+}
+
+/// A command that was started.
+pub struct Running {
+    leader: Pid,
+    watch: Arc<Watch>,
+    log: Log,
+}
+
+#[derive(Default)]
+struct Watch {
+    state: Mutex<WatchState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct WatchState {
+    exited: bool,
+    /// There is no child any more, so also no descendant: orphans become children.
+    gone: bool,
+}
+
+/// What the command reads and writes.
+pub enum Wiring {
+    /// Backup: nothing to read; its output is taken from the reader's other end.
+    Output(PipeWriter),
+    /// Restore: its input comes from the writer's other end; what it prints goes to the log.
+    Input(PipeReader),
+}
+
+/// Starts a command. Its end is told to `events`.
+pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>) -> Result<Running, Outcome> {
+    let failed = |message: String| Outcome::CommandNotStarted { message };
+    let (program, args) = words.split_first().ok_or_else(|| failed("the command is empty".into()))?;
+    let pipes = || {
+        let (errors, to_errors) = io::pipe()?;
+        let mut command = Command::new(program);
+        command.args(args).process_group(0);
+        match wiring {
+            Wiring::Output(output) => command.stdin(Stdio::null()).stdout(output),
+            Wiring::Input(input) => command.stdin(input).stdout(to_errors.try_clone()?),
+        };
+        command.stderr(to_errors);
+        Ok((command, Log::start(errors, log)?))
+    };
+    let (mut command, log) = pipes().map_err(|e: io::Error| failed(format!("no pipe for the command: {e}")))?;
+    let child = command.spawn().map_err(|e| failed(why_not(program, &e)))?;
+    // The pipes' ends in here have to be closed, or the command's end would never be seen.
+    drop(command);
+    let leader = Pid::from_child(&child);
+    let watch = Arc::new(Watch::default());
+    let watching = watch.clone();
+    thread::Builder::new()
+        .name("reap".into())
+        .spawn(move || reap(leader, &watching, &events))
+        .map_err(|e| failed(format!("no thread to watch the command: {e}")))?;
+    Ok(Running { leader, watch, log })
+}
+
+/// The usual reasons in words that name the cure.
+fn why_not(program: &str, error: &io::Error) -> String {
+    const NOT_FOUND: i32 = 2;
+    const NO_PERMISSION: i32 = 13;
+    const EXEC_FORMAT: i32 = 8;
+    match error.raw_os_error() {
+        Some(NOT_FOUND) => {
+            format!("{program:?} is not found in the container (no such program, or its interpreter is missing)")
+        }
+        Some(NO_PERMISSION) => format!("{program:?} may not be executed by the container's user"),
+        Some(EXEC_FORMAT) => {
+            format!("{program:?} cannot be executed: made for another architecture, or a script without #!")
+        }
+        _ => format!("{program:?} cannot be started: {error}"),
+    }
+}
+
+/// Reaps every child: the command and the orphans that it leaves.
+fn reap(leader: Pid, watch: &Watch, events: &Sender<Event>) {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == leader => {
+                if let Some(exit) = exit_of(status) {
+                    watch.change(|state| state.exited = true);
+                    let _ = events.send(Event::Exited(exit));
+                }
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => {
+                watch.change(|state| state.gone = true);
+                return;
+            }
+        }
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Option<Exit> {
+    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
+}
+
+impl Watch {
+    fn change(&self, change: impl FnOnce(&mut WatchState)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Waits until every descendant is gone; false after `at_most`.
+    fn wait_gone(&self, at_most: Duration) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(state, at_most, |state| !state.gone)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.gone
+    }
+}
+
+impl Running {
+    /// Neither the command nor anything that it started lives.
+    pub fn is_gone(&self) -> bool {
+        self.watch.wait_gone(Duration::ZERO)
+    }
+
+    /// Ends the command and all that it started: TERM to its group, KILL to every descendant after `grace`; false
+    /// where one does not die.
+    pub fn stop(&self, grace: Duration) -> bool {
+        if !grace.is_zero() {
+            // The leader is not reaped yet, so its number is still that of the group.
+            if !self.watch.state.lock().unwrap_or_else(PoisonError::into_inner).exited {
+                let _ = kill_process_group(self.leader, Signal::TERM);
+            }
+            if self.watch.wait_gone(grace) {
+                return true;
+            }
+        }
+        let until = Instant::now() + DEATH;
+        while Instant::now() < until {
+            tree::kill_all();
+            if self.watch.wait_gone(ROUND) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The end of what the command said on its standard error. Something that it left running may still hold that:
+    /// it is not waited for.
+    pub fn last_words(&self) -> String {
+        self.log.tail()
+    }
+}
+
+/// `SIGKILL` for 9.
+fn signal_name(number: i32) -> String {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+    let known = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)).and_then(|n| NAMES.get(n));
+    known.map_or_else(|| format!("signal {number}"), |name| format!("SIG{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_named_as_in_signal_7() {
+        let named = [1, 9, 11, 15, 31].map(signal_name);
+        assert_eq!(named, ["SIGHUP", "SIGKILL", "SIGSEGV", "SIGTERM", "SIGSYS"]);
+        assert_eq!([signal_name(0), signal_name(40)], ["signal 0", "signal 40"]);
+    }
+
+    #[test]
+    fn only_an_exit_with_zero_is_good() {
+        assert_eq!(Exit::Code(0).failure(), None);
+        assert_eq!(Exit::Code(3).failure(), Some(Outcome::CommandFailed { code: 3 }));
+        assert_eq!(Exit::Signal(9).failure(), Some(Outcome::CommandKilled { signal: "SIGKILL".into() }));
+    }
+
+    #[test]
+    fn a_command_that_cannot_start_says_why_in_words() {
+        for (errno, word) in [(2, "not found"), (13, "may not be executed"), (8, "another architecture"), (12, "memory")]
+        {
+            let message = why_not("pg_dump", &io::Error::from_raw_os_error(errno));
+            assert!(message.contains("\"pg_dump\"") && message.contains(word), "{message}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The desk between the job and the operator: open requests, their answers, and what has still to be said.
+//!
+//! What is to be said is a state, not a queue: a peer that is away or slow makes nothing grow, and a new connection is
+//! told all that matters from the start.
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::Sender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use protocol::{AgentState, FromAgent, Job, Report, Secret, ToAgent, UrlRequest, VERSION};
+
+use crate::event::{Cancel, Event};
+
+/// Answers to pings that may wait; more are not owed.
+const PONGS: u8 = 16;
+/// Between two messages of progress.
+const PROGRESS: Duration = Duration::from_millis(490);
+
+/// A URL and the headers that were signed with it.
+pub struct SignedUrl {
+    /// The URL.
+    pub url: Secret,
+    /// To be sent as they are.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Why there is no URL.
+#[derive(Debug, thiserror::Error)]
+pub enum NoUrl {
+    /// The operator's word.
+    #[error("the operator refused to sign: {0}")]
+    Refused(String),
+    /// It was away for too long.
+    #[error("the operator did not answer within {} s", .0.as_secs())]
+    Unanswered(Duration),
+    /// The job has ended meanwhile.
+    #[error("the transfer was stopped")]
+    Stopped,
+}
+
+enum Phase {
+    Idle,
+    Running,
+    Finished,
+}
+
+/// What the current connection has still to be told, in this order.
+#[derive(Default)]
+struct Unsaid {
+    welcome: bool,
+    requests: VecDeque<UrlRequest>,
+    progress: bool,
+    finished: bool,
+    pongs: u8,
+}
+
+struct State {
+    /// Counts the connections that said `Hello`; the newest is the one.
+    connection: u64,
+    connected: bool,
+    unsaid: Unsaid,
+    phase: Phase,
+    job: Option<Box<Job>>,
+    open: Vec<UrlRequest>,
+    answers: HashMap<UrlRequest, Result<SignedUrl, String>>,
+    progress: Option<(u64, u64)>,
+    progress_said: Option<Instant>,
+    report: Option<Box<Report>>,
+    cancel: Option<Cancel>,
+    listener: Option<Sender<Event>>,
+    stopped: bool,
+    done: bool,
+    /// The last `Hello`, or when the daemon began or had its report.
+    asked: Instant,
+}
+
+/// Shared by the job and all connections.
+pub struct Desk {
+    run: String,
+    attempt: String,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Desk {
+    /// A desk for one run and attempt.
+    pub fn new(run: String, attempt: String) -> Self {
+        let state = State {
+            connection: 0,
+            connected: false,
+            unsaid: Unsaid::default(),
+            phase: Phase::Idle,
+            job: None,
+            open: Vec::new(),
+            answers: HashMap::new(),
+            progress: None,
+            progress_said: None,
+            report: None,
+            cancel: None,
+            listener: None,
+            stopped: false,
+            done: false,
+            asked: Instant::now(),
+        };
+        Self { run, attempt, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Nothing here is left half changed by a panic, so a poisoned lock is still good.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// The job's side.
+impl Desk {
+    /// Waits for the work; None when nobody asked for `idle` long.
+    pub fn wait_for_job(&self, idle: Duration) -> Option<Box<Job>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.job.take() {
+                return Some(job);
+            }
+            let left = (state.asked + idle).saturating_duration_since(Instant::now());
+            if left.is_zero() || state.done {
+                return None;
+            }
+            state = self.wait(state, left);
+        }
+    }
+
+    /// From now on `Cancel` goes to this channel; one that came before too.
+    pub fn listen(&self, listener: Sender<Event>) {
+        let mut state = self.lock();
+        if let Some(cancel) = state.cancel.clone() {
+            let _ = listener.send(Event::Cancel(cancel));
+        }
+        state.listener = Some(listener);
+    }
+
+    /// Asks for a URL and waits for it. `patience` counts from now: an operator that restarts or moves is waited for.
+    pub fn url(&self, request: &UrlRequest, patience: Duration) -> Result<SignedUrl, NoUrl> {
+        let until = Instant::now() + patience;
+        let mut state = self.lock();
+        state.open.push(request.clone());
+        state.unsaid.requests.push_back(request.clone());
+        self.changed.notify_all();
+        let result = loop {
+            if let Some(answer) = state.answers.remove(request) {
+                break answer.map_err(NoUrl::Refused);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if state.stopped {
+                break Err(NoUrl::Stopped);
+            }
+            if left.is_zero() {
+                break Err(NoUrl::Unanswered(patience));
+            }
+            state = self.wait(state, left);
+        };
+        state.open.retain(|open| open != request);
+        state.unsaid.requests.retain(|unsaid| unsaid != request);
+        result
+    }
+
+    /// Waits, unless the transfer is stopped meanwhile: false then.
+    pub fn pause(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut state = self.lock();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if state.stopped || left.is_zero() {
+                return !state.stopped;
+            }
+            state = self.wait(state, left);
+        }
+    }
+
+    /// The transfer was given up: everyone who waits here for it ends.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Says how far the transfer is, not too often; the end is in the report.
+    pub fn progress(&self, bytes: u64, stored_bytes: u64) {
+        let (mut state, now) = (self.lock(), Instant::now());
+        if state.progress == Some((bytes, stored_bytes)) {
+            return;
+        }
+        state.progress = Some((bytes, stored_bytes));
+        if state.progress_said.is_none_or(|said| now >= said + PROGRESS) {
+            state.progress_said = Some(now);
+            state.unsaid.progress = true;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Says the end.
+    pub fn finish(&self, report: Report) {
+        let mut state = self.lock();
+        state.phase = Phase::Finished;
+        state.stopped = true;
+        state.open.clear();
+        state.unsaid.requests.clear();
+        state.unsaid.finished = true;
+        state.report = Some(Box::new(report));
+        state.asked = Instant::now();
+        self.changed.notify_all();
+    }
+
+    /// Waits until the report was recorded, or nobody asked for it for `unasked` long.
+    pub fn wait_for_done(&self, unasked: Duration) {
+        let mut state = self.lock();
+        loop {
+            let left = (state.asked + unasked).saturating_duration_since(Instant::now());
+            if state.done || left.is_zero() {
+                return;
+            }
+            state = self.wait(state, left);
+        }
+    }
+}
+
+/// A connection's side.
+impl Desk {
+    /// A connection said `Hello`: it is the newest now, unless it came for another run or attempt. All that matters is
+    /// to be said again.
+    pub fn hello(&self, run: &str, attempt: &str) -> Option<u64> {
+        if run != self.run || attempt != self.attempt {
+            return None;
+        }
+        let mut state = self.lock();
+        state.connection += 1;
+        state.connected = true;
+        state.asked = Instant::now();
+        state.unsaid = Unsaid {
+            welcome: true,
+            requests: state.open.iter().cloned().collect(),
+            progress: state.progress.is_some(),
+            finished: state.report.is_some(),
+            pongs: 0,
+        };
+        self.changed.notify_all();
+        Some(state.connection)
+    }
+
+    /// The connection is gone.
+    pub fn lost(&self, connection: u64) {
+        let mut state = self.lock();
+        if state.connection == connection {
+            state.connected = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Takes a message of a connection; false when it is not the newest any more.
+    pub fn take(&self, connection: u64, message: ToAgent) -> bool {
+        let mut state = self.lock();
+        if state.connection != connection {
+            return false;
+        }
+        match message {
+            // Said twice on one connection: nothing new.
+            ToAgent::Hello { .. } => {}
+            ToAgent::Start(job) => {
+                if matches!(state.phase, Phase::Idle) {
+                    state.phase = Phase::Running;
+                    state.job = Some(job);
+                }
+            }
+            ToAgent::Url { request, url, headers } => state.answer(request, Ok(SignedUrl { url, headers })),
+            ToAgent::Refuse { request, message } => state.answer(request, Err(message)),
+            ToAgent::Cancel { reason, grace_seconds } => {
+                let cancel = Cancel { reason, grace_seconds };
+                if let Some(listener) = &state.listener {
+                    let _ = listener.send(Event::Cancel(cancel.clone()));
+                }
+                state.cancel = Some(cancel);
+            }
+            ToAgent::Done => state.done = matches!(state.phase, Phase::Finished | Phase::Idle),
+            ToAgent::Ping => state.unsaid.pongs = (state.unsaid.pongs + 1).min(PONGS),
+        }
+        self.changed.notify_all();
+        true
+    }
+
+    /// The next message for a connection; waits for one. None when the connection is not the newest any more.
+    pub fn next(&self, connection: u64) -> Option<FromAgent> {
+        let mut state = self.lock();
+        loop {
+            if state.connection != connection || !state.connected {
+                return None;
+            }
+            if let Some(message) = state.next_unsaid() {
+                return Some(message);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl State {
+    /// An answer that nobody waits for is an old one, said again.
+    fn answer(&mut self, request: UrlRequest, answer: Result<SignedUrl, String>) {
+        if self.open.contains(&request) {
+            self.answers.insert(request, answer);
+        }
+    }
+
+    fn next_unsaid(&mut self) -> Option<FromAgent> {
+        if std::mem::take(&mut self.unsaid.welcome) {
+            let state = match self.phase {
+                Phase::Idle => AgentState::Idle,
+                Phase::Running => AgentState::Running,
+                Phase::Finished => AgentState::Finished,
+            };
+            return Some(FromAgent::Welcome { version: VERSION, state });
+        }
+        if let Some(request) = self.unsaid.requests.pop_front() {
+            return Some(FromAgent::NeedUrl(request));
+        }
+        if self.unsaid.pongs > 0 {
+            self.unsaid.pongs -= 1;
+            return Some(FromAgent::Pong);
+        }
+        if std::mem::take(&mut self.unsaid.progress)
+            && let Some((bytes, stored_bytes)) = self.progress
+        {
+            return Some(FromAgent::Progress { bytes, stored_bytes });
+        }
+        if std::mem::take(&mut self.unsaid.finished) {
+            return self.report.clone().map(FromAgent::Finished);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

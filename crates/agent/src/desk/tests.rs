@@ -1,0 +1,176 @@
+//! The desk's rules, without a socket.
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use protocol::{Action, Outcome};
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn desk() -> Arc<Desk> {
+    Arc::new(Desk::new("uid".into(), "backup-1".into()))
+}
+
+fn job() -> Box<Job> {
+    Box::new(Job {
+        command: vec!["true".into()],
+        deadline_seconds: None,
+        grace_seconds: 1,
+        retry_seconds: 1,
+        compression: None,
+        ca_bundle: None,
+        action: Action::Restore { identity: None, size: 0, sha256: None, etag: None },
+    })
+}
+
+fn report() -> Report {
+    Report {
+        outcome: Outcome::Done,
+        bytes: 1,
+        stored_bytes: 2,
+        sha256: "s".into(),
+        parts: vec![],
+        object_etag: None,
+        stderr: String::new(),
+        peak_memory: 0,
+    }
+}
+
+fn get(number: u32) -> UrlRequest {
+    UrlRequest::Get { number }
+}
+
+fn url(request: UrlRequest, text: &str) -> ToAgent {
+    ToAgent::Url { request, url: Secret::new(text.into()), headers: vec![] }
+}
+
+/// Asks on a thread and waits until the request is said.
+fn ask(desk: &Arc<Desk>, connection: u64, request: UrlRequest) -> thread::JoinHandle<Result<SignedUrl, NoUrl>> {
+    let (asking, wanted) = (desk.clone(), request.clone());
+    let asked = thread::spawn(move || asking.url(&wanted, LONG));
+    assert_eq!(desk.next(connection), Some(FromAgent::NeedUrl(request)));
+    asked
+}
+
+fn greet(desk: &Desk, state: AgentState) -> u64 {
+    let connection = desk.hello("uid", "backup-1").unwrap();
+    assert_eq!(desk.next(connection), Some(FromAgent::Welcome { version: VERSION, state }));
+    connection
+}
+
+#[test]
+fn a_connection_for_another_run_or_attempt_is_not_taken() {
+    let desk = desk();
+    assert_eq!((desk.hello("other", "backup-1"), desk.hello("uid", "backup-2")), (None, None));
+    assert!(desk.hello("uid", "backup-1").is_some());
+}
+
+#[test]
+fn the_newest_connection_wins_and_is_told_all_that_is_open() {
+    let desk = desk();
+    let first = greet(&desk, AgentState::Idle);
+    assert!(desk.take(first, ToAgent::Start(job())));
+    assert!(desk.wait_for_job(LONG).is_some());
+    let asked = ask(&desk, first, get(1));
+    desk.progress(10, 5);
+
+    let second = greet(&desk, AgentState::Running);
+    assert_eq!(desk.next(first), None);
+    assert!(!desk.take(first, url(get(1), "stale")));
+    assert_eq!(desk.next(second), Some(FromAgent::NeedUrl(get(1))));
+    assert_eq!(desk.next(second), Some(FromAgent::Progress { bytes: 10, stored_bytes: 5 }));
+    assert!(desk.take(second, url(get(1), "fresh")));
+    assert_eq!(asked.join().unwrap().ok().unwrap().url.reveal(), "fresh");
+}
+
+#[test]
+fn a_second_start_is_ignored() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    desk.take(connection, ToAgent::Start(job()));
+    assert!(desk.wait_for_job(LONG).is_some());
+    desk.take(connection, ToAgent::Start(job()));
+    assert!(desk.wait_for_job(Duration::ZERO).is_none());
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_dropped() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    desk.take(connection, url(get(1), "early"));
+    let asked = ask(&desk, connection, get(1));
+    desk.take(connection, url(get(1), "right"));
+    assert_eq!(asked.join().unwrap().ok().unwrap().url.reveal(), "right");
+}
+
+#[test]
+fn waiting_for_a_url_ends_with_a_refusal_with_the_patience_and_with_the_job() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    let asked = ask(&desk, connection, get(1));
+    desk.take(connection, ToAgent::Refuse { request: get(1), message: "no bucket".into() });
+    assert!(matches!(asked.join().unwrap(), Err(NoUrl::Refused(m)) if m == "no bucket"));
+    assert!(matches!(desk.url(&get(2), Duration::ZERO), Err(NoUrl::Unanswered(_))));
+    let asked = ask(&desk, connection, get(3));
+    desk.stop();
+    assert!(matches!(asked.join().unwrap(), Err(NoUrl::Stopped)));
+    assert!(!desk.pause(LONG));
+}
+
+#[test]
+fn the_report_is_said_on_every_connection_until_it_is_done() {
+    let desk = desk();
+    let first = greet(&desk, AgentState::Idle);
+    desk.take(first, ToAgent::Start(job()));
+    desk.finish(report());
+    assert_eq!(desk.next(first), Some(FromAgent::Finished(Box::new(report()))));
+    let second = greet(&desk, AgentState::Finished);
+    assert_eq!(desk.next(second), Some(FromAgent::Finished(Box::new(report()))));
+    desk.take(second, ToAgent::Done);
+    desk.wait_for_done(LONG);
+}
+
+#[test]
+fn a_job_that_runs_is_not_ended_by_done() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    desk.take(connection, ToAgent::Start(job()));
+    desk.take(connection, ToAgent::Done);
+    assert!(desk.wait_for_job(LONG).is_some());
+}
+
+#[test]
+fn a_peer_that_does_not_read_makes_nothing_grow() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    for n in 0..10_000 {
+        desk.take(connection, ToAgent::Ping);
+        desk.progress(n, n);
+    }
+    let mut pongs = 0;
+    loop {
+        match desk.next(connection) {
+            Some(FromAgent::Pong) => pongs += 1,
+            Some(FromAgent::Progress { bytes, .. }) => break assert_eq!(bytes, 9_999),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(pongs, PONGS);
+}
+
+#[test]
+fn a_cancel_reaches_a_job_that_listens_late() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    desk.take(connection, ToAgent::Cancel { reason: "replaced".into(), grace_seconds: 1 });
+    let (events, inbox) = channel();
+    desk.listen(events);
+    assert!(matches!(inbox.recv_timeout(LONG), Ok(Event::Cancel(c)) if c.reason == "replaced"));
+}
+
+#[test]
+fn an_idle_daemon_ends() {
+    assert!(desk().wait_for_job(Duration::ZERO).is_none());
+}

@@ -1,0 +1,169 @@
+//! The agent's HTTP client, and what an answer of a store lets hope for.
+mod answer;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::Response;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+pub use answer::Answer;
+
+use crate::desk::SignedUrl;
+use crate::retry::Hope;
+
+/// Until a name is resolved, and until a connection stands.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Until the next byte: a store may take its time to answer a part.
+const SILENCE: Duration = Duration::from_secs(90);
+/// Bytes of an error's body that are looked at.
+const ERROR_BODY: u64 = 16 << 10;
+/// Bytes that are read from or written to a socket at a time.
+const BUFFER: usize = 128 << 10;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HttpError {
+    /// Whether to try again.
+    pub hope: Hope,
+    /// The store's or the system's word; no URL, which is a secret.
+    pub message: String,
+    /// The status, if there was an answer.
+    pub status: Option<u16>,
+}
+
+/// The caBundle is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error("caBundle: {0}")]
+pub struct BadBundle(String);
+
+/// A client with the public roots and these certificates. Nothing of the user's environment: no proxy, and no
+/// redirect, which would carry the bytes to where nobody signed for them.
+pub fn client(ca_bundle: Option<&str>) -> Result<Agent, BadBundle> {
+    let mut roots: Vec<Certificate<'static>> =
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der)).collect();
+    if let Some(pem) = ca_bundle {
+        let before = roots.len();
+        for item in ureq::tls::parse_pem(pem.as_bytes()) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
+                Ok(_) => {}
+                Err(_) => return Err(BadBundle("not PEM: expected -----BEGIN CERTIFICATE-----".into())),
+            }
+        }
+        if roots.len() == before {
+            return Err(BadBundle("holds no certificate: expected -----BEGIN CERTIFICATE-----".into()));
+        }
+    }
+    let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent(concat!("backup-operator-agent/", env!("CARGO_PKG_VERSION")))
+        .accept_encoding("identity")
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .timeout_per_read(Some(SILENCE))
+        .timeout_per_write(Some(SILENCE))
+        .max_idle_connections(4)
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .build();
+    Ok(Agent::new_with_config(config))
+}
+
+/// PUTs a body; returns the ETag, quotes included, empty where the store gives none.
+pub fn put(client: &Agent, signed: &SignedUrl, body: &[u8]) -> Result<String, HttpError> {
+    let mut request = client.put(signed.url.reveal());
+    for (name, value) in sendable(&signed.headers) {
+        request = request.header(name, value);
+    }
+    let mut response = request.send(body).map_err(|e| failed(&e))?;
+    if !response.status().is_success() {
+        return Err(refused(&mut response));
+    }
+    let etag = header(&response, "etag").unwrap_or_default();
+    // Read to its end, so that the connection is used again.
+    let _ = response.body_mut().with_config().limit(ERROR_BODY).read_to_vec();
+    Ok(etag)
+}
+
+/// GETs an object from an offset on.
+pub fn get(
+    client: &Agent,
+    signed: &SignedUrl,
+    offset: u64,
+    etag: Option<&str>,
+) -> Result<Response<Body>, HttpError> {
+    let mut request = client.get(signed.url.reveal()).header("range", format!("bytes={offset}-"));
+    if let Some(etag) = etag {
+        request = request.header("if-match", etag);
+    }
+    for (name, value) in sendable(&signed.headers) {
+        request = request.header(name, value);
+    }
+    let mut response = request.call().map_err(|e| failed(&e))?;
+    if response.status().is_success() { Ok(response) } else { Err(refused(&mut response)) }
+}
+
+/// A header's value as text.
+pub fn header(response: &Response<Body>, name: &str) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToString::to_string)
+}
+
+/// The signed headers without those that the client makes itself from the URL and the body.
+fn sendable(headers: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    let made = |name: &str| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case("content-length");
+    headers.iter().filter(move |(name, _)| !made(name)).map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+fn refused(response: &mut Response<Body>) -> HttpError {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    // What cannot be read of an error's body does not make the error another one.
+    let _ = response.body_mut().as_reader().take(ERROR_BODY).read_to_end(&mut body);
+    let answer = Answer::of(status, &body);
+    HttpError { hope: answer.hope(), message: answer.to_string(), status: Some(status) }
+}
+
+/// A request without an answer. A wrong certificate may be a proxy in between that goes away, so it gets some tries.
+fn failed(error: &ureq::Error) -> HttpError {
+    use ureq::Error;
+    let (hope, message) = match error {
+        Error::Io(e) => (Hope::Passes, e.to_string()),
+        Error::Timeout(what) => (Hope::Passes, format!("timeout: {what}")),
+        Error::HostNotFound => (Hope::Passes, "the store's name is not found".into()),
+        Error::Tls(_) | Error::Rustls(_) => (Hope::Doubtful, format!("TLS: {error}")),
+        Error::BadUri(_) => (Hope::None, "the URL is not one".into()),
+        Error::Http(_) => (Hope::None, "a signed header cannot be sent".into()),
+        other => (Hope::Passes, other.to_string()),
+    };
+    HttpError { hope, message, status: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_holds_no_certificate_is_refused_in_words() {
+        for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"] {
+            let message = client(Some(pem)).err().unwrap().to_string();
+            assert!(message.starts_with("caBundle: "), "{message}");
+        }
+        assert!(client(None).is_ok());
+    }
+
+    #[test]
+    fn headers_that_the_client_makes_are_not_sent_twice() {
+        let headers = [("Host", "a"), ("content-length", "5"), ("x-amz-checksum-sha256", "c=")]
+            .map(|(n, v)| (n.to_string(), v.to_string()));
+        assert_eq!(sendable(&headers).collect::<Vec<_>>(), [("x-amz-checksum-sha256", "c=")]);
+    }
+}

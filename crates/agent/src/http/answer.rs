@@ -1,0 +1,102 @@
+//! A store's refusal: its status, and code and message of its XML.
+use std::fmt;
+
+use crate::retry::Hope;
+
+/// Longest code or message that is taken over, characters.
+const WORDS: usize = 300;
+
+/// What a store answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    status: u16,
+    code: String,
+    message: String,
+}
+
+impl Answer {
+    /// Understands a body as far as it goes.
+    pub fn of(status: u16, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        Self { status, code: element(&text, "Code"), message: element(&text, "Message") }
+    }
+
+    /// Whether to try again; each try has a fresh URL, so an expired one passes.
+    pub fn hope(&self) -> Hope {
+        let expired = self.message.to_ascii_lowercase().contains("expired");
+        match (self.status, self.code.as_str()) {
+            (408 | 429, _) | (500.., _) => Hope::Passes,
+            (_, "RequestTimeout" | "ExpiredToken" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => {
+                Hope::Passes
+            }
+            (403, _) if expired => Hope::Passes,
+            (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey") | (411..=416, _) | (300..=399, _) => Hope::None,
+            // BadDigest and the like: damaged on the way, or a rule of the store. Access may just be being given.
+            _ => Hope::Doubtful,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store answered {}", self.status)?;
+        if !self.code.is_empty() {
+            write!(f, " {}", self.code)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first element of this name, without markup and control characters.
+fn element(text: &str, name: &str) -> String {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let Some((_, rest)) = text.split_once(&open) else { return String::new() };
+    let inner = rest.split_once(&close).map_or("", |(inner, _)| inner);
+    let plain = [("&quot;", "\""), ("&apos;", "'"), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">")];
+    let text = plain.iter().fold(inner.to_string(), |text, (from, to)| text.replace(from, to)).replace("&amp;", "&");
+    text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn xml(code: &str, message: &str) -> String {
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>")
+    }
+
+    #[test]
+    fn code_and_message_are_taken_over_in_bounds() {
+        let said = |status, body: &str| Answer::of(status, body.as_bytes()).to_string();
+        assert_eq!(
+            said(400, &xml("BadDigest", "The &quot;sum&quot; &amp; the\nbytes differ")),
+            "the store answered 400 BadDigest: The \"sum\" & thebytes differ"
+        );
+        assert_eq!(said(502, "<html>bad gateway"), "the store answered 502");
+        assert_eq!(said(500, "<Code>cut"), "the store answered 500");
+        assert!(said(500, &xml("X", &"y".repeat(10_000))).len() < 400);
+    }
+
+    #[test]
+    fn hope_follows_status_and_code() {
+        for (status, code, message, hope) in [
+            (500, "InternalError", "", Hope::Passes),
+            (503, "SlowDown", "", Hope::Passes),
+            (429, "", "", Hope::Passes),
+            (403, "AccessDenied", "Request has expired", Hope::Passes),
+            (400, "ExpiredToken", "", Hope::Passes),
+            (400, "RequestTimeout", "", Hope::Passes),
+            (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
+            (400, "BadDigest", "", Hope::Doubtful),
+            (404, "NoSuchUpload", "", Hope::None),
+            (412, "PreconditionFailed", "", Hope::None),
+            (416, "InvalidRange", "", Hope::None),
+            (307, "", "", Hope::None),
+        ] {
+            assert_eq!(Answer::of(status, xml(code, message).as_bytes()).hope(), hope, "{status} {code} {message}");
+        }
+    }
+}

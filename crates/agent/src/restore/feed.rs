@@ -1,0 +1,198 @@
+//! Feeds the command: one chunk is held back until the next one is there, and the last one until all is proved.
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+
+use pipeline::{Fault, Stages, Step};
+use protocol::Outcome;
+
+use crate::command::pipe;
+use crate::download::{Download, Watched};
+use crate::event::Event;
+
+/// Bytes of a chunk.
+const CHUNK: usize = 256 << 10;
+
+/// How feeding ended, and the pipe's end where the command must not see it closed yet.
+pub struct FeedEnd {
+    /// How.
+    pub verdict: Verdict,
+    /// Closed by whoever drops this: after the command and all that it started are dead.
+    pub input: Option<PipeWriter>,
+}
+
+/// How feeding ended.
+pub enum Verdict {
+    /// Everything was proved and written; the input is closed.
+    Proved,
+    /// Nobody reads any more; at least so many bytes were not written.
+    Unread(u64),
+    /// The stream is not whole.
+    Bad(Outcome),
+}
+
+/// The thread that feeds.
+pub struct Feeder {
+    pub stages: Stages,
+    pub download: Download,
+    pub watched: Arc<Watched>,
+    pub size: u64,
+    pub sha256: Option<String>,
+    pub written: Arc<AtomicU64>,
+    pub input: PipeWriter,
+    pub started: Receiver<()>,
+    pub events: Sender<Event>,
+}
+
+impl Feeder {
+    /// Opens the object, waits for the command, and feeds it.
+    pub fn start(self) -> io::Result<()> {
+        thread::Builder::new().name("feed".into()).spawn(move || self.run()).map(drop)
+    }
+
+    fn run(self) {
+        let Self { stages, download, watched, size, sha256, written, mut input, started, events } = self;
+        let check = Check { watched: &watched, size, sha256 };
+        let verdict = match stages.reader(Box::new(download)) {
+            Err(error) => Verdict::Bad(check.outcome_of(error)),
+            Ok(mut plain) => match first(&mut plain) {
+                Err(error) => Verdict::Bad(check.outcome_of(error)),
+                Ok(first) => {
+                    let _ = events.send(Event::Opened);
+                    // An error here means that the command could not be started.
+                    match started.recv() {
+                        Ok(()) => feed(&mut plain, first, &mut input, &written, &check),
+                        Err(_) => Verdict::Unread(0),
+                    }
+                }
+            },
+        };
+        let proved = matches!(verdict, Verdict::Proved);
+        let input = if proved {
+            drop(input);
+            None
+        } else {
+            Some(input)
+        };
+        let _ = events.send(Event::Fed(FeedEnd { verdict, input }));
+    }
+}
+
+/// The first chunk, read before the command starts: a wrong key, a missing or another object is known by then.
+fn first(plain: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut chunk = vec![0; CHUNK];
+    let n = read_some(plain, &mut chunk)?;
+    chunk.truncate(n);
+    Ok(chunk)
+}
+
+fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+fn feed(
+    plain: &mut impl Read,
+    mut held: Vec<u8>,
+    input: &mut PipeWriter,
+    written: &AtomicU64,
+    check: &Check<'_>,
+) -> Verdict {
+    let mut next = vec![0; CHUNK];
+    loop {
+        let n = if held.is_empty() { Ok(0) } else { read_some(plain, &mut next) };
+        let ended = match n {
+            Ok(0) => {
+                if let Err(outcome) = check.whole() {
+                    return Verdict::Bad(outcome);
+                }
+                true
+            }
+            Ok(_) => false,
+            Err(_) if check.watched.stop.load(Ordering::Relaxed) => return Verdict::Unread(held.len() as u64),
+            Err(error) => return Verdict::Bad(check.outcome_of(error)),
+        };
+        if let Err(left) = write(input, &held, written, check) {
+            return Verdict::Unread(left);
+        }
+        if ended {
+            return Verdict::Proved;
+        }
+        let n = n.unwrap_or_default();
+        std::mem::swap(&mut held, &mut next);
+        held.truncate(n);
+        next.resize(CHUNK, 0);
+    }
+}
+
+/// Writes a chunk, looking between writes whether anyone still reads; returns what was left.
+fn write(input: &mut PipeWriter, chunk: &[u8], written: &AtomicU64, check: &Check<'_>) -> Result<(), u64> {
+    let mut rest = chunk;
+    while !rest.is_empty() {
+        if check.watched.stop.load(Ordering::Relaxed) {
+            return Err(rest.len() as u64);
+        }
+        match input.write(rest) {
+            Ok(n) => {
+                written.fetch_add(n as u64, Ordering::Relaxed);
+                rest = rest.get(n..).unwrap_or_default();
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(rest.len() as u64),
+        }
+    }
+    Ok(())
+}
+
+/// What the stream has to be.
+struct Check<'a> {
+    watched: &'a Watched,
+    size: u64,
+    sha256: Option<String>,
+}
+
+impl Check<'_> {
+    fn whole(&self) -> Result<(), Outcome> {
+        let bad = |step: &str, message| Err(Outcome::BadObject { step: step.into(), message });
+        let hash = self.watched.hash.lock().unwrap_or_else(PoisonError::into_inner);
+        if hash.bytes() != self.size {
+            return bad("size", format!("expected {} bytes, the stream ends after {}", self.size, hash.bytes()));
+        }
+        match &self.sha256 {
+            Some(want) if *want != hash.hex() => bad("hash", format!("expected SHA-256 {want}, read {}", hash.hex())),
+            _ => Ok(()),
+        }
+    }
+
+    fn outcome_of(&self, error: io::Error) -> Outcome {
+        let fault = Fault::of(error);
+        match fault.step {
+            Step::Edge => self.watched.failure().unwrap_or_else(|| Outcome::TransferFailed {
+                step: "download".into(),
+                message: fault.source.to_string(),
+            }),
+            step => Outcome::BadObject { step: step.to_string(), message: fault.source.to_string() },
+        }
+    }
+}
+
+/// Takes out of a pipe what is in it, without waiting; returns how much that was.
+pub fn take_out(mut reader: &PipeReader) -> u64 {
+    let mut buffer = vec![0; 64 << 10];
+    let mut taken = 0;
+    loop {
+        let there = usize::try_from(pipe::unread(reader.as_fd())).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(room) = buffer.get_mut(..there).filter(|room| !room.is_empty()) else { return taken };
+        match reader.read(room) {
+            Ok(n) if n > 0 => taken += n as u64,
+            _ => return taken,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Where a daemon and those who connect to it meet.
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use crate::args::Place;
+
+impl Place {
+    /// The daemon's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join(format!("{}.sock", self.attempt))
+    }
+
+    /// The socket until it is bound: it is renamed when it can be connected to.
+    pub fn fresh_socket(&self) -> PathBuf {
+        self.dir.join(format!("{}.new", self.attempt))
+    }
+
+    /// Held while a daemon is started, so that two that connect start one.
+    pub fn start_lock(&self) -> io::Result<File> {
+        self.open_lock("start")
+    }
+
+    /// Held by the daemon for its life: the second one sees it and ends.
+    pub fn life_lock(&self) -> io::Result<File> {
+        self.open_lock("life")
+    }
+
+    fn open_lock(&self, kind: &str) -> io::Result<File> {
+        let path = self.dir.join(format!("{}.{kind}", self.attempt));
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+    }
+}

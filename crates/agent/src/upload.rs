@@ -1,0 +1,166 @@
+//! The upload: parts are filled from the stages and PUT by two threads, with buffers that go round.
+mod put;
+mod sink;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use pipeline::Sha256;
+use protocol::{Checksum, Outcome, PartPlan, PartReceipt};
+
+use crate::desk::Desk;
+use crate::event::Event;
+
+pub use sink::PartSink;
+
+/// PUTs at a time.
+const PUTS: usize = 2;
+/// Parts larger than this go one at a time, bytes: an upload of hundreds of GiB already has parts that fill the line,
+/// and the memory is the user's.
+const LARGE: u64 = 32 << 20;
+
+/// What an upload needs to know.
+pub struct Plan {
+    /// Sizes of parts.
+    pub parts: PartPlan,
+    /// How parts are bound to their URLs.
+    pub checksum: Checksum,
+    /// How long a part is retried.
+    pub patience: Duration,
+}
+
+/// A part, or the whole object.
+struct Part {
+    number: u32,
+    bytes: Vec<u8>,
+    /// The only one: put as an object, without a multipart upload.
+    whole: bool,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Part>,
+    /// Parts that were taken from the queue.
+    in_flight: usize,
+    /// Emptied buffers.
+    free: Vec<Vec<u8>>,
+    receipts: BTreeMap<u32, PartReceipt>,
+    object_etag: Option<String>,
+    /// What is left when the stages have ended; not sent before the command's end is known good.
+    last: Option<Part>,
+    /// The last part is queued: when all is stored, it is over.
+    closed: bool,
+    /// Failed or given up: nothing goes on.
+    ended: bool,
+}
+
+/// One upload.
+pub struct Upload {
+    plan: Plan,
+    state: Mutex<State>,
+    changed: Condvar,
+    stored: AtomicU64,
+    /// Of all bytes that came out of the stages.
+    hash: Mutex<Sha256>,
+}
+
+/// What the store has.
+pub struct Stored {
+    /// In order.
+    pub parts: Vec<PartReceipt>,
+    /// Where the object was put whole.
+    pub object_etag: Option<String>,
+}
+
+impl Upload {
+    /// An upload, its two threads, and the sink that feeds it.
+    pub fn start(
+        plan: Plan,
+        client: &ureq::Agent,
+        desk: &Arc<Desk>,
+        events: &Sender<Event>,
+    ) -> io::Result<(Arc<Self>, PartSink)> {
+        let upload = Arc::new(Self {
+            plan,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            stored: AtomicU64::new(0),
+            hash: Mutex::default(),
+        });
+        for _ in 0..PUTS {
+            let worker = put::Worker {
+                upload: upload.clone(),
+                client: client.clone(),
+                desk: desk.clone(),
+                events: events.clone(),
+            };
+            thread::Builder::new().name("put".into()).spawn(move || worker.run())?;
+        }
+        let sink = PartSink::new(upload.clone());
+        Ok((upload, sink))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that the store has taken.
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    /// Bytes and hexadecimal SHA-256 of what came out of the stages.
+    pub fn hash(&self) -> (u64, String) {
+        let hash = self.hash.lock().unwrap_or_else(PoisonError::into_inner);
+        (hash.bytes(), hash.hex())
+    }
+
+    /// The command's end is good: the last part may go, and with it the object may become visible. `Event::Stored`
+    /// follows.
+    pub fn send_last(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        if let Some(last) = state.last.take() {
+            state.queue.push_back(last);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Gives up: the sink fails, the threads end after what they are in.
+    pub fn abandon(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        state.queue.clear();
+        state.last = None;
+        self.changed.notify_all();
+    }
+
+    /// What the store has now.
+    pub fn result(&self) -> Stored {
+        let state = self.lock();
+        Stored { parts: state.receipts.values().cloned().collect(), object_etag: state.object_etag.clone() }
+    }
+
+    /// Buffers that may exist for parts of this size: those in flight and the one that is being filled.
+    fn buffers(&self, size: u64) -> usize {
+        if size > LARGE { 2 } else { PUTS + 1 }
+    }
+
+    /// The first failure counts, and is told before the sink can see that it has ended and tell its own.
+    fn fail(&self, outcome: Outcome, events: &Sender<Event>) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.ended, true) {
+            let _ = events.send(Event::Failed(outcome));
+        }
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,9 @@
+//! The real agent, driven through `agent connect` by a scripted operator, against a store that can be made to fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#[path = "it/rig.rs"]
+mod rig;
+#[path = "it/store.rs"]
+mod store;
+
+#[path = "it/backup.rs"]
+mod backup;

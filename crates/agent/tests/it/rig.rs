@@ -1,0 +1,252 @@
+//! A scripted operator: starts `agent connect` in a directory of its own, speaks the protocol, answers requests.
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use protocol::{
+    Action, AgentState, Checksum, Compression, FromAgent, Job, Outcome, PartPlan, Report, Secret, ToAgent, UrlRequest,
+    VERSION, read_message, write_message,
+};
+
+use super::store::Store;
+
+/// Longer than anything here takes on a busy machine; a test that waits for so long has failed.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// A container's worth of agent: its directory, its log, and the processes to end.
+pub struct Rig {
+    pub dir: tempfile::TempDir,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let rig = Self { dir: tempfile::tempdir().unwrap() };
+        fs::write(rig.log_path(), "").unwrap();
+        rig
+    }
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+    /// A path in the rig's directory, for commands to write to.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+    pub fn text(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path(name)).ok()
+    }
+    pub fn command(&self, attempt: &str, run: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
+        command.args(["connect", "--attempt", attempt, "--run", run, "--dir"]).arg(self.dir.path());
+        command.arg("--log").arg(self.log_path());
+        command
+    }
+    /// Connects and greets.
+    pub fn connect(&self) -> Link {
+        let mut link = Link::start(&mut self.command("backup-1", "uid"));
+        link.say(&ToAgent::Hello { version: VERSION, run: "uid".into(), attempt: "backup-1".into() });
+        match link.hear() {
+            FromAgent::Welcome { state, .. } => link.state = Some(state),
+            other => panic!("{other:?}"),
+        }
+        link
+    }
+    /// Connects, starts the job and answers for the store until its end.
+    pub fn run(&self, job: &Job, store: &Store) -> Report {
+        let mut link = self.connect();
+        link.say(&ToAgent::Start(Box::new(job.clone())));
+        let report = link.serve(store);
+        link.say(&ToAgent::Done);
+        report
+    }
+    /// PIDs of the agent's daemons of this rig.
+    pub fn daemons(&self) -> Vec<i32> {
+        let dir = self.dir.path().to_string_lossy().into_owned();
+        let of = |entry: fs::DirEntry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let line = fs::read(entry.path().join("cmdline")).ok()?;
+            let words: Vec<_> = line.split(|b| *b == 0).map(|w| String::from_utf8_lossy(w).into_owned()).collect();
+            (words.get(1).is_some_and(|w| w == "daemon") && words.contains(&dir)).then_some(pid)
+        };
+        fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
+    }
+}
+
+impl Drop for Rig {
+    /// A daemon whose test failed would wait for its operator for minutes; its command dies with its pipe.
+    fn drop(&mut self) {
+        for pid in self.daemons() {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+/// One `agent connect`.
+pub struct Link {
+    pub child: Child,
+    pub stdin: Option<ChildStdin>,
+    heard: Receiver<FromAgent>,
+    pub state: Option<AgentState>,
+    /// Requests that were answered, in order.
+    pub requests: Vec<UrlRequest>,
+    pub progress: Vec<(u64, u64)>,
+}
+
+impl Link {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdin = child.stdin.take();
+        let mut stdout = child.stdout.take().unwrap();
+        let (said, heard) = channel();
+        thread::spawn(move || {
+            while let Ok(Some(message)) = read_message(&mut stdout) {
+                if said.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, stdin, heard, state: None, requests: vec![], progress: vec![] }
+    }
+    pub fn say(&mut self, message: &ToAgent) {
+        let _ = write_message(self.stdin.as_mut().unwrap(), message);
+    }
+    pub fn hear(&mut self) -> FromAgent {
+        self.heard.recv_timeout(LONG).expect("the agent says something")
+    }
+    /// The next request, passing progress by.
+    pub fn request(&mut self) -> UrlRequest {
+        loop {
+            match self.hear() {
+                FromAgent::NeedUrl(request) => return request,
+                FromAgent::Progress { bytes, stored_bytes } => self.progress.push((bytes, stored_bytes)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    pub fn answer(&mut self, request: &UrlRequest, store: &Store) {
+        self.requests.push(request.clone());
+        let (url, headers) = store.sign(request);
+        self.say(&ToAgent::Url { request: request.clone(), url: Secret::new(url), headers });
+    }
+    /// Answers requests until the report.
+    pub fn serve(&mut self, store: &Store) -> Report {
+        loop {
+            match self.hear() {
+                FromAgent::NeedUrl(request) => self.answer(&request, store),
+                FromAgent::Progress { bytes, stored_bytes } => self.progress.push((bytes, stored_bytes)),
+                FromAgent::Finished(report) => return *report,
+                FromAgent::Pong => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    /// Waits for the process's end; its status and what it said on stderr.
+    pub fn end(&mut self) -> (i32, String) {
+        let until = Instant::now() + LONG;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let mut words = String::new();
+                self.child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+                return (status.code().unwrap_or(-1), words);
+            }
+            assert!(Instant::now() < until, "agent connect does not end");
+            match self.heard.recv_timeout(Duration::from_millis(20)) {
+                Ok(_) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command line from words.
+pub fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+/// Runs a script.
+pub fn sh(script: &str) -> Vec<String> {
+    words(&["sh", "-c", script])
+}
+
+/// Parts of 1 MiB: the agent does not mind, and the tests are small.
+pub const PART: u64 = 1 << 20;
+
+pub fn backup(command: Vec<String>) -> Job {
+    let plan = PartPlan { smallest: PART, step: 900, max_parts: 10_000 };
+    let action = Action::Backup { recipients: vec![], allow_empty: false, plan, checksum: Checksum::Sha256 };
+    Job {
+        command,
+        deadline_seconds: None,
+        grace_seconds: 1,
+        retry_seconds: 30,
+        compression: None,
+        ca_bundle: None,
+        action,
+    }
+}
+
+pub fn restore(command: Vec<String>, store: &Store) -> Job {
+    let object = store.object().unwrap();
+    let action = Action::Restore {
+        identity: None,
+        size: object.len() as u64,
+        sha256: Some(sha256(&object)),
+        etag: Some(store.etag()),
+    };
+    Job { action, ..backup(command) }
+}
+
+pub fn with_compression(job: Job, compression: Compression) -> Job {
+    Job { compression: Some(compression), ..job }
+}
+
+pub fn with_recipients(mut job: Job, to: &[&str]) -> Job {
+    if let Action::Backup { recipients, .. } = &mut job.action {
+        *recipients = words(to);
+    }
+    job
+}
+
+pub fn with_identity(mut job: Job, text: &str) -> Job {
+    if let Action::Restore { identity, .. } = &mut job.action {
+        *identity = Some(Secret::new(text.into()));
+    }
+    job
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    let mut hash = pipeline::Sha256::default();
+    hash.update(bytes);
+    hash.hex()
+}
+
+/// Bytes that do not compress, the same each time.
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// A report that must be Done.
+pub fn done(report: &Report) {
+    assert_eq!(report.outcome, Outcome::Done, "stderr: {}", report.stderr);
+}

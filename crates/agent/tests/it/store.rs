@@ -1,0 +1,211 @@
+//! A tiny store over HTTP: keeps parts and an object, and fails as a test tells it to.
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use protocol::UrlRequest;
+
+/// What happens to a request in place of the usual.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The connection closes before the request's body is read.
+    Drop,
+    /// An answer with this status and XML code and message; the body was read.
+    Answer(u16, &'static str, &'static str),
+    /// GET: so many bytes, then the connection closes.
+    CutAfter(usize),
+    /// GET: another ETag.
+    Etag(&'static str),
+    /// PUT: stored, but the answer is lost.
+    LoseAnswer,
+}
+
+#[derive(Default)]
+struct State {
+    parts: BTreeMap<u32, Vec<u8>>,
+    object: Option<Vec<u8>>,
+    faults: VecDeque<Fault>,
+    log: Vec<String>,
+}
+
+/// The store; its threads end with it.
+pub struct Store {
+    port: u16,
+    state: Arc<Mutex<State>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Store {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (state, ended) = (Arc::new(Mutex::new(State::default())), Arc::new(AtomicBool::new(false)));
+        let (serving, over) = (state.clone(), ended.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let state = serving.clone();
+                thread::spawn(move || serve(&stream, &state));
+            }
+        });
+        Self { port, state, ended }
+    }
+    pub fn with_object(object: Vec<u8>) -> Self {
+        let store = Self::new();
+        store.state.lock().unwrap().object = Some(object);
+        store
+    }
+    /// The next requests fail in this order.
+    pub fn fail(&self, faults: &[Fault]) {
+        self.state.lock().unwrap().faults.extend(faults.iter().cloned());
+    }
+    pub fn sign(&self, request: &UrlRequest) -> (String, Vec<(String, String)>) {
+        let base = format!("http://127.0.0.1:{}", self.port);
+        let bound = |size: &u64, checksum: &String| {
+            vec![("content-length".into(), size.to_string()), ("x-amz-checksum-sha256".into(), checksum.clone())]
+        };
+        match request {
+            UrlRequest::Part { number, size, checksum } => (format!("{base}/part/{number}"), bound(size, checksum)),
+            UrlRequest::Object { size, checksum } => (format!("{base}/object"), bound(size, checksum)),
+            UrlRequest::Get { .. } => (format!("{base}/object"), vec![]),
+        }
+    }
+    pub fn object(&self) -> Option<Vec<u8>> {
+        self.state.lock().unwrap().object.clone()
+    }
+    pub fn set_object(&self, object: Vec<u8>) {
+        self.state.lock().unwrap().object = Some(object);
+    }
+    pub fn etag(&self) -> String {
+        "\"e\"".into()
+    }
+    pub fn parts(&self) -> BTreeMap<u32, Vec<u8>> {
+        self.state.lock().unwrap().parts.clone()
+    }
+    /// All parts, joined.
+    pub fn joined(&self) -> Vec<u8> {
+        self.parts().into_values().flatten().collect()
+    }
+    /// Request lines, in order.
+    pub fn log(&self) -> Vec<String> {
+        self.state.lock().unwrap().log.clone()
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+struct Request {
+    line: String,
+    headers: BTreeMap<String, String>,
+}
+
+fn read_head(reader: &mut impl BufRead) -> Option<Request> {
+    let mut line = String::new();
+    if reader.read_line(&mut line).ok()? == 0 {
+        return None;
+    }
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_string());
+    }
+    Some(Request { line: line.trim_end().into(), headers })
+}
+
+fn serve(stream: &TcpStream, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read_head(&mut reader) {
+        let fault = {
+            let mut state = state.lock().unwrap();
+            let range = request.headers.get("range").map(|r| format!(" {r}")).unwrap_or_default();
+            state.log.push(request.line.replace(" HTTP/1.1", "") + &range);
+            state.faults.pop_front()
+        };
+        if matches!(fault, Some(Fault::Drop)) {
+            return;
+        }
+        let went = if request.line.starts_with("PUT") {
+            put(&mut reader, stream, state, &request, fault)
+        } else {
+            get(stream, state, &request, fault)
+        };
+        if went.is_none() {
+            return;
+        }
+    }
+}
+
+fn answer(mut stream: &TcpStream, status: u16, code: &str, message: &str) -> Option<()> {
+    let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(head.as_bytes()).ok()
+}
+
+fn put(
+    reader: &mut impl Read,
+    mut stream: &TcpStream,
+    state: &Mutex<State>,
+    request: &Request,
+    fault: Option<Fault>,
+) -> Option<()> {
+    let length: usize = request.headers.get("content-length")?.parse().ok()?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    if let Some(Fault::Answer(status, code, message)) = fault {
+        return answer(stream, status, code, message);
+    }
+    let path = request.line.split(' ').nth(1)?;
+    {
+        let mut state = state.lock().unwrap();
+        match path.strip_prefix("/part/") {
+            Some(number) => drop(state.parts.insert(number.parse().ok()?, body)),
+            None => state.object = Some(body),
+        }
+    }
+    if matches!(fault, Some(Fault::LoseAnswer)) {
+        return None;
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 0\r\n\r\n").ok()
+}
+
+fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: Option<Fault>) -> Option<()> {
+    if let Some(Fault::Answer(status, code, message)) = fault {
+        return answer(stream, status, code, message);
+    }
+    let object = state.lock().unwrap().object.clone()?;
+    let range = request.headers.get("range")?;
+    let start: usize = range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
+    if start >= object.len() {
+        return answer(stream, 416, "InvalidRange", "");
+    }
+    let etag = match fault {
+        Some(Fault::Etag(etag)) => etag,
+        _ => "e",
+    };
+    let (total, last) = (object.len(), object.len() - 1);
+    let head = format!(
+        "HTTP/1.1 206 X\r\netag: \"{etag}\"\r\ncontent-range: bytes {start}-{last}/{total}\r\ncontent-length: {}\r\n\r\n",
+        total - start
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let rest = &object[start..];
+    match fault {
+        Some(Fault::CutAfter(bytes)) => {
+            stream.write_all(&rest[..bytes.min(rest.len())]).ok()?;
+            None
+        }
+        _ => stream.write_all(rest).ok(),
+    }
+}
