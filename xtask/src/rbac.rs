@@ -62,12 +62,6 @@ pub const GRANTS: &[Grant] = &[
         why: "Access keys of storages and age identities for restores, each by its name.",
     },
     Grant {
-        group: "",
-        resources: &["namespaces"],
-        verbs: &["get"],
-        why: "Tell what a namespace allows its Pods and its runs.",
-    },
-    Grant {
         group: "events.k8s.io",
         resources: &["events"],
         verbs: &["create", "patch"],

@@ -26,5 +26,12 @@ pub const ATTEMPT: &str = "backup-operator.io/attempt";
 
 /// On a `BackupRun`: held until its Pod, its upload and, by `retainPolicy`, its object are gone.
 pub const FINALIZER: &str = "backup-operator.io/finalizer";
+/// What the Go operator holds its objects with; taken off with ours, so that objects that came from it can be deleted.
+pub const GO_FINALIZER: &str = "backup-operator.io/v1";
 /// The field manager of everything that the operator applies.
 pub const FIELD_MANAGER: &str = "backup-operator";
+
+/// Whether a finalizer is the operator's to remove.
+pub fn is_our_finalizer(name: &str) -> bool {
+    name == FINALIZER || name == GO_FINALIZER
+}

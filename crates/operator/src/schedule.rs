@@ -16,6 +16,9 @@ use crate::write::{API, WriteError, Written, bounded};
 /// One pass over a schedule.
 pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Result<Action, WriteError> {
     if schedule.metadata.deletion_timestamp.is_some() {
+        Written::new(Api::namespaced(context.client.clone(), &schedule.namespace().unwrap_or_default()), schedule.as_ref())
+            .release(schedule.finalizers())
+            .await?;
         return Ok(Action::await_change());
     }
     let uid = schedule.uid().unwrap_or_default();

@@ -19,6 +19,7 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
     let uid = storage.uid().unwrap_or_default();
     if storage.metadata.deletion_timestamp.is_some() {
         context.stores.forget(&uid);
+        Written::new(Api::all(context.client.clone()), storage.as_ref()).release(storage.finalizers()).await?;
         return Ok(Action::await_change());
     }
     let name = storage.name_any();

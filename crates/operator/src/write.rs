@@ -75,6 +75,12 @@ where
         self.metadata(json!({ "finalizers": finalizers })).await
     }
 
+    /// Takes our finalizers off, if there are any.
+    pub async fn release(&mut self, finalizers: &[String]) -> Result<(), WriteError> {
+        let left: Vec<_> = finalizers.iter().filter(|f| !api::labels::is_our_finalizer(f)).cloned().collect();
+        if left.len() == finalizers.len() { Ok(()) } else { self.finalizers(&left).await }
+    }
+
     async fn metadata(&mut self, mut change: Value) -> Result<(), WriteError> {
         if let Some(fields) = change.as_object_mut() {
             fields.insert("resourceVersion".into(), json!(self.version));

@@ -57,7 +57,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
                 written.finalizers(&finalizers).await?;
             }
             Step::RemoveFinalizer => {
-                let left: Vec<_> = run.finalizers().iter().filter(|f| *f != labels::FINALIZER).cloned().collect();
+                let left: Vec<_> = run.finalizers().iter().filter(|f| !labels::is_our_finalizer(f)).cloned().collect();
                 written.finalizers(&left).await?;
             }
             Step::Report(new) => {

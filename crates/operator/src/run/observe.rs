@@ -157,10 +157,28 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
             }
         }
     }
+    if installed(pod) && !probed(pod, container) {
+        // The kubelet tells of a started container a second later; an exec finds it before.
+        return PodStage::Running;
+    }
     let unschedulable =
         status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
     let message = unschedulable.map(|c| words(&c.reason, &c.message)).unwrap_or_default();
     PodStage::Starting { message, hopeless: false }
+}
+
+/// All init containers have done their work, the agent's among them: the other containers are being started.
+fn installed(pod: &Pod) -> bool {
+    let inits: Vec<_> = pod.status.iter().flat_map(|s| s.init_container_statuses.iter().flatten()).collect();
+    let ended = |c: &&ContainerStatus| c.state.as_ref().and_then(|s| s.terminated.as_ref()).is_some_and(|t| t.exit_code == 0);
+    let wanted = pod.spec.as_ref().map_or(0, |s| s.init_containers.iter().flatten().count());
+    wanted > 0 && inits.len() == wanted && inits.iter().all(ended)
+}
+
+/// The container has a say in when it is ready.
+fn probed(pod: &Pod, container: &str) -> bool {
+    let spec = pod.spec.as_ref().and_then(|s| s.containers.iter().find(|c| c.name == container));
+    spec.is_none_or(|c| c.readiness_probe.is_some() || c.startup_probe.is_some())
 }
 
 fn ended_container(all: &[ContainerStatus]) -> Option<String> {

@@ -38,6 +38,9 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
         at: Timestamp::now(),
         configuration: configuration.into(),
     };
+    if let Err(faults) = planner::validate::storage::validate(&storage.spec) {
+        return failed("InvalidSpec", planner::validate::sentence(&faults));
+    }
     let opened = match context.stores.open_fresh(storage).await {
         Ok(opened) => opened,
         Err(error) => return failed(error.reason(), error.text()),

@@ -147,7 +147,11 @@ impl Handle {
 
     /// Says how far the talk with the agent has come.
     pub fn contact(&self, contact: Contact) {
-        self.change(|e| e.contact = contact);
+        self.change(|e| match (e.contact, contact) {
+            // How long it has not been reached counts from the first failure.
+            (Contact::Connecting(_), Contact::Connecting(_)) => {}
+            _ => e.contact = contact,
+        });
         if contact == Contact::AwaitsStart {
             self.wake();
         }

@@ -24,6 +24,12 @@ const WELCOME: Duration = Duration::from_secs(15);
 /// After a broken connection: the first pause, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Between two tries to reach a container that is just being started.
+const FIRST_CONTACT: Duration = Duration::from_millis(100);
+const FIRST_CONTACT_LONGEST: Duration = Duration::from_secs(1);
+/// How long a node says that it cannot execute the agent before it is believed: a container that is just being started
+/// may say so too.
+const UNABLE: Duration = Duration::from_secs(5);
 /// Between two tries to create the upload while the store fails.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
 /// How long a store that fails is asked for the object that a restore reads.
@@ -67,8 +73,9 @@ impl Session {
             Err(end) => return self.handle.end(end),
         };
         let mut upload = self.order.upload_id.clone();
-        let mut pause = FIRST_PAUSE;
-        let mut refusals = 0u32;
+        let mut pause = if self.order.command_started { FIRST_PAUSE } else { FIRST_CONTACT };
+        let (begun, mut unable) = (Instant::now(), 0u32);
+        let mut reached = self.order.command_started;
         loop {
             if let Some(reason) = self.handle.orders().cancel {
                 let end = End::Failed { reason: "Cancelled", message: reason, bytes: 0, log: String::new() };
@@ -85,19 +92,25 @@ impl Session {
                 Err(error) => error.to_string(),
             };
             if connected.elapsed() > LONGEST_PAUSE {
-                (pause, refusals) = (FIRST_PAUSE, 0);
+                pause = FIRST_PAUSE;
             }
-            tracing::info!(run = %self.run.name_any(), attempt = self.order.attempt, words, "the connection to the agent is lost");
-            refusals += 1;
+            if reached || self.started.is_some() {
+                let (run, attempt) = (self.run.name_any(), &self.order.attempt);
+                tracing::info!(run, attempt, words, "the connection to the agent is lost");
+                reached = true;
+            }
+            let cure = outcome::cannot_execute(&words);
+            unable = if cure.is_some() { unable + 1 } else { 0 };
             // A node that cannot execute the agent says so at once and for ever; anything else may pass.
-            if refusals >= 3 && let Some(cure) = outcome::cannot_execute(&words) {
+            if unable >= 3 && begun.elapsed() > UNABLE && let Some(cure) = cure {
                 let end = End::Failed { reason: "AgentCannotStart", message: cure, bytes: 0, log: String::new() };
                 return self.fail(end, upload).await;
             }
             self.handle.contact(Contact::Connecting(Timestamp::now()));
             let cancelled = self.handle.until(|o| o.cancel.is_some());
             let _ = timeout(pause, cancelled).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            // A container that is just being started is worth asking often; one that was reached before is not.
+            pause = if reached { (pause * 2).min(LONGEST_PAUSE) } else { (pause + pause / 8).min(FIRST_CONTACT_LONGEST) };
         }
     }
 

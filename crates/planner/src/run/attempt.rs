@@ -166,6 +166,14 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
         (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && left_of(PROGRESS, p.updated_at.0, o.now).is_zero()
     });
     let mut steps = Vec::new();
+    let note = match pod.map(|p| &p.stage) {
+        Some(PodStage::Starting { message, .. }) if !message.is_empty() => Some(format!("waiting for the Pod: {message}")),
+        _ => None,
+    };
+    let noted = transfer.command_started_at.is_none() && status.message != note;
+    if noted {
+        status.message = note;
+    }
     if let Some(t) = status.transfer.as_mut() {
         if let Some(id) = record_upload {
             t.upload_id = Some(id.clone());
@@ -177,7 +185,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
     if moved && (*bytes, *stored_bytes) != (0, 0) {
         status.progress = Some(Progress { bytes: *bytes, stored_bytes: *stored_bytes, updated_at: Time(o.now) });
         steps.push(Step::Report(Box::new(status)));
-    } else if record_upload.is_some() || record_start {
+    } else if record_upload.is_some() || record_start || noted {
         steps.push(Step::Report(Box::new(status)));
     }
     if upload.is_some() || *contact == Contact::AwaitsStart {
@@ -207,8 +215,17 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
             let message = format!("the agent could not be reached for {} minutes", CONTACT_LOST.as_secs() / 60);
             return Some((message.clone(), End::Interrupted { message }));
         }
+        let waiting = match pod {
+            Some(PodView { stage: PodStage::Starting { message, hopeless }, .. }) => Some((message, *hopeless)),
+            _ => None,
+        };
+        if let (None, Some((message, true))) = (&transfer.command_started_at, waiting) {
+            return Some((message.clone(), verdict::failed("PodCannotStart", message.clone())));
+        }
         if transfer.command_started_at.is_none() && left_of(start_deadline(o), transfer.started_at.0, o.now).is_zero() {
-            let message = "the agent in the Pod could not be reached before spec.startDeadlineSeconds".to_string();
+            let why = waiting.map(|(m, _)| m.as_str()).filter(|m| !m.is_empty());
+            let why = why.unwrap_or("the agent in the Pod could not be reached");
+            let message = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
             return Some((message.clone(), verdict::failed("StartDeadlineExceeded", message)));
         }
     }

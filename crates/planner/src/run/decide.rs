@@ -30,7 +30,15 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             under_way::decide(o, status, &transfer)
         };
     }
-    if is_finished(&status) { restore::decide(o, status) } else { begin(o, status) }
+    if is_finished(&status) {
+        restore::decide(o, status)
+    } else if condition::is_true(&status.conditions, condition::IN_PROGRESS) {
+        // Ours have a transfer as long as they are in progress: this one was left by the Go operator.
+        let text = "the operator that made this backup is gone, and nothing is known of its transfer; make a new run";
+        Decision { steps: verdict::refuse(o, status, "Interrupted", text), requeue: None }
+    } else {
+        begin(o, status)
+    }
 }
 
 /// The backup, or the first restore of a restore-only run, has ended; this never changes again.

@@ -19,7 +19,7 @@ const STORE: Duration = Duration::from_secs(5 * 60);
 
 /// What to do next for a run whose deletion was asked for.
 pub fn decide(o: &Observed<'_>) -> Decision {
-    if !o.run.finalizers().iter().any(|f| f == labels::FINALIZER) {
+    if !o.run.finalizers().iter().any(|f| labels::is_our_finalizer(f)) {
         return Decision::default();
     }
     let since = o.run.metadata.deletion_timestamp.as_ref().map_or(o.now, |t| t.0);

@@ -25,7 +25,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         Err(wait) => return wait,
     };
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
-    let path = status.path.clone().unwrap_or_default();
+    let path = path_of(o, &status).unwrap_or_default();
     let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));
     start(o, &mut status, Action::Restore, number, key);
     let note = format!("restoring {path} of storage {}", o.run.spec.storage.name);
@@ -46,6 +46,12 @@ fn delete(pod: &crate::run::observed::PodView) -> Step {
     Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), now: false }
 }
 
+/// Where the backup is. The Go operator wrote the rendered path into the spec and nothing into the status.
+fn path_of(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
+    let spec = &o.run.spec.storage.path;
+    status.path.clone().or_else(|| (!spec.contains("{{")).then(|| spec.clone()))
+}
+
 fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     if o.run.spec.restore.is_none() {
         return Some("spec.restore is not set; it may be added to this run".into());
@@ -54,7 +60,7 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     if !restore_only && !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return Some("this run has no good backup".into());
     }
-    if status.path.is_none() {
+    if path_of(o, status).is_none() {
         return Some("this run never got as far as a path; see its message".into());
     }
     let faults = validate::run::validate(&o.run.spec).err()?;
