@@ -106,7 +106,6 @@ impl Store {
                 .expect(name)
                 .to_str()
                 .expect(name)
-                .trim_matches('"')
                 .to_string()
         };
         Some(Head {

@@ -122,10 +122,25 @@ mod tests {
 
     #[test]
     fn a_place_has_defaults_for_all_but_attempt_and_run() {
-        let place = Place { attempt: "backup-1".into(), run: "u".into(), dir: DIR.into(), log: LOG.into() };
-        assert_eq!(parsed("connect --attempt backup-1 --run u"), Ok(Verb::Connect(place.clone())));
-        let named = Place { dir: "/d".into(), log: "/l".into(), ..place };
-        assert_eq!(parsed("daemon --dir /d --log /l --run u --attempt backup-1"), Ok(Verb::Daemon(named)));
+        let place = Place {
+            attempt: "backup-1".into(),
+            run: "u".into(),
+            dir: DIR.into(),
+            log: LOG.into(),
+        };
+        assert_eq!(
+            parsed("connect --attempt backup-1 --run u"),
+            Ok(Verb::Connect(place.clone()))
+        );
+        let named = Place {
+            dir: "/d".into(),
+            log: "/l".into(),
+            ..place
+        };
+        assert_eq!(
+            parsed("daemon --dir /d --log /l --run u --attempt backup-1"),
+            Ok(Verb::Daemon(named))
+        );
     }
 
     #[test]
@@ -138,7 +153,10 @@ mod tests {
             ("connect --run u", "--attempt is missing"),
             ("connect --attempt a", "--run is missing"),
             ("connect --attempt", "\"--attempt\" is not understood here"),
-            ("connect --attempt a --attempt b --run u", "\"--attempt\" is not understood here"),
+            (
+                "connect --attempt a --attempt b --run u",
+                "\"--attempt\" is not understood here",
+            ),
             ("connect --verbose 1", "\"--verbose\" is not understood here"),
             (
                 "connect --attempt ../x --run u",

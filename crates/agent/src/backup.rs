@@ -101,15 +101,21 @@ struct Work {
 }
 
 fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result<Work, Outcome> {
-    let failed = |step: &str, message: String| Outcome::TransferFailed { step: step.into(), message };
+    let failed = |step: &str, message: String| Outcome::TransferFailed {
+        step: step.into(),
+        message,
+    };
     let recipients = Recipients::parse(target.recipients).map_err(|e| failed("encrypt", e.to_string()))?;
     let client = http::client(job.ca_bundle.as_deref()).map_err(|e| failed("tls", e.to_string()))?;
     let (events, inbox) = channel();
     desk.listen(events.clone());
     let patience = Duration::from_secs(job.retry_seconds);
-    let plan = Plan { parts: target.plan, checksum: target.checksum, patience };
-    let (upload, sink) =
-        Upload::start(plan, &client, desk, &events).map_err(|e| failed("upload", e.to_string()))?;
+    let plan = Plan {
+        parts: target.plan,
+        checksum: target.checksum,
+        patience,
+    };
+    let (upload, sink) = Upload::start(plan, &client, desk, &events).map_err(|e| failed("upload", e.to_string()))?;
     let chain = Stages::to_write(job.compression.map(compression), recipients)
         .writer(Box::new(sink))
         .map_err(pump::outcome_of)?;
@@ -118,13 +124,22 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
     let running = command::start(&job.command, Wiring::Output(input), log, events.clone())?;
     let started = Instant::now();
     let pump = Pump::start(output, chain, events).map_err(|e| failed("pump", e.to_string()))?;
-    Ok(Work { running, upload, pump, output: watched, started, inbox })
+    Ok(Work {
+        running,
+        upload,
+        pump,
+        output: watched,
+        started,
+        inbox,
+    })
 }
 
 impl Work {
     /// Follows the job to its outcome.
     fn follow(&self, job: &Job, target: &Target<'_>, desk: &Desk) -> Outcome {
-        let deadline = job.deadline_seconds.map(|seconds| (self.started + Duration::from_secs(seconds), seconds));
+        let deadline = job
+            .deadline_seconds
+            .map(|seconds| (self.started + Duration::from_secs(seconds), seconds));
         let mut drain: Option<Drain> = None;
         let (mut output_ended, mut sent) = (false, false);
         loop {
@@ -154,7 +169,10 @@ impl Work {
                 Ok(Event::Opened | Event::Fed(_)) | Err(RecvTimeoutError::Timeout) => {}
                 // The desk and the upload hold a sender each; without them nobody could want anything.
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Outcome::TransferFailed { step: "agent".into(), message: "its threads are gone".into() };
+                    return Outcome::TransferFailed {
+                        step: "agent".into(),
+                        message: "its threads are gone".into(),
+                    };
                 }
             }
             desk.progress(self.pump.bytes(), self.upload.stored_bytes());

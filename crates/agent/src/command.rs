@@ -38,7 +38,9 @@ impl Exit {
         match self {
             Exit::Code(0) => None,
             Exit::Code(code) => Some(Outcome::CommandFailed { code }),
-            Exit::Signal(number) => Some(Outcome::CommandKilled { signal: signal_name(number) }),
+            Exit::Signal(number) => Some(Outcome::CommandKilled {
+                signal: signal_name(number),
+            }),
         }
     }
 }
@@ -74,7 +76,9 @@ pub enum Wiring {
 /// Starts a command. Its end is told to `events`.
 pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>) -> Result<Running, Outcome> {
     let failed = |message: String| Outcome::CommandNotStarted { message };
-    let (program, args) = words.split_first().ok_or_else(|| failed("the command is empty".into()))?;
+    let (program, args) = words
+        .split_first()
+        .ok_or_else(|| failed("the command is empty".into()))?;
     let pipes = || {
         let (errors, to_errors) = io::pipe()?;
         let mut command = Command::new(program);
@@ -137,7 +141,10 @@ fn reap(leader: Pid, watch: &Watch, events: &Sender<Event>) {
 }
 
 fn exit_of(status: WaitStatus) -> Option<Exit> {
-    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
+    status
+        .exit_status()
+        .map(Exit::Code)
+        .or_else(|| status.terminating_signal().map(Exit::Signal))
 }
 
 impl Watch {
@@ -199,7 +206,10 @@ fn signal_name(number: i32) -> String {
         "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
         "WINCH", "IO", "PWR", "SYS",
     ];
-    let known = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)).and_then(|n| NAMES.get(n));
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|n| n.checked_sub(1))
+        .and_then(|n| NAMES.get(n));
     known.map_or_else(|| format!("signal {number}"), |name| format!("SIG{name}"))
 }
 
@@ -218,13 +228,22 @@ mod tests {
     fn only_an_exit_with_zero_is_good() {
         assert_eq!(Exit::Code(0).failure(), None);
         assert_eq!(Exit::Code(3).failure(), Some(Outcome::CommandFailed { code: 3 }));
-        assert_eq!(Exit::Signal(9).failure(), Some(Outcome::CommandKilled { signal: "SIGKILL".into() }));
+        assert_eq!(
+            Exit::Signal(9).failure(),
+            Some(Outcome::CommandKilled {
+                signal: "SIGKILL".into()
+            })
+        );
     }
 
     #[test]
     fn a_command_that_cannot_start_says_why_in_words() {
-        for (errno, word) in [(2, "not found"), (13, "may not be executed"), (8, "another architecture"), (12, "memory")]
-        {
+        for (errno, word) in [
+            (2, "not found"),
+            (13, "may not be executed"),
+            (8, "another architecture"),
+            (12, "memory"),
+        ] {
             let message = why_not("pg_dump", &io::Error::from_raw_os_error(errno));
             assert!(message.contains("\"pg_dump\"") && message.contains(word), "{message}");
         }

@@ -96,11 +96,16 @@ fn bridge(mut to: UnixStream, mut from: UnixStream) -> u8 {
             Ok(Side::OperatorEnded) | Err(RecvTimeoutError::Disconnected) => return exit::ENDED,
             Ok(Side::DaemonEnded) if answered => return exit::CLOSED,
             Ok(Side::DaemonEnded) => {
-                eprintln!("agent connect: the daemon closed the connection without an answer: it works for another run");
+                eprintln!(
+                    "agent connect: the daemon closed the connection without an answer: it works for another run"
+                );
                 return exit::REFUSED;
             }
             Err(RecvTimeoutError::Timeout) => {
-                eprintln!("agent connect: the daemon does not answer within {} s", ANSWER.as_secs());
+                eprintln!(
+                    "agent connect: the daemon does not answer within {} s",
+                    ANSWER.as_secs()
+                );
                 return exit::SILENT;
             }
         }

@@ -55,13 +55,32 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
         .map_err(DaemonError::Process)?;
     if let Some(job) = desk.wait_for_job(IDLE) {
         let report = match &job.action {
-            Action::Backup { recipients, allow_empty, plan, checksum } => {
-                let target = backup::Target { recipients, allow_empty: *allow_empty, plan: *plan, checksum: *checksum };
+            Action::Backup {
+                recipients,
+                allow_empty,
+                plan,
+                checksum,
+            } => {
+                let target = backup::Target {
+                    recipients,
+                    allow_empty: *allow_empty,
+                    plan: *plan,
+                    checksum: *checksum,
+                };
                 backup::run(&job, &target, &desk, &place.log)
             }
-            Action::Restore { identity, size, sha256, etag } => {
-                let object =
-                    restore::Object { identity, size: *size, sha256: sha256.as_deref(), etag: etag.as_deref() };
+            Action::Restore {
+                identity,
+                size,
+                sha256,
+                etag,
+            } => {
+                let object = restore::Object {
+                    identity,
+                    size: *size,
+                    sha256: sha256.as_deref(),
+                    etag: etag.as_deref(),
+                };
                 restore::run(&job, &object, &desk, &place.log)
             }
         };

@@ -102,7 +102,12 @@ impl Desk {
             done: false,
             asked: Instant::now(),
         };
-        Self { run, attempt, state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            run,
+            attempt,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     /// Nothing here is left half changed by a panic, so a poisoned lock is still good.
@@ -111,7 +116,10 @@ impl Desk {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
-        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+        self.changed
+            .wait_timeout(state, at_most)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
     }
 }
 
@@ -318,7 +326,10 @@ impl State {
                 Phase::Running => AgentState::Running,
                 Phase::Finished => AgentState::Finished,
             };
-            return Some(FromAgent::Welcome { version: VERSION, state });
+            return Some(FromAgent::Welcome {
+                version: VERSION,
+                state,
+            });
         }
         if let Some(request) = self.unsaid.requests.pop_front() {
             return Some(FromAgent::NeedUrl(request));

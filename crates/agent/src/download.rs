@@ -68,7 +68,17 @@ impl Download {
     /// Nothing is asked for before the first read.
     pub fn new(client: Agent, desk: Arc<Desk>, wanted: Wanted, watched: Arc<Watched>) -> Self {
         let retry = Retry::new(wanted.patience);
-        Self { client, desk, wanted, watched, retry, number: 0, signed: None, body: None, offset: 0 }
+        Self {
+            client,
+            desk,
+            wanted,
+            watched,
+            retry,
+            number: 0,
+            signed: None,
+            body: None,
+            offset: 0,
+        }
     }
 
     fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
@@ -80,7 +90,9 @@ impl Download {
         }
         let left = usize::try_from(self.wanted.size - self.offset).unwrap_or(usize::MAX);
         let most = buffer.len().min(left);
-        let Some((body, room)) = self.body.as_mut().zip(buffer.get_mut(..most)) else { return Ok(0) };
+        let Some((body, room)) = self.body.as_mut().zip(buffer.get_mut(..most)) else {
+            return Ok(0);
+        };
         match body.read(room) {
             Ok(0) => Err(Trouble::Again(Hope::Passes, "the connection ended early".into())),
             Ok(n) => Ok(n),
@@ -107,29 +119,44 @@ impl Download {
 
     fn ask(&mut self) -> Result<SignedUrl, Trouble> {
         self.number += 1;
-        self.desk.url(&UrlRequest::Get { number: self.number }, self.wanted.patience).map_err(|e| match e {
-            NoUrl::Stopped => Trouble::Stopped,
-            error => Trouble::End(self.failed(error.to_string())),
-        })
+        self.desk
+            .url(&UrlRequest::Get { number: self.number }, self.wanted.patience)
+            .map_err(|e| match e {
+                NoUrl::Stopped => Trouble::Stopped,
+                error => Trouble::End(self.failed(error.to_string())),
+            })
     }
 
     /// A server that knows no ranges sends all from the start: fine for the first byte only.
     fn check(&self, response: &Response<Body>) -> Result<(), Trouble> {
         let size = self.wanted.size;
-        let bad = |step: &str, message: String| Trouble::End(Outcome::BadObject { step: step.into(), message });
+        let bad = |step: &str, message: String| {
+            Trouble::End(Outcome::BadObject {
+                step: step.into(),
+                message,
+            })
+        };
         let total = if response.status().as_u16() == 206 {
-            let (start, total) =
-                http::header(response, "content-range").as_deref().and_then(content_range).ok_or_else(|| {
+            let (start, total) = http::header(response, "content-range")
+                .as_deref()
+                .and_then(content_range)
+                .ok_or_else(|| {
                     Trouble::Again(Hope::Doubtful, "the store's answer has no usable Content-Range".into())
                 })?;
             if start != self.offset {
-                return Err(Trouble::Again(Hope::Doubtful, format!("the store sent bytes from {start} on")));
+                return Err(Trouble::Again(
+                    Hope::Doubtful,
+                    format!("the store sent bytes from {start} on"),
+                ));
             }
             total
         } else if self.offset == 0 {
             http::header(response, "content-length").and_then(|length| length.parse().ok())
         } else {
-            return Err(Trouble::Again(Hope::Doubtful, "the store does not send a part of an object".into()));
+            return Err(Trouble::Again(
+                Hope::Doubtful,
+                "the store does not send a part of an object".into(),
+            ));
         };
         if let Some(total) = total
             && total != size
@@ -139,7 +166,14 @@ impl Download {
         if let (Some(want), Some(seen)) = (&self.wanted.etag, http::header(response, "etag"))
             && bare(want) != bare(&seen)
         {
-            return Err(bad("etag", format!("expected {}, the object has {}: it was replaced", bare(want), bare(&seen))));
+            return Err(bad(
+                "etag",
+                format!(
+                    "expected {}, the object has {}: it was replaced",
+                    bare(want),
+                    bare(&seen)
+                ),
+            ));
         }
         Ok(())
     }
@@ -148,11 +182,17 @@ impl Download {
         match error.status {
             Some(412) => {
                 let message = "the object was replaced: its etag is another one".into();
-                Trouble::End(Outcome::BadObject { step: "etag".into(), message })
+                Trouble::End(Outcome::BadObject {
+                    step: "etag".into(),
+                    message,
+                })
             }
             Some(416) => {
                 let message = format!("expected {} bytes, the object is shorter", self.wanted.size);
-                Trouble::End(Outcome::BadObject { step: "size".into(), message })
+                Trouble::End(Outcome::BadObject {
+                    step: "size".into(),
+                    message,
+                })
             }
             _ if error.hope == Hope::None => Trouble::End(self.failed(error.message)),
             // The next try asks for a fresh URL: this one may have expired.
@@ -161,7 +201,10 @@ impl Download {
     }
 
     fn failed(&self, message: String) -> Outcome {
-        Outcome::TransferFailed { step: format!("download at {}", self.offset), message }
+        Outcome::TransferFailed {
+            step: format!("download at {}", self.offset),
+            message,
+        }
     }
 
     fn end(&self, outcome: Option<Outcome>) -> io::Error {
@@ -179,7 +222,11 @@ impl Read for Download {
             match self.read_once(buffer) {
                 Ok(n) => {
                     let piece = buffer.get(..n).unwrap_or_default();
-                    self.watched.hash.lock().unwrap_or_else(PoisonError::into_inner).update(piece);
+                    self.watched
+                        .hash
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .update(piece);
                     self.offset += n as u64;
                     self.watched.bytes.store(self.offset, Ordering::Relaxed);
                     self.retry.progressed();
@@ -205,7 +252,11 @@ impl Read for Download {
 fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
     let start = range.split_once('-')?.0.trim().parse().ok()?;
-    let total = if total.trim() == "*" { None } else { Some(total.trim().parse().ok()?) };
+    let total = if total.trim() == "*" {
+        None
+    } else {
+        Some(total.trim().parse().ok()?)
+    };
     Some((start, total))
 }
 
@@ -222,13 +273,24 @@ mod tests {
     fn a_range_is_understood_or_refused() {
         assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
         assert_eq!(content_range("bytes 0-0/*"), Some((0, None)));
-        for value in ["", "bytes", "bytes */10", "bytes 5/10", "bytes a-9/10", "bytes 5-9/x", "items 5-9/10"] {
+        for value in [
+            "",
+            "bytes",
+            "bytes */10",
+            "bytes 5/10",
+            "bytes a-9/10",
+            "bytes 5-9/x",
+            "items 5-9/10",
+        ] {
             assert_eq!(content_range(value), None, "{value}");
         }
     }
 
     #[test]
     fn etags_are_compared_without_quotes() {
-        assert_eq!((bare("\"ab-2\""), bare("ab-2"), bare("W/\"ab\"")), ("ab-2", "ab-2", "ab"));
+        assert_eq!(
+            (bare("\"ab-2\""), bare("ab-2"), bare("W/\"ab\"")),
+            ("ab-2", "ab-2", "ab")
+        );
     }
 }

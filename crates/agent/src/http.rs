@@ -43,8 +43,10 @@ pub struct BadBundle(String);
 /// A client with the public roots and these certificates. Nothing of the user's environment: no proxy, and no
 /// redirect, which would carry the bytes to where nobody signed for them.
 pub fn client(ca_bundle: Option<&str>) -> Result<Agent, BadBundle> {
-    let mut roots: Vec<Certificate<'static>> =
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der)).collect();
+    let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|der| Certificate::from_der(der))
+        .collect();
     if let Some(pem) = ca_bundle {
         let before = roots.len();
         for item in ureq::tls::parse_pem(pem.as_bytes()) {
@@ -55,10 +57,14 @@ pub fn client(ca_bundle: Option<&str>) -> Result<Agent, BadBundle> {
             }
         }
         if roots.len() == before {
-            return Err(BadBundle("holds no certificate: expected -----BEGIN CERTIFICATE-----".into()));
+            return Err(BadBundle(
+                "holds no certificate: expected -----BEGIN CERTIFICATE-----".into(),
+            ));
         }
     }
-    let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .build();
     let config = Agent::config_builder()
         .tls_config(tls)
         .proxy(None)
@@ -95,13 +101,10 @@ pub fn put(client: &Agent, signed: &SignedUrl, body: &[u8]) -> Result<String, Ht
 }
 
 /// GETs an object from an offset on.
-pub fn get(
-    client: &Agent,
-    signed: &SignedUrl,
-    offset: u64,
-    etag: Option<&str>,
-) -> Result<Response<Body>, HttpError> {
-    let mut request = client.get(signed.url.reveal()).header("range", format!("bytes={offset}-"));
+pub fn get(client: &Agent, signed: &SignedUrl, offset: u64, etag: Option<&str>) -> Result<Response<Body>, HttpError> {
+    let mut request = client
+        .get(signed.url.reveal())
+        .header("range", format!("bytes={offset}-"));
     if let Some(etag) = etag {
         request = request.header("if-match", etag);
     }
@@ -109,18 +112,29 @@ pub fn get(
         request = request.header(name, value);
     }
     let mut response = request.call().map_err(|e| failed(&e))?;
-    if response.status().is_success() { Ok(response) } else { Err(refused(&mut response)) }
+    if response.status().is_success() {
+        Ok(response)
+    } else {
+        Err(refused(&mut response))
+    }
 }
 
 /// A header's value as text.
 pub fn header(response: &Response<Body>, name: &str) -> Option<String> {
-    response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToString::to_string)
+    response
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(ToString::to_string)
 }
 
 /// The signed headers without those that the client makes itself from the URL and the body.
 fn sendable(headers: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     let made = |name: &str| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case("content-length");
-    headers.iter().filter(move |(name, _)| !made(name)).map(|(name, value)| (name.as_str(), value.as_str()))
+    headers
+        .iter()
+        .filter(move |(name, _)| !made(name))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 fn refused(response: &mut Response<Body>) -> HttpError {
@@ -129,7 +143,11 @@ fn refused(response: &mut Response<Body>) -> HttpError {
     // What cannot be read of an error's body does not make the error another one.
     let _ = response.body_mut().as_reader().take(ERROR_BODY).read_to_end(&mut body);
     let answer = Answer::of(status, &body);
-    HttpError { hope: answer.hope(), message: answer.to_string(), status: Some(status) }
+    HttpError {
+        hope: answer.hope(),
+        message: answer.to_string(),
+        status: Some(status),
+    }
 }
 
 /// A request without an answer. A wrong certificate may be a proxy in between that goes away, so it gets some tries.
@@ -144,7 +162,11 @@ fn failed(error: &ureq::Error) -> HttpError {
         Error::Http(_) => (Hope::None, "a signed header cannot be sent".into()),
         other => (Hope::Passes, other.to_string()),
     };
-    HttpError { hope, message, status: None }
+    HttpError {
+        hope,
+        message,
+        status: None,
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +175,11 @@ mod tests {
 
     #[test]
     fn a_bundle_that_holds_no_certificate_is_refused_in_words() {
-        for pem in ["", "hello", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"] {
+        for pem in [
+            "",
+            "hello",
+            "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+        ] {
             let message = client(Some(pem)).err().unwrap().to_string();
             assert!(message.starts_with("caBundle: "), "{message}");
         }
@@ -164,6 +190,9 @@ mod tests {
     fn headers_that_the_client_makes_are_not_sent_twice() {
         let headers = [("Host", "a"), ("content-length", "5"), ("x-amz-checksum-sha256", "c=")]
             .map(|(n, v)| (n.to_string(), v.to_string()));
-        assert_eq!(sendable(&headers).collect::<Vec<_>>(), [("x-amz-checksum-sha256", "c=")]);
+        assert_eq!(
+            sendable(&headers).collect::<Vec<_>>(),
+            [("x-amz-checksum-sha256", "c=")]
+        );
     }
 }

@@ -48,16 +48,30 @@ pub fn install(dir: &Path) -> Result<(), InstallError> {
         fs::set_permissions(&fresh, Permissions::from_mode(0o555))?;
         fs::rename(&fresh, &path)
     };
-    copy().map_err(|source| InstallError::Copy { path: path.clone(), source })
+    copy().map_err(|source| InstallError::Copy {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// Makes a directory with exactly this mode, whatever the umask; one that is there and belongs to someone else keeps
 /// the mode it has.
 fn make(path: &Path, mode: u32) -> Result<(), InstallError> {
-    let failed = |source| InstallError::Directory { path: path.into(), source };
-    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
+    let failed = |source| InstallError::Directory {
+        path: path.into(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(failed)?;
     let now = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
-    if now & mode == mode { Ok(()) } else { fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed) }
+    if now & mode == mode {
+        Ok(())
+    } else {
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)
+    }
 }
 
 #[cfg(test)]

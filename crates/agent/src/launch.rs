@@ -54,11 +54,7 @@ pub fn connect(place: &Place, patience: Duration) -> Result<UnixStream, LaunchEr
     }
 }
 
-fn pause_and_connect(
-    place: &Place,
-    deadline: Instant,
-    patience: Duration,
-) -> Result<Option<UnixStream>, LaunchError> {
+fn pause_and_connect(place: &Place, deadline: Instant, patience: Duration) -> Result<Option<UnixStream>, LaunchError> {
     if Instant::now() >= deadline {
         return Err(LaunchError::Timeout(patience));
     }

@@ -25,12 +25,22 @@ pub fn serve(desk: &Arc<Desk>, stream: UnixStream) {
 fn talk(desk: &Arc<Desk>, stream: &UnixStream) -> io::Result<()> {
     stream.set_read_timeout(Some(HELLO))?;
     stream.set_write_timeout(Some(WRITE))?;
-    let mut reader = Reader { stream, decoder: Decoder::default(), buffer: vec![0; 16 << 10] };
-    let Some(ToAgent::Hello { run, attempt, .. }) = reader.next()? else { return Ok(()) };
-    let Some(connection) = desk.hello(&run, &attempt) else { return Ok(()) };
+    let mut reader = Reader {
+        stream,
+        decoder: Decoder::default(),
+        buffer: vec![0; 16 << 10],
+    };
+    let Some(ToAgent::Hello { run, attempt, .. }) = reader.next()? else {
+        return Ok(());
+    };
+    let Some(connection) = desk.hello(&run, &attempt) else {
+        return Ok(());
+    };
     stream.set_read_timeout(None)?;
     let (writing, other) = (desk.clone(), stream.try_clone()?);
-    let writer = thread::Builder::new().name("write".into()).spawn(move || write(&writing, &other, connection));
+    let writer = thread::Builder::new()
+        .name("write".into())
+        .spawn(move || write(&writing, &other, connection));
     if writer.is_ok() {
         while let Ok(Some(message)) = reader.next() {
             if !desk.take(connection, message) {
@@ -68,7 +78,9 @@ impl Reader<'_> {
 /// Says what there is to say. When it ends the socket is closed, which wakes the reader.
 fn write(desk: &Desk, stream: &UnixStream, connection: u64) {
     while let Some(message) = desk.next(connection) {
-        let sent = encode(&message).map_err(io::Error::other).and_then(|frame| send(stream, &frame));
+        let sent = encode(&message)
+            .map_err(io::Error::other)
+            .and_then(|frame| send(stream, &frame));
         if sent.is_err() {
             break;
         }

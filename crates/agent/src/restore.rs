@@ -4,9 +4,9 @@ mod feed;
 use std::io::PipeReader;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use pipeline::{Identities, Stages};
@@ -98,7 +98,10 @@ struct Work {
 }
 
 fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event>) -> Result<Work, Outcome> {
-    let failed = |step: &str, message: String| Outcome::TransferFailed { step: step.into(), message };
+    let failed = |step: &str, message: String| Outcome::TransferFailed {
+        step: step.into(),
+        message,
+    };
     let identities = match object.identity {
         Some(text) => Some(Identities::parse(text.reveal()).map_err(|e| Outcome::BadObject {
             step: "decrypt".into(),
@@ -135,7 +138,15 @@ fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event
         events: events.clone(),
     };
     feeder.start().map_err(|e| failed("feed", e.to_string()))?;
-    Ok(Work { running: None, watched, written, input, command_end: Some(command_end), go, fed: None })
+    Ok(Work {
+        running: None,
+        watched,
+        written,
+        input,
+        command_end: Some(command_end),
+        go,
+        fed: None,
+    })
 }
 
 impl Work {
@@ -165,7 +176,9 @@ impl Work {
                         Ok(running) => self.running = Some(running),
                         Err(outcome) => return outcome,
                     }
-                    deadline = job.deadline_seconds.map(|s| (Instant::now() + Duration::from_secs(s), s));
+                    deadline = job
+                        .deadline_seconds
+                        .map(|s| (Instant::now() + Duration::from_secs(s), s));
                     let _ = self.go.send(());
                 }
                 Ok(Event::Exited(exit)) => match exit.failure() {
@@ -189,10 +202,16 @@ impl Work {
                 }
                 Ok(Event::OutputEnded | Event::Stored) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Outcome::TransferFailed { step: "agent".into(), message: "its threads are gone".into() };
+                    return Outcome::TransferFailed {
+                        step: "agent".into(),
+                        message: "its threads are gone".into(),
+                    };
                 }
             }
-            desk.progress(self.written.load(Ordering::Relaxed), self.watched.bytes.load(Ordering::Relaxed));
+            desk.progress(
+                self.written.load(Ordering::Relaxed),
+                self.watched.bytes.load(Ordering::Relaxed),
+            );
             if let Some(at) = exited
                 && let Some(outcome) = self.after_exit(at, &mut unread)
             {

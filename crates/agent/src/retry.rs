@@ -31,7 +31,12 @@ pub struct Retry {
 impl Retry {
     /// Gives up when failures have gone on for `patience`.
     pub fn new(patience: Duration) -> Self {
-        Self { patience, first: None, failures: 0, doubtful: 0 }
+        Self {
+            patience,
+            first: None,
+            failures: 0,
+            doubtful: 0,
+        }
     }
 
     /// Some bytes came through: failures before this one do not count.
@@ -75,7 +80,10 @@ mod tests {
             pauses.push(pause.as_millis());
             now += pause;
         }
-        assert_eq!(pauses, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000, 10_000, 7400]);
+        assert_eq!(
+            pauses,
+            [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000, 10_000, 7400]
+        );
         assert_eq!(now, start + 60 * S);
     }
 
@@ -84,7 +92,9 @@ mod tests {
         let now = Instant::now();
         assert_eq!(Retry::new(60 * S).after(Hope::None, now), None);
         let mut retry = Retry::new(60 * S);
-        let tries = (0..20).take_while(|_| retry.after(Hope::Doubtful, now).is_some()).count();
+        let tries = (0..20)
+            .take_while(|_| retry.after(Hope::Doubtful, now).is_some())
+            .count();
         assert_eq!(tries, 4);
     }
 

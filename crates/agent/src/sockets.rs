@@ -29,6 +29,11 @@ impl Place {
 
     fn open_lock(&self, kind: &str) -> io::Result<File> {
         let path = self.dir.join(format!("{}.{kind}", self.attempt));
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path)
     }
 }

@@ -147,7 +147,10 @@ impl Upload {
     /// What the store has now.
     pub fn result(&self) -> Stored {
         let state = self.lock();
-        Stored { parts: state.receipts.values().cloned().collect(), object_etag: state.object_etag.clone() }
+        Stored {
+            parts: state.receipts.values().cloned().collect(),
+            object_etag: state.object_etag.clone(),
+        }
     }
 
     /// Buffers that may exist for parts of this size: those in flight and the one that is being filled.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, BackupStorage, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::store::Writer;
@@ -22,6 +22,8 @@ use crate::stores::Stores;
 use crate::transfer::registry::Registry;
 use crate::{run, runtime, schedule, storage};
 
+/// The kinds that are watched.
+pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
 /// How many objects of a kind are worked on at the same time.
 const CONCURRENCY: u16 = 16;
 /// A storage counts its runs; a burst of them is counted once.
@@ -39,34 +41,58 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
 
     // A change of a storage: itself, and the runs that wait for it.
     let (by_storage, wake_runs, wake) = (runs.clone(), wake_run.clone(), wake_storage.clone());
-    watch(client.clone(), watcher::Config::default(), storage_writer, move |storage: &BackupStorage| {
-        send(&wake, ObjectRef::from_obj(storage));
-        for run in waiting_runs(&by_storage, &storage.name_any()) {
-            send(&wake_runs, run);
-        }
-    });
+    watch(
+        client.clone(),
+        watcher::Config::default(),
+        storage_writer,
+        &ready,
+        move |storage: &BackupStorage| {
+            send(&wake, ObjectRef::from_obj(storage));
+            for run in waiting_runs(&by_storage, &storage.name_any()) {
+                send(&wake_runs, run);
+            }
+        },
+    );
     // A change of a schedule: itself, and the storage that counts it.
     let (wake, count) = (wake_schedule.clone(), wake_storage.clone());
-    watch(client.clone(), watcher::Config::default(), schedule_writer, move |schedule: &BackupSchedule| {
-        send(&wake, ObjectRef::from_obj(schedule));
-        send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
-    });
+    watch(
+        client.clone(),
+        watcher::Config::default(),
+        schedule_writer,
+        &ready,
+        move |schedule: &BackupSchedule| {
+            send(&wake, ObjectRef::from_obj(schedule));
+            send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
+        },
+    );
     // A change of a run: itself, its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
-    watch(client.clone(), watcher::Config::default(), run_writer, move |run: &BackupRun| {
-        send(&wake, ObjectRef::from_obj(run));
-        send(&count, ObjectRef::new(&run.spec.storage.name));
-        if let Some(owner) = owner_of(run) {
-            send(&wake_owner, owner);
-        }
-    });
+    watch(
+        client.clone(),
+        watcher::Config::default(),
+        run_writer,
+        &ready,
+        move |run: &BackupRun| {
+            send(&wake, ObjectRef::from_obj(run));
+            send(&count, ObjectRef::new(&run.spec.storage.name));
+            if let Some(owner) = owner_of(run) {
+                send(&wake_owner, owner);
+            }
+        },
+    );
     // A change of a Pod that carries our label: its run.
     let wake = wake_run.clone();
-    watch(client.clone(), watcher::Config::default().labels(labels::RUN), pod_writer, move |pod: &Pod| {
-        if let Some(run) = owner_of(pod) {
-            send(&wake, run);
-        }
-    });
+    watch(
+        client.clone(),
+        watcher::Config::default().labels(labels::RUN),
+        pod_writer,
+        &ready,
+        move |pod: &Pod| {
+            if let Some(run) = owner_of(pod) {
+                send(&wake, run);
+            }
+        },
+    );
 
     let context = Arc::new(Context {
         stores: Stores::new(client.clone()),
@@ -81,7 +107,8 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
         failures: Failures::default(),
         client,
     });
-    say_ready(&context, ready);
+    // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
+    ready.wait().await;
     let stop = runtime::terminated().shared();
     let runs = controller(runs, woken_runs, Duration::ZERO)
         .graceful_shutdown_on(stop.clone())
@@ -99,14 +126,26 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
 }
 
 /// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included.
-fn watch<K>(client: Client, config: watcher::Config, writer: Writer<K>, wake: impl Fn(&K) + Send + 'static)
-where
+fn watch<K>(
+    client: Client,
+    config: watcher::Config,
+    writer: Writer<K>,
+    ready: &Ready,
+    wake: impl Fn(&K) + Send + 'static,
+) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
+    let ready = ready.clone();
     let stream = watcher(Api::<K>::all(client), config)
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
+        // After the cache: who waits for this finds the objects there.
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                ready.seen(K::kind(&()).as_ref());
+            }
+        })
         .touched_objects();
     runtime::spawn(stream.for_each(move |seen| {
         match seen {
@@ -133,23 +172,11 @@ fn send<K: Resource<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, objec
 
 /// The controller of an object, where it is of that kind.
 fn owner_of<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<ObjectRef<K>> {
-    let owner = child.owner_references().iter().find(|o| o.controller == Some(true) && o.kind == K::kind(&()))?;
+    let owner = child
+        .owner_references()
+        .iter()
+        .find(|o| o.controller == Some(true) && o.kind == K::kind(&()))?;
     Some(ObjectRef::new(&owner.name).within(&child.namespace()?))
-}
-
-fn say_ready(context: &Arc<Context>, ready: Ready) {
-    let synced = context.clone();
-    runtime::spawn(async move {
-        let all = futures::join!(
-            synced.storages.wait_until_ready(),
-            synced.schedules.wait_until_ready(),
-            synced.runs.wait_until_ready(),
-            synced.pods.wait_until_ready()
-        );
-        if all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok() {
-            ready.set();
-        }
-    });
 }
 
 /// Runs that have not begun and name the storage.
@@ -159,7 +186,9 @@ fn waiting_runs(runs: &Store<BackupRun>, storage: &str) -> Vec<ObjectRef<BackupR
         .filter(|r| r.spec.storage.name == storage)
         .filter(|r| {
             let asked = r.annotations().contains_key(labels::RESTORE);
-            r.status.as_ref().is_none_or(|s| s.transfer.is_none() && (asked || !is_finished(s)))
+            r.status
+                .as_ref()
+                .is_none_or(|s| s.transfer.is_none() && (asked || !is_finished(s)))
         })
         .map(|r| ObjectRef::from_obj(r.as_ref()))
         .collect()

@@ -19,7 +19,12 @@ const CONTROLLER: &str = "backup-operator.io/operator";
 /// Says an Event about an object. One that cannot be said is logged: an Event never holds work up.
 pub async fn publish(client: &Client, about: ObjectReference, event: &Event) {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());
-    let note: String = event.note.char_indices().take_while(|(at, c)| at + c.len_utf8() <= NOTE).map(|(_, c)| c).collect();
+    let note: String = event
+        .note
+        .char_indices()
+        .take_while(|(at, c)| at + c.len_utf8() <= NOTE)
+        .map(|(_, c)| c)
+        .collect();
     let now = Timestamp::now();
     let name = about.name.clone().unwrap_or_default();
     tracing::info!(kind = about.kind, namespace, name, reason = event.reason, note, "event");

@@ -29,10 +29,19 @@ fn main() -> ExitCode {
         }
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    if args.log_json { log.json().init() } else { log.with_ansi(false).init() }
+    if args.log_json {
+        log.json().init()
+    } else {
+        log.with_ansi(false).init()
+    }
     // Two threads carry hundreds of transfers: no byte of a backup passes through here.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = runtime.map_err(|e| format!("the runtime cannot be started: {e}")).and_then(|r| r.block_on(serve(args)));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let result = runtime
+        .map_err(|e| format!("the runtime cannot be started: {e}"))
+        .and_then(|r| r.block_on(serve(args)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -46,8 +55,10 @@ async fn serve(args: args::Args) -> Result<(), String> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return Err("a TLS provider was installed before ours".into());
     }
-    let client = kube::Client::try_default().await.map_err(|e| format!("no cluster to connect to: {}", events::causes(&e)))?;
-    let ready = admin::Ready::default();
+    let client = kube::Client::try_default()
+        .await
+        .map_err(|e| format!("no cluster to connect to: {}", events::causes(&e)))?;
+    let ready = admin::Ready::new(&controller::KINDS);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator starts");
     tokio::select! {
         () = controller::run(client, args.agent(), ready.clone()) => Ok(()),

@@ -18,7 +18,9 @@ const STALE: Duration = Duration::from_millis(100);
 /// One pass over a run.
 pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Action, apply::ApplyError> {
     let uid = run.uid().unwrap_or_default();
-    let seen = observe::observe(&run, &context).await.map_err(apply::ApplyError::Write)?;
+    let seen = observe::observe(&run, &context)
+        .await
+        .map_err(apply::ApplyError::Write)?;
     let decision = planner::run::decide(&seen.observed(&run, &context));
     apply::apply(&run, &context, decision.steps).await?;
     context.failures.clear(&uid);
@@ -32,6 +34,11 @@ pub fn retry(run: Arc<BackupRun>, error: &apply::ApplyError, context: Arc<Contex
     }
     let name = run.name_any();
     let namespace = run.namespace().unwrap_or_default();
-    tracing::warn!(namespace, name, error = crate::events::causes(error), "a run could not be served; trying again");
+    tracing::warn!(
+        namespace,
+        name,
+        error = crate::events::causes(error),
+        "a run could not be served; trying again"
+    );
     Action::requeue(context.failures.again(&run.uid().unwrap_or_default()))
 }

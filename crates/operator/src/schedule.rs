@@ -16,9 +16,12 @@ use crate::write::{API, WriteError, Written, bounded};
 /// One pass over a schedule.
 pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Result<Action, WriteError> {
     if schedule.metadata.deletion_timestamp.is_some() {
-        Written::new(Api::namespaced(context.client.clone(), &schedule.namespace().unwrap_or_default()), schedule.as_ref())
-            .release(schedule.finalizers())
-            .await?;
+        Written::new(
+            Api::namespaced(context.client.clone(), &schedule.namespace().unwrap_or_default()),
+            schedule.as_ref(),
+        )
+        .release(schedule.finalizers())
+        .await?;
         return Ok(Action::await_change());
     }
     let uid = schedule.uid().unwrap_or_default();
@@ -26,9 +29,17 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         .runs
         .state()
         .into_iter()
-        .filter(|r| r.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == uid))
+        .filter(|r| {
+            r.owner_references()
+                .iter()
+                .any(|o| o.controller == Some(true) && o.uid == uid)
+        })
         .collect();
-    let observed = Observed { schedule: &schedule, runs: owned.iter().map(AsRef::as_ref).collect(), now: Timestamp::now() };
+    let observed = Observed {
+        schedule: &schedule,
+        runs: owned.iter().map(AsRef::as_ref).collect(),
+        now: Timestamp::now(),
+    };
     let decision = decide(&observed);
 
     let namespace = schedule.namespace().unwrap_or_default();
@@ -63,13 +74,18 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         events::publish(&context.client, schedule.object_ref(&()), event).await;
     }
     context.failures.clear(&uid);
-    let wait = decision.requeue_at.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let wait = decision
+        .requeue_at
+        .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }
 
 async fn delete(runs: &Api<BackupRun>, name: &str, uid: &str) -> Result<(), WriteError> {
     let parameters = DeleteParams {
-        preconditions: Some(Preconditions { uid: Some(uid.into()), resource_version: None }),
+        preconditions: Some(Preconditions {
+            uid: Some(uid.into()),
+            resource_version: None,
+        }),
         ..DeleteParams::background()
     };
     match tokio::time::timeout(API, runs.delete(name, &parameters)).await {
@@ -87,6 +103,11 @@ pub fn retry(schedule: Arc<BackupSchedule>, error: &WriteError, context: Arc<Con
     }
     let name = schedule.name_any();
     let namespace = schedule.namespace().unwrap_or_default();
-    tracing::warn!(namespace, name, error = events::causes(error), "a schedule could not be served; trying again");
+    tracing::warn!(
+        namespace,
+        name,
+        error = events::causes(error),
+        "a schedule could not be served; trying again"
+    );
     Action::requeue(context.failures.again(&schedule.uid().unwrap_or_default()))
 }

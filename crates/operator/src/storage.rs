@@ -19,13 +19,28 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
     let uid = storage.uid().unwrap_or_default();
     if storage.metadata.deletion_timestamp.is_some() {
         context.stores.forget(&uid);
-        Written::new(Api::all(context.client.clone()), storage.as_ref()).release(storage.finalizers()).await?;
+        Written::new(Api::all(context.client.clone()), storage.as_ref())
+            .release(storage.finalizers())
+            .await?;
         return Ok(Action::await_change());
     }
     let name = storage.name_any();
-    let runs: Vec<_> = context.runs.state().into_iter().filter(|r| r.spec.storage.name == name).collect();
-    let schedules = context.schedules.state().iter().filter(|s| s.spec.template.spec.storage.name == name).count();
-    let size_in_bytes = runs.iter().filter_map(|r| r.status.as_ref()?.size_in_bytes).fold(0, u64::saturating_add);
+    let runs: Vec<_> = context
+        .runs
+        .state()
+        .into_iter()
+        .filter(|r| r.spec.storage.name == name)
+        .collect();
+    let schedules = context
+        .schedules
+        .state()
+        .iter()
+        .filter(|s| s.spec.template.spec.storage.name == name)
+        .count();
+    let size_in_bytes = runs
+        .iter()
+        .filter_map(|r| r.status.as_ref()?.size_in_bytes)
+        .fold(0, u64::saturating_add);
     let configuration = probe::configuration(&storage, &context).await;
     let observe = |probe| Observed {
         storage: &storage,
@@ -54,7 +69,9 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
         events::publish(&context.client, storage.object_ref(&()), event).await;
     }
     context.failures.clear(&uid);
-    let wait = decision.requeue_at.map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let wait = decision
+        .requeue_at
+        .map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }
 
@@ -62,7 +79,11 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
 pub fn retry(storage: Arc<BackupStorage>, error: &WriteError, context: Arc<Context>) -> Action {
     if !matches!(error, WriteError::Stale) {
         let name = storage.name_any();
-        tracing::warn!(name, error = events::causes(error), "a storage could not be served; trying again");
+        tracing::warn!(
+            name,
+            error = events::causes(error),
+            "a storage could not be served; trying again"
+        );
     }
     Action::requeue(context.failures.again(&storage.uid().unwrap_or_default()))
 }
@@ -74,11 +95,19 @@ pub struct Probes(Mutex<HashMap<String, ProbeView>>);
 impl Probes {
     /// The last one.
     pub fn get(&self, uid: &str) -> ProbeView {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or(ProbeView::NotYet)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(uid)
+            .cloned()
+            .unwrap_or(ProbeView::NotYet)
     }
 
     /// Remembers one.
     pub fn set(&self, uid: &str, probe: ProbeView) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.into(), probe);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid.into(), probe);
     }
 }

@@ -80,14 +80,22 @@ type Held = (Instant, Option<String>, OpenStore);
 impl Stores {
     /// None are open yet.
     pub fn new(client: Client) -> Self {
-        Self { client, open: Mutex::default() }
+        Self {
+            client,
+            open: Mutex::default(),
+        }
     }
 
     /// The store of a storage; one that was opened moments ago for the same generation is used again.
     pub async fn open(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
         let uid = storage.uid().unwrap_or_default();
         let version = storage.resource_version();
-        let held = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        let held = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&uid)
+            .cloned();
         if let Some((at, seen, store)) = held
             && at.elapsed() < FRESH
             && seen == version
@@ -107,10 +115,21 @@ impl Stores {
             Some(reference) => {
                 let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &reference.namespace);
                 let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
-                let secret = found.map_err(|_| OpenError::Timeout)?.map_err(OpenError::Api)?.ok_or_else(|| {
-                    OpenError::Credentials(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
-                })?;
-                let data = secret.data.unwrap_or_default().into_iter().map(|(k, v)| (k, v.0)).collect();
+                let secret = found
+                    .map_err(|_| OpenError::Timeout)?
+                    .map_err(OpenError::Api)?
+                    .ok_or_else(|| {
+                        OpenError::Credentials(format!(
+                            "Secret {}/{} does not exist",
+                            reference.namespace, reference.name
+                        ))
+                    })?;
+                let data = secret
+                    .data
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(k, v)| (k, v.0))
+                    .collect();
                 Credentials::from_secret(&parameters, &data).map_err(|e| {
                     OpenError::Credentials(format!("Secret {}/{}: {e}", reference.namespace, reference.name))
                 })?
@@ -132,7 +151,10 @@ impl Stores {
             composite: capabilities.as_ref().is_some_and(|c| c.composite_checksum),
         };
         let entry = (Instant::now(), storage.resource_version(), opened.clone());
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(storage.uid().unwrap_or_default(), entry);
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(storage.uid().unwrap_or_default(), entry);
         Ok(opened)
     }
 

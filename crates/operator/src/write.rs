@@ -48,7 +48,11 @@ where
 {
     /// Writes to the observed version of the object only.
     pub fn new(api: Api<K>, observed: &K) -> Self {
-        Self { api, name: observed.name_any(), version: observed.resource_version() }
+        Self {
+            api,
+            name: observed.name_any(),
+            version: observed.resource_version(),
+        }
     }
 
     /// Replaces the status, by server-side apply with our one field manager.
@@ -77,8 +81,16 @@ where
 
     /// Takes our finalizers off, if there are any.
     pub async fn release(&mut self, finalizers: &[String]) -> Result<(), WriteError> {
-        let left: Vec<_> = finalizers.iter().filter(|f| !api::labels::is_our_finalizer(f)).cloned().collect();
-        if left.len() == finalizers.len() { Ok(()) } else { self.finalizers(&left).await }
+        let left: Vec<_> = finalizers
+            .iter()
+            .filter(|f| !api::labels::is_our_finalizer(f))
+            .cloned()
+            .collect();
+        if left.len() == finalizers.len() {
+            Ok(())
+        } else {
+            self.finalizers(&left).await
+        }
     }
 
     async fn metadata(&mut self, mut change: Value) -> Result<(), WriteError> {
@@ -86,7 +98,10 @@ where
             fields.insert("resourceVersion".into(), json!(self.version));
         }
         let patch = Patch::Merge(json!({ "metadata": change }));
-        let parameters = PatchParams { field_manager: Some(api::labels::FIELD_MANAGER.into()), ..PatchParams::default() };
+        let parameters = PatchParams {
+            field_manager: Some(api::labels::FIELD_MANAGER.into()),
+            ..PatchParams::default()
+        };
         let written = self.api.patch(&self.name, &parameters, &patch);
         self.version = bounded("write metadata", written).await?.resource_version();
         Ok(())

@@ -25,7 +25,9 @@ impl Checksum {
 
     /// The opposite of [`Checksum::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Sha256, Self::Md5, Self::None].into_iter().find(|c| c.name() == name)
+        [Self::Sha256, Self::Md5, Self::None]
+            .into_iter()
+            .find(|c| c.name() == name)
     }
 
     /// The digest of a whole body in base64, as the header carries it; empty for [`Checksum::None`].
@@ -76,7 +78,10 @@ mod tests {
     #[test]
     fn digests_are_those_of_the_standards() {
         // FIPS 180-4 and RFC 1321 test vectors of "abc", in base64.
-        assert_eq!(Checksum::Sha256.digest(b"abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+        assert_eq!(
+            Checksum::Sha256.digest(b"abc"),
+            "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+        );
         assert_eq!(Checksum::Md5.digest(b"abc"), "kAFQmDzST7DWlj99KOF/cg==");
         assert_eq!(Checksum::None.digest(b"abc"), "");
     }

@@ -16,7 +16,9 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// The Secret lacks a key.
-    #[error("the Secret has no key {key}; it has {present}. Add the key, or name the right one in spec.parameters.{parameter}")]
+    #[error(
+        "the Secret has no key {key}; it has {present}. Add the key, or name the right one in spec.parameters.{parameter}"
+    )]
     MissingKey {
         /// The key that was looked for.
         key: String,
@@ -47,7 +49,11 @@ pub enum CredentialsError {
 impl Credentials {
     /// Credentials from their parts.
     pub fn new(access_key: impl Into<String>, secret_key: Secret, session_token: Option<Secret>) -> Self {
-        Self { access_key: Secret::new(access_key), secret_key, session_token }
+        Self {
+            access_key: Secret::new(access_key),
+            secret_key,
+            session_token,
+        }
     }
 
     /// Reads the keys that `parameters` names; a trailing newline of a value is no part of it.
@@ -55,14 +61,15 @@ impl Credentials {
     ///
     /// # Errors
     /// A key that is missing, and the keys that are there; a value that is empty or no text.
-    pub fn from_secret(
-        parameters: &S3Parameters,
-        data: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<Self, CredentialsError> {
+    pub fn from_secret(parameters: &S3Parameters, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
         let keys = parameters.credential_keys();
         let required = |key: &str, parameter| match data.get(key) {
             Some(value) => text_of(key, value),
-            None => Err(CredentialsError::MissingKey { key: key.to_owned(), parameter, present: names_of(data) }),
+            None => Err(CredentialsError::MissingKey {
+                key: key.to_owned(),
+                parameter,
+                present: names_of(data),
+            }),
         };
         Ok(Self {
             access_key: required(&keys.access_key, "accessKey")?,
@@ -81,7 +88,12 @@ impl Credentials {
     /// The variable that is missing or cannot be a credential.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CredentialsError> {
         let read = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
-        let required = |name| text_of(name, read(name).ok_or(CredentialsError::None { missing: name })?.as_bytes());
+        let required = |name| {
+            text_of(
+                name,
+                read(name).ok_or(CredentialsError::None { missing: name })?.as_bytes(),
+            )
+        };
         Ok(Self {
             access_key: required("AWS_ACCESS_KEY_ID")?,
             secret_key: required("AWS_SECRET_ACCESS_KEY")?,
@@ -115,8 +127,13 @@ impl Credentials {
 }
 
 fn text_of(key: &str, value: &[u8]) -> Result<Secret, CredentialsError> {
-    let bad = |problem| CredentialsError::BadValue { key: key.to_owned(), problem };
-    let text = std::str::from_utf8(value).map_err(|_| bad("is not text"))?.trim_end_matches(['\r', '\n']);
+    let bad = |problem| CredentialsError::BadValue {
+        key: key.to_owned(),
+        problem,
+    };
+    let text = std::str::from_utf8(value)
+        .map_err(|_| bad("is not text"))?
+        .trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(bad("is empty"));
     }
@@ -151,9 +168,20 @@ mod tests {
     fn keys_are_found_where_the_parameters_say_and_lose_a_trailing_newline() {
         let found = Credentials::from_secret(
             &parameters(&[("accessKey", "id"), ("secretKey", "key")]),
-            &data(&[("id", b"AKIA\n"), ("key", b"hunter2\r\n"), ("AWS_SESSION_TOKEN", b"t0k3n")]),
+            &data(&[
+                ("id", b"AKIA\n"),
+                ("key", b"hunter2\r\n"),
+                ("AWS_SESSION_TOKEN", b"t0k3n"),
+            ]),
         );
-        assert_eq!(found, Ok(Credentials::new("AKIA", Secret::new("hunter2"), Some(Secret::new("t0k3n")))));
+        assert_eq!(
+            found,
+            Ok(Credentials::new(
+                "AKIA",
+                Secret::new("hunter2"),
+                Some(Secret::new("t0k3n"))
+            ))
+        );
     }
 
     #[test]
@@ -168,7 +196,9 @@ mod tests {
             "the Secret has no key AWS_SECRET_ACCESS_KEY; it has AWS_ACCESS_KEY_ID, AWS_SECRET_KEY. \
              Add the key, or name the right one in spec.parameters.secretKey"
         );
-        let empty = Credentials::from_secret(&parameters(&[]), &data(&[])).unwrap_err().to_string();
+        let empty = Credentials::from_secret(&parameters(&[]), &data(&[]))
+            .unwrap_err()
+            .to_string();
         assert!(empty.contains("it has no keys"), "{empty}");
     }
 
@@ -186,7 +216,10 @@ mod tests {
                 &data(&[("AWS_ACCESS_KEY_ID", b"AKIA"), ("AWS_SECRET_ACCESS_KEY", value)]),
             );
             let text = refused.unwrap_err().to_string();
-            assert!(text.contains("AWS_SECRET_ACCESS_KEY") && text.contains(problem), "{text}");
+            assert!(
+                text.contains("AWS_SECRET_ACCESS_KEY") && text.contains(problem),
+                "{text}"
+            );
             assert!(!text.contains("hunter2"), "{text}");
         }
     }
@@ -194,13 +227,16 @@ mod tests {
     #[test]
     fn without_a_secret_the_environment_is_asked() {
         let from = |pairs: &[(&str, &str)]| {
-            Credentials::from_environment(|name| {
-                pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned())
-            })
+            Credentials::from_environment(|name| pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned()))
         };
         assert!(from(&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")]).is_ok());
         let none = from(&[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", " ")]).unwrap_err();
-        assert_eq!(none, CredentialsError::None { missing: "AWS_SECRET_ACCESS_KEY" });
+        assert_eq!(
+            none,
+            CredentialsError::None {
+                missing: "AWS_SECRET_ACCESS_KEY"
+            }
+        );
         assert!(none.to_string().starts_with("no credentials: "), "{none}");
     }
 
@@ -208,7 +244,13 @@ mod tests {
     fn credentials_are_never_printed() {
         let credentials = Credentials::new("AKIA", Secret::new("hunter2"), Some(Secret::new("t0k3n")));
         let printed = format!("{credentials:?}");
-        assert!(!printed.contains("AKIA") && !printed.contains("hunter2") && !printed.contains("t0k3n"), "{printed}");
-        assert_eq!(credentials.redact("id AKIA key hunter2 token t0k3n"), "id *** key *** token ***");
+        assert!(
+            !printed.contains("AKIA") && !printed.contains("hunter2") && !printed.contains("t0k3n"),
+            "{printed}"
+        );
+        assert_eq!(
+            credentials.redact("id AKIA key hunter2 token t0k3n"),
+            "id *** key *** token ***"
+        );
     }
 }

@@ -39,7 +39,11 @@ pub struct StoreError {
 
 impl StoreError {
     pub(crate) fn new(step: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { step, kind, message: message.into() }
+        Self {
+            step,
+            kind,
+            message: message.into(),
+        }
     }
 
     /// The same, told as another step's.
@@ -54,7 +58,10 @@ impl StoreError {
 
     /// It may pass by itself, so that it is worth another try.
     pub fn passes(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Unreachable | StoreErrorKind::Timeout | StoreErrorKind::Busy)
+        matches!(
+            self.kind,
+            StoreErrorKind::Unreachable | StoreErrorKind::Timeout | StoreErrorKind::Busy
+        )
     }
 
     /// What a status and an S3 error code mean. `theirs` is the store's clock, from its Date header.
@@ -71,7 +78,9 @@ impl StoreError {
             ("NoSuchUpload", _) => K::NoSuchUpload,
             ("NoSuchBucket", _) => K::NoSuchBucket,
             ("RequestTimeTooSkewed", _) => K::ClockSkew,
-            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => K::BadCredentials,
+            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => {
+                K::BadCredentials
+            }
             ("AccessDenied" | "AllAccessDisabled", _) | (_, 403) => K::AccessDenied,
             ("SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable", _) | (_, 429 | 500..) => K::Busy,
             (_, 404) => K::NotFound,
@@ -80,7 +89,10 @@ impl StoreError {
         let mut text = format!("the store answered {status}");
         for part in [code, message] {
             if !part.is_empty() {
-                text.push_str(&format!(" {}", part.chars().filter(|c| !c.is_control()).take(300).collect::<String>()));
+                text.push_str(&format!(
+                    " {}",
+                    part.chars().filter(|c| !c.is_control()).take(300).collect::<String>()
+                ));
             }
         }
         if kind == K::ClockSkew {
@@ -94,7 +106,9 @@ impl StoreError {
 fn cure(kind: StoreErrorKind) -> &'static str {
     match kind {
         StoreErrorKind::NoSuchBucket => "; create the bucket, or correct spec.parameters.bucket",
-        StoreErrorKind::AccessDenied => "; the access key needs GetObject, PutObject, DeleteObject and AbortMultipartUpload on the bucket",
+        StoreErrorKind::AccessDenied => {
+            "; the access key needs GetObject, PutObject, DeleteObject and AbortMultipartUpload on the bucket"
+        }
         StoreErrorKind::BadCredentials => "; check the Secret that spec.credentials names",
         StoreErrorKind::ClockSkew => "; set the clocks right",
         StoreErrorKind::Unreachable => "; check spec.parameters.endpoint, and that the store runs",
@@ -134,7 +148,10 @@ mod tests {
         for (status, code, kind, words, passes) in cases {
             let error = StoreError::of_answer("write", status, code, "m", None, Timestamp::UNIX_EPOCH);
             assert_eq!((error.kind(), error.passes()), (kind, passes), "{error}");
-            assert!(error.to_string().starts_with("write: ") && error.to_string().contains(words), "{error}");
+            assert!(
+                error.to_string().starts_with("write: ") && error.to_string().contains(words),
+                "{error}"
+            );
         }
     }
 }

@@ -44,10 +44,14 @@ impl Http {
     /// a signed request goes where it was signed for.
     pub(crate) fn new(ca_bundle: Option<&str>) -> Result<Self, StoreError> {
         let wrong = |message: String| StoreError::new("configure", StoreErrorKind::Configuration, message);
-        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for certificate in CertificateDer::pem_slice_iter(ca_bundle.unwrap_or_default().as_bytes()) {
             let certificate = certificate.map_err(|e| wrong(format!("spec.parameters.caBundle: {e:?}")))?;
-            roots.add(certificate).map_err(|e| wrong(format!("spec.parameters.caBundle: {e}")))?;
+            roots
+                .add(certificate)
+                .map_err(|e| wrong(format!("spec.parameters.caBundle: {e}")))?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -59,7 +63,11 @@ impl Http {
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT));
         tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_timer(TokioTimer::new())
@@ -81,14 +89,29 @@ impl Http {
             request = request.header(name, value);
         }
         let wrong = |message: &str| StoreError::new(step, StoreErrorKind::Configuration, message);
-        let request = request.body(Full::new(body)).map_err(|_| wrong("the request cannot be made: a header or the URL is malformed"))?;
+        let request = request
+            .body(Full::new(body))
+            .map_err(|_| wrong("the request cannot be made: a header or the URL is malformed"))?;
         let exchange = async {
             let answer = self.0.request(request).await.map_err(|e| unreachable(step, &e))?;
             let (parts, body) = answer.into_parts();
-            let body = Limited::new(body, LARGEST).collect().await.map_err(|e| unreachable(step, e.as_ref()))?;
-            Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_bytes() })
+            let body = Limited::new(body, LARGEST)
+                .collect()
+                .await
+                .map_err(|e| unreachable(step, e.as_ref()))?;
+            Ok(Answer {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body: body.to_bytes(),
+            })
         };
-        let late = || StoreError::new(step, StoreErrorKind::Timeout, format!("no answer within {} s", limit.as_secs()));
+        let late = || {
+            StoreError::new(
+                step,
+                StoreErrorKind::Timeout,
+                format!("no answer within {} s", limit.as_secs()),
+            )
+        };
         tokio::time::timeout(limit, exchange).await.map_err(|_| late())?
     }
 }

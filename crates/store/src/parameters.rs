@@ -65,10 +65,15 @@ impl S3Parameters {
     /// # Errors
     /// Every fault that was found, not only the first.
     pub fn parse(parameters: &BTreeMap<String, String>) -> Result<Self, Vec<ParameterFault>> {
-        let mut given = Given { parameters, faults: fault::unknown(parameters) };
+        let mut given = Given {
+            parameters,
+            faults: fault::unknown(parameters),
+        };
         let bucket = given.required("bucket", value::bucket);
         let insecure = given.optional("insecure", value::boolean).unwrap_or(false);
-        let region = given.optional("region", value::region).unwrap_or_else(|| "us-east-1".to_owned());
+        let region = given
+            .optional("region", value::region)
+            .unwrap_or_else(|| "us-east-1".to_owned());
         let endpoint = given.optional("endpoint", |text| value::endpoint(text, insecure));
         let path_style = given.optional("s3ForcePathStyle", value::boolean).unwrap_or(false);
         let keys = CredentialKeys {
@@ -150,7 +155,10 @@ struct Given<'a> {
 
 impl Given<'_> {
     fn fault(&mut self, name: &str, message: impl Into<String>) {
-        self.faults.push(ParameterFault { name: name.to_owned(), message: message.into() });
+        self.faults.push(ParameterFault {
+            name: name.to_owned(),
+            message: message.into(),
+        });
     }
 
     fn optional<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
@@ -166,7 +174,10 @@ impl Given<'_> {
 
     fn required<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         if self.parameters.get(name).is_none_or(String::is_empty) {
-            let hint = fault::meant(name, self.parameters.keys().map(String::as_str).collect::<BTreeSet<_>>());
+            let hint = fault::meant(
+                name,
+                self.parameters.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+            );
             self.fault(name, format!("is required{hint}"));
             return None;
         }
@@ -174,7 +185,8 @@ impl Given<'_> {
     }
 
     fn key_name(&mut self, name: &str, default: &str) -> String {
-        self.optional(name, value::secret_key_name).unwrap_or_else(|| default.to_owned())
+        self.optional(name, value::secret_key_name)
+            .unwrap_or_else(|| default.to_owned())
     }
 }
 

@@ -56,7 +56,11 @@ impl Store {
                 Err(error) if error.kind() == StoreErrorKind::Refused && !last => continue,
                 Err(error) => return Err(error.at("write").into()),
             }
-            let object = self.head(key).await.map_err(|e| e.at("read"))?.ok_or(ProbeError::Different)?;
+            let object = self
+                .head(key)
+                .await
+                .map_err(|e| e.at("read"))?
+                .ok_or(ProbeError::Different)?;
             let bytes = self.get(key, None).await.map_err(|e| e.at("read"))?;
             if bytes != CANARY || object.size != CANARY.len() as u64 {
                 return Err(ProbeError::Different);
@@ -79,9 +83,22 @@ impl Store {
     }
 
     /// Writes the canary through a signed URL; whether the store refused another body of the same length there.
-    async fn write(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<bool, StoreError> {
+    async fn write(
+        &self,
+        key: &str,
+        metadata: &BTreeMap<String, String>,
+        checksum: Checksum,
+    ) -> Result<bool, StoreError> {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign_object(key, CANARY.len() as u64, checksum, &digest, metadata, EXPIRES, Timestamp::now());
+        let signed = self.sign_object(
+            key,
+            CANARY.len() as u64,
+            checksum,
+            &digest,
+            metadata,
+            EXPIRES,
+            Timestamp::now(),
+        );
         let refused = match self.put_signed("write", &signed, IMPOSTOR).await {
             Ok(_) => false,
             Err(error) if error.passes() => return Err(error),
@@ -92,7 +109,12 @@ impl Store {
     }
 
     /// A multipart upload of one part, completed.
-    async fn multipart(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<(ObjectInfo, String), StoreError> {
+    async fn multipart(
+        &self,
+        key: &str,
+        metadata: &BTreeMap<String, String>,
+        checksum: Checksum,
+    ) -> Result<(ObjectInfo, String), StoreError> {
         let upload = self.create_upload(key, metadata, checksum).await?;
         let made = self.one_part(key, &upload, checksum).await;
         if made.is_err() {
@@ -101,7 +123,13 @@ impl Store {
         }
         let digest = made?;
         let object = self.head(key).await?;
-        let object = object.ok_or_else(|| StoreError::new("multipart upload", StoreErrorKind::Refused, "the completed object is not there"))?;
+        let object = object.ok_or_else(|| {
+            StoreError::new(
+                "multipart upload",
+                StoreErrorKind::Refused,
+                "the completed object is not there",
+            )
+        })?;
         Ok((object, digest))
     }
 
@@ -110,7 +138,11 @@ impl Store {
         let size = CANARY.len() as u64;
         let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
         let answer = self.put_signed("write a part", &signed, CANARY).await?;
-        let part = CompletedPart { number: 1, etag: answer.header("etag").unwrap_or_default(), digest: digest.clone() };
+        let part = CompletedPart {
+            number: 1,
+            etag: answer.header("etag").unwrap_or_default(),
+            digest: digest.clone(),
+        };
         self.complete(key, upload, &[part], checksum).await?;
         Ok(digest)
     }

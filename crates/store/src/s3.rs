@@ -79,12 +79,27 @@ impl Store {
     pub fn s3(parameters: S3Parameters, credentials: Credentials) -> Result<Self, StoreError> {
         let http = Http::new(parameters.ca_bundle())?;
         let signer = Signer::new(&parameters, credentials).map_err(|e| {
-            StoreError::new("configure", StoreErrorKind::Configuration, format!("spec.parameters.endpoint: {e}"))
+            StoreError::new(
+                "configure",
+                StoreErrorKind::Configuration,
+                format!("spec.parameters.endpoint: {e}"),
+            )
         })?;
-        Ok(Self { signer: Arc::new(signer), http })
+        Ok(Self {
+            signer: Arc::new(signer),
+            http,
+        })
     }
 
-    async fn request(&self, step: &'static str, method: Method, key: &str, query: Pairs, headers: Pairs, body: Bytes) -> Result<Answer, StoreError> {
+    async fn request(
+        &self,
+        step: &'static str,
+        method: Method,
+        key: &str,
+        query: Pairs,
+        headers: Pairs,
+        body: Bytes,
+    ) -> Result<Answer, StoreError> {
         let now = Timestamp::now();
         let verb = match method {
             Method::Head => http::Method::HEAD,
@@ -109,28 +124,43 @@ impl Store {
             return Ok(answer);
         }
         let message = xml::text_of(&answer.body, "Message").unwrap_or_default();
-        let theirs = answer.header("date").and_then(|d| jiff::fmt::rfc2822::parse(&d).ok()).map(|z| z.timestamp());
+        let theirs = answer
+            .header("date")
+            .and_then(|d| jiff::fmt::rfc2822::parse(&d).ok())
+            .map(|z| z.timestamp());
         let status = if answer.status < 300 { 500 } else { answer.status };
         let message = self.signer.credentials().redact(&message);
         Err(StoreError::of_answer(step, status, &code, &message, theirs, ours))
     }
 
     /// Sends a body to a signed URL, as an agent does.
-    pub(crate) async fn put_signed(&self, step: &'static str, signed: &Signed, body: &[u8]) -> Result<Answer, StoreError> {
+    pub(crate) async fn put_signed(
+        &self,
+        step: &'static str,
+        signed: &Signed,
+        body: &[u8],
+    ) -> Result<Answer, StoreError> {
         let body = Bytes::copy_from_slice(body);
         let answer = self.http.send(step, http::Method::PUT, signed, body, ANSWER).await?;
         self.judge(step, answer, Timestamp::now())
     }
 
     /// Begins a multipart upload. With SHA-256 every part and the completion have to carry it.
-    pub async fn create_upload(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> Result<String, StoreError> {
+    pub async fn create_upload(
+        &self,
+        key: &str,
+        metadata: &BTreeMap<String, String>,
+        checksum: Checksum,
+    ) -> Result<String, StoreError> {
         const STEP: &str = "create upload";
         let mut headers = self.signer.creation_headers(metadata);
         if checksum == Checksum::Sha256 {
             headers.insert("x-amz-checksum-algorithm".into(), "SHA256".into());
         }
         let query = Pairs::from([("uploads".to_string(), String::new())]);
-        let answer = self.request(STEP, Method::Post, key, query, headers, Bytes::new()).await?;
+        let answer = self
+            .request(STEP, Method::Post, key, query, headers, Bytes::new())
+            .await?;
         xml::text_of(&answer.body, "UploadId")
             .filter(|id| !id.is_empty())
             .ok_or_else(|| StoreError::new(STEP, StoreErrorKind::Refused, "the store's answer has no UploadId"))
@@ -138,17 +168,43 @@ impl Store {
 
     /// A URL for one part of one upload, of that size and with that digest (base64).
     #[allow(clippy::too_many_arguments)] // Each is signed.
-    pub fn sign_part(&self, key: &str, upload_id: &str, number: u32, size: u64, checksum: Checksum, digest: &str, expires: Duration, now: Timestamp) -> Signed {
+    pub fn sign_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        size: u64,
+        checksum: Checksum,
+        digest: &str,
+        expires: Duration,
+        now: Timestamp,
+    ) -> Signed {
         let query = Pairs::from([
             ("partNumber".to_string(), number.to_string()),
             ("uploadId".to_string(), upload_id.to_string()),
         ]);
-        self.signer.sign(Method::Put, key, &query, Signer::body_headers(size, checksum, digest), expires, now)
+        self.signer.sign(
+            Method::Put,
+            key,
+            &query,
+            Signer::body_headers(size, checksum, digest),
+            expires,
+            now,
+        )
     }
 
     /// A URL for a whole object, of that size and with that digest (base64).
     #[allow(clippy::too_many_arguments)] // Each is signed.
-    pub fn sign_object(&self, key: &str, size: u64, checksum: Checksum, digest: &str, metadata: &BTreeMap<String, String>, expires: Duration, now: Timestamp) -> Signed {
+    pub fn sign_object(
+        &self,
+        key: &str,
+        size: u64,
+        checksum: Checksum,
+        digest: &str,
+        metadata: &BTreeMap<String, String>,
+        expires: Duration,
+        now: Timestamp,
+    ) -> Signed {
         let mut headers = Signer::body_headers(size, checksum, digest);
         headers.extend(self.signer.creation_headers(metadata));
         self.signer.sign(Method::Put, key, &Pairs::new(), headers, expires, now)
@@ -156,40 +212,70 @@ impl Store {
 
     /// A URL to read an object; the holder adds the range.
     pub fn sign_get(&self, key: &str, expires: Duration, now: Timestamp) -> Signed {
-        self.signer.sign(Method::Get, key, &Pairs::new(), Pairs::new(), expires, now)
+        self.signer
+            .sign(Method::Get, key, &Pairs::new(), Pairs::new(), expires, now)
     }
 
     /// Makes the object of the parts. From here on it is visible.
     ///
     /// # Errors
     /// `NoSuchUpload` also where an earlier call whose answer was lost has done it: look at the object.
-    pub async fn complete(&self, key: &str, upload_id: &str, parts: &[CompletedPart], checksum: Checksum) -> Result<Completed, StoreError> {
+    pub async fn complete(
+        &self,
+        key: &str,
+        upload_id: &str,
+        parts: &[CompletedPart],
+        checksum: Checksum,
+    ) -> Result<Completed, StoreError> {
         let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
         let body = xml::complete(parts, checksum == Checksum::Sha256);
-        let answer = self.request("complete", Method::Post, key, query, Pairs::new(), body.into()).await?;
-        Ok(Completed { etag: xml::text_of(&answer.body, "ETag").unwrap_or_default() })
+        let answer = self
+            .request("complete", Method::Post, key, query, Pairs::new(), body.into())
+            .await?;
+        Ok(Completed {
+            etag: xml::text_of(&answer.body, "ETag").unwrap_or_default(),
+        })
     }
 
     /// Drops an upload and its parts; one that is not there is fine.
     pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
-        gone(self.request("abort upload", Method::Delete, key, query, Pairs::new(), Bytes::new()).await)
+        gone(
+            self.request("abort upload", Method::Delete, key, query, Pairs::new(), Bytes::new())
+                .await,
+        )
     }
 
     /// Looks at an object; None where there is none.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
         // Signed, so that a store that keeps a checksum gives it back.
         let headers = Pairs::from([("x-amz-checksum-mode".to_string(), "ENABLED".to_string())]);
-        let answer = match self.request("look at the object", Method::Head, key, Pairs::new(), headers, Bytes::new()).await {
+        let answer = match self
+            .request(
+                "look at the object",
+                Method::Head,
+                key,
+                Pairs::new(),
+                headers,
+                Bytes::new(),
+            )
+            .await
+        {
             Ok(answer) => answer,
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let metadata = answer.headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().strip_prefix(METADATA)?.to_string(), from_header(value.to_str().ok()?)))
+            Some((
+                name.as_str().strip_prefix(METADATA)?.to_string(),
+                from_header(value.to_str().ok()?),
+            ))
         });
         Ok(Some(ObjectInfo {
-            size: answer.header("content-length").and_then(|s| s.parse().ok()).unwrap_or_default(),
+            size: answer
+                .header("content-length")
+                .and_then(|s| s.parse().ok())
+                .unwrap_or_default(),
             etag: answer.header("etag").unwrap_or_default(),
             metadata: metadata.collect(),
             checksum_sha256: answer.header("x-amz-checksum-sha256"),
@@ -200,30 +286,56 @@ impl Store {
     pub async fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
         const STEP: &str = "read";
         if range.is_some_and(|(first, last)| last.saturating_sub(first) >= LARGEST as u64) {
-            return Err(StoreError::new(STEP, StoreErrorKind::Configuration, "at most 16 MiB are read at once"));
+            return Err(StoreError::new(
+                STEP,
+                StoreErrorKind::Configuration,
+                "at most 16 MiB are read at once",
+            ));
         }
         let range = range.map(|(first, last)| ("range".to_string(), format!("bytes={first}-{last}")));
-        let answer = self.request(STEP, Method::Get, key, Pairs::new(), range.into_iter().collect(), Bytes::new()).await?;
+        let answer = self
+            .request(
+                STEP,
+                Method::Get,
+                key,
+                Pairs::new(),
+                range.into_iter().collect(),
+                Bytes::new(),
+            )
+            .await?;
         Ok(answer.body.to_vec())
     }
 
     /// Removes an object; one that is not there is fine.
     pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        gone(self.request("delete", Method::Delete, key, Pairs::new(), Pairs::new(), Bytes::new()).await)
+        gone(
+            self.request("delete", Method::Delete, key, Pairs::new(), Pairs::new(), Bytes::new())
+                .await,
+        )
     }
 
     /// Uploads below a prefix that are not completed, the first thousand.
     pub async fn list_uploads(&self, prefix: &str) -> Result<Vec<Upload>, StoreError> {
-        let query = Pairs::from([("uploads".to_string(), String::new()), ("prefix".to_string(), prefix.to_string())]);
-        let answer = self.request("list uploads", Method::Get, "", query, Pairs::new(), Bytes::new()).await?;
+        let query = Pairs::from([
+            ("uploads".to_string(), String::new()),
+            ("prefix".to_string(), prefix.to_string()),
+        ]);
+        let answer = self
+            .request("list uploads", Method::Get, "", query, Pairs::new(), Bytes::new())
+            .await?;
         let uploads = xml::uploads(&answer.body);
         Ok(uploads.into_iter().map(|(key, id)| Upload { key, id }).collect())
     }
 
     /// Keys below a prefix, the first thousand.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let query = Pairs::from([("list-type".to_string(), "2".to_string()), ("prefix".to_string(), prefix.to_string())]);
-        let answer = self.request("list", Method::Get, "", query, Pairs::new(), Bytes::new()).await?;
+        let query = Pairs::from([
+            ("list-type".to_string(), "2".to_string()),
+            ("prefix".to_string(), prefix.to_string()),
+        ]);
+        let answer = self
+            .request("list", Method::Get, "", query, Pairs::new(), Bytes::new())
+            .await?;
         Ok(xml::all_of(&answer.body, &["Key"]).into_iter().flatten().collect())
     }
 }

@@ -42,17 +42,31 @@ pub(crate) type Pairs = BTreeMap<String, String>;
 
 impl Signer {
     pub(crate) fn new(parameters: &S3Parameters, credentials: Credentials) -> Result<Self, BucketError> {
-        let style = if parameters.path_style { UrlStyle::Path } else { UrlStyle::VirtualHost };
-        let bucket =
-            Bucket::new(parameters.endpoint.clone(), style, parameters.bucket.clone(), parameters.region.clone())?;
+        let style = if parameters.path_style {
+            UrlStyle::Path
+        } else {
+            UrlStyle::VirtualHost
+        };
+        let bucket = Bucket::new(
+            parameters.endpoint.clone(),
+            style,
+            parameters.bucket.clone(),
+            parameters.region.clone(),
+        )?;
         let creation = [
             ("x-amz-storage-class", &parameters.storage_class),
             ("x-amz-server-side-encryption", &parameters.server_side_encryption),
             ("x-amz-server-side-encryption-aws-kms-key-id", &parameters.kms_key_id),
         ];
-        let creation =
-            creation.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
-        Ok(Self { bucket, credentials, creation })
+        let creation = creation
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+            .collect();
+        Ok(Self {
+            bucket,
+            credentials,
+            creation,
+        })
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -85,7 +99,10 @@ impl Signer {
             query.iter().map(|(k, v)| (k.as_str(), v.as_str())),
             headers.iter().map(|(k, v)| (k.as_str(), v.as_str())),
         );
-        Signed { url: Secret::new(url), headers: headers.into_iter().collect() }
+        Signed {
+            url: Secret::new(url),
+            headers: headers.into_iter().collect(),
+        }
     }
 
     /// Headers that bind a body to its URL.
@@ -99,14 +116,22 @@ impl Signer {
 
     /// Headers of a new object.
     pub(crate) fn creation_headers(&self, metadata: &BTreeMap<String, String>) -> Pairs {
-        let metadata = metadata.iter().map(|(name, value)| (metadata_header(name), to_header(value)));
+        let metadata = metadata
+            .iter()
+            .map(|(name, value)| (metadata_header(name), to_header(value)));
         self.creation.iter().cloned().chain(metadata).collect()
     }
 }
 
 /// `x-amz-meta-` and the name in lower case; what a header's name cannot hold becomes `-`.
 fn metadata_header(name: &str) -> String {
-    let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c.to_ascii_lowercase() } else { '-' };
+    let fit = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     format!("x-amz-meta-{}", name.chars().map(fit).collect::<String>())
 }
 

@@ -12,7 +12,9 @@ pub(crate) fn text_of(xml: &[u8], name: &str) -> Option<String> {
 
 /// Values of the named elements, in groups: a group ends when a name comes again.
 pub(crate) fn all_of(xml: &[u8], names: &[&str]) -> Vec<Vec<String>> {
-    let Ok(text) = std::str::from_utf8(xml) else { return Vec::new() };
+    let Ok(text) = std::str::from_utf8(xml) else {
+        return Vec::new();
+    };
     let mut reader = Reader::from_str(text);
     let mut groups: Vec<Vec<String>> = Vec::new();
     let mut seen: Vec<usize> = Vec::new();
@@ -55,14 +57,22 @@ pub(crate) fn all_of(xml: &[u8], names: &[&str]) -> Vec<Vec<String>> {
 /// Key and id of each upload that a ListMultipartUploads tells of.
 pub(crate) fn uploads(xml: &[u8]) -> Vec<(String, String)> {
     let groups = all_of(xml, &["Key", "UploadId"]);
-    groups.into_iter().filter_map(|g| <[String; 2]>::try_from(g).ok()).map(|[key, id]| (key, id)).collect()
+    groups
+        .into_iter()
+        .filter_map(|g| <[String; 2]>::try_from(g).ok())
+        .map(|[key, id]| (key, id))
+        .collect()
 }
 
 /// The body of CompleteMultipartUpload.
 pub(crate) fn complete(parts: &[CompletedPart], with_sha256: bool) -> String {
     let mut body = String::from(r#"<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">"#);
     for part in parts {
-        body.push_str(&format!("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag>", part.number, escape(&part.etag)));
+        body.push_str(&format!(
+            "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag>",
+            part.number,
+            escape(&part.etag)
+        ));
         if with_sha256 {
             body.push_str(&format!("<ChecksumSHA256>{}</ChecksumSHA256>", escape(&part.digest)));
         }
@@ -79,7 +89,10 @@ mod tests {
     #[test]
     fn elements_are_found_with_their_entities_and_hostile_answers_have_none() {
         let cases: [(&str, Option<&str>); 6] = [
-            ("<?xml version=\"1.0\"?><R xmlns=\"x\"><UploadId>a&amp;b&#34;</UploadId></R>", Some("a&b\"")),
+            (
+                "<?xml version=\"1.0\"?><R xmlns=\"x\"><UploadId>a&amp;b&#34;</UploadId></R>",
+                Some("a&b\""),
+            ),
             ("<a:R xmlns:a=\"x\"><a:UploadId>q</a:UploadId></a:R>", Some("q")),
             ("<R></R>", None),
             ("not xml", None),
@@ -99,7 +112,11 @@ mod tests {
 
     #[test]
     fn an_agents_etag_cannot_break_out_of_the_list_of_parts() {
-        let part = CompletedPart { number: 1, etag: "\"</ETag>".into(), digest: "d".into() };
+        let part = CompletedPart {
+            number: 1,
+            etag: "\"</ETag>".into(),
+            digest: "d".into(),
+        };
         assert!(complete(&[part], true).contains("<ETag>&quot;&lt;/ETag&gt;</ETag><ChecksumSHA256>d</ChecksumSHA256>"));
     }
 }

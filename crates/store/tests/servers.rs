@@ -1,6 +1,12 @@
 //! The store against real servers: MinIO and versitygw, each started for a test and gone with it.
 //! `make test` names their binaries in MINIO_BIN and VERSITYGW_BIN.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 #[path = "servers/server.rs"]
 mod server;
@@ -16,7 +22,11 @@ const EXPIRES: Duration = Duration::from_secs(300);
 
 fn parameters(endpoint: &str, more: &[(&str, &str)]) -> S3Parameters {
     let all = [("bucket", "test"), ("endpoint", endpoint), ("s3ForcePathStyle", "true")];
-    let map = all.iter().chain(more).map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+    let map = all
+        .iter()
+        .chain(more)
+        .map(|(k, v)| ((*k).to_string(), (*v).to_string()))
+        .collect();
     S3Parameters::parse(&map).unwrap()
 }
 
@@ -26,7 +36,10 @@ fn open(endpoint: &str, secret: &str, more: &[(&str, &str)]) -> Store {
 }
 
 fn metadata() -> BTreeMap<String, String> {
-    BTreeMap::from([("backup-operator-run".to_string(), "uid-1".to_string()), ("name".to_string(), "ns/ä b".to_string())])
+    BTreeMap::from([
+        ("backup-operator-run".to_string(), "uid-1".to_string()),
+        ("name".to_string(), "ns/ä b".to_string()),
+    ])
 }
 
 async fn nothing_is_left(store: &Store) {
@@ -38,7 +51,11 @@ async fn a_probe_finds_what_the_store_can_do_and_leaves_nothing(kind: Kind) {
     let server = Server::start(kind).await;
     let store = open(&server.endpoint, server::PASSWORD, &[]);
     let found = store.probe("", "1", None).await.unwrap();
-    assert_eq!((found.checksum, found.metadata, found.composite_checksum), (Checksum::Sha256, true, true), "{kind:?}");
+    assert_eq!(
+        (found.checksum, found.metadata, found.composite_checksum),
+        (Checksum::Sha256, true, true),
+        "{kind:?}"
+    );
     let forced = store.probe("team/", "2", Some(Checksum::None)).await.unwrap();
     assert_eq!(forced.checksum, Checksum::None);
     nothing_is_left(&store).await;
@@ -51,7 +68,11 @@ async fn a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other(kind: K
         let digest = checksum.digest(b"right");
         let signed = store.sign_object("a/b", 5, checksum, &digest, &metadata(), EXPIRES, Timestamp::now());
         assert!(put(&signed, b"wrong").await.0 >= 400, "{checksum:?}");
-        assert_eq!(store.head("a/b").await.unwrap(), None, "{checksum:?}: a body that was refused is not there");
+        assert_eq!(
+            store.head("a/b").await.unwrap(),
+            None,
+            "{checksum:?}: a body that was refused is not there"
+        );
         assert_eq!(put(&signed, b"right").await.0, 200, "{checksum:?}");
         let object = store.head("a/b").await.unwrap().unwrap();
         assert_eq!((object.size, object.metadata), (5, metadata()));
@@ -73,7 +94,16 @@ async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(kind: K
     for (number, body) in [(1, &first), (2, &second)] {
         let digest = Checksum::Sha256.digest(body);
         let size = body.len() as u64;
-        let signed = store.sign_part("big", &upload, number, size, Checksum::Sha256, &digest, EXPIRES, Timestamp::now());
+        let signed = store.sign_part(
+            "big",
+            &upload,
+            number,
+            size,
+            Checksum::Sha256,
+            &digest,
+            EXPIRES,
+            Timestamp::now(),
+        );
         let (status, etag) = put(&signed, body).await;
         assert_eq!(status, 200);
         // The same part again: an agent that lost the answer.
@@ -84,14 +114,20 @@ async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(kind: K
     store.complete("big", &upload, &parts, Checksum::Sha256).await.unwrap();
     let object = store.head("big").await.unwrap().unwrap();
     assert_eq!((object.size, object.metadata), ((5 << 20) + 3, metadata()));
-    assert_eq!(object.checksum_sha256, Some(composite_sha256(parts.iter().map(|p| p.digest.as_str()))));
+    assert_eq!(
+        object.checksum_sha256,
+        Some(composite_sha256(parts.iter().map(|p| p.digest.as_str())))
+    );
     match store.complete("big", &upload, &parts, Checksum::Sha256).await {
         // Either is fine: the object decides.
         Ok(_) => {}
         Err(error) => assert_eq!(error.kind(), StoreErrorKind::NoSuchUpload, "{error}"),
     }
     store.abort("big", &upload).await.unwrap();
-    assert!(store.head("big").await.unwrap().is_some(), "an abort that comes too late removes nothing");
+    assert!(
+        store.head("big").await.unwrap().is_some(),
+        "an abort that comes too late removes nothing"
+    );
     store.delete("big").await.unwrap();
 
     let upload = store.create_upload("big", &metadata(), Checksum::None).await.unwrap();
@@ -104,13 +140,22 @@ async fn what_is_wrong_with_a_store_is_said_with_its_cure(kind: Kind) {
     let server = Server::start(kind).await;
     let cases = [
         (open(&server.endpoint, "wrong-secret-key", &[]), "spec.credentials"),
-        (open(&server.endpoint, server::PASSWORD, &[("bucket", "nowhere")]), "spec.parameters.bucket"),
-        (open("http://127.0.0.1:1", server::PASSWORD, &[]), "spec.parameters.endpoint"),
+        (
+            open(&server.endpoint, server::PASSWORD, &[("bucket", "nowhere")]),
+            "spec.parameters.bucket",
+        ),
+        (
+            open("http://127.0.0.1:1", server::PASSWORD, &[]),
+            "spec.parameters.endpoint",
+        ),
     ];
     for (store, cure) in cases {
         let error = store.probe("", "1", None).await.unwrap_err().to_string();
         assert!(error.contains(cure), "{kind:?}: {error}");
-        assert!(!error.contains("Signature=") && !error.contains(server::PASSWORD), "{error}");
+        assert!(
+            !error.contains("Signature=") && !error.contains(server::PASSWORD),
+            "{error}"
+        );
     }
 }
 

@@ -15,8 +15,16 @@ pub fn backup_run() -> BackupRun {
             deadline_seconds: None,
             allow_empty: None,
         }),
-        restore: Some(RestoreAction { container: None, command: vec!["load".into()], args: vec![], deadline_seconds: None }),
-        storage: RunStorage { name: "minio".into(), path: "/db.sql".into() },
+        restore: Some(RestoreAction {
+            container: None,
+            command: vec!["load".into()],
+            args: vec![],
+            deadline_seconds: None,
+        }),
+        storage: RunStorage {
+            name: "minio".into(),
+            path: "/db.sql".into(),
+        },
         compression: None,
         encryption: None,
         template: PodTemplate {

@@ -192,7 +192,7 @@ fn redis_comes_back_from_its_plain_snapshot() {
             &case.path("dump.rdb"),
             "redis:7",
             json!([]),
-            "redis-cli -h db --rdb /dev/stdout",
+            "redis-cli -h db --rdb -",
             load,
         );
         let run = case.backup("snapshot", spec).await;

@@ -26,7 +26,7 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
             (
                 "no-secret",
                 |p| p["containers"][0]["envFrom"] = json!([{"secretRef": {"name": "nowhere"}}]),
-                "PodCannotStart",
+                "StartDeadlineExceeded",
                 &["nowhere"],
             ),
             (

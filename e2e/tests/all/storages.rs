@@ -39,8 +39,6 @@ fn a_storage_that_cannot_work_says_what_is_wrong_and_a_run_that_names_it_waits_w
             all[name] = json!(value);
             all
         };
-        let mut no_bucket = parameters();
-        no_bucket.as_object_mut().unwrap().remove("bucket");
         let cases = [
             (
                 "unknown",
@@ -54,7 +52,6 @@ fn a_storage_that_cannot_work_says_what_is_wrong_and_a_run_that_names_it_waits_w
                 credentials(),
                 vec!["spec.parameters.insecure", "true"],
             ),
-            ("no-bucket", no_bucket, credentials(), vec!["spec.parameters.bucket"]),
             (
                 "wrong-bucket",
                 with("bucket", "e2e-nowhere"),

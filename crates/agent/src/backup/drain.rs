@@ -58,7 +58,12 @@ mod tests {
             (late - LOOK, 100, true, Look::Again(late)),
             (late, 100, true, Look::Held),
             (late, 100, false, again(late)),
-            (late + 100 * DRAIN, 100 + pipe::SIZE as u64, false, again(late + 100 * DRAIN)),
+            (
+                late + 100 * DRAIN,
+                100 + pipe::SIZE as u64,
+                false,
+                again(late + 100 * DRAIN),
+            ),
             (late, 101 + 2 * pipe::SIZE as u64, false, Look::Held),
         ] {
             assert_eq!(drain.look(now, bytes, || held), seen);

@@ -56,6 +56,13 @@ fn pump(mut from: PipeReader, mut to: Box<dyn Sink + Send>, bytes: &AtomicU64) -
 /// Names the stage. Where the upload itself failed, that was told first, and this comes too late to count.
 pub fn outcome_of(error: io::Error) -> Outcome {
     let fault = Fault::of(error);
-    let step = if fault.step == Step::Edge { "upload".to_string() } else { fault.step.to_string() };
-    Outcome::TransferFailed { step, message: fault.source.to_string() }
+    let step = if fault.step == Step::Edge {
+        "upload".to_string()
+    } else {
+        fault.step.to_string()
+    };
+    Outcome::TransferFailed {
+        step,
+        message: fault.source.to_string(),
+    }
 }

@@ -32,10 +32,16 @@ impl Log {
     pub fn start(from: PipeReader, to: &Path) -> io::Result<Self> {
         // Without O_NONBLOCK a log that nobody reads would hold the command up. A container without a usable one
         // still has the tail.
-        let to = OpenOptions::new().append(true).custom_flags(libc::O_NONBLOCK).open(to).ok();
+        let to = OpenOptions::new()
+            .append(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(to)
+            .ok();
         let shared = Arc::new(Shared::default());
         let draining = shared.clone();
-        thread::Builder::new().name("log".into()).spawn(move || drain(from, to, &draining))?;
+        thread::Builder::new()
+            .name("log".into())
+            .spawn(move || drain(from, to, &draining))?;
         Ok(Self(shared))
     }
 
@@ -62,7 +68,10 @@ fn drain(mut from: PipeReader, mut to: Option<File>, shared: &Shared) {
             Err(_) => break,
         };
         let piece = buffer.get(..n).unwrap_or_default();
-        keep(&mut shared.state.lock().unwrap_or_else(PoisonError::into_inner).tail, piece);
+        keep(
+            &mut shared.state.lock().unwrap_or_else(PoisonError::into_inner).tail,
+            piece,
+        );
         if let Some(to) = &mut to {
             left_out = copy(to, piece, left_out);
         }
@@ -99,7 +108,11 @@ fn keep(tail: &mut Vec<u8>, piece: &[u8]) {
 
 /// As text of at most 4 KiB: a character that was cut at the front is left out, one that is not UTF-8 replaced.
 fn text(tail: &[u8]) -> String {
-    let start = if tail.len() < TAIL { 0 } else { tail.iter().take(3).take_while(|b| **b & 0xc0 == 0x80).count() };
+    let start = if tail.len() < TAIL {
+        0
+    } else {
+        tail.iter().take(3).take_while(|b| **b & 0xc0 == 0x80).count()
+    };
     let text = String::from_utf8_lossy(tail.get(start..).unwrap_or_default());
     let over = text.len().saturating_sub(TAIL);
     let from = (over..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -124,7 +137,11 @@ mod tests {
 
     #[test]
     fn the_text_is_never_longer_than_4_kib_whatever_the_bytes() {
-        let cut = ["ü".repeat(TAIL).as_bytes()[1..=TAIL].to_vec(), vec![0xff; TAIL], "日".repeat(1365).into_bytes()];
+        let cut = [
+            "ü".repeat(TAIL).as_bytes()[1..=TAIL].to_vec(),
+            vec![0xff; TAIL],
+            "日".repeat(1365).into_bytes(),
+        ];
         for bytes in cut {
             assert!(text(&bytes).len() <= TAIL);
         }

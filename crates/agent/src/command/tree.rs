@@ -22,9 +22,15 @@ struct Process {
 }
 
 fn processes() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let numbered = entries.flatten().filter(|e| e.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit));
-    numbered.filter_map(|e| parse(&fs::read(e.path().join("stat")).ok()?)).collect()
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let numbered = entries
+        .flatten()
+        .filter(|e| e.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit));
+    numbered
+        .filter_map(|e| parse(&fs::read(e.path().join("stat")).ok()?))
+        .collect()
 }
 
 /// proc_pid_stat(5): `pid (name) state ppid …`; the name may hold anything, so what follows its last `)` counts.
@@ -32,10 +38,16 @@ fn parse(stat: &[u8]) -> Option<Process> {
     let open = stat.iter().position(|b| *b == b'(')?;
     let close = stat.iter().rposition(|b| *b == b')')?;
     let pid = std::str::from_utf8(stat.get(..open)?).ok()?.trim().parse().ok()?;
-    let mut rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?.split_ascii_whitespace();
+    let mut rest = std::str::from_utf8(stat.get(close + 1..)?)
+        .ok()?
+        .split_ascii_whitespace();
     let state = rest.next()?;
     let parent = rest.next()?.parse().ok()?;
-    Some(Process { pid, parent, dead: matches!(state, "Z" | "X") })
+    Some(Process {
+        pid,
+        parent,
+        dead: matches!(state, "Z" | "X"),
+    })
 }
 
 fn descendants(root: u32, processes: &[Process]) -> Vec<u32> {
@@ -73,10 +85,17 @@ mod tests {
     #[test]
     fn all_living_descendants_are_found_and_nobody_else() {
         let process = |(pid, parent, dead)| Process { pid, parent, dead };
-        let all: Vec<_> =
-            [(1, 0, false), (5, 1, false), (6, 5, false), (7, 6, true), (8, 7, false), (9, 1, false), (5, 8, false)]
-                .map(process)
-                .into();
+        let all: Vec<_> = [
+            (1, 0, false),
+            (5, 1, false),
+            (6, 5, false),
+            (7, 6, true),
+            (8, 7, false),
+            (9, 1, false),
+            (5, 8, false),
+        ]
+        .map(process)
+        .into();
         let mut found = descendants(5, &all);
         found.sort_unstable();
         assert_eq!(found, [5, 6, 8]);

@@ -21,7 +21,12 @@ fn job() -> Box<Job> {
         retry_seconds: 1,
         compression: None,
         ca_bundle: None,
-        action: Action::Restore { identity: None, size: 0, sha256: None, etag: None },
+        action: Action::Restore {
+            identity: None,
+            size: 0,
+            sha256: None,
+            etag: None,
+        },
     })
 }
 
@@ -43,7 +48,11 @@ fn get(number: u32) -> UrlRequest {
 }
 
 fn url(request: UrlRequest, text: &str) -> ToAgent {
-    ToAgent::Url { request, url: Secret::new(text.into()), headers: vec![] }
+    ToAgent::Url {
+        request,
+        url: Secret::new(text.into()),
+        headers: vec![],
+    }
 }
 
 /// Asks on a thread and waits until the request is said.
@@ -56,14 +65,23 @@ fn ask(desk: &Arc<Desk>, connection: u64, request: UrlRequest) -> thread::JoinHa
 
 fn greet(desk: &Desk, state: AgentState) -> u64 {
     let connection = desk.hello("uid", "backup-1").unwrap();
-    assert_eq!(desk.next(connection), Some(FromAgent::Welcome { version: VERSION, state }));
+    assert_eq!(
+        desk.next(connection),
+        Some(FromAgent::Welcome {
+            version: VERSION,
+            state
+        })
+    );
     connection
 }
 
 #[test]
 fn a_connection_for_another_run_or_attempt_is_not_taken() {
     let desk = desk();
-    assert_eq!((desk.hello("other", "backup-1"), desk.hello("uid", "backup-2")), (None, None));
+    assert_eq!(
+        (desk.hello("other", "backup-1"), desk.hello("uid", "backup-2")),
+        (None, None)
+    );
     assert!(desk.hello("uid", "backup-1").is_some());
 }
 
@@ -80,7 +98,13 @@ fn the_newest_connection_wins_and_is_told_all_that_is_open() {
     assert_eq!(desk.next(first), None);
     assert!(!desk.take(first, url(get(1), "stale")));
     assert_eq!(desk.next(second), Some(FromAgent::NeedUrl(get(1))));
-    assert_eq!(desk.next(second), Some(FromAgent::Progress { bytes: 10, stored_bytes: 5 }));
+    assert_eq!(
+        desk.next(second),
+        Some(FromAgent::Progress {
+            bytes: 10,
+            stored_bytes: 5
+        })
+    );
     assert!(desk.take(second, url(get(1), "fresh")));
     assert_eq!(asked.join().unwrap().ok().unwrap().url.reveal(), "fresh");
 }
@@ -110,7 +134,13 @@ fn waiting_for_a_url_ends_with_a_refusal_with_the_patience_and_with_the_job() {
     let desk = desk();
     let connection = greet(&desk, AgentState::Idle);
     let asked = ask(&desk, connection, get(1));
-    desk.take(connection, ToAgent::Refuse { request: get(1), message: "no bucket".into() });
+    desk.take(
+        connection,
+        ToAgent::Refuse {
+            request: get(1),
+            message: "no bucket".into(),
+        },
+    );
     assert!(matches!(asked.join().unwrap(), Err(NoUrl::Refused(m)) if m == "no bucket"));
     assert!(matches!(desk.url(&get(2), Duration::ZERO), Err(NoUrl::Unanswered(_))));
     let asked = ask(&desk, connection, get(3));
@@ -164,7 +194,13 @@ fn a_peer_that_does_not_read_makes_nothing_grow() {
 fn a_cancel_reaches_a_job_that_listens_late() {
     let desk = desk();
     let connection = greet(&desk, AgentState::Idle);
-    desk.take(connection, ToAgent::Cancel { reason: "replaced".into(), grace_seconds: 1 });
+    desk.take(
+        connection,
+        ToAgent::Cancel {
+            reason: "replaced".into(),
+            grace_seconds: 1,
+        },
+    );
     let (events, inbox) = channel();
     desk.listen(events);
     assert!(matches!(inbox.recv_timeout(LONG), Ok(Event::Cancel(c)) if c.reason == "replaced"));

@@ -18,7 +18,11 @@ impl Answer {
     /// Understands a body as far as it goes.
     pub fn of(status: u16, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
-        Self { status, code: element(&text, "Code"), message: element(&text, "Message") }
+        Self {
+            status,
+            code: element(&text, "Code"),
+            message: element(&text, "Message"),
+        }
     }
 
     /// Whether to try again; each try has a fresh URL, so an expired one passes.
@@ -53,10 +57,22 @@ impl fmt::Display for Answer {
 /// The first element of this name, without markup and control characters.
 fn element(text: &str, name: &str) -> String {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let Some((_, rest)) = text.split_once(&open) else { return String::new() };
+    let Some((_, rest)) = text.split_once(&open) else {
+        return String::new();
+    };
     let inner = rest.split_once(&close).map_or("", |(inner, _)| inner);
-    let plain = [("&quot;", "\""), ("&apos;", "'"), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">")];
-    let text = plain.iter().fold(inner.to_string(), |text, (from, to)| text.replace(from, to)).replace("&amp;", "&");
+    let plain = [
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+    ];
+    let text = plain
+        .iter()
+        .fold(inner.to_string(), |text, (from, to)| text.replace(from, to))
+        .replace("&amp;", "&");
     text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
 }
 
@@ -96,7 +112,11 @@ mod tests {
             (416, "InvalidRange", "", Hope::None),
             (307, "", "", Hope::None),
         ] {
-            assert_eq!(Answer::of(status, xml(code, message).as_bytes()).hope(), hope, "{status} {code} {message}");
+            assert_eq!(
+                Answer::of(status, xml(code, message).as_bytes()).hope(),
+                hope,
+                "{status} {code} {message}"
+            );
         }
     }
 }

@@ -50,12 +50,29 @@ pub struct Feeder {
 impl Feeder {
     /// Opens the object, waits for the command, and feeds it.
     pub fn start(self) -> io::Result<()> {
-        thread::Builder::new().name("feed".into()).spawn(move || self.run()).map(drop)
+        thread::Builder::new()
+            .name("feed".into())
+            .spawn(move || self.run())
+            .map(drop)
     }
 
     fn run(self) {
-        let Self { stages, download, watched, size, sha256, written, mut input, started, events } = self;
-        let check = Check { watched: &watched, size, sha256 };
+        let Self {
+            stages,
+            download,
+            watched,
+            size,
+            sha256,
+            written,
+            mut input,
+            started,
+            events,
+        } = self;
+        let check = Check {
+            watched: &watched,
+            size,
+            sha256,
+        };
         let verdict = match stages.reader(Box::new(download)) {
             Err(error) => Verdict::Bad(check.outcome_of(error)),
             Ok(mut plain) => match first(&mut plain) {
@@ -107,7 +124,11 @@ fn feed(
 ) -> Verdict {
     let mut next = vec![0; CHUNK];
     loop {
-        let n = if held.is_empty() { Ok(0) } else { read_some(plain, &mut next) };
+        let n = if held.is_empty() {
+            Ok(0)
+        } else {
+            read_some(plain, &mut next)
+        };
         let ended = match n {
             Ok(0) => {
                 if let Err(outcome) = check.whole() {
@@ -160,10 +181,18 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn whole(&self) -> Result<(), Outcome> {
-        let bad = |step: &str, message| Err(Outcome::BadObject { step: step.into(), message });
+        let bad = |step: &str, message| {
+            Err(Outcome::BadObject {
+                step: step.into(),
+                message,
+            })
+        };
         let hash = self.watched.hash.lock().unwrap_or_else(PoisonError::into_inner);
         if hash.bytes() != self.size {
-            return bad("size", format!("expected {} bytes, the stream ends after {}", self.size, hash.bytes()));
+            return bad(
+                "size",
+                format!("expected {} bytes, the stream ends after {}", self.size, hash.bytes()),
+            );
         }
         match &self.sha256 {
             Some(want) if *want != hash.hex() => bad("hash", format!("expected SHA-256 {want}, read {}", hash.hex())),
@@ -178,7 +207,10 @@ impl Check<'_> {
                 step: "download".into(),
                 message: fault.source.to_string(),
             }),
-            step => Outcome::BadObject { step: step.to_string(), message: fault.source.to_string() },
+            step => Outcome::BadObject {
+                step: step.to_string(),
+                message: fault.source.to_string(),
+            },
         }
     }
 }
@@ -188,8 +220,12 @@ pub fn take_out(mut reader: &PipeReader) -> u64 {
     let mut buffer = vec![0; 64 << 10];
     let mut taken = 0;
     loop {
-        let there = usize::try_from(pipe::unread(reader.as_fd())).unwrap_or(usize::MAX).min(buffer.len());
-        let Some(room) = buffer.get_mut(..there).filter(|room| !room.is_empty()) else { return taken };
+        let there = usize::try_from(pipe::unread(reader.as_fd()))
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let Some(room) = buffer.get_mut(..there).filter(|room| !room.is_empty()) else {
+            return taken;
+        };
         match reader.read(room) {
             Ok(n) if n > 0 => taken += n as u64,
             _ => return taken,

@@ -79,12 +79,23 @@ impl Worker {
         };
         let size = part.bytes.len() as u64;
         let request = if part.whole {
-            UrlRequest::Object { size, checksum: checksum.clone() }
+            UrlRequest::Object {
+                size,
+                checksum: checksum.clone(),
+            }
         } else {
-            UrlRequest::Part { number: part.number, size, checksum: checksum.clone() }
+            UrlRequest::Part {
+                number: part.number,
+                size,
+                checksum: checksum.clone(),
+            }
         };
         let failed = |message: String| {
-            let step = if part.whole { "upload".to_string() } else { format!("upload part {}", part.number) };
+            let step = if part.whole {
+                "upload".to_string()
+            } else {
+                format!("upload part {}", part.number)
+            };
             Some(Outcome::TransferFailed { step, message })
         };
         let mut retry = Retry::new(plan.patience);
@@ -95,7 +106,14 @@ impl Worker {
                 Err(error) => return Err(failed(error.to_string())),
             };
             match http::put(&self.client, &signed, &part.bytes) {
-                Ok(etag) => return Ok(PartReceipt { number: part.number, size, checksum, etag }),
+                Ok(etag) => {
+                    return Ok(PartReceipt {
+                        number: part.number,
+                        size,
+                        checksum,
+                        etag,
+                    });
+                }
                 Err(error) => {
                     let Some(pause) = retry.after(error.hope, Instant::now()) else {
                         return Err(failed(error.to_string()));

@@ -16,7 +16,12 @@ pub struct PartSink {
 
 impl PartSink {
     pub(super) fn new(upload: Arc<Upload>) -> Self {
-        Self { upload, number: 0, size: 0, filling: Vec::new() }
+        Self {
+            upload,
+            number: 0,
+            size: 0,
+            filling: Vec::new(),
+        }
     }
 
     /// Queues the full part, if there is one, and gets a buffer for the next; waits for one where all are in use.
@@ -30,7 +35,11 @@ impl PartSink {
         let mut state = self.upload.lock();
         if self.number > 0 {
             let bytes = std::mem::take(&mut self.filling);
-            state.queue.push_back(Part { number: self.number, bytes, whole: false });
+            state.queue.push_back(Part {
+                number: self.number,
+                bytes,
+                whole: false,
+            });
             self.upload.changed.notify_all();
         }
         while !state.ended && state.queue.len() + state.in_flight + 1 > self.upload.buffers(size) {
@@ -59,7 +68,11 @@ impl Write for PartSink {
         }
         let room = usize::try_from(self.size).unwrap_or(usize::MAX) - self.filling.len();
         let taken = bytes.get(..room).unwrap_or(bytes);
-        self.upload.hash.lock().unwrap_or_else(PoisonError::into_inner).update(taken);
+        self.upload
+            .hash
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .update(taken);
         self.filling.extend_from_slice(taken);
         Ok(taken.len())
     }
@@ -75,7 +88,11 @@ impl Sink for PartSink {
         if state.ended {
             return Err(io::Error::other("the upload has ended"));
         }
-        state.last = Some(Part { number: self.number.max(1), bytes: self.filling, whole: self.number <= 1 });
+        state.last = Some(Part {
+            number: self.number.max(1),
+            bytes: self.filling,
+            whole: self.number <= 1,
+        });
         Ok(())
     }
 }

@@ -24,7 +24,9 @@ pub struct Rig {
 
 impl Rig {
     pub fn new() -> Self {
-        let rig = Self { dir: tempfile::tempdir().unwrap() };
+        let rig = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
         fs::write(rig.log_path(), "").unwrap();
         rig
     }
@@ -40,14 +42,20 @@ impl Rig {
     }
     pub fn command(&self, attempt: &str, run: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
-        command.args(["connect", "--attempt", attempt, "--run", run, "--dir"]).arg(self.dir.path());
+        command
+            .args(["connect", "--attempt", attempt, "--run", run, "--dir"])
+            .arg(self.dir.path());
         command.arg("--log").arg(self.log_path());
         command
     }
     /// Connects and greets.
     pub fn connect(&self) -> Link {
         let mut link = Link::start(&mut self.command("backup-1", "uid"));
-        link.say(&ToAgent::Hello { version: VERSION, run: "uid".into(), attempt: "backup-1".into() });
+        link.say(&ToAgent::Hello {
+            version: VERSION,
+            run: "uid".into(),
+            attempt: "backup-1".into(),
+        });
         match link.hear() {
             FromAgent::Welcome { state, .. } => link.state = Some(state),
             other => panic!("{other:?}"),
@@ -68,7 +76,10 @@ impl Rig {
         let of = |entry: fs::DirEntry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let line = fs::read(entry.path().join("cmdline")).ok()?;
-            let words: Vec<_> = line.split(|b| *b == 0).map(|w| String::from_utf8_lossy(w).into_owned()).collect();
+            let words: Vec<_> = line
+                .split(|b| *b == 0)
+                .map(|w| String::from_utf8_lossy(w).into_owned())
+                .collect();
             (words.get(1).is_some_and(|w| w == "daemon") && words.contains(&dir)).then_some(pid)
         };
         fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
@@ -99,8 +110,12 @@ pub struct Link {
 
 impl Link {
     pub fn start(command: &mut Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let stdin = child.stdin.take();
         let mut stdout = child.stdout.take().unwrap();
         let (said, heard) = channel();
@@ -111,7 +126,14 @@ impl Link {
                 }
             }
         });
-        Self { child, stdin, heard, state: None, requests: vec![], progress: vec![] }
+        Self {
+            child,
+            stdin,
+            heard,
+            state: None,
+            requests: vec![],
+            progress: vec![],
+        }
     }
     pub fn say(&mut self, message: &ToAgent) {
         let _ = write_message(self.stdin.as_mut().unwrap(), message);
@@ -132,7 +154,11 @@ impl Link {
     pub fn answer(&mut self, request: &UrlRequest, store: &Store) {
         self.requests.push(request.clone());
         let (url, headers) = store.sign(request);
-        self.say(&ToAgent::Url { request: request.clone(), url: Secret::new(url), headers });
+        self.say(&ToAgent::Url {
+            request: request.clone(),
+            url: Secret::new(url),
+            headers,
+        });
     }
     /// Answers requests until the report.
     pub fn serve(&mut self, store: &Store) -> Report {
@@ -184,8 +210,17 @@ pub fn sh(script: &str) -> Vec<String> {
 pub const PART: u64 = 1 << 20;
 
 pub fn backup(command: Vec<String>) -> Job {
-    let plan = PartPlan { smallest: PART, step: 900, max_parts: 10_000 };
-    let action = Action::Backup { recipients: vec![], allow_empty: false, plan, checksum: Checksum::Sha256 };
+    let plan = PartPlan {
+        smallest: PART,
+        step: 900,
+        max_parts: 10_000,
+    };
+    let action = Action::Backup {
+        recipients: vec![],
+        allow_empty: false,
+        plan,
+        checksum: Checksum::Sha256,
+    };
     Job {
         command,
         deadline_seconds: None,
@@ -205,11 +240,17 @@ pub fn restore(command: Vec<String>, store: &Store) -> Job {
         sha256: Some(sha256(&object)),
         etag: Some(store.etag()),
     };
-    Job { action, ..backup(command) }
+    Job {
+        action,
+        ..backup(command)
+    }
 }
 
 pub fn with_compression(job: Job, compression: Compression) -> Job {
-    Job { compression: Some(compression), ..job }
+    Job {
+        compression: Some(compression),
+        ..job
+    }
 }
 
 pub fn with_recipients(mut job: Job, to: &[&str]) -> Job {

@@ -67,7 +67,10 @@ impl Store {
     pub fn sign(&self, request: &UrlRequest) -> (String, Vec<(String, String)>) {
         let base = format!("http://127.0.0.1:{}", self.port);
         let bound = |size: &u64, checksum: &String| {
-            vec![("content-length".into(), size.to_string()), ("x-amz-checksum-sha256".into(), checksum.clone())]
+            vec![
+                ("content-length".into(), size.to_string()),
+                ("x-amz-checksum-sha256".into(), checksum.clone()),
+            ]
         };
         match request {
             UrlRequest::Part { number, size, checksum } => (format!("{base}/part/{number}"), bound(size, checksum)),
@@ -118,10 +121,15 @@ fn read_head(reader: &mut impl BufRead) -> Option<Request> {
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim_end().split_once(':') else { break };
+        let Some((name, value)) = header.trim_end().split_once(':') else {
+            break;
+        };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_string());
     }
-    Some(Request { line: line.trim_end().into(), headers })
+    Some(Request {
+        line: line.trim_end().into(),
+        headers,
+    })
 }
 
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
@@ -129,7 +137,11 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
     while let Some(request) = read_head(&mut reader) {
         let fault = {
             let mut state = state.lock().unwrap();
-            let range = request.headers.get("range").map(|r| format!(" {r}")).unwrap_or_default();
+            let range = request
+                .headers
+                .get("range")
+                .map(|r| format!(" {r}"))
+                .unwrap_or_default();
             state.log.push(request.line.replace(" HTTP/1.1", "") + &range);
             state.faults.pop_front()
         };
@@ -177,7 +189,9 @@ fn put(
     if matches!(fault, Some(Fault::LoseAnswer)) {
         return None;
     }
-    stream.write_all(b"HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 0\r\n\r\n").ok()
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\netag: \"e\"\r\ncontent-length: 0\r\n\r\n")
+        .ok()
 }
 
 fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: Option<Fault>) -> Option<()> {

@@ -57,7 +57,12 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
                 written.finalizers(&finalizers).await?;
             }
             Step::RemoveFinalizer => {
-                let left: Vec<_> = run.finalizers().iter().filter(|f| !labels::is_our_finalizer(f)).cloned().collect();
+                let left: Vec<_> = run
+                    .finalizers()
+                    .iter()
+                    .filter(|f| !labels::is_our_finalizer(f))
+                    .cloned()
+                    .collect();
                 written.finalizers(&left).await?;
             }
             Step::Report(new) => {
@@ -72,7 +77,10 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
             Step::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
             Step::DeletePod { name, uid, now } => delete_pod(&pods, &name, uid, now).await?,
             Step::StartTransfer(order) => start(run, context, *order).await?,
-            Step::TransferRecorded { upload_id, command_started } => {
+            Step::TransferRecorded {
+                upload_id,
+                command_started,
+            } => {
                 context.registry.recorded(&uid, upload_id, command_started);
             }
             Step::CancelTransfer { reason } => {
@@ -86,7 +94,11 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
             }
             Step::AbortUpload { key, upload_id } => {
                 let store = open(run, context).await?;
-                store.store.abort(&key, &upload_id).await.map_err(|e| ApplyError::Store("abort the upload", e))?;
+                store
+                    .store
+                    .abort(&key, &upload_id)
+                    .await
+                    .map_err(|e| ApplyError::Store("abort the upload", e))?;
             }
             Step::DeleteObject { key, etag } => delete_object(run, context, &key, &etag).await?,
         }
@@ -103,7 +115,13 @@ async fn create_pod(pods: &Api<Pod>, pod: Pod, uid: &str, context: &Context) -> 
         }
         Err(WriteError::Refused(_, kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 422) => {
             let hopeless = status.code != 403;
-            context.refusals.set(uid, Some(Refusal { message: status.message.clone(), hopeless }));
+            context.refusals.set(
+                uid,
+                Some(Refusal {
+                    message: status.message.clone(),
+                    hopeless,
+                }),
+            );
             Err(ApplyError::PodRefused(status.message.clone()))
         }
         Err(error) => Err(error.into()),
@@ -114,7 +132,10 @@ async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, now: bool) -> Resu
     let parameters = DeleteParams {
         // Never 0: that would drop the object while the kubelet still runs the containers.
         grace_period_seconds: now.then_some(1),
-        preconditions: Some(Preconditions { uid: Some(uid), resource_version: None }),
+        preconditions: Some(Preconditions {
+            uid: Some(uid),
+            resource_version: None,
+        }),
         ..DeleteParams::default()
     };
     match tokio::time::timeout(API, pods.delete(name, &parameters)).await {
@@ -132,14 +153,27 @@ async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyErro
         .storages
         .get(&ObjectRef::new(name))
         .ok_or_else(|| ApplyError::Open(format!("there is no BackupStorage {name:?}")))?;
-    context.stores.open(&storage).await.map_err(|e: OpenError| ApplyError::Open(e.text()))
+    context
+        .stores
+        .open(&storage)
+        .await
+        .map_err(|e: OpenError| ApplyError::Open(e.text()))
 }
 
 async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrder) -> Result<(), ApplyError> {
     let store = open(run, context).await?;
     let uid = run.uid().unwrap_or_default();
-    let Some(handle) = context.registry.open(run, &uid, &order.attempt, Timestamp::now()) else { return Ok(()) };
-    let session = Session { client: context.client.clone(), run: run.clone(), order, store, handle, started: None };
+    let Some(handle) = context.registry.open(run, &uid, &order.attempt, Timestamp::now()) else {
+        return Ok(());
+    };
+    let session = Session {
+        client: context.client.clone(),
+        run: run.clone(),
+        order,
+        store,
+        handle,
+        started: None,
+    };
     crate::runtime::spawn(session.run());
     Ok(())
 }
@@ -147,18 +181,41 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
 /// Removes the object only while it is the one that this run wrote; a bucket may have been written to by others.
 async fn delete_object(run: &BackupRun, context: &Context, key: &str, etag: &str) -> Result<(), ApplyError> {
     let store = tokio::time::timeout(Duration::from_secs(60), open(run, context));
-    let store = store.await.map_err(|_| ApplyError::Open("its Secret could not be read in time".into()))??;
-    let object = store.store.head(key).await.map_err(|e| ApplyError::Store("look at the object", e))?;
+    let store = store
+        .await
+        .map_err(|_| ApplyError::Open("its Secret could not be read in time".into()))??;
+    let object = store
+        .store
+        .head(key)
+        .await
+        .map_err(|e| ApplyError::Store("look at the object", e))?;
     let Some(object) = object else { return Ok(()) };
     if object.etag != etag {
-        let note = format!("object {key} was left: it is not the one that this run wrote (its ETag is {})", object.etag);
-        let event = Event { warning: true, reason: "ObjectKept", action: "Delete", note };
+        let note = format!(
+            "object {key} was left: it is not the one that this run wrote (its ETag is {})",
+            object.etag
+        );
+        let event = Event {
+            warning: true,
+            reason: "ObjectKept",
+            action: "Delete",
+            note,
+        };
         events::publish(&context.client, run.object_ref(&()), &event).await;
         return Ok(());
     }
-    store.store.delete(key).await.map_err(|e| ApplyError::Store("delete the object", e))?;
+    store
+        .store
+        .delete(key)
+        .await
+        .map_err(|e| ApplyError::Store("delete the object", e))?;
     let note = format!("object {key} was deleted (retainPolicy: Delete)");
-    let event = Event { warning: false, reason: "ObjectDeleted", action: "Delete", note };
+    let event = Event {
+        warning: false,
+        reason: "ObjectDeleted",
+        action: "Delete",
+        note,
+    };
     events::publish(&context.client, run.object_ref(&()), &event).await;
     Ok(())
 }

@@ -45,7 +45,13 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     let storage = context.storages.get(&ObjectRef::new(&run.spec.storage.name));
     let container = under_way(run).and_then(|(action, _)| planner::run::decide::container_of(run, action));
     let view = |pod: &Pod| view(pod, &uid, container.as_deref().unwrap_or_default());
-    let mut pods: Vec<_> = context.pods.state().iter().filter(|p| controlled(p, &uid)).map(|p| view(p)).collect();
+    let mut pods: Vec<_> = context
+        .pods
+        .state()
+        .iter()
+        .filter(|p| controlled(p, &uid))
+        .map(|p| view(p))
+        .collect();
     if let Some(name) = under_way(run).map(|(action, number)| pod_of(&run.name_any(), action, number))
         && !pods.iter().any(|p| p.name == name)
     {
@@ -68,9 +74,15 @@ fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {
 }
 
 fn storage_view(storage: &BackupStorage) -> StorageView {
-    let conditions = storage.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let conditions = storage
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
     if storage.metadata.deletion_timestamp.is_some() {
-        return StorageView::NotReady { message: "it is being deleted.".into() };
+        return StorageView::NotReady {
+            message: "it is being deleted.".into(),
+        };
     }
     if !condition::is_true(conditions, condition::READY) {
         let message = condition::find(conditions, condition::READY)
@@ -81,7 +93,9 @@ fn storage_view(storage: &BackupStorage) -> StorageView {
     match S3Parameters::parse(&parameters) {
         // The key of no path is the prefix.
         Ok(parsed) => StorageView::Ready { prefix: parsed.key("") },
-        Err(_) => StorageView::NotReady { message: "its parameters are wrong.".into() },
+        Err(_) => StorageView::NotReady {
+            message: "its parameters are wrong.".into(),
+        },
     }
 }
 
@@ -100,7 +114,9 @@ fn taken_over(run: &BackupRun, context: &Context) -> bool {
 }
 
 fn controlled(pod: &Pod, uid: &str) -> bool {
-    pod.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == uid)
+    pod.owner_references()
+        .iter()
+        .any(|o| o.controller == Some(true) && o.uid == uid)
 }
 
 fn view(pod: &Pod, uid: &str, container: &str) -> PodView {
@@ -119,9 +135,20 @@ const HOPELESS: [&str; 2] = ["InvalidImageName", "ErrImageNeverPull"];
 
 /// Where a Pod is, in its own words.
 pub fn stage(pod: &Pod, container: &str) -> PodStage {
-    let Some(status) = &pod.status else { return PodStage::Starting { message: String::new(), hopeless: false } };
+    let Some(status) = &pod.status else {
+        return PodStage::Starting {
+            message: String::new(),
+            hopeless: false,
+        };
+    };
     let words = |reason: &Option<String>, message: &Option<String>| {
-        [reason, message].into_iter().flatten().filter(|t| !t.is_empty()).cloned().collect::<Vec<_>>().join(": ")
+        [reason, message]
+            .into_iter()
+            .flatten()
+            .filter(|t| !t.is_empty())
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(": ")
     };
     if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
         let mut message = words(&status.reason, &status.message);
@@ -137,14 +164,28 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
         if state.running.is_some() {
             let ready = main.is_some_and(|c| c.ready);
             let message = "its container runs but is not ready (readinessProbe)".to_string();
-            return if ready { PodStage::Running } else { PodStage::Starting { message, hopeless: false } };
+            return if ready {
+                PodStage::Running
+            } else {
+                PodStage::Starting {
+                    message,
+                    hopeless: false,
+                }
+            };
         }
         if state.terminated.is_some() {
-            let message = main.map(std::slice::from_ref).and_then(ended_container).unwrap_or_default();
+            let message = main
+                .map(std::slice::from_ref)
+                .and_then(ended_container)
+                .unwrap_or_default();
             return PodStage::Ended { message };
         }
     }
-    let all = status.init_container_statuses.iter().chain(status.container_statuses.iter()).flatten();
+    let all = status
+        .init_container_statuses
+        .iter()
+        .chain(status.container_statuses.iter())
+        .flatten();
     for c in all {
         if let Some(waiting) = c.state.as_ref().and_then(|s| s.waiting.as_ref()) {
             let reason = waiting.reason.as_deref().unwrap_or_default();
@@ -161,23 +202,44 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
         // The kubelet tells of a started container a second later; an exec finds it before.
         return PodStage::Running;
     }
-    let unschedulable =
-        status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    let unschedulable = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False");
     let message = unschedulable.map(|c| words(&c.reason, &c.message)).unwrap_or_default();
-    PodStage::Starting { message, hopeless: false }
+    PodStage::Starting {
+        message,
+        hopeless: false,
+    }
 }
 
 /// All init containers have done their work, the agent's among them: the other containers are being started.
 fn installed(pod: &Pod) -> bool {
-    let inits: Vec<_> = pod.status.iter().flat_map(|s| s.init_container_statuses.iter().flatten()).collect();
-    let ended = |c: &&ContainerStatus| c.state.as_ref().and_then(|s| s.terminated.as_ref()).is_some_and(|t| t.exit_code == 0);
-    let wanted = pod.spec.as_ref().map_or(0, |s| s.init_containers.iter().flatten().count());
+    let inits: Vec<_> = pod
+        .status
+        .iter()
+        .flat_map(|s| s.init_container_statuses.iter().flatten())
+        .collect();
+    let ended = |c: &&ContainerStatus| {
+        c.state
+            .as_ref()
+            .and_then(|s| s.terminated.as_ref())
+            .is_some_and(|t| t.exit_code == 0)
+    };
+    let wanted = pod
+        .spec
+        .as_ref()
+        .map_or(0, |s| s.init_containers.iter().flatten().count());
     wanted > 0 && inits.len() == wanted && inits.iter().all(ended)
 }
 
 /// The container has a say in when it is ready.
 fn probed(pod: &Pod, container: &str) -> bool {
-    let spec = pod.spec.as_ref().and_then(|s| s.containers.iter().find(|c| c.name == container));
+    let spec = pod
+        .spec
+        .as_ref()
+        .and_then(|s| s.containers.iter().find(|c| c.name == container));
     spec.is_none_or(|c| c.readiness_probe.is_some() || c.startup_probe.is_some())
 }
 
@@ -185,7 +247,10 @@ fn ended_container(all: &[ContainerStatus]) -> Option<String> {
     all.iter().find_map(|c| {
         let ended = c.state.as_ref()?.terminated.as_ref()?;
         let reason = ended.reason.clone().unwrap_or_default();
-        Some(format!("container {:?} ended with status {} ({reason})", c.name, ended.exit_code))
+        Some(format!(
+            "container {:?} ended with status {} ({reason})",
+            c.name, ended.exit_code
+        ))
     })
 }
 
@@ -207,7 +272,10 @@ mod tests {
     #[test]
     fn a_pod_runs_when_the_container_of_the_command_is_ready() {
         let running = json!({"running": {}});
-        assert_eq!(seen(json!({"containerStatuses": [container("main", true, running.clone())]})), PodStage::Running);
+        assert_eq!(
+            seen(json!({"containerStatuses": [container("main", true, running.clone())]})),
+            PodStage::Running
+        );
         let other = seen(json!({"containerStatuses": [container("side", true, running.clone())]}));
         assert!(matches!(other, PodStage::Starting { .. }));
         let unready = seen(json!({"containerStatuses": [container("main", false, running)]}));
@@ -219,10 +287,26 @@ mod tests {
         let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "words"}});
         let cases = [
             (json!({}), "", false),
-            (json!({"containerStatuses": [container("main", false, waiting("ContainerCreating"))]}), "", false),
-            (json!({"containerStatuses": [container("main", false, waiting("ImagePullBackOff"))]}), "ImagePullBackOff: words", false),
-            (json!({"containerStatuses": [container("main", false, waiting("InvalidImageName"))]}), "InvalidImageName: words", true),
-            (json!({"initContainerStatuses": [container("backup-operator-agent", false, waiting("ErrImagePull"))]}), "ErrImagePull", false),
+            (
+                json!({"containerStatuses": [container("main", false, waiting("ContainerCreating"))]}),
+                "",
+                false,
+            ),
+            (
+                json!({"containerStatuses": [container("main", false, waiting("ImagePullBackOff"))]}),
+                "ImagePullBackOff: words",
+                false,
+            ),
+            (
+                json!({"containerStatuses": [container("main", false, waiting("InvalidImageName"))]}),
+                "InvalidImageName: words",
+                true,
+            ),
+            (
+                json!({"initContainerStatuses": [container("backup-operator-agent", false, waiting("ErrImagePull"))]}),
+                "ErrImagePull",
+                false,
+            ),
             (
                 json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}),
                 "Unschedulable: 0/1 nodes",
@@ -230,8 +314,17 @@ mod tests {
             ),
         ];
         for (status, words, hopeless) in cases {
-            let PodStage::Starting { message, hopeless: seen } = seen(status.clone()) else { panic!("{status}") };
-            assert!(message.contains(words) && words.is_empty() == message.is_empty() && seen == hopeless, "{message}");
+            let PodStage::Starting {
+                message,
+                hopeless: seen,
+            } = seen(status.clone())
+            else {
+                panic!("{status}")
+            };
+            assert!(
+                message.contains(words) && words.is_empty() == message.is_empty() && seen == hopeless,
+                "{message}"
+            );
         }
     }
 
@@ -239,13 +332,24 @@ mod tests {
     fn a_pod_that_ended_says_how() {
         let ended = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
         let cases = [
-            (json!({"phase": "Failed", "reason": "Evicted", "message": "disk"}), "Evicted: disk"),
-            (json!({"phase": "Failed", "containerStatuses": [container("main", false, ended.clone())]}), "137 (OOMKilled)"),
-            (json!({"phase": "Running", "containerStatuses": [container("main", false, ended)]}), "137 (OOMKilled)"),
+            (
+                json!({"phase": "Failed", "reason": "Evicted", "message": "disk"}),
+                "Evicted: disk",
+            ),
+            (
+                json!({"phase": "Failed", "containerStatuses": [container("main", false, ended.clone())]}),
+                "137 (OOMKilled)",
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": [container("main", false, ended)]}),
+                "137 (OOMKilled)",
+            ),
             (json!({"phase": "Succeeded"}), "Succeeded"),
         ];
         for (status, words) in cases {
-            let PodStage::Ended { message } = seen(status.clone()) else { panic!("{status}") };
+            let PodStage::Ended { message } = seen(status.clone()) else {
+                panic!("{status}")
+            };
             assert!(message.contains(words), "{message}");
         }
     }

@@ -23,7 +23,11 @@ pub async fn configuration(storage: &BackupStorage, context: &Context) -> String
         Some(reference) => {
             let secrets: Api<Secret> = Api::namespaced(context.client.clone(), &reference.namespace);
             let found = bounded("read the Secret", secrets.get_metadata_opt(&reference.name)).await;
-            found.ok().flatten().and_then(|s| s.resource_version()).unwrap_or_default()
+            found
+                .ok()
+                .flatten()
+                .and_then(|s| s.resource_version())
+                .unwrap_or_default()
         }
         None => String::new(),
     };
@@ -46,8 +50,19 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
         Err(error) => return failed(error.reason(), error.text()),
     };
     // Another operator, or an earlier one that died, may probe at the same time: each has an object of its own.
-    let id = format!("{}-{}", storage.uid().unwrap_or_default(), Timestamp::now().as_millisecond());
-    match tokio::time::timeout(PROBE, opened.store.probe(&opened.parameters.key(""), &id, opened.parameters.checksum())).await {
+    let id = format!(
+        "{}-{}",
+        storage.uid().unwrap_or_default(),
+        Timestamp::now().as_millisecond()
+    );
+    match tokio::time::timeout(
+        PROBE,
+        opened
+            .store
+            .probe(&opened.parameters.key(""), &id, opened.parameters.checksum()),
+    )
+    .await
+    {
         Ok(Ok(found)) => {
             let checksum = match found.checksum {
                 Checksum::Sha256 => "sha256",
@@ -59,9 +74,16 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
                 metadata: found.metadata,
                 composite_checksum: found.composite_checksum,
             };
-            ProbeView::Good { capabilities, at: Timestamp::now(), configuration: configuration.into() }
+            ProbeView::Good {
+                capabilities,
+                at: Timestamp::now(),
+                configuration: configuration.into(),
+            }
         }
         Ok(Err(error)) => failed("ProbeFailed", error.to_string()),
-        Err(_) => failed("ProbeTimeout", format!("the store did not answer within {} s", PROBE.as_secs())),
+        Err(_) => failed(
+            "ProbeTimeout",
+            format!("the store did not answer within {} s", PROBE.as_secs()),
+        ),
     }
 }

@@ -17,7 +17,13 @@ const COMPLETE: Duration = Duration::from_secs(10 * 60);
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Completes the upload, or looks at the object that was put whole, and proves it.
-pub async fn commit(store: &OpenStore, run: &BackupRun, order: &TransferOrder, upload_id: Option<&str>, report: Report) -> End {
+pub async fn commit(
+    store: &OpenStore,
+    run: &BackupRun,
+    order: &TransferOrder,
+    upload_id: Option<&str>,
+    report: Report,
+) -> End {
     match prove(store, run, order, upload_id, &report).await {
         Ok(etag) => End::Stored {
             bytes: report.bytes,
@@ -26,7 +32,12 @@ pub async fn commit(store: &OpenStore, run: &BackupRun, order: &TransferOrder, u
             etag,
             log: report.stderr,
         },
-        Err((reason, message)) => End::Failed { reason, message, bytes: report.bytes, log: report.stderr },
+        Err((reason, message)) => End::Failed {
+            reason,
+            message,
+            bytes: report.bytes,
+            log: report.stderr,
+        },
     }
 }
 
@@ -48,14 +59,31 @@ async fn prove(
     };
     let object = patiently(COMPLETE, || store.store.head(&order.key))
         .await
-        .map_err(|e| ("StoreUnreachable", format!("the stored object cannot be looked at: {e}")))?;
-    let object = object.ok_or_else(|| ("ObjectMissing", format!("the store took the backup, but has no object {}", order.key)))?;
+        .map_err(|e| {
+            (
+                "StoreUnreachable",
+                format!("the stored object cannot be looked at: {e}"),
+            )
+        })?;
+    let object = object.ok_or_else(|| {
+        (
+            "ObjectMissing",
+            format!("the store took the backup, but has no object {}", order.key),
+        )
+    })?;
     let differs = |what: &str, want: &str, seen: &str| {
-        let message = format!("the stored object {} is not what was sent: its {what} is {seen}, expected {want}", order.key);
+        let message = format!(
+            "the stored object {} is not what was sent: its {what} is {seen}, expected {want}",
+            order.key
+        );
         ("StoredObjectDiffers", message)
     };
     if object.size != report.stored_bytes {
-        return Err(differs("size", &report.stored_bytes.to_string(), &object.size.to_string()));
+        return Err(differs(
+            "size",
+            &report.stored_bytes.to_string(),
+            &object.size.to_string(),
+        ));
     }
     let uid = run.uid().unwrap_or_default();
     if store.metadata {
@@ -74,7 +102,11 @@ async fn prove(
 
 /// An agent's word is not taken: the parts have to be all there, in order, and add up.
 fn check_parts(report: &Report) -> Result<(), String> {
-    let in_order = report.parts.iter().zip(1u32..).all(|(part, number)| part.number == number);
+    let in_order = report
+        .parts
+        .iter()
+        .zip(1u32..)
+        .all(|(part, number)| part.number == number);
     let total: u64 = report.parts.iter().fold(0, |sum, p| sum.saturating_add(p.size));
     if report.parts.is_empty() || !in_order || total != report.stored_bytes {
         return Err(format!(
@@ -88,13 +120,25 @@ fn check_parts(report: &Report) -> Result<(), String> {
 
 /// Crash window: after a lost reply, or an operator that died between complete and status, the store answers
 /// NoSuchUpload for one's own success. The object's metadata decide, by the checks that follow.
-async fn complete(store: &OpenStore, order: &TransferOrder, upload: &str, report: &Report) -> Result<(), (&'static str, String)> {
+async fn complete(
+    store: &OpenStore,
+    order: &TransferOrder,
+    upload: &str,
+    report: &Report,
+) -> Result<(), (&'static str, String)> {
     let parts: Vec<_> = report
         .parts
         .iter()
-        .map(|p| CompletedPart { number: p.number, etag: p.etag.clone(), digest: p.checksum.clone() })
+        .map(|p| CompletedPart {
+            number: p.number,
+            etag: p.etag.clone(),
+            digest: p.checksum.clone(),
+        })
         .collect();
-    let outcome = patiently(COMPLETE, || store.store.complete(&order.key, upload, &parts, store.checksum)).await;
+    let outcome = patiently(COMPLETE, || {
+        store.store.complete(&order.key, upload, &parts, store.checksum)
+    })
+    .await;
     match outcome {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(()),
@@ -125,7 +169,12 @@ mod tests {
     fn report(parts: &[(u32, u64)], stored_bytes: u64) -> Report {
         let parts = parts
             .iter()
-            .map(|(number, size)| PartReceipt { number: *number, size: *size, checksum: String::new(), etag: "e".into() })
+            .map(|(number, size)| PartReceipt {
+                number: *number,
+                size: *size,
+                checksum: String::new(),
+                etag: "e".into(),
+            })
             .collect();
         Report {
             outcome: Outcome::Done,
@@ -141,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_report_whose_parts_do_not_add_up_is_refused() {
-        let cases: [(&[(u32, u64)], u64, bool); 6] = [
+        type Case<'a> = (&'a [(u32, u64)], u64, bool);
+        let cases: [Case<'_>; 6] = [
             (&[(1, 5), (2, 3)], 8, true),
             (&[], 0, false),
             (&[(1, 5), (2, 3)], 9, false),

@@ -42,7 +42,10 @@ pub async fn make(
     object: Option<&ObjectInfo>,
 ) -> Result<Job, NoJob> {
     let valid = validate::run::validate(&run.spec).map_err(|faults| {
-        no("InvalidSpec", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        no(
+            "InvalidSpec",
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        )
     })?;
     let compression = valid.compression.map(|c| match c.algorithm {
         Algorithm::Gzip => Compression::Gzip { level: c.level },
@@ -50,27 +53,50 @@ pub async fn make(
     });
     let (command, deadline_seconds, action) = match order.action {
         Action::Backup => {
-            let spec = run.spec.backup.as_ref().ok_or_else(|| no("InvalidSpec", "spec.backup is gone".into()))?;
+            let spec = run
+                .spec
+                .backup
+                .as_ref()
+                .ok_or_else(|| no("InvalidSpec", "spec.backup is gone".into()))?;
             let smallest = store.parameters.part_size().unwrap_or(protocol::parts::SMALLEST_PART);
             let action = protocol::Action::Backup {
-                recipients: run.spec.encryption.as_ref().map(|e| e.recipients.clone()).unwrap_or_default(),
+                recipients: run
+                    .spec
+                    .encryption
+                    .as_ref()
+                    .map(|e| e.recipients.clone())
+                    .unwrap_or_default(),
                 allow_empty: spec.allow_empty.unwrap_or(false),
-                plan: PartPlan { smallest, ..PartPlan::default() },
+                plan: PartPlan {
+                    smallest,
+                    ..PartPlan::default()
+                },
                 checksum: match store.checksum {
                     store::Checksum::Sha256 => Checksum::Sha256,
                     store::Checksum::Md5 => Checksum::Md5,
                     store::Checksum::None => Checksum::None,
                 },
             };
-            ([spec.command.clone(), spec.args.clone()].concat(), spec.deadline_seconds, action)
+            (
+                [spec.command.clone(), spec.args.clone()].concat(),
+                spec.deadline_seconds,
+                action,
+            )
         }
         Action::Restore => {
-            let spec = run.spec.restore.as_ref().ok_or_else(|| no("InvalidSpec", "spec.restore is gone".into()))?;
+            let spec = run
+                .spec
+                .restore
+                .as_ref()
+                .ok_or_else(|| no("InvalidSpec", "spec.restore is gone".into()))?;
             let object = object.ok_or_else(|| no("ObjectMissing", format!("there is no object {}", order.key)))?;
             let identity = match &run.spec.encryption {
                 Some(encryption) => {
                     let key = encryption.decryption_key.as_ref().ok_or_else(|| {
-                        no("NoDecryptionKey", "spec.encryption.decryptionKey is not set and the backup is encrypted".into())
+                        no(
+                            "NoDecryptionKey",
+                            "spec.encryption.decryptionKey is not set and the backup is encrypted".into(),
+                        )
                     })?;
                     Some(identity(client, run, key).await?)
                 }
@@ -83,7 +109,11 @@ pub async fn make(
                 sha256: status.and_then(|s| s.sha256.clone()),
                 etag: Some(object.etag.clone()).filter(|e| !e.is_empty()),
             };
-            ([spec.command.clone(), spec.args.clone()].concat(), spec.deadline_seconds, action)
+            (
+                [spec.command.clone(), spec.args.clone()].concat(),
+                spec.deadline_seconds,
+                action,
+            )
         }
     };
     Ok(Job {
@@ -107,10 +137,19 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
     let secrets: Api<KubeSecret> = Api::namespaced(client.clone(), &namespace);
     let found = tokio::time::timeout(API, secrets.get_opt(&key.name)).await;
     let found = found
-        .map_err(|_| no("NoDecryptionKey", format!("{FIELD}: the API server did not answer for Secret {name}")))?
+        .map_err(|_| {
+            no(
+                "NoDecryptionKey",
+                format!("{FIELD}: the API server did not answer for Secret {name}"),
+            )
+        })?
         .map_err(|e| no("NoDecryptionKey", format!("{FIELD}: Secret {name} cannot be read: {e}")))?;
     let granted = |secret: &KubeSecret| {
-        let list = secret.annotations().get(labels::ALLOWED_NAMESPACES).cloned().unwrap_or_default();
+        let list = secret
+            .annotations()
+            .get(labels::ALLOWED_NAMESPACES)
+            .cloned()
+            .unwrap_or_default();
         list.split(',').map(str::trim).any(|n| n == own || n == "*")
     };
     // Whether a Secret exists in a foreign namespace is not told apart from whether it may be used.
@@ -118,16 +157,30 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
         let cure = if namespace == own {
             format!("Secret {name} does not exist")
         } else {
-            format!("Secret {name} does not exist, or is not annotated {}: {own}", labels::ALLOWED_NAMESPACES)
+            format!(
+                "Secret {name} does not exist, or is not annotated {}: {own}",
+                labels::ALLOWED_NAMESPACES
+            )
         };
         no("NoDecryptionKey", format!("{FIELD}: {cure}"))
     })?;
     let data = secret.data.unwrap_or_default();
     let bytes = data.get(&key.key).ok_or_else(|| {
         let there: Vec<_> = data.keys().map(String::as_str).collect();
-        no("NoDecryptionKey", format!("{FIELD}.key: Secret {name} has no key {:?}; it has: {}", key.key, there.join(", ")))
+        no(
+            "NoDecryptionKey",
+            format!(
+                "{FIELD}.key: Secret {name} has no key {:?}; it has: {}",
+                key.key,
+                there.join(", ")
+            ),
+        )
     })?;
-    let text = String::from_utf8(bytes.0.clone())
-        .map_err(|_| no("NoDecryptionKey", format!("{FIELD}: key {:?} of Secret {name} is not text", key.key)))?;
+    let text = String::from_utf8(bytes.0.clone()).map_err(|_| {
+        no(
+            "NoDecryptionKey",
+            format!("{FIELD}: key {:?} of Secret {name} is not text", key.key),
+        )
+    })?;
     Ok(Secret::new(text))
 }

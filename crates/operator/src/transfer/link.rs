@@ -100,7 +100,9 @@ impl Link {
         let request = Request::new(url)
             .exec(&target.pod, target.command.iter(), &parameters)
             .map_err(|e| LinkError::Refused(kube::Error::BuildRequest(e)))?;
-        let connection = timeout(OPEN, client.connect(request)).await.map_err(|_| LinkError::Timeout)?;
+        let connection = timeout(OPEN, client.connect(request))
+            .await
+            .map_err(|_| LinkError::Timeout)?;
         let connection = connection.map_err(LinkError::Refused)?;
         if !connection.supports_stream_close() {
             return Err(LinkError::Protocol);
@@ -109,7 +111,11 @@ impl Link {
         let (outgoing, to_write) = mpsc::channel(64);
         let (read, incoming) = mpsc::channel(64);
         let tasks = [tokio::spawn(write(sink, to_write)), tokio::spawn(receive(stream, read))];
-        Ok(Self { outgoing, incoming, tasks })
+        Ok(Self {
+            outgoing,
+            incoming,
+            tasks,
+        })
     }
 
     /// Sends a message; false where the connection is dead.
@@ -119,7 +125,10 @@ impl Link {
 
     /// The next message, or the end.
     pub async fn next(&mut self) -> Incoming {
-        self.incoming.recv().await.unwrap_or(Incoming::Closed { words: String::new() })
+        self.incoming
+            .recv()
+            .await
+            .unwrap_or(Incoming::Closed { words: String::new() })
     }
 }
 
@@ -139,7 +148,10 @@ where
         let mut bytes = Vec::with_capacity(frame.len() + 1);
         bytes.push(STDIN);
         bytes.extend_from_slice(&frame);
-        if !matches!(timeout(WRITE, sink.send(Message::Binary(bytes.into()))).await, Ok(Ok(()))) {
+        if !matches!(
+            timeout(WRITE, sink.send(Message::Binary(bytes.into()))).await,
+            Ok(Ok(()))
+        ) {
             break;
         }
     }
@@ -160,7 +172,9 @@ where
             Message::Close(_) => break,
             _ => continue,
         };
-        let Some((&channel, payload)) = bytes.split_first() else { continue };
+        let Some((&channel, payload)) = bytes.split_first() else {
+            continue;
+        };
         match channel {
             STDOUT => {
                 decoder.push(payload);
@@ -192,8 +206,14 @@ where
 
 /// The message of a failed exec's Status; nothing for a good one.
 fn failure(payload: &[u8]) -> String {
-    let Ok(status) = serde_json::from_slice::<Status>(payload) else { return String::new() };
-    if status.status.as_deref() == Some("Success") { String::new() } else { status.message.unwrap_or_default() }
+    let Ok(status) = serde_json::from_slice::<Status>(payload) else {
+        return String::new();
+    };
+    if status.status.as_deref() == Some("Success") {
+        String::new()
+    } else {
+        status.message.unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

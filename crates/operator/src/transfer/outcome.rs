@@ -21,7 +21,11 @@ fn cut_front(text: &str, limit: usize) -> String {
     while !text.is_char_boundary(start) {
         start += 1;
     }
-    text.get(start..).unwrap_or_default().chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    text.get(start..)
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect()
 }
 
 fn cut(text: &str) -> String {
@@ -38,19 +42,31 @@ pub fn plausible(request: &UrlRequest, action: Action) -> Result<(), String> {
         (UrlRequest::Get { .. }, Action::Restore) => true,
         _ => false,
     };
-    if fits { Ok(()) } else { Err("this URL is not part of the work".into()) }
+    if fits {
+        Ok(())
+    } else {
+        Err("this URL is not part of the work".into())
+    }
 }
 
 /// The failed end that a report tells of.
 pub fn failure(report: Report) -> End {
     let (reason, message) = words(&report.outcome);
-    End::Failed { reason, message: with_stderr(message, &report.stderr), bytes: report.bytes, log: report.stderr }
+    End::Failed {
+        reason,
+        message: with_stderr(message, &report.stderr),
+        bytes: report.bytes,
+        log: report.stderr,
+    }
 }
 
 /// A message shows the last line of the command's standard error: it is mostly the whole answer.
 fn with_stderr(message: String, stderr: &str) -> String {
     match stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()) {
-        Some(line) => format!("{message}; its last words: {}", line.chars().take(300).collect::<String>()),
+        Some(line) => format!(
+            "{message}; its last words: {}",
+            line.chars().take(300).collect::<String>()
+        ),
         None => message,
     }
 }
@@ -95,12 +111,24 @@ fn words(outcome: &Outcome) -> (&'static str, String) {
 /// In which words a node says that it cannot execute the agent, and what would cure it.
 pub fn cannot_execute(words: &str) -> Option<String> {
     let table = [
-        ("exec format error", "the agent's image is built for another processor architecture than the node's"),
-        ("permission denied", "the agent may not be executed: the node mounts emptyDir volumes noexec, or a security policy forbids it"),
-        ("no such file or directory", "the agent is not in the container: its init container has not put it there"),
+        (
+            "exec format error",
+            "the agent's image is built for another processor architecture than the node's",
+        ),
+        (
+            "permission denied",
+            "the agent may not be executed: the node mounts emptyDir volumes noexec, or a security policy forbids it",
+        ),
+        (
+            "no such file or directory",
+            "the agent is not in the container: its init container has not put it there",
+        ),
     ];
     let low = words.to_lowercase();
-    table.iter().find(|(sign, _)| low.contains(sign)).map(|(_, cure)| format!("{cure} ({})", cut(words)))
+    table
+        .iter()
+        .find(|(sign, _)| low.contains(sign))
+        .map(|(_, cure)| format!("{cure} ({})", cut(words)))
 }
 
 #[cfg(test)]
@@ -126,24 +154,34 @@ mod tests {
         assert!(bounded.stderr.len() <= TEXT && bounded.sha256.len() == 64);
         assert!(!bounded.stderr.contains('\u{1b}'));
         let message = "x".repeat(100_000);
-        let End::Failed { message, .. } = failure(report(Outcome::Cancelled { reason: message }, "")) else { panic!() };
+        let End::Failed { message, .. } = failure(report(Outcome::Cancelled { reason: message }, "")) else {
+            panic!()
+        };
         assert_eq!(message.len(), MESSAGE);
     }
 
     #[test]
     fn a_failure_shows_the_commands_last_words() {
-        let End::Failed { message, reason, .. } =
-            failure(report(Outcome::CommandFailed { code: 3 }, "warning\nAccess denied for user\n\n"))
-        else {
+        let End::Failed { message, reason, .. } = failure(report(
+            Outcome::CommandFailed { code: 3 },
+            "warning\nAccess denied for user\n\n",
+        )) else {
             panic!()
         };
         assert_eq!(reason, "CommandFailed");
-        assert_eq!(message, "the command ended with status 3; its last words: Access denied for user");
+        assert_eq!(
+            message,
+            "the command ended with status 3; its last words: Access denied for user"
+        );
     }
 
     #[test]
     fn an_agent_gets_urls_for_its_own_work_only() {
-        let part = |number, size| UrlRequest::Part { number, size, checksum: String::new() };
+        let part = |number, size| UrlRequest::Part {
+            number,
+            size,
+            checksum: String::new(),
+        };
         let cases = [
             (part(1, 5), Action::Backup, true),
             (part(0, 5), Action::Backup, false),

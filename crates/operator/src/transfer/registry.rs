@@ -44,7 +44,10 @@ pub struct Orders {
 impl Registry {
     /// Wakes reconcile through the channel.
     pub fn new(wake: UnboundedSender<ObjectRef<BackupRun>>) -> Arc<Self> {
-        Arc::new(Self { entries: Mutex::default(), wake })
+        Arc::new(Self {
+            entries: Mutex::default(),
+            wake,
+        })
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -68,16 +71,26 @@ impl Registry {
             orders,
         };
         entries.insert(uid.into(), entry);
-        Some(Handle { registry: self.clone(), uid: uid.into(), run: ObjectRef::from_obj(run), orders: seen })
+        Some(Handle {
+            registry: self.clone(),
+            uid: uid.into(),
+            run: ObjectRef::from_obj(run),
+            orders: seen,
+        })
     }
 
     /// What reconcile sees.
     pub fn view(&self, uid: &str) -> TransferView {
         let entries = self.entries();
-        let Some(entry) = entries.get(uid) else { return TransferView::None };
+        let Some(entry) = entries.get(uid) else {
+            return TransferView::None;
+        };
         let attempt = entry.attempt.clone();
         match &entry.end {
-            Some(end) => TransferView::Ended { attempt, end: Box::new(end.clone()) },
+            Some(end) => TransferView::Ended {
+                attempt,
+                end: Box::new(end.clone()),
+            },
             None => TransferView::Active {
                 attempt,
                 contact: entry.contact,
@@ -108,7 +121,12 @@ impl Registry {
         if entry.end.is_none() && entry.contact == Contact::Committing {
             return false;
         }
-        entry.orders.send_if_modified(|o| o.cancel.is_none() && { o.cancel = Some(reason.into()); true });
+        entry.orders.send_if_modified(|o| {
+            o.cancel.is_none() && {
+                o.cancel = Some(reason.into());
+                true
+            }
+        });
         true
     }
 

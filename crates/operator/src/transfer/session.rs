@@ -73,12 +73,21 @@ impl Session {
             Err(end) => return self.handle.end(end),
         };
         let mut upload = self.order.upload_id.clone();
-        let mut pause = if self.order.command_started { FIRST_PAUSE } else { FIRST_CONTACT };
+        let mut pause = if self.order.command_started {
+            FIRST_PAUSE
+        } else {
+            FIRST_CONTACT
+        };
         let (begun, mut unable) = (Instant::now(), 0u32);
         let mut reached = self.order.command_started;
         loop {
             if let Some(reason) = self.handle.orders().cancel {
-                let end = End::Failed { reason: "Cancelled", message: reason, bytes: 0, log: String::new() };
+                let end = End::Failed {
+                    reason: "Cancelled",
+                    message: reason,
+                    bytes: 0,
+                    log: String::new(),
+                };
                 return self.fail(end, upload).await;
             }
             let connected = Instant::now();
@@ -102,15 +111,27 @@ impl Session {
             let cure = outcome::cannot_execute(&words);
             unable = if cure.is_some() { unable + 1 } else { 0 };
             // A node that cannot execute the agent says so at once and for ever; anything else may pass.
-            if unable >= 3 && begun.elapsed() > UNABLE && let Some(cure) = cure {
-                let end = End::Failed { reason: "AgentCannotStart", message: cure, bytes: 0, log: String::new() };
+            if unable >= 3
+                && begun.elapsed() > UNABLE
+                && let Some(cure) = cure
+            {
+                let end = End::Failed {
+                    reason: "AgentCannotStart",
+                    message: cure,
+                    bytes: 0,
+                    log: String::new(),
+                };
                 return self.fail(end, upload).await;
             }
             self.handle.contact(Contact::Connecting(Timestamp::now()));
             let cancelled = self.handle.until(|o| o.cancel.is_some());
             let _ = timeout(pause, cancelled).await;
             // A container that is just being started is worth asking often; one that was reached before is not.
-            pause = if reached { (pause * 2).min(LONGEST_PAUSE) } else { (pause + pause / 8).min(FIRST_CONTACT_LONGEST) };
+            pause = if reached {
+                (pause * 2).min(LONGEST_PAUSE)
+            } else {
+                (pause + pause / 8).min(FIRST_CONTACT_LONGEST)
+            };
         }
     }
 
@@ -119,11 +140,20 @@ impl Session {
         if self.order.action == Action::Backup {
             return Ok(None);
         }
-        let fail = |reason, message| End::Failed { reason, message, bytes: 0, log: String::new() };
+        let fail = |reason, message| End::Failed {
+            reason,
+            message,
+            bytes: 0,
+            log: String::new(),
+        };
         let found = commit::patiently(FIND, || self.store.store.head(&self.order.key)).await;
         let found = found.map_err(|e| fail("StoreUnreachable", format!("the backup cannot be looked at: {e}")))?;
-        let object = found
-            .ok_or_else(|| fail("ObjectMissing", format!("there is no object {} in the storage", self.order.key)))?;
+        let object = found.ok_or_else(|| {
+            fail(
+                "ObjectMissing",
+                format!("there is no object {} in the storage", self.order.key),
+            )
+        })?;
         let status = self.run.status.clone().unwrap_or_default();
         let changed = |what: &str, want: String, seen: String| {
             let message = format!(
@@ -141,7 +171,16 @@ impl Session {
 
     async fn connect(&self) -> Result<Link, LinkError> {
         let uid = self.run.uid().unwrap_or_default();
-        let command = [pod::AGENT, "connect", "--run", &uid, "--attempt", &self.order.attempt, "--dir", pod::SOCKETS];
+        let command = [
+            pod::AGENT,
+            "connect",
+            "--run",
+            &uid,
+            "--attempt",
+            &self.order.attempt,
+            "--dir",
+            pod::SOCKETS,
+        ];
         let target = Target {
             namespace: self.run.namespace().unwrap_or_default(),
             pod: self.order.pod.clone(),
@@ -185,16 +224,28 @@ impl Session {
             let message = "the agent has lost its work: the container was restarted, or the operator died as it handed the command over".into();
             return Err(Ended::Over(End::Interrupted { message }));
         }
-        let job = job::make(&self.client, &self.run, &self.order, &self.store, object).await.map_err(|no| {
-            Ended::Over(End::Failed { reason: no.reason, message: no.message, bytes: 0, log: String::new() })
-        })?;
+        let job = job::make(&self.client, &self.run, &self.order, &self.store, object)
+            .await
+            .map_err(|no| {
+                Ended::Over(End::Failed {
+                    reason: no.reason,
+                    message: no.message,
+                    bytes: 0,
+                    log: String::new(),
+                })
+            })?;
         self.handle.contact(Contact::AwaitsStart);
-        if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some() {
+        if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
+        {
             return Err(Ended::Broken("cancelled before the command was started".into()));
         }
         self.order.command_started = true;
         self.started = Some(Instant::now());
-        if link.send(ToAgent::Start(Box::new(job))).await { Ok(()) } else { Err(Ended::Broken(String::new())) }
+        if link.send(ToAgent::Start(Box::new(job))).await {
+            Ok(())
+        } else {
+            Err(Ended::Broken(String::new()))
+        }
     }
 
     async fn talk(&mut self, link: &mut Link, upload: &mut Option<String>) -> Ended {
@@ -205,7 +256,11 @@ impl Session {
         loop {
             if let (None, Some(reason)) = (cancelling, self.handle.orders().cancel) {
                 cancelling = Some(Instant::now() + Duration::from_secs(job::GRACE_SECONDS) + CANCEL);
-                link.send(ToAgent::Cancel { reason, grace_seconds: job::GRACE_SECONDS }).await;
+                link.send(ToAgent::Cancel {
+                    reason,
+                    grace_seconds: job::GRACE_SECONDS,
+                })
+                .await;
             }
             let deadline = cancelling.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             let is_cancelling = cancelling.is_some();
@@ -243,7 +298,13 @@ impl Session {
     }
 
     /// Answers a request for a URL, or keeps it where the store does not create the upload yet.
-    async fn answer(&mut self, link: &Link, request: UrlRequest, upload: &mut Option<String>, waiting: &mut Vec<UrlRequest>) {
+    async fn answer(
+        &mut self,
+        link: &Link,
+        request: UrlRequest,
+        upload: &mut Option<String>,
+        waiting: &mut Vec<UrlRequest>,
+    ) {
         if let Err(message) = outcome::plausible(&request, self.order.action) {
             link.send(ToAgent::Refuse { request, message }).await;
             return;
@@ -254,7 +315,9 @@ impl Session {
                     self.handle.upload(&id);
                     *upload = Some(id.clone());
                     // No URL is signed before the upload is in the status: a crash would leave it behind unknown.
-                    self.handle.until(|o| o.upload_recorded.as_ref() == Some(&id) || o.cancel.is_some()).await;
+                    self.handle
+                        .until(|o| o.upload_recorded.as_ref() == Some(&id) || o.cancel.is_some())
+                        .await;
                 }
                 Err(error) if error.passes() => {
                     tracing::warn!(run = %self.run.name_any(), %error, "the upload cannot be created yet");
@@ -268,21 +331,36 @@ impl Session {
                 }
             }
         }
-        let signed = uploads::sign(&self.store, &self.run, &self.order, upload.as_deref(), request.clone(), Timestamp::now());
+        let signed = uploads::sign(
+            &self.store,
+            &self.run,
+            &self.order,
+            upload.as_deref(),
+            request.clone(),
+            Timestamp::now(),
+        );
         let answer = signed.unwrap_or_else(|message| ToAgent::Refuse { request, message });
         link.send(answer).await;
     }
 
     /// The agent has finished: commit or abort, report, and let the agent go once the report is recorded.
     async fn conclude(mut self, link: Link, report: Report, upload: Option<String>) {
-        let (outcome, bytes, stored, peak) = (report.outcome.clone(), report.bytes, report.stored_bytes, report.peak_memory);
+        let (outcome, bytes, stored, peak) = (
+            report.outcome.clone(),
+            report.bytes,
+            report.stored_bytes,
+            report.peak_memory,
+        );
         let report = outcome::bounded(report);
         let end = match (&report.outcome, self.order.action) {
             (Outcome::Done, Action::Backup) => {
                 self.handle.contact(Contact::Committing);
                 commit::commit(&self.store, &self.run, &self.order, upload.as_deref(), report).await
             }
-            (Outcome::Done, Action::Restore) => End::Restored { bytes: report.bytes, log: report.stderr },
+            (Outcome::Done, Action::Restore) => End::Restored {
+                bytes: report.bytes,
+                log: report.stderr,
+            },
             _ => outcome::failure(report),
         };
         let seconds = self.started.map_or(0.0, |s| s.elapsed().as_secs_f64());
@@ -294,7 +372,10 @@ impl Session {
             self.abort(upload).await;
         }
         self.handle.end(end);
-        if timeout(RECORDED, self.handle.until(|o| o.forget)).await.is_ok_and(|forgotten| forgotten) {
+        if timeout(RECORDED, self.handle.until(|o| o.forget))
+            .await
+            .is_ok_and(|forgotten| forgotten)
+        {
             link.send(ToAgent::Done).await;
             // Let the frame leave before the socket is closed under it.
             sleep(Duration::from_millis(50)).await;

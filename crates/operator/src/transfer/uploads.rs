@@ -21,13 +21,19 @@ pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, Stri
     BTreeMap::from([
         (RUN.to_string(), run.uid().unwrap_or_default()),
         ("backup-operator-attempt".to_string(), order.attempt.clone()),
-        ("backup-operator-name".to_string(), format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any())),
+        (
+            "backup-operator-name".to_string(),
+            format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any()),
+        ),
     ])
 }
 
 /// Creates the multipart upload.
 pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -> Result<String, StoreError> {
-    store.store.create_upload(&order.key, &metadata(run, order), store.checksum).await
+    store
+        .store
+        .create_upload(&order.key, &metadata(run, order), store.checksum)
+        .await
 }
 
 /// Signs what the agent asks for. A part has to have an upload.
@@ -41,14 +47,31 @@ pub fn sign(
 ) -> Result<ToAgent, String> {
     let s = &store.store;
     let signed: Signed = match (&request, upload_id) {
-        (UrlRequest::Part { number, size, checksum }, Some(upload)) => {
-            s.sign_part(&order.key, upload, *number, *size, store.checksum, checksum, EXPIRES, now)
-        }
+        (UrlRequest::Part { number, size, checksum }, Some(upload)) => s.sign_part(
+            &order.key,
+            upload,
+            *number,
+            *size,
+            store.checksum,
+            checksum,
+            EXPIRES,
+            now,
+        ),
         (UrlRequest::Part { .. }, None) => return Err("a part was asked for without an upload".into()),
-        (UrlRequest::Object { size, checksum }, _) => {
-            s.sign_object(&order.key, *size, store.checksum, checksum, &metadata(run, order), EXPIRES, now)
-        }
+        (UrlRequest::Object { size, checksum }, _) => s.sign_object(
+            &order.key,
+            *size,
+            store.checksum,
+            checksum,
+            &metadata(run, order),
+            EXPIRES,
+            now,
+        ),
         (UrlRequest::Get { .. }, _) => s.sign_get(&order.key, EXPIRES, now),
     };
-    Ok(ToAgent::Url { request, url: Secret::new(signed.url.reveal().to_string()), headers: signed.headers })
+    Ok(ToAgent::Url {
+        request,
+        url: Secret::new(signed.url.reveal().to_string()),
+        headers: signed.headers,
+    })
 }

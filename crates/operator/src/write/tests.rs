@@ -20,9 +20,16 @@ async fn answer(server: &mut Server, code: u16, body: Value) -> (String, String,
     let (request, send) = server.next_request().await.expect("a request");
     let (parts, content) = request.into_parts();
     let bytes = content.collect_bytes().await.unwrap();
-    let response = Response::builder().status(code).body(Body::from(body.to_string().into_bytes())).unwrap();
+    let response = Response::builder()
+        .status(code)
+        .body(Body::from(body.to_string().into_bytes()))
+        .unwrap();
     send.send_response(response);
-    (parts.method.to_string(), parts.uri.to_string(), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    (
+        parts.method.to_string(),
+        parts.uri.to_string(),
+        serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    )
 }
 
 fn conflict() -> Value {
@@ -34,20 +41,31 @@ async fn a_status_is_applied_by_our_manager_to_the_version_that_was_observed() {
     let (api, mut server) = api();
     let run = backup_run();
     let mut written = Written::new(api, &run);
-    let status = api::BackupRunStatus { message: Some("m".into()), ..Default::default() };
+    let status = api::BackupRunStatus {
+        message: Some("m".into()),
+        ..Default::default()
+    };
     let mut after = serde_json::to_value(&run).unwrap();
     after["metadata"]["resourceVersion"] = json!("7");
     let (done, (method, uri, body)) = tokio::join!(written.status(&status), answer(&mut server, 200, after));
     done.unwrap();
     assert_eq!(method, "PATCH");
-    assert!(uri.contains("/status?") && uri.contains("fieldManager=backup-operator") && uri.contains("force=true"), "{uri}");
+    assert!(
+        uri.contains("/status?") && uri.contains("fieldManager=backup-operator") && uri.contains("force=true"),
+        "{uri}"
+    );
     assert_eq!(body["metadata"], json!({"name": "db", "resourceVersion": "1"}));
     assert_eq!(body["status"], json!({"message": "m"}));
 
     // The next write goes to the version that the first one made.
-    let (_, (_, _, body)) =
-        tokio::join!(written.annotation("a", None), answer(&mut server, 200, serde_json::to_value(&run).unwrap()));
-    assert_eq!(body["metadata"], json!({"annotations": {"a": null}, "resourceVersion": "7"}));
+    let (_, (_, _, body)) = tokio::join!(
+        written.annotation("a", None),
+        answer(&mut server, 200, serde_json::to_value(&run).unwrap())
+    );
+    assert_eq!(
+        body["metadata"],
+        json!({"annotations": {"a": null}, "resourceVersion": "7"})
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,11 @@ const DEADLINE_BACKSTOP: Duration = Duration::from_secs(120);
 /// `restore-2` is the second restore.
 pub fn parse(attempt: &str) -> (Action, u32) {
     let (word, number) = attempt.split_once('-').unwrap_or((attempt, "1"));
-    let action = if word == Action::Restore.word() { Action::Restore } else { Action::Backup };
+    let action = if word == Action::Restore.word() {
+        Action::Restore
+    } else {
+        Action::Backup
+    };
     (action, number.parse().unwrap_or(1))
 }
 
@@ -34,16 +38,27 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, transfer: &Transfer) ->
     let pod = o.pods.iter().find(|p| p.name == name);
     if let Some(request) = taken_request(o, action) {
         // Crash window: the restore was reported, the annotation that asked for it not yet removed.
-        return Decision { steps: vec![request], requeue: Some(Duration::ZERO) };
+        return Decision {
+            steps: vec![request],
+            requeue: Some(Duration::ZERO),
+        };
     }
     match &o.transfer {
-        TransferView::Ended { attempt, end } if *attempt == transfer.attempt => verdict::report(o, status, transfer, end),
+        TransferView::Ended { attempt, end } if *attempt == transfer.attempt => {
+            verdict::report(o, status, transfer, end)
+        }
         TransferView::Active { attempt, .. } if *attempt == transfer.attempt => watch(o, status, transfer, pod),
         TransferView::None => connect(o, status, transfer, pod),
-        TransferView::Ended { .. } => Decision { steps: vec![Step::ForgetTransfer], requeue: Some(Duration::ZERO) },
+        TransferView::Ended { .. } => Decision {
+            steps: vec![Step::ForgetTransfer],
+            requeue: Some(Duration::ZERO),
+        },
         TransferView::Active { attempt, .. } => {
             let reason = format!("{attempt} is not the attempt under way");
-            Decision { steps: vec![Step::CancelTransfer { reason }], requeue: Some(Duration::from_secs(1)) }
+            Decision {
+                steps: vec![Step::CancelTransfer { reason }],
+                requeue: Some(Duration::from_secs(1)),
+            }
         }
     }
 }
@@ -59,11 +74,19 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
     let Some(pod) = pod else {
         return match &transfer.pod_uid {
             None => create(o, status, transfer, left),
-            Some(_) => interrupt(o, status, transfer, "the Pod is gone: it was deleted or its node is lost"),
+            Some(_) => interrupt(
+                o,
+                status,
+                transfer,
+                "the Pod is gone: it was deleted or its node is lost",
+            ),
         };
     };
     if !pod.ours {
-        let text = format!("a Pod {:?} exists that does not belong to this run; it was left alone", pod.name);
+        let text = format!(
+            "a Pod {:?} exists that does not belong to this run; it was left alone",
+            pod.name
+        );
         return give_up(o, status, transfer, "PodNameTaken", &text);
     }
     if pod.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != pod.uid) {
@@ -74,12 +97,21 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
             interrupt(o, status, transfer, &format!("the Pod ended: {message}"))
         }
         PodStage::Ended { message } => {
-            let text = format!("the Pod ended before the command could start: {message}. Its container has to stay alive, for example with the command `sleep 1d`");
+            let text = format!(
+                "the Pod ended before the command could start: {message}. Its container has to stay alive, for example with the command `sleep 1d`"
+            );
             give_up(o, status, transfer, "PodEnded", &text)
         }
-        PodStage::Starting { message, hopeless: true } => give_up(o, status, transfer, "PodCannotStart", message),
+        PodStage::Starting {
+            message,
+            hopeless: true,
+        } => give_up(o, status, transfer, "PodCannotStart", message),
         PodStage::Starting { message, .. } if left.is_zero() => {
-            let why = if message.is_empty() { "the Pod is not ready" } else { message };
+            let why = if message.is_empty() {
+                "the Pod is not ready"
+            } else {
+                message
+            };
             let text = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
             give_up(o, status, transfer, "StartDeadlineExceeded", &text)
         }
@@ -91,7 +123,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
                 set_pod(&mut status, pod);
                 steps.push(Step::Report(Box::new(status)));
             }
-            Decision { steps, requeue: Some(left.min(PROGRESS)) }
+            Decision {
+                steps,
+                requeue: Some(left.min(PROGRESS)),
+            }
         }
         PodStage::Running => {
             let mut steps = Vec::new();
@@ -101,7 +136,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
                 steps.push(Step::Report(Box::new(status)));
             }
             steps.push(Step::StartTransfer(Box::new(order(o, transfer, pod))));
-            Decision { steps, requeue: Some(PROGRESS) }
+            Decision {
+                steps,
+                requeue: Some(PROGRESS),
+            }
         }
     }
 }
@@ -109,7 +147,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
 /// The Pod is not there yet: create it, until the API server's refusals have lasted too long.
 fn create(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, left: Duration) -> Decision {
     let (action, number) = parse(&transfer.attempt);
-    let why = o.refused.as_ref().map(|r| format!("the Pod was refused: {}", r.message));
+    let why = o
+        .refused
+        .as_ref()
+        .map(|r| format!("the Pod was refused: {}", r.message));
     if let (Some(why), true) = (&why, o.refused.as_ref().is_some_and(|r| r.hopeless)) {
         return give_up(o, status, transfer, "PodRefused", why);
     }
@@ -123,7 +164,10 @@ fn create(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, le
         steps.push(Step::Report(Box::new(status)));
     }
     steps.push(create_pod(o, action, number));
-    Decision { steps, requeue: Some(left) }
+    Decision {
+        steps,
+        requeue: Some(left),
+    }
 }
 
 fn order(o: &Observed<'_>, transfer: &Transfer, pod: &PodView) -> TransferOrder {
@@ -149,7 +193,14 @@ fn set_pod(status: &mut BackupRunStatus, pod: &PodView) {
 
 /// This operator holds the transfer: record what it asks for, keep the deadlines.
 fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod: Option<&PodView>) -> Decision {
-    let TransferView::Active { contact, upload, bytes, stored_bytes, .. } = &o.transfer else {
+    let TransferView::Active {
+        contact,
+        upload,
+        bytes,
+        stored_bytes,
+        ..
+    } = &o.transfer
+    else {
         return Decision::wait(PROGRESS);
     };
     // What the agent has finished may be committed without its Pod.
@@ -167,7 +218,9 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
     });
     let mut steps = Vec::new();
     let note = match pod.map(|p| &p.stage) {
-        Some(PodStage::Starting { message, .. }) if !message.is_empty() => Some(format!("waiting for the Pod: {message}")),
+        Some(PodStage::Starting { message, .. }) if !message.is_empty() => {
+            Some(format!("waiting for the Pod: {message}"))
+        }
         _ => None,
     };
     let noted = transfer.command_started_at.is_none() && status.message != note;
@@ -183,7 +236,11 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
         }
     }
     if moved && (*bytes, *stored_bytes) != (0, 0) {
-        status.progress = Some(Progress { bytes: *bytes, stored_bytes: *stored_bytes, updated_at: Time(o.now) });
+        status.progress = Some(Progress {
+            bytes: *bytes,
+            stored_bytes: *stored_bytes,
+            updated_at: Time(o.now),
+        });
         steps.push(Step::Report(Box::new(status)));
     } else if record_upload.is_some() || record_start || noted {
         steps.push(Step::Report(Box::new(status)));
@@ -194,7 +251,10 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
             command_started: record_start || transfer.command_started_at.is_some(),
         });
     }
-    Decision { steps, requeue: Some(PROGRESS) }
+    Decision {
+        steps,
+        requeue: Some(PROGRESS),
+    }
 }
 
 /// Why the attempt cannot go on, if so, and how it ends.
@@ -204,7 +264,10 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
         Some(p) if p.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != p.uid) => {
             Some("the Pod was deleted".to_string())
         }
-        Some(PodView { stage: PodStage::Ended { message }, .. }) => Some(format!("the Pod ended: {message}")),
+        Some(PodView {
+            stage: PodStage::Ended { message },
+            ..
+        }) => Some(format!("the Pod ended: {message}")),
         Some(_) => None,
     };
     if let Some(message) = lost {
@@ -212,11 +275,17 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
     }
     if let Contact::Connecting(since) = contact {
         if transfer.command_started_at.is_some() && left_of(CONTACT_LOST, since, o.now).is_zero() {
-            let message = format!("the agent could not be reached for {} minutes", CONTACT_LOST.as_secs() / 60);
+            let message = format!(
+                "the agent could not be reached for {} minutes",
+                CONTACT_LOST.as_secs() / 60
+            );
             return Some((message.clone(), End::Interrupted { message }));
         }
         let waiting = match pod {
-            Some(PodView { stage: PodStage::Starting { message, hopeless }, .. }) => Some((message, *hopeless)),
+            Some(PodView {
+                stage: PodStage::Starting { message, hopeless },
+                ..
+            }) => Some((message, *hopeless)),
             _ => None,
         };
         if let (None, Some((message, true))) = (&transfer.command_started_at, waiting) {
@@ -237,7 +306,10 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
     let started = transfer.command_started_at.as_ref()?;
     let limit = Duration::from_secs(deadline?) + DEADLINE_BACKSTOP;
     left_of(limit, started.0, o.now).is_zero().then(|| {
-        let message = format!("the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it", action.word());
+        let message = format!(
+            "the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it",
+            action.word()
+        );
         (message.clone(), verdict::failed("DeadlineExceeded", message))
     })
 }
@@ -250,12 +322,25 @@ pub fn clean_up(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transf
     Decision { steps, requeue: None }
 }
 
-fn give_up(o: &Observed<'_>, status: BackupRunStatus, transfer: &Transfer, reason: &'static str, text: &str) -> Decision {
+fn give_up(
+    o: &Observed<'_>,
+    status: BackupRunStatus,
+    transfer: &Transfer,
+    reason: &'static str,
+    text: &str,
+) -> Decision {
     verdict::report(o, status, transfer, &verdict::failed(reason, text.to_string()))
 }
 
 fn interrupt(o: &Observed<'_>, status: BackupRunStatus, transfer: &Transfer, text: &str) -> Decision {
-    verdict::report(o, status, transfer, &End::Interrupted { message: text.to_string() })
+    verdict::report(
+        o,
+        status,
+        transfer,
+        &End::Interrupted {
+            message: text.to_string(),
+        },
+    )
 }
 
 /// What is left of a limit that began at a time; zero when it is over.

@@ -35,7 +35,10 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     } else if condition::is_true(&status.conditions, condition::IN_PROGRESS) {
         // Ours have a transfer as long as they are in progress: this one was left by the Go operator.
         let text = "the operator that made this backup is gone, and nothing is known of its transfer; make a new run";
-        Decision { steps: verdict::refuse(o, status, "Interrupted", text), requeue: None }
+        Decision {
+            steps: verdict::refuse(o, status, "Interrupted", text),
+            requeue: None,
+        }
     } else {
         begin(o, status)
     }
@@ -43,7 +46,9 @@ pub fn decide(o: &Observed<'_>) -> Decision {
 
 /// The backup, or the first restore of a restore-only run, has ended; this never changes again.
 pub fn is_finished(status: &BackupRunStatus) -> bool {
-    [condition::SUCCESSFUL, condition::FAILED].iter().any(|c| condition::is_true(&status.conditions, c))
+    [condition::SUCCESSFUL, condition::FAILED]
+        .iter()
+        .any(|c| condition::is_true(&status.conditions, c))
 }
 
 fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
@@ -63,7 +68,10 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         Ok(prefix) => prefix,
         Err(wait) => {
             steps.extend(wait.steps);
-            return Decision { steps, requeue: wait.requeue };
+            return Decision {
+                steps,
+                requeue: wait.requeue,
+            };
         }
     };
     let path = match valid.render_path(o.now) {
@@ -74,7 +82,11 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             return Decision { steps, requeue: None };
         }
     };
-    let action = if o.run.spec.backup.is_some() { Action::Backup } else { Action::Restore };
+    let action = if o.run.spec.backup.is_some() {
+        Action::Backup
+    } else {
+        Action::Restore
+    };
     verdict::describe_stored(o, &mut status);
     let key = key(&prefix, &path);
     status.path = Some(path.clone());
@@ -83,19 +95,37 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     status.attempts = (action == Action::Backup).then_some(1);
     start(o, &mut status, action, 1, key);
     let (reason, note) = match action {
-        Action::Backup => ("BackupStarted", format!("making a backup into {path} of storage {}", o.run.spec.storage.name)),
-        Action::Restore => ("RestoreStarted", format!("restoring {path} of storage {}", o.run.spec.storage.name)),
+        Action::Backup => (
+            "BackupStarted",
+            format!("making a backup into {path} of storage {}", o.run.spec.storage.name),
+        ),
+        Action::Restore => (
+            "RestoreStarted",
+            format!("restoring {path} of storage {}", o.run.spec.storage.name),
+        ),
     };
     steps.push(Step::Report(Box::new(status)));
-    steps.push(Step::Event(Event { warning: false, reason, action: "Start", note }));
+    steps.push(Step::Event(Event {
+        warning: false,
+        reason,
+        action: "Start",
+        note,
+    }));
     steps.push(create_pod(o, action, 1));
-    Decision { steps, requeue: Some(start_deadline(o)) }
+    Decision {
+        steps,
+        requeue: Some(start_deadline(o)),
+    }
 }
 
 /// Puts a new attempt into the status. Nothing has happened yet: the Pod's name follows from it, so that a crash
 /// after the report finds the Pod, or its absence, by that name.
 pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, number: u32, key: String) {
-    status.state = Some(if action == Action::Backup { State::Backuping } else { State::Restoring });
+    status.state = Some(if action == Action::Backup {
+        State::Backuping
+    } else {
+        State::Restoring
+    });
     status.pod_name = Some(api::names::pod_of(&o.run.name_any(), action, number));
     status.transfer = Some(Transfer {
         attempt: attempt(action, number),
@@ -129,7 +159,11 @@ pub fn container_of(run: &api::BackupRun, action: Action) -> Option<String> {
 
 /// How long a Pod may take to become ready.
 pub fn start_deadline(o: &Observed<'_>) -> Duration {
-    let seconds = o.run.spec.start_deadline_seconds.unwrap_or(api::run::DEFAULT_START_DEADLINE_SECONDS);
+    let seconds = o
+        .run
+        .spec
+        .start_deadline_seconds
+        .unwrap_or(api::run::DEFAULT_START_DEADLINE_SECONDS);
     Duration::from_secs(u64::from(seconds))
 }
 
@@ -145,20 +179,31 @@ pub fn storage_or_wait(o: &Observed<'_>, status: &BackupRunStatus) -> Result<Str
         StorageView::Ready { prefix } => return Ok(prefix.clone()),
         StorageView::Missing => (
             "StorageMissing",
-            format!("spec.storage.name: there is no BackupStorage {name:?}; create it, or correct the name. The run waits."),
+            format!(
+                "spec.storage.name: there is no BackupStorage {name:?}; create it, or correct the name. The run waits."
+            ),
         ),
-        StorageView::NotReady { message } => {
-            ("StorageNotReady", format!("storage {name:?} is not ready: {message} The run waits."))
-        }
+        StorageView::NotReady { message } => (
+            "StorageNotReady",
+            format!("storage {name:?} is not ready: {message} The run waits."),
+        ),
     };
     let mut steps = Vec::new();
     if status.message.as_deref() != Some(&message) {
         let mut waiting = status.clone();
         verdict::say_waiting(o, &mut waiting, reason, &message);
         steps.push(Step::Report(Box::new(waiting)));
-        steps.push(Step::Event(Event { warning: true, reason, action: "Wait", note: message }));
+        steps.push(Step::Event(Event {
+            warning: true,
+            reason,
+            action: "Wait",
+            note: message,
+        }));
     }
-    Err(Decision { steps, requeue: Some(STORAGE_WAIT) })
+    Err(Decision {
+        steps,
+        requeue: Some(STORAGE_WAIT),
+    })
 }
 
 #[cfg(test)]

@@ -26,16 +26,32 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     if let TransferView::Active { cancelling, .. } = &o.transfer
         && !left_of(CANCEL, since, o.now).is_zero()
     {
-        let steps = if *cancelling { vec![] } else { vec![Step::CancelTransfer { reason: "the run is being deleted".into() }] };
-        return Decision { steps, requeue: Some(Duration::from_secs(1)) };
+        let steps = if *cancelling {
+            vec![]
+        } else {
+            vec![Step::CancelTransfer {
+                reason: "the run is being deleted".into(),
+            }]
+        };
+        return Decision {
+            steps,
+            requeue: Some(Duration::from_secs(1)),
+        };
     }
     let mut steps = vec![Step::ForgetTransfer];
     let ours: Vec<_> = o.pods.iter().filter(|p| p.ours).collect();
     for pod in ours.iter().filter(|p| !p.terminating) {
-        steps.push(Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), now: true });
+        steps.push(Step::DeletePod {
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            now: true,
+        });
     }
     if !ours.is_empty() && !left_of(PODS, since, o.now).is_zero() {
-        return Decision { steps, requeue: Some(Duration::from_secs(1)) };
+        return Decision {
+            steps,
+            requeue: Some(Duration::from_secs(1)),
+        };
     }
     steps.extend(store_steps(o, since));
     steps.push(Step::RemoveFinalizer);
@@ -47,7 +63,10 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
     let Some(status) = &o.run.status else { return Vec::new() };
     let mut steps = Vec::new();
     let mut left = Vec::new();
-    let upload = status.transfer.as_ref().and_then(|t| Some((t.key.clone()?, t.upload_id.clone()?)));
+    let upload = status
+        .transfer
+        .as_ref()
+        .and_then(|t| Some((t.key.clone()?, t.upload_id.clone()?)));
     if let Some((key, upload_id)) = upload {
         left.push(format!("the upload {upload_id} of {key}"));
         steps.push(Step::AbortUpload { key, upload_id });
@@ -55,7 +74,10 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
     let wanted = o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some();
     if let (true, false, Some(key), Some(etag)) = (wanted, o.path_taken_over, &status.key, &status.etag) {
         left.push(format!("the object {key}"));
-        steps.push(Step::DeleteObject { key: key.clone(), etag: etag.clone() });
+        steps.push(Step::DeleteObject {
+            key: key.clone(),
+            etag: etag.clone(),
+        });
     }
     let hopeless = o.storage == StorageView::Missing || left_of(STORE, since, o.now).is_zero();
     if hopeless && !left.is_empty() {
@@ -64,7 +86,12 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
             o.run.spec.storage.name,
             left.join(", ")
         );
-        return vec![Step::Event(Event { warning: true, reason: "LeftBehind", action: "Delete", note })];
+        return vec![Step::Event(Event {
+            warning: true,
+            reason: "LeftBehind",
+            action: "Delete",
+            note,
+        })];
     }
     steps
 }

@@ -69,7 +69,11 @@ pub fn build(run: &BackupRun, action: Action, number: u32, container: &str, agen
 /// A label value has at most 63 bytes; a run's name may have 253.
 fn run_label(run: &BackupRun) -> String {
     let name = run.name_any();
-    if name.len() <= 63 { name } else { run.uid().unwrap_or_default() }
+    if name.len() <= 63 {
+        name
+    } else {
+        run.uid().unwrap_or_default()
+    }
 }
 
 /// The run as the controller of a child.
@@ -91,7 +95,9 @@ fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings) {
         ..Volume::default()
     });
     let root = spec.security_context.as_ref().and_then(|s| s.run_as_user) == Some(0);
-    spec.init_containers.get_or_insert_default().insert(0, installer(agent, root));
+    spec.init_containers
+        .get_or_insert_default()
+        .insert(0, installer(agent, root));
     for c in spec.containers.iter_mut().filter(|c| c.name == container) {
         let mounts = c.volume_mounts.get_or_insert_default();
         mounts.push(mount("bin", true));
@@ -129,10 +135,16 @@ fn installer(agent: &AgentSettings, root: bool) -> Container {
         }),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".into()]),
+                add: None,
+            }),
             read_only_root_filesystem: Some(true),
             run_as_non_root: (!root).then_some(true),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), localhost_profile: None }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                localhost_profile: None,
+            }),
             ..SecurityContext::default()
         }),
         volume_mounts: Some(vec![VolumeMount {

@@ -17,8 +17,16 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
     if let Some(why) = refusal(o, &status) {
         let note = format!("the restore was refused: {why}");
-        let event = Event { warning: true, reason: "RestoreRefused", action: "Restore", note };
-        return Decision { steps: vec![Step::Event(event), Step::RemoveAnnotation(labels::RESTORE)], requeue: None };
+        let event = Event {
+            warning: true,
+            reason: "RestoreRefused",
+            action: "Restore",
+            note,
+        };
+        return Decision {
+            steps: vec![Step::Event(event), Step::RemoveAnnotation(labels::RESTORE)],
+            requeue: None,
+        };
     }
     let prefix = match storage_or_wait(o, &status) {
         Ok(prefix) => prefix,
@@ -35,7 +43,12 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             // whatever happens to the annotation.
             Step::Report(Box::new(status)),
             Step::RemoveAnnotation(labels::RESTORE),
-            Step::Event(Event { warning: false, reason: "RestoreStarted", action: "Restore", note }),
+            Step::Event(Event {
+                warning: false,
+                reason: "RestoreStarted",
+                action: "Restore",
+                note,
+            }),
             create_pod(o, Action::Restore, number),
         ],
         requeue: Some(start_deadline(o)),
@@ -43,13 +56,20 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
 }
 
 fn delete(pod: &crate::run::observed::PodView) -> Step {
-    Step::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), now: false }
+    Step::DeletePod {
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        now: false,
+    }
 }
 
 /// Where the backup is. The Go operator wrote the rendered path into the spec and nothing into the status.
 fn path_of(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     let spec = &o.run.spec.storage.path;
-    status.path.clone().or_else(|| (!spec.contains("{{")).then(|| spec.clone()))
+    status
+        .path
+        .clone()
+        .or_else(|| (!spec.contains("{{")).then(|| spec.clone()))
 }
 
 fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
@@ -66,4 +86,3 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     let faults = validate::run::validate(&o.run.spec).err()?;
     Some(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
-

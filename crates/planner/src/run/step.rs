@@ -16,7 +16,10 @@ pub struct Decision {
 impl Decision {
     /// Nothing to do but to look again after a time.
     pub fn wait(after: Duration) -> Self {
-        Self { steps: Vec::new(), requeue: Some(after) }
+        Self {
+            steps: Vec::new(),
+            requeue: Some(after),
+        }
     }
 }
 

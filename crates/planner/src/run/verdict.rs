@@ -17,7 +17,12 @@ const RESTORES: usize = 10;
 
 /// A failed end without a command's output.
 pub fn failed(reason: &'static str, message: String) -> End {
-    End::Failed { reason, message, bytes: 0, log: String::new() }
+    End::Failed {
+        reason,
+        message,
+        bytes: 0,
+        log: String::new(),
+    }
 }
 
 /// The end of that attempt is in the status.
@@ -29,7 +34,12 @@ pub fn is_reported(status: &BackupRunStatus, attempt: &str) -> bool {
 }
 
 fn say(o: &Observed<'_>, status: &mut BackupRunStatus, type_: &str, on: bool, reason: &str, message: &str) {
-    let say = Say { type_, status: on, reason, message };
+    let say = Say {
+        type_,
+        status: on,
+        reason,
+        message,
+    };
     condition::set(&mut status.conditions, &say, o.run.metadata.generation, o.now);
 }
 
@@ -56,7 +66,12 @@ pub fn say_waiting(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str,
     }
     status.state = Some(State::StorageError);
     say(o, status, condition::NEVER_RUN, true, reason, message);
-    for type_ in [condition::READY, condition::IN_PROGRESS, condition::SUCCESSFUL, condition::FAILED] {
+    for type_ in [
+        condition::READY,
+        condition::IN_PROGRESS,
+        condition::SUCCESSFUL,
+        condition::FAILED,
+    ] {
         say(o, status, type_, false, reason, message);
     }
 }
@@ -69,11 +84,32 @@ pub fn describe_stored(o: &Observed<'_>, status: &mut BackupRunStatus) {
             let word = if c.algorithm == Algorithm::Gzip { "gzip" } else { "zstd" };
             say(o, status, condition::COMPRESSED, true, "Compressed", word);
         }
-        None => say(o, status, condition::COMPRESSED, false, "NotAsked", "spec.compression is not set"),
+        None => say(
+            o,
+            status,
+            condition::COMPRESSED,
+            false,
+            "NotAsked",
+            "spec.compression is not set",
+        ),
     }
     match &spec.encryption {
-        Some(e) => say(o, status, condition::ENCRYPTED, true, "Encrypted", &e.recipients.join(", ")),
-        None => say(o, status, condition::ENCRYPTED, false, "NotAsked", "spec.encryption is not set"),
+        Some(e) => say(
+            o,
+            status,
+            condition::ENCRYPTED,
+            true,
+            "Encrypted",
+            &e.recipients.join(", "),
+        ),
+        None => say(
+            o,
+            status,
+            condition::ENCRYPTED,
+            false,
+            "NotAsked",
+            "spec.encryption is not set",
+        ),
     }
     let restorable = spec.restore.is_some() && spec.backup.is_none();
     let reason = if restorable { "RestoreOnly" } else { "NoBackupYet" };
@@ -82,10 +118,19 @@ pub fn describe_stored(o: &Observed<'_>, status: &mut BackupRunStatus) {
 
 /// The run is wrong as it stands and ends before it began.
 pub fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, reason: &'static str, text: &str) -> Vec<Step> {
-    let action = if o.run.spec.backup.is_some() || o.run.spec.restore.is_none() { Action::Backup } else { Action::Restore };
+    let action = if o.run.spec.backup.is_some() || o.run.spec.restore.is_none() {
+        Action::Backup
+    } else {
+        Action::Restore
+    };
     status.completion_time = Some(Time(o.now));
     say_failed(o, &mut status, action, reason, text);
-    let event = Event { warning: true, reason, action: "Validate", note: text.into() };
+    let event = Event {
+        warning: true,
+        reason,
+        action: "Validate",
+        note: text.into(),
+    };
     vec![Step::Report(Box::new(status)), Step::Event(event)]
 }
 
@@ -132,9 +177,15 @@ fn say_successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action
     if action == Action::Backup {
         let restorable = o.run.spec.restore.is_some();
         let (reason, text) = if restorable {
-            ("BackupSuccessful", "annotate the run with backup-operator.io/restore to restore it")
+            (
+                "BackupSuccessful",
+                "annotate the run with backup-operator.io/restore to restore it",
+            )
         } else {
-            ("NoRestoreCommand", "spec.restore is not set; it may be added to this run")
+            (
+                "NoRestoreCommand",
+                "spec.restore is not set; it may be added to this run",
+            )
         };
         say(o, status, condition::RESTORABLE, restorable, reason, text);
     }
@@ -150,21 +201,44 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
     }
     let mut restored = None;
     let (warning, reason, text): (bool, &'static str, String) = match end {
-        End::Stored { bytes, stored_bytes, sha256, etag, log } => {
+        End::Stored {
+            bytes,
+            stored_bytes,
+            sha256,
+            etag,
+            log,
+        } => {
             status.bytes = Some(*bytes);
             status.size_in_bytes = Some(*stored_bytes);
             status.size = Some(humanize(*stored_bytes));
             status.sha256 = Some(sha256.clone());
             status.etag = Some(etag.clone());
             status.log = kept(log);
-            (false, "BackupSuccessful", format!("{} from the command, {} stored", humanize(*bytes), humanize(*stored_bytes)))
+            (
+                false,
+                "BackupSuccessful",
+                format!(
+                    "{} from the command, {} stored",
+                    humanize(*bytes),
+                    humanize(*stored_bytes)
+                ),
+            )
         }
         End::Restored { bytes, log } => {
             status.log = kept(log);
             restored = Some(*bytes);
-            (false, "RestoreSuccessful", format!("the command took {}, proved whole", humanize(*bytes)))
+            (
+                false,
+                "RestoreSuccessful",
+                format!("the command took {}, proved whole", humanize(*bytes)),
+            )
         }
-        End::Failed { reason, message, bytes, log } => {
+        End::Failed {
+            reason,
+            message,
+            bytes,
+            log,
+        } => {
             status.log = kept(log);
             restored = Some(*bytes);
             (true, *reason, message.clone())
@@ -192,13 +266,24 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
     if !upload_left {
         status.transfer = None;
     }
-    let done = BackupRunStatus { transfer: None, ..status.clone() };
+    let done = BackupRunStatus {
+        transfer: None,
+        ..status.clone()
+    };
     let mut steps = vec![Step::Report(Box::new(status))];
     if action == Action::Restore && !warning {
-        steps.push(Step::Annotate(labels::RESTORED_AT, o.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+        steps.push(Step::Annotate(
+            labels::RESTORED_AT,
+            o.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        ));
     }
     let noun = if action == Action::Backup { "Backup" } else { "Restore" };
-    steps.push(Step::Event(Event { warning, reason, action: noun, note: text }));
+    steps.push(Step::Event(Event {
+        warning,
+        reason,
+        action: noun,
+        note: text,
+    }));
     steps.extend(tidy(o, transfer));
     if upload_left {
         steps.push(Step::Report(Box::new(done)));
@@ -214,12 +299,21 @@ pub fn tidy(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
         .pods
         .iter()
         .filter(|p| p.ours && p.name == name && !p.terminating)
-        .map(|p| Step::DeletePod { name: p.name.clone(), uid: p.uid.clone(), now: false })
+        .map(|p| Step::DeletePod {
+            name: p.name.clone(),
+            uid: p.uid.clone(),
+            now: false,
+        })
         .collect();
     steps.push(Step::ForgetTransfer);
     if let (Some(key), Some(upload_id)) = (transfer.key.clone(), transfer.upload_id.clone()) {
-        let stored = o.run.status.as_ref().is_some_and(|s| condition::is_true(&s.conditions, condition::SUCCESSFUL));
-        let ending_well = matches!(&o.transfer, crate::run::TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
+        let stored = o
+            .run
+            .status
+            .as_ref()
+            .is_some_and(|s| condition::is_true(&s.conditions, condition::SUCCESSFUL));
+        let ending_well =
+            matches!(&o.transfer, crate::run::TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
         if !stored && !ending_well {
             steps.push(Step::AbortUpload { key, upload_id });
         }

@@ -41,16 +41,29 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let mut events = Vec::new();
     let (ready, reason, message) = match &o.probe {
         ProbeView::NotYet => return decision(o, status, events, due),
-        ProbeView::Good { capabilities, at, configuration } => {
+        ProbeView::Good {
+            capabilities,
+            at,
+            configuration,
+        } => {
             // Written with the probe that found something new, not every five minutes.
             if status.capabilities.as_ref() != Some(capabilities) || !is_ready(o.storage) {
                 status.last_probe_time = Some(Time(*at));
             }
             status.capabilities = Some(capabilities.clone());
             status.probed_configuration = Some(configuration.clone());
-            (true, "Probed".to_string(), "the store took, gave back and deleted an object".to_string())
+            (
+                true,
+                "Probed".to_string(),
+                "the store took, gave back and deleted an object".to_string(),
+            )
         }
-        ProbeView::Failed { reason, message, at, configuration } => {
+        ProbeView::Failed {
+            reason,
+            message,
+            at,
+            configuration,
+        } => {
             let old = condition::find(&status.conditions, READY);
             if old.is_none_or(|c| c.status == "True" || c.message != *message) {
                 status.last_probe_time = Some(Time(*at));
@@ -62,9 +75,19 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let old = condition::find(&status.conditions, READY).map(|c| (c.status == "True", c.message.clone()));
     if old.as_ref() != Some(&(ready, message.clone())) {
         let (warning, reason) = if ready { (false, "Ready") } else { (true, "NotReady") };
-        events.push(Event { warning, reason, action: "Probe", note: message.clone() });
+        events.push(Event {
+            warning,
+            reason,
+            action: "Probe",
+            note: message.clone(),
+        });
     }
-    let say = Say { type_: READY, status: ready, reason: &reason, message: &message };
+    let say = Say {
+        type_: READY,
+        status: ready,
+        reason: &reason,
+        message: &message,
+    };
     condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
     decision(o, status, events, due)
 }
@@ -96,13 +119,18 @@ fn due(o: &Observed<'_>) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use api::storage::{BackupStorageSpec, Capabilities, StorageType};
     use api::BackupStorage;
+    use api::storage::{BackupStorageSpec, Capabilities, StorageType};
 
     use super::*;
 
     fn storage() -> BackupStorage {
-        let spec = BackupStorageSpec { type_: StorageType::S3, parameters: None, credentials: None, data_path: None };
+        let spec = BackupStorageSpec {
+            type_: StorageType::S3,
+            parameters: None,
+            credentials: None,
+            data_path: None,
+        };
         BackupStorage::new("s", spec)
     }
 
@@ -111,15 +139,32 @@ mod tests {
     }
 
     fn good(at: i64) -> ProbeView {
-        ProbeView::Good { capabilities: Capabilities::default(), at: t(at), configuration: "1".into() }
+        ProbeView::Good {
+            capabilities: Capabilities::default(),
+            at: t(at),
+            configuration: "1".into(),
+        }
     }
 
     fn failed(at: i64, message: &str) -> ProbeView {
-        ProbeView::Failed { reason: "ProbeFailed".into(), message: message.into(), at: t(at), configuration: "1".into() }
+        ProbeView::Failed {
+            reason: "ProbeFailed".into(),
+            message: message.into(),
+            at: t(at),
+            configuration: "1".into(),
+        }
     }
 
     fn look(storage: &BackupStorage, probe: ProbeView, configuration: &str, now: i64) -> Decision {
-        decide(&Observed { storage, schedules: 1, runs: 2, size_in_bytes: 3, probe, configuration, now: t(now) })
+        decide(&Observed {
+            storage,
+            schedules: 1,
+            runs: 2,
+            size_in_bytes: 3,
+            probe,
+            configuration,
+            now: t(now),
+        })
     }
 
     #[test]
@@ -133,7 +178,11 @@ mod tests {
             (failed(0, "x"), "1", 30, true),
         ];
         for (probe, configuration, now, wanted) in cases {
-            assert_eq!(look(&storage(), probe.clone(), configuration, now).probe, wanted, "{probe:?} {configuration} {now}");
+            assert_eq!(
+                look(&storage(), probe.clone(), configuration, now).probe,
+                wanted,
+                "{probe:?} {configuration} {now}"
+            );
         }
     }
 

@@ -18,7 +18,10 @@ pub struct ParameterFault {
 
 /// A fault for each parameter that is not known.
 pub(super) fn unknown(parameters: &BTreeMap<String, String>) -> Vec<ParameterFault> {
-    let free: BTreeSet<&str> = KNOWN.into_iter().filter(|known| !parameters.contains_key(*known)).collect();
+    let free: BTreeSet<&str> = KNOWN
+        .into_iter()
+        .filter(|known| !parameters.contains_key(*known))
+        .collect();
     parameters
         .keys()
         .filter(|name| !KNOWN.contains(&name.as_str()))

@@ -13,7 +13,11 @@ fn parse(pairs: &[(&str, &str)]) -> S3Parameters {
 }
 
 fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
-    S3Parameters::parse(&map(pairs)).unwrap_err().iter().map(ToString::to_string).collect()
+    S3Parameters::parse(&map(pairs))
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -25,9 +29,18 @@ fn the_seed_is_understood() {
         ("s3ForcePathStyle", "true"),
     ]);
     assert_eq!(seed.endpoint(), "http://minio.minio.svc:9000");
-    assert_eq!((seed.bucket(), seed.region.as_str(), seed.path_style), ("backups", "us-east-1", true));
-    assert_eq!(seed.key("/backups/mysql-2026.11.24-10:00:00.sql"), "backups/mysql-2026.11.24-10:00:00.sql");
-    assert_eq!((seed.part_size(), seed.ca_bundle(), seed.checksum()), (None, None, None));
+    assert_eq!(
+        (seed.bucket(), seed.region.as_str(), seed.path_style),
+        ("backups", "us-east-1", true)
+    );
+    assert_eq!(
+        seed.key("/backups/mysql-2026.11.24-10:00:00.sql"),
+        "backups/mysql-2026.11.24-10:00:00.sql"
+    );
+    assert_eq!(
+        (seed.part_size(), seed.ca_bundle(), seed.checksum()),
+        (None, None, None)
+    );
     let keys = seed.credential_keys();
     assert_eq!(keys.access_key, "AWS_ACCESS_KEY_ID");
     assert_eq!(keys.secret_key, "AWS_SECRET_ACCESS_KEY");
@@ -78,12 +91,26 @@ fn endpoints_have_a_scheme_host_and_perhaps_a_port() {
         let parsed = parse(&[("bucket", "backups"), ("endpoint", endpoint), ("insecure", insecure)]);
         assert_eq!(parsed.endpoint(), expected, "{endpoint} insecure={insecure}");
     }
-    for endpoint in ["http://", "ftp://a", "http://a b", "http://a?x=1", "http://a#x", "http://a:99999", "://"] {
+    for endpoint in [
+        "http://",
+        "ftp://a",
+        "http://a b",
+        "http://a?x=1",
+        "http://a#x",
+        "http://a:99999",
+        "://",
+    ] {
         let faults = faults(&[("bucket", "backups"), ("endpoint", endpoint)]);
-        assert!(faults[0].starts_with("spec.parameters.endpoint: must be http(s)://host[:port]"), "{faults:?}");
+        assert!(
+            faults[0].starts_with("spec.parameters.endpoint: must be http(s)://host[:port]"),
+            "{faults:?}"
+        );
     }
     let fault = faults(&[("bucket", "backups"), ("endpoint", "https://id:hunter2@a.example")]).concat();
-    assert!(fault.contains("spec.credentials") && !fault.contains("hunter2"), "{fault}");
+    assert!(
+        fault.contains("spec.credentials") && !fault.contains("hunter2"),
+        "{fault}"
+    );
 }
 
 #[test]
@@ -104,8 +131,19 @@ fn a_bucket_that_cannot_be_a_host_name_goes_into_the_path() {
 
 #[test]
 fn booleans_are_those_of_go() {
-    for (text, expected) in [("1", true), ("T", true), ("True", true), ("0", false), ("FALSE", false), ("f", false)] {
-        assert_eq!(parse(&[("bucket", "backups"), ("s3ForcePathStyle", text)]).path_style, expected, "{text}");
+    for (text, expected) in [
+        ("1", true),
+        ("T", true),
+        ("True", true),
+        ("0", false),
+        ("FALSE", false),
+        ("f", false),
+    ] {
+        assert_eq!(
+            parse(&[("bucket", "backups"), ("s3ForcePathStyle", text)]).path_style,
+            expected,
+            "{text}"
+        );
     }
     for text in ["yes", "on", "tRUE", " true"] {
         let fault = format!("spec.parameters.insecure: {text:?} is neither true nor false");
@@ -123,18 +161,45 @@ fn keys_never_begin_with_a_slash() {
         ("p", "/a/b", "p/a/b"),
         ("/p/q/", "/a", "p/q/a"),
     ] {
-        assert_eq!(parse(&[("bucket", "backups"), ("prefix", prefix)]).key(path), key, "{prefix} {path}");
+        assert_eq!(
+            parse(&[("bucket", "backups"), ("prefix", prefix)]).key(path),
+            key,
+            "{prefix} {path}"
+        );
     }
 }
 
 #[test]
 fn part_sizes_are_those_that_s3_takes() {
-    for (text, bytes) in [("5Mi", 5 << 20), ("5Gi", 5 << 30), ("5242880", 5 << 20), ("10M", 10_000_000), ("6000k", 6_000_000)] {
-        assert_eq!(parse(&[("bucket", "backups"), ("partSize", text)]).part_size(), Some(bytes), "{text}");
+    for (text, bytes) in [
+        ("5Mi", 5 << 20),
+        ("5Gi", 5 << 30),
+        ("5242880", 5 << 20),
+        ("10M", 10_000_000),
+        ("6000k", 6_000_000),
+    ] {
+        assert_eq!(
+            parse(&[("bucket", "backups"), ("partSize", text)]).part_size(),
+            Some(bytes),
+            "{text}"
+        );
     }
-    for text in ["4Mi", "6Gi", "5MB", "1.5Gi", "-5Mi", "Mi", "99999999999999999999", "9999999999999Gi", "5 Mi"] {
+    for text in [
+        "4Mi",
+        "6Gi",
+        "5MB",
+        "1.5Gi",
+        "-5Mi",
+        "Mi",
+        "99999999999999999999",
+        "9999999999999Gi",
+        "5 Mi",
+    ] {
         let faults = faults(&[("bucket", "backups"), ("partSize", text)]);
-        assert!(faults[0].starts_with("spec.parameters.partSize: must be 5Mi to 5Gi, as in 16Mi"), "{faults:?}");
+        assert!(
+            faults[0].starts_with("spec.parameters.partSize: must be 5Mi to 5Gi, as in 16Mi"),
+            "{faults:?}"
+        );
     }
 }
 
@@ -150,7 +215,11 @@ fn malformed_values_are_refused_with_what_would_be_right() {
         ("prefix", "a//b", "empty"),
         ("prefix", "a\nb", "control character"),
         ("caBundle", "LS0tLS1CRUdJTg==", "-----BEGIN CERTIFICATE-----"),
-        ("caBundle", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
+        (
+            "caBundle",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "cannot be read",
+        ),
         ("storageClass", "standard", "STANDARD_IA"),
         ("storageClass", "DEEP_ARCHIVE", "GLACIER_IR"),
         ("serverSideEncryption", "aes", "AES256 or aws:kms"),
@@ -162,7 +231,10 @@ fn malformed_values_are_refused_with_what_would_be_right() {
         let faults = S3Parameters::parse(&all).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
         let text = faults[0].to_string();
-        assert!(text.starts_with(&format!("spec.parameters.{name}: ")) && text.contains(says), "{text}");
+        assert!(
+            text.starts_with(&format!("spec.parameters.{name}: ")) && text.contains(says),
+            "{text}"
+        );
     }
     let secret = faults(&[("bucket", "backups"), ("secretKey", "hunter2/+")]).concat();
     assert!(!secret.contains("hunter2"), "{secret}");
@@ -179,7 +251,10 @@ fn an_unknown_parameter_is_answered_with_the_known_ones_and_the_likely_one() {
         ("storage_class", "did you mean storageClass?"),
     ] {
         let faults = faults(&[("bucket", "backups"), (slip, "x")]);
-        assert!(faults[0].contains(meant) && faults[0].contains("bucket, endpoint, region"), "{faults:?}");
+        assert!(
+            faults[0].contains(meant) && faults[0].contains("bucket, endpoint, region"),
+            "{faults:?}"
+        );
     }
     let stranger = faults(&[("bucket", "backups"), ("colour", "red")]).concat();
     assert!(stranger.contains("is not known; known are bucket,"), "{stranger}");
@@ -189,5 +264,8 @@ fn an_unknown_parameter_is_answered_with_the_known_ones_and_the_likely_one() {
 fn all_faults_come_at_once() {
     let faults = faults(&[("buckt", "backups"), ("insecure", "maybe"), ("partSize", "1")]);
     assert_eq!(faults.len(), 4, "{faults:?}");
-    assert_eq!(faults[1], "spec.parameters.bucket: is required; did you write buckt for it?");
+    assert_eq!(
+        faults[1],
+        "spec.parameters.bucket: is required; did you write buckt for it?"
+    );
 }

@@ -22,20 +22,31 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 
 pub(super) fn bucket(text: &str) -> Result<String, String> {
     if text.contains('/') {
-        return Err(format!("{text:?} holds a slash: give the bucket alone, and the folder in it as prefix"));
+        return Err(format!(
+            "{text:?} holds a slash: give the bucket alone, and the folder in it as prefix"
+        ));
     }
-    let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let letters = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
     if !letters || text.starts_with('.') || !(1..=255).contains(&text.len()) {
-        return Err(format!("{text:?} is not a bucket's name: letters, digits, dots and hyphens, as in my-backups"));
+        return Err(format!(
+            "{text:?} is not a bucket's name: letters, digits, dots and hyphens, as in my-backups"
+        ));
     }
     Ok(text.to_owned())
 }
 
 pub(super) fn region(text: &str) -> Result<String, String> {
-    if text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+    if text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    {
         return Ok(text.to_owned());
     }
-    Err(format!("{text:?} is not a region: letters, digits and hyphens, as in eu-central-1"))
+    Err(format!(
+        "{text:?} is not a region: letters, digits and hyphens, as in eu-central-1"
+    ))
 }
 
 /// An explicit scheme wins over `insecure`, as in aws-sdk-go v1 (`endpoints.AddScheme`).
@@ -48,7 +59,9 @@ pub(super) fn endpoint(text: &str, insecure: bool) -> Result<Url, String> {
     let url = Url::parse(&with_scheme).map_err(|error| format!("{wanted}: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         // The value is not repeated: it holds a secret.
-        return Err(format!("{wanted}; credentials belong into the Secret that spec.credentials names"));
+        return Err(format!(
+            "{wanted}; credentials belong into the Secret that spec.credentials names"
+        ));
     }
     let http = matches!(url.scheme(), "http" | "https");
     if !http || url.host_str().is_none_or(str::is_empty) || url.query().is_some() || url.fragment().is_some() {
@@ -67,15 +80,21 @@ pub(super) fn aws_endpoint(region: &str, insecure: bool) -> Option<Url> {
 /// Whether the bucket cannot stand in the host name: an address has no names below it, the names of the certificate
 /// end at the first dot, and not every bucket's name is a host name. aws-sdk-go v1 did the same.
 pub(super) fn needs_path_style(bucket: &str, endpoint: &Url) -> bool {
-    let dns = bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
-        && bucket.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+    let dns = bucket
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && bucket
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
         && (3..=63).contains(&bucket.len());
     let dotted = endpoint.scheme() == "https" && bucket.contains('.');
     !dns || dotted || !matches!(endpoint.host(), Some(Host::Domain(_)))
 }
 
 pub(super) fn secret_key_name(text: &str) -> Result<String, String> {
-    let valid = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let valid = text
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if valid && text.len() <= 253 {
         return Ok(text.to_owned());
     }
@@ -96,7 +115,10 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
         return Err(format!("{text:?} has a control character"));
     }
     if folder.len() > LONGEST_PREFIX {
-        return Err(format!("has {} bytes, at most {LONGEST_PREFIX} are possible", folder.len()));
+        return Err(format!(
+            "has {} bytes, at most {LONGEST_PREFIX} are possible",
+            folder.len()
+        ));
     }
     Ok(format!("{folder}/"))
 }
@@ -115,7 +137,9 @@ pub(super) fn part_size(text: &str) -> Result<u64, String> {
         Some("Gi") => 1 << 30,
         _ => return Err(format!("{wanted}, {text:?} is not a size")),
     };
-    let number: u64 = digits.parse().map_err(|_| format!("{wanted}, {text:?} is not a size"))?;
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| format!("{wanted}, {text:?} is not a size"))?;
     match number.checked_mul(unit) {
         Some(bytes @ SMALLEST_PART..=LARGEST_PART) => Ok(bytes),
         _ => Err(format!("{wanted}, it is {text:?}")),
@@ -129,7 +153,10 @@ pub(super) fn ca_bundle(text: &str) -> Result<String, String> {
         Ok(none) if none.is_empty() => {
             Err("holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----".to_owned())
         }
-        Ok(all) => match all.into_iter().try_for_each(|der| rustls::RootCertStore::empty().add(der)) {
+        Ok(all) => match all
+            .into_iter()
+            .try_for_each(|der| rustls::RootCertStore::empty().add(der))
+        {
             Err(error) => Err(format!("holds a certificate that cannot be read: {error}")),
             Ok(()) => Ok(text.to_owned()),
         },
@@ -138,12 +165,19 @@ pub(super) fn ca_bundle(text: &str) -> Result<String, String> {
 
 pub(super) fn storage_class(text: &str) -> Result<String, String> {
     if matches!(text, "GLACIER" | "DEEP_ARCHIVE") {
-        return Err(format!("{text} cannot be read for hours after it is asked for, so nothing restores from it: use GLACIER_IR, or a lifecycle rule of the bucket"));
+        return Err(format!(
+            "{text} cannot be read for hours after it is asked for, so nothing restores from it: use GLACIER_IR, or a lifecycle rule of the bucket"
+        ));
     }
-    if text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
+    if text
+        .bytes()
+        .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    {
         return Ok(text.to_owned());
     }
-    Err(format!("{text:?} is not a storage class: capitals and underscores, as in STANDARD_IA"))
+    Err(format!(
+        "{text:?} is not a storage class: capitals and underscores, as in STANDARD_IA"
+    ))
 }
 
 pub(super) fn server_side_encryption(text: &str) -> Result<String, String> {
@@ -157,7 +191,9 @@ pub(super) fn kms_key_id(text: &str) -> Result<String, String> {
     if text.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
-    Err(format!("{text:?} is not a key's id, alias or ARN: it holds a space or a special character"))
+    Err(format!(
+        "{text:?} is not a key's id, alias or ARN: it holds a space or a special character"
+    ))
 }
 
 /// None is `auto`.

@@ -14,7 +14,14 @@ fn may_2013() -> Timestamp {
 }
 
 fn get(signer: &Signer, key: &str) -> String {
-    let signed = signer.sign(Method::Get, key, &Pairs::new(), Pairs::new(), Duration::from_secs(86400), may_2013());
+    let signed = signer.sign(
+        Method::Get,
+        key,
+        &Pairs::new(),
+        Pairs::new(),
+        Duration::from_secs(86400),
+        may_2013(),
+    );
     signed.url.reveal().to_owned()
 }
 
@@ -40,7 +47,14 @@ fn what_binds_a_body_is_signed_and_handed_on() {
     ] {
         let headers = Signer::body_headers(3, checksum, &checksum.digest(b"abc"));
         let signer = signer(&[], None);
-        let signed = signer.sign(Method::Put, "a", &Pairs::new(), headers.clone(), Duration::from_secs(60), may_2013());
+        let signed = signer.sign(
+            Method::Put,
+            "a",
+            &Pairs::new(),
+            headers.clone(),
+            Duration::from_secs(60),
+            may_2013(),
+        );
         let url = signed.url.reveal();
         assert!(url.contains(&format!("X-Amz-SignedHeaders={signed_headers}&")), "{url}");
         assert_eq!(signed.headers, headers.into_iter().collect::<Vec<_>>());
@@ -51,7 +65,11 @@ fn what_binds_a_body_is_signed_and_handed_on() {
 #[test]
 fn encryption_storage_class_and_metadata_are_headers_of_the_creation() {
     let signer = signer(
-        &[("storageClass", "STANDARD_IA"), ("serverSideEncryption", "aws:kms"), ("kmsKeyId", "alias/backups")],
+        &[
+            ("storageClass", "STANDARD_IA"),
+            ("serverSideEncryption", "aws:kms"),
+            ("kmsKeyId", "alias/backups"),
+        ],
         None,
     );
     let metadata = BTreeMap::from([("Run UID".to_owned(), "ä 100%\n".to_owned())]);
@@ -62,7 +80,13 @@ fn encryption_storage_class_and_metadata_are_headers_of_the_creation() {
         ("x-amz-server-side-encryption-aws-kms-key-id", "alias/backups"),
         ("x-amz-storage-class", "STANDARD_IA"),
     ];
-    assert_eq!(headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        headers
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect::<Vec<_>>(),
+        expected
+    );
     assert_eq!(from_header("%C3%A4%20100%25%0A"), "ä 100%\n");
     assert_eq!(from_header("plain"), "plain");
 }
@@ -72,11 +96,26 @@ fn no_key_leaves_its_bucket() {
     for style in ["true", "false"] {
         let signer = signer(&[("endpoint", "http://store:9000"), ("s3ForcePathStyle", style)], None);
         let base = signer.bucket.base_url().as_str().to_owned();
-        for key in ["../other/a", "a/../../../other", "..", ".", "/..", "a/..", "%2e%2e/a", "..\\a", "a?b#c", "//evil/a"] {
+        for key in [
+            "../other/a",
+            "a/../../../other",
+            "..",
+            ".",
+            "/..",
+            "a/..",
+            "%2e%2e/a",
+            "..\\a",
+            "a?b#c",
+            "//evil/a",
+        ] {
             let url = Url::parse(&get(&signer, key)).unwrap();
             assert!(url.as_str().starts_with(&base), "{key}: {url}");
             let depth = |url: &Url| url.path().matches('/').count();
-            assert_eq!(depth(&url), depth(&Url::parse(&base).unwrap()) + key.matches('/').count(), "{key}: {url}");
+            assert_eq!(
+                depth(&url),
+                depth(&Url::parse(&base).unwrap()) + key.matches('/').count(),
+                "{key}: {url}"
+            );
         }
     }
 }
@@ -88,7 +127,14 @@ fn temporary_credentials_sign_with_their_token_and_times_have_bounds() {
     let expires = |duration| {
         let signed = signer.sign(Method::Get, "a", &Pairs::new(), Pairs::new(), duration, may_2013());
         let url = Url::parse(signed.url.reveal()).unwrap();
-        url.query_pairs().find(|(k, _)| k == "X-Amz-Expires").unwrap().1.into_owned()
+        url.query_pairs()
+            .find(|(k, _)| k == "X-Amz-Expires")
+            .unwrap()
+            .1
+            .into_owned()
     };
-    assert_eq!((expires(Duration::ZERO), expires(Duration::MAX)), ("1".to_owned(), "604800".to_owned()));
+    assert_eq!(
+        (expires(Duration::ZERO), expires(Duration::MAX)),
+        ("1".to_owned(), "604800".to_owned())
+    );
 }

@@ -40,13 +40,20 @@ impl Server {
         // Both servers take a folder for a bucket.
         std::fs::create_dir_all(root.join("test")).unwrap();
         std::fs::create_dir(&sidecar).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(binary);
         match kind {
             Kind::Minio => command.args(["server", "--address", &address]).arg(&root),
             // A side-car folder holds what it would put into extended attributes, which not every file system has.
-            Kind::Versitygw => command.args(["--port", &address, "posix", "--sidecar"]).arg(&sidecar).arg(&root),
+            Kind::Versitygw => command
+                .args(["--port", &address, "posix", "--sidecar"])
+                .arg(&sidecar)
+                .arg(&root),
         };
         command
             .env("MINIO_ROOT_USER", USER)
@@ -58,11 +65,18 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let child = command.spawn().unwrap();
-        let server = Self { endpoint: format!("http://{address}"), child, _data: data };
+        let server = Self {
+            endpoint: format!("http://{address}"),
+            child,
+            _data: data,
+        };
         let until = Instant::now() + Duration::from_secs(30);
         let hello = b"GET /test HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         // Refused is an answer, 503 is not: MinIO says it until it is ready.
-        while exchange(&address, hello).await.is_none_or(|a| a.starts_with("HTTP/1.1 5")) {
+        while exchange(&address, hello)
+            .await
+            .is_none_or(|a| a.starts_with("HTTP/1.1 5"))
+        {
             assert!(Instant::now() < until, "{kind:?} does not answer on {address}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -80,10 +94,14 @@ pub async fn put(signed: &Signed, body: &[u8]) -> (u16, String) {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
     request.push_str("\r\n");
-    let answer = exchange(address, &[request.as_bytes(), body].concat()).await.expect("an answer");
+    let answer = exchange(address, &[request.as_bytes(), body].concat())
+        .await
+        .expect("an answer");
     let head = answer.split("\r\n\r\n").next().unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let etag = head.lines().find_map(|l| l.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case("etag")));
+    let etag = head
+        .lines()
+        .find_map(|l| l.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case("etag")));
     (status, etag.map(|(_, v)| v.to_string()).unwrap_or_default())
 }
 

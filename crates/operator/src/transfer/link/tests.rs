@@ -7,7 +7,11 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::*;
 
 /// The API server's end and the link's two channels.
-async fn pair() -> (WebSocketStream<DuplexStream>, mpsc::Sender<ToAgent>, mpsc::Receiver<Incoming>) {
+async fn pair() -> (
+    WebSocketStream<DuplexStream>,
+    mpsc::Sender<ToAgent>,
+    mpsc::Receiver<Incoming>,
+) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
     let (sink, stream) = WebSocketStream::from_raw_socket(ours, Role::Client, None).await.split();
@@ -32,13 +36,25 @@ fn words(incoming: Option<Incoming>) -> String {
 #[tokio::test]
 async fn a_message_is_found_however_the_api_server_cuts_it() {
     let (mut server, _outgoing, mut incoming) = pair().await;
-    let frame = encode(&FromAgent::Welcome { version: 1, state: AgentState::Idle }).unwrap();
+    let frame = encode(&FromAgent::Welcome {
+        version: 1,
+        state: AgentState::Idle,
+    })
+    .unwrap();
     for byte in &frame {
         server.send(on(STDOUT, &[*byte])).await.unwrap();
     }
-    server.send(on(STDOUT, &[encode(&FromAgent::Pong).unwrap(), encode(&FromAgent::Pong).unwrap()].concat())).await.unwrap();
+    server
+        .send(on(
+            STDOUT,
+            &[encode(&FromAgent::Pong).unwrap(), encode(&FromAgent::Pong).unwrap()].concat(),
+        ))
+        .await
+        .unwrap();
     for wanted in ["Welcome", "Pong", "Pong"] {
-        let Some(Incoming::Message(message)) = incoming.recv().await else { panic!() };
+        let Some(Incoming::Message(message)) = incoming.recv().await else {
+            panic!()
+        };
         assert!(format!("{message:?}").starts_with(wanted), "{message:?}");
     }
 }
@@ -62,9 +78,10 @@ async fn a_frame_that_is_cut_is_never_a_message() {
 #[tokio::test]
 async fn what_connect_or_the_kubelet_said_is_kept() {
     let status = br#"{"status":"Failure","message":"container not found"}"#;
-    for (channel, payload, wanted) in
-        [(ERROR_OUTPUT, b"agent: no daemon\n".as_slice(), "agent: no daemon"), (STATUS, status, "container not found")]
-    {
+    for (channel, payload, wanted) in [
+        (ERROR_OUTPUT, b"agent: no daemon\n".as_slice(), "agent: no daemon"),
+        (STATUS, status, "container not found"),
+    ] {
         let (mut server, _outgoing, mut incoming) = pair().await;
         server.send(on(channel, payload)).await.unwrap();
         server.close(None).await.unwrap();
@@ -102,7 +119,9 @@ async fn an_idle_connection_is_kept_alive_on_the_agents_standard_input() {
     let (mut server, outgoing, _incoming) = pair().await;
     outgoing.send(ToAgent::Done).await.unwrap();
     for wanted in [ToAgent::Done, ToAgent::Ping] {
-        let Some(Ok(Message::Binary(bytes))) = server.next().await else { panic!() };
+        let Some(Ok(Message::Binary(bytes))) = server.next().await else {
+            panic!()
+        };
         assert_eq!(bytes[0], STDIN);
         let mut decoder = Decoder::default();
         decoder.push(&bytes[1..]);

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use testing::{backup_run, restore_only_run};
 
+use crate::run::decide;
 use crate::run::observed::{Contact, End, Observed, PodStage, PodView, Refusal, StorageView, TransferView};
 use crate::run::pod::AgentSettings;
 use crate::run::step::{Decision, Step};
-use crate::run::decide;
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
 struct World {
@@ -112,11 +112,18 @@ impl World {
 
     fn ended(&mut self, end: End) {
         let attempt = self.status().transfer.expect("a transfer").attempt;
-        self.transfer = TransferView::Ended { attempt, end: Box::new(end) };
+        self.transfer = TransferView::Ended {
+            attempt,
+            end: Box::new(end),
+        };
     }
 
     fn annotate(&mut self, name: &str) {
-        self.run.metadata.annotations.get_or_insert_default().insert(name.into(), "yes".into());
+        self.run
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .insert(name.into(), "yes".into());
     }
 
     fn delete(&mut self) {
@@ -146,15 +153,29 @@ impl World {
 }
 
 fn stored() -> End {
-    End::Stored { bytes: 10, stored_bytes: 7, sha256: "ab".into(), etag: "\"e\"".into(), log: String::new() }
+    End::Stored {
+        bytes: 10,
+        stored_bytes: 7,
+        sha256: "ab".into(),
+        etag: "\"e\"".into(),
+        log: String::new(),
+    }
 }
 
 fn failed() -> End {
-    End::Failed { reason: "CommandFailed", message: "status 3".into(), bytes: 10, log: "oops".into() }
+    End::Failed {
+        reason: "CommandFailed",
+        message: "status 3".into(),
+        bytes: 10,
+        log: "oops".into(),
+    }
 }
 
 fn starting(message: &str, hopeless: bool) -> PodStage {
-    PodStage::Starting { message: message.into(), hopeless }
+    PodStage::Starting {
+        message: message.into(),
+        hopeless,
+    }
 }
 
 fn has(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> bool {
@@ -176,14 +197,19 @@ fn a_backup_begins_with_the_finalizer_then_the_report_then_the_pod() {
     ];
     assert!(order.is_sorted(), "{order:?}");
     let status = world.status();
-    assert_eq!((status.state, status.path.as_deref(), status.key.as_deref()), (Some(State::Backuping), Some("/db.sql"), Some("db.sql")));
+    assert_eq!(
+        (status.state, status.path.as_deref(), status.key.as_deref()),
+        (Some(State::Backuping), Some("/db.sql"), Some("db.sql"))
+    );
     assert!(world.is(condition::IN_PROGRESS) && !world.is(condition::NEVER_RUN));
 }
 
 #[test]
 fn a_key_is_the_path_below_the_prefix() {
     let mut world = World::new(backup_run());
-    world.storage = StorageView::Ready { prefix: "team/a/".into() };
+    world.storage = StorageView::Ready {
+        prefix: "team/a/".into(),
+    };
     world.step();
     assert_eq!(world.status().key.as_deref(), Some("team/a/db.sql"));
 }
@@ -206,7 +232,10 @@ fn a_run_waits_for_its_storage_and_says_so_once() {
         let mut world = World::new(backup_run());
         world.storage = storage;
         let steps = world.step();
-        assert!(has(&steps, |s| matches!(s, Step::Event(e) if e.warning)) && !has(&steps, |s| matches!(s, Step::CreatePod(_))));
+        assert!(
+            has(&steps, |s| matches!(s, Step::Event(e) if e.warning))
+                && !has(&steps, |s| matches!(s, Step::CreatePod(_)))
+        );
         assert_eq!(world.status().state, Some(State::StorageError));
         assert!(world.is(condition::NEVER_RUN) && world.status().message.unwrap().contains("minio"));
         assert_eq!(world.step(), vec![], "nothing is written that did not change");
@@ -218,9 +247,18 @@ fn a_run_waits_for_its_storage_and_says_so_once() {
 #[test]
 fn an_invalid_run_fails_at_once_with_the_field_and_never_gets_a_pod() {
     let cases: [(fn(&mut BackupRun), &str); 3] = [
-        (|r| r.spec.backup.as_mut().unwrap().container = Some("other".into()), "spec.backup.container"),
+        (
+            |r| r.spec.backup.as_mut().unwrap().container = Some("other".into()),
+            "spec.backup.container",
+        ),
         (|r| r.spec.storage.path = "/a/../b".into(), "spec.storage.path"),
-        (|r| { r.spec.backup = None; r.spec.restore = None }, "spec"),
+        (
+            |r| {
+                r.spec.backup = None;
+                r.spec.restore = None
+            },
+            "spec",
+        ),
     ];
     for (spoil, field) in cases {
         let mut world = World::new(backup_run());
@@ -238,12 +276,18 @@ fn an_invalid_run_fails_at_once_with_the_field_and_never_gets_a_pod() {
 fn a_pod_is_created_until_it_is_there_and_connected_to_when_it_runs() {
     let mut world = World::new(backup_run());
     world.step();
-    assert!(has(&world.step(), |s| matches!(s, Step::CreatePod(_))), "the operator died before the Pod was created");
+    assert!(
+        has(&world.step(), |s| matches!(s, Step::CreatePod(_))),
+        "the operator died before the Pod was created"
+    );
     world.pod(starting("", false));
     world.step();
     assert_eq!(world.status().transfer.unwrap().pod_uid.as_deref(), Some("pod-1"));
     world.pod(PodStage::Running);
-    assert!(has(&world.step(), |s| matches!(s, Step::StartTransfer(o) if o.pod_uid == "pod-1" && !o.command_started)));
+    assert!(has(
+        &world.step(),
+        |s| matches!(s, Step::StartTransfer(o) if o.pod_uid == "pod-1" && !o.command_started)
+    ));
 }
 
 #[test]
@@ -253,7 +297,10 @@ fn a_pod_that_does_not_start_ends_the_run_at_its_deadline_with_the_pods_own_word
     world.step();
     world.pod(starting("ImagePullBackOff: no such image", false));
     world.step();
-    assert!(world.status().message.unwrap().contains("ImagePullBackOff"), "it is said while it waits");
+    assert!(
+        world.status().message.unwrap().contains("ImagePullBackOff"),
+        "it is said while it waits"
+    );
     assert!(!world.is(condition::FAILED));
     world.pass(31);
     let steps = world.step();
@@ -263,7 +310,12 @@ fn a_pod_that_does_not_start_ends_the_run_at_its_deadline_with_the_pods_own_word
 
 #[test]
 fn a_pod_that_can_never_start_ends_the_run_at_once() {
-    for stage in [starting("InvalidImageName", true), PodStage::Ended { message: "status 1".into() }] {
+    for stage in [
+        starting("InvalidImageName", true),
+        PodStage::Ended {
+            message: "status 1".into(),
+        },
+    ] {
         let mut world = World::new(backup_run());
         world.step();
         world.pod(stage);
@@ -276,7 +328,10 @@ fn a_pod_that_can_never_start_ends_the_run_at_once() {
 fn a_refused_pod_is_said_and_tried_again_until_the_deadline_unless_it_is_invalid() {
     let mut world = World::new(backup_run());
     world.step();
-    world.refused = Some(Refusal { message: "exceeded quota".into(), hopeless: false });
+    world.refused = Some(Refusal {
+        message: "exceeded quota".into(),
+        hopeless: false,
+    });
     assert!(has(&world.step(), |s| matches!(s, Step::CreatePod(_))));
     assert!(world.status().message.unwrap().contains("exceeded quota"));
     world.pass(601);
@@ -285,7 +340,10 @@ fn a_refused_pod_is_said_and_tried_again_until_the_deadline_unless_it_is_invalid
 
     let mut world = World::new(backup_run());
     world.step();
-    world.refused = Some(Refusal { message: "invalid".into(), hopeless: true });
+    world.refused = Some(Refusal {
+        message: "invalid".into(),
+        hopeless: true,
+    });
     world.step();
     assert!(world.is(condition::FAILED));
 }
@@ -309,13 +367,28 @@ fn the_start_of_the_command_and_the_upload_are_recorded_before_they_are_confirme
     world.active(Contact::AwaitsStart, None);
     let steps = world.step();
     let report = at(&steps, |s| matches!(s, Step::Report(_)));
-    assert!(report < at(&steps, |s| matches!(s, Step::TransferRecorded { command_started: true, .. })));
+    assert!(
+        report
+            < at(&steps, |s| matches!(
+                s,
+                Step::TransferRecorded {
+                    command_started: true,
+                    ..
+                }
+            ))
+    );
     assert!(world.status().transfer.unwrap().command_started_at.is_some());
 
     world.active(Contact::Working, Some("up-1"));
     let steps = world.step();
     let report = at(&steps, |s| matches!(s, Step::Report(_)));
-    assert!(report < at(&steps, |s| matches!(s, Step::TransferRecorded { upload_id: Some(_), .. })));
+    assert!(
+        report
+            < at(&steps, |s| matches!(
+                s,
+                Step::TransferRecorded { upload_id: Some(_), .. }
+            ))
+    );
     assert_eq!(world.status().transfer.unwrap().upload_id.as_deref(), Some("up-1"));
 }
 
@@ -326,8 +399,24 @@ fn a_restarted_operator_finds_the_transfer_again() {
     world.step();
     world.transfer = TransferView::None;
     let steps = world.step();
-    let order = steps.iter().find_map(|s| if let Step::StartTransfer(o) = s { Some(o.clone()) } else { None }).unwrap();
-    assert_eq!((order.upload_id.as_deref(), order.command_started, order.attempt.as_str()), (Some("up-1"), true, "backup-1"));
+    let order = steps
+        .iter()
+        .find_map(|s| {
+            if let Step::StartTransfer(o) = s {
+                Some(o.clone())
+            } else {
+                None
+            }
+        })
+        .unwrap();
+    assert_eq!(
+        (
+            order.upload_id.as_deref(),
+            order.command_started,
+            order.attempt.as_str()
+        ),
+        (Some("up-1"), true, "backup-1")
+    );
 }
 
 #[test]
@@ -341,7 +430,10 @@ fn a_stored_backup_is_reported_before_its_pod_goes_and_never_changes_again() {
         assert!(world.is(type_), "{type_}");
     }
     let status = world.status();
-    assert_eq!((status.bytes, status.size_in_bytes, status.state), (Some(10), Some(7), Some(State::BackupSuccessful)));
+    assert_eq!(
+        (status.bytes, status.size_in_bytes, status.state),
+        (Some(10), Some(7), Some(State::BackupSuccessful))
+    );
     assert_eq!(status.transfer, None);
     world.pods.clear();
     assert_eq!(world.step(), vec![]);
@@ -354,17 +446,30 @@ fn a_failed_backup_keeps_its_upload_in_the_status_until_it_is_aborted() {
     world.step();
     world.ended(failed());
     let steps = world.decide().steps;
-    let reports: Vec<_> = steps.iter().filter_map(|s| if let Step::Report(r) = s { Some(r.transfer.is_some()) } else { None }).collect();
+    let reports: Vec<_> = steps
+        .iter()
+        .filter_map(|s| {
+            if let Step::Report(r) = s {
+                Some(r.transfer.is_some())
+            } else {
+                None
+            }
+        })
+        .collect();
     assert_eq!(reports, [true, false]);
     let abort = at(&steps, |s| matches!(s, Step::AbortUpload { .. }));
     assert!(abort < steps.iter().rposition(|s| matches!(s, Step::Report(_))).unwrap());
     // The operator dies right after the first report.
-    let Step::Report(first) = &steps[0] else { panic!("{steps:?}") };
+    let Step::Report(first) = &steps[0] else {
+        panic!("{steps:?}")
+    };
     world.run.status = Some((**first).clone());
     world.transfer = TransferView::None;
     assert!(world.is(condition::FAILED));
     let steps = world.step();
-    assert!(has(&steps, |s| matches!(s, Step::AbortUpload { .. })) && has(&steps, |s| matches!(s, Step::DeletePod { .. })));
+    assert!(
+        has(&steps, |s| matches!(s, Step::AbortUpload { .. })) && has(&steps, |s| matches!(s, Step::DeletePod { .. }))
+    );
     assert_eq!(world.status().transfer, None);
 }
 
@@ -374,7 +479,11 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
         |w| w.pods.clear(),
         |w| w.pods[0].uid = "pod-2".into(),
         |w| w.pods[0].terminating = true,
-        |w| w.pods[0].stage = PodStage::Ended { message: "Evicted".into() },
+        |w| {
+            w.pods[0].stage = PodStage::Ended {
+                message: "Evicted".into(),
+            }
+        },
     ];
     for held in [true, false] {
         for lose in gone {
@@ -406,7 +515,10 @@ fn the_operator_ends_a_command_that_its_agent_did_not_stop() {
     world.run.spec.backup.as_mut().unwrap().deadline_seconds = Some(60);
     world.pass(100);
     world.step();
-    assert!(!world.is(condition::FAILED), "the agent keeps the deadline; the operator is the backstop");
+    assert!(
+        !world.is(condition::FAILED),
+        "the agent keeps the deadline; the operator is the backstop"
+    );
     world.pass(100);
     world.step();
     assert!(world.is(condition::FAILED));
@@ -455,9 +567,15 @@ fn each_restore_annotation_makes_one_restore() {
     ];
     assert!(order.is_sorted());
     assert_eq!(world.status().state, Some(State::Restoring));
-    assert!(world.is(condition::READY) && world.is(condition::SUCCESSFUL), "the backup is as good as before");
+    assert!(
+        world.is(condition::READY) && world.is(condition::SUCCESSFUL),
+        "the backup is as good as before"
+    );
     world.pod(PodStage::Running);
-    world.ended(End::Restored { bytes: 10, log: String::new() });
+    world.ended(End::Restored {
+        bytes: 10,
+        log: String::new(),
+    });
     let steps = world.step();
     assert!(has(&steps, |s| matches!(s, Step::Annotate(labels::RESTORED_AT, _))));
     assert!(world.is(condition::RESTORED) && !world.is(condition::IN_PROGRESS));
@@ -473,7 +591,9 @@ fn a_request_that_survives_a_crash_does_not_restore_twice() {
     let mut world = World::stored();
     world.annotate(labels::RESTORE);
     let steps = world.decide().steps;
-    let Step::Report(first) = &steps[0] else { panic!("{steps:?}") };
+    let Step::Report(first) = &steps[0] else {
+        panic!("{steps:?}")
+    };
     world.run.status = Some((**first).clone());
     let steps = world.step();
     assert_eq!(steps, vec![Step::RemoveAnnotation(labels::RESTORE)]);
@@ -494,9 +614,15 @@ fn a_failed_restore_never_changes_what_is_known_of_the_backup() {
         assert!(world.is(condition::SUCCESSFUL) && world.is(condition::READY) && !world.is(condition::FAILED));
         assert!(!world.is(condition::RESTORED));
         let after = world.status();
-        assert_eq!((after.etag, after.size_in_bytes, after.completion_time), (before.etag, before.size_in_bytes, before.completion_time));
+        assert_eq!(
+            (after.etag, after.size_in_bytes, after.completion_time),
+            (before.etag, before.size_in_bytes, before.completion_time)
+        );
         assert!(!after.restores[0].successful && after.transfer.is_none());
-        assert!(!has(&steps, |s| matches!(s, Step::AbortUpload { .. } | Step::DeleteObject { .. })));
+        assert!(!has(&steps, |s| matches!(
+            s,
+            Step::AbortUpload { .. } | Step::DeleteObject { .. }
+        )));
     }
 }
 
@@ -520,14 +646,23 @@ fn an_interrupted_restore_is_not_repeated_by_itself() {
 fn a_restore_that_cannot_be_is_refused_with_the_reason() {
     let cases: [(fn(&mut World), &str); 2] = [
         (|w| w.run.spec.restore = None, "spec.restore"),
-        (|w| w.run.spec.restore.as_mut().unwrap().container = Some("x".into()), "spec.restore.container"),
+        (
+            |w| w.run.spec.restore.as_mut().unwrap().container = Some("x".into()),
+            "spec.restore.container",
+        ),
     ];
     for (spoil, words) in cases {
         let mut world = World::stored();
         spoil(&mut world);
         world.annotate(labels::RESTORE);
         let steps = world.step();
-        assert!(has(&steps, |s| matches!(s, Step::Event(e) if e.warning && e.note.contains(words))), "{steps:?}");
+        assert!(
+            has(
+                &steps,
+                |s| matches!(s, Step::Event(e) if e.warning && e.note.contains(words))
+            ),
+            "{steps:?}"
+        );
         assert!(world.status().transfer.is_none());
         assert_eq!(world.step(), vec![]);
     }
@@ -550,7 +685,10 @@ fn a_restore_only_run_restores_once_on_creation() {
     world.step();
     assert_eq!(world.status().transfer.as_ref().unwrap().attempt, "restore-1");
     world.pod(PodStage::Running);
-    world.ended(End::Restored { bytes: 3, log: String::new() });
+    world.ended(End::Restored {
+        bytes: 3,
+        log: String::new(),
+    });
     world.step();
     assert!(world.is(condition::SUCCESSFUL) && world.is(condition::RESTORED));
     world.pods.clear();
@@ -568,21 +706,31 @@ fn deleting_a_run_stops_its_command_and_waits_for_it() {
     assert_eq!(world.step(), vec![], "it is asked once");
     world.ended(failed());
     let steps = world.step();
-    assert!(has(&steps, |s| matches!(s, Step::DeletePod { now: true, .. })) && !has(&steps, |s| *s == Step::RemoveFinalizer));
+    assert!(
+        has(&steps, |s| matches!(s, Step::DeletePod { now: true, .. }))
+            && !has(&steps, |s| *s == Step::RemoveFinalizer)
+    );
     world.pods.clear();
     assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
 }
 
 #[test]
 fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
-    let cases = [(RetainPolicy::Delete, false, true), (RetainPolicy::Delete, true, false), (RetainPolicy::Retain, false, false)];
+    let cases = [
+        (RetainPolicy::Delete, false, true),
+        (RetainPolicy::Delete, true, false),
+        (RetainPolicy::Retain, false, false),
+    ];
     for (policy, taken_over, deleted) in cases {
         let mut world = World::stored();
         world.run.spec.retain_policy = Some(policy);
         world.taken_over = taken_over;
         world.delete();
         let steps = world.step();
-        let wanted = Step::DeleteObject { key: "db.sql".into(), etag: "\"e\"".into() };
+        let wanted = Step::DeleteObject {
+            key: "db.sql".into(),
+            etag: "\"e\"".into(),
+        };
         assert_eq!(has(&steps, |s| *s == wanted), deleted);
         assert!(has(&steps, |s| *s == Step::RemoveFinalizer));
     }
