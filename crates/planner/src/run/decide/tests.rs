@@ -782,3 +782,58 @@ fn a_requeue_is_never_longer_than_what_is_left_of_the_deadline() {
     world.pass(25);
     assert_eq!(world.decide().requeue, Some(Duration::from_secs(5)));
 }
+
+fn condition_of(type_: &str) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+    k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+        type_: type_.into(),
+        status: "True".into(),
+        reason: "Go".into(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+    }
+}
+
+#[test]
+fn a_run_that_the_go_operator_left_in_progress_is_not_begun_again() {
+    let mut world = World::new(backup_run());
+    world.run.status = Some(BackupRunStatus {
+        conditions: vec![condition_of(condition::IN_PROGRESS)],
+        ..Default::default()
+    });
+    let steps = world.step();
+    assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+    assert_eq!(world.status().state, Some(State::InterruptedFailed));
+}
+
+#[test]
+fn a_run_that_the_go_operator_finished_is_restored_from_the_path_in_its_spec_and_let_go() {
+    let mut world = World::new(backup_run());
+    world.run.status = Some(BackupRunStatus {
+        conditions: vec![condition_of(condition::SUCCESSFUL)],
+        ..Default::default()
+    });
+    world.annotate(labels::RESTORE);
+    world.step();
+    assert_eq!(world.status().transfer.unwrap().key.as_deref(), Some("db.sql"));
+    world.run.status.as_mut().unwrap().transfer = None;
+    world.run.metadata.finalizers = Some(vec![labels::GO_FINALIZER.into()]);
+    world.delete();
+    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+}
+
+#[test]
+fn a_pod_that_cannot_start_is_told_of_also_while_the_agent_is_being_reached() {
+    let mut world = World::new(backup_run());
+    world.run.spec.start_deadline_seconds = Some(30);
+    world.step();
+    world.pod(PodStage::Running);
+    world.step();
+    world.active(Contact::Connecting(world.now), None);
+    world.pod(starting("ImagePullBackOff: no such image", false));
+    world.step();
+    assert!(world.status().message.unwrap().contains("ImagePullBackOff"));
+    world.pass(31);
+    world.step();
+    assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("ImagePullBackOff"));
+}
