@@ -246,7 +246,8 @@ fn a_run_waits_for_its_storage_and_says_so_once() {
 
 #[test]
 fn an_invalid_run_fails_at_once_with_the_field_and_never_gets_a_pod() {
-    let cases: [(fn(&mut BackupRun), &str); 3] = [
+    type Case = (fn(&mut BackupRun), &'static str);
+    let cases: [Case; 3] = [
         (
             |r| r.spec.backup.as_mut().unwrap().container = Some("other".into()),
             "spec.backup.container",
@@ -644,7 +645,8 @@ fn an_interrupted_restore_is_not_repeated_by_itself() {
 
 #[test]
 fn a_restore_that_cannot_be_is_refused_with_the_reason() {
-    let cases: [(fn(&mut World), &str); 2] = [
+    type Case = (fn(&mut World), &'static str);
+    let cases: [Case; 2] = [
         (|w| w.run.spec.restore = None, "spec.restore"),
         (
             |w| w.run.spec.restore.as_mut().unwrap().container = Some("x".into()),
