@@ -46,6 +46,17 @@ impl StoreError {
         }
     }
 
+    /// The same, with the place that could not be reached or is not there.
+    pub(crate) fn placed(self, place: &str) -> Self {
+        match self.kind {
+            StoreErrorKind::NoSuchBucket | StoreErrorKind::Unreachable | StoreErrorKind::Timeout => Self {
+                message: format!("{place}: {}", self.message),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// The same, told as another step's.
     pub(crate) fn at(self, step: &'static str) -> Self {
         Self { step, ..self }

@@ -29,6 +29,8 @@ const METADATA: &str = "x-amz-meta-";
 pub struct Store {
     signer: Arc<Signer>,
     http: Http,
+    /// For messages: the bucket and where it is.
+    place: Arc<str>,
 }
 
 /// One part, as the store took it.
@@ -78,6 +80,7 @@ impl Store {
     /// The endpoint or the CA bundle cannot be used.
     pub fn s3(parameters: S3Parameters, credentials: Credentials) -> Result<Self, StoreError> {
         let http = Http::new(parameters.ca_bundle())?;
+        let place = format!("bucket {:?} at {}", parameters.bucket(), parameters.endpoint()).into();
         let signer = Signer::new(&parameters, credentials).map_err(|e| {
             StoreError::new(
                 "configure",
@@ -88,6 +91,7 @@ impl Store {
         Ok(Self {
             signer: Arc::new(signer),
             http,
+            place,
         })
     }
 
@@ -110,8 +114,20 @@ impl Store {
         };
         let signed = self.signer.sign(method, key, &query, headers, OWN, now);
         let limit = if step == "complete" { COMPLETE } else { ANSWER };
-        let answer = self.http.send(step, verb, &signed, body, limit).await?;
-        self.judge(step, answer, now)
+        self.exchange(step, verb, &signed, body, limit).await
+    }
+
+    async fn exchange(
+        &self,
+        step: &'static str,
+        verb: http::Method,
+        signed: &Signed,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Answer, StoreError> {
+        let answer = self.http.send(step, verb, signed, body, limit).await;
+        let judged = answer.and_then(|a| self.judge(step, a, Timestamp::now()));
+        judged.map_err(|e| e.placed(&self.place))
     }
 
     /// A failed answer as an error. A store may answer 200 to a complete, and say in the body that it failed.
@@ -141,8 +157,7 @@ impl Store {
         body: &[u8],
     ) -> Result<Answer, StoreError> {
         let body = Bytes::copy_from_slice(body);
-        let answer = self.http.send(step, http::Method::PUT, signed, body, ANSWER).await?;
-        self.judge(step, answer, Timestamp::now())
+        self.exchange(step, http::Method::PUT, signed, body, ANSWER).await
     }
 
     /// Begins a multipart upload. With SHA-256 every part and the completion have to carry it.

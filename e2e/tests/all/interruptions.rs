@@ -15,7 +15,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         let _alone = operator::killing().await;
         operator::fresh(case.client()).await;
         case.keeps("big");
-        let mut spec = stream(&case.path("big"), &format!("slow random {SIZE} 12"));
+        let mut spec = stream(&case.path("big"), &format!("slow random {SIZE} 40"));
         // Reads a third, stays for a while, and reads the rest.
         let third = "dd bs=1M count=340 iflag=fullblock status=none; sleep 8; cat";
         let mut reader = sleeping("redis:7");

@@ -96,12 +96,7 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
         PodStage::Ended { message } if transfer.command_started_at.is_some() => {
             interrupt(o, status, transfer, &format!("the Pod ended: {message}"))
         }
-        PodStage::Ended { message } => {
-            let text = format!(
-                "the Pod ended before the command could start: {message}. Its container has to stay alive, for example with the command `sleep 1d`"
-            );
-            give_up(o, status, transfer, "PodEnded", &text)
-        }
+        PodStage::Ended { message } => give_up(o, status, transfer, "PodEnded", &ended_early(message)),
         PodStage::Starting {
             message,
             hopeless: true,
@@ -183,6 +178,13 @@ fn order(o: &Observed<'_>, transfer: &Transfer, pod: &PodView) -> TransferOrder 
         upload_id: transfer.upload_id.clone(),
         command_started: transfer.command_started_at.is_some(),
     }
+}
+
+/// The container was gone before the command could start in it.
+fn ended_early(message: &str) -> String {
+    format!(
+        "the Pod ended before the command could start: {message}. Its container has to stay alive, for example with the command `sleep 1d`"
+    )
 }
 
 fn set_pod(status: &mut BackupRunStatus, pod: &PodView) {
@@ -271,7 +273,14 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
         Some(_) => None,
     };
     if let Some(message) = lost {
-        return Some((message.clone(), End::Interrupted { message }));
+        let early = match pod {
+            Some(p) if transfer.command_started_at.is_none() && !p.terminating => match &p.stage {
+                PodStage::Ended { message } => Some(verdict::failed("PodEnded", ended_early(message))),
+                _ => None,
+            },
+            _ => None,
+        };
+        return Some((message.clone(), early.unwrap_or(End::Interrupted { message })));
     }
     if let Contact::Connecting(since) = contact {
         if transfer.command_started_at.is_some() && left_of(CONTACT_LOST, since, o.now).is_zero() {

@@ -502,6 +502,24 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
 }
 
 #[test]
+fn a_container_that_ends_before_the_command_starts_is_told_to_stay_alive() {
+    for held in [true, false] {
+        let mut world = World::new(backup_run());
+        world.step();
+        world.pod(PodStage::Running);
+        world.step();
+        if held {
+            world.active(Contact::Connecting(world.now), None);
+        }
+        world.pod(PodStage::Ended {
+            message: "status 0".into(),
+        });
+        world.step();
+        assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("sleep 1d"));
+    }
+}
+
+#[test]
 fn what_the_agent_has_finished_is_committed_without_its_pod() {
     let mut world = World::working();
     world.pods.clear();
