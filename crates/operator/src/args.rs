@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(long, env = "AGENT_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
     pub agent_image_pull_policy: String,
     /// CPU of that init container, request and limit alike.
-    #[arg(long, env = "AGENT_CPU", default_value = "250m")]
+    #[arg(long, env = "AGENT_CPU", default_value = "100m")]
     pub agent_cpu: String,
     /// Memory of that init container, request and limit alike.
     #[arg(long, env = "AGENT_MEMORY", default_value = "32Mi")]
