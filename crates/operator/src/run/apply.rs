@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::events;
 use crate::stores::{OpenError, OpenStore};
 use crate::transfer::session::Session;
+use crate::transfer::uploads;
 use crate::write::{API, WriteError, Written, bounded};
 
 /// Why a step failed; the pass is made again.
@@ -100,6 +101,14 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
                     .await
                     .map_err(|e| ApplyError::Store("abort the upload", e))?;
             }
+            Step::AbortStrays { key } => {
+                let store = open(run, context).await?;
+                match uploads::abort_strays(&store, run, &key, &context.runs).await {
+                    Err(error) if error.passes() => return Err(ApplyError::Store("abort strayed uploads", error)),
+                    Err(error) => tracing::warn!(run = %run.name_any(), %error, "strayed uploads cannot be looked for"),
+                    Ok(()) => {}
+                }
+            }
             Step::DeleteObject { key, etag } => delete_object(run, context, &key, &etag).await?,
         }
     }
@@ -169,6 +178,8 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
     let session = Session {
         client: context.client.clone(),
         run: run.clone(),
+        runs: context.runs.clone(),
+        may_stray: order.command_started && order.upload_id.is_none(),
         order,
         store,
         handle,

@@ -8,10 +8,11 @@ use std::time::Duration;
 use api::BackupRun;
 use api::names::Action;
 use jiff::Timestamp;
+use kube::runtime::reflector::Store as Cache;
 use kube::{Client, ResourceExt};
 use planner::run::{Contact, End, TransferOrder, pod};
 use protocol::{AgentState, FromAgent, Outcome, Report, ToAgent, UrlRequest};
-use store::ObjectInfo;
+use store::{ObjectInfo, StoreError};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::stores::OpenStore;
@@ -51,6 +52,10 @@ pub struct Session {
     pub store: OpenStore,
     /// To reconcile and back.
     pub handle: Handle,
+    /// Who else is at work.
+    pub runs: Cache<BackupRun>,
+    /// An upload may exist that is not recorded.
+    pub may_stray: bool,
     /// When the command was handed over, where this session did it.
     pub started: Option<Instant>,
 }
@@ -310,7 +315,7 @@ impl Session {
             return;
         }
         if matches!(request, UrlRequest::Part { .. }) && upload.is_none() {
-            match uploads::create(&self.store, &self.run, &self.order).await {
+            match self.create_upload().await {
                 Ok(id) => {
                     self.handle.upload(&id);
                     *upload = Some(id.clone());
@@ -320,6 +325,8 @@ impl Session {
                         .await;
                 }
                 Err(error) if error.passes() => {
+                    // The store may have created it all the same.
+                    self.may_stray = true;
                     tracing::warn!(run = %self.run.name_any(), %error, "the upload cannot be created yet");
                     waiting.push(request);
                     return;
@@ -341,6 +348,22 @@ impl Session {
         );
         let answer = signed.unwrap_or_else(|message| ToAgent::Refuse { request, message });
         link.send(answer).await;
+    }
+
+    /// Creates the upload, where no earlier one is left of this attempt that nobody knows of.
+    async fn create_upload(&mut self) -> Result<String, StoreError> {
+        if self.may_stray {
+            match uploads::abort_strays(&self.store, &self.run, &self.order.key, &self.runs).await {
+                Err(error) if error.passes() => return Err(error),
+                // A store that does not let uploads be listed shall not fail a backup.
+                Err(error) => {
+                    tracing::warn!(run = %self.run.name_any(), %error, "strayed uploads cannot be looked for")
+                }
+                Ok(()) => {}
+            }
+            self.may_stray = false;
+        }
+        uploads::create(&self.store, &self.run, &self.order).await
     }
 
     /// The agent has finished: commit or abort, report, and let the agent go once the report is recorded.

@@ -1,10 +1,12 @@
 //! The upload of a backup: created late, recorded before its first URL, every URL bound to one body.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
 use jiff::Timestamp;
 use kube::ResourceExt;
+use kube::runtime::reflector::Store as Cache;
 use planner::run::TransferOrder;
 use protocol::{Secret, ToAgent, UrlRequest};
 use store::{Signed, StoreError};
@@ -34,6 +36,31 @@ pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -
         .store
         .create_upload(&order.key, &metadata(run, order), store.checksum)
         .await
+}
+
+/// Aborts uploads of the key that nobody knows of. Crash window: an operator created one and died, or the store's answer
+/// was lost, before it was recorded. Uploads say nothing of their maker, so nothing is touched while another run is at
+/// work on the same key.
+pub async fn abort_strays(
+    store: &OpenStore,
+    run: &BackupRun,
+    key: &str,
+    runs: &Cache<BackupRun>,
+) -> Result<(), StoreError> {
+    if is_shared(run, key, &runs.state()) {
+        return Ok(());
+    }
+    for stray in store.store.list_uploads(key).await?.iter().filter(|u| u.key == key) {
+        tracing::info!(run = %run.name_any(), key, "an upload that was not recorded is aborted");
+        store.store.abort(key, &stray.id).await?;
+    }
+    Ok(())
+}
+
+fn is_shared(run: &BackupRun, key: &str, runs: &[Arc<BackupRun>]) -> bool {
+    let at_work = |other: &BackupRun| Some(other.status.as_ref()?.transfer.as_ref()?.key.as_deref() == Some(key));
+    runs.iter()
+        .any(|other| other.uid() != run.uid() && at_work(other) == Some(true))
 }
 
 /// Signs what the agent asks for. A part has to have an upload.
@@ -74,4 +101,49 @@ pub fn sign(
         url: Secret::new(signed.url.reveal().to_string()),
         headers: signed.headers,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use api::run::Transfer;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn run(uid: &str, key: Option<&str>) -> Arc<BackupRun> {
+        let mut run = testing::backup_run();
+        run.metadata.uid = Some(uid.into());
+        run.status = Some(api::BackupRunStatus {
+            transfer: key.map(|key| Transfer {
+                attempt: "backup-1".into(),
+                started_at: Time(Timestamp::UNIX_EPOCH),
+                pod_uid: None,
+                command_started_at: None,
+                key: Some(key.into()),
+                upload_id: None,
+                route: "Direct".into(),
+            }),
+            ..api::BackupRunStatus::default()
+        });
+        Arc::new(run)
+    }
+
+    #[test]
+    fn a_key_is_shared_while_another_run_is_at_work_on_it() {
+        let cases = [
+            (run("other", Some("db.sql")), true),
+            (run("other", Some("db.sql.gz")), false),
+            (run("other", None), false),
+            (run("mine", Some("db.sql")), false),
+        ];
+        for (other, shared) in cases {
+            let mine = run("mine", Some("db.sql"));
+            assert_eq!(
+                is_shared(&mine, "db.sql", std::slice::from_ref(&other)),
+                shared,
+                "{:?}",
+                other.status
+            );
+        }
+    }
 }

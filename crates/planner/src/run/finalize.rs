@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use crate::run::attempt::left_of;
 use crate::run::observed::{Observed, StorageView, TransferView};
 use crate::run::step::{Decision, Event, Step};
+use crate::run::verdict;
 
 /// How long a cancelled command gets before its Pod is deleted under it.
 const CANCEL: Duration = Duration::from_secs(30);
@@ -63,14 +64,11 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
     let Some(status) = &o.run.status else { return Vec::new() };
     let mut steps = Vec::new();
     let mut left = Vec::new();
-    let upload = status
-        .transfer
-        .as_ref()
-        .and_then(|t| Some((t.key.clone()?, t.upload_id.clone()?)));
-    if let Some((key, upload_id)) = upload {
+    let upload = status.transfer.as_ref().and_then(verdict::abort);
+    if let Some(Step::AbortUpload { key, upload_id }) = &upload {
         left.push(format!("the upload {upload_id} of {key}"));
-        steps.push(Step::AbortUpload { key, upload_id });
     }
+    steps.extend(upload);
     let wanted = o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some();
     if let (true, false, Some(key), Some(etag)) = (wanted, o.path_taken_over, &status.key, &status.etag) {
         left.push(format!("the object {key}"));
@@ -80,7 +78,10 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
         });
     }
     let hopeless = o.storage == StorageView::Missing || left_of(STORE, since, o.now).is_zero();
-    if hopeless && !left.is_empty() {
+    if hopeless && left.is_empty() {
+        return Vec::new();
+    }
+    if hopeless {
         let note = format!(
             "storage {:?} cannot be reached; this was left behind there: {}",
             o.run.spec.storage.name,

@@ -72,6 +72,11 @@ pub enum Step {
         /// Upload.
         upload_id: String,
     },
+    /// Abort uploads of a key that no run knows of, as far as the store lets them be listed.
+    AbortStrays {
+        /// Object key.
+        key: String,
+    },
     /// Remove the object that this run wrote, if its ETag is still this one.
     DeleteObject {
         /// Object key.

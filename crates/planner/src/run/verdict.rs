@@ -306,7 +306,7 @@ pub fn tidy(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
         })
         .collect();
     steps.push(Step::ForgetTransfer);
-    if let (Some(key), Some(upload_id)) = (transfer.key.clone(), transfer.upload_id.clone()) {
+    if let Some(step) = abort(transfer) {
         let stored = o
             .run
             .status
@@ -315,10 +315,22 @@ pub fn tidy(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
         let ending_well =
             matches!(&o.transfer, crate::run::TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
         if !stored && !ending_well {
-            steps.push(Step::AbortUpload { key, upload_id });
+            steps.push(step);
         }
     }
     steps
+}
+
+/// What removes the upload of an attempt. Where none is recorded one may be there all the same: an operator that died
+/// between its creation and the status leaves one that nobody knows.
+pub fn abort(transfer: &Transfer) -> Option<Step> {
+    let key = transfer.key.clone()?;
+    let (action, _) = parse(&transfer.attempt);
+    match transfer.upload_id.clone() {
+        Some(upload_id) => Some(Step::AbortUpload { key, upload_id }),
+        None if action == Action::Backup && transfer.command_started_at.is_some() => Some(Step::AbortStrays { key }),
+        None => None,
+    }
 }
 
 fn kept(log: &str) -> Option<String> {

@@ -475,6 +475,28 @@ fn a_failed_backup_keeps_its_upload_in_the_status_until_it_is_aborted() {
 }
 
 #[test]
+fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_deleted() {
+    // The operator died between the creation of the upload and the report; then the Pod went, or the run was deleted.
+    let strays = |s: &Step| matches!(s, Step::AbortStrays { key } if key == "db.sql");
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    assert!(has(&world.step(), strays));
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.run.metadata.deletion_timestamp = Some(Time(world.now));
+    assert!(has(&world.step(), strays));
+    let mut world = World::working();
+    world.storage = StorageView::Missing;
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.run.metadata.deletion_timestamp = Some(Time(world.now));
+    let steps = world.step();
+    assert!(!has(&steps, strays) && has(&steps, |s| *s == Step::RemoveFinalizer));
+}
+
+#[test]
 fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
     let gone: [fn(&mut World); 4] = [
         |w| w.pods.clear(),
