@@ -84,6 +84,16 @@ impl Store {
         text.matches("<Upload>").count()
     }
 
+    /// Creates an upload and leaves it.
+    pub fn begin_upload(&self, key: &str) {
+        let url = self
+            .bucket
+            .create_multipart_upload(Some(&self.credentials), key)
+            .sign(SIGNED);
+        let answer = self.agent.post(url.as_str()).send_empty().expect("the store");
+        assert_eq!(answer.status().as_u16(), 200, "{key}");
+    }
+
     fn get_text(&self, url: &str) -> String {
         let answer = self.agent.get(url).call().expect("the store");
         let status = answer.status();

@@ -2,12 +2,16 @@
 use api::condition;
 use api::run::State;
 use e2e::runs::{is, message, sleeping, static_container, status, stream};
+use e2e::schedules::NEVER;
 use e2e::{case, operator};
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use serde_json::json;
 
 /// One GiB.
 const SIZE: u64 = 1 << 30;
+/// Bytes of a backup that takes a while.
+const WHILE: usize = 24 << 20;
 
 #[test]
 fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
@@ -64,6 +68,12 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         .await;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         operator::kill(case.client()).await;
+        let after = case.runs().get("big").await.unwrap();
+        assert!(
+            is(&after, condition::IN_PROGRESS),
+            "the kill came too late to show anything: {:?}",
+            status(&after).state
+        );
         let (run, restore) = case.restore_ended("big", 1, 120).await;
         assert!(restore.successful, "{:?}", restore.message);
         assert_eq!(
@@ -118,5 +128,105 @@ fn a_pod_that_is_deleted_in_mid_restore_fails_the_restore_and_nothing_else() {
         let later = case.runs().get("db").await.unwrap();
         assert_eq!(status(&later).restores.len(), 1);
         assert!(!is(&later, condition::IN_PROGRESS));
+    });
+}
+
+#[test]
+fn no_run_is_lost_doubled_or_taken_for_whole_by_an_operator_that_dies_again_and_again() {
+    case("dies-often", |case| async move {
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        // Some start, some upload and some are committed when it dies.
+        let names: Vec<_> = (1..=6).map(|n| (format!("run-{n}"), n)).collect();
+        let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Allow", "successfulRunsHistoryLimit": 9});
+        let template = format!("/{}/{{{{ now | date \"150405.000000\" }}}}", case.namespace());
+        case.schedule("daily", settings, stream(&template, "random 1000")).await;
+        for (name, n) in &names {
+            case.keeps(name);
+            let spec = stream(&case.path(name), &format!("slow random {} {}", WHILE + n, n * 3));
+            case.start(name, spec).await;
+        }
+        for _ in 0..3 {
+            case.ask_trigger("daily").await;
+            operator::kill(case.client()).await;
+            operator::fresh(case.client()).await;
+            case.wait("the trigger is taken", 30, || async {
+                let schedule = case.schedules().get("daily").await.ok()?;
+                (!schedule.annotations().contains_key(api::labels::TRIGGER)).then_some(())
+            })
+            .await;
+        }
+        for (name, n) in &names {
+            let said = status(&case.succeeded(name, 120).await);
+            assert_eq!(
+                (said.bytes, said.attempts),
+                (Some((WHILE + n) as u64), Some(1)),
+                "{name}"
+            );
+            let known = e2e::bytes::sha256(&e2e::bytes::random(WHILE + n, 1));
+            assert_eq!(
+                (said.sha256, case.store().sha256(&case.key(name))),
+                (Some(known.clone()), known),
+                "{name}"
+            );
+        }
+        let runs = case.runs_of("daily").await;
+        assert_eq!(runs.len(), 3, "each trigger makes one run");
+        for run in runs {
+            let key = status(&case.succeeded(&run.name_any(), 60).await).key.unwrap();
+            case.keeps(key.split('/').next_back().unwrap());
+        }
+        for (name, _) in &names {
+            case.ask_restore(name).await;
+        }
+        operator::kill(case.client()).await;
+        for (name, n) in &names {
+            let (run, restore) = case.restore_ended(name, 1, 120).await;
+            assert!(is(&run, condition::SUCCESSFUL), "{name}");
+            let line = e2e::bytes::sum_line(&e2e::bytes::random(WHILE + n, 1));
+            // One that was cut off is said to be, and is not repeated by itself.
+            match restore.successful {
+                true => assert_eq!(status(&run).log.unwrap().trim(), line, "{name}"),
+                false => assert_eq!(
+                    status(&run).state,
+                    Some(State::InterruptedFailed),
+                    "{name}: {:?}",
+                    restore.message
+                ),
+            }
+            assert_eq!(status(&run).restores.len(), 1, "{name}");
+        }
+    });
+}
+
+#[test]
+fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
+    case("stray", |case| async move {
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        case.keeps("goes-on");
+        // The first part is due after 8 s, or never.
+        let (goes_on, ends) = ("slow random 12M 20", "hang random 1000");
+        case.start("goes-on", stream(&case.path("goes-on"), goes_on)).await;
+        case.start("ends", stream(&case.path("ends"), ends)).await;
+        for name in ["goes-on", "ends"] {
+            case.until(name, "has its command started", 60, |run| {
+                status(run).transfer?.command_started_at
+            })
+            .await;
+            // What the operator would have done a moment before it dies.
+            case.store().begin_upload(&case.key(name));
+            assert_eq!(case.store().uploads(&case.key(name)), 1);
+        }
+        operator::kill(case.client()).await;
+        let run = case.runs().get("ends").await.unwrap();
+        e2e::cluster::delete(&case.api::<Pod>(), &status(&run).pod_name.unwrap()).await;
+        case.failed("ends", "Interrupted", 60).await;
+        case.succeeded("goes-on", 90).await;
+        case.wait("no upload is left", 10, || async {
+            let left = case.store().uploads(&case.key("ends")) + case.store().uploads(&case.key("goes-on"));
+            (left == 0).then_some(())
+        })
+        .await;
     });
 }

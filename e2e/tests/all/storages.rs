@@ -250,3 +250,30 @@ fn a_prefix_is_put_before_every_path() {
         case.restore("db").await;
     });
 }
+
+#[test]
+fn a_storage_without_a_bucket_is_refused_with_the_field() {
+    case("bucket", |case| async move {
+        let mut without = parameters();
+        without.as_object_mut().unwrap().remove("bucket");
+        let json = json!({
+            "apiVersion": "backup-operator.io/v1",
+            "kind": "BackupStorage",
+            "metadata": {"name": format!("{}-bucket", case.namespace())},
+            "spec": {"parameters": without, "credentials": credentials()},
+        });
+        let storage: BackupStorage = e2e::cluster::object(json);
+        let taken = case
+            .storages()
+            .create(&kube::api::PostParams::default(), &storage)
+            .await;
+        let Err(kube::Error::Api(refusal)) = taken else {
+            panic!("it was taken: {taken:?}")
+        };
+        assert!(
+            refusal.message.contains("spec.parameters[bucket]"),
+            "{}",
+            refusal.message
+        );
+    });
+}
