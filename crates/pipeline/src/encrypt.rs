@@ -2,7 +2,7 @@
 mod identity;
 mod recipient;
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,23 +19,28 @@ pub use recipient::{RecipientError, Recipients};
 /// cannot make the reader hold more.
 const MAX_HEADER: u64 = 1 << 20;
 
+/// Bytes of the header that are held until the first chunk: the library makes one long text of a failure to write it,
+/// in which the sink's own error is lost. A chunk is larger and passes without a copy.
+const HEADER: usize = 16 << 10;
+
 impl Recipients {
     /// Encrypts into `sink`, for every recipient.
     pub(crate) fn writer(self, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
-        let recipients = self.iter();
-        let encryptor = Encryptor::with_recipients(recipients).map_err(|e| {
+        let encryptor = Encryptor::with_recipients(self.iter()).map_err(|e| {
             at(
                 Step::Encrypt,
                 io::Error::new(io::ErrorKind::InvalidInput, e.to_string()),
             )
         })?;
-        Ok(Box::new(Writer(
-            encryptor.wrap_output(sink).map_err(|e| at(Step::Encrypt, e))?,
-        )))
+        let sink: Output = BufWriter::with_capacity(HEADER, sink);
+        let writer = encryptor.wrap_output(sink).map_err(|e| at(Step::Encrypt, e))?;
+        Ok(Box::new(Writer(writer)))
     }
 }
 
-struct Writer(age::stream::StreamWriter<Box<dyn Sink + Send>>);
+type Output = BufWriter<Box<dyn Sink + Send>>;
+
+struct Writer(age::stream::StreamWriter<Output>);
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -48,7 +53,9 @@ impl Write for Writer {
 
 impl Sink for Writer {
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish().map_err(|e| at(Step::Encrypt, e))?.finish()
+        let sink = self.0.finish().map_err(|e| at(Step::Encrypt, e))?;
+        let sink = sink.into_inner().map_err(|e| at(Step::Encrypt, e.into_error()))?;
+        sink.finish()
     }
 }
 

@@ -111,3 +111,60 @@ fn parse_ssh(text: &str) -> Result<age::ssh::Identity, IdentityError> {
         Err(_) => Err(IdentityError::DamagedSsh),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    const SSH: &str = include_str!("keys/ed25519");
+    const PASSPHRASE: &str = include_str!("keys/passphrase");
+
+    #[test]
+    fn a_whole_key_file_several_identities_and_ssh_keys_are_taken_as_they_stand() {
+        let file = format!("# created: 2026-01-01T00:00:00Z\r\n# public key: age1…\r\n{IDENTITY}\r\n\r\n");
+        let no_newline = SSH.trim_end();
+        let windows = SSH.replace('\n', "\r\n");
+        let comment = format!("# my key\n{SSH}\n\n");
+        for (text, count) in [
+            (IDENTITY, 1),
+            (&file, 1),
+            (&format!("{IDENTITY}\n  {IDENTITY}  \n"), 2),
+            (SSH, 1),
+            (no_newline, 1),
+            (&windows, 1),
+            (&comment, 1),
+        ] {
+            let parsed = Identities::parse(text);
+            assert_eq!(parsed.map(|i| i.iter().count()).map_err(|e| e.to_string()), Ok(count));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_key_is_refused_by_line_with_the_cure_and_without_the_value() {
+        let half = SSH.get(..200).unwrap();
+        for (text, error) in [
+            ("", IdentityError::Empty),
+            ("# only a comment\n\n", IdentityError::Empty),
+            ("\nhello\n", IdentityError::Line { line: 2 }),
+            (&IDENTITY[..50], IdentityError::Line { line: 1 }),
+            ("AGE-SECRET-KEY-PQ-1QQQQ", IdentityError::PostQuantum { line: 1 }),
+            ("AGE-PLUGIN-YUBIKEY-1QQQQ", IdentityError::Plugin { line: 1 }),
+            (
+                "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+                IdentityError::Public { line: 1 },
+            ),
+            ("ssh-ed25519 AAAA", IdentityError::Public { line: 1 }),
+            (PASSPHRASE, IdentityError::Passphrase),
+            (half, IdentityError::DamagedSsh),
+            (
+                "-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n",
+                IdentityError::DamagedSsh,
+            ),
+        ] {
+            let seen = Identities::parse(text).err().unwrap();
+            assert!(!seen.to_string().contains("GQ9778"), "{seen}");
+            assert_eq!(seen, error, "{text}");
+        }
+    }
+}
