@@ -71,6 +71,8 @@ pub struct Upload {
     pub key: String,
     /// Upload.
     pub id: String,
+    /// When it was begun, by the store's clock; None where the store does not say.
+    pub initiated: Option<Timestamp>,
 }
 
 impl Store {
@@ -338,8 +340,14 @@ impl Store {
         let answer = self
             .request("list uploads", Method::Get, "", query, Pairs::new(), Bytes::new())
             .await?;
-        let uploads = xml::uploads(&answer.body);
-        Ok(uploads.into_iter().map(|(key, id)| Upload { key, id }).collect())
+        let uploads = xml::uploads(&answer.body).into_iter();
+        Ok(uploads
+            .map(|[key, id, initiated]| Upload {
+                key,
+                id,
+                initiated: initiated.parse().ok(),
+            })
+            .collect())
     }
 
     /// Keys below a prefix, the first thousand.

@@ -10,14 +10,14 @@ pub(crate) fn text_of(xml: &[u8], name: &str) -> Option<String> {
     all_of(xml, &[name]).into_iter().next()?.into_iter().next()
 }
 
-/// Values of the named elements, in groups: a group ends when a name comes again.
+/// Values of the named elements, in groups: a group ends when a name comes again. Within a group they stand in the order
+/// of the names, because stores differ in theirs.
 pub(crate) fn all_of(xml: &[u8], names: &[&str]) -> Vec<Vec<String>> {
     let Ok(text) = std::str::from_utf8(xml) else {
         return Vec::new();
     };
     let mut reader = Reader::from_str(text);
-    let mut groups: Vec<Vec<String>> = Vec::new();
-    let mut seen: Vec<usize> = Vec::new();
+    let mut groups: Vec<Vec<(usize, String)>> = Vec::new();
     let mut at: Option<usize> = None;
     let mut value = String::new();
     loop {
@@ -37,31 +37,29 @@ pub(crate) fn all_of(xml: &[u8], names: &[&str]) -> Vec<Vec<String>> {
             }
             Ok(Event::End(_)) => {
                 if let Some(index) = at.take() {
-                    if groups.is_empty() || seen.contains(&index) {
-                        groups.push(Vec::new());
-                        seen.clear();
-                    }
-                    seen.push(index);
-                    if let Some(group) = groups.last_mut() {
-                        group.push(std::mem::take(&mut value));
+                    let text = std::mem::take(&mut value);
+                    match groups.last_mut().filter(|g| g.iter().all(|(seen, _)| *seen != index)) {
+                        Some(group) => group.push((index, text)),
+                        None => groups.push(vec![(index, text)]),
                     }
                 }
             }
             // An answer that is no XML has no elements.
-            Ok(Event::Eof) | Err(_) => return groups,
+            Ok(Event::Eof) | Err(_) => return groups.into_iter().map(in_order).collect(),
             Ok(_) => {}
         }
     }
 }
 
-/// Key and id of each upload that a ListMultipartUploads tells of.
-pub(crate) fn uploads(xml: &[u8]) -> Vec<(String, String)> {
-    let groups = all_of(xml, &["Key", "UploadId"]);
-    groups
-        .into_iter()
-        .filter_map(|g| <[String; 2]>::try_from(g).ok())
-        .map(|[key, id]| (key, id))
-        .collect()
+fn in_order(mut group: Vec<(usize, String)>) -> Vec<String> {
+    group.sort_by_key(|(index, _)| *index);
+    group.into_iter().map(|(_, text)| text).collect()
+}
+
+/// Key, id and time of each upload that a ListMultipartUploads tells of.
+pub(crate) fn uploads(xml: &[u8]) -> Vec<[String; 3]> {
+    let groups = all_of(xml, &["Key", "UploadId", "Initiated"]);
+    groups.into_iter().filter_map(|g| g.try_into().ok()).collect()
 }
 
 /// The body of CompleteMultipartUpload.
@@ -108,6 +106,25 @@ mod tests {
     fn a_list_is_read_in_groups() {
         let xml = "<R><Upload><Key>a</Key><UploadId>1</UploadId></Upload><Upload><Key>b</Key><UploadId>2</UploadId></Upload></R>";
         assert_eq!(all_of(xml.as_bytes(), &["Key", "UploadId"]), [["a", "1"], ["b", "2"]]);
+    }
+
+    #[test]
+    fn uploads_are_read_by_name_whatever_the_order_of_the_store() {
+        let upload = |parts: [&str; 3]| {
+            format!(
+                "<R><Upload>{}</Upload><Upload>{}</Upload></R>",
+                parts.concat(),
+                parts.concat()
+            )
+        };
+        let (key, id, at) = ("<Key>k</Key>", "<UploadId>u</UploadId>", "<Initiated>t</Initiated>");
+        for xml in [upload([key, id, at]), upload([at, key, id])] {
+            assert_eq!(uploads(xml.as_bytes()), [["k", "u", "t"], ["k", "u", "t"]]);
+        }
+        assert_eq!(
+            uploads(b"<R><Upload><Key>k</Key><UploadId>u</UploadId></Upload></R>"),
+            [] as [[String; 3]; 0]
+        );
     }
 
     #[test]

@@ -89,7 +89,10 @@ async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(kind: K
     let store = open(&server.endpoint, server::PASSWORD, &[]);
     let (first, second) = (vec![7_u8; 5 << 20], b"end".to_vec());
     let upload = store.create_upload("big", &metadata(), Checksum::Sha256).await.unwrap();
-    assert_eq!(store.list_uploads("big").await.unwrap()[0].id, upload);
+    let listed = store.list_uploads("big").await.unwrap();
+    assert_eq!((listed.len(), listed[0].id.as_str()), (1, upload.as_str()));
+    let age = Timestamp::now().duration_since(listed[0].initiated.expect("a time"));
+    assert!(age.abs().as_secs() < 60, "{age:?}");
     let mut parts = Vec::new();
     for (number, body) in [(1, &first), (2, &second)] {
         let digest = Checksum::Sha256.digest(body);

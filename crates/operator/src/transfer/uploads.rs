@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store as Cache;
 use planner::run::TransferOrder;
 use protocol::{Secret, ToAgent, UrlRequest};
-use store::{Signed, StoreError};
+use store::{Signed, StoreError, Upload};
 
 use crate::stores::OpenStore;
 
@@ -39,22 +39,33 @@ pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -
 }
 
 /// Aborts uploads of the key that nobody knows of. Crash window: an operator created one and died, or the store's answer
-/// was lost, before it was recorded. Uploads say nothing of their maker, so nothing is touched while another run is at
-/// work on the same key.
+/// was lost, before it was recorded. Uploads say nothing of their maker, so only those are touched that were begun since
+/// this attempt was, and none while another run is at work on the same key: an upload that was there before, or of which
+/// the store does not say when it was begun, may be another tool's.
 pub async fn abort_strays(
     store: &OpenStore,
     run: &BackupRun,
     key: &str,
     runs: &Cache<BackupRun>,
 ) -> Result<(), StoreError> {
+    let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
+    let Some(begun) = transfer.map(|t| t.started_at.0) else {
+        return Ok(());
+    };
     if is_shared(run, key, &runs.state()) {
         return Ok(());
     }
-    for stray in store.store.list_uploads(key).await?.iter().filter(|u| u.key == key) {
+    let listed = store.store.list_uploads(key).await?;
+    for stray in listed.iter().filter(|u| u.key == key && is_of_attempt(u, begun)) {
         tracing::info!(run = %run.name_any(), key, "an upload that was not recorded is aborted");
         store.store.abort(key, &stray.id).await?;
     }
     Ok(())
+}
+
+/// The store's clock may be behind ours by seconds; a stray comes after the Pod, which takes longer than that.
+fn is_of_attempt(upload: &Upload, begun: Timestamp) -> bool {
+    upload.initiated.is_some_and(|at| at >= begun)
 }
 
 fn is_shared(run: &BackupRun, key: &str, runs: &[Arc<BackupRun>]) -> bool {
@@ -126,6 +137,19 @@ mod tests {
             ..api::BackupRunStatus::default()
         });
         Arc::new(run)
+    }
+
+    #[test]
+    fn an_upload_that_was_there_before_the_attempt_is_not_ours_to_abort() {
+        let at = |seconds| Timestamp::from_second(seconds).ok();
+        for (initiated, ours) in [(at(99), false), (at(100), true), (at(101), true), (None, false)] {
+            let upload = Upload {
+                key: "db.sql".into(),
+                id: "u".into(),
+                initiated,
+            };
+            assert_eq!(is_of_attempt(&upload, at(100).unwrap()), ours, "{initiated:?}");
+        }
     }
 
     #[test]
