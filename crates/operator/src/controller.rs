@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, BackupStorage, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::store::Writer;
@@ -29,7 +29,7 @@ const CONCURRENCY: u16 = 16;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 
-/// Runs all controllers until the process is told to end.
+/// Runs all controllers, for ever.
 pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
@@ -109,17 +109,13 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     });
     // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
     ready.wait().await;
-    let stop = runtime::terminated().shared();
     let runs = controller(runs, woken_runs, Duration::ZERO)
-        .graceful_shutdown_on(stop.clone())
         .run(run::reconcile, run::retry, context.clone())
         .for_each(|_| futures::future::ready(()));
     let schedules = controller(schedules, woken_schedules, Duration::ZERO)
-        .graceful_shutdown_on(stop.clone())
         .run(schedule::reconcile, schedule::retry, context.clone())
         .for_each(|_| futures::future::ready(()));
     let storages = controller(storages, woken_storages, COUNT)
-        .graceful_shutdown_on(stop)
         .run(storage::reconcile, storage::retry, context)
         .for_each(|_| futures::future::ready(()));
     futures::join!(runs, schedules, storages);

@@ -41,7 +41,11 @@ fn main() -> ExitCode {
         .build();
     let result = runtime
         .map_err(|e| format!("the runtime cannot be started: {e}"))
-        .and_then(|r| r.block_on(serve(args)));
+        .and_then(|r| {
+            let result = r.block_on(serve(args));
+            r.shutdown_background();
+            result
+        });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -64,6 +68,11 @@ async fn serve(args: args::Args) -> Result<(), String> {
         () = controller::run(client, args.agent(), ready.clone()) => Ok(()),
         ended = admin::serve(args.health_address, ready) => {
             Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
+        }
+        // At once: all that is under way is made to survive SIGKILL, and a successor is started before this Pod is gone.
+        () = runtime::terminated() => {
+            tracing::info!("told to end; transfers go on without the operator");
+            Ok(())
         }
     }
 }

@@ -9,7 +9,7 @@ use api::BackupRun;
 use api::names::Action;
 use jiff::Timestamp;
 use kube::runtime::reflector::Store as Cache;
-use kube::{Client, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use planner::run::{Contact, End, TransferOrder, pod};
 use protocol::{AgentState, FromAgent, Outcome, Report, ToAgent, UrlRequest};
 use store::{ObjectInfo, StoreError};
@@ -19,6 +19,7 @@ use crate::stores::OpenStore;
 use crate::transfer::link::{Incoming, Link, LinkError, Target};
 use crate::transfer::registry::Handle;
 use crate::transfer::{commit, job, outcome, uploads};
+use crate::write::bounded;
 
 /// Until the agent has answered `Hello`.
 const WELCOME: Duration = Duration::from_secs(15);
@@ -212,6 +213,12 @@ impl Session {
             Ok(Incoming::Closed { words }) => return Ended::Broken(words),
             Err(_) => return Ended::Broken("the agent did not answer Hello".into()),
         };
+        if self.may_stray && upload.is_none() {
+            match self.recorded_upload().await {
+                Ok(recorded) => *upload = recorded,
+                Err(words) => return Ended::Broken(words),
+            }
+        }
         if state == AgentState::Idle
             && let Err(ended) = self.start(link, object, upload.as_deref()).await
         {
@@ -219,6 +226,19 @@ impl Session {
         }
         self.handle.contact(Contact::Working);
         self.talk(link, upload).await
+    }
+
+    /// The upload that is in the status by now. An earlier operator may have recorded one after this session's run was
+    /// read; from the moment that the agent has welcomed this one, the other hands out no URL for it.
+    async fn recorded_upload(&self) -> Result<Option<String>, String> {
+        let runs: Api<BackupRun> = Api::namespaced(self.client.clone(), &self.run.namespace().unwrap_or_default());
+        let run = bounded("read the run", runs.get(&self.run.name_any()))
+            .await
+            .map_err(|e| crate::events::causes(&e))?;
+        let transfer = run.status.and_then(|s| s.transfer);
+        Ok(transfer
+            .filter(|t| t.attempt == self.order.attempt)
+            .and_then(|t| t.upload_id))
     }
 
     /// Hands the command over, once, after its start is recorded.
@@ -353,17 +373,21 @@ impl Session {
     /// Creates the upload, where no earlier one is left of this attempt that nobody knows of.
     async fn create_upload(&mut self) -> Result<String, StoreError> {
         if self.may_stray {
-            match uploads::abort_strays(&self.store, &self.run, &self.order.key, &self.runs).await {
-                Err(error) if error.passes() => return Err(error),
-                // A store that does not let uploads be listed shall not fail a backup.
-                Err(error) => {
-                    tracing::warn!(run = %self.run.name_any(), %error, "strayed uploads cannot be looked for")
-                }
-                Ok(()) => {}
-            }
-            self.may_stray = false;
+            self.abort_strays().await?;
         }
         uploads::create(&self.store, &self.run, &self.order).await
+    }
+
+    async fn abort_strays(&self) -> Result<(), StoreError> {
+        match uploads::abort_strays(&self.store, &self.run, &self.order.key, &self.runs).await {
+            Err(error) if error.passes() => Err(error),
+            Err(error) => {
+                // A store that does not let uploads be listed shall not fail a backup.
+                tracing::warn!(run = %self.run.name_any(), %error, "strayed uploads cannot be looked for");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// The agent has finished: commit or abort, report, and let the agent go once the report is recorded.
@@ -391,9 +415,8 @@ impl Session {
             run = %self.run.name_any(), attempt = self.order.attempt, ?outcome, bytes, stored, seconds,
             agent_peak_memory = peak, "the transfer has ended"
         );
-        if !matches!(end, End::Stored { .. }) {
-            self.abort(upload).await;
-        }
+        let left = upload.filter(|_| !matches!(end, End::Stored { .. }));
+        self.abort(left).await;
         self.handle.end(end);
         if timeout(RECORDED, self.handle.until(|o| o.forget))
             .await
@@ -411,10 +434,20 @@ impl Session {
     }
 
     /// Aborts the upload if it can be done now; where it cannot, the status still has it and reconcile goes on.
+    ///
+    /// Crash window: what a dying operator had asked the store to create may appear after strays were looked for.
     async fn abort(&self, upload: Option<String>) {
-        let Some(upload) = upload else { return };
-        if let Err(error) = self.store.store.abort(&self.order.key, &upload).await {
-            tracing::warn!(run = %self.run.name_any(), %error, "the upload cannot be aborted yet");
+        let aborted = match upload {
+            Some(upload) => self.store.store.abort(&self.order.key, &upload).await,
+            None => Ok(()),
+        };
+        let swept = if self.may_stray {
+            self.abort_strays().await
+        } else {
+            Ok(())
+        };
+        if let Err(error) = aborted.and(swept) {
+            tracing::warn!(run = %self.run.name_any(), %error, "an upload cannot be aborted yet");
         }
     }
 }
