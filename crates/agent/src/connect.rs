@@ -70,9 +70,9 @@ fn bridge(mut to: UnixStream, mut from: UnixStream) -> u8 {
                 let _ = forward.send(Side::Sent);
             }
         });
-        // Wakes the daemon's side even where the process ends late.
-        let _ = to.shutdown(Shutdown::Both);
         let _ = forward.send(Side::OperatorEnded);
+        // Wakes the daemon's side even where the process ends late; after the word, or it would count as the daemon's.
+        let _ = to.shutdown(Shutdown::Both);
     });
     thread::spawn(move || {
         let mut first = true;

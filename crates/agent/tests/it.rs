@@ -7,3 +7,15 @@ mod store;
 
 #[path = "it/backup.rs"]
 mod backup;
+#[path = "it/connection.rs"]
+mod connection;
+#[path = "it/endings.rs"]
+mod endings;
+#[path = "it/faults.rs"]
+mod faults;
+#[path = "it/minio.rs"]
+mod minio;
+#[path = "it/names.rs"]
+mod names;
+#[path = "it/restore.rs"]
+mod restore;

@@ -5,6 +5,7 @@ mod zstd;
 use std::io::{self, BufRead, Read};
 
 use crate::Sink;
+use crate::error::{Step, at};
 
 /// How to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Compression {
     /// Compresses into `sink`.
     pub(crate) fn writer(self, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
         self.check()
-            .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+            .map_err(|e| at(Step::Compress, io::Error::new(io::ErrorKind::InvalidInput, e)))?;
         Ok(match self {
             Compression::Gzip { level } => Box::new(gzip::Writer::new(level, sink)?),
             Compression::Zstd { level } => Box::new(zstd::Writer::new(level, sink)?),

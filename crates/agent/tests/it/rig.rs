@@ -51,15 +51,7 @@ impl Rig {
     /// Connects and greets.
     pub fn connect(&self) -> Link {
         let mut link = Link::start(&mut self.command("backup-1", "uid"));
-        link.say(&ToAgent::Hello {
-            version: VERSION,
-            run: "uid".into(),
-            attempt: "backup-1".into(),
-        });
-        match link.hear() {
-            FromAgent::Welcome { state, .. } => link.state = Some(state),
-            other => panic!("{other:?}"),
-        }
+        link.greet();
         link
     }
     /// Connects, starts the job and answers for the store until its end.
@@ -137,6 +129,26 @@ impl Link {
     }
     pub fn say(&mut self, message: &ToAgent) {
         let _ = write_message(self.stdin.as_mut().unwrap(), message);
+    }
+    /// Says hello and is welcomed.
+    pub fn greet(&mut self) {
+        self.say(&ToAgent::Hello {
+            version: VERSION,
+            run: "uid".into(),
+            attempt: "backup-1".into(),
+        });
+        match self.hear() {
+            FromAgent::Welcome { state, .. } => self.state = Some(state),
+            other => panic!("{other:?}"),
+        }
+    }
+    /// The report; requests stay without an answer.
+    pub fn report(&mut self) -> Report {
+        loop {
+            if let FromAgent::Finished(report) = self.hear() {
+                return *report;
+            }
+        }
     }
     pub fn hear(&mut self) -> FromAgent {
         self.heard.recv_timeout(LONG).expect("the agent says something")
