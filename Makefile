@@ -40,5 +40,5 @@ fmt: ## formats the Rust and Go sources
 	@dev/cargo fmt --all
 	@gofmt -w dev
 
-generate: ## writes the generated manifests again (deploy/, charts/)
+generate: ## writes the generated manifests again (deploy/, docs/reference/)
 	@dev/cargo xtask generate

@@ -32,10 +32,16 @@ pub const PAGES: [Page; 3] = [
     Page {
         kind: "BackupSchedule",
         path: "docs/reference/schedule.md",
-        annotations: &[(
-            labels::TRIGGER,
-            "Any value makes one run now, also while the schedule is suspended; removed when the run exists. `concurrencyPolicy: Forbid` postpones it.",
-        )],
+        annotations: &[
+            (
+                labels::TRIGGER,
+                "Any value makes one run now, also while the schedule is suspended; removed when the run exists. `concurrencyPolicy: Forbid` postpones it.",
+            ),
+            (
+                labels::TRIGGER_RUN,
+                "Set by the operator beside `trigger`, and removed with it: the name of the run that it is about to make.",
+            ),
+        ],
     },
     Page {
         kind: "BackupRun",

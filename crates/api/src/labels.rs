@@ -8,6 +8,8 @@ pub const RESTORED_AT: &str = "backup-operator.io/restored-at";
 pub const KEEP: &str = "backup-operator.io/keep";
 /// On a `BackupSchedule`: any value makes one run now; removed when the run exists.
 pub const TRIGGER: &str = "backup-operator.io/trigger";
+/// On a `BackupSchedule`, set by the operator beside `trigger`: the name of the run that it is about to make.
+pub const TRIGGER_RUN: &str = "backup-operator.io/trigger-run";
 /// On a `BackupRun` made by `trigger`: the value of that annotation.
 pub const TRIGGERED: &str = "backup-operator.io/triggered";
 /// On a `BackupStorage`: set on creation; deletion is refused while it is there.

@@ -8,6 +8,13 @@ pub fn run_of(schedule: &str, tick: i64) -> String {
     format!("{schedule}-{tick}")
 }
 
+/// Whether a name is one that `run_of` gives to a run of that schedule.
+pub fn is_run_of(name: &str, schedule: &str) -> bool {
+    let tick = name.strip_prefix(schedule).and_then(|rest| rest.strip_prefix('-'));
+    tick.and_then(|tick| tick.parse().ok())
+        .is_some_and(|tick| run_of(schedule, tick) == name)
+}
+
 /// Why a Pod works for a run; part of the Pod's name and of the agent's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -52,6 +59,22 @@ pub fn pod_of(run: &str, action: Action, number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_is_of_its_schedule_only_by_the_whole_name() {
+        for (name, of) in [
+            ("db-17", true),
+            ("db--1", true),
+            ("db-017", false),
+            ("db-", false),
+            ("db-x", false),
+            ("db", false),
+            ("db-2-17", false),
+            ("", false),
+        ] {
+            assert_eq!(is_run_of(name, "db"), of, "{name}");
+        }
+    }
 
     #[test]
     fn a_pod_name_fits_a_dns_label_and_tells_runs_apart() {

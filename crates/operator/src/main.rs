@@ -6,6 +6,8 @@ mod args;
 mod context;
 mod controller;
 mod events;
+#[cfg(test)]
+mod mocked;
 mod run;
 mod runtime;
 mod schedule;

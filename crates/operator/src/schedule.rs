@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
-use planner::schedule::{Observed, decide};
+use planner::schedule::{Observed, decide, is_triggered};
 
 use crate::context::Context;
 use crate::events;
@@ -45,32 +45,34 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
     let namespace = schedule.namespace().unwrap_or_default();
     let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &namespace);
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), schedule.as_ref());
-    if decision.remove_trigger && !decision.create.is_empty() {
-        // A tick names its run, a trigger does not: a watch that lags behind must not make a second run of one request.
-        let schedules: Api<BackupSchedule> = Api::namespaced(context.client.clone(), &namespace);
-        let fresh = bounded("read the schedule", schedules.get_metadata(&schedule.name_any())).await?;
-        if fresh.resource_version() != schedule.resource_version() {
-            return Err(WriteError::Stale);
-        }
-    }
     for doomed in &decision.delete {
         delete(&runs, &doomed.name, &doomed.uid).await?;
     }
+    let mut events = decision.events;
     for run in &decision.create {
-        // A name is a function of the tick: a run that exists is the run of this tick.
-        match bounded("create the run", runs.create(&PostParams::default(), run)).await {
-            Ok(_) | Err(WriteError::Stale) => {}
-            Err(error) => return Err(error),
+        if create(&runs, run, &uid).await? {
+            continue;
         }
+        if is_triggered(run) {
+            // A tick or a person took that name in the same second: the next pass finds another.
+            written.annotation(labels::TRIGGER_RUN, None).await?;
+            return Err(WriteError::Stale);
+        }
+        events.retain(|e| e.reason != planner::schedule::CREATED);
+        events.push(planner::schedule::name_taken(&run.name_any()));
+    }
+    if let Some(name) = &decision.claim {
+        written.annotation(labels::TRIGGER_RUN, Some(name)).await?;
     }
     if decision.remove_trigger {
-        written.annotation(labels::TRIGGER, None).await?;
+        let gone = [(labels::TRIGGER, None), (labels::TRIGGER_RUN, None)];
+        written.annotations(&gone).await?;
     }
     // Crash window: the run exists, the status does not tell of the tick yet: the name keeps it from running twice.
     if schedule.status.as_ref() != Some(&decision.status) {
         written.status(&decision.status).await?;
     }
-    for event in &decision.events {
+    for event in &events {
         events::publish(&context.client, schedule.object_ref(&()), event).await;
     }
     context.failures.clear(&uid);
@@ -78,6 +80,23 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Creates a run: whether it exists now. One that was there with that name is the run of this tick or trigger, if it is
+/// the schedule's; false means that it is not.
+async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Result<bool, WriteError> {
+    match bounded("create the run", runs.create(&PostParams::default(), run)).await {
+        Ok(_) => return Ok(true),
+        Err(WriteError::Stale) => {}
+        Err(error) => return Err(error),
+    }
+    match bounded("read a run", runs.get_opt(&run.name_any())).await? {
+        Some(there) => {
+            let ours = there.owner_references().iter().any(|o| o.uid == schedule);
+            Ok(ours && is_triggered(run) == is_triggered(&there))
+        }
+        None => Err(WriteError::Stale),
+    }
 }
 
 async fn delete(runs: &Api<BackupRun>, name: &str, uid: &str) -> Result<(), WriteError> {
@@ -111,3 +130,6 @@ pub fn retry(schedule: Arc<BackupSchedule>, error: &WriteError, context: Arc<Con
     );
     Action::requeue(context.failures.again(&schedule.uid().unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! Writes to the API server: all with a deadline, all guarded by the version that the decision was made from.
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -71,7 +72,13 @@ where
 
     /// Sets an annotation, or removes it.
     pub async fn annotation(&mut self, name: &str, value: Option<&str>) -> Result<(), WriteError> {
-        self.metadata(json!({ "annotations": { name: value } })).await
+        self.annotations(&[(name, value)]).await
+    }
+
+    /// Sets and removes annotations in one write.
+    pub async fn annotations(&mut self, changes: &[(&str, Option<&str>)]) -> Result<(), WriteError> {
+        let changes: BTreeMap<_, _> = changes.iter().copied().collect();
+        self.metadata(json!({ "annotations": changes })).await
     }
 
     /// Replaces the finalizers.

@@ -6,5 +6,5 @@ pub mod history;
 pub mod observed;
 pub mod ticks;
 
-pub use decide::{Decision, Doomed, decide};
+pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};
 pub use observed::Observed;

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Say};
-use api::names::run_of;
+use api::names::{is_run_of, run_of};
 use api::schedule::ConcurrencyPolicy;
 use api::{BackupRun, BackupSchedule, BackupScheduleStatus, labels};
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,9 @@ pub struct Decision {
     pub status: BackupScheduleStatus,
     /// What people should hear of.
     pub events: Vec<Event>,
-    /// Remove the trigger annotation: its run exists, or is created by this decision.
+    /// Name the run that the trigger makes, on the schedule, before it is created.
+    pub claim: Option<String>,
+    /// Remove the trigger annotation and the claim: the run exists, or is created by this decision.
     pub remove_trigger: bool,
     /// Look again then.
     pub requeue_at: Option<Timestamp>,
@@ -152,7 +154,7 @@ fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
         });
     }
     let annotations = BTreeMap::from([(labels::SCHEDULED_AT.to_string(), due.tick.to_string())]);
-    create(o, d, name, annotations, "RunCreated");
+    create(o, d, name, annotations, CREATED);
     d.status.last_schedule_time = Some(Time(due.tick));
 }
 
@@ -206,34 +208,60 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
     false
 }
 
+/// A tick names its run, a trigger does not. So the name is written down on the schedule first and the run is created
+/// then: a creation that a dead operator sent, and that the API server still carries out, is not done again under another name.
 fn trigger(o: &Observed<'_>, d: &mut Decision) {
-    if !o.schedule.annotations().contains_key(labels::TRIGGER) {
+    let annotations = o.schedule.annotations();
+    let claim = annotations.get(labels::TRIGGER_RUN);
+    let Some(value) = annotations.get(labels::TRIGGER) else {
+        // The request was withdrawn.
+        d.remove_trigger = claim.is_some();
         return;
-    }
-    let version = o.schedule.resource_version().unwrap_or_default();
-    // Crash window: the run was created, the annotation not yet removed.
-    if o.runs
-        .iter()
-        .any(|r| r.annotations().get(labels::TRIGGERED) == Some(&version))
-    {
+    };
+    let base = o.schedule.name_any();
+    let run = |name: &str| o.runs.iter().find(|r| r.name_any() == name);
+    let claim = claim.filter(|name| is_run_of(name, &base));
+    // Crash window: the run was created, the annotations were not yet removed.
+    if claim.and_then(|name| run(name)).is_some_and(|r| is_triggered(r)) {
         d.remove_trigger = true;
         return;
     }
     if !may_start(o, d, "a triggered run") {
         return;
     }
-    let taken =
-        |name: &String| o.runs.iter().any(|r| r.name_any() == *name) || d.create.iter().any(|r| r.name_any() == *name);
-    let base = o.schedule.name_any();
-    let Some(name) = (0..1000)
-        .map(|n| run_of(&base, o.now.as_second() + n))
-        .find(|name| !taken(name))
-    else {
-        return;
-    };
-    let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), version)]);
-    create(o, d, name, annotations, "RunTriggered");
-    d.remove_trigger = true;
+    let taken = |name: &str| run(name).is_some() || d.create.iter().any(|r| r.name_any() == name);
+    match claim.filter(|name| !taken(name)) {
+        Some(name) => {
+            let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), value.clone())]);
+            create(o, d, name.clone(), annotations, "RunTriggered");
+            d.remove_trigger = true;
+        }
+        None => {
+            d.claim = (0..1000)
+                .map(|n| run_of(&base, o.now.as_second() + n))
+                .find(|name| !taken(name));
+        }
+    }
+}
+
+/// Reason of the Event of a run that was created for a tick.
+pub const CREATED: &str = "RunCreated";
+
+/// What is said where a tick's name belongs to a run that the schedule did not make.
+pub fn name_taken(run: &str) -> Event {
+    Event {
+        warning: true,
+        reason: "NameTaken",
+        action: "Create",
+        note: format!(
+            "run {run} exists and was not made for this tick, which is not run; delete that run, or rename it"
+        ),
+    }
+}
+
+/// Whether a run was made by a trigger, not by a tick.
+pub fn is_triggered(run: &BackupRun) -> bool {
+    run.annotations().contains_key(labels::TRIGGERED)
 }
 
 fn create(o: &Observed<'_>, d: &mut Decision, name: String, own: BTreeMap<String, String>, reason: &'static str) {
