@@ -179,7 +179,7 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
         client: context.client.clone(),
         run: run.clone(),
         runs: context.runs.clone(),
-        may_stray: order.command_started && order.upload_id.is_none(),
+        may_stray: order.command_started,
         order,
         store,
         handle,

@@ -55,7 +55,8 @@ pub struct Session {
     pub handle: Handle,
     /// Who else is at work.
     pub runs: Cache<BackupRun>,
-    /// An upload may exist that is not recorded.
+    /// Uploads may exist that are not recorded: another operator was at work on this attempt before, or the store did
+    /// not answer.
     pub may_stray: bool,
     /// When the command was handed over, where this session did it.
     pub started: Option<Instant>,

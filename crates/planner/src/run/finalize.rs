@@ -64,11 +64,12 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
     let Some(status) = &o.run.status else { return Vec::new() };
     let mut steps = Vec::new();
     let mut left = Vec::new();
-    let upload = status.transfer.as_ref().and_then(verdict::abort);
-    if let Some(Step::AbortUpload { key, upload_id }) = &upload {
-        left.push(format!("the upload {upload_id} of {key}"));
+    steps.extend(status.transfer.iter().flat_map(verdict::abort));
+    for step in &steps {
+        if let Step::AbortUpload { key, upload_id } = step {
+            left.push(format!("the upload {upload_id} of {key}"));
+        }
     }
-    steps.extend(upload);
     let wanted = o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some();
     if let (true, false, Some(key), Some(etag)) = (wanted, o.path_taken_over, &status.key, &status.etag) {
         left.push(format!("the object {key}"));

@@ -262,7 +262,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
         let over = status.restores.len().saturating_sub(RESTORES);
         status.restores.drain(..over);
     }
-    let upload_left = warning && transfer.upload_id.is_some();
+    let upload_left = warning && !abort(transfer).is_empty();
     if !upload_left {
         status.transfer = None;
     }
@@ -306,31 +306,34 @@ pub fn tidy(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
         })
         .collect();
     steps.push(Step::ForgetTransfer);
-    if let Some(step) = abort(transfer) {
-        let stored = o
-            .run
-            .status
-            .as_ref()
-            .is_some_and(|s| condition::is_true(&s.conditions, condition::SUCCESSFUL));
-        let ending_well =
-            matches!(&o.transfer, crate::run::TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
-        if !stored && !ending_well {
-            steps.push(step);
-        }
+    let stored = o
+        .run
+        .status
+        .as_ref()
+        .is_some_and(|s| condition::is_true(&s.conditions, condition::SUCCESSFUL));
+    let ending_well =
+        matches!(&o.transfer, crate::run::TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
+    if !stored && !ending_well {
+        steps.extend(abort(transfer));
     }
     steps
 }
 
-/// What removes the upload of an attempt. Where none is recorded one may be there all the same: an operator that died
-/// between its creation and the status leaves one that nobody knows.
-pub fn abort(transfer: &Transfer) -> Option<Step> {
-    let key = transfer.key.clone()?;
-    let (action, _) = parse(&transfer.attempt);
-    match transfer.upload_id.clone() {
-        Some(upload_id) => Some(Step::AbortUpload { key, upload_id }),
-        None if action == Action::Backup && transfer.command_started_at.is_some() => Some(Step::AbortStrays { key }),
-        None => None,
+/// What removes the uploads of an attempt. Beside the one that is recorded, and where none is, others may be there: each
+/// operator that died between the creation of one and the status left one that nobody knows.
+pub fn abort(transfer: &Transfer) -> Vec<Step> {
+    let Some(key) = transfer.key.clone() else {
+        return Vec::new();
+    };
+    let mut steps = Vec::new();
+    if let Some(upload_id) = transfer.upload_id.clone() {
+        let key = key.clone();
+        steps.push(Step::AbortUpload { key, upload_id });
     }
+    if parse(&transfer.attempt).0 == Action::Backup && transfer.command_started_at.is_some() {
+        steps.push(Step::AbortStrays { key });
+    }
+    steps
 }
 
 fn kept(log: &str) -> Option<String> {

@@ -487,6 +487,14 @@ fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_delete
     world.pods.clear();
     world.run.metadata.deletion_timestamp = Some(Time(world.now));
     assert!(has(&world.step(), strays));
+    // A second operator died after it had recorded one: the first's may still be there.
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+    transfer.upload_id = Some("u2".into());
+    let steps = world.step();
+    assert!(has(&steps, strays) && has(&steps, |s| matches!(s, Step::AbortUpload { .. })));
     let mut world = World::working();
     world.storage = StorageView::Missing;
     world.transfer = TransferView::None;
