@@ -74,7 +74,14 @@ pub fn files() -> Result<Vec<Generated>, Error> {
         crds.clone(),
         yaml::documents(&[install::service_account()])?,
         install::cluster_role(),
-        yaml::documents(&[install::cluster_role_binding(), policy, binding, install::deployment()])?,
+        yaml::documents(&[
+            install::cluster_role_binding(),
+            install::lease_role(),
+            install::lease_role_binding(),
+            policy,
+            binding,
+            install::deployment(),
+        ])?,
     ]
     .concat();
     let mut files = vec![

@@ -48,6 +48,30 @@ pub fn cluster_role() -> String {
     text
 }
 
+/// What leadership needs, in the operator's own namespace only. A create cannot be limited to a name.
+pub fn lease_role() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": { "name": NAME, "namespace": NAME, "labels": labels() },
+        "rules": [
+            { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"] },
+            { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [NAME], "verbs": ["get", "update"] },
+        ],
+    })
+}
+
+/// Gives the account that.
+pub fn lease_role_binding() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": { "name": NAME, "namespace": NAME, "labels": labels() },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME },
+        "subjects": [{ "kind": "ServiceAccount", "name": NAME, "namespace": NAME }],
+    })
+}
+
 /// Gives the account its rights.
 pub fn cluster_role_binding() -> Value {
     json!({
@@ -68,9 +92,9 @@ pub fn deployment() -> Value {
         "kind": "Deployment",
         "metadata": { "name": NAME, "namespace": NAME, "labels": labels() },
         "spec": {
-            "replicas": 1,
-            // Without leader election two operators would work at once during a rolling update.
-            "strategy": { "type": "Recreate" },
+            // One works, by the Lease; the other takes over when its node goes.
+            "replicas": 2,
+            "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 1, "maxSurge": 1 } },
             "selector": { "matchLabels": labels() },
             "template": {
                 "metadata": { "labels": labels() },
@@ -83,12 +107,21 @@ pub fn deployment() -> Value {
                         "runAsGroup": USER,
                         "seccompProfile": { "type": "RuntimeDefault" },
                     },
+                    "topologySpreadConstraints": [{
+                        "maxSkew": 1,
+                        "topologyKey": "kubernetes.io/hostname",
+                        "whenUnsatisfiable": "ScheduleAnyway",
+                        "labelSelector": { "matchLabels": labels() },
+                    }],
                     "containers": [{
                         "name": "operator",
                         "image": IMAGE,
                         "imagePullPolicy": "IfNotPresent",
                         // Both images must come from one build: the operator and the agent share a protocol.
-                        "env": [{ "name": "AGENT_IMAGE", "value": IMAGE }],
+                        "env": [
+                            { "name": "AGENT_IMAGE", "value": IMAGE },
+                            { "name": "POD_NAME", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+                        ],
                         "ports": [{ "name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP" }],
                         "livenessProbe": probe("/healthz", 10),
                         // Each second: being seen ready shall not take longer than becoming ready.

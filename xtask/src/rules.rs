@@ -39,6 +39,7 @@ fn run() -> Value {
             "compression": { "algorithm": "zstd", "level": 3 },
             "encryption": { "recipients": ["age1x"], "decryptionKey": { "name": "age", "key": "key" } },
             "startDeadlineSeconds": 60,
+            "backoffLimit": 2,
             "template": { "spec": { "containers": [{ "name": "other" }, { "name": "db", "image": "db:1" }] } },
         },
     })
@@ -129,6 +130,8 @@ fn a_run_changes_only_in_what_restores_need() {
         ("/spec/encryption/recipients", json!(["age1x", "age1y"]), true),
         ("/spec/encryption", Value::Null, true),
         ("/spec/startDeadlineSeconds", json!(61), true),
+        ("/spec/backoffLimit", json!(3), true),
+        ("/spec/backoffLimit", Value::Null, true),
         ("/spec/startDeadlineSeconds", Value::Null, true),
         (
             "/spec/template/spec/containers",

@@ -152,6 +152,13 @@ pub const START_DEADLINE_STAYS: Said = Said {
     field: Some(".spec.startDeadlineSeconds"),
 };
 /// On a run.
+pub const BACKOFF_LIMIT_STAYS: Said = Said {
+    rule: "has(self.spec.backoffLimit) == has(oldSelf.spec.backoffLimit) && (!has(self.spec.backoffLimit) || self.spec.backoffLimit == oldSelf.spec.backoffLimit)",
+    message: Words::Fixed("cannot change after creation; make a new BackupRun"),
+    once: false,
+    field: Some(".spec.backoffLimit"),
+};
+/// On a run.
 pub const TEMPLATE_STAYS: Said = Said {
     rule: "self.spec.template == oldSelf.spec.template",
     message: Words::Fixed(

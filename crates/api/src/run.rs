@@ -37,6 +37,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     validation = rules::COMPRESSION_STAYS.rule(),
     validation = rules::ENCRYPTION_STAYS.rule(),
     validation = rules::START_DEADLINE_STAYS.rule(),
+    validation = rules::BACKOFF_LIMIT_STAYS.rule(),
     validation = rules::TEMPLATE_STAYS.rule()
 )]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +81,11 @@ pub struct BackupRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub start_deadline_seconds: Option<u32>,
+
+    /// How often a backup that failed is made again before the run has failed: each time in a fresh Pod, after 10 seconds, then 20, 40 and so on up to 6 minutes. What no new try can cure (a wrong spec, a Pod that is refused, a missing key) fails at once. Restores are never made again by themselves. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub backoff_limit: Option<u32>,
 }
 
 fn retain() -> Option<RetainPolicy> {
@@ -344,6 +350,9 @@ pub struct Transfer {
     pub upload_id: Option<String>,
     /// Direct.
     pub route: String,
+    /// Set once the attempt has failed and another one follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Time>,
 }
 
 /// How far a transfer has come.

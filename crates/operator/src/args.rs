@@ -20,6 +20,12 @@ pub struct Args {
     /// Memory of that init container, request and limit alike.
     #[arg(long, env = "AGENT_MEMORY", default_value = "32Mi")]
     pub agent_memory: String,
+    /// Work only while holding the Lease `backup-operator` in the operator's namespace, so that of several replicas one works.
+    #[arg(long, env = "LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set)]
+    pub leader_election: bool,
+    /// This Pod's name: who it is in that Lease. Without one, each process is somebody else.
+    #[arg(long, env = "POD_NAME")]
+    pub pod_name: Option<String>,
     /// Address of /healthz and /readyz.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
     pub health_address: SocketAddr,
@@ -32,6 +38,14 @@ pub struct Args {
 }
 
 impl Args {
+    /// Who this is among the candidates.
+    pub fn identity(&self) -> String {
+        self.pod_name.clone().unwrap_or_else(|| {
+            let started = jiff::Timestamp::now().as_nanosecond();
+            format!("process-{}-{started}", std::process::id())
+        })
+    }
+
     /// How the agent is put into Pods.
     pub fn agent(&self) -> AgentSettings {
         AgentSettings {

@@ -109,6 +109,7 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     });
     // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
     ready.wait().await;
+    tracing::info!("every kind was seen; working");
     let runs = controller(runs, woken_runs, Duration::ZERO)
         .run(run::reconcile, run::retry, context.clone())
         .for_each(|_| futures::future::ready(()));

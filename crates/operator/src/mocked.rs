@@ -7,9 +7,15 @@ use tower_test::mock::{self, Handle};
 
 pub type Server = Handle<Request<Body>, Response<Body>>;
 
-pub fn api() -> (Api<api::BackupRun>, Server) {
+/// A client, and the server that it talks to.
+pub fn connect() -> (Client, Server) {
     let (service, server) = mock::pair::<Request<Body>, Response<Body>>();
-    (Api::namespaced(Client::new(service, "team"), "team"), server)
+    (Client::new(service, "team"), server)
+}
+
+pub fn api() -> (Api<api::BackupRun>, Server) {
+    let (client, server) = connect();
+    (Api::namespaced(client, "team"), server)
 }
 
 /// Answers one request; gives back its method, its URI and its body.

@@ -1,7 +1,58 @@
-//! The only file that spawns: what runs beside reconcile, and what ends the process.
+//! The only file that spawns: what works, what runs beside it, and what ends the process.
 use std::future::Future;
+use std::time::Duration;
 
-/// Runs a transfer beside reconcile. It ends by itself, or with the process: the agent goes on without it.
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+/// How long what works gets to reach a point where it can be dropped.
+const STOP: Duration = Duration::from_secs(2);
+
+/// The threads of the process. What acts on the cluster has its own, so that it can be ended, all of it, before the lease
+/// is given back.
+pub struct Runtimes {
+    /// Lease, health and signals.
+    front: Runtime,
+    /// Controllers and transfers.
+    work: Runtime,
+}
+
+impl Runtimes {
+    /// Starts the threads.
+    pub fn start() -> std::io::Result<Self> {
+        Ok(Self {
+            front: Builder::new_current_thread().enable_all().build()?,
+            // Two threads carry hundreds of transfers: no byte of a backup passes through here.
+            work: Builder::new_multi_thread().worker_threads(2).enable_all().build()?,
+        })
+    }
+
+    /// Runs `serve` to its end, then ends all that works, then runs what has to follow that.
+    pub fn run<S, O, L>(self, serve: impl FnOnce(Work) -> S, last: impl FnOnce(O) -> L) -> L::Output
+    where
+        S: Future<Output = O>,
+        L: Future,
+    {
+        let work = Work(self.work.handle().clone());
+        let end = self.front.block_on(serve(work));
+        self.work.shutdown_timeout(STOP);
+        let result = self.front.block_on(last(end));
+        self.front.shutdown_background();
+        result
+    }
+}
+
+/// Where what acts on the cluster runs.
+pub struct Work(tokio::runtime::Handle);
+
+impl Work {
+    /// Runs it there; it ends with the process, or before the lease is given back.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.0.spawn(work)
+    }
+}
+
+/// Runs a transfer or a watch beside reconcile. It ends by itself, or with the process: the agent goes on without it.
 pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }

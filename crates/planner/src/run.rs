@@ -5,6 +5,7 @@ pub mod finalize;
 pub mod observed;
 pub mod pod;
 pub mod restore;
+pub mod retry;
 pub mod step;
 pub mod verdict;
 

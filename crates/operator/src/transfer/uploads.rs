@@ -133,6 +133,7 @@ mod tests {
                 key: Some(key.into()),
                 upload_id: None,
                 route: "Direct".into(),
+                failed_at: None,
             }),
             ..api::BackupRunStatus::default()
         });

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use crate::run::observed::{Observed, StorageView};
 use crate::run::step::{Decision, Event, Step};
-use crate::run::{attempt as under_way, finalize, pod, restore, verdict};
+use crate::run::{attempt as under_way, finalize, pod, restore, retry, verdict};
 use crate::validate;
 
 /// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
@@ -26,6 +26,8 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     if let Some(transfer) = status.transfer.clone() {
         return if verdict::is_reported(&status, &transfer.attempt) {
             under_way::clean_up(o, status, &transfer)
+        } else if let Some(failed) = &transfer.failed_at {
+            retry::decide(o, status, &transfer, failed.0)
         } else {
             under_way::decide(o, status, &transfer)
         };
@@ -135,6 +137,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         key: Some(key),
         upload_id: None,
         route: ROUTE.into(),
+        failed_at: None,
     });
     status.progress = None;
     status.message = None;

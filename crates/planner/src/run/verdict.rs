@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use crate::run::attempt::parse;
 use crate::run::decide::is_finished;
 use crate::run::observed::{End, Observed};
+use crate::run::retry;
 use crate::run::step::{Decision, Event, Step};
 use crate::size::humanize;
 
@@ -195,6 +196,17 @@ fn say_successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action
 /// as an upload may be left, so that a crash after it finds what to clean up.
 pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, end: &End) -> Decision {
     let (action, number) = parse(&transfer.attempt);
+    if retry::follows(o, transfer, end) {
+        let (reason, text, log) = match end {
+            End::Failed {
+                reason, message, log, ..
+            } => (*reason, message.as_str(), log.as_str()),
+            End::Interrupted { message } => ("Interrupted", message.as_str(), ""),
+            End::Stored { .. } | End::Restored { .. } => ("", "", ""),
+        };
+        status.log = kept(log);
+        return retry::announce(o, status, transfer, reason, text);
+    }
     status.progress = None;
     if action == Action::Backup || !is_finished(&status) {
         status.completion_time = Some(Time(o.now));

@@ -6,6 +6,7 @@ use api::run::{RetainPolicy, State};
 use api::{BackupRun, BackupRunStatus, labels};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 use testing::{backup_run, restore_only_run};
 
 use crate::run::decide;
@@ -14,6 +15,8 @@ use crate::run::pod::AgentSettings;
 use crate::run::step::{Decision, Step};
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
+mod retry;
+
 struct World {
     run: BackupRun,
     storage: StorageView,

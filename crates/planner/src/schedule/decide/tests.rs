@@ -368,6 +368,7 @@ fn rotation_passes_by_what_is_kept_restored_or_asked_to_be() {
         key: None,
         upload_id: None,
         route: "Direct".into(),
+        failed_at: None,
     });
     assert_eq!(world.doomed(), ["r6"]);
 }

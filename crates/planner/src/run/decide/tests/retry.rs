@@ -1,0 +1,150 @@
+//! Backups that are made again.
+use super::*;
+
+fn limited(limit: u32) -> World {
+    let mut world = World::working();
+    world.run.spec.backoff_limit = Some(limit);
+    world
+}
+
+fn failing(reason: &'static str) -> End {
+    End::Failed {
+        reason,
+        message: "words".into(),
+        bytes: 3,
+        log: "last words".into(),
+    }
+}
+
+/// Until nothing changes any more; what was done on the way.
+fn settle(world: &mut World) -> Vec<Step> {
+    let mut all = Vec::new();
+    for _ in 0..10 {
+        let steps = world.step();
+        for step in &steps {
+            if let Step::DeletePod { .. } = step {
+                world.pods.clear();
+            }
+        }
+        if steps.is_empty() {
+            break;
+        }
+        all.extend(steps);
+    }
+    all
+}
+
+#[test]
+fn a_failed_backup_is_made_again_in_a_fresh_pod_after_its_upload_is_aborted() {
+    let mut world = limited(2);
+    world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
+    world.ended(failing("CommandFailed"));
+    let steps = settle(&mut world);
+    let at = |wanted: fn(&Step) -> bool| steps.iter().position(wanted);
+    let event = at(|s| matches!(s, Step::Event(e) if e.warning && e.reason == "CommandFailed")).unwrap();
+    let pod = at(|s| matches!(s, Step::DeletePod { now: true, .. })).unwrap();
+    let abort = at(|s| matches!(s, Step::AbortUpload { upload_id, .. } if upload_id == "u1")).unwrap();
+    assert!(event < pod && pod < abort);
+    assert!(!world.is(condition::FAILED) && world.is(condition::IN_PROGRESS));
+    let status = world.status();
+    assert_eq!(status.transfer.as_ref().unwrap().upload_id, None);
+    assert_eq!(status.log.as_deref(), Some("last words"));
+    let words = status.message.unwrap();
+    assert!(
+        words.contains("attempt 1 of 3") && words.contains("words") && words.contains("10 s"),
+        "{words}"
+    );
+
+    world.pass(9);
+    assert!(settle(&mut world).is_empty(), "not before its time");
+    world.pass(1);
+    let steps = world.step();
+    let created = steps.iter().find_map(|s| match s {
+        Step::CreatePod(pod) => Some(pod.name_any()),
+        _ => None,
+    });
+    assert_eq!(created.as_deref(), Some("db-backup-2"));
+    let status = world.status();
+    let transfer = status.transfer.unwrap();
+    assert_eq!((transfer.attempt.as_str(), status.attempts), ("backup-2", Some(2)));
+    assert_eq!(
+        (transfer.upload_id, transfer.command_started_at, transfer.pod_uid),
+        (None, None, None)
+    );
+    assert_eq!(transfer.key.as_deref(), Some("db.sql"), "the path is rendered once");
+}
+
+#[test]
+fn an_interrupted_backup_is_made_again_within_its_limit_and_then_has_failed() {
+    let mut world = limited(1);
+    for attempt in ["backup-1", "backup-2"] {
+        assert_eq!(world.status().transfer.unwrap().attempt, attempt);
+        world.ended(End::Interrupted {
+            message: "the Pod is gone".into(),
+        });
+        settle(&mut world);
+        world.pass(3600);
+        world.pods.clear();
+        settle(&mut world);
+    }
+    assert!(world.is(condition::FAILED) && !world.is(condition::IN_PROGRESS));
+    assert_eq!(world.status().state, Some(State::InterruptedFailed));
+    assert_eq!((world.status().attempts, world.status().transfer), (Some(2), None));
+}
+
+#[test]
+fn the_pause_doubles_up_to_six_minutes() {
+    let seconds: Vec<_> = [1, 2, 3, 6, 7, 100]
+        .map(|n| crate::run::retry::pause(n).as_secs())
+        .to_vec();
+    assert_eq!(seconds, [10, 20, 40, 320, 360, 360]);
+}
+
+#[test]
+fn what_no_new_attempt_cures_fails_at_once() {
+    for reason in ["Cancelled", "NoDecryptionKey", "PodRefused", "CommandNotStarted"] {
+        let mut world = limited(5);
+        world.ended(failing(reason));
+        settle(&mut world);
+        assert!(world.is(condition::FAILED), "{reason}");
+    }
+}
+
+#[test]
+fn a_good_backup_and_a_restore_are_never_made_again() {
+    let mut world = limited(5);
+    world.ended(stored());
+    settle(&mut world);
+    assert!(world.is(condition::SUCCESSFUL));
+    world.annotate(labels::RESTORE);
+    world.step();
+    world.ended(failing("CommandFailed"));
+    settle(&mut world);
+    assert_eq!((world.status().restores.len(), world.status().transfer), (1, None));
+}
+
+#[test]
+fn the_old_pod_is_waited_for_but_not_for_ever() {
+    let mut world = limited(1);
+    world.ended(failing("TransferFailed"));
+    world.step();
+    world.step();
+    world.pods[0].terminating = true;
+    world.pass(20);
+    assert!(!has(&world.step(), |s| matches!(s, Step::CreatePod(_))));
+    // Its node is lost: it never goes.
+    world.pass(60);
+    let steps: Vec<_> = (0..3).flat_map(|_| world.step()).collect();
+    assert!(has(&steps, |s| matches!(s, Step::CreatePod(_))));
+}
+
+#[test]
+fn a_run_that_waits_for_its_next_attempt_can_be_deleted() {
+    let mut world = limited(3);
+    world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
+    world.ended(failing("TransferFailed"));
+    world.step();
+    world.run.metadata.deletion_timestamp = Some(Time(world.now));
+    let steps = settle(&mut world);
+    assert!(has(&steps, |s| matches!(s, Step::AbortUpload { .. })) && has(&steps, |s| *s == Step::RemoveFinalizer));
+}
