@@ -3,6 +3,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures::lock::{Mutex, MutexGuard};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
@@ -13,6 +14,8 @@ use crate::cluster::{delete, wait};
 pub const NAMESPACE: &str = "backup-operator";
 /// Labels of its Pods.
 const SELECTOR: &str = "app.kubernetes.io/name=backup-operator";
+/// The lease that says which of them leads.
+const LEASE: &str = "backup-operator";
 /// Until another one is up.
 const UP: Duration = Duration::from_secs(60);
 /// Lines of its log.
@@ -63,7 +66,7 @@ pub async fn killing() -> MutexGuard<'static, ()> {
     ONE.lock().await
 }
 
-/// A Pod whose containers were never restarted: the kubelet makes one that dies often wait longer and longer.
+/// Pods whose containers were never restarted: the kubelet makes one that dies often wait longer and longer.
 pub async fn fresh(client: &Client) {
     for pod in all(client).await {
         if restarts(&pod) > 0 {
@@ -73,12 +76,19 @@ pub async fn fresh(client: &Client) {
     up(client, |_| true).await;
 }
 
-async fn up(client: &Client, other: impl Fn(&Pod) -> bool) -> Pod {
-    wait("the operator is up", UP, || async {
-        all(client)
-            .await
-            .into_iter()
-            .find(|p| p.metadata.deletion_timestamp.is_none() && is_ready(p) && other(p))
+/// The lease, and the Pod that holds it, if that is up.
+pub async fn leader(client: &Client) -> Option<(Lease, Pod)> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
+    let lease = leases.get(LEASE).await.ok()?;
+    let holder = lease.spec.as_ref()?.holder_identity.clone()?;
+    let pod = pods(client).get_opt(&holder).await.ok()??;
+    (pod.metadata.deletion_timestamp.is_none() && is_ready(&pod)).then_some((lease, pod))
+}
+
+/// Waits until one leads that is as wanted.
+pub async fn up(client: &Client, other: impl Fn(&Pod) -> bool) -> Pod {
+    wait("an operator leads", UP, || async {
+        leader(client).await.map(|(_, pod)| pod).filter(|pod| other(pod))
     })
     .await
 }
@@ -88,18 +98,19 @@ fn is_ready(pod: &Pod) -> bool {
     conditions.is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
 }
 
-fn restarts(pod: &Pod) -> i32 {
+/// How often its container was started again.
+pub fn restarts(pod: &Pod) -> i32 {
     let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
     containers.map_or(0, |c| c.iter().map(|c| c.restart_count).sum())
 }
 
-/// Kills it as `kill -9` does, and waits until another one is up. Where the node's processes cannot be seen from here,
-/// its Pod is deleted without grace.
+/// Kills the one that leads as `kill -9` does, and waits until one leads again: the same Pod's next container, or the
+/// other Pod. Where the node's processes cannot be seen from here, the Pod is deleted without grace.
 pub async fn kill(client: &Client) {
     let pod = up(client, |_| true).await;
     let (uid, count) = (pod.uid().unwrap_or_default(), restarts(&pod));
-    if kill_process(&uid) {
-        up(client, |p| p.uid().as_ref() == Some(&uid) && restarts(p) > count).await;
+    if signal(&uid, "-9") {
+        up(client, |p| p.uid().as_ref() != Some(&uid) || restarts(p) > count).await;
     } else {
         eprintln!("the operator's process cannot be seen from here: its Pod is deleted without grace");
         let now = DeleteParams {
@@ -114,8 +125,8 @@ pub async fn kill(client: &Client) {
     }
 }
 
-/// The process whose control group is of that Pod and whose program is the operator.
-fn kill_process(pod_uid: &str) -> bool {
+/// Sends a signal to the process whose control group is of that Pod and whose program is the operator.
+pub fn signal(pod_uid: &str, signal: &str) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;
     };
@@ -131,7 +142,7 @@ fn kill_process(pod_uid: &str) -> bool {
         });
     pid.is_some_and(|pid| {
         Command::new("kill")
-            .args(["-9", &pid])
+            .args([signal, &pid])
             .status()
             .is_ok_and(|s| s.success())
     })

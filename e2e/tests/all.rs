@@ -17,6 +17,8 @@ mod examples;
 mod images;
 #[path = "all/interruptions.rs"]
 mod interruptions;
+#[path = "all/leaders.rs"]
+mod leaders;
 #[path = "all/objects.rs"]
 mod objects;
 #[path = "all/pods.rs"]

@@ -94,6 +94,33 @@ fn a_pod_that_is_deleted_in_mid_backup_ends_the_run_as_interrupted_and_aborts_it
 }
 
 #[test]
+fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
+    case("again", |case| async move {
+        case.keeps("db");
+        let mut spec = stream(&case.path("db"), &format!("slow random {WHILE} 12"));
+        spec["backoffLimit"] = json!(1);
+        case.start("db", spec).await;
+        // The case's end looks whether the first attempt's upload is gone.
+        let pod = case
+            .until("db", "has an upload", 100, |run| {
+                status(run).transfer?.upload_id.and(status(run).pod_name)
+            })
+            .await;
+        e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
+        let waiting = case
+            .until("db", "waits for its next attempt", 60, |run| {
+                status(run).transfer.filter(|t| t.failed_at.is_some())?;
+                status(run).message
+            })
+            .await;
+        assert!(waiting.contains("attempt 1 of 2 failed (Interrupted)"), "{waiting}");
+        let said = status(&case.succeeded("db", 120).await);
+        assert_eq!((said.bytes, said.attempts), (Some(WHILE as u64), Some(2)));
+        assert_eq!(said.sha256.unwrap(), case.store().sha256(&case.key("db")));
+    });
+}
+
+#[test]
 fn a_pod_that_is_deleted_in_mid_restore_fails_the_restore_and_nothing_else() {
     case("pod-gone-restore", |case| async move {
         case.keeps("db");
