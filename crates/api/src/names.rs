@@ -47,13 +47,17 @@ pub fn pod_of(run: &str, action: Action, number: u32) -> String {
     if clean == run && run.len() + suffix.len() <= 63 {
         return format!("{run}{suffix}");
     }
-    // FNV-1a, 64 bits: stable across versions of Rust, unlike DefaultHasher.
-    let hash = run.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = stable_hash(run);
     let room = 63 - suffix.len() - 17;
     let head: String = clean.chars().take(room).collect();
     format!("{}-{hash:016x}{suffix}", head.trim_end_matches('-'))
+}
+
+/// FNV-1a, 64 bits: the same in every version of the operator, unlike Rust's own hashes.
+pub fn stable_hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

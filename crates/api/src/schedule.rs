@@ -49,6 +49,12 @@ pub struct BackupScheduleSpec {
     #[schemars(range(min = 1))]
     pub starting_deadline_seconds: Option<u64>,
 
+    /// Start each run up to this many seconds after its tick, so that many schedules with the same expression do not all
+    /// start at once. How many exactly follows from the schedule's uid and stays the same; names and times of runs stay those of the tick. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 86400))]
+    pub jitter_seconds: Option<u32>,
+
     /// What to do when a tick comes while a run is under way.
     #[serde(default = "replace", skip_serializing_if = "Option::is_none")]
     #[schemars(default = "replace")]

@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::schedule::field::{DAY, Field, HOUR, MINUTE, MONTH, WEEKDAY};
+use crate::schedule::field::{DAY, Field, HOUR, MINUTE, MONTH, Shape, WEEKDAY};
 
 /// After this many years without a tick there is none.
 const YEARS: i16 = 5;
@@ -16,8 +16,8 @@ const YEARS: i16 = 5;
 pub enum Calendar {
     /// Five fields in a zone.
     Cron(Box<Cron>),
-    /// A fixed pause.
-    Every(SignedDuration),
+    /// A fixed pause; the zone is for showing only.
+    Every(SignedDuration, TimeZone),
 }
 
 /// Five fields in a zone.
@@ -83,7 +83,37 @@ impl CronError {
             "spec.schedule"
         }
     }
+
+    /// Where the fault is in the expression that was parsed, in bytes.
+    pub fn place(&self, expression: &str) -> usize {
+        let start = expression.len() - expression.trim_start().len();
+        let find = |text: &str| expression.find(text).unwrap_or(start);
+        match self {
+            Self::Field { field, .. } => {
+                let nth = FIELDS.iter().position(|shape| shape.name() == *field).unwrap_or(0);
+                let zone = expression.contains('=');
+                words(expression).nth(nth + usize::from(zone)).unwrap_or(start)
+            }
+            Self::Descriptor(text) => find(text),
+            Self::Every { text, .. } if !text.is_empty() => expression.rfind(text.as_str()).unwrap_or(start),
+            Self::Zone(_) => find("=") + 1,
+            Self::Fields(_) | Self::Every { .. } => expression.trim_end().len(),
+            Self::Empty | Self::ZoneField(_) | Self::TwoZones => start,
+        }
+    }
 }
+
+/// Where the words of a text begin.
+fn words(text: &str) -> impl Iterator<Item = usize> {
+    let mut inside = false;
+    text.char_indices().filter_map(move |(at, c)| {
+        let begins = !inside && !c.is_whitespace();
+        inside = !c.is_whitespace();
+        begins.then_some(at)
+    })
+}
+
+const FIELDS: [&Shape; 5] = [&MINUTE, &HOUR, &DAY, &MONTH, &WEEKDAY];
 
 impl Calendar {
     /// Parses an expression; without any zone it is UTC.
@@ -110,7 +140,7 @@ impl Calendar {
             "@hourly" => "0 * * * *",
             "" => return Err(CronError::Empty),
             other => match other.strip_prefix("@every ") {
-                Some(pause) => return every(pause.trim()),
+                Some(pause) => return every(pause.trim(), zone),
                 None if other.starts_with('@') => return Err(CronError::Descriptor(other.into())),
                 None => other,
             },
@@ -129,10 +159,18 @@ impl Calendar {
         })))
     }
 
+    /// The zone that it is written in.
+    pub fn zone(&self) -> TimeZone {
+        match self {
+            Self::Every(_, zone) => zone.clone(),
+            Self::Cron(cron) => cron.zone.clone(),
+        }
+    }
+
     /// The first tick after a time, whole seconds.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::Every(pause) => Timestamp::from_second(after.as_second()).ok()?.checked_add(*pause).ok(),
+            Self::Every(pause, _) => Timestamp::from_second(after.as_second()).ok()?.checked_add(*pause).ok(),
             Self::Cron(cron) => cron
                 .next(after.as_second())
                 .and_then(|t| Timestamp::from_second(t).ok()),
@@ -140,7 +178,7 @@ impl Calendar {
     }
 }
 
-fn every(text: &str) -> Result<Calendar, CronError> {
+fn every(text: &str, zone: TimeZone) -> Result<Calendar, CronError> {
     let wrong = |why: &str| CronError::Every {
         text: text.into(),
         why: why.into(),
@@ -151,7 +189,7 @@ fn every(text: &str) -> Result<Calendar, CronError> {
         return Err(wrong("is not positive"));
     }
     let seconds = (nanos / 1_000_000_000).max(1);
-    Ok(Calendar::Every(SignedDuration::from_secs(seconds)))
+    Ok(Calendar::Every(SignedDuration::from_secs(seconds), zone))
 }
 
 impl Cron {
@@ -347,5 +385,24 @@ mod tests {
             Calendar::parse("@daily", Some("Mars/Base")).unwrap_err().field(),
             "spec.timeZone"
         );
+    }
+
+    #[test]
+    fn a_refusal_has_the_place_of_what_is_wrong() {
+        for (expression, place) in [
+            ("61 * * * *", 0),
+            ("0 3  * * mon-x", 9),
+            (" 0 24 * * *", 3),
+            ("TZ=UTC 0 24 * * *", 9),
+            ("TZ=Nowhere @daily", 3),
+            ("@dayly", 0),
+            ("@every 5", 7),
+            ("@every ", 0),
+            ("* * *", 5),
+            ("", 0),
+        ] {
+            let error = Calendar::parse(expression, None).unwrap_err();
+            assert_eq!(error.place(expression), place, "{expression:?}: {error}");
+        }
     }
 }

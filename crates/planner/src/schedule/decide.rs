@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Say};
-use api::names::{is_run_of, run_of};
+use api::names::{is_run_of, run_of, stable_hash};
 use api::schedule::ConcurrencyPolicy;
 use api::{BackupRun, BackupSchedule, BackupScheduleStatus, labels};
 use jiff::{SignedDuration, Timestamp};
@@ -98,8 +98,9 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     count(o, &mut d);
     let next = calendar
         .filter(|_| !suspended)
-        .and_then(|c| ticks::next(&c, since(o), o.now));
+        .and_then(|c| ticks::next(&c, since(o), behind(o)));
     d.status.next_schedule_time = next.map(Time);
+    let next = next.and_then(|tick| tick.checked_add(jitter(o.schedule)).ok());
     let soon = more
         .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
         .flatten();
@@ -119,15 +120,28 @@ fn since(o: &Observed<'_>) -> Timestamp {
     last.map_or(created, |last| last.max(created))
 }
 
+/// How long after its ticks a schedule starts its runs: always the same, and spread evenly over many schedules.
+pub fn jitter(schedule: &BackupSchedule) -> SignedDuration {
+    let most = u64::from(schedule.spec.jitter_seconds.unwrap_or(0));
+    let hash = stable_hash(&schedule.uid().unwrap_or_default());
+    // The upper bits: those of FNV are mixed best.
+    SignedDuration::from_secs(i64::try_from((hash >> 16) % (most + 1)).unwrap_or(0))
+}
+
+/// The clock that ticks are compared with: behind by the jitter.
+fn behind(o: &Observed<'_>) -> Timestamp {
+    o.now.checked_sub(jitter(o.schedule)).unwrap_or(o.now)
+}
+
 fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
-    let since = since(o);
+    let (since, now) = (since(o), behind(o));
     let seconds = o
         .schedule
         .spec
         .starting_deadline_seconds
         .and_then(|s| i64::try_from(s).ok());
-    let limit = seconds.and_then(|s| o.now.checked_sub(SignedDuration::from_secs(s)).ok());
-    let Some(due) = ticks::due(calendar, since, limit.map_or(since, |l| l.max(since)), o.now) else {
+    let limit = seconds.and_then(|s| now.checked_sub(SignedDuration::from_secs(s)).ok());
+    let Some(due) = ticks::due(calendar, since, limit.map_or(since, |l| l.max(since)), now) else {
         return;
     };
     let name = run_of(&o.schedule.name_any(), due.tick.as_second());

@@ -66,6 +66,11 @@ pub const WEEKDAY: Shape = Shape {
 };
 
 impl Shape {
+    /// As people call it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Parses a list of values, ranges and steps.
     pub fn parse(&self, text: &str) -> Result<Field, CronError> {
         let mut field = Field { bits: 0, star: false };

@@ -35,7 +35,7 @@ pub fn due(calendar: &Calendar, since: Timestamp, counted: Timestamp, now: Times
 }
 
 fn last(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    if let Calendar::Every(pause) = calendar {
+    if let Calendar::Every(pause, _) = calendar {
         let pauses = (now.as_second() - since.as_second()) / pause.as_secs().max(1);
         let seconds = pauses.checked_mul(pause.as_secs())?;
         return (pauses > 0).then(|| Timestamp::from_second(since.as_second() + seconds).ok())?;
@@ -58,7 +58,7 @@ fn last(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timesta
 pub fn next(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
     match calendar {
         // Counted from the last one, not from now.
-        Calendar::Every(_) => calendar.next(last(calendar, since, now).unwrap_or(since)),
+        Calendar::Every(..) => calendar.next(last(calendar, since, now).unwrap_or(since)),
         Calendar::Cron(_) => calendar.next(now),
     }
 }

@@ -50,6 +50,7 @@ mod tests {
             schedule: expression.into(),
             time_zone: zone.map(Into::into),
             starting_deadline_seconds: None,
+            jitter_seconds: None,
             concurrency_policy: None,
             suspend: None,
             template: RunTemplate {
