@@ -1,10 +1,13 @@
 //! Two operators, one leader: handed over, and taken from one that hangs.
-use e2e::runs::{status, stream};
+use api::{condition, labels};
+use e2e::runs::{is, status, stream};
 use e2e::{case, operator};
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::Api;
+use serde_json::json;
 
 /// Bytes of a backup that takes a while.
 const WHILE: usize = 24 << 20;
@@ -74,4 +77,51 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
         let (_, leader) = operator::leader(case.client()).await.expect("a leader");
         assert_eq!(leader.uid(), new.uid(), "the one that took over goes on");
     });
+}
+
+#[test]
+fn each_tick_is_run_once_however_often_the_leader_changes() {
+    case("ticks", |case| async move {
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        let settings = json!({"schedule": "@every 4s", "concurrencyPolicy": "Allow", "successfulRunsHistoryLimit": 50});
+        let path = format!("/{}/{{{{ now | date \"150405.000000\" }}}}", case.namespace());
+        case.schedule("often", settings, stream(&path, "random 10")).await;
+        let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        for _ in 0..3 {
+            case.new_run("often", &names(&case.runs_of("often").await)).await;
+            let (_, leader) = operator::leader(case.client()).await.expect("a leader");
+            e2e::cluster::delete(&pods, &leader.name_any()).await;
+            operator::up(case.client(), |pod| pod.uid() != leader.uid()).await;
+        }
+        e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
+        case.wait("its runs have ended", 90, || async {
+            let runs = case.runs_of("often").await;
+            runs.iter().all(|r| is(r, condition::SUCCESSFUL)).then_some(())
+        })
+        .await;
+        let runs = case.runs_of("often").await;
+        let created = case
+            .schedules()
+            .get("often")
+            .await
+            .unwrap()
+            .creation_timestamp()
+            .unwrap();
+        let mut ticks = Vec::new();
+        for run in &runs {
+            let tick: Timestamp = run.annotations()[labels::SCHEDULED_AT].parse().unwrap();
+            assert_eq!(run.name_any(), format!("often-{}", tick.as_second()));
+            assert_eq!((tick.as_second() - created.0.as_second()) % 4, 0, "{tick}");
+            ticks.push(tick);
+            case.keeps(status(run).key.unwrap().split('/').next_back().unwrap());
+        }
+        ticks.sort();
+        ticks.dedup();
+        assert!(ticks.len() == runs.len() && runs.len() >= 3, "{ticks:?}");
+    });
+}
+
+fn names(runs: &[api::BackupRun]) -> Vec<String> {
+    runs.iter().map(ResourceExt::name_any).collect()
 }

@@ -166,6 +166,33 @@ fn forbid_waits_for_the_run_under_way_and_loses_no_trigger() {
 }
 
 #[test]
+fn forbid_makes_up_for_the_last_tick_that_it_kept_waiting_unless_that_is_too_late() {
+    case("late", |case| async move {
+        for (name, deadline) in [("patient", Value::Null), ("strict", json!(2))] {
+            let mut settings = json!({"schedule": "@every 5s", "concurrencyPolicy": "Forbid"});
+            settings["startingDeadlineSeconds"] = deadline;
+            case.schedule(name, settings, spec(&case, "slow random 1000 12")).await;
+        }
+        for (name, latest) in [("patient", 8), ("strict", 4)] {
+            let first = case.new_run(name, &[]).await;
+            case.succeeded(&first, 90).await;
+            let second = case.new_run(name, std::slice::from_ref(&first)).await;
+            e2e::cluster::merge(&case.schedules(), name, json!({"spec": {"suspend": true}})).await;
+            let run = case.succeeded(&second, 90).await;
+            let tick: jiff::Timestamp = run.annotations()[labels::SCHEDULED_AT].parse().unwrap();
+            let late = run.creation_timestamp().unwrap().0.as_second() - tick.as_second();
+            assert!((0..=latest).contains(&late), "{name}: {late} s");
+            assert_eq!(
+                case.runs_of(name).await.len(),
+                2,
+                "{name}: one at a time, and of many missed ticks the last"
+            );
+            keeps_all(&case, name).await;
+        }
+    });
+}
+
+#[test]
 fn allow_runs_both() {
     case("allow", |case| async move {
         let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Allow"});
