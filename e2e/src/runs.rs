@@ -1,7 +1,9 @@
 //! Runs: how the cases write them, ask for restores, and wait for their ends.
 use api::run::{Restore, State};
 use api::{BackupRun, BackupRunStatus, condition, labels};
-use kube::api::PostParams;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::case::Case;
@@ -129,6 +131,15 @@ impl Case {
     pub async fn backup(&self, name: &str, spec: Value) -> BackupRun {
         self.start(name, spec).await;
         self.succeeded(name, 120).await
+    }
+
+    /// What the Events about an object of the case say: reason and note.
+    pub async fn events(&self, about: &str) -> Vec<String> {
+        let events: Api<Event> = self.api();
+        let all = events.list(&ListParams::default()).await.expect("the Events").items;
+        let said = |e: &Event| e.regarding.as_ref().and_then(|r| r.name.as_deref()) == Some(about);
+        let words = |e: Event| format!("{}: {}", e.reason.unwrap_or_default(), e.note.unwrap_or_default());
+        all.into_iter().filter(said).map(words).collect()
     }
 
     /// Asks for a restore.

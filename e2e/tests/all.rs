@@ -29,3 +29,5 @@ mod schedules;
 mod specs;
 #[path = "all/storages.rs"]
 mod storages;
+#[path = "all/tenancy.rs"]
+mod tenancy;

@@ -62,6 +62,12 @@ pub const GRANTS: &[Grant] = &[
         why: "Access keys of storages and age identities for restores, each by its name.",
     },
     Grant {
+        group: "",
+        resources: &["namespaces"],
+        verbs: &["get"],
+        why: "Labels of a run's namespace, where a storage's allowedNamespaces selects by them.",
+    },
+    Grant {
         group: "events.k8s.io",
         resources: &["events"],
         verbs: &["create", "patch"],

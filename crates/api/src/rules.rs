@@ -187,6 +187,13 @@ pub const BUCKET: Said = Said {
     once: false,
     field: Some(".parameters.bucket"),
 };
+/// On the spec of a storage.
+pub const SELECTOR: Said = Said {
+    rule: "!has(self.allowedNamespaces) || (has(self.allowedNamespaces.selector) == (has(self.allowedNamespaces.from) && self.allowedNamespaces.from == 'Selector'))",
+    message: Words::Fixed("needed with `from: Selector`, and of no use without"),
+    once: false,
+    field: Some(".allowedNamespaces.selector"),
+};
 
 #[cfg(test)]
 mod tests {

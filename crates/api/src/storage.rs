@@ -1,7 +1,7 @@
 //! `BackupStorage`: where backups are stored.
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ use crate::rules;
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::BUCKET.rule())]
+#[x_kube(validation = rules::BUCKET.rule(), validation = rules::SELECTOR.rule())]
 pub struct BackupStorageSpec {
     /// Type of the store.
     #[serde(default, rename = "type")]
@@ -53,6 +53,14 @@ pub struct BackupStorageSpec {
     /// How the bytes travel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
+
+    /// Namespaces whose runs and schedules may use this storage. A change stops the next run, not one that is under way. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// Keep the objects of each namespace apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_isolation: Option<NamespaceIsolation>,
 }
 
 /// Type of the store. s3 (default): Amazon S3 and what speaks its protocol.
@@ -73,6 +81,42 @@ pub enum DataPath {
     Auto,
     /// Pod to store.
     Direct,
+}
+
+/// Namespaces whose runs and schedules may use a storage.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedNamespaces {
+    /// Which.
+    #[serde(default)]
+    pub from: NamespacesFrom,
+    /// Labels of the namespaces; needed with `from: Selector`. Every namespace carries its name as `kubernetes.io/metadata.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+}
+
+/// Which namespaces. All (default): every one. Selector: those whose labels the selector matches. None: not one.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespacesFrom {
+    /// Every one.
+    #[default]
+    All,
+    /// Those whose labels the selector matches.
+    Selector,
+    /// Not one.
+    None,
+}
+
+/// Keeps the objects of each namespace apart. None (default): a path is a path in the bucket, whoever writes it.
+/// Prefix: every object lies below `<prefix>/<namespace>/`, and no run can name one of another namespace; objects that
+/// were written before, elsewhere in the bucket, can neither be restored nor deleted by runs while it is set.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamespaceIsolation {
+    /// A path is a path in the bucket.
+    #[default]
+    None,
+    /// Below the namespace's name.
+    Prefix,
 }
 
 /// A Secret in a namespace.

@@ -1,4 +1,5 @@
 //! Storages: when to probe, and what their status says.
+pub mod access;
 pub mod decide;
 pub mod observed;
 

@@ -1,12 +1,17 @@
 //! Observes what a decision about a run needs.
+use std::collections::BTreeMap;
+
 use api::names::pod_of;
-use api::{BackupRun, BackupStorage, condition};
+use api::storage::NamespaceIsolation;
+use api::{BackupRun, BackupStorage, condition, labels};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
+use planner::run::decide::is_finished;
 use planner::run::observed::PodStage;
 use planner::run::{Observed, PodView, StorageView, TransferView};
+use planner::storage::access;
 use store::S3Parameters;
 
 use crate::context::Context;
@@ -59,8 +64,15 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         let api: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
         pods.extend(bounded("read the Pod", api.get_opt(&name)).await?.map(|p| view(&p)));
     }
+    let storage = match storage {
+        None => StorageView::Missing,
+        Some(storage) => match refusal(run, &storage, context).await? {
+            Some(message) => StorageView::Refused { message },
+            None => storage_view(&storage, &run.namespace().unwrap_or_default()),
+        },
+    };
     Ok(Seen {
-        storage: storage.map_or(StorageView::Missing, |s| storage_view(&s)),
+        storage,
         pods,
         transfer,
         path_taken_over: run.metadata.deletion_timestamp.is_some() && taken_over(run, context),
@@ -73,7 +85,26 @@ fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {
     Some(planner::run::attempt::parse(&transfer.attempt))
 }
 
-fn storage_view(storage: &BackupStorage) -> StorageView {
+/// Why the run's namespace may not use the storage. What is under way is not stopped, and what is over is not asked.
+async fn refusal(run: &BackupRun, storage: &BackupStorage, context: &Context) -> Result<Option<String>, WriteError> {
+    let status = run.status.as_ref();
+    let begins = status.is_none_or(|s| s.transfer.is_none() && !is_finished(s));
+    let restores = run.annotations().contains_key(labels::RESTORE) && status.is_some_and(|s| s.transfer.is_none());
+    if !begins && !restores || run.metadata.deletion_timestamp.is_some() {
+        return Ok(None);
+    }
+    let namespace = run.namespace().unwrap_or_default();
+    let labels = if access::needs_labels(&storage.spec) {
+        let api: Api<Namespace> = Api::all(context.client.clone());
+        let found = bounded("read the namespace", api.get_metadata_opt(&namespace)).await?;
+        found.and_then(|n| n.metadata.labels).unwrap_or_default()
+    } else {
+        BTreeMap::new()
+    };
+    Ok(access::allows(&storage.spec, &storage.name_any(), &namespace, &labels).err())
+}
+
+fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
     let conditions = storage
         .status
         .as_ref()
@@ -92,7 +123,14 @@ fn storage_view(storage: &BackupStorage) -> StorageView {
     let parameters = storage.spec.parameters.clone().unwrap_or_default();
     match S3Parameters::parse(&parameters) {
         // The key of no path is the prefix.
-        Ok(parsed) => StorageView::Ready { prefix: parsed.key("") },
+        Ok(parsed) => {
+            let isolated = storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix);
+            let mut prefix = parsed.key("");
+            if isolated {
+                prefix = format!("{prefix}{namespace}/");
+            }
+            StorageView::Ready { prefix, isolated }
+        }
         Err(_) => StorageView::NotReady {
             message: "its parameters are wrong.".into(),
         },

@@ -124,6 +124,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
             }
         }
         PodStage::Running => {
+            // The status is not believed where the storage keeps namespaces apart.
+            if let Some(why) = transfer.key.as_deref().and_then(|key| o.storage.forbids(key)) {
+                return give_up(o, status, transfer, "ObjectNotAllowed", &why);
+            }
             let mut steps = Vec::new();
             if transfer.pod_uid.is_none() || status.message.is_some() {
                 status.message = None;

@@ -66,6 +66,10 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             return Decision { steps, requeue: None };
         }
     };
+    if let StorageView::Refused { message } = &o.storage {
+        steps.extend(verdict::refuse(o, status, "NamespaceNotAllowed", message));
+        return Decision { steps, requeue: None };
+    }
     let prefix = match storage_or_wait(o, &status) {
         Ok(prefix) => prefix,
         Err(wait) => {
@@ -179,14 +183,14 @@ pub fn key(prefix: &str, path: &str) -> String {
 pub fn storage_or_wait(o: &Observed<'_>, status: &BackupRunStatus) -> Result<String, Decision> {
     let name = &o.run.spec.storage.name;
     let (reason, message) = match &o.storage {
-        StorageView::Ready { prefix } => return Ok(prefix.clone()),
+        StorageView::Ready { prefix, .. } => return Ok(prefix.clone()),
         StorageView::Missing => (
             "StorageMissing",
             format!(
                 "spec.storage.name: there is no BackupStorage {name:?}; create it, or correct the name. The run waits."
             ),
         ),
-        StorageView::NotReady { message } => (
+        StorageView::NotReady { message } | StorageView::Refused { message } => (
             "StorageNotReady",
             format!("storage {name:?} is not ready: {message} The run waits."),
         ),

@@ -71,6 +71,16 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
         }
     }
     let wanted = o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some();
+    let forbidden = status.key.as_deref().and_then(|key| o.storage.forbids(key));
+    if let (Some(why), true) = (&forbidden, wanted) {
+        steps.push(Step::Event(Event {
+            warning: true,
+            reason: "ObjectKept",
+            action: "Delete",
+            note: format!("{why}; it was left"),
+        }));
+    }
+    let wanted = wanted && forbidden.is_none();
     if let (true, false, Some(key), Some(etag)) = (wanted, o.path_taken_over, &status.key, &status.etag) {
         left.push(format!("the object {key}"));
         steps.push(Step::DeleteObject {

@@ -44,11 +44,30 @@ pub enum StorageView {
         /// The storage's own words.
         message: String,
     },
+    /// The run's namespace may not use it.
+    Refused {
+        /// Why, and what would be right.
+        message: String,
+    },
     /// It can be used.
     Ready {
-        /// Put before every path: `team/` or nothing.
+        /// Put before every path: `team/` or nothing; with the namespace where that is isolated.
         prefix: String,
+        /// Keys that do not begin with the prefix are not this namespace's.
+        isolated: bool,
     },
+}
+
+impl StorageView {
+    /// Why an object may not be touched by a run of this namespace, whatever the run's status says of it.
+    pub fn forbids(&self, key: &str) -> Option<String> {
+        match self {
+            Self::Ready { prefix, isolated: true } if !key.starts_with(prefix.as_str()) => Some(format!(
+                "object {key} is not below {prefix}, where the storage keeps this namespace's objects (spec.namespaceIsolation: Prefix)"
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// A Pod, as far as a run cares.

@@ -5,7 +5,7 @@ use api::{BackupRunStatus, condition, labels};
 use kube::ResourceExt;
 
 use crate::run::decide::{create_pod, key, start, start_deadline, storage_or_wait};
-use crate::run::observed::Observed;
+use crate::run::observed::{Observed, StorageView};
 use crate::run::step::{Decision, Event, Step};
 use crate::validate;
 
@@ -16,17 +16,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         return Decision { steps, requeue: None };
     }
     if let Some(why) = refusal(o, &status) {
-        let note = format!("the restore was refused: {why}");
-        let event = Event {
-            warning: true,
-            reason: "RestoreRefused",
-            action: "Restore",
-            note,
-        };
-        return Decision {
-            steps: vec![Step::Event(event), Step::RemoveAnnotation(labels::RESTORE)],
-            requeue: None,
-        };
+        return refuse(&why);
     }
     let prefix = match storage_or_wait(o, &status) {
         Ok(prefix) => prefix,
@@ -35,6 +25,9 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
     let path = path_of(o, &status).unwrap_or_default();
     let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));
+    if let Some(why) = o.storage.forbids(&key) {
+        return refuse(&why);
+    }
     start(o, &mut status, Action::Restore, number, key);
     let note = format!("restoring {path} of storage {}", o.run.spec.storage.name);
     Decision {
@@ -52,6 +45,19 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             create_pod(o, Action::Restore, number),
         ],
         requeue: Some(start_deadline(o)),
+    }
+}
+
+fn refuse(why: &str) -> Decision {
+    let event = Event {
+        warning: true,
+        reason: "RestoreRefused",
+        action: "Restore",
+        note: format!("the restore was refused: {why}"),
+    };
+    Decision {
+        steps: vec![Step::Event(event), Step::RemoveAnnotation(labels::RESTORE)],
+        requeue: None,
     }
 }
 
@@ -73,6 +79,9 @@ fn path_of(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
 }
 
 fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
+    if let StorageView::Refused { message } = &o.storage {
+        return Some(message.clone());
+    }
     if o.run.spec.restore.is_none() {
         return Some("spec.restore is not set; it may be added to this run".into());
     }

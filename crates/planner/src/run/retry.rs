@@ -21,9 +21,10 @@ const LONGEST: Duration = Duration::from_secs(6 * 60);
 const POD: Duration = Duration::from_secs(60);
 
 /// Ends that no other attempt would change, or that were asked for.
-const FINAL: [&str; 9] = [
+const FINAL: [&str; 10] = [
     "Cancelled",
     "InvalidSpec",
+    "ObjectNotAllowed",
     "NoDecryptionKey",
     "PodRefused",
     "PodCannotStart",

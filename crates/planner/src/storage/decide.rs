@@ -130,6 +130,8 @@ mod tests {
             parameters: None,
             credentials: None,
             data_path: None,
+            allowed_namespaces: None,
+            namespace_isolation: None,
         };
         BackupStorage::new("s", spec)
     }

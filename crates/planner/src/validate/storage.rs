@@ -66,6 +66,8 @@ mod tests {
                 parameters: None,
                 credentials,
                 data_path: None,
+                allowed_namespaces: None,
+                namespace_isolation: None,
             };
             let faults = validate(&spec).err().unwrap_or_default();
             assert_eq!(

@@ -16,6 +16,7 @@ use crate::run::step::{Decision, Step};
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
 mod retry;
+mod tenancy;
 
 struct World {
     run: BackupRun,
@@ -31,7 +32,7 @@ impl World {
     fn new(run: BackupRun) -> Self {
         Self {
             run,
-            storage: StorageView::Ready { prefix: String::new() },
+            storage: ready(""),
             pods: vec![],
             transfer: TransferView::None,
             refused: None,
@@ -155,6 +156,13 @@ impl World {
     }
 }
 
+fn ready(prefix: &str) -> StorageView {
+    StorageView::Ready {
+        prefix: prefix.into(),
+        isolated: false,
+    }
+}
+
 fn stored() -> End {
     End::Stored {
         bytes: 10,
@@ -210,9 +218,7 @@ fn a_backup_begins_with_the_finalizer_then_the_report_then_the_pod() {
 #[test]
 fn a_key_is_the_path_below_the_prefix() {
     let mut world = World::new(backup_run());
-    world.storage = StorageView::Ready {
-        prefix: "team/a/".into(),
-    };
+    world.storage = ready("team/a/");
     world.step();
     assert_eq!(world.status().key.as_deref(), Some("team/a/db.sql"));
 }
@@ -242,7 +248,7 @@ fn a_run_waits_for_its_storage_and_says_so_once() {
         assert_eq!(world.status().state, Some(State::StorageError));
         assert!(world.is(condition::NEVER_RUN) && world.status().message.unwrap().contains("minio"));
         assert_eq!(world.step(), vec![], "nothing is written that did not change");
-        world.storage = StorageView::Ready { prefix: String::new() };
+        world.storage = ready("");
         assert!(has(&world.step(), |s| matches!(s, Step::CreatePod(_))));
     }
 }

@@ -1,0 +1,99 @@
+//! Namespaces that may not use a storage, and objects that are not theirs.
+use super::*;
+
+fn isolated() -> StorageView {
+    StorageView::Ready {
+        prefix: "team/".into(),
+        isolated: true,
+    }
+}
+
+fn refused() -> StorageView {
+    StorageView::Refused {
+        message: "not for you".into(),
+    }
+}
+
+#[test]
+fn a_namespace_that_may_not_use_the_storage_gets_no_pod() {
+    let mut world = World::new(backup_run());
+    world.storage = refused();
+    let steps = world.step();
+    assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+    assert!(world.is(condition::FAILED));
+    assert_eq!(world.status().message.as_deref(), Some("not for you"));
+    let mut world = World::stored();
+    world.storage = refused();
+    world.annotate(labels::RESTORE);
+    let steps = world.step();
+    assert!(has(
+        &steps,
+        |s| matches!(s, Step::Event(e) if e.reason == "RestoreRefused")
+    ));
+    assert!(world.is(condition::SUCCESSFUL) && world.status().transfer.is_none());
+}
+
+#[test]
+fn a_run_that_is_under_way_is_not_stopped_by_a_change_of_who_may() {
+    let mut world = World::working();
+    world.storage = refused();
+    world.step();
+    world.ended(stored());
+    world.step();
+    assert!(world.is(condition::SUCCESSFUL));
+}
+
+#[test]
+fn where_namespaces_are_kept_apart_a_status_cannot_name_another_ones_object() {
+    // Whoever may write the status may put anything there.
+    let forge = |world: &mut World, key: &str| {
+        let status = world.run.status.as_mut().unwrap();
+        status.key = Some(key.into());
+        if let Some(transfer) = &mut status.transfer {
+            transfer.key = Some(key.into());
+        }
+    };
+    for key in ["other/db.sql", "team", "teamx/db.sql", ""] {
+        let mut world = World::stored();
+        world.storage = isolated();
+        forge(&mut world, key);
+        world.annotate(labels::RESTORE);
+        let steps = world.step();
+        assert!(
+            has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "RestoreRefused")),
+            "{key}"
+        );
+        assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))), "{key}");
+
+        let mut world = World::new(restore_only_run());
+        world.storage = isolated();
+        world.step();
+        forge(&mut world, key);
+        world.pod(PodStage::Running);
+        let steps = world.step();
+        assert!(!has(&steps, |s| matches!(s, Step::StartTransfer(_))), "{key}");
+        assert!(world.is(condition::FAILED), "{key}");
+
+        let mut world = World::stored();
+        world.storage = isolated();
+        world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+        forge(&mut world, key);
+        world.run.metadata.deletion_timestamp = Some(Time(world.now));
+        let steps = world.step();
+        assert!(!has(&steps, |s| matches!(s, Step::DeleteObject { .. })), "{key}");
+        assert!(
+            has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "ObjectKept")),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn where_namespaces_are_kept_apart_their_own_objects_are_theirs() {
+    let mut world = World::new(restore_only_run());
+    world.storage = isolated();
+    world.step();
+    assert!(world.status().key.unwrap().starts_with("team/"));
+    world.pod(PodStage::Running);
+    assert!(has(&world.step(), |s| matches!(s, Step::StartTransfer(_))));
+}
