@@ -1,5 +1,6 @@
 //! Storages that are shared: who may use them, and whose objects are whose.
-use e2e::runs::{message, status, stream};
+use api::condition;
+use e2e::runs::{message, reason, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, case};
 use k8s_openapi::api::core::v1::Namespace;
@@ -76,7 +77,8 @@ fn where_namespaces_are_kept_apart_no_path_leads_to_another_ones_object() {
         let mut spec = on(&apart, &theirs, "random 10");
         spec.as_object_mut().unwrap().remove("backup");
         case.start("thief", spec).await;
-        let run = case.failed("thief", "ObjectMissing", 60).await;
+        let run = case.ended("thief", 60).await;
+        assert_eq!(reason(&run, condition::FAILED), "ObjectMissing", "{}", message(&run));
         assert_eq!(status(&run).key, Some(format!("{}{theirs}", case.namespace())));
         // The same path is another object.
         case.keeps(&format!("{}/neighbour", case.namespace()));
