@@ -1,0 +1,20 @@
+//! The verbs, one a file.
+mod preview;
+
+use clap::Subcommand;
+
+/// What can be asked.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Shows when a schedule would run, and where its backups would go; asks no cluster.
+    Preview(preview::Args),
+}
+
+impl Verb {
+    /// Answers into `out`. An error is text for people, with a caret below what is wrong where there is a place.
+    pub fn run(self, out: &mut Vec<u8>) -> Result<(), String> {
+        match self {
+            Self::Preview(args) => preview::run(args, out),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Every schedule of a manifest.
+use std::io::Read;
+use std::path::Path;
+
+use api::BackupSchedule;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use kube::ResourceExt;
+use planner::schedule::decide::jitter;
+use planner::validate;
+use serde::Deserialize;
+
+use super::path::{self, How};
+use super::{lines, say, ticks};
+
+/// The longest manifest that is read, bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// Shows each schedule; what is wrong with one keeps none of the others from being shown.
+pub fn run(file: &Path, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let text = read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let mut refusals = Vec::new();
+    let mut any = false;
+    for document in serde_yaml_ng::Deserializer::from_str(&text) {
+        let value = match serde_json::Value::deserialize(document) {
+            Ok(value) => value,
+            Err(error) => return Err(format!("{}: not YAML: {error}", file.display())),
+        };
+        if value.get("kind").and_then(|k| k.as_str()) != Some("BackupSchedule") {
+            continue;
+        }
+        any = true;
+        let name = title(&value);
+        let shown = serde_json::from_value(value)
+            .map_err(|e| e.to_string())
+            .and_then(|schedule| show(&name, &schedule, at, count, out));
+        if let Err(why) = shown {
+            refusals.push(format!("{name}: {why}"));
+        }
+    }
+    if !any {
+        refusals.push(format!("{}: there is no BackupSchedule in it", file.display()));
+    }
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals.join("\n"))
+    }
+}
+
+fn read(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().take(LONGEST).read_to_string(&mut text)?;
+    } else {
+        std::fs::File::open(file)?.take(LONGEST).read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
+
+fn title(value: &serde_json::Value) -> String {
+    let of = |field: &str| value.pointer(&format!("/metadata/{field}")).and_then(|v| v.as_str());
+    let name = of("name").unwrap_or("without a name");
+    of("namespace").map_or_else(|| name.into(), |namespace| format!("{namespace}/{name}"))
+}
+
+fn show(name: &str, schedule: &BackupSchedule, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let spec = &schedule.spec;
+    let calendar = ticks::Schedule::parse(&spec.schedule, spec.time_zone.as_deref());
+    let path = path::Path::parse(&spec.template.spec.storage.path, &How { raw: false });
+    // First what has a caret, then the faults of all other fields.
+    let mut faults: Vec<_> = [calendar.as_ref().err(), path.as_ref().err()]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    if let Err(all) = validate::schedule::validate(schedule) {
+        let shown = |field: &str| {
+            matches!(field, "spec.schedule" | "spec.timeZone") && calendar.is_err()
+                || field == "spec.template.spec.storage.path" && path.is_err()
+        };
+        faults.extend(all.iter().filter(|f| !shown(&f.field)).map(ToString::to_string));
+    }
+    let (Ok(calendar), Ok(path), true) = (calendar, path, faults.is_empty()) else {
+        return Err(faults.join("\n"));
+    };
+    let mut more = Vec::new();
+    if spec.suspend == Some(true) {
+        more.push("suspended: none of these is run".to_string());
+    }
+    if let Some(most) = spec.jitter_seconds.filter(|s| *s > 0) {
+        more.push(match schedule.uid() {
+            Some(_) => format!("each starts {} s later", jitter(schedule).as_secs()),
+            None => format!("each starts up to {most} s later"),
+        });
+    }
+    let more = if more.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", more.join("; "))
+    };
+    say(out, &format!("{name}{more}"));
+    lines(&calendar, Some(&path), &TimeZone::UTC, at, count, out)
+}

@@ -1,0 +1,211 @@
+//! The program, as people call it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Status, standard output, standard error.
+fn backup(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-backup"))
+        .arg("preview")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
+}
+
+#[test]
+fn ticks_are_shown_with_the_offset_of_their_zone() {
+    for (arguments, wanted) in [
+        (
+            vec![
+                "--schedule",
+                "30 2 * * *",
+                "--time-zone",
+                "Europe/Berlin",
+                "--at",
+                "2026-03-28T00:00:00Z",
+                "--count",
+                "3",
+            ],
+            "2026-03-28T02:30:00+01:00\n2026-03-30T02:30:00+02:00\n2026-03-31T02:30:00+02:00\n",
+        ),
+        (
+            vec![
+                "--schedule",
+                "@daily",
+                "--at",
+                "2026-11-24T12:00:00+02:00",
+                "--count",
+                "2",
+            ],
+            "2026-11-25T00:00:00Z\n2026-11-26T00:00:00Z\n",
+        ),
+        (
+            vec![
+                "--schedule",
+                "TZ=Asia/Kolkata @monthly",
+                "--at",
+                "2026-11-24T12:00:00Z",
+                "--count",
+                "1",
+            ],
+            "2026-12-01T00:00:00+05:30\n",
+        ),
+        (
+            vec![
+                "--schedule",
+                "@every 1h30m",
+                "--at",
+                "2026-11-24T12:00:00.9Z",
+                "--count",
+                "2",
+            ],
+            "2026-11-24T13:30:00Z\n2026-11-24T15:00:00Z\n",
+        ),
+    ] {
+        let (status, out, words) = backup(&arguments, "");
+        assert_eq!((status, out.as_str(), words.as_str()), (0, wanted, ""), "{arguments:?}");
+    }
+    assert_eq!(
+        backup(&["--schedule", "* * * * *"], "").1.lines().count(),
+        5,
+        "as many as nobody asked for"
+    );
+}
+
+#[test]
+fn a_path_is_rendered_as_the_operator_does() {
+    let at = ["--at", "2026-11-24T12:00:00Z"];
+    for (arguments, wanted) in [
+        (
+            vec!["--path", "/a/{{ now | date \"2006.01.02-15:04:05\" }}.sql"],
+            "/a/2026.11.24-12:00:00.sql\n",
+        ),
+        (
+            vec!["--path", "/{{ now | date \"15\" }}", "--time-zone", "Asia/Tokyo"],
+            "/21\n",
+        ),
+        (vec!["--path", "no {{ \"path\" }}", "--raw"], "no path\n"),
+        (
+            vec![
+                "--schedule",
+                "@weekly",
+                "--count",
+                "1",
+                "--path",
+                "/{{ now | date \"0102\" }}",
+            ],
+            "2026-11-29T00:00:00Z  /1129\n",
+        ),
+    ] {
+        let all: Vec<_> = arguments.iter().chain(&at).copied().collect();
+        assert_eq!(backup(&all, ""), (0, wanted.into(), String::new()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_refusal_goes_to_standard_error_with_a_caret_and_status_one() {
+    for (arguments, words, caret) in [
+        (
+            vec!["--schedule", "0 25 * * *"],
+            "schedule: hour \"25\": is not within 0 to 23",
+            "  0 25 * * *\n    ^\n",
+        ),
+        (
+            vec!["--schedule", "@dayly"],
+            "schedule: \"@dayly\" is not known",
+            "  @dayly\n  ^\n",
+        ),
+        (
+            vec!["--schedule", "@daily", "--time-zone", "Mars/Olympus"],
+            "time zone: ",
+            "",
+        ),
+        (
+            vec!["--path", "/{{ nope }}"],
+            "path: line 1, column 5: ",
+            "  /{{ nope }}\n      ^\n",
+        ),
+        (
+            vec!["--path", "relative"],
+            "path: \"relative\" does not begin with /",
+            "",
+        ),
+        (vec!["--schedule", "0 0 30 2 *"], "no tick within five years", ""),
+        (vec!["--path", "/x", "--time-zone", "Nowhere"], "--time-zone: ", ""),
+    ] {
+        let (status, out, said) = backup(&arguments, "");
+        assert_eq!((status, out.as_str()), (1, ""), "{arguments:?}");
+        assert!(said.contains(words) && said.ends_with(caret), "{arguments:?}: {said}");
+    }
+    // Both faults at once.
+    let (_, _, said) = backup(&["--schedule", "x", "--path", "/{{"], "");
+    assert!(said.contains("schedule: ") && said.contains("path: "), "{said}");
+    // What is wrong with the call itself.
+    for arguments in [
+        vec![],
+        vec!["--count", "0", "--path", "/x"],
+        vec!["--at", "today", "--path", "/x"],
+    ] {
+        assert_eq!(backup(&arguments, "").0, 2, "{arguments:?}");
+    }
+}
+
+const MANIFEST: &str = r#"
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: backup-operator.io/v1
+kind: BackupSchedule
+metadata: {name: hourly, namespace: shop}
+spec:
+  schedule: "0 * * * *"
+  timeZone: Europe/Berlin
+  suspend: true
+  template:
+    spec:
+      storage: {name: s, path: '/{{ now | date "15" }}'}
+      backup: {command: [dump]}
+      template: {spec: {containers: [{name: a, image: b}]}}
+---
+apiVersion: backup-operator.io/v1
+kind: BackupSchedule
+metadata: {name: wrong}
+spec:
+  schedule: "0 99 * * *"
+  template:
+    spec:
+      storage: {name: s, path: x}
+      backup: {command: [dump], container: b}
+      template: {spec: {containers: [{name: a, image: b}]}}
+"#;
+
+#[test]
+fn each_schedule_of_a_manifest_is_shown_and_each_fault_said() {
+    let arguments = ["-f", "-", "--at", "2026-11-24T12:30:00Z", "--count", "2"];
+    let (status, out, said) = backup(&arguments, MANIFEST);
+    assert_eq!(status, 1);
+    assert_eq!(
+        out,
+        "shop/hourly (suspended: none of these is run)\n2026-11-24T14:00:00+01:00  /13\n2026-11-24T15:00:00+01:00  /14\n"
+    );
+    for words in [
+        "wrong: schedule: hour \"99\"",
+        "  0 99 * * *\n    ^",
+        "spec.template.spec.backup.container",
+        "does not begin with /",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let (status, _, said) = backup(&["-f", "-"], "kind: Pod\n");
+    assert_eq!(status, 1);
+    assert!(said.contains("no BackupSchedule"), "{said}");
+    assert_eq!(backup(&["-f", "/does/not/exist"], "").0, 1);
+}
