@@ -29,5 +29,7 @@ mod schedules;
 mod specs;
 #[path = "all/storages.rs"]
 mod storages;
+#[path = "all/stores.rs"]
+mod stores;
 #[path = "all/tenancy.rs"]
 mod tenancy;

@@ -114,6 +114,7 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
         parts: target.plan,
         checksum: target.checksum,
         patience,
+        absence: Duration::from_secs(job.absence_seconds),
     };
     let (upload, sink) = Upload::start(plan, &client, desk, &events).map_err(|e| failed("upload", e.to_string()))?;
     let chain = Stages::to_write(job.compression.map(compression), recipients)

@@ -41,6 +41,8 @@ pub struct Wanted {
     pub etag: Option<String>,
     /// How long it is retried without a byte.
     pub patience: Duration,
+    /// How long an operator that is away is waited for.
+    pub absence: Duration,
 }
 
 /// The stream.
@@ -120,7 +122,7 @@ impl Download {
     fn ask(&mut self) -> Result<SignedUrl, Trouble> {
         self.number += 1;
         self.desk
-            .url(&UrlRequest::Get { number: self.number }, self.wanted.patience)
+            .url(&UrlRequest::Get { number: self.number }, self.wanted.absence)
             .map_err(|e| match e {
                 NoUrl::Stopped => Trouble::Stopped,
                 error => Trouble::End(self.failed(error.to_string())),

@@ -116,6 +116,7 @@ fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event
         size: object.size,
         etag: object.etag.map(ToString::to_string),
         patience: Duration::from_secs(job.retry_seconds),
+        absence: Duration::from_secs(job.absence_seconds),
     };
     let download = Download::new(client, desk.clone(), wanted, watched.clone());
     let stages = Stages::to_read(job.compression.map(compression), identities);

@@ -32,6 +32,8 @@ pub struct Plan {
     pub checksum: Checksum,
     /// How long a part is retried.
     pub patience: Duration,
+    /// How long an operator that is away is waited for.
+    pub absence: Duration,
 }
 
 /// A part, or the whole object.

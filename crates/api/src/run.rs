@@ -316,6 +316,9 @@ pub struct BackupRunStatus {
     /// The store's ETag of the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
+    /// The store's version of the object, where its bucket keeps versions. `retainPolicy: Delete` removes this version.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "versionID")]
+    pub version_id: Option<String>,
     /// What happened last, in words: what went wrong and what would cure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -40,6 +40,7 @@ pub struct BackupStorageSpec {
     /// `insecure` (`true`: plain HTTP); `s3ForcePathStyle` (`true`: bucket in the path, as MinIO wants it);
     /// `accessKey`, `secretKey`, `sessionToken` (names of the keys inside the Secret; default AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN);
     /// `prefix` (put before every path); `partSize` (smallest part of a multipart upload, `5Mi` to `5Gi`, default 5Mi);
+    /// `retrySeconds` (how long a store that fails is tried again before the run fails, 10 to 604800, default 900);
     /// `caBundle` (PEM certificates to trust beside the public ones); `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
     /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work).
     /// An unknown or malformed parameter is refused with the list of known ones.

@@ -28,6 +28,20 @@ pub struct OpenStore {
     pub composite: bool,
 }
 
+impl OpenStore {
+    /// This store with another's client, which has newer keys. How bodies are bound to URLs was settled when the work
+    /// began, and stays.
+    pub fn with_keys_of(&self, newer: Self) -> Self {
+        if newer.parameters != self.parameters {
+            return self.clone();
+        }
+        Self {
+            store: newer.store,
+            ..self.clone()
+        }
+    }
+}
+
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -161,5 +175,43 @@ impl Stores {
     /// Drops what is held of a storage that is gone.
     pub fn forget(&self, uid: &str) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Secret;
+
+    use super::*;
+
+    fn opened(bucket: &str, checksum: Checksum, key: &str) -> OpenStore {
+        let parameters = BTreeMap::from([("bucket".to_string(), bucket.to_string())]);
+        let parameters = S3Parameters::parse(&parameters).unwrap();
+        let credentials = Credentials::new(key, Secret::new("secret"), None);
+        OpenStore {
+            store: Store::s3(parameters.clone(), credentials).unwrap(),
+            parameters,
+            checksum,
+            metadata: true,
+            composite: true,
+        }
+    }
+
+    fn signed(store: &OpenStore) -> String {
+        let url = store
+            .store
+            .sign_get("k", Duration::from_secs(60), jiff::Timestamp::UNIX_EPOCH)
+            .url;
+        url.reveal().to_string()
+    }
+
+    #[test]
+    fn work_under_way_takes_new_keys_and_nothing_else_of_a_storage() {
+        let old = opened("backups", Checksum::Sha256, "old-key");
+        let rotated = old.with_keys_of(opened("backups", Checksum::Md5, "new-key"));
+        assert!(signed(&rotated).contains("new-key"));
+        assert_eq!(rotated.checksum, Checksum::Sha256, "the upload was created with it");
+        let moved = old.with_keys_of(opened("elsewhere", Checksum::Sha256, "new-key"));
+        assert!(signed(&moved).contains("old-key") && !signed(&moved).contains("elsewhere"));
     }
 }

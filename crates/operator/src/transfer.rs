@@ -1,6 +1,7 @@
 //! Transfers: the operator's side of moving bytes between a Pod and a store.
 pub mod commit;
 pub mod job;
+pub mod keys;
 pub mod link;
 pub mod outcome;
 pub mod registry;

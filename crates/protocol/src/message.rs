@@ -139,8 +139,11 @@ pub struct Job {
     pub deadline_seconds: Option<u64>,
     /// Seconds between TERM and KILL at the deadline.
     pub grace_seconds: u64,
-    /// Seconds that a part, a download or an unanswered `NeedUrl` is retried before the transfer fails.
+    /// Seconds that a part or a download is retried while the store fails, before the transfer fails.
     pub retry_seconds: u64,
+    /// Seconds that an operator that does not answer `NeedUrl` is waited for. Not the store's time: an operator that is
+    /// rolled out must not fail what goes to a store that is given up early.
+    pub absence_seconds: u64,
     /// Compression, if any.
     #[serde(default)]
     pub compression: Option<Compression>,

@@ -54,6 +54,52 @@ mod tests {
         assert!(total >= 5 << 40, "{total}");
     }
 
+    /// Parts of a stream of that many bytes, and bytes of the largest.
+    fn parts_of(plan: PartPlan, stream: u64) -> (u32, u64) {
+        let (mut left, mut number, mut size) = (stream, 0, 0);
+        while left > 0 {
+            number += 1;
+            size = plan.size_of(number).expect("a part that the store takes");
+            left = left.saturating_sub(size);
+        }
+        (number, size)
+    }
+
+    #[test]
+    fn a_stream_of_any_size_up_to_five_tib_fits_whatever_the_first_part_is() {
+        const MIB: u64 = 1 << 20;
+        const GIB: u64 = 1 << 30;
+        for smallest in [SMALLEST_PART, 16 * MIB, 100 * MIB, GIB, LARGEST_PART] {
+            let plan = PartPlan {
+                smallest,
+                ..PartPlan::default()
+            };
+            for stream in [
+                1,
+                SMALLEST_PART,
+                GIB,
+                4 * GIB,
+                20 * GIB,
+                100 * GIB,
+                1024 * GIB,
+                5120 * GIB,
+            ] {
+                let (parts, largest) = parts_of(plan, stream);
+                assert!(parts <= MAX_PARTS, "{stream} bytes from {smallest} on: {parts} parts");
+                assert!(
+                    largest <= LARGEST_PART,
+                    "{stream} bytes from {smallest} on: a part of {largest}"
+                );
+            }
+        }
+        // What the user's container pays for: the agent holds at most three parts, two where they are large.
+        let of = |gib: u64| parts_of(PartPlan::default(), gib * GIB);
+        assert_eq!(of(4), (820, 5 * MIB));
+        assert_eq!(of(20), (2149, 20 * MIB));
+        assert_eq!(of(100), (4037, 80 * MIB));
+        assert_eq!(of(1024), (7046, 640 * MIB));
+    }
+
     #[test]
     fn parts_never_shrink_and_end_with_the_stores_limit() {
         let plan = PartPlan::default();

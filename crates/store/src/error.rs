@@ -75,6 +75,12 @@ impl StoreError {
         )
     }
 
+    /// It may pass while the work waits: also keys that are being rotated, and clocks that are being set. A storage that
+    /// was probed has had good ones before.
+    pub fn may_pass(&self) -> bool {
+        self.passes() || matches!(self.kind, StoreErrorKind::BadCredentials | StoreErrorKind::ClockSkew)
+    }
+
     /// What a status and an S3 error code mean. `theirs` is the store's clock, from its Date header.
     pub(crate) fn of_answer(
         step: &'static str,
@@ -108,7 +114,9 @@ impl StoreError {
         }
         if kind == K::ClockSkew {
             let theirs = theirs.map_or_else(|| "not told".to_string(), |t| t.to_string());
-            text.push_str(&format!(" (the store's clock: {theirs}, the operator's: {ours})"));
+            text.push_str(&format!(
+                " (the clocks differ; the store's: {theirs}, the operator's: {ours})"
+            ));
         }
         Self::new(step, kind, text)
     }
@@ -163,6 +171,25 @@ mod tests {
                 error.to_string().starts_with("write: ") && error.to_string().contains(words),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn what_may_pass_while_the_work_waits_is_more_than_what_passes_by_itself() {
+        for (status, code, waits) in [
+            (503, "SlowDown", true),
+            (507, "XMinioStorageFull", true),
+            (403, "InvalidAccessKeyId", true),
+            (403, "SignatureDoesNotMatch", true),
+            (400, "ExpiredToken", true),
+            (403, "RequestTimeTooSkewed", true),
+            (403, "AccessDenied", false),
+            (404, "NoSuchBucket", false),
+            (404, "NoSuchUpload", false),
+            (400, "InvalidPart", false),
+        ] {
+            let error = StoreError::of_answer("complete", status, code, "", None, Timestamp::UNIX_EPOCH);
+            assert_eq!(error.may_pass(), waits, "{error}");
         }
     }
 }

@@ -3,6 +3,7 @@ mod fault;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use url::Url;
 
@@ -11,7 +12,7 @@ pub use fault::ParameterFault;
 use crate::checksum::Checksum;
 
 /// Every parameter that is understood, in the order in which it is documented.
-pub const KNOWN: [&str; 15] = [
+pub const KNOWN: [&str; 16] = [
     "bucket",
     "endpoint",
     "region",
@@ -22,12 +23,16 @@ pub const KNOWN: [&str; 15] = [
     "sessionToken",
     "prefix",
     "partSize",
+    "retrySeconds",
     "caBundle",
     "storageClass",
     "serverSideEncryption",
     "kmsKeyId",
     "checksum",
 ];
+
+/// How long a store that fails is tried again.
+const RETRY: Duration = Duration::from_secs(15 * 60);
 
 /// Where the keys are inside the Secret that `spec.credentials` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,7 @@ pub struct S3Parameters {
     pub(crate) kms_key_id: Option<String>,
     checksum: Option<Checksum>,
     part_size: Option<u64>,
+    retry: Duration,
     ca_bundle: Option<String>,
     keys: CredentialKeys,
 }
@@ -83,6 +89,7 @@ impl S3Parameters {
         };
         let prefix = given.optional("prefix", value::prefix).unwrap_or_default();
         let part_size = given.optional("partSize", value::part_size);
+        let retry = given.optional("retrySeconds", value::retry).unwrap_or(RETRY);
         let ca_bundle = given.optional("caBundle", value::ca_bundle);
         let storage_class = given.optional("storageClass", value::storage_class);
         let server_side_encryption = given.optional("serverSideEncryption", value::server_side_encryption);
@@ -104,6 +111,7 @@ impl S3Parameters {
                 kms_key_id,
                 checksum,
                 part_size,
+                retry,
                 ca_bundle,
                 keys,
             }),
@@ -119,6 +127,12 @@ impl S3Parameters {
     /// The smallest part of a multipart upload in bytes, where `partSize` says one: 5 MiB to 5 GiB.
     pub fn part_size(&self) -> Option<u64> {
         self.part_size
+    }
+
+    /// How long a part, a download, the creation or the completion of an upload is tried again while the store fails:
+    /// 10 s to a week, 15 minutes where `retrySeconds` says nothing.
+    pub fn retry(&self) -> Duration {
+        self.retry
     }
 
     /// PEM certificates to trust beside the public authorities.

@@ -62,6 +62,8 @@ pub struct ObjectInfo {
     pub metadata: BTreeMap<String, String>,
     /// SHA-256, base64; of a multipart object the composite one (`...-N`). None where the store does not keep it.
     pub checksum_sha256: Option<String>,
+    /// Which version of the key it is. None where the bucket keeps none.
+    pub version_id: Option<String>,
 }
 
 /// An upload that is not completed.
@@ -296,6 +298,10 @@ impl Store {
             etag: answer.header("etag").unwrap_or_default(),
             metadata: metadata.collect(),
             checksum_sha256: answer.header("x-amz-checksum-sha256"),
+            // `null` is the one version of a bucket that keeps none any more: whoever writes next replaces it.
+            version_id: answer
+                .header("x-amz-version-id")
+                .filter(|id| !id.is_empty() && id != "null"),
         }))
     }
 
@@ -327,6 +333,16 @@ impl Store {
     pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
         gone(
             self.request("delete", Method::Delete, key, Pairs::new(), Pairs::new(), Bytes::new())
+                .await,
+        )
+    }
+
+    /// Removes one version of an object for good; one that is not there is fine. A plain delete of a bucket that keeps
+    /// versions only hides the object, and keeps its bytes.
+    pub async fn delete_version(&self, key: &str, version_id: &str) -> Result<(), StoreError> {
+        let query = Pairs::from([("versionId".to_string(), version_id.to_string())]);
+        gone(
+            self.request("delete", Method::Delete, key, query, Pairs::new(), Bytes::new())
                 .await,
         )
     }
@@ -366,7 +382,29 @@ impl Store {
 fn gone(answer: Result<Answer, StoreError>) -> Result<(), StoreError> {
     match answer {
         Ok(_) => Ok(()),
-        Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::NoSuchUpload) => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => match error.kind() {
+            // What was in a bucket that is gone is gone with it.
+            StoreErrorKind::NotFound | StoreErrorKind::NoSuchUpload | StoreErrorKind::NoSuchBucket => Ok(()),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_in_a_bucket_that_is_gone_is_gone_with_it() {
+        for (status, code, is_gone) in [
+            (404, "NoSuchUpload", true),
+            (404, "NoSuchBucket", true),
+            (404, "", true),
+            (403, "AccessDenied", false),
+            (503, "SlowDown", false),
+        ] {
+            let error = StoreError::of_answer("abort upload", status, code, "", None, Timestamp::UNIX_EPOCH);
+            assert_eq!(gone(Err(error)).is_ok(), is_gone, "{status} {code}");
+        }
     }
 }

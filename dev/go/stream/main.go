@@ -9,17 +9,25 @@
 //	stream hang KIND BYTES          writes, then waits for SIGTERM with stdout open
 //	stream slow KIND BYTES SECONDS  writes evenly for that long
 //	stream orphan KIND BYTES        writes and ends, leaving a child in a session of its own that holds stdout
+//	stream kill SIGNAL KIND BYTES   writes, then kills itself with that signal (a number)
+//	stream hog KIND BYTES           writes, then takes memory until it is killed
+//	stream flood BYTES KIND BYTES   writes that many bytes of lines to stderr, then as said to stdout
+//	stream half BYTES               reads that many bytes of stdin, then waits for SIGTERM
+//	stream ignore                   ends well without looking at stdin
 //	stream cat FILE                 a file to stdout
 //	stream save FILE                stdin to a file, which gets its name only at the end of stdin
 //	stream sum [FILE]               "BYTES SHA256": of a file to stdout, of stdin to stderr
 //	stream drain                    stdin to nowhere
 //	stream wait                     waits for SIGTERM
 //	stream serve PORT               answers each HTTP request with 200, until SIGTERM
+//	stream proxy LISTEN TARGET CONTROL
+//	                                stands before a store and does to requests what it is told at CONTROL (proxy.go)
 //
 // BYTES takes the suffixes K, M and G (powers of 1024).
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -91,6 +99,55 @@ func run(args []string) error {
 		child.Stdout = os.Stdout
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		return child.Start()
+	case "kill":
+		word, args := next(args)
+		number, err := strconv.Atoi(word)
+		if err != nil {
+			return fmt.Errorf("signal: %w", err)
+		}
+		if err := emit(os.Stdout, args, 0); err != nil {
+			return err
+		}
+		// Go's runtime turns some signals into others; with its default back, this one is what the parent sees.
+		signal.Reset(syscall.Signal(number))
+		if err := syscall.Kill(os.Getpid(), syscall.Signal(number)); err != nil {
+			return err
+		}
+		time.Sleep(time.Minute)
+		return fmt.Errorf("signal %d did not end this process", number)
+	case "hog":
+		if err := emit(os.Stdout, args, 0); err != nil {
+			return err
+		}
+		return hog()
+	case "flood":
+		word, args := next(args)
+		size, err := parseSize(word)
+		if err != nil {
+			return err
+		}
+		if err := flood(size); err != nil {
+			return err
+		}
+		return emit(os.Stdout, args, 0)
+	case "half":
+		word, _ := next(args)
+		size, err := parseSize(word)
+		if err != nil {
+			return err
+		}
+		if _, err := io.CopyN(io.Discard, os.Stdin, size); err != nil {
+			return err
+		}
+		waitForTerm()
+		return nil
+	case "ignore":
+		return nil
+	case "proxy":
+		if len(args) != 3 {
+			return fmt.Errorf("proxy needs LISTEN TARGET CONTROL")
+		}
+		return serveProxy(args[0], args[1], args[2])
 	case "cat":
 		name, _ := next(args)
 		file, err := os.Open(name)
@@ -114,7 +171,7 @@ func run(args []string) error {
 		port, _ := next(args)
 		return serve(port)
 	}
-	return fmt.Errorf("unknown verb %q: random, text, fill, fail, hang, slow, orphan, cat, save, sum, drain, wait or serve", verb)
+	return fmt.Errorf("unknown verb %q: the verbs are at the head of main.go", verb)
 }
 
 // next takes the first argument, "" where there is none.
@@ -159,6 +216,25 @@ func sum(args []string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(to, "%d %x\n", size, hash.Sum(nil))
+	return err
+}
+
+// hog takes memory and uses it, so that it is really there.
+func hog() error {
+	for held := [][]byte{}; ; {
+		held = append(held, bytes.Repeat([]byte{1}, 8<<20))
+	}
+}
+
+func flood(size int64) error {
+	line := append(bytes.Repeat([]byte("a warning, and again "), 12), '\n')
+	many := bytes.Repeat(line, block/len(line))
+	for written := int64(0); written < size; written += int64(len(many)) {
+		if _, err := os.Stderr.Write(many); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(os.Stderr, "the last warning")
 	return err
 }
 

@@ -19,6 +19,7 @@ fn job() -> Box<Job> {
         deadline_seconds: None,
         grace_seconds: 1,
         retry_seconds: 1,
+        absence_seconds: 1,
         compression: None,
         ca_bundle: None,
         action: Action::Restore {

@@ -30,9 +30,9 @@ impl Answer {
         let expired = self.message.to_ascii_lowercase().contains("expired");
         match (self.status, self.code.as_str()) {
             (408 | 429, _) | (500.., _) => Hope::Passes,
-            (_, "RequestTimeout" | "ExpiredToken" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => {
-                Hope::Passes
-            }
+            (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => Hope::Passes,
+            // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
+            (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Hope::Passes,
             (403, _) if expired => Hope::Passes,
             (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey") | (411..=416, _) | (300..=399, _) => Hope::None,
             // BadDigest and the like: damaged on the way, or a rule of the store. Access may just be being given.
@@ -50,7 +50,15 @@ impl fmt::Display for Answer {
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }
-        Ok(())
+        match self.code.as_str() {
+            "RequestTimeTooSkewed" => f.write_str(
+                " (the clocks of the store and of the operator, which signs the URLs, differ by minutes: set them right)",
+            ),
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {
+                f.write_str(" (the store does not know the access keys any more: check the Secret of the storage)")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -105,6 +113,9 @@ mod tests {
             (403, "AccessDenied", "Request has expired", Hope::Passes),
             (400, "ExpiredToken", "", Hope::Passes),
             (400, "RequestTimeout", "", Hope::Passes),
+            (403, "InvalidAccessKeyId", "", Hope::Passes),
+            (403, "SignatureDoesNotMatch", "", Hope::Passes),
+            (507, "XMinioStorageFull", "", Hope::Passes),
             (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
             (400, "BadDigest", "", Hope::Doubtful),
             (404, "NoSuchUpload", "", Hope::None),
@@ -118,5 +129,12 @@ mod tests {
                 "{status} {code} {message}"
             );
         }
+    }
+
+    #[test]
+    fn clocks_that_differ_and_keys_that_are_gone_are_told_in_words() {
+        let said = |code: &str| Answer::of(403, xml(code, "m").as_bytes()).to_string();
+        assert!(said("RequestTimeTooSkewed").contains("clocks") && said("InvalidAccessKeyId").contains("Secret"));
+        assert_eq!(said("AccessDenied"), "the store answered 403 AccessDenied: m");
     }
 }

@@ -100,7 +100,7 @@ impl Worker {
         };
         let mut retry = Retry::new(plan.patience);
         loop {
-            let signed = match self.desk.url(&request, plan.patience) {
+            let signed = match self.desk.url(&request, plan.absence) {
                 Ok(signed) => signed,
                 Err(NoUrl::Stopped) => return Err(None),
                 Err(error) => return Err(failed(error.to_string())),

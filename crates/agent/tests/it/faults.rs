@@ -82,7 +82,7 @@ fn an_operator_that_refuses_or_stays_away_ends_the_transfer() {
     let rig = Rig::new();
     let mut link = rig.connect();
     let mut job = backup(sh("cat /dev/zero"));
-    job.retry_seconds = 1;
+    job.absence_seconds = 1;
     link.say(&ToAgent::Start(Box::new(job)));
     let (_, message) = failed(link.report().outcome);
     assert!(message.contains("did not answer within 1 s"), "{message}");

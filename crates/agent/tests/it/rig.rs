@@ -238,6 +238,7 @@ pub fn backup(command: Vec<String>) -> Job {
         deadline_seconds: None,
         grace_seconds: 1,
         retry_seconds: 30,
+        absence_seconds: 30,
         compression: None,
         ca_bundle: None,
         action,

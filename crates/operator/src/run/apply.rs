@@ -13,6 +13,7 @@ use planner::run::{Event, Refusal, Step, TransferOrder};
 use crate::context::Context;
 use crate::events;
 use crate::stores::{OpenError, OpenStore};
+use crate::transfer::keys::Keys;
 use crate::transfer::session::Session;
 use crate::transfer::uploads;
 use crate::write::{API, WriteError, Written, bounded};
@@ -109,7 +110,9 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
                     Ok(()) => {}
                 }
             }
-            Step::DeleteObject { key, etag } => delete_object(run, context, &key, &etag).await?,
+            Step::DeleteObject { key, etag, version_id } => {
+                delete_object(run, context, &key, &etag, version_id.as_deref()).await?;
+            }
         }
     }
     Ok(())
@@ -182,19 +185,39 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
         may_stray: order.command_started,
         order,
         store,
+        keys: Keys {
+            context: context.clone(),
+            storage: run.spec.storage.name.clone(),
+        },
         handle,
         started: None,
+        failing: None,
     };
     crate::runtime::spawn(session.run());
     Ok(())
 }
 
 /// Removes the object only while it is the one that this run wrote; a bucket may have been written to by others.
-async fn delete_object(run: &BackupRun, context: &Context, key: &str, etag: &str) -> Result<(), ApplyError> {
+///
+/// A version of an object is this run's alone and never changes: it is removed by its id, whoever wrote there since.
+async fn delete_object(
+    run: &BackupRun,
+    context: &Context,
+    key: &str,
+    etag: &str,
+    version_id: Option<&str>,
+) -> Result<(), ApplyError> {
     let store = tokio::time::timeout(Duration::from_secs(60), open(run, context));
     let store = store
         .await
         .map_err(|_| ApplyError::Open("its Secret could not be read in time".into()))??;
+    if let Some(version) = version_id {
+        let deleted = store.store.delete_version(key, version).await;
+        deleted.map_err(|e| ApplyError::Store("delete the version of the object", e))?;
+        let note = format!("version {version} of object {key} was deleted (retainPolicy: Delete)");
+        say_deleted(run, context, note).await;
+        return Ok(());
+    }
     let object = store
         .store
         .head(key)
@@ -220,7 +243,11 @@ async fn delete_object(run: &BackupRun, context: &Context, key: &str, etag: &str
         .delete(key)
         .await
         .map_err(|e| ApplyError::Store("delete the object", e))?;
-    let note = format!("object {key} was deleted (retainPolicy: Delete)");
+    say_deleted(run, context, format!("object {key} was deleted (retainPolicy: Delete)")).await;
+    Ok(())
+}
+
+async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
     let event = Event {
         warning: false,
         reason: "ObjectDeleted",
@@ -228,5 +255,4 @@ async fn delete_object(run: &BackupRun, context: &Context, key: &str, etag: &str
         note,
     };
     events::publish(&context.client, run.object_ref(&()), &event).await;
-    Ok(())
 }

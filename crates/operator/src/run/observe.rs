@@ -5,7 +5,7 @@ use api::names::pod_of;
 use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupStorage, condition, labels};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Namespace, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Namespace, Pod};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::run::decide::is_finished;
@@ -188,11 +188,22 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
             .collect::<Vec<_>>()
             .join(": ")
     };
+    // Why it goes: evicted, preempted, its node tainted. Whoever only deletes it leaves no such words.
+    let disrupted = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|c| c.type_ == "DisruptionTarget" && c.status == "True");
+    if let (Some(c), true) = (disrupted, pod.metadata.deletion_timestamp.is_some()) {
+        return PodStage::Ended {
+            message: words(&c.reason, &c.message),
+        };
+    }
     if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
         let mut message = words(&status.reason, &status.message);
         if message.is_empty() {
-            message = ended_container(status.container_statuses.as_deref().unwrap_or_default())
-                .or_else(|| ended_container(status.init_container_statuses.as_deref().unwrap_or_default()))
+            message = failed_init(status.init_container_statuses.as_deref().unwrap_or_default())
+                .or_else(|| ended_container(status.container_statuses.as_deref().unwrap_or_default()))
                 .unwrap_or_else(|| format!("phase {}", status.phase.as_deref().unwrap_or_default()));
         }
         return PodStage::Ended { message };
@@ -209,6 +220,23 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
                     message,
                     hopeless: false,
                 }
+            };
+        }
+        if let Some(waiting) = state
+            .waiting
+            .as_ref()
+            .filter(|w| w.reason.as_deref() == Some("CrashLoopBackOff"))
+        {
+            let last = main.and_then(|c| c.last_state.as_ref()?.terminated.as_ref());
+            let status = last.map_or_else(String::new, |t| {
+                let reason = t.reason.as_deref().unwrap_or_default();
+                format!(" (it last ended with status {}: {reason})", t.exit_code)
+            });
+            return PodStage::Ended {
+                message: format!(
+                    "container {container:?}: {}{status}",
+                    words(&waiting.reason, &waiting.message)
+                ),
             };
         }
         if state.terminated.is_some() {
@@ -235,6 +263,12 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
                 };
             }
         }
+    }
+    if let Some(message) = failed_init(status.init_container_statuses.as_deref().unwrap_or_default()) {
+        return PodStage::Starting {
+            message,
+            hopeless: false,
+        };
     }
     if installed(pod) && !probed(pod, container) {
         // The kubelet tells of a started container a second later; an exec finds it before.
@@ -281,15 +315,38 @@ fn probed(pod: &Pod, container: &str) -> bool {
     spec.is_none_or(|c| c.readiness_probe.is_some() || c.startup_probe.is_some())
 }
 
+/// The init container that keeps the others from starting: most have ended well, and are not told of. One that is tried
+/// again has failed before.
+fn failed_init(all: &[ContainerStatus]) -> Option<String> {
+    let last = |c: &ContainerStatus| c.last_state.as_ref()?.terminated.clone();
+    let failed = |c: &ContainerStatus| {
+        let ended = ended_with(c)
+            .cloned()
+            .or_else(|| last(c))
+            .filter(|t| t.exit_code != 0)?;
+        Some(format!("init {}", told(&c.name, &ended)))
+    };
+    all.iter().find_map(failed)
+}
+
+/// The first that failed, or else the first that ended.
 fn ended_container(all: &[ContainerStatus]) -> Option<String> {
-    all.iter().find_map(|c| {
-        let ended = c.state.as_ref()?.terminated.as_ref()?;
-        let reason = ended.reason.clone().unwrap_or_default();
-        Some(format!(
-            "container {:?} ended with status {} ({reason})",
-            c.name, ended.exit_code
-        ))
-    })
+    let failed = all.iter().filter(|c| ended_with(c).is_some_and(|t| t.exit_code != 0));
+    failed.chain(all).find_map(|c| Some(told(&c.name, ended_with(c)?)))
+}
+
+fn ended_with(c: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    c.state.as_ref()?.terminated.as_ref()
+}
+
+fn told(name: &str, ended: &ContainerStateTerminated) -> String {
+    let reason = ended.reason.clone().unwrap_or_default();
+    let said = ended.message.as_deref().map(str::trim).filter(|m| !m.is_empty());
+    let said = said.map_or_else(String::new, |m| format!(": {m}"));
+    format!(
+        "container {name:?} ended with status {} ({reason}){said}",
+        ended.exit_code
+    )
 }
 
 #[cfg(test)]
@@ -322,6 +379,11 @@ mod tests {
 
     #[test]
     fn a_pod_that_does_not_start_says_why_in_its_own_words() {
+        let again = |state: Value| {
+            let mut c = container("wait", false, state);
+            c["lastState"] = json!({"terminated": {"exitCode": 2, "reason": "Error"}});
+            c
+        };
         let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "words"}});
         let cases = [
             (json!({}), "", false),
@@ -343,6 +405,21 @@ mod tests {
             (
                 json!({"initContainerStatuses": [container("backup-operator-agent", false, waiting("ErrImagePull"))]}),
                 "ErrImagePull",
+                false,
+            ),
+            (
+                json!({"initContainerStatuses": [again(json!({"terminated": {"exitCode": 3, "reason": "Error"}}))]}),
+                "init container \"wait\" ended with status 3",
+                false,
+            ),
+            (
+                json!({"initContainerStatuses": [again(json!({"running": {}}))]}),
+                "init container \"wait\" ended with status 2",
+                false,
+            ),
+            (
+                json!({"initContainerStatuses": [again(json!({"terminated": {"exitCode": 0, "reason": "Completed"}}))]}),
+                "",
                 false,
             ),
             (
@@ -383,6 +460,21 @@ mod tests {
                 "137 (OOMKilled)",
             ),
             (json!({"phase": "Succeeded"}), "Succeeded"),
+            (
+                json!({
+                    "phase": "Failed",
+                    "initContainerStatuses": [
+                        container("backup-operator-agent", true, json!({"terminated": {"exitCode": 0, "reason": "Completed"}})),
+                        container("wait", false, json!({"terminated": {"exitCode": 3, "reason": "Error", "message": "no database"}})),
+                    ],
+                    "containerStatuses": [container("main", false, json!({"waiting": {"reason": "PodInitializing"}}))],
+                }),
+                "init container \"wait\" ended with status 3 (Error): no database",
+            ),
+            (
+                json!({"containerStatuses": [container("main", false, json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}))]}),
+                "CrashLoopBackOff: back-off",
+            ),
         ];
         for (status, words) in cases {
             let PodStage::Ended { message } = seen(status.clone()) else {
@@ -390,5 +482,31 @@ mod tests {
             };
             assert!(message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn a_pod_that_is_evicted_says_so_and_one_that_is_only_deleted_does_not() {
+        let evicted = json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"});
+        let seen = |deleted: bool| {
+            let mut pod = json!({"metadata": {"name": "p"}, "status": {
+                "conditions": [evicted.clone()],
+                "containerStatuses": [container("main", true, json!({"running": {}}))],
+            }});
+            if deleted {
+                pod["metadata"]["deletionTimestamp"] = json!("2026-11-24T10:00:00Z");
+            }
+            stage(&serde_json::from_value(pod).unwrap(), "main")
+        };
+        assert_eq!(
+            seen(true),
+            PodStage::Ended {
+                message: "EvictionByEvictionAPI: Eviction API: evicting".into()
+            }
+        );
+        assert_eq!(
+            seen(false),
+            PodStage::Running,
+            "an eviction that is not carried out is none"
+        );
     }
 }

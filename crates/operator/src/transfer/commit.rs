@@ -5,31 +5,32 @@ use api::BackupRun;
 use kube::ResourceExt;
 use planner::run::{End, TransferOrder};
 use protocol::Report;
-use store::{CompletedPart, StoreErrorKind};
+use store::{CompletedPart, ObjectInfo, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::stores::OpenStore;
+use crate::transfer::keys::Keys;
 use crate::transfer::uploads;
 
-/// How long a store that fails is asked again to complete.
-const COMPLETE: Duration = Duration::from_secs(10 * 60);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Completes the upload, or looks at the object that was put whole, and proves it.
 pub async fn commit(
     store: &OpenStore,
+    keys: &Keys,
     run: &BackupRun,
     order: &TransferOrder,
     upload_id: Option<&str>,
     report: Report,
 ) -> End {
-    match prove(store, run, order, upload_id, &report).await {
-        Ok(etag) => End::Stored {
+    match prove(store, keys, run, order, upload_id, &report).await {
+        Ok(object) => End::Stored {
             bytes: report.bytes,
             stored_bytes: report.stored_bytes,
             sha256: report.sha256,
-            etag,
+            etag: object.etag,
+            version_id: object.version_id,
             log: report.stderr,
         },
         Err((reason, message)) => End::Failed {
@@ -43,28 +44,28 @@ pub async fn commit(
 
 async fn prove(
     store: &OpenStore,
+    keys: &Keys,
     run: &BackupRun,
     order: &TransferOrder,
     upload_id: Option<&str>,
     report: &Report,
-) -> Result<String, (&'static str, String)> {
+) -> Result<ObjectInfo, (&'static str, String)> {
     let composite = match upload_id {
         Some(upload) if report.object_etag.is_none() => {
             check_parts(report).map_err(|e| ("AgentReport", e))?;
-            complete(store, order, upload, report).await?;
+            complete(store, keys, order, upload, report).await?;
             (store.composite && store.checksum == store::Checksum::Sha256)
                 .then(|| store::composite_sha256(report.parts.iter().map(|p| p.checksum.as_str())))
         }
         _ => None,
     };
-    let object = patiently(COMPLETE, || store.store.head(&order.key))
-        .await
-        .map_err(|e| {
-            (
-                "StoreUnreachable",
-                format!("the stored object cannot be looked at: {e}"),
-            )
-        })?;
+    let head = || async { keys.renewed(store).await.store.head(&order.key).await };
+    let object = patiently(store.parameters.retry(), head).await.map_err(|e| {
+        (
+            "StoreUnreachable",
+            format!("the stored object cannot be looked at: {e}"),
+        )
+    })?;
     let object = object.ok_or_else(|| {
         (
             "ObjectMissing",
@@ -97,7 +98,7 @@ async fn prove(
     {
         return Err(differs("checksum", want, seen));
     }
-    Ok(object.etag)
+    Ok(object)
 }
 
 /// An agent's word is not taken: the parts have to be all there, in order, and add up.
@@ -122,6 +123,7 @@ fn check_parts(report: &Report) -> Result<(), String> {
 /// NoSuchUpload for one's own success. The object's metadata decide, by the checks that follow.
 async fn complete(
     store: &OpenStore,
+    keys: &Keys,
     order: &TransferOrder,
     upload: &str,
     report: &Report,
@@ -135,18 +137,18 @@ async fn complete(
             digest: p.checksum.clone(),
         })
         .collect();
-    let outcome = patiently(COMPLETE, || {
-        store.store.complete(&order.key, upload, &parts, store.checksum)
-    })
-    .await;
-    match outcome {
+    let ask = || async {
+        let now = keys.renewed(store).await;
+        now.store.complete(&order.key, upload, &parts, store.checksum).await
+    };
+    match patiently(store.parameters.retry(), ask).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(()),
         Err(error) => Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
     }
 }
 
-/// Asks again while the store fails in a way that passes, for that long.
+/// Asks again while the store fails in a way that may pass, for that long.
 pub async fn patiently<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, store::StoreError>
 where
     F: Future<Output = Result<T, store::StoreError>>,
@@ -154,7 +156,7 @@ where
     let until = Instant::now() + limit;
     loop {
         match ask().await {
-            Err(error) if error.passes() && Instant::now() + PAUSE < until => sleep(PAUSE).await,
+            Err(error) if error.may_pass() && Instant::now() + PAUSE < until => sleep(PAUSE).await,
             other => return other,
         }
     }

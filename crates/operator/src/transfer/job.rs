@@ -15,8 +15,8 @@ use crate::stores::OpenStore;
 
 /// Between TERM and KILL.
 pub const GRACE_SECONDS: u64 = 5;
-/// How long an agent goes on without an operator, or with a store that fails, before it gives up.
-pub const RETRY_SECONDS: u64 = 15 * 60;
+/// How long an agent goes on without an operator before it gives up.
+const ABSENCE_SECONDS: u64 = 15 * 60;
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
 
@@ -120,7 +120,8 @@ pub async fn make(
         command,
         deadline_seconds,
         grace_seconds: GRACE_SECONDS,
-        retry_seconds: RETRY_SECONDS,
+        retry_seconds: store.parameters.retry().as_secs(),
+        absence_seconds: ABSENCE_SECONDS,
         compression,
         ca_bundle: store.parameters.ca_bundle().map(ToString::to_string),
         action,

@@ -16,6 +16,7 @@ use store::{ObjectInfo, StoreError};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::stores::OpenStore;
+use crate::transfer::keys::Keys;
 use crate::transfer::link::{Incoming, Link, LinkError, Target};
 use crate::transfer::registry::Handle;
 use crate::transfer::{commit, job, outcome, uploads};
@@ -51,6 +52,8 @@ pub struct Session {
     pub order: TransferOrder,
     /// Where from or to.
     pub store: OpenStore,
+    /// Its access keys, as they are now.
+    pub keys: Keys,
     /// To reconcile and back.
     pub handle: Handle,
     /// Who else is at work.
@@ -60,6 +63,8 @@ pub struct Session {
     pub may_stray: bool,
     /// When the command was handed over, where this session did it.
     pub started: Option<Instant>,
+    /// Since when the upload could not be created.
+    pub failing: Option<Instant>,
 }
 
 /// How one connection ended.
@@ -153,7 +158,10 @@ impl Session {
             bytes: 0,
             log: String::new(),
         };
-        let found = commit::patiently(FIND, || self.store.store.head(&self.order.key)).await;
+        let found = commit::patiently(FIND.min(self.store.parameters.retry()), || async {
+            self.keys.renewed(&self.store).await.store.head(&self.order.key).await
+        })
+        .await;
         let found = found.map_err(|e| fail("StoreUnreachable", format!("the backup cannot be looked at: {e}")))?;
         let object = found.ok_or_else(|| {
             fail(
@@ -335,9 +343,12 @@ impl Session {
             link.send(ToAgent::Refuse { request, message }).await;
             return;
         }
+        self.store = self.keys.renewed(&self.store).await;
         if matches!(request, UrlRequest::Part { .. }) && upload.is_none() {
+            let since = *self.failing.get_or_insert_with(Instant::now);
             match self.create_upload().await {
                 Ok(id) => {
+                    self.failing = None;
                     self.handle.upload(&id);
                     *upload = Some(id.clone());
                     // No URL is signed before the upload is in the status: a crash would leave it behind unknown.
@@ -345,7 +356,7 @@ impl Session {
                         .until(|o| o.upload_recorded.as_ref() == Some(&id) || o.cancel.is_some())
                         .await;
                 }
-                Err(error) if error.passes() => {
+                Err(error) if error.may_pass() && since.elapsed() < self.store.parameters.retry() => {
                     // The store may have created it all the same.
                     self.may_stray = true;
                     tracing::warn!(run = %self.run.name_any(), %error, "the upload cannot be created yet");
@@ -403,7 +414,15 @@ impl Session {
         let end = match (&report.outcome, self.order.action) {
             (Outcome::Done, Action::Backup) => {
                 self.handle.contact(Contact::Committing);
-                commit::commit(&self.store, &self.run, &self.order, upload.as_deref(), report).await
+                commit::commit(
+                    &self.store,
+                    &self.keys,
+                    &self.run,
+                    &self.order,
+                    upload.as_deref(),
+                    report,
+                )
+                .await
             }
             (Outcome::Done, Action::Restore) => End::Restored {
                 bytes: report.bytes,
@@ -438,8 +457,9 @@ impl Session {
     ///
     /// Crash window: what a dying operator had asked the store to create may appear after strays were looked for.
     async fn abort(&self, upload: Option<String>) {
+        let store = self.keys.renewed(&self.store).await;
         let aborted = match upload {
-            Some(upload) => self.store.store.abort(&self.order.key, &upload).await,
+            Some(upload) => store.store.abort(&self.order.key, &upload).await,
             None => Ok(()),
         };
         let swept = if self.may_stray {

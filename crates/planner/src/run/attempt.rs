@@ -90,7 +90,7 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
         return give_up(o, status, transfer, "PodNameTaken", &text);
     }
     if pod.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != pod.uid) {
-        return interrupt(o, status, transfer, "the Pod was deleted");
+        return interrupt(o, status, transfer, &deleted(pod));
     }
     match &pod.stage {
         PodStage::Ended { message } if transfer.command_started_at.is_some() => {
@@ -186,9 +186,20 @@ fn order(o: &Observed<'_>, transfer: &Transfer, pod: &PodView) -> TransferOrder 
 
 /// The container was gone before the command could start in it.
 fn ended_early(message: &str) -> String {
-    format!(
-        "the Pod ended before the command could start: {message}. Its container has to stay alive, for example with the command `sleep 1d`"
-    )
+    let cure = if message.starts_with("init container") {
+        "The other containers start only when it ends with status 0"
+    } else {
+        "Its container has to stay alive, for example with the command `sleep 1d`"
+    };
+    format!("the Pod ended before the command could start: {message}. {cure}")
+}
+
+/// A Pod that goes says why where it was evicted; a person who deletes it leaves no words.
+fn deleted(pod: &PodView) -> String {
+    match &pod.stage {
+        PodStage::Ended { message } if pod.terminating => format!("the Pod was deleted: {message}"),
+        _ => "the Pod was deleted".into(),
+    }
 }
 
 fn set_pod(status: &mut BackupRunStatus, pod: &PodView) {
@@ -267,9 +278,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
 fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact: Contact) -> Option<(String, End)> {
     let lost = match pod {
         None => Some("the Pod is gone: it was deleted or its node is lost".to_string()),
-        Some(p) if p.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != p.uid) => {
-            Some("the Pod was deleted".to_string())
-        }
+        Some(p) if p.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != p.uid) => Some(deleted(p)),
         Some(PodView {
             stage: PodStage::Ended { message },
             ..
@@ -360,4 +369,40 @@ fn interrupt(o: &Observed<'_>, status: BackupRunStatus, transfer: &Transfer, tex
 pub fn left_of(limit: Duration, since: Timestamp, now: Timestamp) -> Duration {
     let gone = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     limit.saturating_sub(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_goes_says_why_in_its_own_words_where_it_has_any() {
+        let pod = |terminating, stage| PodView {
+            name: "db".into(),
+            uid: "1".into(),
+            ours: true,
+            terminating,
+            created: None,
+            stage,
+        };
+        // In these words the node life-cycle controller takes Pods from a node that is lost; there is none to lose where
+        // the tests run.
+        let lost = "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint";
+        let ended = |message: &str| PodStage::Ended {
+            message: message.into(),
+        };
+        assert_eq!(deleted(&pod(true, ended(lost))), format!("the Pod was deleted: {lost}"));
+        assert_eq!(deleted(&pod(true, PodStage::Running)), "the Pod was deleted");
+        assert_eq!(
+            deleted(&pod(false, ended("Evicted"))),
+            "the Pod was deleted",
+            "of another UID"
+        );
+    }
+
+    #[test]
+    fn an_init_container_is_not_told_to_stay_alive() {
+        assert!(ended_early("init container \"wait\" ended with status 3 (Error)").ends_with("ends with status 0"));
+        assert!(ended_early("container \"db\" ended with status 0 (Completed)").contains("sleep 1d"));
+    }
 }

@@ -81,11 +81,14 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
         }));
     }
     let wanted = wanted && forbidden.is_none();
-    if let (true, false, Some(key), Some(etag)) = (wanted, o.path_taken_over, &status.key, &status.etag) {
+    // A version is this run's alone; without versions the object under the path may be another's by now.
+    let ours = !o.path_taken_over || status.version_id.is_some();
+    if let (true, true, Some(key), Some(etag)) = (wanted, ours, &status.key, &status.etag) {
         left.push(format!("the object {key}"));
         steps.push(Step::DeleteObject {
             key: key.clone(),
             etag: etag.clone(),
+            version_id: status.version_id.clone(),
         });
     }
     let hopeless = o.storage == StorageView::Missing || left_of(STORE, since, o.now).is_zero();

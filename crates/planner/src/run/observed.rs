@@ -161,6 +161,8 @@ pub enum End {
         sha256: String,
         /// The store's ETag.
         etag: String,
+        /// The store's version of the object, where its bucket keeps versions.
+        version_id: Option<String>,
         /// End of the command's standard error.
         log: String,
     },

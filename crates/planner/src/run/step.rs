@@ -83,6 +83,8 @@ pub enum Step {
         key: String,
         /// The ETag that the run recorded.
         etag: String,
+        /// The version that the run recorded, where the bucket keeps versions: this one, for good.
+        version_id: Option<String>,
     },
 }
 

@@ -218,6 +218,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
             stored_bytes,
             sha256,
             etag,
+            version_id,
             log,
         } => {
             status.bytes = Some(*bytes);
@@ -225,6 +226,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
             status.size = Some(humanize(*stored_bytes));
             status.sha256 = Some(sha256.clone());
             status.etag = Some(etag.clone());
+            status.version_id.clone_from(version_id);
             status.log = kept(log);
             (
                 false,

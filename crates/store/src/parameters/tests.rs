@@ -41,6 +41,7 @@ fn the_seed_is_understood() {
         (seed.part_size(), seed.ca_bundle(), seed.checksum()),
         (None, None, None)
     );
+    assert_eq!(seed.retry(), Duration::from_secs(900));
     let keys = seed.credential_keys();
     assert_eq!(keys.access_key, "AWS_ACCESS_KEY_ID");
     assert_eq!(keys.secret_key, "AWS_SECRET_ACCESS_KEY");
@@ -60,6 +61,7 @@ fn everything_that_can_be_said_is_kept() {
         ("sessionToken", "token"),
         ("prefix", "team/a"),
         ("partSize", "16Mi"),
+        ("retrySeconds", "60"),
         ("caBundle", PEM),
         ("storageClass", "STANDARD_IA"),
         ("serverSideEncryption", "aws:kms"),
@@ -67,11 +69,12 @@ fn everything_that_can_be_said_is_kept() {
         ("checksum", "md5"),
     ]);
     assert_eq!((all.part_size(), all.checksum()), (Some(16 << 20), Some(Checksum::Md5)));
+    assert_eq!(all.retry(), Duration::from_secs(60));
     assert_eq!(all.credential_keys().session_token, "token");
     assert_eq!(all.ca_bundle(), Some(PEM));
     assert_eq!(all.storage_class.as_deref(), Some("STANDARD_IA"));
     assert!(!all.path_style);
-    assert_eq!(KNOWN.len(), 15, "a new parameter belongs into this test");
+    assert_eq!(KNOWN.len(), 16, "a new parameter belongs into this test");
 }
 
 #[test]
@@ -268,4 +271,27 @@ fn all_faults_come_at_once() {
         faults[1],
         "spec.parameters.bucket: is required; did you write buckt for it?"
     );
+}
+
+#[test]
+fn how_long_a_failing_store_is_tried_again_is_ten_seconds_to_a_week() {
+    for (text, good) in [
+        ("9", false),
+        ("10", true),
+        ("604800", true),
+        ("604801", false),
+        ("-1", false),
+        ("15m", false),
+        ("1.5", false),
+    ] {
+        let parsed = S3Parameters::parse(&map(&[("bucket", "backups"), ("retrySeconds", text)]));
+        assert_eq!(parsed.is_ok(), good, "{text}");
+        if let Err(faults) = parsed {
+            assert!(
+                faults[0]
+                    .to_string()
+                    .starts_with("spec.parameters.retrySeconds: must be whole seconds")
+            );
+        }
+    }
 }

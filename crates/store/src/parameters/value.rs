@@ -1,4 +1,6 @@
 //! Reads the value of one parameter each; the error says what would be right.
+use std::time::Duration;
+
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::{Host, Url};
 
@@ -8,6 +10,8 @@ use crate::checksum::Checksum;
 const SMALLEST_PART: u64 = 5 << 20;
 /// S3: a part has at most 5 GiB.
 const LARGEST_PART: u64 = 5 << 30;
+/// The longest that a store is tried again.
+const SECONDS_OF_A_WEEK: u64 = 7 * 24 * 3600;
 /// Bytes of a prefix. S3 takes keys of 1,024 bytes, and paths have up to 1,000; long paths need short prefixes.
 const LONGEST_PREFIX: usize = 512;
 
@@ -143,6 +147,16 @@ pub(super) fn part_size(text: &str) -> Result<u64, String> {
     match number.checked_mul(unit) {
         Some(bytes @ SMALLEST_PART..=LARGEST_PART) => Ok(bytes),
         _ => Err(format!("{wanted}, it is {text:?}")),
+    }
+}
+
+/// Below ten seconds a store that is only restarted would fail every backup.
+pub(super) fn retry(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 10..=SECONDS_OF_A_WEEK) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!(
+            "must be whole seconds from 10 to {SECONDS_OF_A_WEEK}, as in 900; it is {text:?}"
+        )),
     }
 }
 

@@ -169,6 +169,7 @@ fn stored() -> End {
         stored_bytes: 7,
         sha256: "ab".into(),
         etag: "\"e\"".into(),
+        version_id: None,
         log: String::new(),
     }
 }
@@ -789,10 +790,43 @@ fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
         let wanted = Step::DeleteObject {
             key: "db.sql".into(),
             etag: "\"e\"".into(),
+            version_id: None,
         };
         assert_eq!(has(&steps, |s| *s == wanted), deleted);
         assert!(has(&steps, |s| *s == Step::RemoveFinalizer));
     }
+}
+
+#[test]
+fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
+    let mut world = World::working();
+    let End::Stored {
+        bytes,
+        stored_bytes,
+        sha256,
+        etag,
+        log,
+        ..
+    } = stored()
+    else {
+        panic!()
+    };
+    let version_id = Some("v1".to_string());
+    world.ended(End::Stored {
+        bytes,
+        stored_bytes,
+        sha256,
+        etag,
+        version_id,
+        log,
+    });
+    world.step();
+    world.pods.clear();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+    world.taken_over = true;
+    world.delete();
+    let wanted = |s: &Step| matches!(s, Step::DeleteObject { version_id, .. } if version_id.as_deref() == Some("v1"));
+    assert!(has(&world.step(), wanted));
 }
 
 #[test]
