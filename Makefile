@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images demo test bench lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images demo test faults soak bench lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,12 @@ demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, rest
 
 test: ## runs every test: crates, S3 servers, and end to end on a cluster
 	@dev/test
+
+faults: ## provokes every fault on a cluster, and prints a table of how each ended and what it left
+	@dev/faults
+
+soak: ## runs what takes minutes: stores that stay away, and a backup of 20 GiB
+	@dev/soak
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 	@dev/with-cluster dev/bench

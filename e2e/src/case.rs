@@ -4,10 +4,10 @@ mod end;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupRun, BackupSchedule, BackupStorage, condition};
 use futures::FutureExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
@@ -16,10 +16,11 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::cluster::{self, apply_in};
+use crate::faults::{Left, Row};
 use crate::s3::Store;
 use crate::{exec, shared};
 
-/// No case takes longer.
+/// No case of `make test` takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What a case works with; clones are the same case.
@@ -33,15 +34,26 @@ struct Inner {
     keys: Mutex<Vec<String>>,
     expected: Mutex<Vec<String>>,
     storages: Mutex<Vec<String>>,
+    rows: Mutex<Vec<Row>>,
+    left: Mutex<Left>,
 }
 
 /// Runs a case in a namespace `e2e-<name>-<random>`, and removes everything after it.
 pub fn case<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case) -> F) {
-    labelled_case(name, json!({}), body);
+    run_case(name, json!({}), LIMIT, body);
+}
+
+/// The same for what takes longer: not part of `make test`.
+pub fn long_case<F: Future<Output = ()>>(name: &str, limit: Duration, body: impl FnOnce(Case) -> F) {
+    run_case(name, json!({}), limit, body);
 }
 
 /// The same, with labels on the namespace.
 pub fn labelled_case<F: Future<Output = ()>>(name: &str, labels: Value, body: impl FnOnce(Case) -> F) {
+    run_case(name, labels, LIMIT, body);
+}
+
+fn run_case<F: Future<Output = ()>>(name: &str, labels: Value, limit: Duration, body: impl FnOnce(Case) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -49,8 +61,8 @@ pub fn labelled_case<F: Future<Output = ()>>(name: &str, labels: Value, body: im
     runtime.block_on(async {
         let case = Case::open(name, labels).await;
         let work = async {
-            if timeout(LIMIT, body(case.clone())).await.is_err() {
-                panic!("the case did not end within {} s", LIMIT.as_secs());
+            if timeout(limit, body(case.clone())).await.is_err() {
+                panic!("the case did not end within {} s", limit.as_secs());
             }
             case.assert_clean().await;
         };
@@ -59,6 +71,8 @@ pub fn labelled_case<F: Future<Output = ()>>(name: &str, labels: Value, body: im
             case.dump().await;
         }
         let closed = AssertUnwindSafe(case.close()).catch_unwind().await;
+        let left = *held(&case.0.left);
+        case.write_rows(left, outcome.is_ok() && closed.is_ok());
         if let Err(panic) = outcome.and(closed) {
             resume_unwind(panic);
         }
@@ -80,7 +94,7 @@ impl Case {
         }
         let namespaces: Api<Namespace> = Api::all(client.clone());
         apply_in(&namespaces, json!({"metadata": metadata})).await;
-        let (keys, expected, storages) = Default::default();
+        let (keys, expected, storages, rows, left) = Default::default();
         Self(Arc::new(Inner {
             client,
             namespace,
@@ -88,6 +102,8 @@ impl Case {
             keys,
             expected,
             storages,
+            rows,
+            left,
         }))
     }
 
@@ -129,6 +145,11 @@ impl Case {
         Api::all(self.0.client.clone())
     }
 
+    /// The faults that the case provokes.
+    pub(crate) fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+        held(&self.0.rows)
+    }
+
     /// A path that only this case uses; afterwards it is looked at for what was left there.
     pub fn path(&self, name: &str) -> String {
         held(&self.0.keys).push(format!("{}/{name}", self.0.namespace));
@@ -151,6 +172,15 @@ impl Case {
         held(&self.0.storages).push(name.clone());
         apply_in(&self.storages(), json!({"metadata": {"name": name}, "spec": spec})).await;
         name
+    }
+
+    /// Waits until a storage can be used.
+    pub async fn storage_ready(&self, name: &str) {
+        self.wait(&format!("storage {name} is Ready"), 90, || async {
+            let status = self.storages().get(name).await.ok()?.status?;
+            condition::is_true(&status.conditions, condition::READY).then_some(())
+        })
+        .await;
     }
 
     /// Applies an object in the case's namespace.
@@ -176,6 +206,6 @@ impl Case {
     }
 }
 
-fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

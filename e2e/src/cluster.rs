@@ -5,7 +5,8 @@ use std::sync::Once;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, Config, Resource};
 use serde::Serialize;
@@ -122,4 +123,16 @@ where
     poll(deadline, look)
         .await
         .unwrap_or_else(|| panic!("waited {} s in vain: {what}", deadline.as_secs()))
+}
+
+/// Where node ports are reached.
+pub async fn node_address(client: &Client) -> String {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let all = nodes.list(&ListParams::default()).await.expect("the nodes");
+    let addresses = all.items.into_iter().filter_map(|n| n.status?.addresses).flatten();
+    addresses
+        .into_iter()
+        .find(|a| a.type_ == "InternalIP")
+        .expect("a node with an InternalIP")
+        .address
 }

@@ -7,10 +7,13 @@ pub mod bytes;
 pub mod case;
 pub mod cluster;
 pub mod exec;
+pub mod faults;
 pub mod operator;
+pub mod proxy;
 pub mod runs;
 pub mod s3;
 pub mod schedules;
 pub mod shared;
+pub mod sts;
 
-pub use case::{Case, case};
+pub use case::{Case, case, long_case};

@@ -65,6 +65,24 @@ pub fn message(run: &BackupRun) -> String {
     status(run).message.unwrap_or_default()
 }
 
+/// How a backup (or a first restore) ended, in the words of the fault matrix.
+pub fn end_of(run: &BackupRun) -> String {
+    if is(run, condition::SUCCESSFUL) {
+        "succeeds".into()
+    } else {
+        format!("fails: {}", reason(run, condition::FAILED))
+    }
+}
+
+/// How the last restore ended.
+pub fn restore_end_of(run: &BackupRun) -> String {
+    if is(run, condition::RESTORED) {
+        "restores".into()
+    } else {
+        format!("restore fails: {}", reason(run, condition::RESTORED))
+    }
+}
+
 impl Case {
     /// Creates a run.
     pub async fn start(&self, name: &str, spec: Value) -> BackupRun {
@@ -99,6 +117,7 @@ impl Case {
     /// Waits for a good end.
     pub async fn succeeded(&self, name: &str, seconds: u64) -> BackupRun {
         let run = self.ended(name, seconds).await;
+        self.end(name, "succeeds", end_of(&run));
         assert!(
             is(&run, condition::SUCCESSFUL) && is(&run, condition::READY),
             "run {name}: {}",
@@ -110,6 +129,7 @@ impl Case {
     /// Waits for a bad end, for that reason.
     pub async fn failed(&self, name: &str, because: &str, seconds: u64) -> BackupRun {
         let run = self.ended(name, seconds).await;
+        self.end(name, format!("fails: {because}"), end_of(&run));
         let seen = (
             is(&run, condition::SUCCESSFUL),
             is(&run, condition::FAILED),
@@ -158,6 +178,7 @@ impl Case {
             .map_or(0, |r| r.number);
         self.ask_restore(name).await;
         let (run, restore) = self.restore_ended(name, done + 1, 120).await;
+        self.end(name, "restores", restore_end_of(&run));
         assert!(
             restore.successful && is(&run, condition::RESTORED),
             "restore of {name}: {:?}",
@@ -177,6 +198,7 @@ impl Case {
         let done = status(&before).restores.last().map_or(0, |r| r.number);
         self.ask_restore(name).await;
         let (run, restore) = self.restore_ended(name, done + 1, seconds).await;
+        self.end(name, format!("restore fails: {because}"), restore_end_of(&run));
         assert!(!restore.successful, "the restore of {name} shall not succeed");
         assert_eq!(
             reason(&run, condition::RESTORED),

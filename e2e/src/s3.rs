@@ -45,6 +45,64 @@ impl Store {
         }
     }
 
+    /// Another bucket of the same store.
+    pub fn of_bucket(&self, name: &str) -> Self {
+        let mut endpoint = self.bucket.base_url().clone();
+        endpoint.set_path("/");
+        let bucket = Bucket::new(endpoint, UrlStyle::Path, name.to_string(), "us-east-1").expect("a bucket");
+        Self { bucket, ..self.clone() }
+    }
+
+    /// From now on the bucket keeps what is overwritten or deleted.
+    pub fn keep_versions(&self) {
+        let url = self.sign(Method::Put, &[("versioning", "")]);
+        let body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let answer = self.agent.put(&url).send(body).expect("the store");
+        assert_eq!(answer.status().as_u16(), 200);
+    }
+
+    /// Ids of all versions of a key, and whether each is a marker that hides the object.
+    pub fn versions(&self, key: &str) -> Vec<(String, bool)> {
+        let text = self.get_text(&self.sign(Method::Get, &[("prefix", key), ("versions", "")]));
+        let of = |element: &str, marker: bool| {
+            let open = format!("<{element}>");
+            let ids = text.split(open.as_str()).skip(1).map(move |rest| {
+                let (_, id) = rest.split_once("<VersionId>").expect("an id");
+                (id.split_once('<').expect("an id").0.to_string(), marker)
+            });
+            ids.collect::<Vec<_>>()
+        };
+        [of("Version", false), of("DeleteMarker", true)].concat()
+    }
+
+    fn sign(&self, method: Method, query: &[(&str, &str)]) -> String {
+        let url = rusty_s3::signing::sign(
+            &jiff::Timestamp::now(),
+            method,
+            self.bucket.base_url().clone(),
+            self.credentials.key(),
+            self.credentials.secret(),
+            None,
+            self.bucket.region(),
+            SIGNED.as_secs(),
+            query.iter().copied(),
+            std::iter::empty(),
+        );
+        url.to_string()
+    }
+
+    /// Host and port.
+    pub fn host(&self) -> String {
+        let url = self.bucket.base_url();
+        let port = url.port().map_or_else(String::new, |p| format!(":{p}"));
+        format!("{}{port}", url.host_str().expect("a host"))
+    }
+
+    /// Access key id and secret access key.
+    pub fn keys(&self) -> (&str, &str) {
+        (self.credentials.key(), self.credentials.secret())
+    }
+
     /// Makes the bucket; one that is there is fine. An error where the store does not answer (yet).
     pub fn create(&self) -> Result<(), String> {
         let url = self.bucket.create_bucket(&self.credentials).sign(SIGNED);
@@ -66,20 +124,7 @@ impl Store {
 
     /// Multipart uploads of a key that were neither completed nor aborted. By key, because MinIO lists them in no other way.
     pub fn uploads(&self, key: &str) -> usize {
-        let query = [("prefix", key), ("uploads", "")];
-        let url = rusty_s3::signing::sign(
-            &jiff::Timestamp::now(),
-            Method::Get,
-            self.bucket.base_url().clone(),
-            self.credentials.key(),
-            self.credentials.secret(),
-            None,
-            self.bucket.region(),
-            SIGNED.as_secs(),
-            query.into_iter(),
-            std::iter::empty(),
-        );
-        let text = self.get_text(url.as_str());
+        let text = self.get_text(&self.sign(Method::Get, &[("prefix", key), ("uploads", "")]));
         assert!(text.contains("<ListMultipartUploadsResult"), "{text}");
         text.matches("<Upload>").count()
     }

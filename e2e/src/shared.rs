@@ -5,12 +5,11 @@ use std::time::Duration;
 use api::{BackupStorage, condition};
 use futures::lock::Mutex;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Node, Secret, Service};
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::cluster::{apply, apply_in, wait};
+use crate::cluster::{apply, apply_in, node_address, wait};
 use crate::s3::Store;
 
 /// Name of the storage that works.
@@ -115,15 +114,4 @@ fn minio() -> Value {
     let template = json!({"metadata": {"labels": labels}, "spec": pod});
     let spec = json!({"strategy": {"type": "Recreate"}, "selector": {"matchLabels": labels}, "template": template});
     json!({"metadata": {"name": "minio"}, "spec": spec})
-}
-
-async fn node_address(client: &Client) -> String {
-    let nodes: Api<Node> = Api::all(client.clone());
-    let all = nodes.list(&ListParams::default()).await.expect("the nodes");
-    let addresses = all.items.into_iter().filter_map(|n| n.status?.addresses).flatten();
-    addresses
-        .into_iter()
-        .find(|a| a.type_ == "InternalIP")
-        .expect("a node with an InternalIP")
-        .address
 }

@@ -27,3 +27,5 @@ mod schedules;
 mod specs;
 #[path = "all/storages.rs"]
 mod storages;
+#[path = "all/stores.rs"]
+mod stores;

@@ -18,29 +18,42 @@ const NAMESPACE: Duration = Duration::from_secs(60);
 impl Case {
     /// No Pod of ours, no upload, no object but those that the case said it keeps.
     pub(super) async fn assert_clean(&self) {
-        let left = poll(PODS, || async { self.our_pods().await.is_empty().then_some(()) }).await;
-        assert!(left.is_some(), "Pods of runs are left: {:?}", self.our_pods().await);
+        poll(PODS, || async { self.our_pods().await.is_empty().then_some(()) }).await;
+        let pods = self.our_pods().await;
+        held(&self.0.left).pods = pods.len();
         let mut objects = self.store().list(&format!("{}/", self.namespace()));
         let mut expected = held(&self.0.expected).clone();
         objects.sort();
         expected.sort();
         expected.dedup();
+        let uploads = self.uploads_left().await;
+        {
+            let mut left = held(&self.0.left);
+            left.objects = objects.iter().filter(|o| !expected.contains(o)).count();
+            left.uploads = uploads.len();
+        }
+        assert!(pods.is_empty(), "Pods of runs are left: {pods:?}");
         assert_eq!(
             objects, expected,
             "objects in the bucket (left) and what the case says that it keeps (right)"
         );
-        self.assert_no_upload().await;
+        assert!(uploads.is_empty(), "multipart uploads are left of {uploads:?}");
     }
 
     /// No multipart upload waits below any path of the case or of its runs.
     pub async fn assert_no_upload(&self) {
+        let left = self.uploads_left().await;
+        assert!(left.is_empty(), "multipart uploads are left of {left:?}");
+    }
+
+    async fn uploads_left(&self) -> Vec<String> {
         let runs = self.runs().list(&ListParams::default()).await.expect("the runs");
         let mut keys: Vec<_> = runs.items.into_iter().filter_map(|r| r.status?.key).collect();
         keys.extend(held(&self.0.keys).iter().cloned());
         keys.sort();
         keys.dedup();
-        let left: Vec<_> = keys.iter().filter(|k| self.store().uploads(k) > 0).collect();
-        assert!(left.is_empty(), "multipart uploads are left of {left:?}");
+        keys.retain(|k| self.store().uploads(k) > 0);
+        keys
     }
 
     /// Names of the Pods that runs of this case have.
@@ -73,6 +86,8 @@ impl Case {
             self.store().delete(&key);
         }
         if let Err(panic) = closed {
+            let runs = self.runs().list(&ListParams::default()).await;
+            held(&self.0.left).finalizers = runs.map_or(1, |l| l.items.len().max(1));
             self.dump().await;
             std::panic::resume_unwind(panic);
         }

@@ -2,7 +2,7 @@
 use api::condition;
 use api::run::State;
 use e2e::case;
-use e2e::runs::{message, sleeping, spec, status, stream};
+use e2e::runs::{message, reason, sleeping, spec, status, stream};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -10,45 +10,66 @@ use serde_json::json;
 fn a_command_that_fails_leaves_a_failed_run_with_its_reason_and_no_object() {
     case("command", |case| async move {
         let cases = [
-            // Command, the condition's reason, what the message tells.
+            // The fault, the command, the condition's reason, what the message tells.
             (
                 "not-found",
+                "command: is not in the image",
                 vec!["/nope"],
                 "CommandNotStarted",
                 vec!["/nope", "command[0]"],
             ),
             (
                 "no-shell",
+                "command: needs a shell that the image does not have",
                 vec!["sh", "-c", "echo"],
                 "CommandNotStarted",
                 vec!["command[0]"],
             ),
             (
                 "exit-3",
+                "command: exits with 3 after 10 MB",
                 vec!["/stream", "fail", "3", "random", "10000000"],
                 "CommandFailed",
                 vec!["status 3", "ends with 3 as told"],
             ),
             (
                 "exit-3-at-once",
+                "command: exits with 3 at once",
                 vec!["/stream", "fail", "3", "random", "0"],
                 "CommandFailed",
                 vec!["status 3"],
             ),
             (
                 "nothing",
+                "command: prints nothing and exits with 0",
                 vec!["/stream", "random", "0"],
                 "EmptyBackup",
                 vec!["spec.backup.allowEmpty"],
             ),
             (
                 "held",
+                "command: leaves a grandchild that holds the pipe",
                 vec!["/stream", "orphan", "random", "6M"],
                 "OutputHeld",
                 vec!["standard output"],
             ),
+            (
+                "killed",
+                "command: is killed by a signal (SIGTERM)",
+                vec!["/stream", "kill", "15", "random", "6M"],
+                "CommandKilled",
+                vec!["killed by SIGTERM"],
+            ),
+            (
+                "killed-hard",
+                "command: is killed by SIGKILL",
+                vec!["/stream", "kill", "9", "random", "6M"],
+                "CommandKilled",
+                vec!["killed by SIGKILL (out of memory?)"],
+            ),
         ];
-        let runs = cases.iter().map(|(name, command, reason, words)| {
+        let runs = cases.iter().map(|(name, fault, command, reason, words)| {
+            case.fault(name, fault);
             let case = &case;
             async move {
                 let spec = spec(
@@ -88,6 +109,8 @@ fn a_command_that_outlasts_its_deadline_is_stopped_with_all_that_it_started() {
     case("deadline", |case| async move {
         let mut hang = stream(&case.path("hang"), "hang random 12M");
         hang["backup"]["deadlineSeconds"] = json!(3);
+        case.fault("hang", "command: outlasts its deadline");
+        case.fault("stubborn", "command: ignores SIGTERM at its deadline");
         case.start("hang", hang).await;
         let mut stubborn = spec(
             &case.path("stubborn"),
@@ -111,6 +134,7 @@ fn a_restore_command_that_fails_changes_nothing_that_is_known_of_the_backup() {
         let mut spec = stream(&case.path("db"), "random 12M");
         spec["restore"] = json!({"command": ["/stream", "fail", "4", "random", "0"]});
         case.backup("db", spec).await;
+        case.fault("db", "restore command: exits with 4");
         let run = case.restore_fails("db", "CommandFailed", 100).await;
         assert!(message(&run).contains("status 4"), "{}", message(&run));
         // spec.restore may be changed: the same run is restored with the right command.
@@ -126,16 +150,96 @@ fn a_restore_command_that_fails_changes_nothing_that_is_known_of_the_backup() {
 #[test]
 fn a_restore_command_that_does_not_read_everything_has_not_restored() {
     case("unread", |case| async move {
-        case.keeps("db");
-        let mut spec = spec(
-            &case.path("db"),
-            sleeping("redis:7"),
-            &["head", "-c", "20000000", "/dev/zero"],
-            &[],
+        let cases = [
+            // The fault, bytes of the backup, the restore command, the reason, what the message tells.
+            (
+                "half",
+                "restore command: stops reading half-way and exits with 0",
+                "20M",
+                vec!["head", "-c", "1000"],
+                "InputNotRead",
+                "unread",
+            ),
+            (
+                "none",
+                "restore command: reads nothing and exits with 0",
+                "20M",
+                vec!["true"],
+                "InputNotRead",
+                "unread",
+            ),
+            (
+                "none-small",
+                "restore command: reads nothing of a backup that fits into the pipe",
+                "1000",
+                vec!["true"],
+                "InputNotRead",
+                "1000 bytes",
+            ),
+            (
+                "stuck",
+                "restore command: stops reading half-way and hangs",
+                "20M",
+                vec!["sh", "-c", "head -c 1000; sleep 1000"],
+                "DeadlineExceeded",
+                "deadlineSeconds: 3",
+            ),
+        ];
+        let cases: Vec<_> = cases.into_iter().collect();
+        join_all(cases.iter().map(async |(name, fault, size, command, reason, word)| {
+            case.keeps(name);
+            let mut spec = stream(&case.path(name), &format!("random {size}"));
+            spec["template"]["spec"]["containers"] = json!([sleeping("redis:7"), e2e::runs::static_container()]);
+            spec["backup"]["container"] = json!("stream");
+            spec["restore"] = json!({"command": command});
+            if *reason == "DeadlineExceeded" {
+                spec["restore"]["deadlineSeconds"] = json!(3);
+            }
+            case.backup(name, spec).await;
+            case.fault(name, fault);
+            let run = case.restore_fails(name, reason, 100).await;
+            assert!(message(&run).contains(word), "{name}: {}", message(&run));
+        }))
+        .await;
+    });
+}
+
+#[test]
+fn a_command_that_takes_all_memory_fails_and_memory_is_named() {
+    case("memory", |case| async move {
+        case.fault("db", "command: takes more memory than its container may");
+        let mut spec = stream(&case.path("db"), "hog random 12M");
+        // Requests as limits would be: the node has less than the tests ask for.
+        spec["template"]["spec"]["containers"][0]["resources"] =
+            json!({"limits": {"memory": "96Mi"}, "requests": {"memory": "16Mi"}});
+        case.start("db", spec).await;
+        let run = case.ended("db", 100).await;
+        // With cgroup v2 the kernel takes the whole container, the agent included; with v1 the command alone.
+        let reason = reason(&run, condition::FAILED);
+        let expected = if reason == "Interrupted" {
+            "Interrupted"
+        } else {
+            "CommandKilled"
+        };
+        case.failed("db", expected, 10).await;
+        let told = message(&run);
+        assert!(
+            told.contains("OOMKilled") || told.contains("SIGKILL (out of memory?)"),
+            "{told}"
         );
-        spec["restore"] = json!({"command": ["head", "-c", "1000"]});
-        case.backup("db", spec).await;
-        let run = case.restore_fails("db", "InputNotRead", 100).await;
-        assert!(message(&run).contains("unread"), "{}", message(&run));
+    });
+}
+
+#[test]
+fn a_command_that_floods_its_standard_error_is_not_held_up_and_its_last_words_are_kept() {
+    case("flood", |case| async move {
+        case.fault("db", "command: floods its standard error with 256 MiB");
+        case.keeps("db");
+        let run = case
+            .backup("db", stream(&case.path("db"), "flood 256M random 6M"))
+            .await;
+        let log = status(&run).log.unwrap();
+        assert!(log.len() <= 4096 && log.ends_with("the last warning\n"), "{log:?}");
+        assert!(case.store().get(&case.key("db")) == e2e::bytes::random(6 << 20, 1));
     });
 }

@@ -1,8 +1,14 @@
 //! Deleting runs: what runs is stopped, what was stored stays or goes as asked.
+use std::time::{Duration, Instant};
+
 use api::condition;
 use e2e::runs::{is, status, stream};
 use e2e::{Case, case};
+use k8s_openapi::api::core::v1::Namespace;
 use serde_json::json;
+
+/// How long a command that obeys gets to be gone, with its Pod and its upload.
+const CANCEL: u64 = 10;
 
 async fn delete(case: &Case, name: &str, seconds: u64) {
     e2e::cluster::delete(&case.runs(), name).await;
@@ -15,6 +21,7 @@ async fn delete(case: &Case, name: &str, seconds: u64) {
 #[test]
 fn a_run_that_is_deleted_under_way_takes_its_pod_and_its_upload_with_it() {
     case("delete", |case| async move {
+        case.fault("db", "cancel: the run is deleted in mid-backup");
         case.start("db", stream(&case.path("db"), "slow random 60M 60")).await;
         case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
             .await;
@@ -23,9 +30,61 @@ fn a_run_that_is_deleted_under_way_takes_its_pod_and_its_upload_with_it() {
             1,
             "the upload can be seen from here"
         );
-        delete(&case, "db", 20).await;
+        let begun = Instant::now();
+        delete(&case, "db", 30).await;
+        let gone = begun.elapsed();
         assert!(case.our_pods().await.is_empty(), "the Pod outlived the run");
         case.assert_no_upload().await;
+        say_gone(&case, "db", gone);
+    });
+}
+
+fn say_gone(case: &Case, run: &str, gone: Duration) {
+    let within = if gone <= Duration::from_secs(CANCEL) {
+        "gone within 10 s"
+    } else {
+        "gone later"
+    };
+    case.end(run, "gone within 10 s", within);
+    assert!(gone <= Duration::from_secs(CANCEL), "{run} was gone after {gone:?}");
+}
+
+#[test]
+fn a_restore_that_is_deleted_under_way_is_stopped() {
+    case("delete-restore", |case| async move {
+        case.keeps("db");
+        let mut spec = stream(&case.path("db"), "random 20M");
+        spec["restore"] = json!({"command": ["/stream", "half", "1M"]});
+        case.backup("db", spec).await;
+        case.fault("db", "cancel: the run is deleted in mid-restore");
+        case.ask_restore("db").await;
+        case.until("db", "restores", 60, |run| status(run).transfer?.command_started_at)
+            .await;
+        let begun = Instant::now();
+        delete(&case, "db", 30).await;
+        assert!(case.our_pods().await.is_empty(), "the Pod outlived the run");
+        say_gone(&case, "db", begun.elapsed());
+    });
+}
+
+#[test]
+fn a_namespace_that_is_deleted_takes_its_runs_their_pods_and_their_uploads_with_it() {
+    case("namespace", |case| async move {
+        case.fault("db", "cancel: the namespace is deleted in mid-backup");
+        case.start("db", stream(&case.path("db"), "slow random 60M 60")).await;
+        case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
+            .await;
+        let begun = Instant::now();
+        let namespaces: kube::Api<Namespace> = kube::Api::all(case.client().clone());
+        e2e::cluster::delete(&namespaces, case.namespace()).await;
+        case.wait("the run and its Pod are gone", 30, || async {
+            let run = case.runs().get_opt("db").await.unwrap();
+            (run.is_none() && case.our_pods().await.is_empty()).then_some(())
+        })
+        .await;
+        let gone = begun.elapsed();
+        assert_eq!(case.store().uploads(&case.key("db")), 0);
+        say_gone(&case, "db", gone);
     });
 }
 
@@ -54,12 +113,22 @@ fn retain_policy_delete_removes_its_own_object_and_nothing_else() {
         }
         // retainPolicy may be changed later.
         e2e::cluster::merge(&case.runs(), "gone-too", json!({"spec": {"retainPolicy": "Delete"}})).await;
+        case.fault("gone", "retention: retainPolicy Delete, a neighbour of its object");
         case.keeps("kept");
         case.keeps("gone.neighbour");
         case.store().put(&case.key("gone.neighbour"), b"not ours");
         for name in ["gone", "gone-too", "kept"] {
             delete(&case, name, 30).await;
         }
+        let left = (
+            case.store().head(&case.key("gone")).is_some(),
+            case.store().head(&case.key("gone.neighbour")).is_some(),
+        );
+        let seen = match left {
+            (false, true) => "its object is gone, the neighbour stays",
+            _ => "something else",
+        };
+        case.end("gone", "its object is gone, the neighbour stays", seen);
     });
 }
 
@@ -73,13 +142,21 @@ fn an_object_that_another_wrote_since_survives_the_deletion_of_the_earlier_run()
         };
         case.backup("first", spec(1)).await;
         let second = case.backup("second", spec(2)).await;
+        case.fault("second", "retention: the path was used again by a later run");
         delete(&case, "first", 30).await;
         assert_eq!(Some(case.store().sha256(&case.key("db"))), status(&second).sha256);
         case.restore("second").await;
+        case.fault("second", "retention: another tool wrote to the path since");
         // Somebody who is not a run wrote there: the ETag tells.
         case.store().put(&case.key("db"), b"by hand");
         delete(&case, "second", 30).await;
         case.keeps("db");
+        let seen = if case.store().get(&case.key("db")) == b"by hand" {
+            "its object stays"
+        } else {
+            "it is gone"
+        };
+        case.end("second", "its object stays", seen);
     });
 }
 
@@ -97,6 +174,7 @@ fn a_run_whose_storage_is_gone_is_let_go() {
         (spec["retainPolicy"], spec["storage"]["name"]) = (json!("Delete"), json!(storage));
         let run = case.backup("db", spec).await;
         assert!(is(&run, condition::SUCCESSFUL));
+        case.fault("db", "retention: the storage is gone when the run is deleted");
         e2e::cluster::annotate(&case.storages(), &storage, api::labels::DELETION_PROTECTION, None).await;
         e2e::cluster::delete(&case.storages(), &storage).await;
         case.wait("the storage is gone", 20, || async {
@@ -110,10 +188,67 @@ fn a_run_whose_storage_is_gone_is_let_go() {
         let said = all.iter().any(|e| {
             e.reason.as_deref() == Some("LeftBehind") && e.note.as_ref().is_some_and(|n| n.contains(&case.key("db")))
         });
+        case.end(
+            "db",
+            "let go, Event LeftBehind",
+            if said { "let go, Event LeftBehind" } else { "no Event" },
+        );
         assert!(
             said,
             "an Event says what was left behind: {:?}",
             all.iter().map(|e| &e.reason).collect::<Vec<_>>()
         );
     });
+}
+
+#[test]
+fn a_bucket_that_keeps_versions_loses_the_version_that_the_run_wrote_and_no_other() {
+    case("versions", |case| async move {
+        let store = case.store().of_bucket("e2e-versioned");
+        store.create().unwrap();
+        store.keep_versions();
+        let mut with = e2e::shared::parameters();
+        with["bucket"] = json!("e2e-versioned");
+        let credentials = json!({"name": e2e::shared::SECRET, "namespace": e2e::shared::NAMESPACE});
+        let storage = case
+            .storage("versioned", json!({"parameters": with, "credentials": credentials}))
+            .await;
+        case.storage_ready(&storage).await;
+        let path = format!("/{}/db", case.namespace());
+        let spec = |seed: u32| {
+            let mut spec = stream(&path, &format!("random 6M {seed}"));
+            (spec["retainPolicy"], spec["storage"]["name"]) = (json!("Delete"), json!(storage));
+            spec
+        };
+        case.fault(
+            "first",
+            "retention: a bucket that keeps versions, the path was used again",
+        );
+        case.start("first", spec(1)).await;
+        let first = case.ended("first", 100).await;
+        let second = case.backup("second", spec(2)).await;
+        let version = |run| status(run).version_id.expect("the version of the object");
+        let of = |run| (version(run), false);
+        let key = case.key("db");
+        assert_eq!(sorted(store.versions(&key)), sorted(vec![of(&first), of(&second)]));
+        delete(&case, "first", 30).await;
+        assert_eq!(
+            store.versions(&key),
+            [of(&second)],
+            "exactly its own version is gone, and no marker hides the other"
+        );
+        case.end(
+            "first",
+            "its version is gone, the other stays",
+            "its version is gone, the other stays",
+        );
+        case.restore("second").await;
+        delete(&case, "second", 30).await;
+        assert_eq!(store.versions(&key), []);
+    });
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort();
+    all
 }

@@ -30,6 +30,7 @@ fn a_decryption_key_that_is_not_there_or_does_not_fit_fails_the_restore_with_the
         let said = message(&case.restore_fails("db", "NoDecryptionKey", 60).await);
         assert!(said.contains("\"key\"") && said.contains("other"), "{said}");
         secret(&case, "age", json!({"key": text(&wrong)})).await;
+        case.fault("db", "object: the decryption key is another one");
         let run = case.restore_fails("db", "BadObject", 60).await;
         assert!(!message(&run).contains("AGE-SECRET-KEY"), "{}", message(&run));
         assert!(

@@ -20,6 +20,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         let _alone = operator::killing().await;
         operator::fresh(case.client()).await;
         case.keeps("big");
+        case.fault("big", "operator: killed in mid-backup (1 GiB)");
         let mut spec = stream(&case.path("big"), &format!("slow random {SIZE} 40"));
         // Reads a third, stays for a while, and reads the rest.
         let third = "dd bs=1M count=340 iflag=fullblock status=none; sleep 8; cat";
@@ -51,6 +52,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         assert_eq!(stored, e2e::bytes::sha256(&e2e::bytes::random(SIZE as usize, 1)));
         case.assert_no_upload().await;
 
+        case.fault("big", "operator: killed in mid-restore (1 GiB)");
         case.ask_restore("big").await;
         case.until("big", "is in mid-restore", 60, |run| {
             (is(run, condition::IN_PROGRESS) && status(run).transfer?.command_started_at.is_some()).then_some(())
@@ -64,6 +66,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
             restore.completion_time.0 > killed,
             "the kill came too late to show anything"
         );
+        case.end("big", "restores", e2e::runs::restore_end_of(&run));
         assert!(restore.successful, "{:?}", restore.message);
         assert_eq!(
             (restore.bytes, status(&run).state),
@@ -85,11 +88,30 @@ fn a_pod_that_is_deleted_in_mid_backup_ends_the_run_as_interrupted_and_aborts_it
                 status(run).transfer?.upload_id.and(status(run).pod_name)
             })
             .await;
+        case.fault("db", "Pod: deleted by hand in mid-backup");
         e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
         let run = case.failed("db", "Interrupted", 60).await;
         assert_eq!(status(&run).state, Some(State::InterruptedFailed));
         assert!(message(&run).contains("Pod"), "{}", message(&run));
         assert_eq!(status(&run).sha256, None);
+    });
+}
+
+#[test]
+fn a_pod_that_is_evicted_in_mid_backup_ends_the_run_with_the_words_of_the_eviction() {
+    case("evicted", |case| async move {
+        case.fault("db", "Pod: evicted in mid-backup");
+        case.start("db", stream(&case.path("db"), "slow random 60M 60")).await;
+        let pod = case
+            .until("db", "has an upload", 100, |run| {
+                status(run).transfer?.upload_id.and(status(run).pod_name)
+            })
+            .await;
+        let evict = case.api::<Pod>().evict(&pod, &Default::default()).await;
+        evict.expect("an eviction");
+        let run = case.failed("db", "Interrupted", 60).await;
+        assert_eq!(status(&run).state, Some(State::InterruptedFailed));
+        assert!(message(&run).contains("EvictionByEvictionAPI"), "{}", message(&run));
     });
 }
 
@@ -108,8 +130,10 @@ fn a_pod_that_is_deleted_in_mid_restore_fails_the_restore_and_nothing_else() {
                 status(run).transfer?.command_started_at.and(status(run).pod_name)
             })
             .await;
+        case.fault("db", "Pod: deleted by hand in mid-restore");
         e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
         let (run, restore) = case.restore_ended("db", 1, 60).await;
+        case.end("db", "restore fails: Interrupted", e2e::runs::restore_end_of(&run));
         assert!(!restore.successful && is(&run, condition::SUCCESSFUL) && is(&run, condition::READY));
         assert_eq!(status(&run).state, Some(State::InterruptedFailed));
         // It is not repeated by itself.
@@ -207,6 +231,14 @@ fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
             case.store().begin_upload(&case.key(name));
             assert_eq!(case.store().uploads(&case.key(name)), 1);
         }
+        case.fault(
+            "ends",
+            "operator: dies between the creation of an upload and its record, the Pod goes too",
+        );
+        case.fault(
+            "goes-on",
+            "operator: dies between the creation of an upload and its record",
+        );
         operator::kill(case.client()).await;
         let run = case.runs().get("ends").await.unwrap();
         e2e::cluster::delete(&case.api::<Pod>(), &status(&run).pod_name.unwrap()).await;

@@ -2,7 +2,7 @@
 use api::condition;
 use e2e::bytes::{encrypted, random, zstd};
 use e2e::cluster::merge;
-use e2e::runs::{is, message, reason, status, stream};
+use e2e::runs::{end_of, is, message, status, stream};
 use e2e::{Case, case};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ fn an_object_that_was_changed_is_not_restored() {
             let run = case
                 .backup(name, stream(&case.path(name), &format!("random {SIZE}")))
                 .await;
+            case.fault(name, &format!("object: {name}"));
             let key = status(&run).key.unwrap();
             case.store().put(&key, &change(&case.store().get(&key)));
         }
@@ -58,6 +59,7 @@ fn an_object_that_was_changed_is_not_restored() {
 fn an_object_that_is_gone_is_not_restored() {
     case("gone", |case| async move {
         let run = case.backup("db", stream(&case.path("db"), "random 1000")).await;
+        case.fault("db", "object: missing");
         case.store().delete(&status(&run).key.unwrap());
         let run = case.restore_fails("db", "ObjectMissing", 60).await;
         assert!(message(&run).contains(&case.key("db")), "{}", message(&run));
@@ -82,6 +84,7 @@ fn an_object_that_was_changed_behind_its_etag_kills_the_command_before_its_input
             let run = case
                 .backup(name, stream(&case.path(name), &format!("random {SIZE}")))
                 .await;
+            case.fault(name, &format!("object: {name}, and the store's ETag tells nothing"));
             let key = status(&run).key.unwrap();
             case.store().put(&key, &change(&case.store().get(&key)));
             forge(&case, name).await;
@@ -95,40 +98,141 @@ fn an_object_that_was_changed_behind_its_etag_kills_the_command_before_its_input
 }
 
 #[test]
-fn a_restore_only_run_knows_a_cut_object_by_its_own_checks() {
+fn a_restore_only_run_knows_a_bad_object_by_its_own_checks() {
     case("restore-only", |case| async move {
         let plain = random(SIZE, 4);
-        let identity = age::x25519::Identity::generate();
+        let (identity, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
         let key = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_string();
-        let secret = json!({"metadata": {"name": "age"}, "stringData": {"key": key}});
+        let secret = json!({"metadata": {"name": "age"}, "stringData": {"key": key, "bad": "no key at all"}});
         case.apply::<k8s_openapi::api::core::v1::Secret>(secret).await;
-        let encryption =
-            json!({"recipients": [identity.to_public().to_string()], "decryptionKey": {"name": "age", "key": "key"}});
-        let cases: [(&str, Value, Vec<u8>); 2] = [
-            ("zst", json!({"compression": {"algorithm": "zstd"}}), zstd(&plain)),
+        let recipients = [identity.to_public().to_string()];
+        let age =
+            |key: &str| json!({"encryption": {"recipients": recipients, "decryptionKey": {"name": "age", "key": key}}});
+        let (with_zstd, with_gzip) = (
+            json!({"compression": {"algorithm": "zstd"}}),
+            json!({"compression": {"algorithm": "gzip"}}),
+        );
+        let (packed, sealed) = (zstd(&plain), encrypted(&plain, &identity.to_public()));
+        let cut = |bytes: &[u8]| bytes[..bytes.len() - 10].to_vec();
+        let flipped = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            bytes
+        };
+        let cases: [(&str, &str, Value, Vec<u8>); 9] = [
+            ("cut-zst", "zstd, cut", with_zstd.clone(), cut(&packed)),
+            ("cut-age", "age, cut", age("key"), cut(&sealed)),
             (
-                "age",
-                json!({"encryption": encryption}),
-                encrypted(&plain, &identity.to_public()),
+                "flipped-zst",
+                "zstd, a bit flipped in the middle",
+                with_zstd.clone(),
+                flipped(&packed),
             ),
+            (
+                "flipped-age",
+                "age, a bit flipped in the middle",
+                age("key"),
+                flipped(&sealed),
+            ),
+            ("not-zst", "not zstd as said", with_zstd.clone(), plain.clone()),
+            ("not-gz", "not gzip as said", with_gzip, packed.clone()),
+            ("not-age", "not encrypted as said", age("key"), plain.clone()),
+            (
+                "other",
+                "encrypted for another recipient",
+                age("key"),
+                encrypted(&plain, &other.to_public()),
+            ),
+            ("bad-key", "the decryption key is no key", age("bad"), sealed.clone()),
         ];
-        for (kind, stages, whole) in cases {
-            for (state, bytes) in [("whole", &whole[..]), ("cut", &whole[..whole.len() - 10])] {
-                let name = format!("{state}-{kind}");
-                case.keeps(&name);
-                let mut spec = stream(&case.path(&name), "random 1");
-                spec.as_object_mut().unwrap().remove("backup");
-                merge_into(&mut spec, &stages);
-                case.store().put(&case.key(&name), bytes);
-                case.start(&name, spec).await;
-            }
-            let run = case.succeeded(&format!("whole-{kind}"), 90).await;
+        let start = async |name: &str, stages: &Value, bytes: &[u8]| {
+            case.keeps(name);
+            let mut spec = stream(&case.path(name), "random 1");
+            spec.as_object_mut().unwrap().remove("backup");
+            merge_into(&mut spec, stages);
+            case.store().put(&case.key(name), bytes);
+            case.start(name, spec).await;
+        };
+        start("whole-zst", &with_zstd, &packed).await;
+        start("whole-age", &age("key"), &sealed).await;
+        for (name, fault, stages, bytes) in &cases {
+            case.fault(name, &format!("object without a record: {fault}"));
+            start(name, stages, bytes).await;
+        }
+        for name in ["whole-zst", "whole-age"] {
+            let run = case.succeeded(name, 120).await;
             assert_eq!(status(&run).log.unwrap().trim(), e2e::bytes::sum_line(&plain));
             assert!(is(&run, condition::RESTORED));
-            let run = case.ended(&format!("cut-{kind}"), 90).await;
-            assert_eq!(reason(&run, condition::FAILED), "BadObject", "{}", message(&run));
-            saw_no_end(status(&run).log, kind);
         }
+        for (name, ..) in &cases {
+            let run = case.ended(name, 120).await;
+            case.end(name, "fails: BadObject", end_of(&run));
+            assert_eq!(end_of(&run), "fails: BadObject", "{name}: {}", message(&run));
+            saw_no_end(status(&run).log, name);
+        }
+    });
+}
+
+#[test]
+fn an_object_that_another_run_replaced_is_not_restored_as_this_runs() {
+    case("replaced", |case| async move {
+        case.keeps("db");
+        case.backup("first", stream(&case.path("db"), "random 1000 1")).await;
+        case.fault("first", "object: replaced by another run");
+        case.backup("second", stream(&case.path("db"), "random 1000 2")).await;
+        case.restore_fails("first", "ObjectChanged", 60).await;
+        case.restore("second").await;
+    });
+}
+
+#[test]
+fn an_object_that_is_replaced_in_mid_restore_kills_the_command_before_its_input_ends() {
+    case("mid-restore", |case| async move {
+        case.keeps("db");
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        let mut spec = stream(&case.path("db"), &format!("random {SIZE}"));
+        spec["storage"]["name"] = json!(proxy.storage);
+        case.backup("db", spec).await;
+        case.fault("db", "object: replaced in the middle of its restore");
+        let key = format!("{}?", case.key("db"));
+        // The first answer breaks, the second try is held until the object is another one.
+        proxy.rule("GET", &key, json!({"do": "cut", "times": 1, "bytes": SIZE / 3}));
+        proxy.rule(
+            "GET",
+            &key,
+            json!({"do": "answer", "times": 3, "status": 503, "code": "SlowDown", "message": "later"}),
+        );
+        let replace = async {
+            proxy.until_met(2, 60).await;
+            case.store().put(&case.key("db"), &random(SIZE, 9));
+        };
+        let (run, ()) = futures::join!(case.restore_fails("db", "BadObject", 60), replace);
+        assert!(message(&run).contains("replaced"), "{}", message(&run));
+        saw_no_end(status(&run).log, "db");
+    });
+}
+
+#[test]
+fn a_download_that_breaks_is_taken_up_where_it_broke() {
+    case("broken-download", |case| async move {
+        case.keeps("db");
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        let mut spec = stream(&case.path("db"), &format!("random {SIZE}"));
+        spec["storage"]["name"] = json!(proxy.storage);
+        case.backup("db", spec).await;
+        case.fault("db", "store: breaks every download after 3 MiB, and then some fail");
+        let key = format!("{}?", case.key("db"));
+        proxy.rule("GET", &key, json!({"do": "cut", "times": 2, "bytes": 3 << 20}));
+        proxy.rule(
+            "GET",
+            &key,
+            json!({"do": "answer", "times": 2, "status": 503, "code": "SlowDown", "message": "later"}),
+        );
+        proxy.rule("GET", &key, json!({"do": "answer", "times": 1, "status": 403, "code": "AccessDenied", "message": "Request has expired"}));
+        let run = case.restore("db").await;
+        assert_eq!(proxy.met(), 5);
+        assert_eq!(status(&run).log.unwrap().trim(), e2e::bytes::sum_line(&random(SIZE, 1)));
     });
 }
 

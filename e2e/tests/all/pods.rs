@@ -4,57 +4,104 @@ use e2e::runs::{message, static_container, status, stream};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-/// A change to the Pod's spec, the reason of the end, words of its message.
-type Fault = (&'static str, fn(&mut Value), &'static str, &'static [&'static str]);
+/// The fault, a change to the Pod's spec, the reason of the end, words of its message.
+type Fault = (
+    &'static str,
+    &'static str,
+    fn(&mut Value),
+    &'static str,
+    &'static [&'static str],
+);
+
+fn init(command: &str) -> Value {
+    let mut words = vec!["/stream"];
+    words.extend(command.split(' '));
+    json!({"name": "wait", "image": "localhost/e2e/static:dev", "command": words})
+}
 
 #[test]
 fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
     case("pods", |case| async move {
-        let cases: [Fault; 7] = [
+        let cases: [Fault; 10] = [
             (
                 "not-pulled",
+                "Pod: image cannot be pulled (ImagePullBackOff)",
                 |p| p["containers"][0]["image"] = json!("localhost/e2e/no-such-image:dev"),
                 "StartDeadlineExceeded",
                 &["ImagePull", "no-such-image", "spec.startDeadlineSeconds"],
             ),
             (
                 "bad-name",
+                "Pod: image name is none",
                 |p| p["containers"][0]["image"] = json!("UPPER CASE"),
                 "PodCannotStart",
                 &["InvalidImageName"],
             ),
             (
                 "no-secret",
+                "Pod: Secret of its environment is missing",
                 |p| p["containers"][0]["envFrom"] = json!([{"secretRef": {"name": "nowhere"}}]),
                 "StartDeadlineExceeded",
                 &["nowhere"],
             ),
             (
                 "ends",
+                "Pod: container ends by itself",
                 |p| p["containers"][0]["command"] = json!(["/stream", "random", "1"]),
                 "PodEnded",
                 &["sleep 1d"],
             ),
             (
                 "no-node",
+                "Pod: unschedulable",
                 |p| p["nodeSelector"] = json!({"e2e": "nowhere"}),
                 "StartDeadlineExceeded",
                 &["Unschedulable", "spec.startDeadlineSeconds"],
             ),
             (
                 "no-volume",
+                "Pod: refused by the API server",
                 |p| p["containers"][0]["volumeMounts"] = json!([{"name": "x", "mountPath": "/x"}]),
                 "PodRefused",
                 &["volumeMounts"],
             ),
             (
                 "never-ready",
+                "Pod: never ready",
                 |p| p["containers"][0]["readinessProbe"] = json!({"exec": {"command": ["/nope"]}}),
                 "StartDeadlineExceeded",
                 &["readinessProbe"],
             ),
+            (
+                "crashes",
+                "Pod: its container crashes again and again (CrashLoop)",
+                |p| {
+                    p["restartPolicy"] = json!("Always");
+                    p["containers"][0]["command"] = json!(["/stream", "fail", "7", "random", "0"]);
+                },
+                "PodEnded",
+                &["status 7"],
+            ),
+            (
+                "init-fails",
+                "Pod: an init container fails",
+                |p| p["initContainers"] = json!([init("fail 5 random 0")]),
+                "PodEnded",
+                &["init container \"wait\" ended with status 5"],
+            ),
+            (
+                "init-crashes",
+                "Pod: an init container fails again and again (Init:CrashLoop)",
+                |p| {
+                    p["restartPolicy"] = json!("Always");
+                    p["initContainers"] = json!([init("fail 5 random 0")]);
+                },
+                "StartDeadlineExceeded",
+                &["container \"wait\""],
+            ),
         ];
-        let runs = cases.iter().map(|(name, change, reason, words)| {
+        let runs = cases.iter().map(|(name, fault, change, reason, words)| {
+            case.fault(name, fault);
             let case = &case;
             async move {
                 let mut spec = stream(&case.path(name), "random 1000");
@@ -83,6 +130,7 @@ fn a_pod_of_somebody_else_that_has_the_name_is_left_alone() {
         let spec = json!({"containers": [static_container()], "terminationGracePeriodSeconds": 1});
         case.apply::<k8s_openapi::api::core::v1::Pod>(json!({"metadata": {"name": name}, "spec": spec}))
             .await;
+        case.fault("db", "Pod: its name is another's");
         case.start("db", stream(&case.path("db"), "random 1000")).await;
         let run = case.failed("db", "PodNameTaken", 60).await;
         assert!(message(&run).contains(&name), "{}", message(&run));
