@@ -31,5 +31,8 @@ mod specs;
 mod storages;
 #[path = "all/stores.rs"]
 mod stores;
+<<<<<<< HEAD
 #[path = "all/tenancy.rs"]
 mod tenancy;
+=======
+>>>>>>> faults
