@@ -1,10 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
 .PHONY: help cluster cluster-down load kubeconfig images cli demo test faults soak bench lint fmt generate
-=======
-.PHONY: help cluster cluster-down load kubeconfig images demo test faults soak bench lint fmt generate
->>>>>>> faults
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

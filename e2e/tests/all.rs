@@ -31,8 +31,5 @@ mod specs;
 mod storages;
 #[path = "all/stores.rs"]
 mod stores;
-<<<<<<< HEAD
 #[path = "all/tenancy.rs"]
 mod tenancy;
-=======
->>>>>>> faults

@@ -98,7 +98,6 @@ fn a_pod_that_is_deleted_in_mid_backup_ends_the_run_as_interrupted_and_aborts_it
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
     case("again", |case| async move {
         case.keeps("db");
@@ -126,8 +125,6 @@ fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
 }
 
 #[test]
-=======
->>>>>>> faults
 fn a_pod_that_is_evicted_in_mid_backup_ends_the_run_with_the_words_of_the_eviction() {
     case("evicted", |case| async move {
         case.fault("db", "Pod: evicted in mid-backup");
