@@ -21,6 +21,8 @@ mod interruptions;
 mod objects;
 #[path = "all/pods.rs"]
 mod pods;
+#[path = "all/relay.rs"]
+mod relay;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/specs.rs"]

@@ -177,6 +177,7 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
     };
     let session = Session {
         client: context.client.clone(),
+        exec: context.exec.clone(),
         run: run.clone(),
         runs: context.runs.clone(),
         may_stray: order.command_started,
@@ -184,6 +185,8 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
         store,
         handle,
         started: None,
+        chosen: None,
+        agent_version: 0,
     };
     crate::runtime::spawn(session.run());
     Ok(())
