@@ -23,6 +23,8 @@ mod leaders;
 mod objects;
 #[path = "all/pods.rs"]
 mod pods;
+#[path = "all/relay.rs"]
+mod relay;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/specs.rs"]

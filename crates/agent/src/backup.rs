@@ -106,7 +106,8 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
         message,
     };
     let recipients = Recipients::parse(target.recipients).map_err(|e| failed("encrypt", e.to_string()))?;
-    let client = http::client(job.ca_bundle.as_deref()).map_err(|e| failed("tls", e.to_string()))?;
+    let client =
+        http::client(job.ca_bundle.as_deref(), job.relay.then_some(desk)).map_err(|e| failed("tls", e.to_string()))?;
     let (events, inbox) = channel();
     desk.listen(events.clone());
     let patience = Duration::from_secs(job.retry_seconds);

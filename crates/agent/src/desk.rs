@@ -1,18 +1,24 @@
 //! The desk between the job and the operator: open requests, their answers, and what has still to be said.
 //!
 //! What is to be said is a state, not a queue: a peer that is away or slow makes nothing grow, and a new connection is
-//! told all that matters from the start.
+//! told all that matters from the start. Tunnelled bytes are no state, but bounded, and end with their connection.
+mod streams;
+mod tunnel;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{AgentState, FromAgent, Job, Report, Secret, ToAgent, UrlRequest, VERSION};
+use protocol::{AgentState, Frame, FromAgent, Job, Report, Secret, ToAgent, UrlRequest, VERSION};
 
 use crate::event::{Cancel, Event};
+use streams::Streams;
 
 /// Answers to pings that may wait; more are not owed.
 const PONGS: u8 = 16;
+/// Why a stream ends whose connection does.
+const LOST: &str = "the connection to the operator is lost";
 /// Between two messages of progress.
 const PROGRESS: Duration = Duration::from_millis(490);
 
@@ -52,6 +58,7 @@ struct Unsaid {
     progress: bool,
     finished: bool,
     pongs: u8,
+    probed: Option<(bool, String)>,
 }
 
 struct State {
@@ -70,6 +77,9 @@ struct State {
     listener: Option<Sender<Event>>,
     stopped: bool,
     done: bool,
+    /// The store is being asked; once at a time.
+    probing: bool,
+    streams: Streams,
     /// The last `Hello`, or when the daemon began or had its report.
     asked: Instant,
 }
@@ -80,6 +90,8 @@ pub struct Desk {
     attempt: String,
     state: Mutex<State>,
     changed: Condvar,
+    /// Tunnelled streams have moved on, or everything has changed.
+    moved: Condvar,
 }
 
 impl Desk {
@@ -100,6 +112,8 @@ impl Desk {
             listener: None,
             stopped: false,
             done: false,
+            probing: false,
+            streams: Streams::default(),
             asked: Instant::now(),
         };
         Self {
@@ -107,12 +121,19 @@ impl Desk {
             attempt,
             state: Mutex::new(state),
             changed: Condvar::new(),
+            moved: Condvar::new(),
         }
     }
 
     /// Nothing here is left half changed by a panic, so a poisoned lock is still good.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes everyone.
+    fn wake(&self) {
+        self.changed.notify_all();
+        self.moved.notify_all();
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
@@ -190,7 +211,7 @@ impl Desk {
     /// The transfer was given up: everyone who waits here for it ends.
     pub fn stop(&self) {
         self.lock().stopped = true;
-        self.changed.notify_all();
+        self.wake();
     }
 
     /// Says how far the transfer is, not too often; the end is in the report.
@@ -217,6 +238,14 @@ impl Desk {
         state.unsaid.finished = true;
         state.report = Some(Box::new(report));
         state.asked = Instant::now();
+        self.wake();
+    }
+
+    /// The store was asked.
+    pub fn probed(&self, reachable: bool, message: String) {
+        let mut state = self.lock();
+        state.probing = false;
+        state.unsaid.probed = Some((reachable, message));
         self.changed.notify_all();
     }
 
@@ -251,8 +280,10 @@ impl Desk {
             progress: state.progress.is_some(),
             finished: state.report.is_some(),
             pongs: 0,
+            probed: None,
         };
-        self.changed.notify_all();
+        state.streams.break_all(LOST);
+        self.wake();
         Some(state.connection)
     }
 
@@ -261,7 +292,8 @@ impl Desk {
         let mut state = self.lock();
         if state.connection == connection {
             state.connected = false;
-            self.changed.notify_all();
+            state.streams.break_all(LOST);
+            self.wake();
         }
     }
 
@@ -291,20 +323,36 @@ impl Desk {
             }
             ToAgent::Done => state.done = matches!(state.phase, Phase::Finished | Phase::Idle),
             ToAgent::Ping => state.unsaid.pongs = (state.unsaid.pongs + 1).min(PONGS),
+            // Whoever began it has called `begin_probe`.
+            ToAgent::Probe { .. } => {}
+            ToAgent::Opened { stream, credit } => state.streams.opened(stream, credit),
+            ToAgent::Credit { stream, bytes } => state.streams.credit(stream, bytes),
+            ToAgent::Close { stream, error } => state.streams.closed(stream, error),
         }
-        self.changed.notify_all();
+        self.wake();
         true
     }
 
-    /// The next message for a connection; waits for one. None when the connection is not the newest any more.
-    pub fn next(&self, connection: u64) -> Option<FromAgent> {
+    /// A connection wants the store to be asked: true where it has to be begun. One that is under way will do.
+    pub fn begin_probe(&self, connection: u64) -> bool {
+        let mut state = self.lock();
+        state.connection == connection && !std::mem::replace(&mut state.probing, true)
+    }
+
+    /// The next frame for a connection; waits for one. None when the connection is not the newest any more.
+    pub fn next(&self, connection: u64) -> Option<Frame<FromAgent>> {
         let mut state = self.lock();
         loop {
             if state.connection != connection || !state.connected {
                 return None;
             }
             if let Some(message) = state.next_unsaid() {
-                return Some(message);
+                return Some(Frame::Message(message));
+            }
+            if let Some(frame) = state.streams.next_said() {
+                // A piece that has left makes room, and so does a stream.
+                self.moved.notify_all();
+                return Some(frame);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -337,6 +385,9 @@ impl State {
         if self.unsaid.pongs > 0 {
             self.unsaid.pongs -= 1;
             return Some(FromAgent::Pong);
+        }
+        if let Some((reachable, message)) = self.unsaid.probed.take() {
+            return Some(FromAgent::Probed { reachable, message });
         }
         if std::mem::take(&mut self.unsaid.progress)
             && let Some((bytes, stored_bytes)) = self.progress

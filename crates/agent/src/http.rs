@@ -1,21 +1,27 @@
 //! The agent's HTTP client, and what an answer of a store lets hope for.
 mod answer;
+mod tunnel;
 
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::config::Config;
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::unversioned::transport::{Connector, RustlsConnector};
 use ureq::{Agent, Body};
 
 pub use answer::Answer;
 
-use crate::desk::SignedUrl;
+use crate::desk::{Desk, SignedUrl};
 use crate::retry::Hope;
+use tunnel::{NoResolver, TunnelConnector};
 
 /// Until a name is resolved, and until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The same, where only the way to the store is tried.
+const PROBE: Duration = Duration::from_secs(5);
 /// Until the next byte: a store may take its time to answer a part.
 const SILENCE: Duration = Duration::from_secs(90);
 /// Bytes of an error's body that are looked at.
@@ -40,9 +46,30 @@ pub struct HttpError {
 #[error("caBundle: {0}")]
 pub struct BadBundle(String);
 
-/// A client with the public roots and these certificates. Nothing of the user's environment: no proxy, and no
-/// redirect, which would carry the bytes to where nobody signed for them.
-pub fn client(ca_bundle: Option<&str>) -> Result<Agent, BadBundle> {
+/// A client with the public roots and these certificates, whose connections go through the operator where there is a
+/// `tunnel`. Nothing of the user's environment: no proxy, and no redirect, which would carry the bytes to where nobody
+/// signed for them.
+pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Agent, BadBundle> {
+    let config = settings(ca_bundle, CONNECT, SILENCE)?;
+    Ok(match tunnel {
+        None => Agent::new_with_config(config),
+        Some(desk) => {
+            let connector = TunnelConnector(desk.clone()).chain(RustlsConnector::default());
+            Agent::with_parts(config, connector, NoResolver)
+        }
+    })
+}
+
+/// Asks an endpoint for anything. Ok(status): it can be reached, whatever it says to a request that is not signed.
+pub fn probe(url: &str, ca_bundle: Option<&str>) -> Result<u16, String> {
+    let config = settings(ca_bundle, PROBE, PROBE).map_err(|e| e.to_string())?;
+    match Agent::new_with_config(config).head(url).call() {
+        Ok(response) => Ok(response.status().as_u16()),
+        Err(error) => Err(failed(&error).message),
+    }
+}
+
+fn settings(ca_bundle: Option<&str>, connect: Duration, silence: Duration) -> Result<Config, BadBundle> {
     let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
         .map(|der| Certificate::from_der(der))
@@ -65,7 +92,7 @@ pub fn client(ca_bundle: Option<&str>) -> Result<Agent, BadBundle> {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(roots)))
         .build();
-    let config = Agent::config_builder()
+    Ok(Agent::config_builder()
         .tls_config(tls)
         .proxy(None)
         .max_redirects(0)
@@ -73,15 +100,14 @@ pub fn client(ca_bundle: Option<&str>) -> Result<Agent, BadBundle> {
         .http_status_as_error(false)
         .user_agent(concat!("backup-operator-agent/", env!("CARGO_PKG_VERSION")))
         .accept_encoding("identity")
-        .timeout_resolve(Some(CONNECT))
-        .timeout_connect(Some(CONNECT))
-        .timeout_per_read(Some(SILENCE))
-        .timeout_per_write(Some(SILENCE))
+        .timeout_resolve(Some(connect))
+        .timeout_connect(Some(connect))
+        .timeout_per_read(Some(silence))
+        .timeout_per_write(Some(silence))
         .max_idle_connections(4)
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
-        .build();
-    Ok(Agent::new_with_config(config))
+        .build())
 }
 
 /// PUTs a body; returns the ETag, quotes included, empty where the store gives none.
@@ -180,10 +206,10 @@ mod tests {
             "hello",
             "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
         ] {
-            let message = client(Some(pem)).err().unwrap().to_string();
+            let message = client(Some(pem), None).err().unwrap().to_string();
             assert!(message.starts_with("caBundle: "), "{message}");
         }
-        assert!(client(None).is_ok());
+        assert!(client(None, None).is_ok());
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod launch;
 mod memory;
 mod peer;
 mod platform;
+mod probe;
 mod restore;
 mod retry;
 mod sockets;

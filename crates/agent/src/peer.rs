@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use protocol::{Decoder, ToAgent, encode};
+use protocol::{Decoder, Frame, MAX_DATA, ToAgent};
 
 use crate::desk::Desk;
+use crate::probe;
 
 /// Until a connection has said `Hello`.
 const HELLO: Duration = Duration::from_secs(5);
@@ -28,9 +29,9 @@ fn talk(desk: &Arc<Desk>, stream: &UnixStream) -> io::Result<()> {
     let mut reader = Reader {
         stream,
         decoder: Decoder::default(),
-        buffer: vec![0; 16 << 10],
+        buffer: vec![0; MAX_DATA],
     };
-    let Some(ToAgent::Hello { run, attempt, .. }) = reader.next()? else {
+    let Some(Frame::Message(ToAgent::Hello { run, attempt, .. })) = reader.next()? else {
         return Ok(());
     };
     let Some(connection) = desk.hello(&run, &attempt) else {
@@ -42,8 +43,18 @@ fn talk(desk: &Arc<Desk>, stream: &UnixStream) -> io::Result<()> {
         .name("write".into())
         .spawn(move || write(&writing, &other, connection));
     if writer.is_ok() {
-        while let Ok(Some(message)) = reader.next() {
-            if !desk.take(connection, message) {
+        while let Ok(Some(frame)) = reader.next() {
+            let newest = match frame {
+                Frame::Data(piece) => desk.take_data(connection, &piece),
+                Frame::Message(ToAgent::Probe { url, ca_bundle }) => {
+                    if desk.begin_probe(connection) {
+                        probe::start(desk, url, ca_bundle);
+                    }
+                    true
+                }
+                Frame::Message(message) => desk.take(connection, message),
+            };
+            if !newest {
                 break;
             }
         }
@@ -59,10 +70,10 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn next(&mut self) -> io::Result<Option<ToAgent>> {
+    fn next(&mut self) -> io::Result<Option<Frame<ToAgent>>> {
         loop {
-            if let Some(message) = self.decoder.next_message().map_err(io::Error::other)? {
-                return Ok(Some(message));
+            if let Some(frame) = self.decoder.next_frame().map_err(io::Error::other)? {
+                return Ok(Some(frame));
             }
             let n = match self.stream.read(&mut self.buffer) {
                 Ok(0) => return Ok(None),
@@ -77,8 +88,9 @@ impl Reader<'_> {
 
 /// Says what there is to say. When it ends the socket is closed, which wakes the reader.
 fn write(desk: &Desk, stream: &UnixStream, connection: u64) {
-    while let Some(message) = desk.next(connection) {
-        let sent = encode(&message)
+    while let Some(frame) = desk.next(connection) {
+        let sent = frame
+            .encode()
             .map_err(io::Error::other)
             .and_then(|frame| send(stream, &frame));
         if sent.is_err() {

@@ -109,7 +109,8 @@ fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event
         })?),
         None => None,
     };
-    let client = http::client(job.ca_bundle.as_deref()).map_err(|e| failed("tls", e.to_string()))?;
+    let client =
+        http::client(job.ca_bundle.as_deref(), job.relay.then_some(desk)).map_err(|e| failed("tls", e.to_string()))?;
     desk.listen(events.clone());
     let watched = Arc::new(Watched::default());
     let wanted = Wanted {

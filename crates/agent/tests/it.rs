@@ -4,6 +4,8 @@
 mod rig;
 #[path = "it/store.rs"]
 mod store;
+#[path = "it/tunnel.rs"]
+mod tunnel;
 
 #[path = "it/backup.rs"]
 mod backup;
@@ -17,5 +19,7 @@ mod faults;
 mod minio;
 #[path = "it/names.rs"]
 mod names;
+#[path = "it/relay.rs"]
+mod relay;
 #[path = "it/restore.rs"]
 mod restore;

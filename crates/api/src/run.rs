@@ -351,7 +351,7 @@ pub struct Transfer {
     /// The multipart upload, recorded before its first part is signed.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
     pub upload_id: Option<String>,
-    /// Direct.
+    /// Direct (Pod to store) or Relay (through the operator); chosen before the command starts.
     pub route: String,
     /// Set once the attempt has failed and another one follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]

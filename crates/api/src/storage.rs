@@ -51,7 +51,7 @@ pub struct BackupStorageSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretReference>,
 
-    /// How the bytes travel.
+    /// How the bytes travel between the Pod and the store: Auto (default), Direct or Relay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
 
@@ -73,15 +73,19 @@ pub enum StorageType {
     S3,
 }
 
-/// How the bytes travel. Direct: from the Pod to the store, with URLs that the operator signs one by one.
-/// Auto (default) is Direct in this version. Relay, through the operator, is not served yet and is refused.
+/// How the bytes travel between the Pod and the store. Direct: straight, with URLs that the operator signs one by one.
+/// Relay: through the operator, for Pods that cannot reach the store; they are compressed, encrypted and proved in the Pod
+/// as ever, and no access key enters it. Auto (default): Direct where the Pod gets an answer from the store before the
+/// command starts, else Relay.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataPath {
-    /// The operator chooses.
+    /// Direct where the Pod reaches the store, else Relay.
     #[default]
     Auto,
     /// Pod to store.
     Direct,
+    /// Pod to operator to store.
+    Relay,
 }
 
 /// Namespaces whose runs and schedules may use a storage.
@@ -181,4 +185,26 @@ pub fn is_ready(storage: &BackupStorage) -> bool {
         .status
         .as_ref()
         .is_some_and(|s| crate::condition::is_true(&s.conditions, crate::condition::READY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_path_is_one_of_three_words_and_auto_where_there_is_none() {
+        let spec = |path: serde_json::Value| {
+            serde_json::from_value::<BackupStorageSpec>(serde_json::json!({ "dataPath": path }))
+                .map(|s| s.data_path.unwrap_or_default())
+        };
+        for (word, path) in [
+            ("Auto", DataPath::Auto),
+            ("Direct", DataPath::Direct),
+            ("Relay", DataPath::Relay),
+        ] {
+            assert_eq!(spec(word.into()).ok(), Some(path));
+        }
+        assert_eq!(spec(serde_json::Value::Null).ok(), Some(DataPath::Auto));
+        assert!(spec("relay".into()).is_err());
+    }
 }

@@ -11,6 +11,7 @@ use planner::run::Refusal;
 use planner::run::pod::AgentSettings;
 
 use crate::stores::Stores;
+use crate::transfer::exec::Exec;
 use crate::transfer::registry::Registry;
 
 /// The first pause after a failure, doubled up to the longest.
@@ -21,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Context {
     /// To reach the API server.
     pub client: Client,
+    /// To reach agents.
+    pub exec: Exec,
     /// How the agent is put into Pods.
     pub agent: AgentSettings,
     /// Transfers that this operator holds.

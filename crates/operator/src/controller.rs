@@ -95,6 +95,7 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     );
 
     let context = Arc::new(Context {
+        exec: Default::default(),
         stores: Stores::new(client.clone()),
         agent,
         registry: Registry::new(wake_run),

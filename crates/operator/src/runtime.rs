@@ -57,6 +57,20 @@ pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
+/// Work that ends when nobody holds it any more.
+pub struct Task(tokio::task::JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs a part of a transfer beside it, for as long as the task is held.
+pub fn spawn_held(work: impl Future<Output = ()> + Send + 'static) -> Task {
+    Task(tokio::spawn(work))
+}
+
 /// Ends with SIGTERM or SIGINT.
 pub async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::BackupStorage;
+use api::storage::DataPath;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use store::{Checksum, Credentials, S3Parameters, Store};
@@ -26,6 +27,8 @@ pub struct OpenStore {
     pub metadata: bool,
     /// HEAD returns the checksum of checksums.
     pub composite: bool,
+    /// How the bytes are to travel.
+    pub data_path: DataPath,
 }
 
 impl OpenStore {
@@ -163,6 +166,7 @@ impl Stores {
             checksum,
             metadata: capabilities.as_ref().is_some_and(|c| c.metadata),
             composite: capabilities.as_ref().is_some_and(|c| c.composite_checksum),
+            data_path: storage.spec.data_path.unwrap_or_default(),
         };
         let entry = (Instant::now(), storage.resource_version(), opened.clone());
         self.open
@@ -189,6 +193,7 @@ mod tests {
         let parameters = S3Parameters::parse(&parameters).unwrap();
         let credentials = Credentials::new(key, Secret::new("secret"), None);
         OpenStore {
+            data_path: api::storage::DataPath::Auto,
             store: Store::s3(parameters.clone(), credentials).unwrap(),
             parameters,
             checksum,

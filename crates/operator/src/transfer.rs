@@ -1,9 +1,11 @@
 //! Transfers: the operator's side of moving bytes between a Pod and a store.
 pub mod commit;
+pub mod exec;
 pub mod job;
 pub mod keys;
 pub mod link;
 pub mod outcome;
 pub mod registry;
+pub mod relay;
 pub mod session;
 pub mod uploads;

@@ -10,5 +10,5 @@ pub mod step;
 pub mod verdict;
 
 pub use decide::decide;
-pub use observed::{Contact, End, Observed, PodView, Refusal, StorageView, TransferView};
+pub use observed::{Chosen, Contact, End, Observed, PodView, Refusal, Route, StorageView, TransferView};
 pub use step::{Decision, Event, Step, TransferOrder};

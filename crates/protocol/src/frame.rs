@@ -1,4 +1,5 @@
-//! Frames: four bytes of length (big endian), then one message as JSON.
+//! Frames: four bytes of length (big endian), then either one message as JSON, which begins with `{`, or a piece of a
+//! tunnelled stream: a tag byte, the stream's id (four bytes, big endian), and the bytes.
 use std::io::{self, Read, Write};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -6,6 +7,42 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// The longest frame, bytes: a report of 10,000 parts has about 2 MiB.
 pub const MAX_FRAME: usize = 4 << 20;
+/// The most bytes of a stream in one frame: a message never waits behind more.
+pub const MAX_DATA: usize = 64 << 10;
+/// First byte of a piece of a stream. No JSON begins with it.
+const DATA: u8 = 1;
+/// Tag and id before the bytes of a piece.
+const DATA_HEAD: usize = 5;
+/// The longest piece, with tag and id.
+const DATA_FRAME: usize = MAX_DATA + DATA_HEAD;
+
+/// A piece of a tunnelled stream.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Data {
+    /// Which stream.
+    pub stream: u32,
+    /// Its next bytes, at most `MAX_DATA`.
+    pub bytes: Vec<u8>,
+}
+
+/// Shows no bytes: they are a stranger's.
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Data")
+            .field("stream", &self.stream)
+            .field("bytes", &self.bytes.len())
+            .finish()
+    }
+}
+
+/// What comes in a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<M> {
+    /// A message.
+    Message(M),
+    /// A piece of a stream.
+    Data(Data),
+}
 
 /// Why a frame could not be read. After any of these the connection is closed: there is no way to find the next frame.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +53,9 @@ pub enum FrameError {
     /// Not a message of this protocol.
     #[error("not a message of this protocol")]
     Malformed(#[source] serde_json::Error),
+    /// A piece of a stream that is too short to have an id, or longer than `MAX_DATA`.
+    #[error("a piece of a stream in a frame of {0} bytes; between {DATA_HEAD} and {DATA_FRAME} are possible")]
+    BadData(usize),
     /// The other side is gone.
     #[error("the connection is lost")]
     Io(#[from] io::Error),
@@ -38,6 +78,50 @@ pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, FrameError> {
     Ok(frame)
 }
 
+/// One piece of a stream as a frame.
+pub fn encode_data(data: &Data) -> Result<Vec<u8>, FrameError> {
+    let length = data.bytes.len() + DATA_HEAD;
+    if data.bytes.len() > MAX_DATA {
+        return Err(FrameError::BadData(length));
+    }
+    let prefix = u32::try_from(length).map_err(|_| FrameError::TooLong(length))?;
+    let mut frame = Vec::with_capacity(4 + length);
+    frame.extend_from_slice(&prefix.to_be_bytes());
+    frame.push(DATA);
+    frame.extend_from_slice(&data.stream.to_be_bytes());
+    frame.extend_from_slice(&data.bytes);
+    Ok(frame)
+}
+
+impl<M: Serialize> Frame<M> {
+    /// As it goes over the connection.
+    pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        match self {
+            Self::Message(message) => encode(message),
+            Self::Data(data) => encode_data(data),
+        }
+    }
+}
+
+/// What a body is: the frame without its length.
+fn decode<M: DeserializeOwned>(body: &[u8]) -> Result<Frame<M>, FrameError> {
+    match body.split_first() {
+        Some((&DATA, rest)) => {
+            let (id, bytes) = rest.split_first_chunk::<4>().ok_or(FrameError::BadData(body.len()))?;
+            if bytes.len() > MAX_DATA {
+                return Err(FrameError::BadData(body.len()));
+            }
+            Ok(Frame::Data(Data {
+                stream: u32::from_be_bytes(*id),
+                bytes: bytes.to_vec(),
+            }))
+        }
+        _ => serde_json::from_slice(body)
+            .map(Frame::Message)
+            .map_err(FrameError::Malformed),
+    }
+}
+
 /// Finds messages in a stream of bytes that arrives in pieces. What was read is skipped, and moved only when it is
 /// more than what is left, so that many small messages in one piece cost no more than their bytes.
 #[derive(Default)]
@@ -57,8 +141,8 @@ impl Decoder {
         self.held.extend_from_slice(piece);
     }
 
-    /// The next whole message, if it has arrived.
-    pub fn next_message<M: DeserializeOwned>(&mut self) -> Result<Option<M>, FrameError> {
+    /// The next whole frame, if it has arrived.
+    pub fn next_frame<M: DeserializeOwned>(&mut self) -> Result<Option<Frame<M>>, FrameError> {
         let left = self.held.get(self.read..).unwrap_or_default();
         let Some((prefix, rest)) = left.split_first_chunk::<4>() else {
             return Ok(None);
@@ -70,10 +154,10 @@ impl Decoder {
         let Some(body) = rest.get(..length) else {
             return Ok(None);
         };
-        let message = serde_json::from_slice(body).map_err(FrameError::Malformed)?;
+        let frame = decode(body)?;
         let end = self.read + 4 + length;
         // A message may have carried an identity or a signed URL.
-        if let Some(seen) = self.held.get_mut(self.read..end) {
+        if let (Frame::Message(_), Some(seen)) = (&frame, self.held.get_mut(self.read..end)) {
             seen.zeroize();
         }
         self.read = end;
@@ -81,7 +165,7 @@ impl Decoder {
             self.held.clear();
             self.read = 0;
         }
-        Ok(Some(message))
+        Ok(Some(frame))
     }
 
     /// Bytes that arrived and belong to a message that is not whole yet.
@@ -110,8 +194,8 @@ pub fn write_message<M: Serialize>(to: &mut impl Write, message: &M) -> Result<(
     Ok(())
 }
 
-/// Reads one message; None at a clean end, which is one between two messages.
-pub fn read_message<M: DeserializeOwned>(from: &mut impl Read) -> Result<Option<M>, FrameError> {
+/// Reads one frame; None at a clean end, which is one between two frames.
+pub fn read_frame<M: DeserializeOwned>(from: &mut impl Read) -> Result<Option<Frame<M>>, FrameError> {
     let mut prefix = [0; 4];
     let mut have = 0;
     while have < prefix.len() {
@@ -129,7 +213,7 @@ pub fn read_message<M: DeserializeOwned>(from: &mut impl Read) -> Result<Option<
     }
     let mut body = Zeroizing::new(vec![0; length]);
     from.read_exact(&mut body)?;
-    serde_json::from_slice(&body).map(Some).map_err(FrameError::Malformed)
+    decode(&body).map(Some)
 }
 
 #[cfg(test)]

@@ -47,6 +47,36 @@ pub enum ToAgent {
     Done,
     /// Asks for a `Pong`; says that the operator is alive.
     Ping,
+    /// Asks whether the store can be reached from here; answered with `Probed`.
+    Probe {
+        /// The store's endpoint; not signed.
+        url: String,
+        /// Certificates (PEM) to trust beside the public ones.
+        #[serde(default)]
+        ca_bundle: Option<String>,
+    },
+    /// Answer to `Open`: the operator has connected to the store.
+    Opened {
+        /// Which stream.
+        stream: u32,
+        /// Bytes that the agent may send.
+        credit: u32,
+    },
+    /// The agent may send more of a stream.
+    Credit {
+        /// Which stream.
+        stream: u32,
+        /// So many bytes more.
+        bytes: u32,
+    },
+    /// The store's side of a stream has ended, after all pieces that were sent before; or it could not be opened.
+    Close {
+        /// Which stream.
+        stream: u32,
+        /// Why, unless the store simply closed it.
+        #[serde(default)]
+        error: Option<String>,
+    },
 }
 
 /// From the agent to the operator.
@@ -73,6 +103,32 @@ pub enum FromAgent {
     Finished(Box<Report>),
     /// Answer to `Ping`.
     Pong,
+    /// Answer to `Probe`.
+    Probed {
+        /// The store answered, whatever it said.
+        reachable: bool,
+        /// What was seen.
+        message: String,
+    },
+    /// Asks for a connection to the store, and to nowhere else: it has no address. Where a job is relayed only.
+    Open {
+        /// Its id from now on; never used twice.
+        stream: u32,
+        /// Bytes that the operator may send.
+        credit: u32,
+    },
+    /// The operator may send more of a stream.
+    Credit {
+        /// Which stream.
+        stream: u32,
+        /// So many bytes more.
+        bytes: u32,
+    },
+    /// The agent does not need a stream any more.
+    Close {
+        /// Which stream.
+        stream: u32,
+    },
 }
 
 /// Where an agent is in its one job.
@@ -142,7 +198,8 @@ pub struct Job {
     /// Seconds that a part or a download is retried while the store fails, before the transfer fails.
     pub retry_seconds: u64,
     /// Seconds that an operator that does not answer `NeedUrl` is waited for. Not the store's time: an operator that is
-    /// rolled out must not fail what goes to a store that is given up early.
+    /// rolled out must not fail what goes to a store that is given up early. Default: 900.
+    #[serde(default = "absence_seconds")]
     pub absence_seconds: u64,
     /// Compression, if any.
     #[serde(default)]
@@ -150,8 +207,15 @@ pub struct Job {
     /// Certificates (PEM) to trust beside the public ones.
     #[serde(default)]
     pub ca_bundle: Option<String>,
+    /// The Pod cannot reach the store: connections to it are tunnelled through the operator.
+    #[serde(default)]
+    pub relay: bool,
     /// Backup or restore.
     pub action: Action,
+}
+
+fn absence_seconds() -> u64 {
+    900
 }
 
 /// How to compress.

@@ -99,6 +99,22 @@ impl Store {
         })
     }
 
+    /// Where its signed URLs go, without anything signed: scheme, host and port.
+    pub fn origin(&self) -> String {
+        self.signer.base_url().origin().ascii_serialization()
+    }
+
+    /// Host and port of the same, to connect to. None where the endpoint has neither, which its parameters refuse.
+    pub fn address(&self) -> Option<(String, u16)> {
+        let url = self.signer.base_url();
+        let host = match url.host()? {
+            url::Host::Domain(name) => name.to_string(),
+            url::Host::Ipv4(address) => address.to_string(),
+            url::Host::Ipv6(address) => address.to_string(),
+        };
+        Some((host, url.port_or_known_default()?))
+    }
+
     async fn request(
         &self,
         step: &'static str,

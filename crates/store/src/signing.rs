@@ -69,6 +69,11 @@ impl Signer {
         })
     }
 
+    /// Where all requests go.
+    pub(crate) fn base_url(&self) -> &Url {
+        self.bucket.base_url()
+    }
+
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials
     }

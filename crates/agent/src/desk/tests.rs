@@ -13,6 +13,14 @@ fn desk() -> Arc<Desk> {
     Arc::new(Desk::new("uid".into(), "backup-1".into()))
 }
 
+/// The next message; these tests have no streams.
+fn next(desk: &Desk, connection: u64) -> Option<FromAgent> {
+    match desk.next(connection)? {
+        Frame::Message(message) => Some(message),
+        Frame::Data(piece) => panic!("{piece:?}"),
+    }
+}
+
 fn job() -> Box<Job> {
     Box::new(Job {
         command: vec!["true".into()],
@@ -22,6 +30,7 @@ fn job() -> Box<Job> {
         absence_seconds: 1,
         compression: None,
         ca_bundle: None,
+        relay: false,
         action: Action::Restore {
             identity: None,
             size: 0,
@@ -60,14 +69,14 @@ fn url(request: UrlRequest, text: &str) -> ToAgent {
 fn ask(desk: &Arc<Desk>, connection: u64, request: UrlRequest) -> thread::JoinHandle<Result<SignedUrl, NoUrl>> {
     let (asking, wanted) = (desk.clone(), request.clone());
     let asked = thread::spawn(move || asking.url(&wanted, LONG));
-    assert_eq!(desk.next(connection), Some(FromAgent::NeedUrl(request)));
+    assert_eq!(next(desk, connection), Some(FromAgent::NeedUrl(request)));
     asked
 }
 
 fn greet(desk: &Desk, state: AgentState) -> u64 {
     let connection = desk.hello("uid", "backup-1").unwrap();
     assert_eq!(
-        desk.next(connection),
+        next(desk, connection),
         Some(FromAgent::Welcome {
             version: VERSION,
             state
@@ -96,11 +105,11 @@ fn the_newest_connection_wins_and_is_told_all_that_is_open() {
     desk.progress(10, 5);
 
     let second = greet(&desk, AgentState::Running);
-    assert_eq!(desk.next(first), None);
+    assert_eq!(next(&desk, first), None);
     assert!(!desk.take(first, url(get(1), "stale")));
-    assert_eq!(desk.next(second), Some(FromAgent::NeedUrl(get(1))));
+    assert_eq!(next(&desk, second), Some(FromAgent::NeedUrl(get(1))));
     assert_eq!(
-        desk.next(second),
+        next(&desk, second),
         Some(FromAgent::Progress {
             bytes: 10,
             stored_bytes: 5
@@ -156,9 +165,9 @@ fn the_report_is_said_on_every_connection_until_it_is_done() {
     let first = greet(&desk, AgentState::Idle);
     desk.take(first, ToAgent::Start(job()));
     desk.finish(report());
-    assert_eq!(desk.next(first), Some(FromAgent::Finished(Box::new(report()))));
+    assert_eq!(next(&desk, first), Some(FromAgent::Finished(Box::new(report()))));
     let second = greet(&desk, AgentState::Finished);
-    assert_eq!(desk.next(second), Some(FromAgent::Finished(Box::new(report()))));
+    assert_eq!(next(&desk, second), Some(FromAgent::Finished(Box::new(report()))));
     desk.take(second, ToAgent::Done);
     desk.wait_for_done(LONG);
 }
@@ -182,7 +191,7 @@ fn a_peer_that_does_not_read_makes_nothing_grow() {
     }
     let mut pongs = 0;
     loop {
-        match desk.next(connection) {
+        match next(&desk, connection) {
             Some(FromAgent::Pong) => pongs += 1,
             Some(FromAgent::Progress { bytes, .. }) => break assert_eq!(bytes, 9_999),
             other => panic!("{other:?}"),
@@ -210,4 +219,67 @@ fn a_cancel_reaches_a_job_that_listens_late() {
 #[test]
 fn an_idle_daemon_ends() {
     assert!(desk().wait_for_job(Duration::ZERO).is_none());
+}
+
+#[test]
+fn a_stream_is_not_opened_without_an_operator_and_ends_with_its_connection() {
+    let desk = desk();
+    let error = desk.open_stream(Some(Duration::ZERO)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (std::io::ErrorKind::TimedOut, "no operator is connected")
+    );
+    let first = greet(&desk, AgentState::Idle);
+    let opening = desk.clone();
+    let opened = thread::spawn(move || opening.open_stream(Some(LONG)));
+    let Some(FromAgent::Open { stream, .. }) = next(&desk, first) else {
+        panic!()
+    };
+    desk.take(first, ToAgent::Opened { stream, credit: 0 });
+    assert_eq!(opened.join().unwrap().unwrap(), stream);
+    let reading = desk.clone();
+    let read = thread::spawn(move || reading.receive_stream(stream, &mut [0; 9], Some(LONG)));
+    greet(&desk, AgentState::Idle);
+    assert_eq!(read.join().unwrap().unwrap_err().to_string(), LOST);
+    assert!(!desk.is_stream_quiet(stream));
+}
+
+#[test]
+fn an_operator_that_gives_no_credit_does_not_hold_messages_up() {
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    let opening = desk.clone();
+    let opened = thread::spawn(move || opening.open_stream(Some(LONG)));
+    let Some(FromAgent::Open { stream, .. }) = next(&desk, connection) else {
+        panic!()
+    };
+    desk.take(connection, ToAgent::Opened { stream, credit: 0 });
+    assert_eq!(opened.join().unwrap().unwrap(), stream);
+    let sending = desk.clone();
+    let sent = thread::spawn(move || sending.send_stream(stream, &vec![0; 10 << 20], Some(LONG)));
+    for _ in 0..3 {
+        desk.take(connection, ToAgent::Ping);
+        assert_eq!(next(&desk, connection), Some(FromAgent::Pong));
+    }
+    desk.stop();
+    assert_eq!(
+        sent.join().unwrap().unwrap_err().to_string(),
+        "the transfer was stopped"
+    );
+}
+
+#[test]
+fn the_store_is_asked_once_at_a_time_and_the_newest_connection_gets_the_answer() {
+    let desk = desk();
+    let first = greet(&desk, AgentState::Idle);
+    assert!(desk.begin_probe(first) && !desk.begin_probe(first));
+    let second = greet(&desk, AgentState::Idle);
+    assert!(!desk.begin_probe(first) && !desk.begin_probe(second));
+    desk.probed(false, "no route".into());
+    let said = FromAgent::Probed {
+        reachable: false,
+        message: "no route".into(),
+    };
+    assert_eq!(next(&desk, second), Some(said));
+    assert!(desk.begin_probe(second));
 }

@@ -140,7 +140,7 @@ fn a_peer_that_does_not_read_holds_nothing_up() {
 fn connect_ends_with_its_input() {
     let rig = Rig::new();
     let mut link = rig.connect();
-    drop(link.stdin.take());
+    drop(link.voice.lock().unwrap().take());
     assert_eq!(link.end().0, 0);
 }
 

@@ -1,15 +1,16 @@
 //! A scripted operator: starts `agent connect` in a directory of its own, speaks the protocol, answers requests.
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    Action, AgentState, Checksum, Compression, FromAgent, Job, Outcome, PartPlan, Report, Secret, ToAgent, UrlRequest,
-    VERSION, read_message, write_message,
+    Action, AgentState, Checksum, Compression, Frame, FromAgent, Job, Outcome, PartPlan, Report, Secret, ToAgent,
+    UrlRequest, VERSION, read_frame,
 };
 
 use super::store::Store;
@@ -89,11 +90,21 @@ impl Drop for Rig {
     }
 }
 
+/// The agent's standard input; several may say something.
+pub type Voice = Arc<Mutex<Option<ChildStdin>>>;
+
+/// Says a frame; an agent that is gone is noticed by those who read.
+pub fn say(voice: &Voice, frame: &Frame<ToAgent>) {
+    if let Some(stdin) = voice.lock().unwrap().as_mut() {
+        let _ = stdin.write_all(&frame.encode().unwrap()).and_then(|()| stdin.flush());
+    }
+}
+
 /// One `agent connect`.
 pub struct Link {
     pub child: Child,
-    pub stdin: Option<ChildStdin>,
-    heard: Receiver<FromAgent>,
+    pub voice: Voice,
+    heard: Receiver<Frame<FromAgent>>,
     pub state: Option<AgentState>,
     /// Requests that were answered, in order.
     pub requests: Vec<UrlRequest>,
@@ -108,19 +119,19 @@ impl Link {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdin = child.stdin.take();
+        let voice = Arc::new(Mutex::new(child.stdin.take()));
         let mut stdout = child.stdout.take().unwrap();
         let (said, heard) = channel();
         thread::spawn(move || {
-            while let Ok(Some(message)) = read_message(&mut stdout) {
-                if said.send(message).is_err() {
+            while let Ok(Some(frame)) = read_frame(&mut stdout) {
+                if said.send(frame).is_err() {
                     return;
                 }
             }
         });
         Self {
             child,
-            stdin,
+            voice,
             heard,
             state: None,
             requests: vec![],
@@ -128,7 +139,7 @@ impl Link {
         }
     }
     pub fn say(&mut self, message: &ToAgent) {
-        let _ = write_message(self.stdin.as_mut().unwrap(), message);
+        say(&self.voice, &Frame::Message(message.clone()));
     }
     /// Says hello and is welcomed.
     pub fn greet(&mut self) {
@@ -150,8 +161,15 @@ impl Link {
             }
         }
     }
-    pub fn hear(&mut self) -> FromAgent {
+    pub fn frame(&mut self) -> Frame<FromAgent> {
         self.heard.recv_timeout(LONG).expect("the agent says something")
+    }
+    /// The next message, of an agent that is not relayed.
+    pub fn hear(&mut self) -> FromAgent {
+        match self.frame() {
+            Frame::Message(message) => message,
+            Frame::Data(piece) => panic!("{piece:?}"),
+        }
     }
     /// The next request, passing progress by.
     pub fn request(&mut self) -> UrlRequest {
@@ -241,6 +259,7 @@ pub fn backup(command: Vec<String>) -> Job {
         absence_seconds: 30,
         compression: None,
         ca_bundle: None,
+        relay: false,
         action,
     }
 }

@@ -78,6 +78,9 @@ impl Store {
             UrlRequest::Get { .. } => (format!("{base}/object"), vec![]),
         }
     }
+    pub fn port(&self) -> u16 {
+        self.port
+    }
     pub fn object(&self) -> Option<Vec<u8>> {
         self.state.lock().unwrap().object.clone()
     }

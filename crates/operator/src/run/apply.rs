@@ -180,6 +180,7 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
     };
     let session = Session {
         client: context.client.clone(),
+        exec: context.exec.clone(),
         run: run.clone(),
         runs: context.runs.clone(),
         may_stray: order.command_started,
@@ -192,6 +193,8 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
         handle,
         started: None,
         failing: None,
+        chosen: None,
+        agent_version: 0,
     };
     crate::runtime::spawn(session.run());
     Ok(())

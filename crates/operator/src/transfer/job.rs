@@ -6,7 +6,7 @@ use api::run::{Algorithm, DecryptionKey};
 use api::{BackupRun, labels};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{Api, Client, ResourceExt};
-use planner::run::TransferOrder;
+use planner::run::{Route, TransferOrder};
 use planner::validate;
 use protocol::{Checksum, Compression, Job, PartPlan, Secret};
 use store::ObjectInfo;
@@ -33,13 +33,14 @@ fn no(reason: &'static str, message: String) -> NoJob {
     NoJob { reason, message }
 }
 
-/// Makes the job. `object` is what a restore reads.
+/// Makes the job. `object` is what a restore reads, `route` how the bytes travel.
 pub async fn make(
     client: &Client,
     run: &BackupRun,
     order: &TransferOrder,
     store: &OpenStore,
     object: Option<&ObjectInfo>,
+    route: Route,
 ) -> Result<Job, NoJob> {
     let valid = validate::run::validate(&run.spec).map_err(|faults| {
         no(
@@ -124,6 +125,7 @@ pub async fn make(
         absence_seconds: ABSENCE_SECONDS,
         compression,
         ca_bundle: store.parameters.ca_bundle().map(ToString::to_string),
+        relay: route == Route::Relay,
         action,
     })
 }

@@ -7,15 +7,16 @@ use std::time::Duration;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use kube::Client;
 use kube::api::AttachParams;
 use kube::core::Request;
-use protocol::{Decoder, FromAgent, ToAgent};
+use protocol::{Data, Decoder, Frame, FromAgent, ToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
+
+use crate::transfer::exec::Exec;
 
 /// Until the exec is upgraded: the kubelet has to start the process.
 const OPEN: Duration = Duration::from_secs(30);
@@ -25,6 +26,8 @@ const WRITE: Duration = Duration::from_secs(20);
 const PING: Duration = Duration::from_secs(10);
 /// Without a byte for this long the connection is dead: the agent answers every ping.
 const SILENCE: Duration = Duration::from_secs(45);
+/// Frames of tunnelled streams that wait to be written.
+const STREAMS: usize = 4;
 /// What is kept of `connect`'s standard error.
 const STDERR: usize = 2048;
 
@@ -65,6 +68,8 @@ pub enum LinkError {
 pub enum Incoming {
     /// A message of the agent.
     Message(Box<FromAgent>),
+    /// A piece of a tunnelled stream.
+    Data(Data),
     /// The connection has ended.
     Closed {
         /// `agent connect` was started and said this before it ended; empty where the connection just broke.
@@ -75,6 +80,7 @@ pub enum Incoming {
 /// An open connection; dropping it closes it.
 pub struct Link {
     outgoing: mpsc::Sender<ToAgent>,
+    streams: mpsc::Sender<Frame<ToAgent>>,
     incoming: mpsc::Receiver<Incoming>,
     tasks: [JoinHandle<()>; 2],
 }
@@ -87,7 +93,8 @@ impl Drop for Link {
 
 impl Link {
     /// Starts `agent connect` in the container.
-    pub async fn open(client: &Client, target: &Target) -> Result<Self, LinkError> {
+    pub async fn open(exec: &Exec, target: &Target) -> Result<Self, LinkError> {
+        let client = exec.client().await.map_err(LinkError::Refused)?;
         let parameters = AttachParams {
             container: Some(target.container.clone()),
             stdin: true,
@@ -109,10 +116,15 @@ impl Link {
         }
         let (sink, stream) = connection.into_stream().split();
         let (outgoing, to_write) = mpsc::channel(64);
+        let (streams, of_streams) = mpsc::channel(STREAMS);
         let (read, incoming) = mpsc::channel(64);
-        let tasks = [tokio::spawn(write(sink, to_write)), tokio::spawn(receive(stream, read))];
+        let tasks = [
+            tokio::spawn(write(sink, to_write, of_streams)),
+            tokio::spawn(receive(stream, read)),
+        ];
         Ok(Self {
             outgoing,
+            streams,
             incoming,
             tasks,
         })
@@ -123,7 +135,12 @@ impl Link {
         matches!(timeout(WRITE, self.outgoing.send(message)).await, Ok(Ok(())))
     }
 
-    /// The next message, or the end.
+    /// Where tunnelled streams put their frames: few wait, in their order, and all messages go before them.
+    pub fn streams(&self) -> mpsc::Sender<Frame<ToAgent>> {
+        self.streams.clone()
+    }
+
+    /// The next message or piece, or the end.
     pub async fn next(&mut self) -> Incoming {
         self.incoming
             .recv()
@@ -134,17 +151,24 @@ impl Link {
 
 type Socket<S> = tokio_tungstenite::WebSocketStream<S>;
 
-async fn write<S>(mut sink: SplitSink<Socket<S>, Message>, mut messages: mpsc::Receiver<ToAgent>)
-where
+async fn write<S>(
+    mut sink: SplitSink<Socket<S>, Message>,
+    mut messages: mpsc::Receiver<ToAgent>,
+    mut streams: mpsc::Receiver<Frame<ToAgent>>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let message = match timeout(PING, messages.recv()).await {
-            Ok(None) => break,
-            Ok(Some(message)) => message,
-            Err(_) => ToAgent::Ping,
+        let frame = tokio::select! {
+            biased;
+            message = messages.recv() => match message {
+                Some(message) => Frame::Message(message),
+                None => break,
+            },
+            Some(frame) = streams.recv() => frame,
+            () = sleep(PING) => Frame::Message(ToAgent::Ping),
         };
-        let Ok(frame) = protocol::encode(&message) else { break };
+        let Ok(frame) = frame.encode() else { break };
         let mut bytes = Vec::with_capacity(frame.len() + 1);
         bytes.push(STDIN);
         bytes.extend_from_slice(&frame);
@@ -179,9 +203,13 @@ where
             STDOUT => {
                 decoder.push(payload);
                 loop {
-                    match decoder.next_message::<FromAgent>() {
-                        Ok(Some(message)) => {
-                            if out.send(Incoming::Message(Box::new(message))).await.is_err() {
+                    match decoder.next_frame::<FromAgent>() {
+                        Ok(Some(frame)) => {
+                            let incoming = match frame {
+                                Frame::Message(message) => Incoming::Message(Box::new(message)),
+                                Frame::Data(piece) => Incoming::Data(piece),
+                            };
+                            if out.send(incoming).await.is_err() {
                                 return;
                             }
                         }

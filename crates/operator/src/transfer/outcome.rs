@@ -60,6 +60,27 @@ pub fn failure(report: Report) -> End {
     }
 }
 
+/// A failed end with what would cure it.
+pub fn with_cure(end: End, cure: Option<String>) -> End {
+    match (end, cure) {
+        (
+            End::Failed {
+                reason,
+                message,
+                bytes,
+                log,
+            },
+            Some(cure),
+        ) => End::Failed {
+            reason,
+            message: format!("{message}; {cure}"),
+            bytes,
+            log,
+        },
+        (end, _) => end,
+    }
+}
+
 /// A message shows the last line of the command's standard error: it is mostly the whole answer.
 fn with_stderr(message: String, stderr: &str) -> String {
     match stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()) {

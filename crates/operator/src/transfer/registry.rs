@@ -9,7 +9,7 @@ use api::BackupRun;
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::{Contact, End, TransferView};
+use planner::run::{Chosen, Contact, End, TransferView};
 use tokio::sync::watch;
 
 /// All transfers, by the UID of their run.
@@ -22,6 +22,7 @@ struct Entry {
     attempt: String,
     contact: Contact,
     upload: Option<String>,
+    route: Option<Chosen>,
     bytes: u64,
     stored_bytes: u64,
     end: Option<End>,
@@ -65,6 +66,7 @@ impl Registry {
             attempt: attempt.into(),
             contact: Contact::Connecting(now),
             upload: None,
+            route: None,
             bytes: 0,
             stored_bytes: 0,
             end: None,
@@ -95,6 +97,7 @@ impl Registry {
                 attempt,
                 contact: entry.contact,
                 upload: entry.upload.clone(),
+                route: entry.route.clone(),
                 bytes: entry.bytes,
                 stored_bytes: entry.stored_bytes,
                 cancelling: entry.orders.borrow().cancel.is_some(),
@@ -170,9 +173,15 @@ impl Handle {
             (Contact::Connecting(_), Contact::Connecting(_)) => {}
             _ => e.contact = contact,
         });
-        if contact == Contact::AwaitsStart {
-            self.wake();
-        }
+    }
+
+    /// Asks to have the start of the command recorded, and the route with it.
+    pub fn awaits_start(&self, chosen: &Chosen) {
+        self.change(|e| {
+            e.contact = Contact::AwaitsStart;
+            e.route = Some(chosen.clone());
+        });
+        self.wake();
     }
 
     /// Says how many bytes have passed; reconcile looks by itself.

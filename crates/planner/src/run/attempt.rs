@@ -9,8 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::decide::{container_of, create_pod, start_deadline};
-use crate::run::observed::{Contact, End, Observed, PodStage, PodView, TransferView};
-use crate::run::step::{Decision, Step, TransferOrder};
+use crate::run::observed::{Chosen, Contact, End, Observed, PodStage, PodView, Route, TransferView};
+use crate::run::step::{Decision, Event, Step, TransferOrder};
 use crate::run::verdict;
 
 /// How often progress is written.
@@ -180,6 +180,7 @@ fn order(o: &Observed<'_>, transfer: &Transfer, pod: &PodView) -> TransferOrder 
         storage: o.run.spec.storage.name.clone(),
         key: transfer.key.clone().unwrap_or_default(),
         upload_id: transfer.upload_id.clone(),
+        route: Route::of(&transfer.route),
         command_started: transfer.command_started_at.is_some(),
     }
 }
@@ -213,6 +214,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
     let TransferView::Active {
         contact,
         upload,
+        route,
         bytes,
         stored_bytes,
         ..
@@ -230,6 +232,8 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
     }
     let record_upload = upload.as_ref().filter(|id| transfer.upload_id.as_ref() != Some(*id));
     let record_start = *contact == Contact::AwaitsStart && transfer.command_started_at.is_none();
+    // In the status before the command starts: an operator that takes over has to know whether it is the agent's only way.
+    let record_route = route.as_ref().filter(|c| c.route.word() != transfer.route);
     let moved = status.progress.as_ref().is_none_or(|p| {
         (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && left_of(PROGRESS, p.updated_at.0, o.now).is_zero()
     });
@@ -248,6 +252,9 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
         if let Some(id) = record_upload {
             t.upload_id = Some(id.clone());
         }
+        if let Some(chosen) = record_route {
+            t.route = chosen.route.word().into();
+        }
         if record_start {
             t.command_started_at = Some(Time(o.now));
         }
@@ -259,9 +266,10 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
             updated_at: Time(o.now),
         });
         steps.push(Step::Report(Box::new(status)));
-    } else if record_upload.is_some() || record_start || noted {
+    } else if record_upload.is_some() || record_route.is_some() || record_start || noted {
         steps.push(Step::Report(Box::new(status)));
     }
+    steps.extend(record_route.and_then(relayed));
     if upload.is_some() || *contact == Contact::AwaitsStart {
         steps.push(Step::TransferRecorded {
             upload_id: upload.clone(),
@@ -272,6 +280,17 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
         steps,
         requeue: Some(PROGRESS),
     }
+}
+
+/// A route that was not asked for is said to people.
+fn relayed(chosen: &Chosen) -> Option<Step> {
+    let why = chosen.why.as_ref()?;
+    Some(Step::Event(Event {
+        warning: false,
+        reason: "Relayed",
+        action: "Transfer",
+        note: format!("the Pod cannot reach the store, so its bytes go through the operator: {why}"),
+    }))
 }
 
 /// Why the attempt cannot go on, if so, and how it ends.

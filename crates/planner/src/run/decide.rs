@@ -7,15 +7,13 @@ use api::{BackupRunStatus, condition, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::observed::{Observed, StorageView};
+use crate::run::observed::{Observed, Route, StorageView};
 use crate::run::step::{Decision, Event, Step};
 use crate::run::{attempt as under_way, finalize, pod, restore, retry, verdict};
 use crate::validate;
 
 /// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
 const STORAGE_WAIT: Duration = Duration::from_secs(30);
-/// The one route that is served.
-const ROUTE: &str = "Direct";
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
@@ -140,7 +138,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         command_started_at: None,
         key: Some(key),
         upload_id: None,
-        route: ROUTE.into(),
+        route: Route::Direct.word().into(),
         failed_at: None,
     });
     status.progress = None;

@@ -119,6 +119,8 @@ pub enum TransferView {
         contact: Contact,
         /// An upload that waits to be recorded.
         upload: Option<String>,
+        /// The route that was chosen, which waits to be recorded with the start.
+        route: Option<Chosen>,
         /// The object's key, once known.
         bytes: u64,
         /// Bytes on the store's side.
@@ -133,6 +135,43 @@ pub enum TransferView {
         /// How.
         end: Box<End>,
     },
+}
+
+/// How the bytes of a transfer travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// From the Pod to the store.
+    Direct,
+    /// From the Pod through the operator to the store.
+    Relay,
+}
+
+impl Route {
+    /// As the status has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Direct => "Direct",
+            Self::Relay => "Relay",
+        }
+    }
+
+    /// From the status; what is not known is Direct, which is what there was before there was a choice.
+    pub fn of(word: &str) -> Self {
+        if word == Self::Relay.word() {
+            Self::Relay
+        } else {
+            Self::Direct
+        }
+    }
+}
+
+/// A route, chosen before the command starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The route.
+    pub route: Route,
+    /// Why it is not the usual one, in the Pod's words.
+    pub why: Option<String>,
 }
 
 /// How far the talk with the agent has come.

@@ -4,6 +4,8 @@ use std::time::Duration;
 use api::BackupRunStatus;
 use k8s_openapi::api::core::v1::Pod;
 
+use crate::run::observed::Route;
+
 /// Steps to take in order, stopping at the first that fails, and when to look again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
@@ -120,6 +122,8 @@ pub struct TransferOrder {
     pub key: String,
     /// The upload that an earlier operator recorded.
     pub upload_id: Option<String>,
+    /// How the bytes travel, as recorded.
+    pub route: Route,
     /// The command was handed over before, so an agent that has no work has lost it.
     pub command_started: bool,
 }

@@ -38,6 +38,54 @@ fn the_published_example_is_signed_alike() {
     );
 }
 
+/// A Pod that is relayed reaches this address and no other.
+#[test]
+fn the_address_of_a_store_is_that_of_its_signed_urls() {
+    for (endpoint, path_style, origin, host, port) in [
+        (
+            "https://s3.amazonaws.com",
+            "false",
+            "https://examplebucket.s3.amazonaws.com",
+            "examplebucket.s3.amazonaws.com",
+            443,
+        ),
+        (
+            "https://s3.amazonaws.com",
+            "true",
+            "https://s3.amazonaws.com",
+            "s3.amazonaws.com",
+            443,
+        ),
+        (
+            "https://minio.team.svc:9000",
+            "true",
+            "https://minio.team.svc:9000",
+            "minio.team.svc",
+            9000,
+        ),
+        (
+            "https://[fd00::1]:9000",
+            "true",
+            "https://[fd00::1]:9000",
+            "fd00::1",
+            9000,
+        ),
+    ] {
+        let all = [
+            ("bucket", "examplebucket"),
+            ("endpoint", endpoint),
+            ("s3ForcePathStyle", path_style),
+        ];
+        let parameters = S3Parameters::parse(&all.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
+        let credentials = Credentials::new("id", Secret::new("key"), None);
+        let store = crate::Store::s3(parameters, credentials).unwrap();
+        assert_eq!(
+            (store.origin().as_str(), store.address()),
+            (origin, Some((host.to_owned(), port)))
+        );
+    }
+}
+
 #[test]
 fn what_binds_a_body_is_signed_and_handed_on() {
     for (checksum, signed_headers) in [

@@ -12,14 +12,25 @@ async fn pair() -> (
     mpsc::Sender<ToAgent>,
     mpsc::Receiver<Incoming>,
 ) {
+    let (server, outgoing, _, incoming) = pair_with_streams().await;
+    (server, outgoing, incoming)
+}
+
+async fn pair_with_streams() -> (
+    WebSocketStream<DuplexStream>,
+    mpsc::Sender<ToAgent>,
+    mpsc::Sender<Frame<ToAgent>>,
+    mpsc::Receiver<Incoming>,
+) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
     let (sink, stream) = WebSocketStream::from_raw_socket(ours, Role::Client, None).await.split();
     let (outgoing, to_write) = mpsc::channel(4);
     let (read, incoming) = mpsc::channel(4);
-    tokio::spawn(write(sink, to_write));
+    let (streams, of_streams) = mpsc::channel(4);
+    tokio::spawn(write(sink, to_write, of_streams));
     tokio::spawn(receive(stream, read));
-    (server, outgoing, incoming)
+    (server, outgoing, streams, incoming)
 }
 
 fn on(channel: u8, payload: &[u8]) -> Message {
@@ -125,6 +136,40 @@ async fn an_idle_connection_is_kept_alive_on_the_agents_standard_input() {
         assert_eq!(bytes[0], STDIN);
         let mut decoder = Decoder::default();
         decoder.push(&bytes[1..]);
-        assert_eq!(decoder.next_message::<ToAgent>().unwrap(), Some(wanted));
+        assert_eq!(decoder.next_frame::<ToAgent>().unwrap(), Some(Frame::Message(wanted)));
     }
+}
+
+#[tokio::test]
+async fn a_piece_of_a_stream_arrives_as_it_was_between_messages() {
+    let (mut server, _outgoing, mut incoming) = pair().await;
+    let piece = Data {
+        stream: 3,
+        bytes: vec![b'{'; 1000],
+    };
+    let frames = [
+        encode(&FromAgent::Pong).unwrap(),
+        protocol::encode_data(&piece).unwrap(),
+        encode(&FromAgent::Pong).unwrap(),
+    ];
+    for part in frames.concat().chunks(37) {
+        server.send(on(STDOUT, part)).await.unwrap();
+    }
+    assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
+    assert!(matches!(incoming.recv().await, Some(Incoming::Data(seen)) if seen == piece));
+    assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_goes_before_the_pieces_that_wait() {
+    let (mut server, outgoing, streams, _incoming) = pair_with_streams().await;
+    for stream in 0..4 {
+        let bytes = vec![0; protocol::MAX_DATA];
+        streams.send(Frame::Data(Data { stream, bytes })).await.unwrap();
+    }
+    outgoing.send(ToAgent::Done).await.unwrap();
+    let Some(Ok(Message::Binary(bytes))) = server.next().await else {
+        panic!()
+    };
+    assert_eq!(bytes.get(1..), Some(encode(&ToAgent::Done).unwrap().as_slice()));
 }

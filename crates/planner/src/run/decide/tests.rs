@@ -10,7 +10,9 @@ use kube::ResourceExt;
 use testing::{backup_run, restore_only_run};
 
 use crate::run::decide;
-use crate::run::observed::{Contact, End, Observed, PodStage, PodView, Refusal, StorageView, TransferView};
+use crate::run::observed::{
+    Chosen, Contact, End, Observed, PodStage, PodView, Refusal, Route, StorageView, TransferView,
+};
 use crate::run::pod::AgentSettings;
 use crate::run::step::{Decision, Step};
 
@@ -108,6 +110,7 @@ impl World {
             attempt,
             contact,
             upload: upload.map(Into::into),
+            route: None,
             bytes: 0,
             stored_bytes: 0,
             cancelling: false,
@@ -401,6 +404,43 @@ fn the_start_of_the_command_and_the_upload_are_recorded_before_they_are_confirme
             ))
     );
     assert_eq!(world.status().transfer.unwrap().upload_id.as_deref(), Some("up-1"));
+}
+
+#[test]
+fn the_route_is_recorded_before_the_command_starts_and_one_that_was_not_asked_for_is_said_once() {
+    let asked = |route, why: Option<&str>| Chosen {
+        route,
+        why: why.map(Into::into),
+    };
+    for (chosen, word, said) in [
+        (asked(Route::Direct, None), "Direct", false),
+        (asked(Route::Relay, None), "Relay", false),
+        (asked(Route::Relay, Some("no answer: timeout")), "Relay", true),
+    ] {
+        let mut world = World::new(backup_run());
+        world.step();
+        world.pod(PodStage::Running);
+        world.step();
+        world.active(Contact::AwaitsStart, None);
+        if let TransferView::Active { route, .. } = &mut world.transfer {
+            *route = Some(chosen);
+        }
+        let steps = world.step();
+        let recorded = at(&steps, |s| matches!(s, Step::TransferRecorded { .. }));
+        assert!(at(&steps, |s| matches!(s, Step::Report(_))) < recorded);
+        let event =
+            |s: &Step| matches!(s, Step::Event(e) if e.reason == "Relayed" && e.note.ends_with("no answer: timeout"));
+        assert_eq!(has(&steps, event), said);
+        assert_eq!(world.status().transfer.unwrap().route, word);
+        assert!(!has(&world.step(), |s| matches!(s, Step::Report(_) | Step::Event(_))));
+        // The next operator is told.
+        world.transfer = TransferView::None;
+        let next = world.step();
+        assert!(
+            has(&next, |s| matches!(s, Step::StartTransfer(o) if o.route.word() == word)),
+            "{next:?}"
+        );
+    }
 }
 
 #[test]

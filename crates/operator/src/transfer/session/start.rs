@@ -1,0 +1,232 @@
+//! The beginning of a transfer: what a restore reads, greeting the agent, the bytes' route, the command's start.
+use std::time::Duration;
+
+use api::BackupRun;
+use api::names::Action;
+use api::storage::DataPath;
+use kube::{Api, ResourceExt};
+use planner::run::{Chosen, Contact, End, Route};
+use protocol::{AgentState, FromAgent, ToAgent};
+use store::ObjectInfo;
+use tokio::time::{Instant, timeout};
+
+use super::{Ended, Session};
+use crate::transfer::link::{Incoming, Link};
+use crate::transfer::{commit, job};
+use crate::write::bounded;
+
+/// Until the agent has answered `Hello`.
+const WELCOME: Duration = Duration::from_secs(15);
+/// Until the agent has told whether it reaches the store: it gives its name, the connection and the answer 5 s each.
+const PROBED: Duration = Duration::from_secs(20);
+/// How long a store that fails is asked for the object that a restore reads.
+const FIND: Duration = Duration::from_secs(120);
+/// The longest words of an agent's probe that are shown, characters.
+const WORDS: usize = 400;
+
+/// Whether the Pod gets an answer from the store, in the agent's words.
+pub(super) struct Probed {
+    pub reachable: bool,
+    pub message: String,
+}
+
+impl Session {
+    /// A restore reads an object: it has to be there, and to be the one that this run stored.
+    pub(super) async fn find_object(&self) -> Result<Option<ObjectInfo>, End> {
+        if self.order.action == Action::Backup {
+            return Ok(None);
+        }
+        let fail = |reason, message| End::Failed {
+            reason,
+            message,
+            bytes: 0,
+            log: String::new(),
+        };
+        let found = commit::patiently(FIND.min(self.store.parameters.retry()), || async {
+            self.keys.renewed(&self.store).await.store.head(&self.order.key).await
+        })
+        .await;
+        let found = found.map_err(|e| fail("StoreUnreachable", format!("the backup cannot be looked at: {e}")))?;
+        let object = found.ok_or_else(|| {
+            fail(
+                "ObjectMissing",
+                format!("there is no object {} in the storage", self.order.key),
+            )
+        })?;
+        let status = self.run.status.clone().unwrap_or_default();
+        let changed = |what: &str, want: String, seen: String| {
+            let message = format!(
+                "object {} is not the one that this run stored: its {what} is {seen}, expected {want}",
+                self.order.key
+            );
+            Err(fail("ObjectChanged", message))
+        };
+        match (status.size_in_bytes, &status.etag) {
+            (Some(size), _) if size != object.size => changed("size", size.to_string(), object.size.to_string()),
+            (_, Some(etag)) if *etag != object.etag => changed("ETag", etag.clone(), object.etag.clone()),
+            _ => Ok(Some(object)),
+        }
+    }
+
+    pub(super) async fn serve(
+        &mut self,
+        link: &mut Link,
+        object: Option<&ObjectInfo>,
+        upload: &mut Option<String>,
+    ) -> Ended {
+        let hello = ToAgent::Hello {
+            version: protocol::VERSION,
+            run: self.run.uid().unwrap_or_default(),
+            attempt: self.order.attempt.clone(),
+        };
+        if !link.send(hello).await {
+            return Ended::Broken(String::new());
+        }
+        let state = match timeout(WELCOME, link.next()).await {
+            Ok(Incoming::Message(message)) => match *message {
+                FromAgent::Welcome { state, version } => {
+                    self.agent_version = version;
+                    state
+                }
+                other => return Ended::Broken(format!("the agent did not answer Hello but said {}", name_of(&other))),
+            },
+            Ok(Incoming::Data(_)) => return Ended::Broken("the agent did not answer Hello".into()),
+            Ok(Incoming::Closed { words }) => return Ended::Broken(words),
+            Err(_) => return Ended::Broken("the agent did not answer Hello".into()),
+        };
+        if self.may_stray && upload.is_none() {
+            match self.recorded_upload().await {
+                Ok(recorded) => *upload = recorded,
+                Err(words) => return Ended::Broken(words),
+            }
+        }
+        if state == AgentState::Idle
+            && let Err(ended) = self.start(link, object, upload.as_deref()).await
+        {
+            return ended;
+        }
+        self.handle.contact(Contact::Working);
+        self.talk(link, upload).await
+    }
+
+    /// The upload that is in the status by now. An earlier operator may have recorded one after this session's run was
+    /// read; from the moment that the agent has welcomed this one, the other hands out no URL for it.
+    async fn recorded_upload(&self) -> Result<Option<String>, String> {
+        let runs: Api<BackupRun> = Api::namespaced(self.client.clone(), &self.run.namespace().unwrap_or_default());
+        let run = bounded("read the run", runs.get(&self.run.name_any()))
+            .await
+            .map_err(|e| crate::events::causes(&e))?;
+        let transfer = run.status.and_then(|s| s.transfer);
+        Ok(transfer
+            .filter(|t| t.attempt == self.order.attempt)
+            .and_then(|t| t.upload_id))
+    }
+
+    /// How the bytes are to travel, before the command starts: as the storage says, or as the Pod can.
+    async fn choose(&mut self, link: &mut Link) -> Result<Chosen, Ended> {
+        let (route, why) = match self.store.data_path {
+            DataPath::Direct => (Route::Direct, None),
+            DataPath::Relay if self.agent_version < protocol::RELAY => {
+                let message = "the Pod's agent is older than this operator and cannot be relayed".into();
+                return Err(Ended::Over(End::Interrupted { message }));
+            }
+            DataPath::Relay => (Route::Relay, None),
+            DataPath::Auto => match self.probe(link).await? {
+                Some(Probed {
+                    reachable: false,
+                    message,
+                }) => (Route::Relay, Some(message)),
+                _ => (Route::Direct, None),
+            },
+        };
+        Ok(Chosen { route, why })
+    }
+
+    /// Asks the agent whether it reaches the store. None: it is too old to be asked.
+    pub(super) async fn probe(&mut self, link: &mut Link) -> Result<Option<Probed>, Ended> {
+        if self.agent_version < protocol::RELAY {
+            return Ok(None);
+        }
+        let asked = ToAgent::Probe {
+            url: self.store.store.origin(),
+            ca_bundle: self.store.parameters.ca_bundle().map(ToString::to_string),
+        };
+        if !link.send(asked).await {
+            return Err(Ended::Broken(String::new()));
+        }
+        let deadline = Instant::now() + PROBED;
+        loop {
+            let incoming = tokio::select! {
+                incoming = link.next() => incoming,
+                _ = self.handle.until(|o| o.cancel.is_some()) => {
+                    return Err(Ended::Broken("cancelled before the command was started".into()));
+                }
+                () = tokio::time::sleep_until(deadline) => {
+                    let message = format!("the agent did not tell within {} s", PROBED.as_secs());
+                    return Ok(Some(Probed { reachable: false, message }));
+                }
+            };
+            match incoming {
+                Incoming::Closed { words } => return Err(Ended::Broken(words)),
+                Incoming::Message(message) => {
+                    if let FromAgent::Probed { reachable, message } = *message {
+                        let message = message.chars().filter(|c| !c.is_control()).take(WORDS).collect();
+                        return Ok(Some(Probed { reachable, message }));
+                    }
+                }
+                Incoming::Data(_) => {}
+            }
+        }
+    }
+
+    /// Hands the command over, once, after its start is recorded.
+    async fn start(&mut self, link: &mut Link, object: Option<&ObjectInfo>, upload: Option<&str>) -> Result<(), Ended> {
+        // Crash window: the start was recorded, the command perhaps not handed over. A backup of which nothing was
+        // uploaded may be run again; a restore never is.
+        if self.order.command_started && (self.order.action == Action::Restore || upload.is_some()) {
+            let message = "the agent has lost its work: the container was restarted, or the operator died as it handed the command over".into();
+            return Err(Ended::Over(End::Interrupted { message }));
+        }
+        let chosen = match self.chosen.take() {
+            Some(chosen) => chosen,
+            None => self.choose(link).await?,
+        };
+        self.chosen = Some(chosen.clone());
+        let job = job::make(&self.client, &self.run, &self.order, &self.store, object, chosen.route)
+            .await
+            .map_err(|no| {
+                Ended::Over(End::Failed {
+                    reason: no.reason,
+                    message: no.message,
+                    bytes: 0,
+                    log: String::new(),
+                })
+            })?;
+        self.handle.awaits_start(&chosen);
+        if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
+        {
+            return Err(Ended::Broken("cancelled before the command was started".into()));
+        }
+        self.order.command_started = true;
+        self.started = Some(Instant::now());
+        if link.send(ToAgent::Start(Box::new(job))).await {
+            Ok(())
+        } else {
+            Err(Ended::Broken(String::new()))
+        }
+    }
+}
+
+fn name_of(message: &FromAgent) -> &'static str {
+    match message {
+        FromAgent::Welcome { .. } => "Welcome",
+        FromAgent::NeedUrl(_) => "NeedUrl",
+        FromAgent::Progress { .. } => "Progress",
+        FromAgent::Finished(_) => "Finished",
+        FromAgent::Pong => "Pong",
+        FromAgent::Probed { .. } => "Probed",
+        FromAgent::Open { .. } => "Open",
+        FromAgent::Credit { .. } => "Credit",
+        FromAgent::Close { .. } => "Close",
+    }
+}

@@ -1,0 +1,178 @@
+//! Pods that cannot reach the store: their bytes go through the operator, with the same proof.
+use age::secrecy::ExposeSecret;
+use api::{BackupRun, condition};
+use e2e::runs::{message, status, stream};
+use e2e::shared::{NAMESPACE, SECRET, parameters};
+use e2e::{Case, bytes, case, operator};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+/// A storage like `e2e`, with that way for the bytes; its name.
+async fn storage(case: &Case, path: &str) -> String {
+    let credentials = json!({"name": SECRET, "namespace": NAMESPACE});
+    let spec = json!({"parameters": parameters(), "credentials": credentials, "dataPath": path});
+    let name = case.storage(&path.to_lowercase(), spec).await;
+    case.wait(&format!("storage {name} is Ready"), 60, || async {
+        let status = case.storages().get(&name).await.ok()?.status?;
+        condition::is_true(&status.conditions, condition::READY).then_some(())
+    })
+    .await;
+    name
+}
+
+/// A run of the static program in a Pod that knows the store's name at an address where nobody is (RFC 5737).
+fn cut_off(storage: &str, path: &str, backup: &str) -> Value {
+    let mut spec = stream(path, backup);
+    spec["storage"]["name"] = json!(storage);
+    spec["template"]["spec"]["hostAliases"] = json!([{"ip": "192.0.2.1", "hostnames": ["minio.e2e-minio.svc"]}]);
+    spec
+}
+
+fn route(run: &BackupRun) -> Option<String> {
+    let transfer = status(run).transfer?;
+    transfer.command_started_at.map(|_| transfer.route)
+}
+
+/// What the Events of that reason say about a run.
+async fn said(case: &Case, run: &str, reason: &str) -> Vec<String> {
+    let events = case.api::<Event>().list(&ListParams::default()).await.unwrap().items;
+    let about = |e: &Event| e.regarding.as_ref().and_then(|r| r.name.as_deref()) == Some(run);
+    events
+        .into_iter()
+        .filter(|e| about(e) && e.reason.as_deref() == Some(reason))
+        .filter_map(|e| e.note)
+        .collect()
+}
+
+#[test]
+fn a_relayed_backup_and_its_restore_have_the_same_stages_and_the_same_proof() {
+    case("relay", |case| async move {
+        case.keeps("db");
+        let identity = age::x25519::Identity::generate();
+        let data = json!({"key": identity.to_string().expose_secret()});
+        case.apply::<Secret>(json!({"metadata": {"name": "age"}, "stringData": data}))
+            .await;
+        let mut spec = cut_off(&storage(&case, "Relay").await, &case.path("db"), "slow random 24M 4");
+        spec["compression"] = json!({"algorithm": "zstd"});
+        spec["encryption"] =
+            json!({"recipients": [identity.to_public().to_string()], "decryptionKey": {"name": "age", "key": "key"}});
+        case.start("db", spec).await;
+        assert_eq!(case.until("db", "has started", 100, route).await, "Relay");
+        let run = case.succeeded("db", 100).await;
+        let plain = bytes::random(24 << 20, 1);
+        let stored = case.store().get(&case.key("db"));
+        assert!(bytes::unzstd(&bytes::decrypted(&stored, &identity)) == plain);
+        assert_eq!(status(&run).sha256, Some(bytes::sha256(&stored)));
+        assert_eq!(
+            said(&case, "db", "Relayed").await,
+            Vec::<String>::new(),
+            "it was asked for"
+        );
+        let restored = case.restore("db").await;
+        assert_eq!(status(&restored).log.unwrap().trim(), bytes::sum_line(&plain));
+    });
+}
+
+#[test]
+fn a_pod_without_a_way_to_the_store_is_relayed_by_itself_and_the_run_says_why() {
+    case("auto", |case| async move {
+        for name in ["cut-off", "free"] {
+            case.keeps(name);
+        }
+        let storage = storage(&case, "Auto").await;
+        case.start("cut-off", cut_off(&storage, &case.path("cut-off"), "slow random 12M 3"))
+            .await;
+        let mut free = stream(&case.path("free"), "slow random 12M 3");
+        free["storage"]["name"] = json!(storage);
+        case.start("free", free).await;
+        // The one that is cut off starts later: it waits for an answer first.
+        for (name, wanted) in [("free", "Direct"), ("cut-off", "Relay")] {
+            assert_eq!(case.until(name, "has started", 100, route).await, wanted, "{name}");
+        }
+        let known = bytes::random(12 << 20, 1);
+        for name in ["cut-off", "free"] {
+            let run = case.succeeded(name, 100).await;
+            assert_eq!(status(&run).sha256, Some(bytes::sha256(&known)), "{name}");
+            assert_eq!(case.store().sha256(&case.key(name)), bytes::sha256(&known), "{name}");
+        }
+        let words = said(&case, "cut-off", "Relayed").await;
+        assert!(
+            words.len() == 1
+                && words[0].contains("cannot reach the store")
+                && words[0].contains("http://minio.e2e-minio.svc:9000"),
+            "{words:?}"
+        );
+        assert_eq!(said(&case, "free", "Relayed").await, Vec::<String>::new());
+        let restored = case.restore("cut-off").await;
+        assert_eq!(status(&restored).log.unwrap().trim(), bytes::sum_line(&known));
+    });
+}
+
+#[test]
+fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
+    case("relay-kill", |case| async move {
+        const SIZE: usize = 48 << 20;
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        case.keeps("db");
+        let storage = storage(&case, "Relay").await;
+        let mut spec = cut_off(&storage, &case.path("db"), &format!("slow random {SIZE} 25"));
+        let script = "dd bs=1M count=16 iflag=fullblock status=none; sleep 8; cat";
+        let mut reader = e2e::runs::sleeping("redis:7");
+        reader["name"] = json!("reader");
+        spec["template"]["spec"]["containers"] = json!([e2e::runs::static_container(), reader]);
+        spec["restore"] =
+            json!({"container": "reader", "command": ["sh", "-c", format!("{{ {script}; }} | sha256sum >&2")]});
+        case.start("db", spec).await;
+        case.until("db", "is well under way", 100, |run| {
+            status(run).progress.filter(|p| p.stored_bytes > 6 << 20)
+        })
+        .await;
+        let killed = Timestamp::now();
+        operator::kill(case.client()).await;
+        let run = case.succeeded("db", 120).await;
+        let known = bytes::sha256(&bytes::random(SIZE, 1));
+        assert!(
+            status(&run).completion_time.is_some_and(|t| t.0 > killed),
+            "the kill came too late"
+        );
+        assert_eq!(
+            (status(&run).bytes, status(&run).attempts),
+            (Some(SIZE as u64), Some(1))
+        );
+        assert_eq!(status(&run).sha256.as_ref(), Some(&known));
+        assert_eq!(case.store().sha256(&case.key("db")), known);
+        case.assert_no_upload().await;
+
+        case.ask_restore("db").await;
+        case.until("db", "is in mid-restore", 60, route).await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let killed = Timestamp::now();
+        operator::kill(case.client()).await;
+        let (run, restore) = case.restore_ended("db", 1, 120).await;
+        assert!(restore.completion_time.0 > killed, "the kill came too late");
+        assert!(restore.successful, "{:?}", restore.message);
+        assert_eq!(
+            status(&run).log.unwrap().split_whitespace().next(),
+            Some(known.as_str())
+        );
+    });
+}
+
+#[test]
+fn a_pod_that_may_only_go_straight_and_cannot_fails_with_the_cure() {
+    case("direct", |case| async move {
+        let storage = storage(&case, "Direct").await;
+        let mut spec = cut_off(&storage, &case.path("db"), "random 60M");
+        spec["backup"]["deadlineSeconds"] = json!(10);
+        case.start("db", spec).await;
+        assert_eq!(case.until("db", "has started", 100, route).await, "Direct");
+        let run = case.failed("db", "DeadlineExceeded", 100).await;
+        let cure = format!("set spec.dataPath of BackupStorage {storage} to Relay or Auto");
+        assert!(message(&run).contains(&cure), "{}", message(&run));
+        assert!(said(&case, "db", "Relayed").await.is_empty());
+    });
+}
