@@ -26,6 +26,9 @@ pub mod exit {
     pub const REFUSED: u8 = 6;
 }
 
+/// Bytes that are carried at a time, and that the kernel holds between this process and the container runtime: relayed
+/// bytes of a whole backup pass here, and each wake-up of the other side costs more than the copy.
+const CARRIED: usize = 256 << 10;
 /// How long a daemon may take to come up, and to answer the first bytes.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -48,6 +51,9 @@ pub fn run(place: &Place) -> u8 {
             };
         }
     };
+    // Fails where they are no pipes, or the user has too many: then they stay as they are.
+    let _ = rustix::pipe::fcntl_setpipe_size(io::stdin(), CARRIED);
+    let _ = rustix::pipe::fcntl_setpipe_size(io::stdout(), CARRIED);
     let both = stream.try_clone().map(|other| (stream, other));
     match both {
         Ok((to, from)) => bridge(to, from),
@@ -113,7 +119,7 @@ fn bridge(mut to: UnixStream, mut from: UnixStream) -> u8 {
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write, mut moved: impl FnMut()) {
-    let mut buffer = vec![0; 64 << 10];
+    let mut buffer = vec![0; CARRIED];
     loop {
         let n = match from.read(&mut buffer) {
             Ok(0) => return,
