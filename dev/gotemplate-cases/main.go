@@ -32,6 +32,12 @@ type Case struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "unicode" {
+		if err := writeUnicode(); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	time.Local = time.UTC
 	var cases []Case
 	add := func(now string, refused bool, templates []string) {
