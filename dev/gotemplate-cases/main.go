@@ -23,6 +23,8 @@ import (
 type Case struct {
 	Template string `json:"template"`
 	Now      string `json:"now"`
+	// Rendered with the sample data instead of none.
+	Data bool `json:"data,omitempty"`
 	// Output as Go rendered it; absent when Go failed.
 	Output *string `json:"output,omitempty"`
 	// Go fails; the words are not compared.
@@ -43,7 +45,7 @@ func main() {
 	add := func(now string, refused bool, templates []string) {
 		for _, text := range templates {
 			c := Case{Template: text, Now: now, Refused: refused}
-			if out, err := render(text, now); err != nil {
+			if out, err := render(text, now, nil); err != nil {
 				c.Error = err.Error()
 				c.Refused = false
 			} else {
@@ -69,6 +71,21 @@ func main() {
 	add(evening, false, times)
 	add(morning, false, broken)
 	add(morning, true, refused)
+	for _, group := range [][]string{control, brokenControl, texts, brokenTexts, values, brokenValues, others, brokenOthers, brokenByVersion} {
+		add(morning, false, group)
+	}
+	for _, text := range withData {
+		c := Case{Template: text, Now: morning, Data: true}
+		if out, err := render(text, morning, sample()); err != nil {
+			c.Error = err.Error()
+		} else {
+			c.Output = &out
+		}
+		cases = append(cases, c)
+	}
+	for _, group := range [][]string{refusedControl, refusedTexts, refusedValues, refusedOthers, byVersion} {
+		add(morning, true, group)
+	}
 	if err := write(cases); err != nil {
 		log.Fatal(err)
 	}
@@ -92,7 +109,19 @@ func write(cases []Case) error {
 
 func quote(text string) string { return "`" + text + "`" }
 
-func render(text, now string) (string, error) {
+// The data that the Rust test gives too.
+func sample() map[string]interface{} {
+	return map[string]interface{}{
+		"name": "nightly-1704164400", "namespace": "shop", "schedule": "nightly", "attempt": 1,
+		"scheduledTime": time.Date(2024, 1, 2, 3, 0, 0, 0, time.UTC),
+		"list":          []interface{}{"b", "a", "c"},
+		"ints":          []interface{}{3, 1, 2},
+		"dict":          map[string]interface{}{"b": 2, "a": 1, "nested": map[string]interface{}{"x": "y"}},
+		"empty":         "", "zero": 0, "pi": 3.25, "yes": true, "none": nil,
+	}
+}
+
+func render(text, now string, data map[string]interface{}) (string, error) {
 	instant, err := time.Parse(time.RFC3339Nano, now)
 	if err != nil {
 		log.Fatal(err)
@@ -100,12 +129,28 @@ func render(text, now string) (string, error) {
 	functions := sprig.TxtFuncMap()
 	// A time with a monotonic reading, as time.Now gives it: stripped by the same methods.
 	functions["now"] = func() time.Time { return instant.Local() }
+	functions["ago"] = func(date interface{}) string {
+		if t, ok := date.(time.Time); ok {
+			return instant.Sub(t).Round(time.Second).String()
+		}
+		return "0s"
+	}
+	rounded := functions["durationRound"].(func(interface{}) string)
+	functions["durationRound"] = func(duration interface{}) string {
+		if t, ok := duration.(time.Time); ok {
+			return rounded(int64(instant.Sub(t)))
+		}
+		return rounded(duration)
+	}
+	if data == nil {
+		data = map[string]interface{}{}
+	}
 	parsed, err := template.New("path").Funcs(functions).Parse(text)
 	if err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
-	if err := parsed.Execute(&out, nil); err != nil {
+	if err := parsed.Execute(&out, data); err != nil {
 		return "", err
 	}
 	return strings.ToValidUTF8(out.String(), "\uFFFD"), nil

@@ -64,7 +64,8 @@ impl<'a> State<'a> {
         if work > WORK_MAX {
             return Err(Fault {
                 at,
-                message: "the template does too much: there is a limit on its steps and on what its functions make".into(),
+                message: "the template does too much: there is a limit on its steps and on what its functions make"
+                    .into(),
             });
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! definitions exist, take that many arguments, and literals of that type.
 use jiff::Timestamp;
 
+use crate::Context;
 use crate::ast::{Branch, Command, Kind, Node, Operand, Pipeline};
 use crate::call::Fault;
 use crate::error::TemplateError;
@@ -9,26 +10,67 @@ use crate::eval;
 use crate::funcs;
 use crate::parse::Trees;
 
-/// The instant of the trial rendering, 2030-11-26T23:59:58.123456789Z: two digits in every field, so that results
-/// are as long as they get.
-pub const SAMPLE: Timestamp = Timestamp::constant(1_921_967_998, 123_456_789);
+/// The first instant of the trial rendering, 2030-11-26T23:59:58.123456789Z: two digits in every field, so that
+/// results are as long as they get.
+const SAMPLE: Timestamp = Timestamp::constant(1_921_967_998, 123_456_789);
+/// How many instants are tried; with what lies between them they come by all months, days of the week and the first
+/// and last days of months.
+const TRIALS: i64 = 32;
+/// 23 days, 5 hours, 7 minutes and a second.
+const BETWEEN: i64 = 23 * 86_400 + 5 * 3_600 + 7 * 60 + 1;
 
-/// Checks the trees; says whether they look at the data that the caller gives.
-pub fn check(text: &str, trees: &Trees) -> Result<bool, TemplateError> {
+/// What a template looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// Something of the data that the caller gives.
+    pub data: bool,
+    /// The time, or what is random.
+    pub chance: bool,
+}
+
+/// Contexts for the trial rendering: what fails in all of them is taken to fail always.
+pub fn trials(looks: Looks) -> impl Iterator<Item = Context> {
+    let count = if looks.chance { TRIALS } else { 1 };
+    (0..count).map(|k| {
+        let at = Timestamp::from_second(SAMPLE.as_second() + k * BETWEEN).unwrap_or(SAMPLE);
+        Context {
+            seed: k.unsigned_abs(),
+            ..Context::utc(if k == 0 { SAMPLE } else { at })
+        }
+    })
+}
+
+/// Checks the trees; says what they look at.
+pub fn check(text: &str, trees: &Trees) -> Result<Looks, TemplateError> {
     let mut checker = Checker {
         trees,
-        looks_at_data: false,
+        looks: Looks::default(),
     };
     checker
         .nodes(&trees.root)
         .and_then(|()| trees.definitions.values().try_for_each(|nodes| checker.nodes(nodes)))
         .map_err(|f| TemplateError::at(text, f.at, f.message))?;
-    Ok(checker.looks_at_data)
+    Ok(checker.looks)
 }
+
+/// Functions whose result is not the same at any time or with any seed.
+const CHANCE: [&str; 11] = [
+    "now",
+    "ago",
+    "durationRound",
+    "randAlphaNum",
+    "randAlpha",
+    "randNumeric",
+    "randAscii",
+    "randBytes",
+    "randInt",
+    "shuffle",
+    "uuidv4",
+];
 
 struct Checker<'a> {
     trees: &'a Trees,
-    looks_at_data: bool,
+    looks: Looks,
 }
 
 impl Checker<'_> {
@@ -75,6 +117,7 @@ impl Checker<'_> {
         match &operand.kind {
             Kind::Function(name) => {
                 let function = funcs::find(name).map_err(fault)?;
+                self.looks.chance |= CHANCE.contains(&name.as_str());
                 function
                     .check(arguments.len() + usize::from(piped))
                     .map_err(|message| fault(format!("{name} {message}")))?;
@@ -87,11 +130,11 @@ impl Checker<'_> {
             // The arguments are the last method's.
             Kind::Chain(base, _) => self.operand(base, &[], false),
             Kind::Dot | Kind::Fields(_) => {
-                self.looks_at_data = true;
+                self.looks.data = true;
                 Ok(())
             }
             Kind::Variable(name, _) => {
-                self.looks_at_data |= name == "$";
+                self.looks.data |= name == "$";
                 Ok(())
             }
             Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) | Kind::Nil => Ok(()),

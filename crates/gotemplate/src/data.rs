@@ -47,7 +47,9 @@ pub fn dict(state: &State<'_>) -> Value {
 }
 
 fn entries(state: &State<'_>, data: &BTreeMap<String, Data>) -> Value {
-    let entries = data.iter().map(|(key, datum)| (key.as_str().into(), value(state, datum)));
+    let entries = data
+        .iter()
+        .map(|(key, datum)| (key.as_str().into(), value(state, datum)));
     Value::Dict(state.dict(Of::Any, entries.collect()))
 }
 

@@ -271,13 +271,7 @@ impl<'a> Machine<'a> {
     }
 
     /// `and`, `or`: the first argument that decides, or the last; those behind it are not evaluated.
-    fn decide(
-        &mut self,
-        dot: &Value,
-        or: bool,
-        operands: &'a [Operand],
-        piped: Option<Value>,
-    ) -> Result<Value, Fault> {
+    fn decide(&mut self, dot: &Value, or: bool, operands: &'a [Operand], piped: Option<Value>) -> Result<Value, Fault> {
         let mut last = Value::Missing;
         for operand in operands {
             last = args::convert(Param::Raw, self.argument(dot, Param::Raw, operand)?, operand.at)?;

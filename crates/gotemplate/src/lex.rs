@@ -265,9 +265,7 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         let skipped = usize::from(kind != TokenKind::Word);
         let name = self.rest().get(skipped..).unwrap_or_default();
-        let length = name
-            .find(|c: char| !is_alphanumeric(c))
-            .unwrap_or(name.len());
+        let length = name.find(|c: char| !is_alphanumeric(c)).unwrap_or(name.len());
         self.at += skipped + length;
         if !self.at_terminator() {
             let c = self.peek().unwrap_or_default();

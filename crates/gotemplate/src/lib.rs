@@ -68,9 +68,9 @@ pub struct Template {
 }
 
 impl Template {
-    /// Parses and checks a template. One that does not look at the data has no input but the time and the seed, so
-    /// that whatever is wrong with it shows when it is rendered once: that is part of the check. What depends on the
-    /// data can fail later; render with data like those to come to know sooner.
+    /// Parses and checks a template: its functions exist, and take those literals. One that does not look at the data
+    /// has no input but the time and the seed; it is rendered for some of them, and one that fails for all is refused.
+    /// What depends on the data can fail later; render with data like those to come to know sooner.
     ///
     /// # Errors
     /// The first fault, with its place.
@@ -79,11 +79,18 @@ impl Template {
             text: text.into(),
             trees: parse::parse(text)?,
         };
-        let looks_at_data = check::check(text, &template.trees)?;
-        match template.render(&Context::utc(check::SAMPLE), usize::MAX) {
-            Err(error) if !looks_at_data => Err(error),
-            _ => Ok(template),
+        let looks = check::check(text, &template.trees)?;
+        if looks.data {
+            return Ok(template);
         }
+        let mut first = None;
+        for context in check::trials(looks) {
+            match template.render(&context, usize::MAX) {
+                Ok(_) => return Ok(template),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(template), Err)
     }
 
     /// Renders into at most `max_bytes` bytes.

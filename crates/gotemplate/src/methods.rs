@@ -70,7 +70,9 @@ pub fn find(value: &Value, name: &str) -> Option<&'static Method> {
 /// That a value has no such field or method.
 pub fn unknown(value: &Value, name: &str) -> String {
     let known = of(value).iter().map(|m| m.name);
-    let hint = likely(name, known.clone()).map(|n| format!(", did you mean {n}?")).unwrap_or_default();
+    let hint = likely(name, known.clone())
+        .map(|n| format!(", did you mean {n}?"))
+        .unwrap_or_default();
     let words = value.words();
     if of(value).is_empty() {
         return format!("{words} has no field or method {name:?}");

@@ -85,11 +85,6 @@ impl Parser<'_> {
         self.tokens.get(self.next).map_or(TokenKind::End, |t| t.kind)
     }
 
-    /// The token after the next.
-    fn peek_second(&self) -> Option<&Token> {
-        self.tokens.get(self.next + 1)
-    }
-
     fn skip_spaces(&mut self) {
         while self.peek() == TokenKind::Space {
             self.next += 1;
@@ -108,7 +103,10 @@ impl Parser<'_> {
     fn deeper(&mut self, at: usize) -> Result<(), TemplateError> {
         self.depth += 1;
         if self.depth > DEPTH {
-            return self.fail(at, format!("more than {DEPTH} parentheses or actions within each other"));
+            return self.fail(
+                at,
+                format!("more than {DEPTH} parentheses or actions within each other"),
+            );
         }
         Ok(())
     }
@@ -277,14 +275,25 @@ impl Parser<'_> {
     /// Behind `else`: the rest of a chain of `else if` or `else with`, whose one end serves all, or a list.
     fn otherwise(&mut self, word: &str, at: usize, else_at: usize) -> Result<Vec<Node>, TemplateError> {
         self.skip_spaces();
-        let chained = self.tokens.get(self.next).filter(|t| t.kind == TokenKind::Word).cloned();
+        let chained = self
+            .tokens
+            .get(self.next)
+            .filter(|t| t.kind == TokenKind::Word)
+            .cloned();
         match chained {
             Some(next) if next.text == word && word != "range" => {
                 self.next += 1;
                 let branch = self.branch(word, next.at)?;
-                Ok(vec![if word == "if" { Node::If(branch) } else { Node::With(branch) }])
+                Ok(vec![if word == "if" {
+                    Node::If(branch)
+                } else {
+                    Node::With(branch)
+                }])
             }
-            Some(next) => self.fail(next.at, format!("{:?} cannot stand behind the else of a {word}", next.text)),
+            Some(next) => self.fail(
+                next.at,
+                format!("{:?} cannot stand behind the else of a {word}", next.text),
+            ),
             None => {
                 self.right("else")?;
                 let (nodes, end) = self.list(false)?;
@@ -441,13 +450,9 @@ impl Parser<'_> {
     }
 
     fn term(&mut self) -> Result<Operand, TemplateError> {
-        let second_is_declare = |parser: &Self| {
-            parser
-                .peek_second()
-                .is_some_and(|t| matches!(t.kind, TokenKind::Declare | TokenKind::Assign))
-        };
-        let declares = second_is_declare(self);
         let token = self.take();
+        let behind = self.tokens.iter().skip(self.next).find(|t| t.kind != TokenKind::Space);
+        let declares = behind.is_some_and(|t| matches!(t.kind, TokenKind::Declare | TokenKind::Assign));
         let at = token.at;
         let text = self.text;
         let placed = |message: String| TemplateError::at(text, at, message);

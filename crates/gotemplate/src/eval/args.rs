@@ -70,7 +70,12 @@ pub fn convert(param: Param, value: Value, at: usize) -> Result<Value, Fault> {
     }
     fault(
         at,
-        format!("{} is wanted here, not {}{}", wanted(param), value.words(), cure(param, &value)),
+        format!(
+            "{} is wanted here, not {}{}",
+            wanted(param),
+            value.words(),
+            cure(param, &value)
+        ),
     )
 }
 
@@ -140,11 +145,17 @@ impl<'a> Machine<'a> {
         for (index, operand) in operands.iter().enumerate() {
             let wants_name = matches!(
                 operand.kind,
-                Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) | Kind::Nil | Kind::Dot | Kind::Fields(_) | Kind::Variable(..)
+                Kind::Text(_)
+                    | Kind::Number(_)
+                    | Kind::Bool(_)
+                    | Kind::Nil
+                    | Kind::Dot
+                    | Kind::Fields(_)
+                    | Kind::Variable(..)
             );
-            let value = self.argument(dot, param(index), operand).map_err(|fault| {
-                if wants_name { named(name, index, fault) } else { fault }
-            })?;
+            let value = self
+                .argument(dot, param(index), operand)
+                .map_err(|fault| if wants_name { named(name, index, fault) } else { fault })?;
             arguments.push(Argument {
                 value,
                 at: place(operand),

@@ -49,7 +49,10 @@ impl<'a> Machine<'a> {
             if count != method.params.len() {
                 return fault(
                     *at,
-                    format!("{name} {}", funcs::wants_count(method.params.len(), Some(method.params.len()), count)),
+                    format!(
+                        "{name} {}",
+                        funcs::wants_count(method.params.len(), Some(method.params.len()), count)
+                    ),
                 );
             }
             let params = method.params;
@@ -68,7 +71,10 @@ impl<'a> Machine<'a> {
             return fault(*at, methods::unknown(receiver, name));
         };
         if !operands.is_empty() || piped.is_some() {
-            return fault(*at, format!("{name:?} is a key and not a function: it takes no arguments"));
+            return fault(
+                *at,
+                format!("{name:?} is a key and not a function: it takes no arguments"),
+            );
         }
         Ok(dict.get(name).unwrap_or(Value::Missing))
     }
@@ -84,7 +90,9 @@ impl<'a> Machine<'a> {
             _ => return String::new(),
         };
         for field in fields {
-            let Value::Dict(dict) = &value else { return String::new() };
+            let Value::Dict(dict) = &value else {
+                return String::new();
+            };
             match dict.get(&field.name) {
                 Some(next) => value = next,
                 None => {

@@ -46,11 +46,18 @@ impl<'a> Machine<'a> {
             other => {
                 return fault(
                     at,
-                    format!("a list, a dict or an integer is wanted to range over, not {}", other.words()),
+                    format!(
+                        "a list, a dict or an integer is wanted to range over, not {}",
+                        other.words()
+                    ),
                 );
             }
         }
-        let flow = if ran { Flow::On } else { self.walk(dot, &branch.otherwise)? };
+        let flow = if ran {
+            Flow::On
+        } else {
+            self.walk(dot, &branch.otherwise)?
+        };
         self.variables.truncate(outside);
         self.depth -= 1;
         Ok(flow)

@@ -7,42 +7,98 @@ use crate::call::{Call, Fault};
 use crate::value::{Of, Value};
 
 pub const ALL: &[Function] = &[
-    at_least("and", &[Raw], Raw, "any", "The first empty argument, or the last; those behind it are not looked at.", early),
-    at_least("or", &[Raw], Raw, "any", "The first argument that is not empty, or the last; those behind it are not looked at.", early),
-    exactly("not", &[Raw], "bool", "Whether it is empty: false, 0, nil, no elements.", |call| {
-        Ok(Value::Bool(call.value(0).is_empty()))
-    }),
-    at_least("eq", &[Raw, Raw], Raw, "bool", "Whether the first equals one of the others; all of one kind.", |call| {
-        for index in 1..call.arguments.len() {
-            if equal(call, index)? {
-                return Ok(Value::Bool(true));
+    at_least(
+        "and",
+        &[Raw],
+        Raw,
+        "any",
+        "The first empty argument, or the last; those behind it are not looked at.",
+        early,
+    ),
+    at_least(
+        "or",
+        &[Raw],
+        Raw,
+        "any",
+        "The first argument that is not empty, or the last; those behind it are not looked at.",
+        early,
+    ),
+    exactly(
+        "not",
+        &[Raw],
+        "bool",
+        "Whether it is empty: false, 0, nil, no elements.",
+        |call| Ok(Value::Bool(call.value(0).is_empty())),
+    ),
+    at_least(
+        "eq",
+        &[Raw, Raw],
+        Raw,
+        "bool",
+        "Whether the first equals one of the others; all of one kind.",
+        |call| {
+            for index in 1..call.arguments.len() {
+                if equal(call, index)? {
+                    return Ok(Value::Bool(true));
+                }
             }
-        }
-        Ok(Value::Bool(false))
+            Ok(Value::Bool(false))
+        },
+    ),
+    exactly("ne", &[Raw, Raw], "bool", "Whether they differ.", |call| {
+        Ok(Value::Bool(!equal(call, 1)?))
     }),
-    exactly("ne", &[Raw, Raw], "bool", "Whether they differ.", |call| Ok(Value::Bool(!equal(call, 1)?))),
-    exactly("lt", &[Raw, Raw], "bool", "Whether the first is less than the second.", |call| {
-        Ok(Value::Bool(order(call)?.is_some_and(Ordering::is_lt)))
-    }),
-    exactly("le", &[Raw, Raw], "bool", "Whether the first is at most the second.", |call| {
-        Ok(Value::Bool(order(call)?.is_some_and(Ordering::is_le)))
-    }),
-    exactly("gt", &[Raw, Raw], "bool", "Whether the first is greater than the second.", |call| {
-        Ok(Value::Bool(order(call)?.is_none_or(Ordering::is_gt)))
-    }),
-    exactly("ge", &[Raw, Raw], "bool", "Whether the first is at least the second.", |call| {
-        Ok(Value::Bool(order(call)?.is_none_or(Ordering::is_ge)))
-    }),
-    at_least("index", &[Raw], Raw, "any", "An element of a list by its place from 0, of a dict by its key, or a byte of a text; further indexes go deeper.", index),
-    exactly("len", &[Raw], "int", "How many elements a list or dict has, or bytes a text.", |call| {
-        let length = match call.value(0) {
-            Value::Text(text) => text.len(),
-            Value::List(list) => list.len(),
-            Value::Dict(dict) => dict.len(),
-            _ => return Err(call.wants(0, "a text, a list or a dict")),
-        };
-        Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
-    }),
+    exactly(
+        "lt",
+        &[Raw, Raw],
+        "bool",
+        "Whether the first is less than the second.",
+        |call| Ok(Value::Bool(order(call)?.is_some_and(Ordering::is_lt))),
+    ),
+    exactly(
+        "le",
+        &[Raw, Raw],
+        "bool",
+        "Whether the first is at most the second.",
+        |call| Ok(Value::Bool(order(call)?.is_some_and(Ordering::is_le))),
+    ),
+    exactly(
+        "gt",
+        &[Raw, Raw],
+        "bool",
+        "Whether the first is greater than the second.",
+        |call| Ok(Value::Bool(order(call)?.is_none_or(Ordering::is_gt))),
+    ),
+    exactly(
+        "ge",
+        &[Raw, Raw],
+        "bool",
+        "Whether the first is at least the second.",
+        |call| Ok(Value::Bool(order(call)?.is_none_or(Ordering::is_ge))),
+    ),
+    at_least(
+        "index",
+        &[Raw],
+        Raw,
+        "any",
+        "An element of a list by its place from 0, of a dict by its key, or a byte of a text; further indexes go deeper.",
+        index,
+    ),
+    exactly(
+        "len",
+        &[Raw],
+        "int",
+        "How many elements a list or dict has, or bytes a text.",
+        |call| {
+            let length = match call.value(0) {
+                Value::Text(text) => text.len(),
+                Value::List(list) => list.len(),
+                Value::Dict(dict) => dict.len(),
+                _ => return Err(call.wants(0, "a text, a list or a dict")),
+            };
+            Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
+        },
+    ),
 ];
 
 fn early(call: &Call<'_>) -> Result<Value, Fault> {
@@ -127,10 +183,7 @@ fn order(call: &Call<'_>) -> Result<Option<Ordering>, Fault> {
             Err(call.fault("is given what is not a number (NaN)"))
         }
         (Value::Float(a), Value::Float(b)) => Ok(a.partial_cmp(b)),
-        _ => Err(call.fault_at(
-            1,
-            format!("{} cannot order {} and {}", call.name, a.words(), b.words()),
-        )),
+        _ => Err(call.fault_at(1, format!("{} cannot order {} and {}", call.name, a.words(), b.words()))),
     }
 }
 
@@ -142,10 +195,16 @@ fn index(call: &Call<'_>) -> Result<Value, Fault> {
     for at in 1..call.arguments.len() {
         let place = |length: usize| {
             let index = call.value(at);
-            let wide = index.signed().map(i128::from).or_else(|| index.unsigned().map(i128::from));
+            let wide = index
+                .signed()
+                .map(i128::from)
+                .or_else(|| index.unsigned().map(i128::from));
             let wide = wide.ok_or_else(|| call.wants(at, "an integer"))?;
             usize::try_from(wide).ok().filter(|i| *i < length).ok_or_else(|| {
-                call.fault_at(at, format!("index: {wide} is out of range, there are {length} elements"))
+                call.fault_at(
+                    at,
+                    format!("index: {wide} is out of range, there are {length} elements"),
+                )
             })
         };
         item = match &item {

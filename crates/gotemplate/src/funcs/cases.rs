@@ -8,44 +8,70 @@ use crate::go::unicode::{Case, Property, is, is_space, to};
 use crate::value::Value;
 
 pub const ALL: &[Function] = &[
-    exactly("upper", &[Text], "string", "In upper case.", |call| map(call, |c| to(Case::Upper, c))),
-    exactly("lower", &[Text], "string", "In lower case.", |call| map(call, |c| to(Case::Lower, c))),
-    exactly("title", &[Text], "string", "The first letter of each word in upper case.", |call| {
-        let mut before = ' ';
-        map(call, |c| {
-            let mapped = if is_separator(before) { to(Case::Title, c) } else { c };
-            before = c;
-            mapped
-        })
+    exactly("upper", &[Text], "string", "In upper case.", |call| {
+        map(call, |c| to(Case::Upper, c))
     }),
-    exactly("untitle", &[Text], "string", "The first letter of each word in lower case.", |call| {
-        let mut next = true;
-        map(call, |c| {
-            if is_space(c) {
-                next = true;
-                c
-            } else if std::mem::take(&mut next) {
-                to(Case::Lower, c)
-            } else {
-                c
-            }
-        })
+    exactly("lower", &[Text], "string", "In lower case.", |call| {
+        map(call, |c| to(Case::Lower, c))
     }),
-    exactly("swapcase", &[Text], "string", "Upper and lower case exchanged; words begin in title case.", |call| {
-        let mut gap = true;
-        map(call, |c| {
-            if is(Property::Upper, c) || is(Property::Title, c) {
-                gap = false;
-                to(Case::Lower, c)
-            } else if is(Property::Lower, c) {
-                let case = if std::mem::take(&mut gap) { Case::Title } else { Case::Upper };
-                to(case, c)
-            } else {
-                gap = is_space(c);
-                c
-            }
-        })
-    }),
+    exactly(
+        "title",
+        &[Text],
+        "string",
+        "The first letter of each word in upper case.",
+        |call| {
+            let mut before = ' ';
+            map(call, |c| {
+                let mapped = if is_separator(before) { to(Case::Title, c) } else { c };
+                before = c;
+                mapped
+            })
+        },
+    ),
+    exactly(
+        "untitle",
+        &[Text],
+        "string",
+        "The first letter of each word in lower case.",
+        |call| {
+            let mut next = true;
+            map(call, |c| {
+                if is_space(c) {
+                    next = true;
+                    c
+                } else if std::mem::take(&mut next) {
+                    to(Case::Lower, c)
+                } else {
+                    c
+                }
+            })
+        },
+    ),
+    exactly(
+        "swapcase",
+        &[Text],
+        "string",
+        "Upper and lower case exchanged; words begin in title case.",
+        |call| {
+            let mut gap = true;
+            map(call, |c| {
+                if is(Property::Upper, c) || is(Property::Title, c) {
+                    gap = false;
+                    to(Case::Lower, c)
+                } else if is(Property::Lower, c) {
+                    let case = if std::mem::take(&mut gap) {
+                        Case::Title
+                    } else {
+                        Case::Upper
+                    };
+                    to(case, c)
+                } else {
+                    gap = is_space(c);
+                    c
+                }
+            })
+        },
+    ),
     exactly("snakecase", &[Text], "string", "`FirstName` as `first_name`.", |call| {
         words(call, '_')
     }),

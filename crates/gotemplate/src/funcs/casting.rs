@@ -7,26 +7,46 @@ use crate::value::Value;
 use std::num::IntErrorKind;
 
 pub const ALL: &[Function] = &[
-    exactly("int", &[Any], "int", "As an integer, what is behind the point dropped.", |call| {
-        Ok(Value::Int(integer(call, 0)?))
+    exactly(
+        "int",
+        &[Any],
+        "int",
+        "As an integer, what is behind the point dropped.",
+        |call| Ok(Value::Int(integer(call, 0)?)),
+    ),
+    exactly("int64", &[Any], "int64", "As an int64.", |call| {
+        Ok(Value::Int64(integer(call, 0)?))
     }),
-    exactly("int64", &[Any], "int64", "As an int64.", |call| Ok(Value::Int64(integer(call, 0)?))),
-    exactly("float64", &[Any], "float64", "As a number with a fraction.", |call| Ok(Value::Float(float(call, 0)?))),
+    exactly("float64", &[Any], "float64", "As a number with a fraction.", |call| {
+        Ok(Value::Float(float(call, 0)?))
+    }),
     // strconv.Atoi with its error dropped: what is not a number is 0, what is too large is the largest.
-    exactly("atoi", &[Text], "int", "The integer that a text of digits is; 0 if it is none.", |call| {
-        Ok(Value::Int(match call.text(0)?.parse::<i64>().map_err(|e| *e.kind()) {
-            Ok(value) => value,
-            Err(IntErrorKind::PosOverflow) => i64::MAX,
-            Err(IntErrorKind::NegOverflow) => i64::MIN,
-            Err(_) => 0,
-        }))
-    }),
-    exactly("toDecimal", &[Any], "int64", "The integer that octal digits are.", |call| {
-        let text = strval(call, call.value(0))?;
-        i64::from_str_radix(&text, 8)
-            .map(Value::Int64)
-            .map_err(|_| call.wants(0, "octal digits"))
-    }),
+    exactly(
+        "atoi",
+        &[Text],
+        "int",
+        "The integer that a text of digits is; 0 if it is none.",
+        |call| {
+            Ok(Value::Int(match call.text(0)?.parse::<i64>().map_err(|e| *e.kind()) {
+                Ok(value) => value,
+                Err(IntErrorKind::PosOverflow) => i64::MAX,
+                Err(IntErrorKind::NegOverflow) => i64::MIN,
+                Err(_) => 0,
+            }))
+        },
+    ),
+    exactly(
+        "toDecimal",
+        &[Any],
+        "int64",
+        "The integer that octal digits are.",
+        |call| {
+            let text = strval(call, call.value(0))?;
+            i64::from_str_radix(&text, 8)
+                .map(Value::Int64)
+                .map_err(|_| call.wants(0, "octal digits"))
+        },
+    ),
 ];
 
 /// An integer of any value: plain decimal texts only, because the libraries differ on the others (`"08"` has been 0
@@ -64,7 +84,10 @@ pub fn integer(call: &Call<'_>, index: usize) -> Result<i64, Fault> {
 }
 
 /// A float of any value: plain decimal texts only.
-#[expect(clippy::cast_precision_loss, reason = "Go converts integers to floats in the same way")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "Go converts integers to floats in the same way"
+)]
 pub fn float(call: &Call<'_>, index: usize) -> Result<f64, Fault> {
     let value = call.value(index);
     match value {

@@ -9,58 +9,118 @@ use crate::value::{Entries, Of, Value};
 const DEPTH: usize = 50;
 
 pub const ALL: &[Function] = &[
-    at_least("dict", &[], Any, "dict", "A dict of keys and values in turn; a last key alone has the value `\"\"`.", |call| {
-        let mut entries = Entries::new();
-        let mut values = call.values(0);
-        while let Some(key) = values.next() {
-            let value = values.next().cloned().unwrap_or_else(|| Value::text(""));
-            entries.insert(strval(call, key)?.into(), value);
-        }
-        call.made_dict(Of::Any, entries)
+    at_least(
+        "dict",
+        &[],
+        Any,
+        "dict",
+        "A dict of keys and values in turn; a last key alone has the value `\"\"`.",
+        |call| {
+            let mut entries = Entries::new();
+            let mut values = call.values(0);
+            while let Some(key) = values.next() {
+                let value = values.next().cloned().unwrap_or_else(|| Value::text(""));
+                entries.insert(strval(call, key)?.into(), value);
+            }
+            call.made_dict(Of::Any, entries)
+        },
+    ),
+    exactly(
+        "get",
+        &[Dict, Text],
+        "any",
+        "The value of a key; `\"\"` if there is none.",
+        |call| Ok(call.dict(0)?.get(call.text(1)?).unwrap_or_else(|| Value::text(""))),
+    ),
+    exactly(
+        "set",
+        &[Dict, Text, Any],
+        "dict",
+        "The dict, changed: with that value for that key.",
+        |call| {
+            let dict = call.dict(0)?;
+            if dict.nil {
+                return Err(call.wants(0, "a dict"));
+            }
+            call.charge(100)?;
+            dict.entries
+                .borrow_mut()
+                .insert(call.text(1)?.into(), call.value(2).clone());
+            Ok(call.value(0).clone())
+        },
+    ),
+    exactly(
+        "unset",
+        &[Dict, Text],
+        "dict",
+        "The dict, changed: without that key.",
+        |call| {
+            let dict = call.dict(0)?;
+            dict.entries.borrow_mut().remove(call.text(1)?);
+            Ok(Value::Dict(dict))
+        },
+    ),
+    exactly(
+        "hasKey",
+        &[Dict, Text],
+        "bool",
+        "Whether the dict has that key.",
+        |call| Ok(Value::Bool(call.dict(0)?.get(call.text(1)?).is_some())),
+    ),
+    at_least(
+        "pluck",
+        &[Text],
+        Dict,
+        "list",
+        "The values of a key in all dicts that have it.",
+        |call| {
+            let mut found = Vec::new();
+            for index in 1..call.arguments.len() {
+                found.extend(call.dict(index)?.get(call.text(0)?));
+            }
+            call.made_list(Of::Any, found)
+        },
+    ),
+    at_least(
+        "keys",
+        &[],
+        Dict,
+        "list",
+        "The keys of all dicts; sorted here, at random in Go.",
+        |call| {
+            let mut keys = Vec::new();
+            for index in 0..call.arguments.len() {
+                keys.extend(call.dict(index)?.to_vec().into_iter().map(|(key, _)| key));
+            }
+            call.made_texts(keys)
+        },
+    ),
+    exactly(
+        "values",
+        &[Dict],
+        "list",
+        "The values; by their keys here, at random in Go.",
+        |call| {
+            let values = call.dict(0)?.to_vec().into_iter().map(|(_, value)| value);
+            call.made_list(Of::Any, values.collect())
+        },
+    ),
+    at_least("pick", &[Dict], Text, "dict", "A dict of these keys only.", |call| {
+        chosen(call, true)
     }),
-    exactly("get", &[Dict, Text], "any", "The value of a key; `\"\"` if there is none.", |call| {
-        Ok(call.dict(0)?.get(call.text(1)?).unwrap_or_else(|| Value::text("")))
+    at_least("omit", &[Dict], Text, "dict", "A dict without these keys.", |call| {
+        chosen(call, false)
     }),
-    exactly("set", &[Dict, Text, Any], "dict", "The dict, changed: with that value for that key.", |call| {
-        let dict = call.dict(0)?;
-        if dict.nil {
-            return Err(call.wants(0, "a dict"));
-        }
-        call.charge(100)?;
-        dict.entries.borrow_mut().insert(call.text(1)?.into(), call.value(2).clone());
-        Ok(call.value(0).clone())
-    }),
-    exactly("unset", &[Dict, Text], "dict", "The dict, changed: without that key.", |call| {
-        let dict = call.dict(0)?;
-        dict.entries.borrow_mut().remove(call.text(1)?);
-        Ok(Value::Dict(dict))
-    }),
-    exactly("hasKey", &[Dict, Text], "bool", "Whether the dict has that key.", |call| {
-        Ok(Value::Bool(call.dict(0)?.get(call.text(1)?).is_some()))
-    }),
-    at_least("pluck", &[Text], Dict, "list", "The values of a key in all dicts that have it.", |call| {
-        let mut found = Vec::new();
-        for index in 1..call.arguments.len() {
-            found.extend(call.dict(index)?.get(call.text(0)?));
-        }
-        call.made_list(Of::Any, found)
-    }),
-    at_least("keys", &[], Dict, "list", "The keys of all dicts; sorted here, at random in Go.", |call| {
-        let mut keys = Vec::new();
-        for index in 0..call.arguments.len() {
-            keys.extend(call.dict(index)?.to_vec().into_iter().map(|(key, _)| key));
-        }
-        call.made_texts(keys)
-    }),
-    exactly("values", &[Dict], "list", "The values; by their keys here, at random in Go.", |call| {
-        let values = call.dict(0)?.to_vec().into_iter().map(|(_, value)| value);
-        call.made_list(Of::Any, values.collect())
-    }),
-    at_least("pick", &[Dict], Text, "dict", "A dict of these keys only.", |call| chosen(call, true)),
-    at_least("omit", &[Dict], Text, "dict", "A dict without these keys.", |call| chosen(call, false)),
-    at_least("dig", &[Any, Any, Any], Any, "any", "The value below several keys; the last but one if a key is missing, the last is the dict.", dig),
-    exactly("deepCopy", &[Any], "any", "A copy that shares nothing.", |call| copy(call, call.value(0), 0)),
-    exactly("mustDeepCopy", &[Any], "any", "The same as `deepCopy`.", |call| copy(call, call.value(0), 0)),
+    at_least(
+        "dig",
+        &[Any, Any, Any],
+        Any,
+        "any",
+        "The value below several keys; the last but one if a key is missing, the last is the dict.",
+        dig,
+    ),
+    exactly("deepCopy", &[Any], "any", "A copy that shares nothing.", deep_copy),
+    exactly("mustDeepCopy", &[Any], "any", "The same as `deepCopy`.", deep_copy),
 ];
 
 fn chosen(call: &Call<'_>, keep: bool) -> Result<Value, Fault> {
@@ -81,7 +141,10 @@ fn dig(call: &Call<'_>) -> Result<Value, Fault> {
         let Value::Dict(dict) = value else {
             return Err(call.fault_at(
                 index,
-                format!("dig: there is no dict below {:?} to look for {key:?} in", keys.get(index.saturating_sub(1))),
+                format!(
+                    "dig: there is no dict below {:?} to look for {key:?} in",
+                    keys.get(index.saturating_sub(1))
+                ),
             ));
         };
         match dict.get(key) {
@@ -95,14 +158,27 @@ fn dig(call: &Call<'_>) -> Result<Value, Fault> {
     Ok(value)
 }
 
+fn deep_copy(call: &Call<'_>) -> Result<Value, Fault> {
+    match call.value(0) {
+        Value::Nil => Err(call.wants(0, "a value")),
+        value => copy(call, value, 0),
+    }
+}
+
 /// A copy that shares nothing.
 fn copy(call: &Call<'_>, value: &Value, depth: usize) -> Result<Value, Fault> {
     if depth > DEPTH {
-        return Err(call.fault(format!("is given values more than {DEPTH} deep, or one that holds itself")));
+        return Err(call.fault(format!(
+            "is given values more than {DEPTH} deep, or one that holds itself"
+        )));
     }
     match value {
         Value::List(list) if !list.nil => {
-            let items = list.to_vec().iter().map(|v| copy(call, v, depth + 1)).collect::<Result<_, _>>()?;
+            let items = list
+                .to_vec()
+                .iter()
+                .map(|v| copy(call, v, depth + 1))
+                .collect::<Result<_, _>>()?;
             call.made_list(list.of, items)
         }
         Value::Dict(dict) if !dict.nil => {

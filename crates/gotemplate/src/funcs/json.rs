@@ -6,12 +6,30 @@ use crate::go::json::{Style, read, write};
 use crate::value::Value;
 
 pub const ALL: &[Function] = &[
-    exactly("fromJson", &[Text], "any", "The value that JSON says; its numbers are floats.", from),
+    exactly(
+        "fromJson",
+        &[Text],
+        "any",
+        "The value that JSON says; its numbers are floats.",
+        from,
+    ),
     exactly("mustFromJson", &[Text], "any", "The same as `fromJson`.", from),
-    exactly("toJson", &[Any], "string", "As JSON, with `<`, `>` and `&` as escapes.", html),
+    exactly(
+        "toJson",
+        &[Any],
+        "string",
+        "As JSON, with `<`, `>` and `&` as escapes.",
+        html,
+    ),
     exactly("mustToJson", &[Any], "string", "The same as `toJson`.", html),
     exactly("toPrettyJson", &[Any], "string", "As JSON, indented.", pretty),
-    exactly("mustToPrettyJson", &[Any], "string", "The same as `toPrettyJson`.", pretty),
+    exactly(
+        "mustToPrettyJson",
+        &[Any],
+        "string",
+        "The same as `toPrettyJson`.",
+        pretty,
+    ),
     exactly("toRawJson", &[Any], "string", "As JSON.", raw),
     exactly("mustToRawJson", &[Any], "string", "The same as `toRawJson`.", raw),
 ];

@@ -9,63 +9,122 @@ use crate::value::{Entries, Of, Value};
 const COUNT_MAX: i64 = 10_000;
 
 pub const TEXTS: &[Function] = &[
-    exactly("split", &[Text, Text], "dict", "The pieces between separators, as `_0`, `_1`, ...", |call| {
-        numbered(call, pieces(call.text(1)?, call.text(0)?, -1))
-    }),
-    exactly("splitn", &[Text, Int, Text], "dict", "The same, at most so many pieces.", |call| {
-        numbered(call, pieces(call.text(2)?, call.text(0)?, call.int(1)?))
-    }),
-    exactly("splitList", &[Text, Text], "list", "The pieces between separators, as a list.", |call| {
-        call.made_texts(pieces(call.text(1)?, call.text(0)?, -1))
-    }),
-    exactly("join", &[Text, Any], "string", "The elements of a list with a separator between them.", |call| {
-        let items = texts(call, 1)?;
-        let mut out = call.out();
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                out.push(call.text(0)?)?;
+    exactly(
+        "split",
+        &[Text, Text],
+        "dict",
+        "The pieces between separators, as `_0`, `_1`, ...",
+        |call| numbered(call, pieces(call.text(1)?, call.text(0)?, -1)),
+    ),
+    exactly(
+        "splitn",
+        &[Text, Int, Text],
+        "dict",
+        "The same, at most so many pieces.",
+        |call| numbered(call, pieces(call.text(2)?, call.text(0)?, call.int(1)?)),
+    ),
+    exactly(
+        "splitList",
+        &[Text, Text],
+        "list",
+        "The pieces between separators, as a list.",
+        |call| call.made_texts(pieces(call.text(1)?, call.text(0)?, -1)),
+    ),
+    exactly(
+        "join",
+        &[Text, Any],
+        "string",
+        "The elements of a list with a separator between them.",
+        |call| {
+            let items = texts(call, 1)?;
+            let mut out = call.out();
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(call.text(0)?)?;
+                }
+                out.push(item)?;
             }
-            out.push(item)?;
-        }
-        call.made(out.done())
-    }),
-    exactly("toStrings", &[Any], "list", "The elements as texts.", |call| match call.value(0) {
-        Value::List(list) if list.of == Of::Text => Ok(call.value(0).clone()),
-        _ => call.made_texts(texts(call, 0)?),
-    }),
-    exactly("sortAlpha", &[Any], "list", "The elements as texts, sorted by their bytes.", |call| match call.value(0) {
-        // Go sorts a list of texts where it is.
-        Value::List(list) if list.of == Of::Text => {
-            call.charge(200 * list.len())?;
-            list.sort_texts();
-            Ok(call.value(0).clone())
-        }
-        Value::List(list) => {
-            call.charge(200 * list.len())?;
-            let mut items = texts(call, 0)?;
-            items.sort();
-            call.made_texts(items)
-        }
-        other => call.made_texts([strval(call, other)?]),
-    }),
+            call.made(out.done())
+        },
+    ),
+    exactly(
+        "toStrings",
+        &[Any],
+        "list",
+        "The elements as texts.",
+        |call| match call.value(0) {
+            Value::List(list) if list.of == Of::Text => Ok(call.value(0).clone()),
+            _ => call.made_texts(texts(call, 0)?),
+        },
+    ),
+    exactly(
+        "sortAlpha",
+        &[Any],
+        "list",
+        "The elements as texts, sorted by their bytes.",
+        |call| match call.value(0) {
+            // Go sorts a list of texts where it is.
+            Value::List(list) if list.of == Of::Text => {
+                call.charge(200 * list.len())?;
+                list.sort_texts();
+                Ok(call.value(0).clone())
+            }
+            Value::List(list) => {
+                call.charge(200 * list.len())?;
+                let mut items = texts(call, 0)?;
+                items.sort();
+                call.made_texts(items)
+            }
+            other => call.made_texts([strval(call, other)?]),
+        },
+    ),
 ];
 
 pub const ALL: &[Function] = &[
     at_least("list", &[], Any, "list", "A list of the arguments.", make),
     at_least("tuple", &[], Any, "list", "The same as `list`.", make),
-    exactly("until", &[Int], "list", "The integers from 0 up to, without, that one.", |call| {
-        let end = call.int(0)?;
-        steps(call, 0, end, if end < 0 { -1 } else { 1 })
-    }),
-    exactly("untilStep", &[Int, Int, Int], "list", "The integers from the first up to, without, the second, by the third.", |call| {
-        steps(call, call.int(0)?, call.int(1)?, call.int(2)?)
-    }),
-    at_least("seq", &[], Int, "string", "Integers with spaces between them: up to one, from one to another, or by a step in the middle.", seq),
-    exactly("append", &[Any, Any], "list", "The list with one more at its end.", push),
+    exactly(
+        "until",
+        &[Int],
+        "list",
+        "The integers from 0 up to, without, that one.",
+        |call| {
+            let end = call.int(0)?;
+            steps(call, 0, end, if end < 0 { -1 } else { 1 })
+        },
+    ),
+    exactly(
+        "untilStep",
+        &[Int, Int, Int],
+        "list",
+        "The integers from the first up to, without, the second, by the third.",
+        |call| steps(call, call.int(0)?, call.int(1)?, call.int(2)?),
+    ),
+    at_least(
+        "seq",
+        &[],
+        Int,
+        "string",
+        "Integers with spaces between them: up to one, from one to another, or by a step in the middle.",
+        seq,
+    ),
+    exactly(
+        "append",
+        &[Any, Any],
+        "list",
+        "The list with one more at its end.",
+        push,
+    ),
     exactly("mustAppend", &[Any, Any], "list", "The same as `append`.", push),
     exactly("push", &[Any, Any], "list", "The same as `append`.", push),
     exactly("mustPush", &[Any, Any], "list", "The same as `append`.", push),
-    exactly("prepend", &[Any, Any], "list", "The list with one more at its beginning.", prepend),
+    exactly(
+        "prepend",
+        &[Any, Any],
+        "list",
+        "The list with one more at its beginning.",
+        prepend,
+    ),
     exactly("mustPrepend", &[Any, Any], "list", "The same as `prepend`.", prepend),
     at_least("concat", &[], Any, "list", "One list of the elements of all.", |call| {
         let mut items = Vec::new();
@@ -105,7 +164,9 @@ pub fn pieces<'t>(text: &'t str, separator: &str, limit: i64) -> Vec<&'t str> {
 
 fn numbered(call: &Call<'_>, pieces: Vec<&str>) -> Result<Value, Fault> {
     let entries = pieces.iter().enumerate();
-    let entries: Entries = entries.map(|(i, p)| (format!("_{i}").into(), Value::text(*p))).collect();
+    let entries: Entries = entries
+        .map(|(i, p)| (format!("_{i}").into(), Value::text(*p)))
+        .collect();
     call.made_dict(Of::Text, entries)
 }
 
@@ -140,7 +201,9 @@ fn integers(call: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64
     let (start, stop, step) = (i128::from(start), i128::from(stop), i128::from(step));
     let count = ((stop - start).abs() + step.abs() - 1) / step.abs();
     if count > i128::from(COUNT_MAX) {
-        return Err(call.fault(format!("would make a list of {count}; at most {COUNT_MAX} are possible")));
+        return Err(call.fault(format!(
+            "would make a list of {count}; at most {COUNT_MAX} are possible"
+        )));
     }
     (0..count)
         .map(|i| i64::try_from(start + i * step).map_err(|_| call.fault("is given integers out of range")))

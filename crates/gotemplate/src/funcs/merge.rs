@@ -8,10 +8,31 @@ use crate::value::{self, Of, Value};
 const DEPTH: usize = 50;
 
 pub const ALL: &[Function] = &[
-    at_least("merge", &[Dict], Dict, "dict", "The first dict, changed: with what the others have and it has not, or has empty.", fill),
+    at_least(
+        "merge",
+        &[Dict],
+        Dict,
+        "dict",
+        "The first dict, changed: with what the others have and it has not, or has empty.",
+        fill,
+    ),
     at_least("mustMerge", &[Dict], Dict, "dict", "The same as `merge`.", fill),
-    at_least("mergeOverwrite", &[Dict], Dict, "dict", "The first dict, changed: with all that the others have.", overwrite),
-    at_least("mustMergeOverwrite", &[Dict], Dict, "dict", "The same as `mergeOverwrite`.", overwrite),
+    at_least(
+        "mergeOverwrite",
+        &[Dict],
+        Dict,
+        "dict",
+        "The first dict, changed: with all that the others have.",
+        overwrite,
+    ),
+    at_least(
+        "mustMergeOverwrite",
+        &[Dict],
+        Dict,
+        "dict",
+        "The same as `mergeOverwrite`.",
+        overwrite,
+    ),
 ];
 
 fn fill(call: &Call<'_>) -> Result<Value, Fault> {
@@ -30,15 +51,11 @@ fn all(call: &Call<'_>, overwrite: bool) -> Result<Value, Fault> {
     Ok(Value::Dict(into))
 }
 
-fn merge(
-    call: &Call<'_>,
-    into: &value::Dict,
-    from: &value::Dict,
-    overwrite: bool,
-    depth: usize,
-) -> Result<(), Fault> {
+fn merge(call: &Call<'_>, into: &value::Dict, from: &value::Dict, overwrite: bool, depth: usize) -> Result<(), Fault> {
     if depth > DEPTH {
-        return Err(call.fault(format!("is given dicts more than {DEPTH} deep, or one that holds itself")));
+        return Err(call.fault(format!(
+            "is given dicts more than {DEPTH} deep, or one that holds itself"
+        )));
     }
     for (key, new) in from.to_vec() {
         call.charge(100)?;

@@ -8,8 +8,20 @@ use crate::value::Value;
 pub const ALL: &[Function] = &[
     exactly("base", &[Text], "string", "The last element of a path.", base),
     exactly("dir", &[Text], "string", "All but the last element.", dir),
-    exactly("clean", &[Text], "string", "The shortest path that means the same.", clean),
-    exactly("ext", &[Text], "string", "From the last point of the last element on.", ext),
+    exactly(
+        "clean",
+        &[Text],
+        "string",
+        "The shortest path that means the same.",
+        clean,
+    ),
+    exactly(
+        "ext",
+        &[Text],
+        "string",
+        "From the last point of the last element on.",
+        ext,
+    ),
     exactly("isAbs", &[Text], "bool", "Whether it begins with a slash.", is_abs),
     exactly("osBase", &[Text], "string", "The same as `base`.", base),
     exactly("osDir", &[Text], "string", "The same as `dir`.", dir),

@@ -8,50 +8,104 @@ use crate::go::url::{Place, escape};
 use crate::value::Value;
 
 pub const ALL: &[Function] = &[
-    at_least("print", &[], Any, "string", "All arguments; a space between two of which neither is a text.", |call| {
-        call.made(print::sprint(call, call.values(0))?)
-    }),
-    at_least("println", &[], Any, "string", "All arguments, spaces between them and a line feed behind.", |call| {
-        let shown = call.values(0).map(|v| strval(call, v)).collect::<Result<Vec<_>, _>>()?;
-        call.made(format!("{}\n", shown.join(" ")))
-    }),
-    at_least("printf", &[Text], Any, "string", "By a format: `%s %v %q %d %5.2f %-10s %x %c %U %t %T %e %g`, `%*d`, `%[1]s`.", |call| {
-        call.made(print::sprintf(call)?)
-    }),
-    at_least("cat", &[], Any, "string", "All that are not nil, spaces between them.", |call| {
-        let shown = there(call).map(|v| strval(call, v)).collect::<Result<Vec<_>, _>>()?;
-        call.made(shown.join(" "))
-    }),
-    at_least("quote", &[], Any, "string", "Each in double quotes, with Go's escapes.", |call| {
-        let shown = there(call).map(|v| Ok(quote(&strval(call, v)?))).collect::<Result<Vec<_>, _>>()?;
-        call.made(shown.join(" "))
-    }),
-    at_least("squote", &[], Any, "string", "Each in single quotes, without escapes.", |call| {
-        let shown = there(call).map(|v| Ok(format!("'{}'", strval(call, v)?))).collect::<Result<Vec<_>, _>>()?;
-        call.made(shown.join(" "))
-    }),
+    at_least(
+        "print",
+        &[],
+        Any,
+        "string",
+        "All arguments; a space between two of which neither is a text.",
+        |call| call.made(print::sprint(call, call.values(0))?),
+    ),
+    at_least(
+        "println",
+        &[],
+        Any,
+        "string",
+        "All arguments, spaces between them and a line feed behind.",
+        |call| {
+            let shown = call.values(0).map(|v| strval(call, v)).collect::<Result<Vec<_>, _>>()?;
+            call.made(format!("{}\n", shown.join(" ")))
+        },
+    ),
+    at_least(
+        "printf",
+        &[Text],
+        Any,
+        "string",
+        "By a format: `%s %v %q %d %5.2f %-10s %x %c %U %t %T %e %g`, `%*d`, `%[1]s`.",
+        |call| call.made(print::sprintf(call)?),
+    ),
+    at_least(
+        "cat",
+        &[],
+        Any,
+        "string",
+        "All that are not nil, spaces between them.",
+        |call| {
+            let shown = there(call).map(|v| strval(call, v)).collect::<Result<Vec<_>, _>>()?;
+            call.made(shown.join(" "))
+        },
+    ),
+    at_least(
+        "quote",
+        &[],
+        Any,
+        "string",
+        "Each in double quotes, with Go's escapes.",
+        |call| {
+            let shown = there(call)
+                .map(|v| Ok(quote(&strval(call, v)?)))
+                .collect::<Result<Vec<_>, _>>()?;
+            call.made(shown.join(" "))
+        },
+    ),
+    at_least(
+        "squote",
+        &[],
+        Any,
+        "string",
+        "Each in single quotes, without escapes.",
+        |call| {
+            let shown = there(call)
+                .map(|v| Ok(format!("'{}'", strval(call, v)?)))
+                .collect::<Result<Vec<_>, _>>()?;
+            call.made(shown.join(" "))
+        },
+    ),
     exactly("toString", &[Any], "string", "The value as `print` shows it.", |call| {
         call.made(strval(call, call.value(0))?)
     }),
-    at_least("html", &[], Any, "string", "With the characters `<>&\"'` as HTML has them.", |call| {
-        let mut out = call.out();
-        for c in plain(call)?.chars() {
-            match c {
-                '\0' => out.push("\u{fffd}")?,
-                '"' => out.push("&#34;")?,
-                '\'' => out.push("&#39;")?,
-                '&' => out.push("&amp;")?,
-                '<' => out.push("&lt;")?,
-                '>' => out.push("&gt;")?,
-                c => out.push(c.encode_utf8(&mut [0; 4]))?,
+    at_least(
+        "html",
+        &[],
+        Any,
+        "string",
+        "With the characters `<>&\"'` as HTML has them.",
+        |call| {
+            let mut out = call.out();
+            for c in plain(call)?.chars() {
+                match c {
+                    '\0' => out.push("\u{fffd}")?,
+                    '"' => out.push("&#34;")?,
+                    '\'' => out.push("&#39;")?,
+                    '&' => out.push("&amp;")?,
+                    '<' => out.push("&lt;")?,
+                    '>' => out.push("&gt;")?,
+                    c => out.push(c.encode_utf8(&mut [0; 4]))?,
+                }
             }
-        }
-        call.made(out.done())
-    }),
+            call.made(out.done())
+        },
+    ),
     at_least("js", &[], Any, "string", "As it stands in a text of JavaScript.", js),
-    at_least("urlquery", &[], Any, "string", "As it stands in the query of a URL.", |call| {
-        call.made(escape(&plain(call)?, Place::Query))
-    }),
+    at_least(
+        "urlquery",
+        &[],
+        Any,
+        "string",
+        "As it stands in the query of a URL.",
+        |call| call.made(escape(&plain(call)?, Place::Query)),
+    ),
 ];
 
 /// The arguments that are not nil.

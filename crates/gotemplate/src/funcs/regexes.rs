@@ -11,21 +11,97 @@ use crate::value::{List, Of, Value};
 const COST: usize = 40_000;
 
 pub const ALL: &[Function] = &[
-    exactly("regexMatch", &[Text, Text], "bool", "Whether the expression matches somewhere.", is_match),
-    exactly("mustRegexMatch", &[Text, Text], "bool", "The same as `regexMatch`.", is_match),
-    exactly("regexFind", &[Text, Text], "string", "The first match; `\"\"` if there is none.", find),
-    exactly("mustRegexFind", &[Text, Text], "string", "The same as `regexFind`.", find),
-    exactly("regexFindAll", &[Text, Text, Int], "list", "The matches, at most so many; all if that is negative.", find_all),
-    exactly("mustRegexFindAll", &[Text, Text, Int], "list", "The same as `regexFindAll`.", find_all),
-    exactly("regexReplaceAll", &[Text, Text, Text], "string", "The matches of the first in the second, replaced by the third with its `$1` and `${name}`.", replace),
-    exactly("mustRegexReplaceAll", &[Text, Text, Text], "string", "The same as `regexReplaceAll`.", replace),
-    exactly("regexReplaceAllLiteral", &[Text, Text, Text], "string", "The same, the third as it stands.", replace_literal),
-    exactly("mustRegexReplaceAllLiteral", &[Text, Text, Text], "string", "The same as `regexReplaceAllLiteral`.", replace_literal),
-    exactly("regexSplit", &[Text, Text, Int], "list", "The pieces between matches, at most so many; all if that is negative.", split),
-    exactly("mustRegexSplit", &[Text, Text, Int], "list", "The same as `regexSplit`.", split),
-    exactly("regexQuoteMeta", &[Text], "string", "Escaped, so that it matches itself.", |call| {
-        call.made(quote_meta(call.text(0)?))
-    }),
+    exactly(
+        "regexMatch",
+        &[Text, Text],
+        "bool",
+        "Whether the expression matches somewhere.",
+        is_match,
+    ),
+    exactly(
+        "mustRegexMatch",
+        &[Text, Text],
+        "bool",
+        "The same as `regexMatch`.",
+        is_match,
+    ),
+    exactly(
+        "regexFind",
+        &[Text, Text],
+        "string",
+        "The first match; `\"\"` if there is none.",
+        find,
+    ),
+    exactly(
+        "mustRegexFind",
+        &[Text, Text],
+        "string",
+        "The same as `regexFind`.",
+        find,
+    ),
+    exactly(
+        "regexFindAll",
+        &[Text, Text, Int],
+        "list",
+        "The matches, at most so many; all if that is negative.",
+        find_all,
+    ),
+    exactly(
+        "mustRegexFindAll",
+        &[Text, Text, Int],
+        "list",
+        "The same as `regexFindAll`.",
+        find_all,
+    ),
+    exactly(
+        "regexReplaceAll",
+        &[Text, Text, Text],
+        "string",
+        "The matches of the first in the second, replaced by the third with its `$1` and `${name}`.",
+        replace,
+    ),
+    exactly(
+        "mustRegexReplaceAll",
+        &[Text, Text, Text],
+        "string",
+        "The same as `regexReplaceAll`.",
+        replace,
+    ),
+    exactly(
+        "regexReplaceAllLiteral",
+        &[Text, Text, Text],
+        "string",
+        "The same, the third as it stands.",
+        replace_literal,
+    ),
+    exactly(
+        "mustRegexReplaceAllLiteral",
+        &[Text, Text, Text],
+        "string",
+        "The same as `regexReplaceAllLiteral`.",
+        replace_literal,
+    ),
+    exactly(
+        "regexSplit",
+        &[Text, Text, Int],
+        "list",
+        "The pieces between matches, at most so many; all if that is negative.",
+        split,
+    ),
+    exactly(
+        "mustRegexSplit",
+        &[Text, Text, Int],
+        "list",
+        "The same as `regexSplit`.",
+        split,
+    ),
+    exactly(
+        "regexQuoteMeta",
+        &[Text],
+        "string",
+        "Escaped, so that it matches itself.",
+        |call| call.made(quote_meta(call.text(0)?)),
+    ),
 ];
 
 /// The expression that is the first argument, for the text that is the second. Sprig's `regexMatch` quietly says no to

@@ -6,7 +6,13 @@ use crate::call::{Call, Fault};
 use crate::value::{List, Of, Value};
 
 pub const ALL: &[Function] = &[
-    exactly("first", &[Any], "any", "The first element; nil if there is none.", first),
+    exactly(
+        "first",
+        &[Any],
+        "any",
+        "The first element; nil if there is none.",
+        first,
+    ),
     exactly("mustFirst", &[Any], "any", "The same as `first`.", first),
     exactly("last", &[Any], "any", "The last element; nil if there is none.", last),
     exactly("mustLast", &[Any], "any", "The same as `last`.", last),
@@ -20,11 +26,31 @@ pub const ALL: &[Function] = &[
     exactly("mustCompact", &[Any], "list", "The same as `compact`.", compact),
     exactly("uniq", &[Any], "list", "Each but once.", uniq),
     exactly("mustUniq", &[Any], "list", "The same as `uniq`.", uniq),
-    at_least("without", &[Any], Any, "list", "Without those that equal one of the others.", without),
+    at_least(
+        "without",
+        &[Any],
+        Any,
+        "list",
+        "Without those that equal one of the others.",
+        without,
+    ),
     at_least("mustWithout", &[Any], Any, "list", "The same as `without`.", without),
-    exactly("has", &[Any, Any], "bool", "Whether the first is in the list that is the second.", has),
+    exactly(
+        "has",
+        &[Any, Any],
+        "bool",
+        "Whether the first is in the list that is the second.",
+        has,
+    ),
     exactly("mustHas", &[Any, Any], "bool", "The same as `has`.", has),
-    at_least("slice", &[Any], Any, "list", "From one place of a list up to another.", slice),
+    at_least(
+        "slice",
+        &[Any],
+        Any,
+        "list",
+        "From one place of a list up to another.",
+        slice,
+    ),
     at_least("mustSlice", &[Any], Any, "list", "The same as `slice`.", slice),
     exactly("chunk", &[Int, Any], "list", "Lists of so many elements each.", chunk),
     exactly("mustChunk", &[Int, Any], "list", "The same as `chunk`.", chunk),
@@ -36,7 +62,11 @@ fn first(call: &Call<'_>) -> Result<Value, Fault> {
 
 fn last(call: &Call<'_>) -> Result<Value, Fault> {
     let list = call.list(0)?;
-    Ok(list.len().checked_sub(1).and_then(|i| list.get(i)).unwrap_or(Value::Nil))
+    Ok(list
+        .len()
+        .checked_sub(1)
+        .and_then(|i| list.get(i))
+        .unwrap_or(Value::Nil))
 }
 
 /// From one place up to another, copied; a nil list where there is nothing.
@@ -120,9 +150,12 @@ fn slice(call: &Call<'_>) -> Result<Value, Fault> {
     };
     let (start, end) = (place(1, 0)?, place(2, list.len())?);
     // Go also gives what it keeps in reserve behind a list, which is nobody's.
-    list.slice(start, end)
-        .map(Value::List)
-        .ok_or_else(|| call.fault(format!("from {start} to {end} is not within the list of {}", list.len())))
+    list.slice(start, end).map(Value::List).ok_or_else(|| {
+        call.fault(format!(
+            "from {start} to {end} is not within the list of {}",
+            list.len()
+        ))
+    })
 }
 
 fn chunk(call: &Call<'_>) -> Result<Value, Fault> {

@@ -29,27 +29,49 @@ pub const ALL: &[Function] = &[
         }
         call.made(out)
     }),
-    exactly("abbrev", &[Int, Text], "string", "At most so many bytes, with `...` for what is left out.", |call| {
-        let (width, source) = (call.int(0)?, call.text(1)?);
-        if width < 4 {
-            return call.made(source);
-        }
-        call.made(abbreviate(call, source, 0, size(width))?)
-    }),
-    exactly("abbrevboth", &[Int, Int, Text], "string", "The same at both ends: what is left out before and the width.", |call| {
-        let (left, right, source) = (call.int(0)?, call.int(1)?, call.text(2)?);
-        if right < 4 || (left > 0 && right < 7) {
-            return call.made(source);
-        }
-        call.made(abbreviate(call, source, left, size(right))?)
-    }),
-    exactly("wrap", &[Int, Text], "string", "Lines of at most so many bytes, broken at spaces.", |call| {
-        wrap(call, call.int(0)?, "\n", call.text(1)?, false)
-    }),
-    exactly("wrapWith", &[Int, Text, Text], "string", "The same with another line feed; long words are broken.", |call| {
-        let line = if call.text(1)?.is_empty() { "\n" } else { call.text(1)? };
-        wrap(call, call.int(0)?, line, call.text(2)?, true)
-    }),
+    exactly(
+        "abbrev",
+        &[Int, Text],
+        "string",
+        "At most so many bytes, with `...` for what is left out.",
+        |call| {
+            let (width, source) = (call.int(0)?, call.text(1)?);
+            if width < 4 {
+                return call.made(source);
+            }
+            call.made(abbreviate(call, source, 0, size(width))?)
+        },
+    ),
+    exactly(
+        "abbrevboth",
+        &[Int, Int, Text],
+        "string",
+        "The same at both ends: what is left out before and the width.",
+        |call| {
+            let (left, right, source) = (call.int(0)?, call.int(1)?, call.text(2)?);
+            if right < 4 || (left > 0 && right < 7) {
+                return call.made(source);
+            }
+            call.made(abbreviate(call, source, left, size(right))?)
+        },
+    ),
+    exactly(
+        "wrap",
+        &[Int, Text],
+        "string",
+        "Lines of at most so many bytes, broken at spaces.",
+        |call| wrap(call, call.int(0)?, "\n", call.text(1)?, false),
+    ),
+    exactly(
+        "wrapWith",
+        &[Int, Text, Text],
+        "string",
+        "The same with another line feed; long words are broken.",
+        |call| {
+            let line = if call.text(1)?.is_empty() { "\n" } else { call.text(1)? };
+            wrap(call, call.int(0)?, line, call.text(2)?, true)
+        },
+    ),
 ];
 
 fn size(count: i64) -> usize {

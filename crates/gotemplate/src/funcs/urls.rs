@@ -6,28 +6,38 @@ use crate::go::url::Url;
 use crate::value::{Of, Value};
 
 pub const ALL: &[Function] = &[
-    exactly("urlParse", &[Text], "dict", "A dict of `scheme`, `host`, `hostname`, `path`, `query`, `opaque`, `fragment` and `userinfo`.", |call| {
-        let url = Url::parse(call.text(0)?).map_err(|why| call.fault_at(0, format!("urlParse: {why}")))?;
-        let userinfo = url.user.as_ref().map(|u| u.text()).unwrap_or_default();
-        let parts = [
-            ("scheme", url.scheme.as_str()),
-            ("host", &url.host),
-            ("hostname", url.hostname()),
-            ("path", &url.path),
-            ("query", &url.query),
-            ("opaque", &url.opaque),
-            ("fragment", &url.fragment),
-            ("userinfo", &userinfo),
-        ];
-        call.made_dict(Of::Any, parts.into_iter().map(|(k, v)| (k.into(), Value::text(v))).collect())
-    }),
+    exactly(
+        "urlParse",
+        &[Text],
+        "dict",
+        "A dict of `scheme`, `host`, `hostname`, `path`, `query`, `opaque`, `fragment` and `userinfo`.",
+        |call| {
+            let url = Url::parse(call.text(0)?).map_err(|why| call.fault_at(0, format!("urlParse: {why}")))?;
+            let userinfo = url.user.as_ref().map(|u| u.text()).unwrap_or_default();
+            let parts = [
+                ("scheme", url.scheme.as_str()),
+                ("host", &url.host),
+                ("hostname", url.hostname()),
+                ("path", &url.path),
+                ("query", &url.query),
+                ("opaque", &url.opaque),
+                ("fragment", &url.fragment),
+                ("userinfo", &userinfo),
+            ];
+            call.made_dict(
+                Of::Any,
+                parts.into_iter().map(|(k, v)| (k.into(), Value::text(v))).collect(),
+            )
+        },
+    ),
     exactly("urlJoin", &[Dict], "string", "The URL of such a dict.", |call| {
         let user = part(call, "userinfo")?;
         let user = if user.is_empty() {
             None
         } else {
             let url = Url::parse(&format!("proto://{user}@host"));
-            url.map_err(|why| call.fault_at(0, format!("urlJoin, userinfo: {why}")))?.user
+            url.map_err(|why| call.fault_at(0, format!("urlJoin, userinfo: {why}")))?
+                .user
         };
         let url = Url {
             scheme: part(call, "scheme")?,

@@ -38,7 +38,9 @@ impl Writer<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Fault> {
         self.call.charge(8)?;
         if depth > DEPTH {
-            return Err(self.call.fault(format!("is given values more than {DEPTH} deep, or one that holds itself")));
+            return Err(self.call.fault(format!(
+                "is given values more than {DEPTH} deep, or one that holds itself"
+            )));
         }
         match value {
             Value::Missing | Value::Nil => self.out.push("null"),
@@ -260,7 +262,9 @@ impl Reader<'_> {
         }
         let float: f64 = text.parse().unwrap_or(f64::INFINITY);
         if !float.is_finite() {
-            return Err(self.call.fault(format!("is given the number {text}, which is too large")));
+            return Err(self
+                .call
+                .fault(format!("is given the number {text}, which is too large")));
         }
         self.at += end;
         Ok(Ok(Value::Float(float)))
@@ -314,7 +318,10 @@ impl Reader<'_> {
     }
 
     fn hex(&mut self) -> Result<u32, &'static str> {
-        let digits = self.rest().get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        let digits = self
+            .rest()
+            .get(..4)
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
         let code = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
         self.at += 4;
         code.ok_or("four hexadecimal digits are wanted")

@@ -75,7 +75,11 @@ mod tests {
             ("a/b/", "b", "a/b", ""),
             ("a.b/c", "c", "a.b", ""),
         ] {
-            assert_eq!((base(path), dir(path).as_str(), ext(path)), (last, above, end), "{path}");
+            assert_eq!(
+                (base(path), dir(path).as_str(), ext(path)),
+                (last, above, end),
+                "{path}"
+            );
         }
     }
 }

@@ -106,7 +106,9 @@ impl<'a> Printer<'a> {
     fn value(&mut self, spec: Spec, verb: char, value: &Value, depth: usize) -> Result<(), Fault> {
         self.state.charge(8, self.at)?;
         if depth > DEPTH {
-            return self.refuse(format!("a value is more than {DEPTH} lists and dicts deep, or holds itself"));
+            return self.refuse(format!(
+                "a value is more than {DEPTH} lists and dicts deep, or holds itself"
+            ));
         }
         if verb == 'T' && depth == 0 {
             return self.text(spec, 's', value.type_name());
@@ -165,7 +167,11 @@ impl<'a> Printer<'a> {
         if matches!(verb, 'p' | 'T') {
             return self.bad_verb(verb, value);
         }
-        let (open, between, close) = if spec.sharp_v { ("{", ", ", "}") } else { ("[", " ", "]") };
+        let (open, between, close) = if spec.sharp_v {
+            ("{", ", ", "}")
+        } else {
+            ("[", " ", "]")
+        };
         if spec.sharp_v {
             self.out.push(value.type_name())?;
             if list.nil {
@@ -193,7 +199,11 @@ impl<'a> Printer<'a> {
         if matches!(verb, 'p' | 'T') {
             return self.bad_verb(verb, value);
         }
-        let (open, between, close) = if spec.sharp_v { ("{", ", ", "}") } else { ("map[", " ", "]") };
+        let (open, between, close) = if spec.sharp_v {
+            ("{", ", ", "}")
+        } else {
+            ("map[", " ", "]")
+        };
         if spec.sharp_v {
             self.out.push(value.type_name())?;
             if dict.nil {

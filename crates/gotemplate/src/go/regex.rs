@@ -69,7 +69,11 @@ impl Regex {
         {
             let range = next.range();
             let abuts = range.is_empty() && found.last().is_some_and(|last| last.end == range.start);
-            at = if range.is_empty() { step(text, range.end) } else { range.end };
+            at = if range.is_empty() {
+                step(text, range.end)
+            } else {
+                range.end
+            };
             if !abuts {
                 found.push(range);
             }
@@ -199,8 +203,31 @@ mod tests {
     #[test]
     fn expressions_that_go_refuses_are_refused() {
         for bad in [
-            "(", "a**", "*", "a{2,1}", "a{1001}", "(?=a)", "\\1", "\\8", "\\Z", "\\C", "[b-a]", "[", "(?P<n>a)(?P<n>b)", "(?x)a",
-            "\\p{Nope}", "(a{100}){100}", "[[:nope:]]", "\\", "a++", "(?i", "\\x{110000}", "(?<>a)", "[a", "\\u0041", "x{2}{3}",
+            "(",
+            "a**",
+            "*",
+            "a{2,1}",
+            "a{1001}",
+            "(?=a)",
+            "\\1",
+            "\\8",
+            "\\Z",
+            "\\C",
+            "[b-a]",
+            "[",
+            "(?P<n>a)(?P<n>b)",
+            "(?x)a",
+            "\\p{Nope}",
+            "(a{100}){100}",
+            "[[:nope:]]",
+            "\\",
+            "a++",
+            "(?i",
+            "\\x{110000}",
+            "(?<>a)",
+            "[a",
+            "\\u0041",
+            "x{2}{3}",
         ] {
             assert!(Regex::new(bad).is_err(), "{bad}");
         }

@@ -52,7 +52,10 @@ impl Version {
             text.split('.')
                 .all(|p| !p.is_empty() && p.bytes().all(|b| b == b'-' || b.is_ascii_alphanumeric()))
         };
-        let no_leading_zero = |text: &str| text.split('.').all(|p| !is_number(p) || p == "0" || !p.starts_with('0'));
+        let no_leading_zero = |text: &str| {
+            text.split('.')
+                .all(|p| !is_number(p) || p == "0" || !p.starts_with('0'))
+        };
         if metadata.is_some_and(|m| !identifiers(m)) || pre.is_some_and(|p| !identifiers(p) || !no_leading_zero(p)) {
             return None;
         }
@@ -123,13 +126,34 @@ mod tests {
     #[test]
     fn versions_are_ordered_as_semver_says() {
         let sorted = [
-            "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1", "1.0.1", "v1.2", "2.0.0",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "1",
+            "1.0.1",
+            "v1.2",
+            "2.0.0",
         ];
         for pair in sorted.windows(2) {
             let (a, b) = (Version::parse(pair[0]).unwrap(), Version::parse(pair[1]).unwrap());
             assert_eq!(a.compare(&b), Ordering::Less, "{pair:?}");
         }
-        for bad in ["", "v", "01.2", "1.2.3.4", "1.2.3-", "1.2.3-01", "1.2.3-a..b", "1.2.3+", "x", "1.2.3 ", "V1", "1.-a"] {
+        for bad in [
+            "",
+            "v",
+            "01.2",
+            "1.2.3.4",
+            "1.2.3-",
+            "1.2.3-01",
+            "1.2.3-a..b",
+            "1.2.3+",
+            "x",
+            "1.2.3 ",
+            "V1",
+            "1.-a",
+        ] {
             assert_eq!(Version::parse(bad), None, "{bad}");
         }
     }

@@ -92,7 +92,9 @@ fn name<'t>(text: &'t str, names: &[&str], length: Option<usize>) -> Option<(i64
     names.iter().enumerate().find_map(|(index, name)| {
         let name = length.and_then(|l| name.get(..l)).unwrap_or(name);
         let (start, rest) = text.split_at_checked(name.len())?;
-        start.eq_ignore_ascii_case(name).then_some((i64::try_from(index).ok()?, rest))
+        start
+            .eq_ignore_ascii_case(name)
+            .then_some((i64::try_from(index).ok()?, rest))
     })
 }
 
@@ -206,7 +208,9 @@ fn read<'t>(found: Field, text: &'t str, layout: &str, fields: &mut Fields) -> R
                 rest
             }
         },
-        Field::Fraction { digits, trim: false, .. } => fraction(text, Some(digits), fields).ok_or(BAD)?,
+        Field::Fraction {
+            digits, trim: false, ..
+        } => fraction(text, Some(digits), fields).ok_or(BAD)?,
         Field::Fraction { .. } => fraction(text, None, fields).unwrap_or(text),
     };
     Ok(rest)
@@ -324,7 +328,9 @@ fn finish(mut fields: Fields, local: &TimeZone) -> Result<Moment, String> {
             return Ok(Moment::new(instant, local.clone()));
         }
         if let Some(name) = named {
-            return Err(format!("the zone {name:?} is not the one of the operator; leave its name out"));
+            return Err(format!(
+                "the zone {name:?} is not the one of the operator; leave its name out"
+            ));
         }
         let offset = Offset::from_seconds(offset).map_err(|_| "the offset is out of range")?;
         // Go prints a zone made of the offset 0 as +0000, which is none that we have.
@@ -338,7 +344,9 @@ fn finish(mut fields: Fields, local: &TimeZone) -> Result<Moment, String> {
         if local.to_offset_info(instant).abbreviation() == name {
             return Ok(Moment::new(instant, local.clone()));
         }
-        return Err(format!("the zone {name:?} says too little; write an offset such as +02:00"));
+        return Err(format!(
+            "the zone {name:?} says too little; write an offset such as +02:00"
+        ));
     }
     Ok(Moment::new(at(local, 0)?, local.clone()))
 }

@@ -179,7 +179,11 @@ impl Url {
                 }
                 out.push_str(&escape(&self.host, Place::Host));
             }
-            let path = if self.path == "*" { "*".into() } else { escape(&self.path, Place::Path) };
+            let path = if self.path == "*" {
+                "*".into()
+            } else {
+                escape(&self.path, Place::Path)
+            };
             if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
                 out.push('/');
             }
@@ -237,7 +241,10 @@ fn parse_user(text: &str) -> Result<User, String> {
 }
 
 fn is_port(text: &str) -> bool {
-    text.is_empty() || text.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+    text.is_empty()
+        || text
+            .strip_prefix(':')
+            .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn parse_host(scheme: &str, host: &str) -> Result<String, String> {

@@ -22,7 +22,11 @@ fn round(value: &Value, call: &Call<'_>, nearest: bool) -> Result<Value, Fault> 
     let rest = d % unit;
     let down = d - rest;
     let up = nearest && rest.unsigned_abs() + rest.unsigned_abs() >= unit.unsigned_abs();
-    let away = if d < 0 { down.checked_sub(unit) } else { down.checked_add(unit) };
+    let away = if d < 0 {
+        down.checked_sub(unit)
+    } else {
+        down.checked_add(unit)
+    };
     Ok(Value::Duration(match (up, away, d < 0) {
         (false, _, _) => down,
         (true, Some(away), _) => away,
@@ -38,8 +42,12 @@ pub const ALL: &[Method] = &[
         Ok(Value::Duration(nanoseconds(v).checked_abs().unwrap_or(i64::MAX)))
     }),
     method("Hours", &[], "float64", |v, _| Ok(float(v, 3600 * SECOND))),
-    method("Microseconds", &[], "int64", |v, _| Ok(Value::Int64(nanoseconds(v) / 1_000))),
-    method("Milliseconds", &[], "int64", |v, _| Ok(Value::Int64(nanoseconds(v) / 1_000_000))),
+    method("Microseconds", &[], "int64", |v, _| {
+        Ok(Value::Int64(nanoseconds(v) / 1_000))
+    }),
+    method("Milliseconds", &[], "int64", |v, _| {
+        Ok(Value::Int64(nanoseconds(v) / 1_000_000))
+    }),
     method("Minutes", &[], "float64", |v, _| Ok(float(v, 60 * SECOND))),
     method("Nanoseconds", &[], "int64", |v, _| Ok(Value::Int64(nanoseconds(v)))),
     method("Round", &[Duration], "duration", |v, c| round(v, c, true)),

@@ -43,18 +43,28 @@ fn ordered(v: &Value, c: &Call<'_>, holds: fn(std::cmp::Ordering) -> bool) -> Ru
 }
 
 pub const ALL: &[Method] = &[
-    method("Add", &[Duration], "time", |v, c| moved(c, moment(v, c)?.add(c.int(0)?))),
+    method("Add", &[Duration], "time", |v, c| {
+        moved(c, moment(v, c)?.add(c.int(0)?))
+    }),
     method("AddDate", &[Int, Int, Int], "time", |v, c| {
         moved(c, moment(v, c)?.add_date(c.int(0)?, c.int(1)?, c.int(2)?))
     }),
-    method("After", &[Time], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_gt)),
-    method("Before", &[Time], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_lt)),
+    method("After", &[Time], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_gt)
+    }),
+    method("Before", &[Time], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_lt)
+    }),
     method("Compare", &[Time], "int", |v, c| {
         Ok(Value::Int(moment(v, c)?.at.cmp(&other(c)?.at) as i64))
     }),
     method("Day", &[], "int", |v, c| clock(v, c, |z| z.day().into())),
-    method("Equal", &[Time], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_eq)),
-    method("Format", &[Text], "string", |v, c| c.made(moment(v, c)?.format(c.text(0)?))),
+    method("Equal", &[Time], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_eq)
+    }),
+    method("Format", &[Text], "string", |v, c| {
+        c.made(moment(v, c)?.format(c.text(0)?))
+    }),
     method("Hour", &[], "int", |v, c| clock(v, c, |z| z.hour().into())),
     method("IsDST", &[], "bool", |v, c| {
         let moment = moment(v, c)?;
@@ -67,7 +77,9 @@ pub const ALL: &[Method] = &[
         Ok(Value::Time(Moment::new(moment(v, c)?.at, c.state.context.zone.clone())))
     }),
     method("Minute", &[], "int", |v, c| clock(v, c, |z| z.minute().into())),
-    method("Month", &[], "month", |v, c| Ok(Value::Month(moment(v, c)?.zoned().month()))),
+    method("Month", &[], "month", |v, c| {
+        Ok(Value::Month(moment(v, c)?.zoned().month()))
+    }),
     method("Nanosecond", &[], "int", |v, c| {
         clock(v, c, |z| z.subsec_nanosecond().into())
     }),

@@ -24,14 +24,26 @@ pub const ALL: &[Method] = &[
         Ok(Value::Int(version(v, c)?.compare(version(c.value(0), c)?) as i64))
     }),
     method("Equal", &[Ver], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_eq)),
-    method("GreaterThan", &[Ver], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_gt)),
-    method("GreaterThanEqual", &[Ver], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_ge)),
-    method("LessThan", &[Ver], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_lt)),
-    method("LessThanEqual", &[Ver], "bool", |v, c| ordered(v, c, std::cmp::Ordering::is_le)),
+    method("GreaterThan", &[Ver], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_gt)
+    }),
+    method("GreaterThanEqual", &[Ver], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_ge)
+    }),
+    method("LessThan", &[Ver], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_lt)
+    }),
+    method("LessThanEqual", &[Ver], "bool", |v, c| {
+        ordered(v, c, std::cmp::Ordering::is_le)
+    }),
     method("Major", &[], "uint64", |v, c| Ok(Value::Uint64(version(v, c)?.major))),
-    method("Metadata", &[], "string", |v, c| c.made(version(v, c)?.metadata.as_str())),
+    method("Metadata", &[], "string", |v, c| {
+        c.made(version(v, c)?.metadata.as_str())
+    }),
     method("Minor", &[], "uint64", |v, c| Ok(Value::Uint64(version(v, c)?.minor))),
-    method("Original", &[], "string", |v, c| c.made(version(v, c)?.original.as_str())),
+    method("Original", &[], "string", |v, c| {
+        c.made(version(v, c)?.original.as_str())
+    }),
     method("Patch", &[], "uint64", |v, c| Ok(Value::Uint64(version(v, c)?.patch))),
     method("Prerelease", &[], "string", |v, c| c.made(version(v, c)?.pre.as_str())),
     method("String", &[], "string", string),

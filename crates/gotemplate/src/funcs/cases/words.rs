@@ -44,8 +44,15 @@ fn next_word(text: &str) -> (Kind, &str, &str) {
                 let end = run(0, |c| is(Property::Upper, c));
                 let behind = text.get(end..).unwrap_or_default().chars().next();
                 // Of "HTTPStatus" the S belongs to what follows.
-                let last = text.get(..end).and_then(|t| t.chars().next_back()).map_or(0, char::len_utf8);
-                let length = if behind.is_some_and(is_alphabet) { end - last } else { end };
+                let last = text
+                    .get(..end)
+                    .and_then(|t| t.chars().next_back())
+                    .map_or(0, char::len_utf8);
+                let length = if behind.is_some_and(is_alphabet) {
+                    end - last
+                } else {
+                    end
+                };
                 (Kind::Upper, length)
             }
             Some(c) if is_alphabet(c) => (Kind::Upper, run(second, small)),
@@ -56,9 +63,7 @@ fn next_word(text: &str) -> (Kind, &str, &str) {
     } else if is(Property::Number, first) {
         (Kind::Number, run(0, |c| is(Property::Number, c)))
     } else {
-        let other = |c: char| {
-            !(is_connector(c) || is_alphabet(c) || is(Property::Number, c) || is(Property::Punct, c))
-        };
+        let other = |c: char| !(is_connector(c) || is_alphabet(c) || is(Property::Number, c) || is(Property::Punct, c));
         (Kind::Other, run(first.len_utf8(), other))
     };
     let (word, rest) = text.split_at_checked(length).unwrap_or((text, ""));

@@ -34,7 +34,11 @@ impl Printer<'_> {
             }
             (_, precision) => format!("{magnitude:.*}", precision.unwrap_or(6)),
         };
-        let digits = if matches!(verb, 'G' | 'E') { digits.to_uppercase() } else { digits };
+        let digits = if matches!(verb, 'G' | 'E') {
+            digits.to_uppercase()
+        } else {
+            digits
+        };
         let sign = sign(spec, value.is_sign_negative());
         let zeros = match spec.width {
             Some(width) if spec.zero && !spec.minus => width.saturating_sub(sign.len() + digits.len()),
@@ -66,7 +70,11 @@ fn general(magnitude: f64, precision: usize) -> String {
     let limit = if wide > count && count >= point { count } else { wide };
     if exponent < -4 || exponent >= limit {
         let (first, rest) = digits.split_at_checked(1).unwrap_or((&digits, ""));
-        let mantissa = if rest.is_empty() { first.to_string() } else { format!("{first}.{rest}") };
+        let mantissa = if rest.is_empty() {
+            first.to_string()
+        } else {
+            format!("{first}.{rest}")
+        };
         return exponent_form(&mantissa, exponent);
     }
     match usize::try_from(point) {
@@ -83,7 +91,14 @@ fn general(magnitude: f64, precision: usize) -> String {
 /// `%g`.
 fn shortest(f: f64) -> String {
     if !f.is_finite() {
-        return if f.is_nan() { "NaN" } else if f > 0.0 { "+Inf" } else { "-Inf" }.into();
+        return if f.is_nan() {
+            "NaN"
+        } else if f > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .into();
     }
     let (mantissa, exponent) = scientific(&format!("{f:e}"));
     if (-4..LIMIT).contains(&exponent) {

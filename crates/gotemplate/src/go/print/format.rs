@@ -36,12 +36,10 @@ pub fn sprintf(call: &Call<'_>) -> Result<String, Fault> {
             spec.plus_v = std::mem::take(&mut spec.plus);
         }
         printer.at = argument.at;
-        printer
-            .value(spec, verb, &argument.value, 0)
-            .map_err(|fault| Fault {
-                message: format!("{}, argument {}: {}", call.name, reader.next + 1, fault.message),
-                ..fault
-            })?;
+        printer.value(spec, verb, &argument.value, 0).map_err(|fault| Fault {
+            message: format!("{}, argument {}: {}", call.name, reader.next + 1, fault.message),
+            ..fault
+        })?;
         reader.next += 1;
     }
     printer.out.push(reader.rest)?;
@@ -103,10 +101,9 @@ impl Reader<'_> {
             indexed = self.index()?;
             if self.star() {
                 let precision = self.from_argument("precision")?;
-                spec.precision = match u64::try_from(precision) {
-                    Ok(precision) => Some(self.bounded(precision)?),
-                    Err(_) => None,
-                };
+                let precision = u64::try_from(precision)
+                    .map_err(|_| self.call.wants(self.next - 1, "a precision that is not negative"))?;
+                spec.precision = Some(self.bounded(precision)?);
                 indexed = false;
             } else {
                 let precision = self.number()?;
@@ -135,10 +132,10 @@ impl Reader<'_> {
     }
 
     fn bounded(&self, number: u64) -> Result<usize, Fault> {
-        usize::try_from(number)
-            .ok()
-            .filter(|n| *n <= WIDTH_MAX)
-            .ok_or_else(|| self.call.wants(0, &format!("a format with widths of at most {WIDTH_MAX}")))
+        usize::try_from(number).ok().filter(|n| *n <= WIDTH_MAX).ok_or_else(|| {
+            self.call
+                .wants(0, &format!("a format with widths of at most {WIDTH_MAX}"))
+        })
     }
 
     fn number(&mut self) -> Result<Option<usize>, Fault> {
@@ -154,9 +151,14 @@ impl Reader<'_> {
 
     /// `[n]`: from now on the n-th argument after the format.
     fn index(&mut self) -> Result<bool, Fault> {
-        let Some(rest) = self.rest.strip_prefix('[') else { return Ok(false) };
+        let Some(rest) = self.rest.strip_prefix('[') else {
+            return Ok(false);
+        };
         let index = rest.split_once(']').and_then(|(digits, rest)| {
-            let index: usize = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            let index: usize = digits
+                .parse()
+                .ok()
+                .filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))?;
             (1..self.call.arguments.len()).contains(&index).then_some((index, rest))
         });
         let Some((index, rest)) = index else {
@@ -170,7 +172,8 @@ impl Reader<'_> {
 
     fn from_argument(&mut self, what: &str) -> Result<i64, Fault> {
         let value = self.call.arguments.get(self.next).map(|a| &a.value);
-        let number = value.and_then(|v: &Value| v.signed().or_else(|| v.unsigned().and_then(|u| i64::try_from(u).ok())));
+        let number =
+            value.and_then(|v: &Value| v.signed().or_else(|| v.unsigned().and_then(|u| i64::try_from(u).ok())));
         let number = number.ok_or_else(|| self.call.wants(self.next, &format!("an integer for the {what}")))?;
         self.next += 1;
         Ok(number)

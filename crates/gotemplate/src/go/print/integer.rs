@@ -15,7 +15,11 @@ impl Printer<'_> {
         magnitude: u64,
         value: &Value,
     ) -> Result<(), Fault> {
-        let rune = if negative { None } else { u32::try_from(magnitude).ok().and_then(char::from_u32) };
+        let rune = if negative {
+            None
+        } else {
+            u32::try_from(magnitude).ok().and_then(char::from_u32)
+        };
         let rune = rune.unwrap_or(char::REPLACEMENT_CHARACTER);
         let unpadded = Spec { zero: false, ..spec };
         let digits = match verb {

@@ -13,7 +13,12 @@ impl Printer<'_> {
         if verb != 'q' {
             return self.pad(spec, text);
         }
-        if spec.sharp && !text.contains('`') && text.chars().all(|c| c == '\t' || (c != '\u{feff}' && c >= ' ' && c != '\u{7f}')) {
+        if spec.sharp
+            && !text.contains('`')
+            && text
+                .chars()
+                .all(|c| c == '\t' || (c != '\u{feff}' && c >= ' ' && c != '\u{7f}'))
+        {
             return self.pad(spec, &format!("`{text}`"));
         }
         let quoted = if spec.plus { quote_ascii(text) } else { quote(text) };
@@ -34,7 +39,11 @@ impl Printer<'_> {
             if index == 0 || spec.space {
                 out.push_str(prefix);
             }
-            out.push_str(&if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
+            out.push_str(&if upper {
+                format!("{byte:02X}")
+            } else {
+                format!("{byte:02x}")
+            });
         }
         self.pad(spec, &out)
     }

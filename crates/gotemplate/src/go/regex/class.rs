@@ -13,7 +13,8 @@ const DIGIT: &str = "0-9";
 const SPACE: &str = r"\t\n\x0C\r\x20";
 const WORD: &str = "0-9A-Za-z_";
 const POSIX: [&str; 14] = [
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word", "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
+    "xdigit",
 ];
 /// Go's classes of which it is known what is in them, whatever the version of Unicode.
 const UNICODE: [(&str, Property); 7] = [
@@ -59,7 +60,9 @@ pub fn escape(text: &str) -> Result<(Piece, &str), String> {
         'v' => char('\u{b}'),
         'x' => hexadecimal(rest),
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => char(c),
-        c => Err(format!("\\{c} is no escape that Go has, or one that is not available here")),
+        c => Err(format!(
+            "\\{c} is no escape that Go has, or one that is not available here"
+        )),
     }
 }
 

@@ -147,7 +147,10 @@ impl<'a> Translator<'a> {
             self.groups.push(Group::default());
             return Ok(());
         }
-        let end = self.rest.find([':', ')']).ok_or("the end of a group's flags is missing")?;
+        let end = self
+            .rest
+            .find([':', ')'])
+            .ok_or("the end of a group's flags is missing")?;
         let flags = self.rest.get(..end).unwrap_or_default();
         let colon = self.rest.get(end..).is_some_and(|r| r.starts_with(':'));
         let (on, off) = flags.split_once('-').unwrap_or((flags, ""));
@@ -155,7 +158,8 @@ impl<'a> Translator<'a> {
         if !known(on) || !known(off) || (flags.contains('-') && off.is_empty()) || (flags.is_empty() && !colon) {
             return Err(format!("(?{flags} begins no group that Go has"));
         }
-        self.out.push_str(&format!("(?{flags}{}", if colon { ":" } else { ")" }));
+        self.out
+            .push_str(&format!("(?{flags}{}", if colon { ":" } else { ")" }));
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
         if colon {
             self.groups.push(Group::default());
@@ -230,7 +234,8 @@ impl<'a> Translator<'a> {
                 match piece {
                     class::Piece::Char(c) => self.literal(c),
                     class::Piece::Class(ranges, negated) => {
-                        self.out.push_str(&format!("[{}{ranges}]", if negated { "^" } else { "" }));
+                        self.out
+                            .push_str(&format!("[{}{ranges}]", if negated { "^" } else { "" }));
                         self.atom(1);
                     }
                 }
@@ -250,7 +255,8 @@ impl<'a> Translator<'a> {
 fn counts(rest: &str) -> Option<(u32, Option<u32>, &str)> {
     let (inner, rest) = rest.split_once('}')?;
     let number = |text: &str| {
-        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+        let plain =
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
         plain.then(|| text.parse().unwrap_or(u32::MAX))
     };
     match inner.split_once(',') {
