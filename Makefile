@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images demo test bench lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images demo test fuzz bench lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, rest
 
 test: ## runs every test: crates, S3 servers, and end to end on a cluster
 	@dev/test
+
+fuzz: ## throws random path templates at the evaluator for 10 minutes (SECONDS=n for another time)
+	@GOTEMPLATE_FUZZ_SECONDS=$(or $(SECONDS),600) dev/cargo test --locked -p gotemplate --test fuzz -- --nocapture
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 	@dev/with-cluster dev/bench

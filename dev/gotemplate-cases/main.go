@@ -2,7 +2,9 @@
 //
 //	go run . > ../../crates/gotemplate/tests/cases/rendered.json
 //
-// Run by hand when a function is added; the Rust tests read only the recorded file. Time stands still: `now` and Sprig's
+// Run by hand when a function is added; the Rust tests read only the recorded file. `go run . compare` reads what the Rust
+// side rendered of random templates (`make fuzz` says how) and prints where Go differs; `go run . unicode` writes Go's
+// characters. Time stands still: `now` and Sprig's
 // functions that look at the clock are given the case's own instant, in UTC as in the Go operator's container.
 package main
 
@@ -41,6 +43,12 @@ func main() {
 		return
 	}
 	time.Local = time.UTC
+	if len(os.Args) > 1 && os.Args[1] == "compare" {
+		if err := compare(os.Stdin); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	var cases []Case
 	add := func(now string, refused bool, templates []string) {
 		for _, text := range templates {
@@ -130,10 +138,16 @@ func render(text, now string, data map[string]interface{}) (string, error) {
 	// A time with a monotonic reading, as time.Now gives it: stripped by the same methods.
 	functions["now"] = func() time.Time { return instant.Local() }
 	functions["ago"] = func(date interface{}) string {
-		if t, ok := date.(time.Time); ok {
-			return instant.Sub(t).Round(time.Second).String()
+		t := instant
+		switch date := date.(type) {
+		case time.Time:
+			t = date
+		case int64:
+			t = time.Unix(date, 0)
+		case int:
+			t = time.Unix(int64(date), 0)
 		}
-		return "0s"
+		return instant.Sub(t).Round(time.Second).String()
 	}
 	rounded := functions["durationRound"].(func(interface{}) string)
 	functions["durationRound"] = func(duration interface{}) string {

@@ -1,8 +1,15 @@
 //! Templates put together at random, for some seconds: none makes it panic, hang or grow.
 //!
 //! `GOTEMPLATE_FUZZ_SECONDS` says for how long (5 unless given), `GOTEMPLATE_FUZZ_SEED` from where to start; what fails
-//! prints the template.
+//! prints the template. `GOTEMPLATE_FUZZ_DUMP` names a file for the templates that were rendered, all with the data and the
+//! time of the recorded cases, to compare with Go: `cd dev/gotemplate-cases && go run . compare < FILE`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use gotemplate::{Context, Data, Template};
@@ -156,7 +163,7 @@ fn action(random: &mut Random, functions: &[String], depth: usize) -> String {
                 out.push_str(&format!("({})", action(random, functions, depth + 1)));
             } else {
                 let param = if random.below(12) == 0 { "any" } else { param };
-                let operand: &str = *random.pick(typed(param));
+                let operand = random.pick(typed(param));
                 out.push_str(operand);
             }
         }
@@ -237,6 +244,50 @@ fn mutated(random: &mut Random, cases: &[Case]) -> String {
     text.into_iter().collect()
 }
 
+/// The data and the time of the recorded cases.
+fn recorded() -> Context {
+    let texts = |items: &[&str]| Data::List(items.iter().map(|t| Data::from(*t)).collect());
+    let nested = Data::Dict(BTreeMap::from([("x".into(), "y".into())]));
+    let dict = BTreeMap::from([
+        ("b".into(), Data::Int(2)),
+        ("a".into(), Data::Int(1)),
+        ("nested".into(), nested),
+    ]);
+    let scheduled = "2024-01-02T03:00:00Z".parse().unwrap();
+    Context {
+        data: BTreeMap::from([
+            ("name".into(), "nightly-1704164400".into()),
+            ("namespace".into(), "shop".into()),
+            ("schedule".into(), "nightly".into()),
+            ("attempt".into(), Data::Int(1)),
+            ("scheduledTime".into(), Data::Time(scheduled)),
+            ("list".into(), texts(&["b", "a", "c"])),
+            ("ints".into(), Data::List([3, 1, 2].map(Data::Int).into())),
+            ("dict".into(), Data::Dict(dict)),
+            ("empty".into(), "".into()),
+            ("zero".into(), Data::Int(0)),
+            ("pi".into(), Data::Float(3.25)),
+            ("yes".into(), Data::Bool(true)),
+            ("none".into(), Data::Null),
+        ]),
+        ..Context::utc(NOW.parse().unwrap())
+    }
+}
+
+const NOW: &str = "2024-01-02T03:04:05.060708009Z";
+/// What is at random, or in an order at random, cannot be compared.
+const RANDOM: [&str; 9] = [
+    "rand",
+    "shuffle",
+    "uuidv4",
+    "keys",
+    "values",
+    "env",
+    "genPrivateKey",
+    "htpasswd",
+    "getHostByName",
+];
+
 fn context(random: &mut Random) -> Context {
     let seconds = match random.below(3) {
         0 => random.next() as i64 % 253_402_207_200,
@@ -281,6 +332,9 @@ fn no_template_makes_it_panic_hang_or_grow() {
         .map(|e| e.signature)
         .collect();
     let mut random = Random(seed);
+    let mut dump = std::env::var("GOTEMPLATE_FUZZ_DUMP")
+        .ok()
+        .map(|path| std::fs::File::create(path).unwrap());
     let begin = Instant::now();
     let (mut tried, mut parsed, mut rendered, mut longest) = (0_u64, 0_u64, 0_u64, Duration::ZERO);
     while begin.elapsed() < Duration::from_secs(seconds) {
@@ -291,7 +345,11 @@ fn no_template_makes_it_panic_hang_or_grow() {
             ),
             _ => mutated(&mut random, &cases),
         };
-        let context = context(&mut random);
+        let context = if dump.is_some() {
+            recorded()
+        } else {
+            context(&mut random)
+        };
         let started = Instant::now();
         let outcome = std::panic::catch_unwind(|| {
             let template = Template::parse(&text).ok()?;
@@ -308,6 +366,12 @@ fn no_template_makes_it_panic_hang_or_grow() {
             Ok(Some(result)) => {
                 parsed += 1;
                 rendered += u64::from(result.is_ok());
+                if let (Some(file), Ok(output)) = (&mut dump, result)
+                    && !RANDOM.iter().any(|word| text.contains(word))
+                {
+                    let line = serde_json::json!({"template": text, "now": NOW, "output": output});
+                    writeln!(file, "{line}").unwrap();
+                }
             }
             Ok(None) => {}
             Err(_) => panic!("seed {seed}: panics on {text:?}"),

@@ -1,4 +1,5 @@
 //! Every template recorded from Go (`dev/gotemplate-cases`) renders the same here, byte for byte, or is refused.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 use std::collections::BTreeMap;
 
 use gotemplate::{Context, Data, Template};

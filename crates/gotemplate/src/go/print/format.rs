@@ -81,7 +81,7 @@ impl Reader<'_> {
         }
         let mut indexed = self.index()?;
         if self.star() {
-            let width = self.from_argument("width")?;
+            let width = self.taken_from_argument("width")?;
             spec.minus |= width < 0;
             spec.zero &= width >= 0;
             spec.width = Some(self.bounded(width.unsigned_abs())?);
@@ -100,7 +100,7 @@ impl Reader<'_> {
             self.skip(1);
             indexed = self.index()?;
             if self.star() {
-                let precision = self.from_argument("precision")?;
+                let precision = self.taken_from_argument("precision")?;
                 let precision = u64::try_from(precision)
                     .map_err(|_| self.call.wants(self.next - 1, "a precision that is not negative"))?;
                 spec.precision = Some(self.bounded(precision)?);
@@ -170,7 +170,7 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    fn from_argument(&mut self, what: &str) -> Result<i64, Fault> {
+    fn taken_from_argument(&mut self, what: &str) -> Result<i64, Fault> {
         let value = self.call.arguments.get(self.next).map(|a| &a.value);
         let number =
             value.and_then(|v: &Value| v.signed().or_else(|| v.unsigned().and_then(|u| i64::try_from(u).ok())));

@@ -32,7 +32,7 @@ impl Printer<'_> {
             'q' => return self.pad(spec, &character(rune, spec.plus)),
             'U' => {
                 let bits = if negative { magnitude.wrapping_neg() } else { magnitude };
-                let width = spec.precision.unwrap_or(4).max(4).min(super::format::WIDTH_MAX);
+                let width = spec.precision.unwrap_or(4).clamp(4, super::format::WIDTH_MAX);
                 let mut text = format!("U+{bits:0width$X}");
                 if spec.sharp && u64::from(u32::from(rune)) == bits && unicode::is(Property::Print, rune) {
                     text.push_str(&format!(" '{rune}'"));
