@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test faults soak bench lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test faults soak fuzz bench lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ faults: ## provokes every fault on a cluster, and prints a table of how each end
 
 soak: ## runs what takes minutes: stores that stay away, and a backup of 20 GiB
 	@dev/soak
+
+fuzz: ## throws random path templates at the evaluator for 10 minutes (SECONDS=n for another time)
+	@GOTEMPLATE_FUZZ_SECONDS=$(or $(SECONDS),600) dev/cargo test --locked -p gotemplate --test fuzz -- --nocapture
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 	@dev/with-cluster dev/bench

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{install, reference, schema, yaml};
+use crate::{install, reference, schema, template, yaml};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,6 +98,10 @@ pub fn files() -> Result<Vec<Generated>, Error> {
         path: page.path,
         text: reference::page(page, crd),
     }));
+    files.push(Generated {
+        path: template::PATH,
+        text: template::page(),
+    });
     Ok(files)
 }
 

@@ -10,6 +10,7 @@ mod reference;
 #[cfg(test)]
 mod rules;
 mod schema;
+mod template;
 mod yaml;
 
 use std::path::PathBuf;

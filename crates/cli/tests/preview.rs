@@ -94,6 +94,26 @@ fn a_path_is_rendered_as_the_operator_does() {
         (vec!["--path", "no {{ \"path\" }}", "--raw"], "no path\n"),
         (
             vec![
+                "--path",
+                "/{{ .namespace }}/{{ .name }}-{{ .scheduledTime.Format \"02\" }}",
+                "--namespace",
+                "shop",
+                "--name",
+                "db",
+            ],
+            "/shop/db-24\n",
+        ),
+        (
+            vec![
+                "--path",
+                "/{{ range .a }}{{ add . 1 }}{{ end }}{{ .b.c }}",
+                "--data",
+                r#"{"a": [1, 2], "b": {"c": "x"}}"#,
+            ],
+            "/23x\n",
+        ),
+        (
+            vec![
                 "--schedule",
                 "@weekly",
                 "--count",
@@ -171,7 +191,7 @@ spec:
   suspend: true
   template:
     spec:
-      storage: {name: s, path: '/{{ now | date "15" }}'}
+      storage: {name: s, path: '/{{ now | date "15" }}-{{ .schedule }}'}
       backup: {command: [dump]}
       template: {spec: {containers: [{name: a, image: b}]}}
 ---
@@ -194,7 +214,7 @@ fn each_schedule_of_a_manifest_is_shown_and_each_fault_said() {
     assert_eq!(status, 1);
     assert_eq!(
         out,
-        "shop/hourly (suspended: none of these is run)\n2026-11-24T14:00:00+01:00  /13\n2026-11-24T15:00:00+01:00  /14\n"
+        "shop/hourly (suspended: none of these is run)\n2026-11-24T14:00:00+01:00  /13-hourly\n2026-11-24T15:00:00+01:00  /14-hourly\n"
     );
     for words in [
         "wrong: schedule: hour \"99\"",

@@ -1,300 +1,302 @@
-//! Renders a tree. There are no loops and every text is bounded, so that rendering ends soon whatever was written.
+//! Renders the trees, by the rules of Go's `text/template`. Steps, depth, texts and lists are bounded, so that
+//! rendering ends soon whatever was written.
+mod args;
+mod fields;
+mod range;
+
+use std::collections::BTreeMap;
+
 use crate::Context;
-use crate::ast::{Command, Kind, Node, Operand, Pipeline};
+use crate::ast::{Branch, Command, Kind, Node, Operand, Pipeline};
+use crate::call::{Fault, State};
+use crate::data;
 use crate::error::TemplateError;
-use crate::literal::Number;
-use crate::moment;
+use crate::funcs::{self, Param};
+use crate::go::print;
+use crate::parse::Trees;
 use crate::value::Value;
-use crate::{TEMPLATE_MAX, funcs};
 
-/// The longest text that any function may make, in bytes.
-pub const TEXT_MAX: usize = TEMPLATE_MAX;
+/// How deep actions, parentheses and templates may be within each other while rendering.
+const DEPTH: usize = 100;
 
-/// What went wrong and at which byte of the template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Byte offset.
-    pub at: usize,
-    /// In words.
-    pub message: String,
-}
-
-/// A value given to a function, and where.
-#[derive(Clone, Debug)]
-pub struct Argument {
-    /// The value as any type.
-    pub value: Value,
-    /// The literal, whose type the function chooses.
-    pub literal: Option<Number>,
-    /// Byte offset.
-    pub at: usize,
-}
-
-/// A call of a function or method.
-pub struct Call<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Byte offset of the name.
-    pub at: usize,
-    /// What it is given.
-    pub arguments: Vec<Argument>,
-    /// The clock.
-    pub context: &'a Context,
-}
-
-impl Call<'_> {
-    /// A fault of the call as a whole; the name is put before it.
-    pub fn fault(&self, message: impl Into<String>) -> Fault {
-        Fault {
-            at: self.at,
-            message: format!("{} {}", self.name, message.into()),
-        }
-    }
-
-    fn argument(&self, index: usize) -> Result<&Argument, Fault> {
-        self.arguments
-            .get(index)
-            .ok_or_else(|| self.fault(format!("wants more than {index} arguments")))
-    }
-
-    /// A fault of one argument: what was wanted there.
-    pub fn wants(&self, index: usize, wanted: &str) -> Fault {
-        let (at, got) = self
-            .arguments
-            .get(index)
-            .map_or((self.at, "nothing".into()), |a| (a.at, a.value.kind()));
-        let cure = match (wanted, self.arguments.get(index).map(|a| &a.value)) {
-            ("an integer", Some(Value::Int64(_))) => "; put it through int",
-            ("a text", Some(Value::Int(_) | Value::Int64(_) | Value::Float(_))) => "; put it through toString",
-            ("a text", Some(Value::Time(_))) => "; put it through date",
-            _ => "",
-        };
-        Fault {
-            at,
-            message: format!(
-                "{} wants {wanted} as argument {}, not {got}{cure}",
-                self.name,
-                index + 1
-            ),
-        }
-    }
-
-    /// An argument of any type.
-    pub fn value(&self, index: usize) -> Result<&Value, Fault> {
-        Ok(&self.argument(index)?.value)
-    }
-
-    /// A text.
-    pub fn text(&self, index: usize) -> Result<&str, Fault> {
-        match &self.argument(index)?.value {
-            Value::Text(text) => Ok(text),
-            _ => Err(self.wants(index, "a text")),
-        }
-    }
-
-    /// An `int`.
-    pub fn int(&self, index: usize) -> Result<i64, Fault> {
-        let argument = self.argument(index)?;
-        match (&argument.value, argument.literal) {
-            (_, Some(Number { int: Some(int), .. })) | (&Value::Int(int), _) => Ok(int),
-            _ => Err(self.wants(index, "an integer")),
-        }
-    }
-
-    /// A `time.Duration` in nanoseconds: nothing in a template has that type but a literal.
-    pub fn nanoseconds(&self, index: usize) -> Result<i64, Fault> {
-        let literal = self.argument(index)?.literal.and_then(|number| number.int);
-        literal.ok_or_else(|| self.wants(index, "a literal number of nanoseconds"))
-    }
-
-    /// A bool.
-    pub fn bool(&self, index: usize) -> Result<bool, Fault> {
-        match self.argument(index)?.value {
-            Value::Bool(bool) => Ok(bool),
-            _ => Err(self.wants(index, "true or false")),
-        }
-    }
-}
-
-/// Renders the nodes.
-pub fn render(text: &str, nodes: &[Node], context: &Context, max_bytes: usize) -> Result<String, TemplateError> {
-    let mut out = String::new();
-    for node in nodes {
-        let (piece, at) = match node {
-            Node::Text(piece) => (piece.clone(), 0),
-            Node::Action(pipeline) => {
-                let value = run(pipeline, context).map_err(|f| TemplateError::at(text, f.at, f.message))?;
-                let last = pipeline.commands.last().map_or(pipeline.at, |c| c.head.at);
-                (
-                    value
-                        .print()
-                        .map_err(|message| TemplateError::at(text, last, message))?,
-                    last,
-                )
-            }
-        };
-        if out.len().saturating_add(piece.len()) > max_bytes {
-            return Err(TemplateError::at(
-                text,
-                at,
-                format!("the result is longer than {max_bytes} bytes"),
-            ));
-        }
-        out.push_str(&piece);
-    }
-    Ok(out)
-}
-
-fn run(pipeline: &Pipeline, context: &Context) -> Result<Value, Fault> {
-    let mut last = None;
-    for command in &pipeline.commands {
-        last = Some(execute(command, last, context)?);
-    }
-    last.ok_or_else(|| Fault {
-        at: pipeline.at,
-        message: "nothing to print here".into(),
-    })
-}
-
-fn execute(command: &Command, piped: Option<Value>, context: &Context) -> Result<Value, Fault> {
-    let at = command.head.at;
-    match &command.head.kind {
-        Kind::Function(name) => invoke(name, at, &command.arguments, piped, context),
-        Kind::Chain(base, fields) => {
-            let (last, inner) = fields.split_last().ok_or_else(|| Fault {
-                at,
-                message: "a method is missing".into(),
-            })?;
-            let receiver = follow(base, inner, context)?;
-            let arguments = evaluate(&command.arguments, piped, at, context)?;
-            bounded(
-                moment::call(
-                    &receiver,
-                    &Call {
-                        name: &last.name,
-                        at: last.at,
-                        arguments,
-                        context,
-                    },
-                )?,
-                last.at,
-            )
-        }
-        _ if !command.arguments.is_empty() || piped.is_some() => Err(Fault {
-            at,
-            message: "this is not a function and takes no arguments".into(),
-        }),
-        _ => operand(&command.head, context),
-    }
-}
-
-fn follow(base: &Operand, fields: &[crate::ast::Field], context: &Context) -> Result<Value, Fault> {
-    let mut value = operand(base, context)?;
-    for field in fields {
-        value = moment::call(
-            &value,
-            &Call {
-                name: &field.name,
-                at: field.at,
-                arguments: Vec::new(),
-                context,
-            },
-        )?;
-    }
-    Ok(value)
-}
-
-fn invoke(
-    name: &str,
-    at: usize,
-    operands: &[Operand],
-    piped: Option<Value>,
-    context: &Context,
-) -> Result<Value, Fault> {
-    if matches!(name, "and" | "or") {
-        return choose(name == "or", at, operands, piped, context);
-    }
-    let function = funcs::find(name).map_err(|message| Fault { at, message })?;
-    let call = Call {
-        name,
-        at,
-        arguments: evaluate(operands, piped, at, context)?,
-        context,
+/// Renders the trees.
+pub fn render(text: &str, trees: &Trees, context: &Context, max_bytes: usize) -> Result<String, TemplateError> {
+    let state = State::new(context);
+    let dot = data::dict(&state);
+    let mut machine = Machine {
+        state: &state,
+        definitions: &trees.definitions,
+        out: String::new(),
+        max_bytes,
+        variables: vec![("$", dot.clone())],
+        depth: 0,
     };
-    function
-        .check(call.arguments.len())
-        .map_err(|message| call.fault(message))?;
-    bounded((function.run)(&call)?, at)
+    match machine.walk(&dot, &trees.root) {
+        Ok(_) => Ok(machine.out),
+        Err(fault) => Err(TemplateError::at(text, fault.at, fault.message)),
+    }
 }
 
-/// `and`, `or`: the first argument that decides, or the last; those behind it are not evaluated.
-fn choose(or: bool, at: usize, operands: &[Operand], piped: Option<Value>, context: &Context) -> Result<Value, Fault> {
-    let mut last = None;
-    for op in operands {
-        let value = operand(op, context)?;
-        if value.is_empty() != or {
-            return Ok(value);
-        }
-        last = Some(value);
-    }
-    let word = if or { "or" } else { "and" };
-    piped.or(last).ok_or_else(|| Fault {
+/// How a list of nodes ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
+struct Machine<'a> {
+    state: &'a State<'a>,
+    definitions: &'a BTreeMap<String, Vec<Node>>,
+    out: String,
+    max_bytes: usize,
+    variables: Vec<(&'a str, Value)>,
+    depth: usize,
+}
+
+fn fault<T>(at: usize, message: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault {
         at,
-        message: format!("{word} wants at least 1 argument, not 0"),
+        message: message.into(),
     })
 }
 
-fn evaluate(operands: &[Operand], piped: Option<Value>, at: usize, context: &Context) -> Result<Vec<Argument>, Fault> {
-    let mut arguments = Vec::with_capacity(operands.len() + 1);
-    for op in operands {
-        let literal = if let Kind::Number(number) = op.kind {
-            Some(number)
+impl<'a> Machine<'a> {
+    fn write(&mut self, piece: &str, at: usize) -> Result<(), Fault> {
+        if self.out.len().saturating_add(piece.len()) > self.max_bytes {
+            return fault(at, format!("the result is longer than {} bytes", self.max_bytes));
+        }
+        self.out.push_str(piece);
+        Ok(())
+    }
+
+    fn deeper(&mut self, at: usize) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return fault(
+                at,
+                format!("more than {DEPTH} actions, parentheses and templates within each other"),
+            );
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self, dot: &Value, nodes: &'a [Node]) -> Result<Flow, Fault> {
+        for node in nodes {
+            let flow = match node {
+                Node::Text(text, at) => {
+                    self.state.charge(text.len(), *at)?;
+                    self.write(text, *at)?;
+                    Flow::On
+                }
+                Node::Action(pipeline) => {
+                    let value = self.pipeline(dot, pipeline)?;
+                    if pipeline.variables.is_empty() {
+                        self.print(dot, &value, pipeline)?;
+                    }
+                    Flow::On
+                }
+                Node::If(branch) => self.choose(dot, branch, false)?,
+                Node::With(branch) => self.choose(dot, branch, true)?,
+                Node::Range(branch) => self.range(dot, branch)?,
+                Node::Template { name, pipeline, at } => {
+                    self.template(dot, name, pipeline.as_ref(), *at)?;
+                    Flow::On
+                }
+                Node::Break => Flow::Break,
+                Node::Continue => Flow::Continue,
+            };
+            if flow != Flow::On {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn print(&mut self, dot: &Value, value: &Value, pipeline: &'a Pipeline) -> Result<(), Fault> {
+        let last = pipeline.commands.last().map(|c| &c.head);
+        let at = last.map_or(pipeline.at, place);
+        if matches!(value, Value::Missing | Value::Nil) {
+            let hint = last.map(|operand| self.missing_key(dot, operand)).unwrap_or_default();
+            return fault(at, format!("no value to print here{hint}; default gives one"));
+        }
+        let text = print::shown(value, self.state, at)?;
+        self.write(&text, at)
+    }
+
+    fn choose(&mut self, dot: &Value, branch: &'a Branch, with: bool) -> Result<Flow, Fault> {
+        self.deeper(branch.pipeline.at)?;
+        let mark = self.variables.len();
+        let value = self.pipeline(dot, &branch.pipeline)?;
+        let flow = if value.is_empty() {
+            self.walk(dot, &branch.otherwise)?
+        } else if with {
+            self.walk(&value, &branch.body)?
         } else {
-            None
+            self.walk(dot, &branch.body)?
         };
-        arguments.push(Argument {
-            value: operand(op, context)?,
-            literal,
-            at: op.at,
-        });
+        self.variables.truncate(mark);
+        self.depth -= 1;
+        Ok(flow)
     }
-    arguments.extend(piped.map(|value| Argument {
-        value,
-        literal: None,
-        at,
-    }));
-    Ok(arguments)
-}
 
-fn operand(operand: &Operand, context: &Context) -> Result<Value, Fault> {
-    let at = operand.at;
-    match &operand.kind {
-        Kind::Text(text) => Ok(Value::Text(text.clone())),
-        Kind::Bool(bool) => Ok(Value::Bool(*bool)),
-        Kind::Number(Number {
-            is_float: true, float, ..
-        }) => Ok(Value::Float(*float)),
-        Kind::Number(number) => number.int.map(Value::Int).ok_or_else(|| Fault {
+    fn template(&mut self, dot: &Value, name: &str, pipeline: Option<&'a Pipeline>, at: usize) -> Result<(), Fault> {
+        let Some(nodes) = self.definitions.get(name) else {
+            return fault(at, format!("template {name:?} is not defined"));
+        };
+        self.deeper(at)?;
+        let dot = match pipeline {
+            Some(pipeline) => self.pipeline(dot, pipeline)?,
+            None => Value::Missing,
+        };
+        let variables = std::mem::replace(&mut self.variables, vec![("$", dot.clone())]);
+        self.walk(&dot, nodes)?;
+        self.variables = variables;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn pipeline(&mut self, dot: &Value, pipeline: &'a Pipeline) -> Result<Value, Fault> {
+        self.deeper(pipeline.at)?;
+        let mut last = None;
+        for command in &pipeline.commands {
+            self.state.charge(0, command.head.at)?;
+            last = Some(match self.command(dot, command, last)? {
+                Value::Nil => Value::Missing,
+                value => value,
+            });
+        }
+        let value = last.unwrap_or(Value::Missing);
+        for name in &pipeline.variables {
+            if pipeline.assigns {
+                self.assign(name, value.clone(), pipeline.at)?;
+            } else {
+                self.variables.push((name, value.clone()));
+            }
+        }
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn assign(&mut self, name: &str, value: Value, at: usize) -> Result<(), Fault> {
+        match self.variables.iter_mut().rev().find(|(n, _)| *n == name) {
+            Some((_, there)) => {
+                *there = value;
+                Ok(())
+            }
+            None => fault(at, format!("undefined variable {name:?}")),
+        }
+    }
+
+    fn variable(&self, name: &str, at: usize) -> Result<Value, Fault> {
+        match self.variables.iter().rev().find(|(n, _)| *n == name) {
+            Some((_, value)) => Ok(value.clone()),
+            None => fault(at, format!("the variable {name:?} has no value here")),
+        }
+    }
+
+    fn command(&mut self, dot: &Value, command: &'a Command, piped: Option<Value>) -> Result<Value, Fault> {
+        let Command { head, arguments } = command;
+        match &head.kind {
+            Kind::Function(name) => self.invoke(dot, name, head.at, arguments, piped),
+            Kind::Fields(fields) => self.chain(dot, dot.clone(), fields, arguments, piped),
+            Kind::Variable(name, fields) if !fields.is_empty() => {
+                let value = self.variable(name, head.at)?;
+                self.chain(dot, value, fields, arguments, piped)
+            }
+            Kind::Chain(base, fields) => {
+                let value = self.operand(dot, base)?;
+                self.chain(dot, value, fields, arguments, piped)
+            }
+            _ if !arguments.is_empty() || piped.is_some() => {
+                fault(head.at, "this is not a function and takes no arguments")
+            }
+            Kind::Nil => fault(head.at, "nil alone is no value"),
+            _ => self.operand(dot, head),
+        }
+    }
+
+    /// An operand where any type will do.
+    fn operand(&mut self, dot: &Value, operand: &'a Operand) -> Result<Value, Fault> {
+        match &operand.kind {
+            Kind::Text(text) => Ok(Value::text(text.as_str())),
+            Kind::Bool(bool) => Ok(Value::Bool(*bool)),
+            Kind::Number(number) => args::ideal(*number, operand.at),
+            Kind::Nil => Ok(Value::Nil),
+            Kind::Dot => Ok(dot.clone()),
+            Kind::Fields(fields) => self.chain(dot, dot.clone(), fields, &[], None),
+            Kind::Variable(name, fields) => {
+                let value = self.variable(name, operand.at)?;
+                if fields.is_empty() {
+                    Ok(value)
+                } else {
+                    self.chain(dot, value, fields, &[], None)
+                }
+            }
+            Kind::Function(name) => self.invoke(dot, name, operand.at, &[], None),
+            Kind::Group(pipeline) => self.pipeline(dot, pipeline),
+            Kind::Chain(base, fields) => {
+                let value = self.operand(dot, base)?;
+                self.chain(dot, value, fields, &[], None)
+            }
+        }
+    }
+
+    fn invoke(
+        &mut self,
+        dot: &Value,
+        name: &'a str,
+        at: usize,
+        operands: &'a [Operand],
+        piped: Option<Value>,
+    ) -> Result<Value, Fault> {
+        let function = funcs::find(name).map_err(|message| Fault { at, message })?;
+        let count = operands.len() + usize::from(piped.is_some());
+        function.check(count).map_err(|message| Fault {
             at,
-            message: "integer is too large".into(),
-        }),
-        Kind::Function(name) => invoke(name, at, &[], None, context),
-        Kind::Group(pipeline) => run(pipeline, context),
-        Kind::Chain(base, fields) => follow(base, fields, context),
+            message: format!("{name} {message}"),
+        })?;
+        if matches!(name, "and" | "or") {
+            return self.decide(dot, name == "or", operands, piped);
+        }
+        let arguments = self.arguments(dot, name, at, |index| function.param(index), operands, piped)?;
+        let call = crate::call::Call {
+            name,
+            at,
+            arguments,
+            state: self.state,
+        };
+        call.charge(call.arguments.iter().map(|a| a.value.weight()).sum())?;
+        (function.run)(&call)
+    }
+
+    /// `and`, `or`: the first argument that decides, or the last; those behind it are not evaluated.
+    fn decide(&mut self, dot: &Value, or: bool, operands: &'a [Operand], piped: Option<Value>) -> Result<Value, Fault> {
+        let mut last = Value::Missing;
+        for operand in operands {
+            last = args::convert(Param::Raw, self.argument(dot, Param::Raw, operand)?, operand.at)?;
+            if last.is_empty() != or {
+                return Ok(last);
+            }
+        }
+        Ok(piped.unwrap_or(last))
     }
 }
 
-fn bounded(value: Value, at: usize) -> Result<Value, Fault> {
-    match &value {
-        Value::Text(text) if text.len() > TEXT_MAX => Err(too_long(at)),
-        _ => Ok(value),
+/// Whether a parameter takes a literal; what is no literal is not known yet.
+pub fn check_literal(name: &str, index: usize, param: Param, operand: &Operand) -> Result<(), Fault> {
+    match args::literal(param, operand) {
+        Some(Err(fault)) => Err(args::named(name, index, fault)),
+        _ => Ok(()),
     }
 }
 
-/// A text would become longer than any may be.
-pub fn too_long(at: usize) -> Fault {
-    Fault {
-        at,
-        message: format!("a text would become longer than {TEXT_MAX} bytes"),
+/// Where to point at an operand: at the last of its fields.
+fn place(operand: &Operand) -> usize {
+    match &operand.kind {
+        Kind::Fields(fields) | Kind::Variable(_, fields) | Kind::Chain(_, fields) => {
+            fields.last().map_or(operand.at, |f| f.at)
+        }
+        _ => operand.at,
     }
 }

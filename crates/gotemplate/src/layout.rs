@@ -3,7 +3,7 @@ use jiff::Zoned;
 
 /// What a piece of a layout stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub enum Field {
     LongMonth,
     Month,
     NumMonth,
@@ -87,7 +87,7 @@ const FIXED: &[(&str, Field)] = &[
 ];
 
 /// The field at the front of a layout and its length.
-fn field(layout: &str) -> Option<(Field, usize)> {
+pub fn field(layout: &str) -> Option<(Field, usize)> {
     // `_2006` is an underscore and the year.
     if layout.starts_with("_2006") {
         return None;
@@ -139,7 +139,8 @@ pub fn format(time: &Zoned, layout: &str) -> String {
     out
 }
 
-const MONTHS: [&str; 12] = [
+/// The names of the months.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -153,7 +154,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
+/// The names of the days of the week.
+pub const DAYS: [&str; 7] = [
     "Sunday",
     "Monday",
     "Tuesday",
@@ -231,7 +233,9 @@ fn write(out: &mut String, time: &Zoned, field: Field) {
 pub fn zone_name(time: &Zoned) -> String {
     let info = time.time_zone().to_offset_info(time.timestamp());
     let name = info.abbreviation();
-    if !name.is_empty() {
+    // A bare offset, such as a parsed time has, has no name in Go.
+    let bare = time.time_zone().to_fixed_offset().is_ok() && *time.time_zone() != jiff::tz::TimeZone::UTC;
+    if !name.is_empty() && !bare {
         return name.to_string();
     }
     zone_offset(time.offset().seconds(), true, false, false)

@@ -1,5 +1,6 @@
 //! Cuts a template into text and tokens, by the rules of Go's lexer: trim markers, comments, and where spaces matter.
 use crate::error::TemplateError;
+use crate::go::unicode::{self, Property};
 
 const LEFT: &str = "{{";
 const RIGHT: &str = "}}";
@@ -35,8 +36,12 @@ pub enum TokenKind {
     Pipe,
     Open,
     Close,
-    /// `=`, `:=`, `,`.
-    Other,
+    /// `=`
+    Assign,
+    /// `:=`
+    Declare,
+    /// `,`
+    Comma,
     End,
 }
 
@@ -52,6 +57,11 @@ pub fn lex(text: &str) -> Result<Vec<Token>, TemplateError> {
     }
     lexer.push(TokenKind::End, text.len(), "");
     Ok(lexer.tokens)
+}
+
+/// What names are made of.
+fn is_alphanumeric(c: char) -> bool {
+    c == '_' || unicode::is(Property::Letter, c) || unicode::is(Property::Digit, c)
 }
 
 struct Lexer<'a> {
@@ -172,8 +182,14 @@ impl<'a> Lexer<'a> {
                 }
                 '+' | '-' | '.' | '0'..='9' => self.number()?,
                 '$' => self.name(TokenKind::Variable)?,
-                c if c.is_ascii_alphabetic() || c == '_' => self.name(TokenKind::Word)?,
-                '=' | ':' | ',' => self.one(TokenKind::Other),
+                c if is_alphanumeric(c) => self.name(TokenKind::Word)?,
+                '=' => self.one(TokenKind::Assign),
+                ',' => self.one(TokenKind::Comma),
+                ':' if self.rest().starts_with(":=") => {
+                    self.at += 2;
+                    self.push(TokenKind::Declare, at, ":=");
+                }
+                ':' => return self.fail(at, "expected :="),
                 c => return self.fail(at, format!("unexpected {c:?} in an action")),
             }
         }
@@ -249,9 +265,7 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         let skipped = usize::from(kind != TokenKind::Word);
         let name = self.rest().get(skipped..).unwrap_or_default();
-        let length = name
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(name.len());
+        let length = name.find(|c: char| !is_alphanumeric(c)).unwrap_or(name.len());
         self.at += skipped + length;
         if !self.at_terminator() {
             let c = self.peek().unwrap_or_default();

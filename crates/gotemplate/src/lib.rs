@@ -1,71 +1,96 @@
 //! Path templates: Go's `text/template` with Sprig's functions, without environment, network or files.
 //!
 //! What is supported renders byte for byte as Go does (the cases under `tests/cases` were recorded from Go);
-//! everything else is refused with its place and words, never rendered differently.
+//! everything else is refused with its place and words, never rendered differently. Three things are refused that Go
+//! renders: what prints no value (`<no value>` in Go), complaints of `printf` (`%!d(string=x)`), and errors that Sprig
+//! swallows (a zone or a duration that does not exist, JSON or base64 that cannot be read).
 #![forbid(unsafe_code)]
 
 mod ast;
+mod call;
 mod check;
+mod data;
 mod error;
 mod eval;
 mod funcs;
+mod go;
 pub mod gotime;
 mod layout;
 mod lex;
 mod literal;
+mod methods;
 mod moment;
 mod parse;
+pub mod reference;
 mod value;
-mod verbs;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub use data::Data;
 pub use error::TemplateError;
 
 /// The longest template, in bytes.
 pub const TEMPLATE_MAX: usize = 16 * 1024;
 
-/// What a template may know of the world: the time, and nothing else.
+/// What a template may know of the world, and nothing else.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// What `now` answers.
     pub now: Timestamp,
     /// The zone of `now` and `date`, Go's `time.Local`. The Go operator's container runs in UTC.
     pub zone: TimeZone,
+    /// What `.` is: a dict. The Go operator gives none.
+    pub data: BTreeMap<String, Data>,
+    /// What the random functions follow from: the same seed gives the same path.
+    pub seed: u64,
 }
 
 impl Context {
-    /// A time in UTC.
+    /// A time in UTC, without data.
     pub fn utc(now: Timestamp) -> Self {
         Self {
             now,
             zone: TimeZone::UTC,
+            data: BTreeMap::new(),
+            seed: 0,
         }
     }
 }
 
-/// A template that parsed, whose functions exist and which renders at least at one instant.
+/// A template that parsed and whose functions exist.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     text: String,
-    nodes: Vec<ast::Node>,
+    trees: parse::Trees,
 }
 
 impl Template {
-    /// Parses and checks a template. A template has no input but the time, so whatever is wrong with it shows
-    /// when it is rendered once: that is part of the check. Only what depends on the time can fail later.
+    /// Parses and checks a template: its functions exist, and take those literals. One that does not look at the data
+    /// has no input but the time and the seed; it is rendered for some of them, and one that fails for all is refused.
+    /// What depends on the data can fail later; render with data like those to come to know sooner.
     ///
     /// # Errors
     /// The first fault, with its place.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let template = Self {
             text: text.into(),
-            nodes: parse::parse(text)?,
+            trees: parse::parse(text)?,
         };
-        check::check(text, &template.nodes)?;
-        template.render(&Context::utc(check::SAMPLE), usize::MAX)?;
-        Ok(template)
+        let looks = check::check(text, &template.trees)?;
+        if looks.data {
+            return Ok(template);
+        }
+        let mut first = None;
+        for context in check::trials(looks) {
+            match template.render(&context, usize::MAX) {
+                Ok(_) => return Ok(template),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(template), Err)
     }
 
     /// Renders into at most `max_bytes` bytes.
@@ -73,7 +98,7 @@ impl Template {
     /// # Errors
     /// The first fault, with its place.
     pub fn render(&self, context: &Context, max_bytes: usize) -> Result<String, TemplateError> {
-        eval::render(&self.text, &self.nodes, context, max_bytes)
+        eval::render(&self.text, &self.trees, context, max_bytes)
     }
 
     /// The template as it was written.

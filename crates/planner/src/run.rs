@@ -3,6 +3,7 @@ pub mod attempt;
 pub mod decide;
 pub mod finalize;
 pub mod observed;
+pub mod path;
 pub mod pod;
 pub mod restore;
 pub mod retry;

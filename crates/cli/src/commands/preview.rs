@@ -59,8 +59,13 @@ pub fn run(args: Args, out: &mut Vec<u8>) -> Result<(), String> {
     let path = args
         .path
         .as_deref()
-        .map(|text| path::Path::parse(text, &args.how))
+        .map(|text| path::Path::parse(text, args.how.raw, args.how.data.as_ref()))
         .transpose();
+    let owner = path::Owner {
+        name: &args.how.name,
+        namespace: &args.how.namespace,
+        schedule: "",
+    };
     let Some(expression) = &args.schedule else {
         let zone = args
             .time_zone
@@ -69,7 +74,7 @@ pub fn run(args: Args, out: &mut Vec<u8>) -> Result<(), String> {
         let zone = zone.map_err(|e| format!("--time-zone: {e}"))?;
         return match path? {
             Some(path) => {
-                say(out, &path.render(at, &zone)?);
+                say(out, &path.render(at, &zone, &owner)?);
                 Ok(())
             }
             None => Ok(()),
@@ -87,24 +92,35 @@ pub fn run(args: Args, out: &mut Vec<u8>) -> Result<(), String> {
                 .join("\n"));
         }
     };
-    lines(&schedule, path.as_ref(), &TimeZone::UTC, at, args.count, out)
+    lines(
+        &schedule,
+        path.as_ref(),
+        at,
+        args.count,
+        out,
+        |_| args.how.name.clone(),
+        &owner,
+    )
 }
 
-/// One tick a line, with the path of its backup; `now` is in `zone`.
+/// One tick a line, with the path of its backup.
 fn lines(
     schedule: &ticks::Schedule,
     path: Option<&path::Path>,
-    zone: &TimeZone,
     at: Timestamp,
     count: usize,
     out: &mut Vec<u8>,
+    name: impl Fn(Timestamp) -> String,
+    of: &path::Owner<'_>,
 ) -> Result<(), String> {
     let mut any = false;
     for tick in schedule.ticks(at).take(count) {
         any = true;
         let mut line = schedule.show(tick);
         if let Some(path) = path {
-            line = format!("{line}  {}", path.render(tick, zone)?);
+            let name = name(tick);
+            let of = path::Owner { name: &name, ..*of };
+            line = format!("{line}  {}", path.render(tick, &TimeZone::UTC, &of)?);
         }
         say(out, &line);
     }

@@ -94,17 +94,36 @@ fn part(fraction: &str, size: u64) -> u64 {
     (value as f64 * (size as f64 / scale)) as u64
 }
 
-/// A duration of whole seconds as Go prints it: `1h2m3s`, `2m3s`, `0s`.
-pub fn print_seconds(seconds: i64) -> String {
-    let sign = if seconds < 0 { "-" } else { "" };
-    let total = seconds.unsigned_abs();
-    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
-    if hours > 0 {
-        format!("{sign}{hours}h{minutes}m{seconds}s")
-    } else if minutes > 0 {
-        format!("{sign}{minutes}m{seconds}s")
-    } else {
-        format!("{sign}{seconds}s")
+/// A duration in nanoseconds as Go prints it: `1h2m3.5s`, `2m3s`, `1.5ms`, `0s`.
+pub fn print(nanoseconds: i64) -> String {
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let total = nanoseconds.unsigned_abs();
+    let fraction = |whole: u64, rest: u64, digits: usize| {
+        let text = format!("{rest:0digits$}");
+        let text = text.trim_end_matches('0');
+        if text.is_empty() {
+            whole.to_string()
+        } else {
+            format!("{whole}.{text}")
+        }
+    };
+    match total {
+        0 => "0s".into(),
+        1..=999 => format!("{sign}{total}ns"),
+        1_000..=999_999 => format!("{sign}{}µs", fraction(total / 1_000, total % 1_000, 3)),
+        1_000_000..=999_999_999 => format!("{sign}{}ms", fraction(total / 1_000_000, total % 1_000_000, 6)),
+        _ => {
+            let seconds = total / 1_000_000_000;
+            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+            let seconds = fraction(seconds % 60, total % 1_000_000_000, 9);
+            if hours > 0 {
+                format!("{sign}{hours}h{minutes}m{seconds}s")
+            } else if minutes > 0 {
+                format!("{sign}{minutes}m{seconds}s")
+            } else {
+                format!("{sign}{seconds}s")
+            }
+        }
     }
 }
 
@@ -150,16 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn whole_seconds_are_printed_as_go_prints_them() {
-        for (seconds, text) in [
+    fn durations_are_printed_as_go_prints_them() {
+        for (nanoseconds, text) in [
             (0, "0s"),
-            (59, "59s"),
-            (60, "1m0s"),
-            (3723, "1h2m3s"),
-            (-90, "-1m30s"),
-            (360_000, "100h0m0s"),
+            (1, "1ns"),
+            (1_500, "1.5µs"),
+            (-2_000_000, "-2ms"),
+            (59_000_000_000, "59s"),
+            (60_000_000_000, "1m0s"),
+            (3_723_500_000_000, "1h2m3.5s"),
+            (-90_000_000_000, "-1m30s"),
+            (i64::MIN, "-2562047h47m16.854775808s"),
         ] {
-            assert_eq!(print_seconds(seconds), text);
+            assert_eq!(print(nanoseconds), text);
         }
     }
 }

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use crate::run::observed::{Observed, Route, StorageView};
 use crate::run::step::{Decision, Event, Step};
-use crate::run::{attempt as under_way, finalize, pod, restore, retry, verdict};
+use crate::run::{attempt as under_way, finalize, path, pod, restore, retry, verdict};
 use crate::validate;
 
 /// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
@@ -78,7 +78,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             };
         }
     };
-    let path = match valid.render_path(o.now) {
+    let path = match valid.render_path(&path::context(o.run, o.now)) {
         Ok(path) => path,
         Err(why) => {
             let text = format!("spec.storage.path: {why}");

@@ -4,9 +4,9 @@ use std::fmt;
 use api::BackupRunSpec;
 use api::run::{Algorithm, Compression, RetainPolicy};
 use gotemplate::{Context, Template};
-use jiff::Timestamp;
 
 use super::{Fault, Faults, container, metadata, recipient};
+use crate::run::path::sample;
 
 /// The longest path, in bytes: S3's 1,024 for a key, less some for the storage's prefix.
 pub const PATH_MAX: usize = 1_000;
@@ -49,19 +49,17 @@ impl fmt::Display for PathError {
 impl std::error::Error for PathError {}
 
 impl ValidRun {
-    /// Renders `spec.storage.path` at a time, in UTC.
+    /// Renders `spec.storage.path`.
     ///
     /// # Errors
-    /// The template fails at that time, or makes what is no path.
-    pub fn render_path(&self, now: Timestamp) -> Result<String, PathError> {
-        render(&self.path, now).map_err(PathError)
+    /// The template fails with that time and those data, or makes what is no path.
+    pub fn render_path(&self, context: &Context) -> Result<String, PathError> {
+        render(&self.path, context).map_err(PathError)
     }
 }
 
-fn render(path: &Template, now: Timestamp) -> Result<String, String> {
-    let rendered = path
-        .render(&Context::utc(now), RENDERED_MAX)
-        .map_err(|e| e.one_line())?;
+fn render(path: &Template, context: &Context) -> Result<String, String> {
+    let rendered = path.render(context, RENDERED_MAX).map_err(|e| e.one_line())?;
     check_path(&rendered)
 }
 
@@ -154,7 +152,7 @@ fn path(spec: &BackupRunSpec, faults: &mut Faults) -> Option<Template> {
         }
     };
     // At some instant, so that what is wrong with the path at any time is said before a run exists.
-    match render(&template, Timestamp::UNIX_EPOCH) {
+    match render(&template, &sample()) {
         Ok(_) => Some(template),
         Err(why) => {
             faults.add("storage.path", why);

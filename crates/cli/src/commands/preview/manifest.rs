@@ -3,14 +3,14 @@ use std::io::Read;
 use std::path::Path;
 
 use api::BackupSchedule;
+use api::names::run_of;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use planner::schedule::decide::jitter;
 use planner::validate;
 use serde::Deserialize;
 
-use super::path::{self, How};
+use super::path::{self, Owner};
 use super::{lines, say, ticks};
 
 /// The longest manifest that is read, bytes.
@@ -67,7 +67,7 @@ fn title(value: &serde_json::Value) -> String {
 fn show(name: &str, schedule: &BackupSchedule, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Result<(), String> {
     let spec = &schedule.spec;
     let calendar = ticks::Schedule::parse(&spec.schedule, spec.time_zone.as_deref());
-    let path = path::Path::parse(&spec.template.spec.storage.path, &How { raw: false });
+    let path = path::Path::parse(&spec.template.spec.storage.path, false, None);
     // First what has a caret, then the faults of all other fields.
     let mut faults: Vec<_> = [calendar.as_ref().err(), path.as_ref().err()]
         .into_iter()
@@ -100,5 +100,12 @@ fn show(name: &str, schedule: &BackupSchedule, at: Timestamp, count: usize, out:
         format!(" ({})", more.join("; "))
     };
     say(out, &format!("{name}{more}"));
-    lines(&calendar, Some(&path), &TimeZone::UTC, at, count, out)
+    let (own, namespace) = (schedule.name_any(), schedule.namespace());
+    let owner = Owner {
+        name: "",
+        namespace: namespace.as_deref().unwrap_or("default"),
+        schedule: &own,
+    };
+    let run = |tick: Timestamp| run_of(&own, tick.as_second());
+    lines(&calendar, Some(&path), at, count, out, run, &owner)
 }

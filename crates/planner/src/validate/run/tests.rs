@@ -304,14 +304,15 @@ fn a_path_leads_to_one_object_below_the_root() {
 fn a_path_is_rendered_at_the_time_in_utc() {
     let mut spec = backup_run().spec;
     spec.storage.path = api::run::DEFAULT_PATH.into();
-    let now = "2026-11-24T23:30:00+02:00".parse().unwrap();
+    let at = |time: &str| Context::utc(time.parse().unwrap());
+    let now = at("2026-11-24T23:30:00+02:00");
     assert_eq!(
-        validate(&spec).unwrap().render_path(now).as_deref(),
+        validate(&spec).unwrap().render_path(&now).as_deref(),
         Ok("/20261124-213000.backup")
     );
     // Right at most times, and not at this one.
     spec.storage.path = "/{{ ternary \"a\" \"..\" (lt now.Year 2027) }}".into();
     let valid = validate(&spec).unwrap();
-    assert!(valid.render_path(now).is_ok());
-    assert!(valid.render_path("2027-01-01T00:00:00Z".parse().unwrap()).is_err());
+    assert!(valid.render_path(&now).is_ok());
+    assert!(valid.render_path(&at("2027-01-01T00:00:00Z")).is_err());
 }
