@@ -117,6 +117,8 @@ impl<'a> Lexer<'a> {
                 self.push(TokenKind::Left, left, LEFT);
                 return Ok(true);
             }
+            // Of `/*/` the slash does not end it.
+            self.at += 2;
             let Some(end) = self.rest().find("*/") else {
                 return self.fail(left, "unclosed comment");
             };

@@ -4,7 +4,6 @@ use super::{Function, exactly};
 use crate::call::{Call, Fault};
 use crate::go::print::strval;
 use crate::value::Value;
-use std::num::IntErrorKind;
 
 pub const ALL: &[Function] = &[
     exactly(
@@ -26,14 +25,7 @@ pub const ALL: &[Function] = &[
         &[Text],
         "int",
         "The integer that a text of digits is; 0 if it is none.",
-        |call| {
-            Ok(Value::Int(match call.text(0)?.parse::<i64>().map_err(|e| *e.kind()) {
-                Ok(value) => value,
-                Err(IntErrorKind::PosOverflow) => i64::MAX,
-                Err(IntErrorKind::NegOverflow) => i64::MIN,
-                Err(_) => 0,
-            }))
-        },
+        |call| Ok(Value::Int(atoi(call.text(0)?))),
     ),
     exactly(
         "toDecimal",
@@ -48,6 +40,33 @@ pub const ALL: &[Function] = &[
         },
     ),
 ];
+
+/// What is too large for 64 bits ends the reading at once: a wrong character behind it does not count.
+fn atoi(text: &str) -> i64 {
+    let (negative, digits) = match text.strip_prefix(['+', '-']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    let end = if negative { i64::MIN } else { i64::MAX };
+    let mut value: u64 = 0;
+    for byte in digits.bytes() {
+        if !byte.is_ascii_digit() {
+            return 0;
+        }
+        match value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(u64::from(byte - b'0')))
+        {
+            Some(next) => value = next,
+            None => return end,
+        }
+    }
+    if negative {
+        0_i64.checked_sub_unsigned(value).unwrap_or(end)
+    } else {
+        i64::try_from(value).unwrap_or(end)
+    }
+}
 
 /// An integer of any value: plain decimal texts only, because the libraries differ on the others (`"08"` has been 0
 /// and 8).

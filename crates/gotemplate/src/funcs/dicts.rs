@@ -186,6 +186,8 @@ fn copy(call: &Call<'_>, value: &Value, depth: usize) -> Result<Value, Fault> {
             let entries = entries.map(|(k, v)| Ok((k, copy(call, &v, depth + 1)?)));
             call.made_dict(dict.of, entries.collect::<Result<_, Fault>>()?)
         }
+        // Go's copy of a version is 0.0.0.
+        Value::Version(_) => Err(call.fault("cannot copy a version; toString makes a text of it")),
         other => Ok(other.clone()),
     }
 }
