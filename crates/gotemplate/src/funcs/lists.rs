@@ -205,6 +205,10 @@ fn integers(call: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64
             "would make a list of {count}; at most {COUNT_MAX} are possible"
         )));
     }
+    // Go's loop would come out at the other end and go on.
+    if i64::try_from(start + count * step).is_err() {
+        return Err(call.fault("is given integers out of range"));
+    }
     (0..count)
         .map(|i| i64::try_from(start + i * step).map_err(|_| call.fault("is given integers out of range")))
         .collect()

@@ -74,10 +74,10 @@ pub const ALL: &[Function] = &[
         |call| decimals(call, None, Decimal::div),
     ),
     at_least("maxf", &[Any], Any, "float64", "The largest.", |call| {
-        floats(call, f64::max)
+        floats(call, larger)
     }),
     at_least("minf", &[Any], Any, "float64", "The least.", |call| {
-        floats(call, f64::min)
+        floats(call, lesser)
     }),
     exactly("ceil", &[Any], "float64", "The next whole number up.", |call| {
         Ok(Value::Float(float(call, 0)?.ceil()))
@@ -132,6 +132,21 @@ fn decimals(
         });
     }
     Ok(Value::Float(total.map_or(0.0, |t| t.to_float())))
+}
+
+/// Of two zeros the one without a sign is the larger, which Rust leaves open.
+fn larger(a: f64, b: f64) -> f64 {
+    match a.total_cmp(&b) {
+        std::cmp::Ordering::Less => b,
+        _ => a,
+    }
+}
+
+fn lesser(a: f64, b: f64) -> f64 {
+    match a.total_cmp(&b) {
+        std::cmp::Ordering::Greater => b,
+        _ => a,
+    }
 }
 
 fn floats(call: &Call<'_>, with: fn(f64, f64) -> f64) -> Result<Value, Fault> {

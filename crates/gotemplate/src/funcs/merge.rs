@@ -44,9 +44,12 @@ fn overwrite(call: &Call<'_>) -> Result<Value, Fault> {
 }
 
 fn all(call: &Call<'_>, overwrite: bool) -> Result<Value, Fault> {
-    let into = call.dict(0)?;
+    let mut into = call.dict(0)?;
     for index in 1..call.arguments.len() {
-        merge(call, &into, &call.dict(index)?, overwrite, 0)?;
+        let from = call.dict(index)?;
+        // A nil dict takes what comes, and is one no longer.
+        into.nil &= from.nil;
+        merge(call, &into, &from, overwrite, 0)?;
     }
     Ok(Value::Dict(into))
 }
