@@ -88,9 +88,8 @@ fn datum(value: &Value) -> Data {
     match value {
         Value::Null => Data::Null,
         Value::Bool(b) => Data::Bool(*b),
-        Value::Number(n) => n
-            .as_i64()
-            .map_or_else(|| Data::Float(n.as_f64().unwrap_or(f64::NAN)), Data::Int),
+        // As Go reads JSON into an interface{}: float64.
+        Value::Number(n) => Data::Float(n.as_f64().unwrap_or(f64::NAN)),
         Value::String(text) => Data::Text(text.clone()),
         Value::Array(all) => Data::List(all.iter().map(datum).collect()),
         Value::Object(all) => Data::Dict(all.iter().map(|(key, value)| (key.clone(), datum(value))).collect()),
