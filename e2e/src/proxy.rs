@@ -1,7 +1,9 @@
 //! A store that fails as told: a proxy of the tests' own between the case's storage and MinIO.
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, SystemTime};
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::Agent;
@@ -38,34 +40,45 @@ pub struct Request {
     pub status: u16,
 }
 
+/// Two ports of the node below those of Services, which no other case of this process has. A Service for each case would
+/// do as well, but where many come and go kube-proxy's nftables mode was seen to lose the addresses of all of them.
+fn ports() -> (u16, u16) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    static FIRST: LazyLock<u16> = LazyLock::new(|| {
+        let nanos = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |t| t.subsec_nanos());
+        u16::try_from(20_000 + nanos / 1000 % 4_000 * 2).unwrap_or(20_000)
+    });
+    let port = *FIRST + 2 * NEXT.fetch_add(1, Ordering::Relaxed);
+    (port, port + 1)
+}
+
 impl Case {
     /// Puts a proxy before MinIO and makes a storage that goes through it; `settings` change its parameters, `credentials`
     /// are the shared ones where null. Returns when the storage is Ready.
     pub async fn proxied(&self, settings: Value, credentials: Value) -> Proxy {
-        let labels = json!({"app": "store-proxy"});
-        let command = ["/stream", "proxy", ":9000", ENDPOINT, ":9001"];
-        let probe = json!({"tcpSocket": {"port": 9001}, "periodSeconds": 1});
+        let (port, control) = ports();
+        let listen = |port: u16| format!(":{port}");
+        let command = ["/stream", "proxy", &listen(port), ENDPOINT, &listen(control)];
+        let probe = json!({"tcpSocket": {"port": control}, "periodSeconds": 1});
         let container = json!({
             "name": "proxy", "image": "localhost/e2e/static:dev", "command": command, "readinessProbe": probe,
         });
-        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 0});
-        self.apply::<Pod>(json!({"metadata": {"name": "store-proxy", "labels": labels}, "spec": spec}))
+        let spec = json!({
+            "containers": [container], "terminationGracePeriodSeconds": 0,
+            "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet",
+        });
+        self.apply::<Pod>(json!({"metadata": {"name": "store-proxy"}, "spec": spec}))
             .await;
-        let ports = json!([{"name": "store", "port": 9000}, {"name": "control", "port": 9001}]);
-        let spec = json!({"type": "NodePort", "selector": labels, "ports": ports});
-        let service: Service = self
-            .apply(json!({"metadata": {"name": "store-proxy"}, "spec": spec}))
-            .await;
-        let ports = service.spec.and_then(|s| s.ports).expect("ports");
-        let port = ports.iter().find(|p| p.name.as_deref() == Some("control"));
-        let port = port.and_then(|p| p.node_port).expect("a node port");
+        let node = node_address(self.client()).await;
         let config = Agent::config_builder()
             .proxy(None)
             .timeout_global(Some(REQUEST))
             .build();
         let mut proxy = Proxy {
             storage: String::new(),
-            control: format!("http://{}:{port}", node_address(self.client()).await),
+            control: format!("http://{node}:{control}"),
             agent: config.into(),
         };
         wait("the store's proxy answers", Duration::from_secs(60), || async {
@@ -73,7 +86,7 @@ impl Case {
         })
         .await;
         let mut parameters = parameters();
-        parameters["endpoint"] = json!(format!("http://store-proxy.{}.svc:9000", self.namespace()));
+        parameters["endpoint"] = json!(format!("http://{node}:{port}"));
         for (name, value) in settings.as_object().expect("parameters") {
             parameters[name] = value.clone();
         }
