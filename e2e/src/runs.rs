@@ -153,6 +153,28 @@ impl Case {
         self.succeeded(name, 120).await
     }
 
+    /// Begins a backup of `bytes` known bytes that its command takes `seconds` for, and waits until it has an upload. The
+    /// object is kept.
+    pub async fn begin_slow(&self, name: &str, bytes: usize, seconds: u32) {
+        self.keeps(name);
+        self.start(
+            name,
+            stream(&self.path(name), &format!("slow random {bytes} {seconds}")),
+        )
+        .await;
+        self.until(name, "has an upload", 100, |run| status(run).transfer?.upload_id)
+            .await;
+    }
+
+    /// Waits until it has ended well, and holds what is stored against what the command printed: once, whole.
+    pub async fn ended_whole(&self, name: &str, bytes: usize, seconds: u64) {
+        let said = status(&self.succeeded(name, seconds).await);
+        assert_eq!((said.bytes, said.attempts), (Some(bytes as u64), Some(1)), "{name}");
+        let known = crate::bytes::sha256(&crate::bytes::random(bytes, 1));
+        let stored = self.store().sha256(&self.key(name));
+        assert_eq!((said.sha256, stored), (Some(known.clone()), known), "{name}");
+    }
+
     /// What the Events about an object of the case say: reason and note.
     pub async fn events(&self, about: &str) -> Vec<String> {
         let events: Api<Event> = self.api();

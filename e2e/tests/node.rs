@@ -4,7 +4,6 @@
 use std::process::Command;
 use std::sync::Mutex;
 
-use e2e::runs::{status, stream};
 use e2e::{Case, case, operator};
 
 /// Bytes of a backup that takes a while.
@@ -46,19 +45,9 @@ fn survives<F: Future<Output = ()>>(name: &str, fault: impl FnOnce(Case) -> F) {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     case(name, |case| async move {
         operator::fresh(case.client()).await;
-        case.keeps("db");
-        case.start("db", stream(&case.path("db"), &format!("slow random {WHILE} 20")))
-            .await;
-        case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
-            .await;
+        case.begin_slow("db", WHILE, 20).await;
         fault(case.clone()).await;
-        let said = status(&case.succeeded("db", 150).await);
-        assert_eq!((said.bytes, said.attempts), (Some(WHILE as u64), Some(1)));
-        let known = e2e::bytes::sha256(&e2e::bytes::random(WHILE, 1));
-        assert_eq!(
-            (said.sha256.unwrap(), case.store().sha256(&case.key("db"))),
-            (known.clone(), known)
-        );
+        case.ended_whole("db", WHILE, 150).await;
     });
 }
 

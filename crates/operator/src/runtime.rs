@@ -22,7 +22,7 @@ impl Runtimes {
     pub fn start() -> std::io::Result<Self> {
         Ok(Self {
             front: Builder::new_current_thread().enable_all().build()?,
-            // Two threads carry hundreds of transfers: no byte of a backup passes through here.
+            // Two threads carry hundreds of transfers: of a direct one no byte passes through here.
             work: Builder::new_multi_thread().worker_threads(2).enable_all().build()?,
         })
     }

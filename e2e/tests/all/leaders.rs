@@ -21,11 +21,7 @@ fn a_leader_that_is_told_to_end_hands_over_within_seconds_and_no_run_notices() {
     case("handover", |case| async move {
         let _alone = operator::killing().await;
         operator::fresh(case.client()).await;
-        case.keeps("db");
-        case.start("db", stream(&case.path("db"), &format!("slow random {WHILE} 15")))
-            .await;
-        case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
-            .await;
+        case.begin_slow("db", WHILE, 15).await;
         let (before, old) = operator::leader(case.client()).await.expect("a leader");
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         e2e::cluster::delete(&pods, &old.name_any()).await;
@@ -37,13 +33,7 @@ fn a_leader_that_is_told_to_end_hands_over_within_seconds_and_no_run_notices() {
             })
             .await;
         assert_eq!(transitions(&after), transitions(&before) + 1);
-        let said = status(&case.succeeded("db", 120).await);
-        assert_eq!((said.bytes, said.attempts), (Some(WHILE as u64), Some(1)));
-        let known = e2e::bytes::sha256(&e2e::bytes::random(WHILE, 1));
-        assert_eq!(
-            (said.sha256.unwrap(), case.store().sha256(&case.key("db"))),
-            (known.clone(), known)
-        );
+        case.ended_whole("db", WHILE, 120).await;
     });
 }
 
@@ -53,11 +43,7 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
     case("hangs", |case| async move {
         let _alone = operator::killing().await;
         operator::fresh(case.client()).await;
-        case.keeps("db");
-        case.start("db", stream(&case.path("db"), &format!("slow random {WHILE} 25")))
-            .await;
-        case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
-            .await;
+        case.begin_slow("db", WHILE, 25).await;
         let (_, old) = operator::leader(case.client()).await.expect("a leader");
         let uid = old.uid().unwrap();
         if !operator::signal(&uid, "-STOP") {
@@ -71,9 +57,7 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
             (operator::restarts(&pod) > operator::restarts(&old)).then_some(())
         })
         .await;
-        let said = status(&case.succeeded("db", 120).await);
-        assert_eq!((said.bytes, said.attempts), (Some(WHILE as u64), Some(1)));
-        assert_eq!(said.sha256.unwrap(), case.store().sha256(&case.key("db")));
+        case.ended_whole("db", WHILE, 120).await;
         let (_, leader) = operator::leader(case.client()).await.expect("a leader");
         assert_eq!(leader.uid(), new.uid(), "the one that took over goes on");
     });

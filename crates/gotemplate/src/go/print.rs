@@ -7,7 +7,7 @@ mod quote;
 mod text;
 
 use crate::call::{Call, Fault, Out, State};
-use crate::value::Value;
+use crate::value::{Dict, List, Value};
 
 pub use float::shortest_plain;
 pub use format::sprintf;
@@ -156,61 +156,23 @@ impl<'a> Printer<'a> {
         self.integer(spec, verb, false, i, value)
     }
 
-    fn list(
-        &mut self,
-        spec: Spec,
-        verb: char,
-        value: &Value,
-        list: &crate::value::List,
-        depth: usize,
-    ) -> Result<(), Fault> {
-        if matches!(verb, 'p' | 'T') {
-            return self.bad_verb(verb, value);
-        }
-        let (open, between, close) = if spec.sharp_v {
-            ("{", ", ", "}")
-        } else {
-            ("[", " ", "]")
+    fn list(&mut self, spec: Spec, verb: char, value: &Value, list: &List, depth: usize) -> Result<(), Fault> {
+        let Some(between) = self.begin(spec, verb, value, "[", list.nil)? else {
+            return Ok(());
         };
-        if spec.sharp_v {
-            self.out.push(value.type_name())?;
-            if list.nil {
-                return self.out.push("(nil)");
-            }
-        }
-        self.out.push(open)?;
         for (index, item) in list.to_vec().iter().enumerate() {
             if index > 0 {
                 self.out.push(between)?;
             }
             self.value(spec, verb, item, depth + 1)?;
         }
-        self.out.push(close)
+        self.out.push(if spec.sharp_v { "}" } else { "]" })
     }
 
-    fn dict(
-        &mut self,
-        spec: Spec,
-        verb: char,
-        value: &Value,
-        dict: &crate::value::Dict,
-        depth: usize,
-    ) -> Result<(), Fault> {
-        if matches!(verb, 'p' | 'T') {
-            return self.bad_verb(verb, value);
-        }
-        let (open, between, close) = if spec.sharp_v {
-            ("{", ", ", "}")
-        } else {
-            ("map[", " ", "]")
+    fn dict(&mut self, spec: Spec, verb: char, value: &Value, dict: &Dict, depth: usize) -> Result<(), Fault> {
+        let Some(between) = self.begin(spec, verb, value, "map[", dict.nil)? else {
+            return Ok(());
         };
-        if spec.sharp_v {
-            self.out.push(value.type_name())?;
-            if dict.nil {
-                return self.out.push("(nil)");
-            }
-        }
-        self.out.push(open)?;
         for (index, (key, item)) in dict.to_vec().into_iter().enumerate() {
             if index > 0 {
                 self.out.push(between)?;
@@ -219,7 +181,29 @@ impl<'a> Printer<'a> {
             self.out.push(":")?;
             self.value(spec, verb, &item, depth + 1)?;
         }
-        self.out.push(close)
+        self.out.push(if spec.sharp_v { "}" } else { "]" })
+    }
+
+    /// The opening of a list or dict, and what stands between its elements; None where that was all.
+    fn begin(
+        &mut self,
+        spec: Spec,
+        verb: char,
+        value: &Value,
+        open: &str,
+        nil: bool,
+    ) -> Result<Option<&'static str>, Fault> {
+        if matches!(verb, 'p' | 'T') {
+            return self.bad_verb(verb, value).map(|()| None);
+        }
+        if !spec.sharp_v {
+            return self.out.push(open).map(|()| Some(" "));
+        }
+        self.out.push(value.type_name())?;
+        if nil {
+            return self.out.push("(nil)").map(|()| None);
+        }
+        self.out.push("{").map(|()| Some(", "))
     }
 }
 

@@ -12,10 +12,10 @@ use kube::core::Request;
 use protocol::{Data, Decoder, Frame, FromAgent, ToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::runtime::{Task, spawn_held};
 use crate::transfer::exec::Exec;
 
 /// Until the exec is upgraded: the kubelet has to start the process.
@@ -82,13 +82,7 @@ pub struct Link {
     outgoing: mpsc::Sender<ToAgent>,
     streams: mpsc::Sender<Frame<ToAgent>>,
     incoming: mpsc::Receiver<Incoming>,
-    tasks: [JoinHandle<()>; 2],
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
+    _tasks: [Task; 2],
 }
 
 impl Link {
@@ -119,14 +113,14 @@ impl Link {
         let (streams, of_streams) = mpsc::channel(STREAMS);
         let (read, incoming) = mpsc::channel(64);
         let tasks = [
-            tokio::spawn(write(sink, to_write, of_streams)),
-            tokio::spawn(receive(stream, read)),
+            spawn_held(write(sink, to_write, of_streams)),
+            spawn_held(receive(stream, read)),
         ];
         Ok(Self {
             outgoing,
             streams,
             incoming,
-            tasks,
+            _tasks: tasks,
         })
     }
 

@@ -93,10 +93,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
         return interrupt(o, status, transfer, &deleted(pod));
     }
     match &pod.stage {
-        PodStage::Ended { message } if transfer.command_started_at.is_some() => {
+        PodStage::Ended { message, .. } if transfer.command_started_at.is_some() => {
             interrupt(o, status, transfer, &format!("the Pod ended: {message}"))
         }
-        PodStage::Ended { message } => give_up(o, status, transfer, "PodEnded", &ended_early(message)),
+        PodStage::Ended { message, init } => give_up(o, status, transfer, "PodEnded", &ended_early(message, *init)),
         PodStage::Starting {
             message,
             hopeless: true,
@@ -186,8 +186,8 @@ fn order(o: &Observed<'_>, transfer: &Transfer, pod: &PodView) -> TransferOrder 
 }
 
 /// The container was gone before the command could start in it.
-fn ended_early(message: &str) -> String {
-    let cure = if message.starts_with("init container") {
+fn ended_early(message: &str, init: bool) -> String {
+    let cure = if init {
         "The other containers start only when it ends with status 0"
     } else {
         "Its container has to stay alive, for example with the command `sleep 1d`"
@@ -198,7 +198,7 @@ fn ended_early(message: &str) -> String {
 /// A Pod that goes says why where it was evicted; a person who deletes it leaves no words.
 fn deleted(pod: &PodView) -> String {
     match &pod.stage {
-        PodStage::Ended { message } if pod.terminating => format!("the Pod was deleted: {message}"),
+        PodStage::Ended { message, .. } if pod.terminating => format!("the Pod was deleted: {message}"),
         _ => "the Pod was deleted".into(),
     }
 }
@@ -299,7 +299,7 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
         None => Some("the Pod is gone: it was deleted or its node is lost".to_string()),
         Some(p) if p.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != p.uid) => Some(deleted(p)),
         Some(PodView {
-            stage: PodStage::Ended { message },
+            stage: PodStage::Ended { message, .. },
             ..
         }) => Some(format!("the Pod ended: {message}")),
         Some(_) => None,
@@ -307,7 +307,7 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
     if let Some(message) = lost {
         let early = match pod {
             Some(p) if transfer.command_started_at.is_none() && !p.terminating => match &p.stage {
-                PodStage::Ended { message } => Some(verdict::failed("PodEnded", ended_early(message))),
+                PodStage::Ended { message, init } => Some(verdict::failed("PodEnded", ended_early(message, *init))),
                 _ => None,
             },
             _ => None,
@@ -408,6 +408,7 @@ mod tests {
         // the tests run.
         let lost = "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint";
         let ended = |message: &str| PodStage::Ended {
+            init: false,
             message: message.into(),
         };
         assert_eq!(deleted(&pod(true, ended(lost))), format!("the Pod was deleted: {lost}"));
@@ -421,7 +422,7 @@ mod tests {
 
     #[test]
     fn an_init_container_is_not_told_to_stay_alive() {
-        assert!(ended_early("init container \"wait\" ended with status 3 (Error)").ends_with("ends with status 0"));
-        assert!(ended_early("container \"db\" ended with status 0 (Completed)").contains("sleep 1d"));
+        assert!(ended_early("container \"wait\" ended with status 3 (Error)", true).ends_with("ends with status 0"));
+        assert!(ended_early("container \"db\" ended with status 0 (Completed)", false).contains("sleep 1d"));
     }
 }

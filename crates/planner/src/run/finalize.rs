@@ -64,7 +64,7 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
     let Some(status) = &o.run.status else { return Vec::new() };
     let mut steps = Vec::new();
     let mut left = Vec::new();
-    steps.extend(status.transfer.iter().flat_map(verdict::abort));
+    steps.extend(status.transfer.iter().flat_map(|t| verdict::abort(o, t)));
     for step in &steps {
         if let Step::AbortUpload { key, upload_id } = step {
             left.push(format!("the upload {upload_id} of {key}"));

@@ -103,6 +103,8 @@ pub enum PodStage {
     Ended {
         /// The Pod's own words.
         message: String,
+        /// It was an init container that failed: the others never started.
+        init: bool,
     },
 }
 

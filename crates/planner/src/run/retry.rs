@@ -41,15 +41,19 @@ pub fn pause(attempt: u32) -> Duration {
         .min(LONGEST)
 }
 
-/// Whether another attempt follows that end.
-pub fn follows(o: &Observed<'_>, transfer: &Transfer, end: &End) -> bool {
+/// Reason, message and log of an end that another attempt follows.
+pub fn follows<'e>(o: &Observed<'_>, transfer: &Transfer, end: &'e End) -> Option<(&'static str, &'e str, &'e str)> {
     let (action, number) = parse(&transfer.attempt);
-    let curable = match end {
-        End::Failed { reason, .. } => !FINAL.contains(reason),
-        End::Interrupted { .. } => true,
-        End::Stored { .. } | End::Restored { .. } => false,
-    };
-    curable && action == Action::Backup && number <= o.run.spec.backoff_limit.unwrap_or(0)
+    if action != Action::Backup || number > o.run.spec.backoff_limit.unwrap_or(0) {
+        return None;
+    }
+    match end {
+        End::Failed {
+            reason, message, log, ..
+        } if !FINAL.contains(reason) => Some((reason, message, log)),
+        End::Interrupted { message } => Some(("Interrupted", message, "")),
+        _ => None,
+    }
 }
 
 /// The attempt has failed and another follows. The upload stays in the status until it is aborted.
@@ -108,7 +112,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
             requeue: Some(Duration::from_secs(5)),
         };
     }
-    let abort = verdict::abort(transfer);
+    let abort = verdict::abort(o, transfer);
     if !abort.is_empty() {
         steps.extend(abort);
         status.transfer = Some(Transfer {

@@ -196,14 +196,7 @@ fn say_successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action
 /// as an upload may be left, so that a crash after it finds what to clean up.
 pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, end: &End) -> Decision {
     let (action, number) = parse(&transfer.attempt);
-    if retry::follows(o, transfer, end) {
-        let (reason, text, log) = match end {
-            End::Failed {
-                reason, message, log, ..
-            } => (*reason, message.as_str(), log.as_str()),
-            End::Interrupted { message } => ("Interrupted", message.as_str(), ""),
-            End::Stored { .. } | End::Restored { .. } => ("", "", ""),
-        };
+    if let Some((reason, text, log)) = retry::follows(o, transfer, end) {
         status.log = kept(log);
         return retry::announce(o, status, transfer, reason, text);
     }
@@ -276,7 +269,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
         let over = status.restores.len().saturating_sub(RESTORES);
         status.restores.drain(..over);
     }
-    let upload_left = warning && !abort(transfer).is_empty();
+    let upload_left = warning && !abort(o, transfer).is_empty();
     if !upload_left {
         status.transfer = None;
     }
@@ -328,15 +321,17 @@ pub fn tidy(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
     let ending_well =
         matches!(&o.transfer, crate::run::TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
     if !stored && !ending_well {
-        steps.extend(abort(transfer));
+        steps.extend(abort(o, transfer));
     }
     steps
 }
 
 /// What removes the uploads of an attempt. Beside the one that is recorded, and where none is, others may be there: each
 /// operator that died between the creation of one and the status left one that nobody knows.
-pub fn abort(transfer: &Transfer) -> Vec<Step> {
-    let Some(key) = transfer.key.clone() else {
+///
+/// A key that the storage forbids was not written by this operator: nothing is done to what it names.
+pub fn abort(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
+    let Some(key) = transfer.key.clone().filter(|key| o.storage.forbids(key).is_none()) else {
         return Vec::new();
     };
     let mut steps = Vec::new();

@@ -268,7 +268,7 @@ pub fn name_taken(run: &str) -> Event {
         reason: "NameTaken",
         action: "Create",
         note: format!(
-            "run {run} exists and was not made for this tick, which is not run; delete that run, or rename it"
+            "run {run} exists and was not made by this schedule: the tick that would have that name is not run. To make a backup now, delete that run and trigger the schedule"
         ),
     }
 }

@@ -12,6 +12,10 @@ use testing::backup_run;
 
 use crate::schedule::{Decision, Observed, decide};
 
+mod jitter;
+mod rotation;
+mod triggers;
+
 struct World {
     schedule: BackupSchedule,
     runs: Vec<BackupRun>,
@@ -186,19 +190,6 @@ fn more_than_a_hundred_missed_ticks_are_warned_of() {
 }
 
 #[test]
-fn a_suspended_schedule_starts_nothing_on_ticks_but_on_trigger() {
-    let mut world = World::new().at("2026-01-01T11:00:05Z");
-    world.schedule.spec.suspend = Some(true);
-    let d = world.step();
-    assert!(d.create.is_empty() && d.status.next_schedule_time.is_none());
-    assert!(d.events.iter().any(|e| e.reason == "Suspended"));
-    assert!(world.step().events.is_empty(), "it is said once");
-    world.trigger();
-    let d = world.settle();
-    assert_eq!((d.create.len(), d.remove_trigger), (1, true));
-}
-
-#[test]
 fn each_policy_does_what_it_says_when_a_tick_finds_a_run_under_way() {
     for (policy, created, deleted) in [
         (ConcurrencyPolicy::Allow, 1, 0),
@@ -241,174 +232,6 @@ fn replace_starts_the_new_run_only_when_the_old_one_is_gone() {
     assert_eq!((d.create.len(), d.delete.len()), (0, 0), "it is stopping");
     world.runs.clear();
     assert_eq!(world.look().create.len(), 1);
-}
-
-#[test]
-fn a_trigger_makes_one_run_wherever_the_operator_dies() {
-    let mut world = World::new();
-    world.trigger();
-    let claimed = world.step();
-    assert!(claimed.create.is_empty() && !claimed.remove_trigger);
-    // It died after the claim, or its creation is still under way in the API server: the name stays.
-    world.pass(5);
-    let d = world.look();
-    assert_eq!(Some(&names(&d)[0]), claimed.claim.as_ref());
-    assert!(d.remove_trigger && d.claim.is_none());
-    let value = d.create[0].annotations().get(labels::TRIGGERED);
-    assert_eq!(value.map(String::as_str), Some("now"));
-    assert_eq!(d.status.last_schedule_time, None, "a trigger is not a tick");
-    // It died after the run was created; people edited the schedule meanwhile.
-    world.runs = d.create;
-    world.pass(5);
-    world.schedule.metadata.resource_version = Some("9".into());
-    let d = world.look();
-    assert!(d.create.is_empty() && d.claim.is_none() && d.remove_trigger);
-}
-
-#[test]
-fn forbid_postpones_a_trigger_and_does_not_lose_it() {
-    let mut world = World::new().policy(ConcurrencyPolicy::Forbid);
-    world.trigger();
-    let first = names(&world.settle())[0].clone();
-    world.trigger();
-    let d = world.settle();
-    assert!(d.create.is_empty() && d.claim.is_none() && !d.remove_trigger);
-    world.end(&first, false);
-    world.pass(60);
-    assert_eq!(world.settle().create.len(), 1);
-}
-
-#[test]
-fn a_triggered_run_never_takes_the_name_of_another() {
-    let mut world = World::new().policy(ConcurrencyPolicy::Allow).at("2026-01-01T11:00:00Z");
-    for _ in 0..3 {
-        world.trigger();
-        assert_eq!(world.settle().create.len(), 1);
-    }
-    let all: std::collections::BTreeSet<_> = world.runs.iter().map(ResourceExt::name_any).collect();
-    // The tick's is among them.
-    assert_eq!(all.len(), 4);
-}
-
-#[test]
-fn a_claimed_name_that_a_tick_took_meanwhile_is_given_up() {
-    let mut world = World::new().policy(ConcurrencyPolicy::Allow);
-    world.trigger();
-    let claim = world.step().claim.unwrap();
-    world.ended(&claim, true, 0);
-    let d = world.look();
-    assert!(d.create.is_empty() && !d.remove_trigger);
-    assert!(d.claim.is_some_and(|other| other != claim));
-}
-
-#[test]
-fn a_claim_that_the_operator_would_not_have_made_is_not_believed() {
-    for claim in ["other-17", "hourly-x", "hourly-017", ""] {
-        let mut world = World::new();
-        world.trigger();
-        world.annotate(labels::TRIGGER_RUN, claim);
-        let d = world.look();
-        assert!(d.create.is_empty() && d.claim.is_some(), "{claim}");
-    }
-}
-
-#[test]
-fn a_trigger_that_is_withdrawn_in_time_makes_no_run() {
-    let mut world = World::new();
-    world.annotate(labels::TRIGGER_RUN, "hourly-17");
-    let d = world.step();
-    assert!(d.create.is_empty() && d.remove_trigger);
-    assert!(!world.look().remove_trigger, "once");
-}
-
-#[test]
-fn an_invalid_schedule_says_all_its_faults_and_rotates_all_the_same() {
-    let mut world = World::new().at("2026-01-01T11:00:05Z");
-    world.schedule.spec.schedule = "61 * * * *".into();
-    world.schedule.spec.template.spec.storage.path = "x".into();
-    for n in 0..5 {
-        world.ended(&format!("r{n}"), true, n);
-    }
-    let d = world.step();
-    assert!(d.create.is_empty() && d.delete.len() == 2);
-    let ready = condition::find(&d.status.conditions, condition::READY).unwrap();
-    assert!(
-        ready.status == "False"
-            && ready.message.contains("spec.schedule")
-            && ready.message.contains("spec.template.spec.storage.path")
-    );
-    assert!(world.step().events.is_empty(), "it is said once");
-}
-
-#[test]
-fn rotation_keeps_the_newest_up_to_the_limit_of_each_kind() {
-    let mut world = World::new();
-    for n in 0..5 {
-        world.ended(&format!("good{n}"), true, 100 * n);
-        world.ended(&format!("bad{n}"), false, 100 * n + 1);
-    }
-    let mut doomed = world.doomed();
-    doomed.sort();
-    assert_eq!(doomed, ["bad1", "bad2", "bad3", "bad4", "good3", "good4"]);
-}
-
-#[test]
-fn rotation_passes_by_what_is_kept_restored_or_asked_to_be() {
-    let mut world = World::new();
-    for n in 0..7 {
-        world.ended(&format!("r{n}"), true, 100 * n);
-    }
-    let annotation = |name: &str| Some(BTreeMap::from([(name.to_string(), "x".to_string())]));
-    world.runs[3].metadata.annotations = annotation(labels::KEEP);
-    world.runs[4].metadata.annotations = annotation(labels::RESTORE);
-    world.runs[5].status.as_mut().unwrap().transfer = Some(Transfer {
-        attempt: "restore-1".into(),
-        started_at: Time(world.now),
-        pod_uid: None,
-        command_started_at: None,
-        key: None,
-        upload_id: None,
-        route: "Direct".into(),
-        failed_at: None,
-    });
-    assert_eq!(world.doomed(), ["r6"]);
-}
-
-#[test]
-fn rotation_never_removes_the_newest_good_backup() {
-    let mut world = World::new();
-    world.schedule.spec.successful_runs_history_limit = Some(0);
-    world.ended("old", true, 100);
-    world.ended("new", true, 1);
-    assert_eq!(world.doomed(), ["old"]);
-}
-
-#[test]
-fn rotation_removes_a_bounded_number_at_once_and_comes_back() {
-    let mut world = World::new();
-    for n in 0..50 {
-        world.ended(&format!("r{n:02}"), true, n);
-    }
-    let d = world.look();
-    assert_eq!((d.delete.len(), d.delete[0].name.as_str()), (20, "r49"));
-    assert!(d.requeue_at.unwrap() <= world.now.checked_add(SignedDuration::from_secs(1)).unwrap());
-}
-
-#[test]
-fn counters_tell_of_the_runs_and_the_last_success_never_goes_back() {
-    let mut world = World::new();
-    world.ended("a", true, 100);
-    world.ended("b", false, 50);
-    let d = world.step();
-    let s = &d.status;
-    assert_eq!(
-        (s.total, s.successful, s.failed, s.in_progress),
-        (Some(2), Some(1), Some(1), Some(0))
-    );
-    let before = s.last_successful_time.clone();
-    assert!(before.is_some() && condition::is_true(&s.conditions, condition::FAILED));
-    world.runs.retain(|r| r.name_any() == "b");
-    assert_eq!(world.step().status.last_successful_time, before);
 }
 
 #[test]
@@ -558,30 +381,6 @@ fn a_restore_of_an_ended_run_does_not_hold_a_tick() {
 }
 
 #[test]
-fn a_trigger_on_an_invalid_schedule_waits_for_the_cure() {
-    let mut world = World::new();
-    world.schedule.spec.template.spec.storage.path = "x".into();
-    world.trigger();
-    let d = world.step();
-    assert!(d.create.is_empty() && d.claim.is_none() && !d.remove_trigger);
-    world.schedule.spec.template.spec.storage.path = "/x".into();
-    let d = world.settle();
-    assert!(d.create.len() == 1 && d.remove_trigger);
-}
-
-#[test]
-fn a_trigger_under_replace_stops_the_run_under_way_and_then_starts() {
-    let mut world = World::new().at("2026-01-01T11:00:00Z");
-    world.step();
-    world.pass(60);
-    world.trigger();
-    let d = world.step();
-    assert_eq!((d.create.len(), d.delete.len(), d.remove_trigger), (0, 1, false));
-    let d = world.settle();
-    assert_eq!((d.create.len(), d.remove_trigger), (1, true));
-}
-
-#[test]
 fn ticks_while_suspended_are_not_counted_as_missed_beyond_the_last() {
     let mut world = World::new().at("2026-01-01T15:10:00Z");
     world.schedule.spec.suspend = Some(true);
@@ -591,17 +390,6 @@ fn ticks_while_suspended_are_not_counted_as_missed_beyond_the_last() {
     // As CronJob: the last one that was missed is run when the schedule is resumed.
     assert_eq!(names(&d), [format!("hourly-{}", t("2026-01-01T15:00:00Z").as_second())]);
     assert!(d.events.iter().any(|e| e.reason == "Resumed"));
-}
-
-#[test]
-fn rotation_looks_past_runs_that_are_being_deleted() {
-    let mut world = World::new();
-    world.schedule.spec.successful_runs_history_limit = Some(0);
-    for (n, name) in ["newest", "newer", "old"].iter().enumerate() {
-        world.ended(name, true, 100 * n as i64);
-    }
-    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
-    assert_eq!(world.doomed(), ["old"]);
 }
 
 #[test]
@@ -616,52 +404,4 @@ fn a_clock_that_steps_back_makes_nothing_twice() {
             "{back}"
         );
     }
-}
-
-#[test]
-fn jitter_puts_the_start_off_and_leaves_the_tick_its_name_and_time() {
-    let mut world = World::new().at("2026-01-01T11:00:00Z");
-    world.schedule.spec.jitter_seconds = Some(1800);
-    world.schedule.spec.starting_deadline_seconds = Some(60);
-    let late = crate::schedule::decide::jitter(&world.schedule).as_secs();
-    assert!((1..=1800).contains(&late), "{late}");
-    let d = world.step();
-    assert!(d.create.is_empty());
-    assert_eq!(
-        d.status.next_schedule_time,
-        Some(Time(t("2026-01-01T11:00:00Z"))),
-        "it is still to come"
-    );
-    assert_eq!(
-        d.requeue_at.unwrap().as_second(),
-        t("2026-01-01T11:00:00Z").as_second() + late
-    );
-    world.pass(late - 1);
-    assert!(world.step().create.is_empty());
-    world.pass(1);
-    let d = world.step();
-    assert_eq!(names(&d), [format!("hourly-{}", t("2026-01-01T11:00:00Z").as_second())]);
-    assert_eq!(d.status.last_schedule_time, Some(Time(t("2026-01-01T11:00:00Z"))));
-    assert_eq!(d.status.next_schedule_time, Some(Time(t("2026-01-01T12:00:00Z"))));
-    // The deadline counts from the put-off start.
-    world.runs.clear();
-    world.now = t("2026-01-01T12:00:00Z");
-    world.pass(late + 60);
-    assert!(world.step().create.is_empty());
-}
-
-#[test]
-fn jitter_spreads_a_fleet_and_each_keeps_its_place() {
-    let place = |uid: usize| {
-        let mut world = World::new();
-        world.schedule.metadata.uid = Some(format!("8f14e45f-ceea-467f-a000-{uid:012}"));
-        world.schedule.spec.jitter_seconds = Some(599);
-        crate::schedule::decide::jitter(&world.schedule).as_secs()
-    };
-    let mut minutes = [0; 10];
-    for uid in 0..1000 {
-        assert_eq!(place(uid), place(uid));
-        minutes[usize::try_from(place(uid)).unwrap() / 60] += 1;
-    }
-    assert!(minutes.iter().all(|n| (60..=140).contains(n)), "{minutes:?}");
 }

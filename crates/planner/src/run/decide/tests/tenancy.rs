@@ -97,3 +97,18 @@ fn where_namespaces_are_kept_apart_their_own_objects_are_theirs() {
     world.pod(PodStage::Running);
     assert!(has(&world.step(), |s| matches!(s, Step::StartTransfer(_))));
 }
+
+#[test]
+fn where_namespaces_are_kept_apart_no_upload_of_another_one_is_aborted() {
+    for key in ["other/db.sql", "team/db.sql"] {
+        let mut world = World::working();
+        world.storage = isolated();
+        let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+        (transfer.key, transfer.upload_id) = (Some(key.into()), Some("u".into()));
+        world.transfer = TransferView::None;
+        world.pods.clear();
+        let steps = world.step();
+        let aborts = |s: &Step| matches!(s, Step::AbortUpload { .. } | Step::AbortStrays { .. });
+        assert_eq!(has(&steps, aborts), key.starts_with("team/"), "{key}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Runs that are deleted: what is stopped, removed and let go.
+use super::*;
+
+#[test]
+fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_deleted() {
+    // The operator died between the creation of the upload and the report; then the Pod went, or the run was deleted.
+    let strays = |s: &Step| matches!(s, Step::AbortStrays { key } if key == "db.sql");
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    assert!(has(&world.step(), strays));
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.run.metadata.deletion_timestamp = Some(Time(world.now));
+    assert!(has(&world.step(), strays));
+    // A second operator died after it had recorded one: the first's may still be there.
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+    transfer.upload_id = Some("u2".into());
+    let steps = world.step();
+    assert!(has(&steps, strays) && has(&steps, |s| matches!(s, Step::AbortUpload { .. })));
+    let mut world = World::working();
+    world.storage = StorageView::Missing;
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.run.metadata.deletion_timestamp = Some(Time(world.now));
+    let steps = world.step();
+    assert!(!has(&steps, strays) && has(&steps, |s| *s == Step::RemoveFinalizer));
+}
+
+#[test]
+fn deleting_a_run_stops_its_command_and_waits_for_it() {
+    let mut world = World::working();
+    world.delete();
+    assert!(has(&world.step(), |s| matches!(s, Step::CancelTransfer { .. })));
+    if let TransferView::Active { cancelling, .. } = &mut world.transfer {
+        *cancelling = true;
+    }
+    assert_eq!(world.step(), vec![], "it is asked once");
+    world.ended(failed());
+    let steps = world.step();
+    assert!(
+        has(&steps, |s| matches!(s, Step::DeletePod { now: true, .. }))
+            && !has(&steps, |s| *s == Step::RemoveFinalizer)
+    );
+    world.pods.clear();
+    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+}
+
+#[test]
+fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
+    let cases = [
+        (RetainPolicy::Delete, false, true),
+        (RetainPolicy::Delete, true, false),
+        (RetainPolicy::Retain, false, false),
+    ];
+    for (policy, taken_over, deleted) in cases {
+        let mut world = World::stored();
+        world.run.spec.retain_policy = Some(policy);
+        world.taken_over = taken_over;
+        world.delete();
+        let steps = world.step();
+        let wanted = Step::DeleteObject {
+            key: "db.sql".into(),
+            etag: "\"e\"".into(),
+            version_id: None,
+        };
+        assert_eq!(has(&steps, |s| *s == wanted), deleted);
+        assert!(has(&steps, |s| *s == Step::RemoveFinalizer));
+    }
+}
+
+#[test]
+fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
+    let mut world = World::working();
+    let End::Stored {
+        bytes,
+        stored_bytes,
+        sha256,
+        etag,
+        log,
+        ..
+    } = stored()
+    else {
+        panic!()
+    };
+    let version_id = Some("v1".to_string());
+    world.ended(End::Stored {
+        bytes,
+        stored_bytes,
+        sha256,
+        etag,
+        version_id,
+        log,
+    });
+    world.step();
+    world.pods.clear();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+    world.taken_over = true;
+    world.delete();
+    let wanted = |s: &Step| matches!(s, Step::DeleteObject { version_id, .. } if version_id.as_deref() == Some("v1"));
+    assert!(has(&world.step(), wanted));
+}
+
+#[test]
+fn a_missing_or_dead_store_never_holds_a_deleted_run_for_ever() {
+    for (storage, seconds, held) in [
+        (StorageView::Missing, 0, false),
+        (StorageView::NotReady { message: "down".into() }, 0, true),
+        (StorageView::NotReady { message: "down".into() }, 301, false),
+    ] {
+        let mut world = World::stored();
+        world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+        world.delete();
+        world.storage = storage;
+        world.pass(seconds);
+        let steps = world.step();
+        assert_eq!(has(&steps, |s| matches!(s, Step::DeleteObject { .. })), held);
+        let named = |s: &Step| matches!(s, Step::Event(e) if e.warning && e.note.contains("db.sql"));
+        assert_eq!(has(&steps, named), !held, "what is left behind is named");
+    }
+}
+
+#[test]
+fn an_invalid_run_can_be_deleted() {
+    let mut world = World::new(backup_run());
+    world.run.spec.backup = None;
+    world.run.spec.restore = None;
+    world.step();
+    world.delete();
+    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+}
+
+#[test]
+fn a_pod_left_by_a_crash_after_the_report_is_removed() {
+    let mut world = World::stored();
+    world.pod(PodStage::Running);
+    assert!(has(&world.step(), |s| matches!(s, Step::DeletePod { .. })));
+}

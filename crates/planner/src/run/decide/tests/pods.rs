@@ -1,0 +1,228 @@
+//! Pods on their way: created, refused, ready, ended, somebody else's.
+use super::*;
+
+#[test]
+fn a_backup_begins_with_the_finalizer_then_the_report_then_the_pod() {
+    let mut world = World::new(backup_run());
+    let steps = world.step();
+    let order = [
+        at(&steps, |s| *s == Step::AddFinalizer),
+        at(&steps, |s| matches!(s, Step::Report(_))),
+        at(&steps, |s| matches!(s, Step::CreatePod(_))),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+    let status = world.status();
+    assert_eq!(
+        (status.state, status.path.as_deref(), status.key.as_deref()),
+        (Some(State::Backuping), Some("/db.sql"), Some("db.sql"))
+    );
+    assert!(world.is(condition::IN_PROGRESS) && !world.is(condition::NEVER_RUN));
+}
+
+#[test]
+fn an_invalid_run_fails_at_once_with_the_field_and_never_gets_a_pod() {
+    type Case = (fn(&mut BackupRun), &'static str);
+    let cases: [Case; 3] = [
+        (
+            |r| r.spec.backup.as_mut().unwrap().container = Some("other".into()),
+            "spec.backup.container",
+        ),
+        (|r| r.spec.storage.path = "/a/../b".into(), "spec.storage.path"),
+        (
+            |r| {
+                r.spec.backup = None;
+                r.spec.restore = None
+            },
+            "spec",
+        ),
+    ];
+    for (spoil, field) in cases {
+        let mut world = World::new(backup_run());
+        spoil(&mut world.run);
+        let steps = world.step();
+        assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+        assert!(world.is(condition::FAILED), "{field}");
+        let message = world.status().message.unwrap();
+        assert!(message.contains(field), "{message}");
+        assert_eq!(world.step(), vec![], "a terminal state is terminal");
+    }
+}
+
+#[test]
+fn a_pod_is_created_until_it_is_there_and_connected_to_when_it_runs() {
+    let mut world = World::new(backup_run());
+    world.step();
+    assert!(
+        has(&world.step(), |s| matches!(s, Step::CreatePod(_))),
+        "the operator died before the Pod was created"
+    );
+    world.pod(starting("", false));
+    world.step();
+    assert_eq!(world.status().transfer.unwrap().pod_uid.as_deref(), Some("pod-1"));
+    world.pod(PodStage::Running);
+    assert!(has(
+        &world.step(),
+        |s| matches!(s, Step::StartTransfer(o) if o.pod_uid == "pod-1" && !o.command_started)
+    ));
+}
+
+#[test]
+fn a_pod_that_does_not_start_ends_the_run_at_its_deadline_with_the_pods_own_words() {
+    let mut world = World::new(backup_run());
+    world.run.spec.start_deadline_seconds = Some(30);
+    world.step();
+    world.pod(starting("ImagePullBackOff: no such image", false));
+    world.step();
+    assert!(
+        world.status().message.unwrap().contains("ImagePullBackOff"),
+        "it is said while it waits"
+    );
+    assert!(!world.is(condition::FAILED));
+    world.pass(31);
+    let steps = world.step();
+    assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("ImagePullBackOff"));
+    assert!(has(&steps, |s| matches!(s, Step::DeletePod { .. })), "no Pod is left");
+}
+
+#[test]
+fn a_pod_that_can_never_start_ends_the_run_at_once() {
+    for stage in [
+        starting("InvalidImageName", true),
+        PodStage::Ended {
+            message: "status 1".into(),
+            init: false,
+        },
+    ] {
+        let mut world = World::new(backup_run());
+        world.step();
+        world.pod(stage);
+        world.step();
+        assert!(world.is(condition::FAILED));
+    }
+}
+
+#[test]
+fn a_refused_pod_is_said_and_tried_again_until_the_deadline_unless_it_is_invalid() {
+    let mut world = World::new(backup_run());
+    world.step();
+    world.refused = Some(Refusal {
+        message: "exceeded quota".into(),
+        hopeless: false,
+    });
+    assert!(has(&world.step(), |s| matches!(s, Step::CreatePod(_))));
+    assert!(world.status().message.unwrap().contains("exceeded quota"));
+    world.pass(601);
+    world.step();
+    assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("exceeded quota"));
+
+    let mut world = World::new(backup_run());
+    world.step();
+    world.refused = Some(Refusal {
+        message: "invalid".into(),
+        hopeless: true,
+    });
+    world.step();
+    assert!(world.is(condition::FAILED));
+}
+
+#[test]
+fn a_pod_of_somebody_else_is_never_touched() {
+    let mut world = World::new(backup_run());
+    world.step();
+    world.pod(PodStage::Running);
+    world.pods[0].ours = false;
+    let steps = world.step();
+    assert!(world.is(condition::FAILED) && !has(&steps, |s| matches!(s, Step::DeletePod { .. })));
+}
+
+#[test]
+fn a_stored_backup_is_reported_before_its_pod_goes_and_never_changes_again() {
+    let mut world = World::working();
+    world.ended(stored());
+    let steps = world.step();
+    assert!(at(&steps, |s| matches!(s, Step::Report(_))) < at(&steps, |s| matches!(s, Step::DeletePod { .. })));
+    assert!(!has(&steps, |s| matches!(s, Step::AbortUpload { .. })));
+    for type_ in [condition::READY, condition::SUCCESSFUL, condition::RESTORABLE] {
+        assert!(world.is(type_), "{type_}");
+    }
+    let status = world.status();
+    assert_eq!(
+        (status.bytes, status.size_in_bytes, status.state),
+        (Some(10), Some(7), Some(State::BackupSuccessful))
+    );
+    assert_eq!(status.transfer, None);
+    world.pods.clear();
+    assert_eq!(world.step(), vec![]);
+}
+
+#[test]
+fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
+    let gone: [fn(&mut World); 4] = [
+        |w| w.pods.clear(),
+        |w| w.pods[0].uid = "pod-2".into(),
+        |w| w.pods[0].terminating = true,
+        |w| {
+            w.pods[0].stage = PodStage::Ended {
+                message: "Evicted".into(),
+                init: false,
+            }
+        },
+    ];
+    for held in [true, false] {
+        for lose in gone {
+            let mut world = World::working();
+            lose(&mut world);
+            if !held {
+                world.transfer = TransferView::None;
+            }
+            let steps = world.step();
+            assert_eq!(world.status().state, Some(State::InterruptedFailed));
+            assert!(world.is(condition::FAILED) && !world.is(condition::IN_PROGRESS));
+            assert_eq!(has(&steps, |s| matches!(s, Step::CancelTransfer { .. })), held);
+        }
+    }
+}
+
+#[test]
+fn a_container_that_ends_before_the_command_starts_is_told_to_stay_alive() {
+    for held in [true, false] {
+        let mut world = World::new(backup_run());
+        world.step();
+        world.pod(PodStage::Running);
+        world.step();
+        if held {
+            world.active(Contact::Connecting(world.now), None);
+        }
+        world.pod(PodStage::Ended {
+            message: "status 0".into(),
+            init: false,
+        });
+        world.step();
+        assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("sleep 1d"));
+    }
+}
+
+#[test]
+fn what_the_agent_has_finished_is_committed_without_its_pod() {
+    let mut world = World::working();
+    world.pods.clear();
+    world.active(Contact::Committing, None);
+    let steps = world.step();
+    assert!(!has(&steps, |s| matches!(s, Step::CancelTransfer { .. })) && !world.is(condition::FAILED));
+}
+
+#[test]
+fn a_pod_that_cannot_start_is_told_of_also_while_the_agent_is_being_reached() {
+    let mut world = World::new(backup_run());
+    world.run.spec.start_deadline_seconds = Some(30);
+    world.step();
+    world.pod(PodStage::Running);
+    world.step();
+    world.active(Contact::Connecting(world.now), None);
+    world.pod(starting("ImagePullBackOff: no such image", false));
+    world.step();
+    assert!(world.status().message.unwrap().contains("ImagePullBackOff"));
+    world.pass(31);
+    world.step();
+    assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("ImagePullBackOff"));
+}

@@ -1,0 +1,182 @@
+//! Restores: on annotation, on creation, refused, interrupted; and runs that the Go operator left.
+use super::*;
+
+fn condition_of(type_: &str) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+    k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+        type_: type_.into(),
+        status: "True".into(),
+        reason: "Go".into(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+    }
+}
+
+#[test]
+fn each_restore_annotation_makes_one_restore() {
+    let mut world = World::stored();
+    world.annotate(labels::RESTORE);
+    let steps = world.step();
+    let order = [
+        at(&steps, |s| matches!(s, Step::Report(_))),
+        at(&steps, |s| *s == Step::RemoveAnnotation(labels::RESTORE)),
+        at(&steps, |s| matches!(s, Step::CreatePod(_))),
+    ];
+    assert!(order.is_sorted());
+    assert_eq!(world.status().state, Some(State::Restoring));
+    assert!(
+        world.is(condition::READY) && world.is(condition::SUCCESSFUL),
+        "the backup is as good as before"
+    );
+    world.pod(PodStage::Running);
+    world.ended(End::Restored {
+        bytes: 10,
+        log: String::new(),
+    });
+    let steps = world.step();
+    assert!(has(&steps, |s| matches!(s, Step::Annotate(labels::RESTORED_AT, _))));
+    assert!(world.is(condition::RESTORED) && !world.is(condition::IN_PROGRESS));
+    world.pods.clear();
+    assert_eq!(world.step(), vec![]);
+    world.annotate(labels::RESTORE);
+    world.step();
+    assert_eq!(world.status().transfer.unwrap().attempt, "restore-2");
+}
+
+#[test]
+fn a_request_that_survives_a_crash_does_not_restore_twice() {
+    let mut world = World::stored();
+    world.annotate(labels::RESTORE);
+    let steps = world.decide().steps;
+    let Step::Report(first) = &steps[0] else {
+        panic!("{steps:?}")
+    };
+    world.run.status = Some((**first).clone());
+    let steps = world.step();
+    assert_eq!(steps, vec![Step::RemoveAnnotation(labels::RESTORE)]);
+    assert_eq!(world.status().transfer.unwrap().attempt, "restore-1");
+}
+
+#[test]
+fn a_failed_restore_never_changes_what_is_known_of_the_backup() {
+    for end in [failed(), End::Interrupted { message: "gone".into() }] {
+        let mut world = World::stored();
+        let before = world.status();
+        world.annotate(labels::RESTORE);
+        world.step();
+        world.pod(PodStage::Running);
+        world.pass(5);
+        world.ended(end);
+        let steps = world.step();
+        assert!(world.is(condition::SUCCESSFUL) && world.is(condition::READY) && !world.is(condition::FAILED));
+        assert!(!world.is(condition::RESTORED));
+        let after = world.status();
+        assert_eq!(
+            (after.etag, after.size_in_bytes, after.completion_time),
+            (before.etag, before.size_in_bytes, before.completion_time)
+        );
+        assert!(!after.restores[0].successful && after.transfer.is_none());
+        assert!(!has(&steps, |s| matches!(
+            s,
+            Step::AbortUpload { .. } | Step::DeleteObject { .. }
+        )));
+    }
+}
+
+#[test]
+fn an_interrupted_restore_is_not_repeated_by_itself() {
+    let mut world = World::stored();
+    world.annotate(labels::RESTORE);
+    world.step();
+    world.pod(PodStage::Running);
+    world.step();
+    world.active(Contact::AwaitsStart, None);
+    world.step();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.step();
+    assert_eq!(world.status().state, Some(State::InterruptedFailed));
+    assert_eq!(world.step(), vec![]);
+}
+
+#[test]
+fn a_restore_that_cannot_be_is_refused_with_the_reason() {
+    type Case = (fn(&mut World), &'static str);
+    let cases: [Case; 2] = [
+        (|w| w.run.spec.restore = None, "spec.restore"),
+        (
+            |w| w.run.spec.restore.as_mut().unwrap().container = Some("x".into()),
+            "spec.restore.container",
+        ),
+    ];
+    for (spoil, words) in cases {
+        let mut world = World::stored();
+        spoil(&mut world);
+        world.annotate(labels::RESTORE);
+        let steps = world.step();
+        assert!(
+            has(
+                &steps,
+                |s| matches!(s, Step::Event(e) if e.warning && e.note.contains(words))
+            ),
+            "{steps:?}"
+        );
+        assert!(world.status().transfer.is_none());
+        assert_eq!(world.step(), vec![]);
+    }
+}
+
+#[test]
+fn a_restore_of_a_failed_backup_is_refused() {
+    let mut world = World::working();
+    world.ended(failed());
+    world.step();
+    world.pods.clear();
+    world.annotate(labels::RESTORE);
+    let steps = world.step();
+    assert!(has(&steps, |s| *s == Step::RemoveAnnotation(labels::RESTORE)) && world.status().transfer.is_none());
+}
+
+#[test]
+fn a_restore_only_run_restores_once_on_creation() {
+    let mut world = World::new(restore_only_run());
+    world.step();
+    assert_eq!(world.status().transfer.as_ref().unwrap().attempt, "restore-1");
+    world.pod(PodStage::Running);
+    world.ended(End::Restored {
+        bytes: 3,
+        log: String::new(),
+    });
+    world.step();
+    assert!(world.is(condition::SUCCESSFUL) && world.is(condition::RESTORED));
+    world.pods.clear();
+    assert_eq!(world.step(), vec![]);
+}
+
+#[test]
+fn a_run_that_the_go_operator_left_in_progress_is_not_begun_again() {
+    let mut world = World::new(backup_run());
+    world.run.status = Some(BackupRunStatus {
+        conditions: vec![condition_of(condition::IN_PROGRESS)],
+        ..Default::default()
+    });
+    let steps = world.step();
+    assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+    assert_eq!(world.status().state, Some(State::InterruptedFailed));
+}
+
+#[test]
+fn a_run_that_the_go_operator_finished_is_restored_from_the_path_in_its_spec_and_let_go() {
+    let mut world = World::new(backup_run());
+    world.run.status = Some(BackupRunStatus {
+        conditions: vec![condition_of(condition::SUCCESSFUL)],
+        ..Default::default()
+    });
+    world.annotate(labels::RESTORE);
+    world.step();
+    assert_eq!(world.status().transfer.unwrap().key.as_deref(), Some("db.sql"));
+    world.run.status.as_mut().unwrap().transfer = None;
+    world.run.metadata.finalizers = Some(vec![labels::GO_FINALIZER.into()]);
+    world.delete();
+    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+}

@@ -1,0 +1,103 @@
+//! Rotation, and the counters of the status.
+use super::*;
+
+#[test]
+fn an_invalid_schedule_says_all_its_faults_and_rotates_all_the_same() {
+    let mut world = World::new().at("2026-01-01T11:00:05Z");
+    world.schedule.spec.schedule = "61 * * * *".into();
+    world.schedule.spec.template.spec.storage.path = "x".into();
+    for n in 0..5 {
+        world.ended(&format!("r{n}"), true, n);
+    }
+    let d = world.step();
+    assert!(d.create.is_empty() && d.delete.len() == 2);
+    let ready = condition::find(&d.status.conditions, condition::READY).unwrap();
+    assert!(
+        ready.status == "False"
+            && ready.message.contains("spec.schedule")
+            && ready.message.contains("spec.template.spec.storage.path")
+    );
+    assert!(world.step().events.is_empty(), "it is said once");
+}
+
+#[test]
+fn rotation_keeps_the_newest_up_to_the_limit_of_each_kind() {
+    let mut world = World::new();
+    for n in 0..5 {
+        world.ended(&format!("good{n}"), true, 100 * n);
+        world.ended(&format!("bad{n}"), false, 100 * n + 1);
+    }
+    let mut doomed = world.doomed();
+    doomed.sort();
+    assert_eq!(doomed, ["bad1", "bad2", "bad3", "bad4", "good3", "good4"]);
+}
+
+#[test]
+fn rotation_passes_by_what_is_kept_restored_or_asked_to_be() {
+    let mut world = World::new();
+    for n in 0..7 {
+        world.ended(&format!("r{n}"), true, 100 * n);
+    }
+    let annotation = |name: &str| Some(BTreeMap::from([(name.to_string(), "x".to_string())]));
+    world.runs[3].metadata.annotations = annotation(labels::KEEP);
+    world.runs[4].metadata.annotations = annotation(labels::RESTORE);
+    world.runs[5].status.as_mut().unwrap().transfer = Some(Transfer {
+        attempt: "restore-1".into(),
+        started_at: Time(world.now),
+        pod_uid: None,
+        command_started_at: None,
+        key: None,
+        upload_id: None,
+        route: "Direct".into(),
+        failed_at: None,
+    });
+    assert_eq!(world.doomed(), ["r6"]);
+}
+
+#[test]
+fn rotation_never_removes_the_newest_good_backup() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    world.ended("old", true, 100);
+    world.ended("new", true, 1);
+    assert_eq!(world.doomed(), ["old"]);
+}
+
+#[test]
+fn rotation_removes_a_bounded_number_at_once_and_comes_back() {
+    let mut world = World::new();
+    for n in 0..50 {
+        world.ended(&format!("r{n:02}"), true, n);
+    }
+    let d = world.look();
+    assert_eq!((d.delete.len(), d.delete[0].name.as_str()), (20, "r49"));
+    assert!(d.requeue_at.unwrap() <= world.now.checked_add(SignedDuration::from_secs(1)).unwrap());
+}
+
+#[test]
+fn counters_tell_of_the_runs_and_the_last_success_never_goes_back() {
+    let mut world = World::new();
+    world.ended("a", true, 100);
+    world.ended("b", false, 50);
+    let d = world.step();
+    let s = &d.status;
+    assert_eq!(
+        (s.total, s.successful, s.failed, s.in_progress),
+        (Some(2), Some(1), Some(1), Some(0))
+    );
+    let before = s.last_successful_time.clone();
+    assert!(before.is_some() && condition::is_true(&s.conditions, condition::FAILED));
+    world.runs.retain(|r| r.name_any() == "b");
+    assert_eq!(world.step().status.last_successful_time, before);
+}
+
+#[test]
+fn rotation_looks_past_runs_that_are_being_deleted() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    for (n, name) in ["newest", "newer", "old"].iter().enumerate() {
+        world.ended(name, true, 100 * n as i64);
+    }
+    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+    assert_eq!(world.doomed(), ["old"]);
+}
