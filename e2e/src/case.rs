@@ -15,6 +15,7 @@ use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::admission::UNADMITTED;
 use crate::cluster::{self, apply_in};
 use crate::faults::{Left, Row};
 use crate::s3::Store;
@@ -53,33 +54,59 @@ pub fn labelled_case<F: Future<Output = ()>>(name: &str, labels: Value, body: im
     run_case(name, labels, LIMIT, body);
 }
 
+/// The same in two namespaces, of two tenants.
+pub fn two_cases<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case, Case) -> F) {
+    run(async {
+        let one = Case::open(&format!("{name}-one"), json!({})).await;
+        let other = Case::open(&format!("{name}-other"), json!({})).await;
+        let work = body(one.clone(), other.clone());
+        Case::see_through(&[one, other], LIMIT, work).await;
+    });
+}
+
 fn run_case<F: Future<Output = ()>>(name: &str, labels: Value, limit: Duration, body: impl FnOnce(Case) -> F) {
+    run(async {
+        let case = Case::open(name, labels).await;
+        let work = body(case.clone());
+        Case::see_through(&[case], limit, work).await;
+    });
+}
+
+fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(async {
-        let case = Case::open(name, labels).await;
-        let work = async {
-            if timeout(limit, body(case.clone())).await.is_err() {
-                panic!("the case did not end within {} s", limit.as_secs());
-            }
-            case.assert_clean().await;
-        };
-        let outcome = AssertUnwindSafe(work).catch_unwind().await;
-        if outcome.is_err() {
-            case.dump().await;
-        }
-        let closed = AssertUnwindSafe(case.close()).catch_unwind().await;
-        let left = *held(&case.0.left);
-        case.write_rows(left, outcome.is_ok() && closed.is_ok());
-        if let Err(panic) = outcome.and(closed) {
-            resume_unwind(panic);
-        }
-    });
+    runtime.block_on(case);
 }
 
 impl Case {
+    /// Does the work, holds what it left against what it said, and removes everything, whatever happened.
+    async fn see_through(cases: &[Self], limit: Duration, work: impl Future<Output = ()>) {
+        let work = async {
+            if timeout(limit, work).await.is_err() {
+                panic!("the case did not end within {} s", limit.as_secs());
+            }
+            for case in cases {
+                case.assert_clean().await;
+            }
+        };
+        let mut outcome = AssertUnwindSafe(work).catch_unwind().await;
+        let failed = outcome.is_err();
+        for case in cases {
+            if failed {
+                case.dump().await;
+            }
+            let closed = AssertUnwindSafe(case.close()).catch_unwind().await;
+            let left = *held(&case.0.left);
+            case.write_rows(left, !failed && closed.is_ok());
+            outcome = outcome.and(closed);
+        }
+        if let Err(panic) = outcome {
+            resume_unwind(panic);
+        }
+    }
+
     async fn open(name: &str, labels: Value) -> Self {
         let client = cluster::client().await;
         let store = shared::store(&client).await;
@@ -168,9 +195,19 @@ impl Case {
 
     /// Creates a storage with a name of the case's own; removed after it.
     pub async fn storage(&self, name: &str, spec: Value) -> String {
+        self.labelled_storage(name, json!({}), spec).await
+    }
+
+    /// The same, not seen by the webhook: it came in while that was away.
+    pub async fn storage_unadmitted(&self, name: &str, spec: Value) -> String {
+        self.labelled_storage(name, json!({UNADMITTED: "true"}), spec).await
+    }
+
+    async fn labelled_storage(&self, name: &str, labels: Value, spec: Value) -> String {
         let name = format!("{}-{name}", self.0.namespace);
         held(&self.0.storages).push(name.clone());
-        apply_in(&self.storages(), json!({"metadata": {"name": name}, "spec": spec})).await;
+        let metadata = json!({"name": name, "labels": labels});
+        apply_in(&self.storages(), json!({"metadata": metadata, "spec": spec})).await;
         name
     }
 

@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use crate::admission::answered;
+
 /// Who applies what the tests apply.
 pub const MANAGER: &str = "e2e";
 /// Between two looks at something that is waited for.
@@ -58,7 +60,8 @@ where
     json["apiVersion"] = K::api_version(&()).into();
     json["kind"] = K::kind(&()).into();
     let parameters = PatchParams::apply(MANAGER).force();
-    api.patch(&name, &parameters, &Patch::Apply(&json))
+    let patch = Patch::Apply(&json);
+    answered(|| api.patch(&name, &parameters, &patch))
         .await
         .unwrap_or_else(|e| panic!("apply {} {name}: {e}", K::kind(&())))
 }
@@ -68,7 +71,8 @@ pub async fn merge<K>(api: &Api<K>, name: &str, change: Value)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
-    api.patch(name, &PatchParams::default(), &Patch::Merge(&change))
+    let (parameters, patch) = (PatchParams::default(), Patch::Merge(&change));
+    answered(|| api.patch(name, &parameters, &patch))
         .await
         .unwrap_or_else(|e| panic!("patch {name}: {e}"));
 }

@@ -3,6 +3,7 @@
 // All of this runs inside tests, which stop at the first surprise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod admission;
 pub mod bytes;
 pub mod case;
 pub mod cluster;
@@ -16,4 +17,4 @@ pub mod schedules;
 pub mod shared;
 pub mod sts;
 
-pub use case::{Case, case, long_case};
+pub use case::{Case, case, long_case, two_cases};

@@ -6,6 +6,7 @@ use kube::Api;
 use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
 
+use crate::admission::{UNADMITTED, answered};
 use crate::case::Case;
 use crate::cluster::{annotate, object};
 use crate::shared::STORAGE;
@@ -88,14 +89,33 @@ pub fn restore_end_of(run: &BackupRun) -> String {
 impl Case {
     /// Creates a run.
     pub async fn start(&self, name: &str, spec: Value) -> BackupRun {
-        let json = json!({
-            "apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "metadata": {"name": name}, "spec": spec
-        });
-        let run: BackupRun = object(json);
-        self.runs()
-            .create(&PostParams::default(), &run)
+        self.create(json!({"name": name}), spec).await
+    }
+
+    /// Creates a run that the webhook does not see: it came in while that was away.
+    pub async fn start_unadmitted(&self, name: &str, spec: Value) -> BackupRun {
+        self.create(json!({"name": name, "labels": {UNADMITTED: "true"}}), spec)
             .await
-            .unwrap_or_else(|e| panic!("create run {name}: {e}"))
+    }
+
+    /// The words in which the API server, or the webhook through it, refuses a run.
+    pub async fn refused(&self, name: &str, spec: &Value) -> String {
+        let json = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "metadata": {"name": name}, "spec": spec});
+        let (runs, parameters, run) = (self.runs(), PostParams::default(), object::<BackupRun>(json));
+        match answered(|| runs.create(&parameters, &run)).await {
+            Err(kube::Error::Api(status)) => status.message.clone(),
+            other => panic!("run {name} is not refused: {other:?}"),
+        }
+    }
+
+    async fn create(&self, metadata: Value, spec: Value) -> BackupRun {
+        let run: BackupRun = object(json!({
+            "apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "metadata": metadata, "spec": spec
+        }));
+        let (runs, parameters) = (self.runs(), PostParams::default());
+        answered(|| runs.create(&parameters, &run))
+            .await
+            .unwrap_or_else(|e| panic!("create run {metadata}: {e}"))
     }
 
     /// Waits for something about a run.

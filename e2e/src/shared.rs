@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use crate::admission;
 use crate::cluster::{apply, apply_in, node_address, wait};
 use crate::s3::Store;
 
@@ -53,6 +54,7 @@ pub fn parameters() -> Value {
 }
 
 async fn set_up(client: &Client) -> Store {
+    admission::set_up(client).await;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     apply_in(
         &namespaces,

@@ -1,6 +1,8 @@
 //! The main job and its faults on a real cluster: run by `make test`. Each case is a rule.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "all/admission.rs"]
+mod admission;
 #[path = "all/bytes.rs"]
 mod bytes;
 #[path = "all/commands.rs"]
@@ -35,3 +37,5 @@ mod storages;
 mod stores;
 #[path = "all/tenancy.rs"]
 mod tenancy;
+#[path = "all/tenants.rs"]
+mod tenants;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{install, reference, schema, template, yaml};
+use crate::{admission, install, reference, schema, template, yaml};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,9 +78,16 @@ pub fn files() -> Result<Vec<Generated>, Error> {
             install::cluster_role_binding(),
             install::lease_role(),
             install::lease_role_binding(),
+            admission::cluster_role(),
+            admission::cluster_role_binding(),
+            admission::role(),
+            admission::role_binding(),
+            admission::service(),
             policy,
             binding,
             install::deployment(),
+            // Last: nothing of ours can be created between this and the first operator that is ready.
+            admission::configuration(),
         ])?,
     ]
     .concat();

@@ -12,7 +12,8 @@ const HEALTH_PORT: u16 = 8081;
 /// Nobody in particular: images without a user database take it, too.
 const USER: u32 = 65532;
 
-fn labels() -> Value {
+/// On all of it.
+pub fn labels() -> Value {
     json!({ "app.kubernetes.io/name": NAME })
 }
 
@@ -122,7 +123,10 @@ pub fn deployment() -> Value {
                             { "name": "AGENT_IMAGE", "value": IMAGE },
                             { "name": "POD_NAME", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
                         ],
-                        "ports": [{ "name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP" }],
+                        "ports": [
+                            { "name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP" },
+                            { "name": "webhook", "containerPort": crate::admission::PORT, "protocol": "TCP" },
+                        ],
                         "livenessProbe": probe("/healthz", 10),
                         // Each second: being seen ready shall not take longer than becoming ready.
                         "readinessProbe": probe("/readyz", 1),

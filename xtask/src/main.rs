@@ -1,6 +1,7 @@
 //! `cargo xtask generate [--check]`: writes what is derived from the code, or says that it is stale.
 #![forbid(unsafe_code)]
 
+mod admission;
 #[cfg(test)]
 mod examples;
 mod generate;

@@ -1,4 +1,5 @@
-//! Health endpoints: alive as long as it answers, ready while it stands by or once every watch has seen its objects.
+//! Health endpoints: alive as long as it answers, ready while it stands by or once every watch has seen its objects, and, where
+//! the webhook is on, once it answers and the API server trusts it.
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,6 +12,18 @@ use tokio::sync::watch;
 #[derive(Clone)]
 pub struct Ready {
     state: Arc<watch::Sender<State>>,
+    webhook: Arc<watch::Sender<Webhook>>,
+}
+
+/// How far the webhook is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Webhook {
+    /// It is to be served.
+    wanted: bool,
+    /// It answers.
+    serves: bool,
+    /// The leader has seen that the API server trusts it.
+    trusted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +40,7 @@ impl Default for Ready {
     fn default() -> Self {
         Self {
             state: Arc::new(watch::Sender::new(State::Starting)),
+            webhook: Arc::default(),
         }
     }
 }
@@ -54,6 +68,22 @@ impl Ready {
         });
     }
 
+    /// The webhook is to be served: it is not ready without.
+    pub fn wants_webhook(&self) {
+        self.webhook.send_modify(|w| w.wanted = true);
+    }
+
+    /// The webhook answers.
+    pub fn serves(&self) {
+        self.webhook.send_modify(|w| w.serves = true);
+    }
+
+    /// The API server trusts the webhook's certificate.
+    pub fn trusted(&self) {
+        self.webhook
+            .send_if_modified(|w| !std::mem::replace(&mut w.trusted, true));
+    }
+
     /// Waits until all have been seen: before that, what is not in a cache is not known to be missing.
     pub async fn wait(&self) {
         // The sender is held here, so that it is never gone.
@@ -63,17 +93,18 @@ impl Ready {
 
     /// Whether it is ready, in words. One that stands by is: a rollout waits for nothing more.
     fn answer(&self) -> (StatusCode, String) {
-        match &*self.state.borrow() {
-            State::Starting => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the lease has not been seen yet".into(),
-            ),
+        let not_yet = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
+        let webhook = *self.webhook.borrow();
+        let state = self.state.borrow();
+        match &*state {
+            State::Starting => not_yet("the lease has not been seen yet".into()),
+            State::Leads(missing) if !missing.is_empty() => not_yet(format!("not seen yet: {}", missing.join(", "))),
+            _ if webhook.wanted && !webhook.serves => not_yet("the webhook has no certificate yet".into()),
             State::StandsBy(leader) => (StatusCode::OK, format!("standing by for {leader}")),
-            State::Leads(missing) if missing.is_empty() => (StatusCode::OK, "ok".into()),
-            State::Leads(missing) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("not seen yet: {}", missing.join(", ")),
-            ),
+            State::Leads(_) if webhook.wanted && !webhook.trusted => {
+                not_yet("the API server does not trust the webhook's certificate yet".into())
+            }
+            State::Leads(_) => (StatusCode::OK, "ok".into()),
         }
     }
 }
@@ -107,6 +138,21 @@ mod tests {
         ready.seen("Pod");
         assert_eq!(code(), 503);
         ready.seen("BackupRun");
+        assert_eq!(code(), 200);
+    }
+
+    #[test]
+    fn ready_with_a_webhook_is_who_serves_it_and_leads_only_when_it_is_trusted() {
+        let ready = Ready::default();
+        ready.wants_webhook();
+        let code = || ready.answer().0.as_u16();
+        ready.stands_by("other");
+        assert_eq!(code(), 503);
+        ready.serves();
+        assert_eq!(code(), 200);
+        ready.leads(&[]);
+        assert_eq!(code(), 503);
+        ready.trusted();
         assert_eq!(code(), 200);
     }
 }

@@ -1,8 +1,11 @@
 //! Command line and environment.
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Parser;
 use planner::run::pod::AgentSettings;
+
+use crate::webhook;
 
 /// Backs up and restores whatever has a command.
 #[derive(Parser, Debug)]
@@ -29,6 +32,26 @@ pub struct Args {
     /// Address of /healthz and /readyz.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
     pub health_address: SocketAddr,
+    /// Serve the validating webhook, which answers `kubectl apply` with every fault at once.
+    #[arg(long, env = "WEBHOOK", default_value_t = true, action = clap::ArgAction::Set)]
+    pub webhook: bool,
+    /// Address of the webhook.
+    #[arg(long, env = "WEBHOOK_ADDRESS", default_value = "0.0.0.0:9443")]
+    pub webhook_address: SocketAddr,
+    /// Service in front of it, in the operator's namespace; also the name of the Secret with its certificate.
+    #[arg(long, env = "WEBHOOK_SERVICE", default_value = "backup-operator-webhook")]
+    pub webhook_service: String,
+    /// Its ValidatingWebhookConfiguration, whose caBundle the operator keeps.
+    #[arg(long, env = "WEBHOOK_CONFIGURATION", default_value = "backup-operator")]
+    pub webhook_configuration: String,
+    /// Folder with tls.crt and tls.key that somebody else keeps (cert-manager); then the operator makes no certificate and
+    /// leaves caBundle alone.
+    #[arg(long, env = "WEBHOOK_CERTIFICATE_DIRECTORY")]
+    pub webhook_certificate_directory: Option<PathBuf>,
+    /// Admit a run or a schedule only from who may create Pods in its namespace and act as the ServiceAccount that it names,
+    /// and a storage only from who may read the Secret with its access keys.
+    #[arg(long, env = "CHECK_REQUESTER", default_value_t = true, action = clap::ArgAction::Set)]
+    pub check_requester: bool,
     /// Log lines as JSON.
     #[arg(long, env = "LOG_JSON", default_value_t = false)]
     pub log_json: bool,
@@ -44,6 +67,21 @@ impl Args {
             let started = jiff::Timestamp::now().as_nanosecond();
             format!("process-{}-{started}", std::process::id())
         })
+    }
+
+    /// How the webhook is served.
+    pub fn webhook_settings(&self) -> webhook::Settings {
+        webhook::Settings {
+            address: self.webhook_address,
+            names: webhook::Names {
+                namespace: String::new(),
+                service: self.webhook_service.clone(),
+                configuration: self.webhook_configuration.clone(),
+            },
+            folder: self.webhook_certificate_directory.clone(),
+            agent: self.agent(),
+            check_requester: self.check_requester,
+        }
     }
 
     /// How the agent is put into Pods.

@@ -15,6 +15,7 @@ mod schedule;
 mod storage;
 mod stores;
 mod transfer;
+mod webhook;
 mod write;
 
 use std::process::ExitCode;
@@ -50,17 +51,28 @@ fn main() -> ExitCode {
     }
 }
 
-/// How serving ended, and the lease, where it is still held.
+/// How serving ended, the lease, where it is still held, and the webhook, where it may still be asked.
 struct End {
     result: Result<(), String>,
     held: Option<lease::Held>,
+    webhook: Option<webhook::Server>,
 }
 
 async fn serve(args: args::Args, work: runtime::Work) -> End {
     let mut held = None;
     let ready = admin::Ready::default();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        let result = Err("a TLS provider was installed before ours".into());
+        return End {
+            result,
+            held,
+            webhook: None,
+        };
+    }
+    let (webhook, webhook_ended) = admission(&args, &ready);
     let result = tokio::select! {
         result = lead(&args, &work, &ready, &mut held) => result,
+        ended = webhook_ended => Err(ended),
         ended = admin::serve(args.health_address, ready.clone()) => {
             Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
         }
@@ -70,7 +82,45 @@ async fn serve(args: args::Args, work: runtime::Work) -> End {
             Ok(())
         }
     };
-    End { result, held }
+    // Only one that was told to end is no longer asked once its routes are gone; one that has failed is gone already.
+    let webhook = webhook.filter(|_| result.is_ok());
+    End { result, held, webhook }
+}
+
+/// Serves the webhook beside all else: it goes on while the rest has ended. The future ends if it cannot be served.
+fn admission(
+    args: &args::Args,
+    ready: &admin::Ready,
+) -> (Option<webhook::Server>, impl Future<Output = String> + use<>) {
+    let (failed, failure) = tokio::sync::oneshot::channel();
+    let server = args.webhook.then(webhook::Server::default);
+    if let Some(server) = server.clone() {
+        ready.wants_webhook();
+        let (ready, settings) = (ready.clone(), args.webhook_settings());
+        runtime::spawn(async move {
+            let address = settings.address;
+            let ended = match kube::Client::try_default().await {
+                Ok(client) => {
+                    let settings = settings.in_namespace(client.default_namespace());
+                    let served = server.serve(client, settings, ready).await;
+                    format!("the webhook {address} cannot be served: {served:?}")
+                }
+                Err(error) => no_cluster(&error),
+            };
+            // Where nobody listens any more, the process ends.
+            let _ = failed.send(ended);
+        });
+    }
+    (server, async move {
+        match failure.await {
+            Ok(why) => why,
+            Err(_) => std::future::pending().await,
+        }
+    })
+}
+
+fn no_cluster(error: &kube::Error) -> String {
+    format!("no cluster to connect to: {}", events::causes(error))
 }
 
 /// Works for as long as this one leads.
@@ -80,14 +130,10 @@ async fn lead(
     ready: &admin::Ready,
     held: &mut Option<lease::Held>,
 ) -> Result<(), String> {
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        return Err("a TLS provider was installed before ours".into());
-    }
-    let no_cluster = |e: kube::Error| format!("no cluster to connect to: {}", events::causes(&e));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator starts");
     if args.leader_election {
         // A client of its own: a connection that transfers keep busy shall not hold the lease up.
-        let client = kube::Client::try_default().await.map_err(no_cluster)?;
+        let client = kube::Client::try_default().await.map_err(|e| no_cluster(&e))?;
         let namespace = client.default_namespace().to_string();
         let candidate = lease::Candidate::new(client, &namespace, args.identity());
         *held = Some(candidate.acquire(|leader| ready.stands_by(leader)).await);
@@ -95,16 +141,26 @@ async fn lead(
     }
     ready.leads(&controller::KINDS);
     let (agent, seen) = (args.agent(), ready.clone());
+    let keeps = (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings());
+    if args.webhook && keeps.is_none() {
+        ready.trusted();
+    }
     let working = work.spawn(async move {
         let client = kube::Client::try_default().await?;
-        controller::run(client, agent, seen).await;
+        let certificate = async {
+            if let Some(settings) = keeps {
+                let names = settings.in_namespace(client.default_namespace()).names;
+                webhook::keep(client.clone(), names, seen.clone()).await;
+            }
+        };
+        futures::join!(certificate, controller::run(client.clone(), agent, seen.clone()));
         Ok(())
     });
     let Some(leading) = held.as_mut() else {
-        return done(working.await, no_cluster);
+        return done(working.await);
     };
     tokio::select! {
-        ended = working => done(ended, no_cluster),
+        ended = working => done(ended),
         lost = leading.keep() => {
             // It is somebody else's now, or soon.
             *held = None;
@@ -113,19 +169,19 @@ async fn lead(
     }
 }
 
-fn done(
-    ended: Result<Result<(), kube::Error>, tokio::task::JoinError>,
-    no_cluster: impl Fn(kube::Error) -> String,
-) -> Result<(), String> {
+fn done(ended: Result<Result<(), kube::Error>, tokio::task::JoinError>) -> Result<(), String> {
     ended
         .map_err(|e| format!("the controllers have ended: {e}"))?
-        .map_err(no_cluster)
+        .map_err(|e| no_cluster(&e))
 }
 
 /// Nothing acts any more: the next one may begin.
 async fn finish(end: End) -> Result<(), String> {
     if let Some(held) = end.held {
         held.release().await;
+    }
+    if let Some(webhook) = end.webhook {
+        webhook.drain().await;
     }
     end.result
 }

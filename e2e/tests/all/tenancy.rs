@@ -31,7 +31,13 @@ fn a_storage_is_used_from_the_namespaces_that_it_allows_only() {
         )
         .await;
         for (name, storage) in [("nobody", &none), ("unlabelled", &shop)] {
-            case.start(name, on(storage, &case.path(name), "random 10")).await;
+            let spec = on(storage, &case.path(name), "random 10");
+            let said = case.refused(name, &spec).await;
+            assert!(
+                said.contains("spec.storage.name") && said.contains("spec.allowedNamespaces"),
+                "{said}"
+            );
+            case.start_unadmitted(name, spec).await;
             let run = case.failed(name, "NamespaceNotAllowed", 60).await;
             assert!(message(&run).contains("spec.allowedNamespaces"), "{}", message(&run));
             assert_eq!(status(&run).pod_name, None);

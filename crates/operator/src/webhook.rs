@@ -1,0 +1,250 @@
+//! The validating webhook: answers `kubectl apply` before anything is stored. Every replica serves it; the leader keeps its
+//! certificate.
+mod certificate;
+mod keeper;
+mod requester;
+mod review;
+mod rotation;
+mod tls;
+mod trial;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::PostParams;
+use kube::core::DynamicObject;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
+use kube::core::response::StatusSummary;
+use kube::{Api, Client};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+pub use keeper::keep;
+use review::{Answer, Asked, Reviewer};
+
+use crate::admin::Ready;
+
+/// The API server waits for 10 s (`timeoutSeconds`); an answer that says why is better than none.
+const ANSWER: Duration = Duration::from_secs(8);
+/// Requests that are looked at side by side; more wait. Each holds an object of up to [`BODY`].
+const SIDE_BY_SIDE: usize = 16;
+/// The largest review, bytes: an object (etcd takes 1.5 MiB) and its predecessor.
+const BODY: usize = 4 * 1024 * 1024;
+/// Until something that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// For the routes to this Pod to be taken away once it is told to end: until then requests come in.
+const DRAIN: Duration = Duration::from_secs(4);
+/// For requests that are under way after that.
+const LAST: Duration = Duration::from_secs(2);
+
+/// What belongs to the webhook in the cluster.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The operator's namespace.
+    pub namespace: String,
+    /// Its Service there, and the Secret with its certificate.
+    pub service: String,
+    /// The `ValidatingWebhookConfiguration`.
+    pub configuration: String,
+}
+
+/// How it is served.
+pub struct Settings {
+    /// Where.
+    pub address: SocketAddr,
+    /// What belongs to it.
+    pub names: Names,
+    /// Somebody else keeps `tls.crt` and `tls.key` there.
+    pub folder: Option<PathBuf>,
+    /// How the agent is put into Pods.
+    pub agent: planner::run::pod::AgentSettings,
+    /// Whether who asks has to have the rights that the operator uses for him.
+    pub check_requester: bool,
+}
+
+impl Settings {
+    /// With the operator's namespace, which the client knows.
+    pub fn in_namespace(mut self, namespace: &str) -> Self {
+        self.names.namespace = namespace.into();
+        self
+    }
+}
+
+/// A webhook that can be told to end.
+#[derive(Clone, Default)]
+pub struct Server(Handle<SocketAddr>);
+
+impl Server {
+    /// Serves until it is told to end.
+    ///
+    /// # Errors
+    /// The address is not to be had.
+    pub async fn serve(&self, client: Client, settings: Settings, ready: Ready) -> std::io::Result<()> {
+        let (served, mut configs) = watch::channel(None);
+        let follow = async {
+            match &settings.folder {
+                Some(folder) => tls::follow_folder(folder, &served).await,
+                None => tls::follow_secret(client.clone(), &settings.names, &served).await,
+            }
+            std::future::pending().await
+        };
+        let serve = async {
+            let own = own_name(&client).await;
+            let reviewer = Reviewer {
+                client: client.clone(),
+                agent: settings.agent.clone(),
+                check_requester: settings.check_requester,
+            };
+            let shared = Arc::new(Shared {
+                reviewer,
+                own,
+                turns: Semaphore::new(SIDE_BY_SIDE),
+            });
+            let router = Router::new()
+                .route("/validate", post(validate))
+                .layer(DefaultBodyLimit::max(BODY))
+                .with_state(shared);
+            // The sender lives as long as this.
+            let Ok(Some(first)) = configs.wait_for(Option::is_some).await.map(|c| c.clone()) else {
+                return Ok(());
+            };
+            let config = RustlsConfig::from_config(first);
+            let server = axum_server::bind_rustls(settings.address, config.clone())
+                .handle(self.0.clone())
+                .http1_only();
+            let reload = async {
+                while configs.changed().await.is_ok() {
+                    if let Some(newer) = configs.borrow_and_update().clone() {
+                        config.reload_from_config(newer);
+                        tracing::info!("the webhook serves with another certificate");
+                    }
+                }
+            };
+            let listening = async {
+                if self.0.listening().await.is_some() {
+                    ready.serves();
+                }
+                reload.await;
+                std::future::pending::<()>().await
+            };
+            tokio::select! {
+                ended = server.serve(router.into_make_service()) => ended,
+                () = listening => Ok(()),
+            }
+        };
+        tokio::select! {
+            ended = serve => ended,
+            () = follow => Ok(()),
+        }
+    }
+
+    /// Serves on while requests may still come, then ends.
+    pub async fn drain(self) {
+        sleep(DRAIN).await;
+        self.0.graceful_shutdown(Some(LAST));
+        let none_is_left = async {
+            while self.0.connection_count() > 0 {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // The API server keeps its connections open; they end with the process.
+        let _ = timeout(LAST, none_is_left).await;
+    }
+}
+
+/// What every request is answered with.
+struct Shared {
+    reviewer: Reviewer,
+    /// The operator itself, as the API server names it.
+    own: Option<String>,
+    turns: Semaphore,
+}
+
+/// Who the operator is: what it makes itself was looked at when its parent was made.
+async fn own_name(client: &Client) -> Option<String> {
+    let reviews: Api<SelfSubjectReview> = Api::all(client.clone());
+    let (parameters, question) = (PostParams::default(), SelfSubjectReview::default());
+    loop {
+        match timeout(ANSWER, reviews.create(&parameters, &question)).await {
+            Ok(Ok(answer)) => return answer.status?.user_info?.username,
+            Ok(Err(error)) => tracing::warn!(%error, "the operator cannot learn its own name; trying again"),
+            Err(_) => tracing::warn!("the operator cannot learn its own name in time; trying again"),
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+async fn validate(
+    State(shared): State<Arc<Shared>>,
+    Json(review): Json<AdmissionReview<DynamicObject>>,
+) -> Json<AdmissionReview<DynamicObject>> {
+    let request: AdmissionRequest<DynamicObject> = match review.try_into() {
+        Ok(request) => request,
+        Err(_) => return Json(AdmissionResponse::invalid("there is no request in the review").into_review()),
+    };
+    let response = AdmissionResponse::from(&request);
+    let own = shared.own.is_some() && request.user_info.username == shared.own;
+    if own {
+        return Json(response.into_review());
+    }
+    let asked = Asked {
+        kind: request.kind.kind.clone(),
+        namespace: request.namespace.clone(),
+        object: serde_json::to_value(&request.object).unwrap_or_default(),
+        user: request.user_info.clone(),
+    };
+    let looked = timeout(ANSWER, async {
+        // Never closed.
+        let _turn = shared.turns.acquire().await;
+        shared.reviewer.review(asked).await
+    });
+    Json(
+        match looked.await {
+            Ok(Ok(answer)) => respond(response, answer),
+            Ok(Err(error)) => later(response, crate::events::causes(&error)),
+            Err(_) => later(
+                response,
+                format!("the API server did not answer within {} s", ANSWER.as_secs()),
+            ),
+        }
+        .into_review(),
+    )
+}
+
+fn respond(mut response: AdmissionResponse, answer: Answer) -> AdmissionResponse {
+    if !answer.faults.is_empty() {
+        response.allowed = false;
+        response.result.status = Some(StatusSummary::Failure);
+        response.result.message = answer.message();
+        (response.result.code, response.result.reason) = if answer.forbidden {
+            (403, "Forbidden".into())
+        } else {
+            (422, "Invalid".into())
+        };
+    } else if !answer.warnings.is_empty() {
+        response.warnings = Some(answer.warnings);
+    }
+    response
+}
+
+/// Not now: nothing is admitted that was not looked at.
+fn later(mut response: AdmissionResponse, why: String) -> AdmissionResponse {
+    tracing::warn!(why, "a request for admission could not be looked at");
+    response.allowed = false;
+    response.result.status = Some(StatusSummary::Failure);
+    response.result.message = format!("it cannot be checked now, try again: {why}");
+    response.result.code = 503;
+    response.result.reason = "ServiceUnavailable".into();
+    response
+}
+
+#[cfg(test)]
+mod tests;

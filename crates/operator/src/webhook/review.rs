@@ -1,0 +1,265 @@
+//! One request for admission: all faults of the object at once, then what the cluster says, then what is unwise.
+use std::collections::BTreeMap;
+
+use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage};
+use k8s_openapi::api::authentication::v1::UserInfo;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, Resource, ResourceExt};
+use planner::run::pod::AgentSettings;
+use planner::storage::access;
+use planner::validate::run::ValidRun;
+use planner::validate::{self, Fault};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::requester::{self, Need};
+use super::trial::{self, Outcome};
+
+/// What is looked at.
+pub struct Asked {
+    /// The kind, as its CRD names it.
+    pub kind: String,
+    /// Where it is, unless it is a storage.
+    pub namespace: Option<String>,
+    /// As it would be stored.
+    pub object: Value,
+    /// Who asks.
+    pub user: UserInfo,
+}
+
+/// What is answered.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Why it is refused; none: it is admitted.
+    pub faults: Vec<Fault>,
+    /// It is refused for want of a right, not for what it is.
+    pub forbidden: bool,
+    /// What is legal but unwise.
+    pub warnings: Vec<String>,
+}
+
+impl Answer {
+    fn refused(faults: Vec<Fault>) -> Self {
+        Self {
+            faults,
+            ..Self::default()
+        }
+    }
+
+    /// Faults as people read them: one a line where there are several.
+    pub fn message(&self) -> String {
+        match self.faults.as_slice() {
+            [one] => one.to_string(),
+            all => all.iter().fold(format!("{} faults:", all.len()), |text, fault| {
+                format!("{text}\n* {fault}")
+            }),
+        }
+    }
+}
+
+/// Why there is no answer: the API server did not give one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object is none of ours.
+    #[error("the webhook was asked about {0}, which it knows nothing of")]
+    Kind(String),
+    /// A look-up failed.
+    #[error("{0} cannot be looked up now: {1}")]
+    Api(&'static str, #[source] kube::Error),
+}
+
+/// Looks at requests.
+pub struct Reviewer {
+    /// To reach the API server.
+    pub client: Client,
+    /// How the agent is put into Pods.
+    pub agent: AgentSettings,
+    /// Whether who asks has to have the rights that the operator uses for him.
+    pub check_requester: bool,
+}
+
+impl Reviewer {
+    /// Looks at one.
+    pub async fn review(&self, asked: Asked) -> Result<Answer, Error> {
+        match asked.kind.as_str() {
+            "BackupStorage" => self.storage(&asked).await,
+            "BackupSchedule" => self.schedule(&asked).await,
+            "BackupRun" => self.run(&asked).await,
+            other => Err(Error::Kind(other.into())),
+        }
+    }
+
+    async fn storage(&self, asked: &Asked) -> Result<Answer, Error> {
+        let storage: BackupStorage = match read(&asked.object) {
+            Ok(storage) => storage,
+            Err(fault) => return Ok(Answer::refused(vec![fault])),
+        };
+        let faults = storage_faults(&storage);
+        if !faults.is_empty() {
+            return Ok(Answer::refused(faults));
+        }
+        let refusals = self.refusals(requester::of_storage(&storage.spec), &asked.user).await?;
+        Ok(Answer {
+            forbidden: !refusals.is_empty(),
+            faults: refusals,
+            warnings: Vec::new(),
+        })
+    }
+
+    async fn schedule(&self, asked: &Asked) -> Result<Answer, Error> {
+        let schedule: BackupSchedule = match read(&asked.object) {
+            Ok(schedule) => schedule,
+            Err(fault) => return Ok(Answer::refused(vec![fault])),
+        };
+        if let Err(faults) = validate::schedule::validate(&schedule) {
+            return Ok(Answer::refused(faults));
+        }
+        let field = "spec.template.spec";
+        let spec = &schedule.spec.template.spec;
+        let Ok(valid) = validate::run::validate_below(field, spec) else {
+            return Ok(Answer::default());
+        };
+        let mut run = BackupRun::new(&api::names::run_of(&schedule.name_any(), 0), spec.clone());
+        run.metadata.namespace = asked.namespace.clone();
+        let (mut answer, _) = self.both(asked, &run, &valid, field).await?;
+        if let Some(refused) = answer.trial.take() {
+            answer.said.warnings.push(format!(
+                "{field}.template: runs of this schedule would get no Pod: {refused}"
+            ));
+        }
+        Ok(answer.said)
+    }
+
+    async fn run(&self, asked: &Asked) -> Result<Answer, Error> {
+        let run: BackupRun = match read(&asked.object) {
+            Ok(run) => run,
+            Err(fault) => return Ok(Answer::refused(vec![fault])),
+        };
+        let valid = match validate::run::validate(&run.spec) {
+            Ok(valid) => valid,
+            Err(faults) => return Ok(Answer::refused(faults)),
+        };
+        let (mut answer, _) = self.both(asked, &run, &valid, "spec").await?;
+        if let Some(refused) = answer.trial.take() {
+            answer.said.faults.push(Fault {
+                field: "spec.template".into(),
+                message: format!("the run would get no Pod: {refused}"),
+            });
+        }
+        Ok(answer.said)
+    }
+
+    /// What holds for a run and for the runs of a schedule: the storage, the requester, the Pod.
+    async fn both(
+        &self,
+        asked: &Asked,
+        run: &BackupRun,
+        valid: &ValidRun,
+        field: &str,
+    ) -> Result<(Tried, Option<BackupStorage>), Error> {
+        let namespace = asked.namespace.as_deref().unwrap_or_default();
+        let (storage, refusals) = futures::join!(
+            self.storage_of(&run.spec, namespace),
+            self.refusals(requester::of_run(&run.spec, field, namespace), &asked.user),
+        );
+        let (storage, mut faults, refusals) = match (storage?, refusals?) {
+            (Ok(storage), refusals) => (storage, Vec::new(), refusals),
+            (Err(why), refusals) => {
+                let field = format!("{field}.storage.name");
+                (None, vec![Fault { field, message: why }], refusals)
+            }
+        };
+        let forbidden = !refusals.is_empty();
+        faults.extend(refusals);
+        let mut tried = Tried {
+            said: Answer {
+                faults,
+                forbidden,
+                warnings: Vec::new(),
+            },
+            trial: None,
+        };
+        if !tried.said.faults.is_empty() {
+            // What the Pod would be told says something of the namespace: not to somebody without a right there.
+            return Ok((tried, storage));
+        }
+        if storage.is_none() {
+            tried.said.warnings.push(format!(
+                "{field}.storage.name: there is no BackupStorage {:?} yet; runs wait for it until their startDeadlineSeconds have passed",
+                run.spec.storage.name
+            ));
+        }
+        if let Some(pod) = trial::pod(run, valid, &self.agent) {
+            match trial::attempt(&self.client, namespace, &pod).await {
+                Outcome::Taken => {}
+                Outcome::Refused(why) => tried.trial = Some(why),
+                Outcome::Unknown(why) => {
+                    tried
+                        .said
+                        .warnings
+                        .push(format!("{field}.template: the Pod could not be tried: {why}"));
+                }
+            }
+        }
+        Ok((tried, storage))
+    }
+
+    /// The storage, if it is there; or why it may not be used from that namespace.
+    async fn storage_of(
+        &self,
+        spec: &BackupRunSpec,
+        namespace: &str,
+    ) -> Result<Result<Option<BackupStorage>, String>, Error> {
+        let storages: Api<BackupStorage> = Api::all(self.client.clone());
+        let found = storages.get_opt(&spec.storage.name).await;
+        let Some(storage) = found.map_err(|e| Error::Api("the storage", e))? else {
+            return Ok(Ok(None));
+        };
+        let mut labels = BTreeMap::new();
+        if access::needs_labels(&storage.spec) {
+            let namespaces: Api<Namespace> = Api::all(self.client.clone());
+            let found = namespaces.get(namespace).await;
+            labels = found.map_err(|e| Error::Api("the namespace", e))?.labels().clone();
+        }
+        Ok(access::allows(&storage.spec, &storage.name_any(), namespace, &labels).map(|()| Some(storage)))
+    }
+
+    async fn refusals(&self, needs: Vec<Need>, user: &UserInfo) -> Result<Vec<Fault>, Error> {
+        let mut refusals = Vec::new();
+        if self.check_requester {
+            for need in needs {
+                let may = need.may(&self.client, user).await;
+                if !may.map_err(|e| Error::Api("the requester's rights", e))? {
+                    refusals.push(need.refusal(user));
+                }
+            }
+        }
+        Ok(refusals)
+    }
+}
+
+/// An answer, and what became of the Pod that was tried.
+struct Tried {
+    said: Answer,
+    trial: Option<String>,
+}
+
+/// All faults of a storage: those of its spec and those of its parameters.
+pub fn storage_faults(storage: &BackupStorage) -> Vec<Fault> {
+    let mut faults = validate::storage::validate(&storage.spec).err().unwrap_or_default();
+    let parameters = storage.spec.parameters.clone().unwrap_or_default();
+    if let Err(wrong) = store::S3Parameters::parse(&parameters) {
+        faults.extend(wrong.into_iter().map(|fault| Fault {
+            field: format!("spec.parameters.{}", fault.name),
+            message: fault.message,
+        }));
+    }
+    faults
+}
+
+fn read<K: Resource + DeserializeOwned>(object: &Value) -> Result<K, Fault> {
+    serde_json::from_value(object.clone()).map_err(|e| Fault {
+        field: "spec".into(),
+        message: format!("cannot be read: {e}"),
+    })
+}

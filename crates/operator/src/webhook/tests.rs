@@ -1,0 +1,224 @@
+//! Requests for admission against a mocked API server.
+use api::BackupRun;
+use kube::ResourceExt;
+use planner::run::pod::AgentSettings;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::mocked::{Server as Mock, answer, connect};
+
+const OWN: &str = "system:serviceaccount:backup-operator:backup-operator";
+
+fn shared() -> (Arc<Shared>, Mock) {
+    let (client, mock) = connect();
+    let agent = AgentSettings {
+        image: "agent".into(),
+        image_pull_policy: "Never".into(),
+        cpu: "1".into(),
+        memory: "1Mi".into(),
+    };
+    let reviewer = Reviewer {
+        client,
+        agent,
+        check_requester: true,
+    };
+    let shared = Shared {
+        reviewer,
+        own: Some(OWN.into()),
+        turns: Semaphore::new(1),
+    };
+    (Arc::new(shared), mock)
+}
+
+fn asks(user: &str, run: &BackupRun) -> Json<AdmissionReview<DynamicObject>> {
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "1", "operation": "CREATE", "name": run.name_any(), "namespace": "team", "dryRun": false,
+            "kind": {"group": "backup-operator.io", "version": "v1", "kind": "BackupRun"},
+            "resource": {"group": "backup-operator.io", "version": "v1", "resource": "backupruns"},
+            "userInfo": {"username": user, "groups": ["system:authenticated"]},
+            "object": run,
+        },
+    });
+    Json(serde_json::from_value(review).unwrap())
+}
+
+fn said(review: Json<AdmissionReview<DynamicObject>>) -> Value {
+    serde_json::to_value(review.0.response.unwrap()).unwrap()
+}
+
+fn storage(more: Value) -> Value {
+    let mut spec = json!({"type": "s3", "parameters": {"bucket": "b"}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": "minio"}, "spec": spec})
+}
+
+fn allowed(yes: bool) -> Value {
+    json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {}, "status": {"allowed": yes}})
+}
+
+/// Answers one request of each kind as told; in which order they come is not settled.
+async fn serve(mock: &mut Mock, answers: &[(&str, u16, Value)]) -> Vec<(String, Value)> {
+    let mut seen = Vec::new();
+    for _ in answers {
+        let (request, send) = mock.next_request().await.expect("a request");
+        let (parts, content) = request.into_parts();
+        let body = serde_json::from_slice(&content.collect_bytes().await.unwrap()).unwrap_or(Value::Null);
+        let uri = parts.uri.to_string();
+        let (_, code, say) = answers
+            .iter()
+            .find(|(part, ..)| uri.contains(part))
+            .unwrap_or_else(|| panic!("{uri}"));
+        let bytes = say.to_string().into_bytes();
+        send.send_response(
+            http::Response::builder()
+                .status(*code)
+                .body(kube::client::Body::from(bytes))
+                .unwrap(),
+        );
+        seen.push((uri, body));
+    }
+    seen
+}
+
+#[tokio::test]
+async fn what_the_operator_makes_itself_is_admitted_without_a_look() {
+    let (shared, _mock) = shared();
+    let mut run = testing::backup_run();
+    run.spec.storage.path = "wrong".into();
+    assert_eq!(
+        said(validate(State(shared), asks(OWN, &run)).await)["allowed"],
+        json!(true)
+    );
+}
+
+#[tokio::test]
+async fn all_faults_are_said_at_once_and_before_anybody_is_asked() {
+    let (shared, _mock) = shared();
+    let mut run = testing::backup_run();
+    run.spec.storage.path = "/{{ nowt }}".into();
+    run.spec.backup.as_mut().unwrap().container = Some("mian".into());
+    let said = said(validate(State(shared), asks("eve", &run)).await);
+    assert_eq!(
+        (&said["allowed"], &said["status"]["code"]),
+        (&json!(false), &json!(422))
+    );
+    let message = said["status"]["message"].as_str().unwrap();
+    for part in [
+        "2 faults:",
+        "* spec.backup.container: ",
+        "did you mean \"main\"",
+        "* spec.storage.path: ",
+    ] {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_create_pods_is_refused_and_learns_nothing_of_the_pod() {
+    let (shared, mut mock) = shared();
+    let run = testing::backup_run();
+    let asked = tokio::spawn(validate(State(shared), asks("eve", &run)));
+    let seen = serve(
+        &mut mock,
+        &[
+            ("/backupstorages/minio", 200, storage(json!({}))),
+            ("/subjectaccessreviews", 201, allowed(false)),
+        ],
+    )
+    .await;
+    let said = said(asked.await.unwrap());
+    assert_eq!(
+        (&said["allowed"], &said["status"]["code"]),
+        (&json!(false), &json!(403)),
+        "{said}"
+    );
+    assert!(
+        said["status"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("eve may not create pods in namespace \"team\""),
+        "{said}"
+    );
+    let (_, question) = seen.iter().find(|(uri, _)| uri.contains("subjectaccess")).unwrap();
+    assert_eq!(question["spec"]["user"], json!("eve"));
+    assert_eq!(question["spec"]["groups"], json!(["system:authenticated"]));
+}
+
+#[tokio::test]
+async fn a_storage_that_the_namespace_may_not_use_refuses_its_runs() {
+    let (shared, mut mock) = shared();
+    let run = testing::backup_run();
+    let asked = tokio::spawn(validate(State(shared), asks("eve", &run)));
+    let none = storage(json!({"allowedNamespaces": {"from": "None"}}));
+    serve(
+        &mut mock,
+        &[
+            ("/backupstorages/minio", 200, none),
+            ("/subjectaccessreviews", 201, allowed(true)),
+        ],
+    )
+    .await;
+    let said = said(asked.await.unwrap());
+    assert_eq!(said["status"]["code"], json!(422), "{said}");
+    assert!(
+        said["status"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("spec.storage.name: "),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_pod_that_would_be_refused_refuses_the_run() {
+    let (shared, mut mock) = shared();
+    let run = testing::backup_run();
+    let asked = tokio::spawn(validate(State(shared), asks("eve", &run)));
+    serve(
+        &mut mock,
+        &[
+            ("/backupstorages/minio", 200, storage(json!({}))),
+            ("/subjectaccessreviews", 201, allowed(true)),
+        ],
+    )
+    .await;
+    let refusal = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "exceeded quota: small"});
+    let (method, uri, _) = answer(&mut mock, 403, refusal).await;
+    assert!(
+        method == "POST" && uri.contains("/namespaces/team/pods?") && uri.contains("dryRun=All"),
+        "{method} {uri}"
+    );
+    let said = said(asked.await.unwrap());
+    assert_eq!(
+        said["status"]["message"],
+        json!("spec.template: the run would get no Pod: exceeded quota: small")
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_admitted_that_could_not_be_looked_at() {
+    let (shared, mut mock) = shared();
+    let run = testing::backup_run();
+    let asked = tokio::spawn(validate(State(shared), asks("eve", &run)));
+    let down = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"});
+    serve(
+        &mut mock,
+        &[
+            ("/backupstorages/minio", 403, down),
+            ("/subjectaccessreviews", 201, allowed(true)),
+        ],
+    )
+    .await;
+    let said = said(asked.await.unwrap());
+    assert_eq!(
+        (&said["allowed"], &said["status"]["code"]),
+        (&json!(false), &json!(503)),
+        "{said}"
+    );
+    assert!(
+        said["status"]["message"].as_str().unwrap().contains("try again"),
+        "{said}"
+    );
+}

@@ -1,0 +1,90 @@
+//! The webhook under test: what is kept from it, and who asks it.
+use std::future::Future;
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::config::AuthInfo;
+use kube::{Api, Client, Config};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::case::Case;
+use crate::cluster::MANAGER;
+
+/// On an object of the tests: it is not shown to the webhook, as if it had come in while that was away.
+pub const UNADMITTED: &str = "e2e-unadmitted";
+/// The configuration.
+pub const CONFIGURATION: &str = "backup-operator";
+/// Its one webhook.
+const WEBHOOK: &str = "validate.backup-operator.io";
+/// How long the webhook may be out of reach: an operator was just killed by another case.
+const AWAY: Duration = Duration::from_secs(30);
+
+/// Teaches the API server that label.
+pub async fn set_up(client: &Client) {
+    let all: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let expression = format!("!(has(object.metadata.labels) && '{UNADMITTED}' in object.metadata.labels)");
+    let change = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": CONFIGURATION},
+        "webhooks": [{"name": WEBHOOK, "matchConditions": [{"name": UNADMITTED, "expression": expression}]}],
+    });
+    let parameters = PatchParams::apply(MANAGER).force();
+    all.patch(CONFIGURATION, &parameters, &Patch::Apply(&change))
+        .await
+        .unwrap_or_else(|e| panic!("the webhook's configuration: {e}"));
+}
+
+/// Tries again while no operator answers the webhook.
+pub async fn answered<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, kube::Error>
+where
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    let until = Instant::now() + AWAY;
+    loop {
+        match attempt().await {
+            Err(kube::Error::Api(status))
+                if status.message.contains("failed calling webhook") && Instant::now() < until =>
+            {
+                sleep(Duration::from_millis(250)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+impl Case {
+    /// A ServiceAccount of the case that may do so in its namespace, and a client that is it, by a token of its own.
+    pub async fn account(&self, name: &str, rules: Value) -> Client {
+        let metadata = json!({"name": name});
+        self.apply::<ServiceAccount>(json!({"metadata": metadata})).await;
+        self.apply::<Role>(json!({"metadata": metadata, "rules": rules})).await;
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
+        let subjects = json!([{"kind": "ServiceAccount", "name": name, "namespace": self.namespace()}]);
+        self.apply::<RoleBinding>(json!({"metadata": metadata, "roleRef": role, "subjects": subjects}))
+            .await;
+        let accounts: Api<ServiceAccount> = self.api();
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                expiration_seconds: Some(3600),
+                ..TokenRequestSpec::default()
+            },
+            ..TokenRequest::default()
+        };
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await
+            .unwrap_or_else(|e| panic!("a token of {name}: {e}"));
+        let mut config = Config::infer().await.expect("the file that KUBECONFIG names");
+        config.auth_info = AuthInfo {
+            token: Some(answer.status.expect("a token").token.into()),
+            ..AuthInfo::default()
+        };
+        Client::try_from(config).expect("a client")
+    }
+}
