@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use clap::Parser;
 use planner::run::pod::AgentSettings;
 
+use crate::scope::Scope;
+
 /// Backs up and restores whatever has a command.
 #[derive(Parser, Debug)]
 #[command(name = "operator", version)]
@@ -29,6 +31,9 @@ pub struct Args {
     /// Address of /healthz and /readyz.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
     pub health_address: SocketAddr,
+    /// Watch and act upon schedules, runs and Pods of these namespaces only, with commas between them; nothing means all.
+    #[arg(long, env = "WATCH_NAMESPACES", default_value = "", value_parser = Scope::parse)]
+    pub watch_namespaces: Scope,
     /// Log lines as JSON.
     #[arg(long, env = "LOG_JSON", default_value_t = false)]
     pub log_json: bool,

@@ -7,11 +7,13 @@ mod context;
 mod controller;
 mod events;
 mod lease;
+mod merge;
 #[cfg(test)]
 mod mocked;
 mod run;
 mod runtime;
 mod schedule;
+mod scope;
 mod storage;
 mod stores;
 mod transfer;
@@ -94,10 +96,10 @@ async fn lead(
         tracing::info!("this one leads");
     }
     ready.leads(&controller::KINDS);
-    let (agent, seen) = (args.agent(), ready.clone());
+    let (scope, agent, seen) = (args.watch_namespaces.clone(), args.agent(), ready.clone());
     let working = work.spawn(async move {
         let client = kube::Client::try_default().await?;
-        controller::run(client, agent, seen).await;
+        controller::run(client, scope, agent, seen).await;
         Ok(())
     });
     let Some(leading) = held.as_mut() else {
