@@ -1,6 +1,7 @@
 //! `cargo xtask generate [--check]`: writes what is derived from the code, or says that it is stale.
 #![forbid(unsafe_code)]
 
+mod chart;
 #[cfg(test)]
 mod examples;
 mod generate;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/crds.yaml, deploy/install.yaml and docs/reference
+generate          writes deploy/crds.yaml, deploy/install.yaml, docs/reference, and what of charts/ follows from the code
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {
