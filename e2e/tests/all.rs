@@ -27,6 +27,8 @@ mod objects;
 mod pods;
 #[path = "all/relay.rs"]
 mod relay;
+#[path = "all/rights.rs"]
+mod rights;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/specs.rs"]

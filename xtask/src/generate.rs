@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{admission, install, reference, schema, template, yaml};
+use crate::{admission, chart, install, reference, schema, template, yaml};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,6 +105,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
         path: page.path,
         text: reference::page(page, crd),
     }));
+    files.extend(chart::files(&kinds)?);
     files.push(Generated {
         path: template::PATH,
         text: template::page(),

@@ -1,7 +1,7 @@
 //! Everything but the kinds that a cluster needs: namespace, account, rights, the operator, and one admission rule.
 use serde_json::{Value, json};
 
-use crate::rbac::GRANTS;
+use crate::rbac::{self, Role};
 
 /// Where the operator runs, and the name of all that belongs to it.
 pub const NAME: &str = "backup-operator";
@@ -31,34 +31,21 @@ pub fn service_account() -> Value {
     json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": NAME, "namespace": NAME, "labels": labels() } })
 }
 
-/// The ClusterRole as text, since the reasons are comments, which YAML libraries do not write.
+/// The ClusterRole as text, since the reasons are comments.
 pub fn cluster_role() -> String {
-    let list = |words: &[&str]| words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ");
-    let mut text = format!(
-        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  labels:\n    app.kubernetes.io/name: {NAME}\n  name: {NAME}\nrules:\n"
-    );
-    for grant in GRANTS {
-        text.push_str(&format!(
-            "# {}\n- apiGroups: [{}]\n  resources: [{}]\n  verbs: [{}]\n",
-            grant.why,
-            list(&[grant.group]),
-            list(grant.resources),
-            list(grant.verbs)
-        ));
-    }
-    text
+    format!(
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  labels:\n    app.kubernetes.io/name: {NAME}\n  name: {NAME}\nrules:\n{}",
+        Role::Everywhere.text()
+    )
 }
 
-/// What leadership needs, in the operator's own namespace only. A create cannot be limited to a name.
+/// What leadership needs, in the operator's own namespace only.
 pub fn lease_role() -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
         "metadata": { "name": NAME, "namespace": NAME, "labels": labels() },
-        "rules": [
-            { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"] },
-            { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [NAME], "verbs": ["get", "update"] },
-        ],
+        "rules": rbac::lease(NAME),
     })
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod chart;
 #[cfg(test)]
 mod examples;
 mod generate;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/crds.yaml, deploy/install.yaml and docs/reference
+generate          writes deploy/crds.yaml, deploy/install.yaml, docs/reference, and what of charts/ follows from the code
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {

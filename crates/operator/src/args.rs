@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use planner::run::pod::AgentSettings;
 
+use crate::scope::Scope;
 use crate::webhook;
 
 /// Backs up and restores whatever has a command.
@@ -52,6 +53,9 @@ pub struct Args {
     /// and a storage only from who may read the Secret with its access keys.
     #[arg(long, env = "CHECK_REQUESTER", default_value_t = true, action = clap::ArgAction::Set)]
     pub check_requester: bool,
+    /// Watch and act upon schedules, runs and Pods of these namespaces only, with commas between them; nothing means all.
+    #[arg(long, env = "WATCH_NAMESPACES", default_value = "", value_parser = Scope::parse)]
+    pub watch_namespaces: Scope,
     /// Log lines as JSON.
     #[arg(long, env = "LOG_JSON", default_value_t = false)]
     pub log_json: bool,

@@ -1,23 +1,26 @@
-//! The driver: one watch for each kind, and who is woken by what it sees.
+//! The driver: the watches of each kind, and who is woken by what they see.
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, BackupStorage, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::stream::{self, select_all};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use planner::run::decide::is_finished;
 use planner::run::pod::AgentSettings;
 use serde::de::DeserializeOwned;
 
 use crate::admin::Ready;
 use crate::context::{Context, Failures, Refusals};
+use crate::merge::Merge;
+use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::registry::Registry;
 use crate::{run, runtime, schedule, storage};
@@ -29,8 +32,8 @@ const CONCURRENCY: u16 = 16;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 
-/// Runs all controllers, for ever.
-pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
+/// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
+pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Ready) {
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
     let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
@@ -38,11 +41,12 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     let (schedules, schedule_writer) = reflector::store::<BackupSchedule>();
     let (runs, run_writer) = reflector::store::<BackupRun>();
     let (pods, pod_writer) = reflector::store::<Pod>();
+    tracing::info!(namespaces = %scope, "watching");
 
     // A change of a storage: itself, and the runs that wait for it.
     let (by_storage, wake_runs, wake) = (runs.clone(), wake_run.clone(), wake_storage.clone());
     watch(
-        client.clone(),
+        vec![Watched::all(&client)],
         watcher::Config::default(),
         storage_writer,
         &ready,
@@ -56,7 +60,7 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     // A change of a schedule: itself, and the storage that counts it.
     let (wake, count) = (wake_schedule.clone(), wake_storage.clone());
     watch(
-        client.clone(),
+        scope.watched(&client),
         watcher::Config::default(),
         schedule_writer,
         &ready,
@@ -68,7 +72,7 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     // A change of a run: itself, its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
     watch(
-        client.clone(),
+        scope.watched(&client),
         watcher::Config::default(),
         run_writer,
         &ready,
@@ -83,7 +87,7 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
     // A change of a Pod that carries our label: its run.
     let wake = wake_run.clone();
     watch(
-        client.clone(),
+        scope.watched(&client),
         watcher::Config::default().labels(labels::RUN),
         pod_writer,
         &ready,
@@ -125,7 +129,7 @@ pub async fn run(client: Client, agent: AgentSettings, ready: Ready) {
 
 /// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included.
 fn watch<K>(
-    client: Client,
+    watched: Vec<Watched<K>>,
     config: watcher::Config,
     writer: Writer<K>,
     ready: &Ready,
@@ -134,9 +138,27 @@ fn watch<K>(
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let ready = ready.clone();
-    let stream = watcher(Api::<K>::all(client), config)
-        .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
+    let cache = writer.as_reader();
+    let mut merge = Merge::new(watched.iter().map(|w| w.namespace.clone()));
+    let watches = watched.into_iter().enumerate().map(|(number, one)| {
+        watcher(one.api, config.clone())
+            .default_backoff()
+            .modify(|object| object.managed_fields_mut().clear())
+            .map(move |event| (number, event))
+            .boxed()
+    });
+    let stream = select_all(watches)
+        .flat_map(move |(number, event)| {
+            let told: Vec<_> = match event {
+                Ok(event) => merge
+                    .take(number, event, || cache.state())
+                    .into_iter()
+                    .map(Ok)
+                    .collect(),
+                Err(error) => vec![Err(error)],
+            };
+            stream::iter(told)
+        })
         .reflect(writer)
         // After the cache: who waits for this finds the objects there.
         .inspect_ok(move |event| {
@@ -191,3 +213,6 @@ fn waiting_runs(runs: &Store<BackupRun>, storage: &str) -> Vec<ObjectRef<BackupR
         .map(|r| ObjectRef::from_obj(r.as_ref()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

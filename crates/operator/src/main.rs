@@ -7,11 +7,13 @@ mod context;
 mod controller;
 mod events;
 mod lease;
+mod merge;
 #[cfg(test)]
 mod mocked;
 mod run;
 mod runtime;
 mod schedule;
+mod scope;
 mod storage;
 mod stores;
 mod transfer;
@@ -140,7 +142,7 @@ async fn lead(
         tracing::info!("this one leads");
     }
     ready.leads(&controller::KINDS);
-    let (agent, seen) = (args.agent(), ready.clone());
+    let (scope, agent, seen) = (args.watch_namespaces.clone(), args.agent(), ready.clone());
     let keeps = (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings());
     if args.webhook && keeps.is_none() {
         ready.trusted();
@@ -153,7 +155,7 @@ async fn lead(
                 webhook::keep(client.clone(), names, seen.clone()).await;
             }
         };
-        futures::join!(certificate, controller::run(client.clone(), agent, seen.clone()));
+        futures::join!(certificate, controller::run(client.clone(), scope, agent, seen.clone()));
         Ok(())
     });
     let Some(leading) = held.as_mut() else {

@@ -1,0 +1,161 @@
+//! What is asked of the API server to see everything, and when all of it has been seen.
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::FutureExt;
+use http::Response;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tower_test::mock::SendResponse;
+
+use super::*;
+use crate::mocked::{Server, connect};
+
+const GROUP: &str = "/apis/backup-operator.io/v1";
+/// The server is asked at once; this is for a machine that stands still.
+const ASKED: Duration = Duration::from_secs(10);
+
+fn agent() -> AgentSettings {
+    AgentSettings {
+        image: "operator".into(),
+        image_pull_policy: "IfNotPresent".into(),
+        cpu: "100m".into(),
+        memory: "32Mi".into(),
+    }
+}
+
+/// A request without an answer yet.
+struct Asked {
+    path: String,
+    query: String,
+    send: SendResponse<Response<Body>>,
+}
+
+async fn asked(server: &mut Server) -> Asked {
+    let next = tokio::time::timeout(ASKED, server.next_request()).await;
+    let (request, send) = next.expect("a request in time").expect("a request");
+    let uri = request.uri().clone();
+    Asked {
+        path: uri.path().into(),
+        query: uri.query().unwrap_or_default().into(),
+        send,
+    }
+}
+
+fn list(items: Value) -> Response<Body> {
+    let body = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items});
+    Response::new(Body::from(body.to_string().into_bytes()))
+}
+
+fn paths(asked: &[Asked]) -> BTreeSet<&str> {
+    asked.iter().map(|a| a.path.as_str()).collect()
+}
+
+/// The operator at work on a mocked cluster, and the lists that it asks for first.
+async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
+    let (client, mut server) = connect();
+    let ready = Ready::default();
+    ready.leads(&KINDS);
+    runtime::spawn(run(client, scope, agent(), ready.clone()));
+    let mut all = Vec::new();
+    for _ in 0..lists {
+        all.push(asked(&mut server).await);
+    }
+    for one in &all {
+        assert!(!one.query.contains("watch"), "{}?{}", one.path, one.query);
+        assert_eq!(
+            one.path.ends_with("/pods"),
+            one.query.contains("labelSelector"),
+            "{}",
+            one.query
+        );
+    }
+    (ready, server, all)
+}
+
+#[tokio::test]
+async fn without_namespaces_each_kind_has_one_watch_over_all() {
+    let (ready, mut server, lists) = started(Scope::All, 4).await;
+    let wanted = [
+        format!("{GROUP}/backupruns"),
+        format!("{GROUP}/backupschedules"),
+        format!("{GROUP}/backupstorages"),
+        "/api/v1/pods".into(),
+    ];
+    assert_eq!(paths(&lists), wanted.iter().map(String::as_str).collect());
+    for one in lists {
+        one.send.send_response(list(json!([])));
+    }
+    tokio::time::timeout(ASKED, ready.wait()).await.expect("ready");
+    let mut watches = Vec::new();
+    for _ in 0..wanted.len() {
+        watches.push(asked(&mut server).await);
+    }
+    assert!(watches.iter().all(|w| w.query.contains("watch=true")));
+    assert_eq!(paths(&watches), wanted.iter().map(String::as_str).collect());
+}
+
+#[tokio::test]
+async fn with_namespaces_nothing_but_storages_is_watched_outside_them_and_every_watch_is_waited_for() {
+    let scope = Scope::parse("a,b").unwrap();
+    let (ready, mut server, mut lists) = started(scope, 7).await;
+    let mut wanted = vec![format!("{GROUP}/backupstorages")];
+    for namespace in ["a", "b"] {
+        wanted.push(format!("{GROUP}/namespaces/{namespace}/backupschedules"));
+        wanted.push(format!("{GROUP}/namespaces/{namespace}/backupruns"));
+        wanted.push(format!("/api/v1/namespaces/{namespace}/pods"));
+    }
+    let wanted: BTreeSet<_> = wanted.iter().map(String::as_str).collect();
+    assert_eq!(paths(&lists), wanted);
+
+    let at = lists
+        .iter()
+        .position(|l| l.path.ends_with("namespaces/b/pods"))
+        .unwrap();
+    let last = lists.remove(at);
+    for one in lists {
+        one.send.send_response(list(json!([])));
+    }
+    // Each that has listed watches: six are, and the operator works not yet.
+    let mut watches = Vec::new();
+    for _ in 0..wanted.len() - 1 {
+        watches.push(asked(&mut server).await);
+    }
+    assert!(watches.iter().all(|w| w.query.contains("watch=true")));
+    assert!(
+        ready.wait().now_or_never().is_none(),
+        "the Pods of b have not been seen"
+    );
+    last.send.send_response(list(json!([])));
+    tokio::time::timeout(ASKED, ready.wait()).await.expect("ready");
+    watches.push(asked(&mut server).await);
+    assert_eq!(paths(&watches), wanted);
+}
+
+#[tokio::test]
+async fn runs_of_every_watched_namespace_are_worked_on() {
+    let (_ready, mut server, lists) = started(Scope::parse("a,b").unwrap(), 7).await;
+    for one in lists {
+        let items = match one.path.strip_suffix("/backupruns").and_then(|p| p.rsplit_once('/')) {
+            Some((_, namespace)) => {
+                let mut run = serde_json::to_value(testing::backup_run()).unwrap();
+                run["metadata"] =
+                    json!({"name": "r", "namespace": namespace, "uid": namespace, "resourceVersion": "1"});
+                json!([run])
+            }
+            None => json!([]),
+        };
+        one.send.send_response(list(items));
+    }
+    // Their storage does not exist, which is reported of both.
+    let mut reported = BTreeSet::new();
+    let mut held = Vec::new();
+    while reported.len() < 2 {
+        let one = asked(&mut server).await;
+        if one.path.ends_with("/backupruns/r/status") || one.path.ends_with("/backupruns/r") {
+            reported.insert(one.path.split('/').nth(5).unwrap_or_default().to_string());
+        }
+        held.push(one);
+    }
+    assert_eq!(reported, BTreeSet::from(["a".into(), "b".into()]));
+}

@@ -1,0 +1,419 @@
+//! The Helm chart as Helm itself reads it. `make test` names its binary in HELM_BIN.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "chart/helm.rs"]
+mod helm;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use helm::{Key, install, lint, refused, render, root, rules};
+use serde_json::{Value, json};
+
+/// What the chart has and plain manifests have not.
+const CHART_ONLY: [&str; 1] = ["PodDisruptionBudget"];
+/// What belongs to the webhook.
+const WEBHOOK: &str = "backup-operator-webhook";
+
+/// What of `wanted` is not in `given`, by its path. Lists must be equal, and objects may have more.
+fn missing(wanted: &Value, given: &Value, path: &str) -> Option<String> {
+    match (wanted, given) {
+        (Value::Object(wanted), Value::Object(given)) => wanted.iter().find_map(|(key, value)| {
+            let path = format!("{path}.{key}");
+            given
+                .get(key)
+                .map_or(Some(path.clone()), |given| missing(value, given, &path))
+        }),
+        (Value::Array(wanted), Value::Array(given)) if wanted.len() == given.len() => wanted
+            .iter()
+            .zip(given)
+            .enumerate()
+            .find_map(|(at, (wanted, given))| missing(wanted, given, &format!("{path}[{at}]"))),
+        _ => (wanted != given).then(|| path.to_string()),
+    }
+}
+
+fn is_webhook(object: &Value) -> bool {
+    object["metadata"]["name"] == WEBHOOK || object["kind"] == "ValidatingWebhookConfiguration"
+}
+
+/// The one object of a kind.
+fn one<'a>(objects: &'a BTreeMap<Key, Value>, kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|(key, _)| key.kind == kind);
+    let (Some((_, object)), None) = (found.next(), found.next()) else {
+        panic!("not one {kind}");
+    };
+    object
+}
+
+fn args(objects: &BTreeMap<Key, Value>) -> Vec<&str> {
+    let container = &one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    let words = container["args"].as_array();
+    words.into_iter().flatten().map(|w| w.as_str().unwrap()).collect()
+}
+
+fn keys_of<'a>(objects: &'a BTreeMap<Key, Value>, kind: &str) -> BTreeSet<(&'a str, &'a str)> {
+    objects
+        .keys()
+        .filter(|key| key.kind == kind)
+        .map(|key| (key.namespace.as_str(), key.name.as_str()))
+        .collect()
+}
+
+#[test]
+fn the_chart_passes_helm_lint() {
+    lint("{}");
+    lint("{watchNamespaces: [a, b], networkPolicy: {enabled: true}, webhook: {certManager: {enabled: true}}}");
+}
+
+#[test]
+fn with_default_values_the_chart_is_what_the_plain_manifests_are() {
+    let plain = install();
+    // Plain manifests without the webhook are what the chart is without it.
+    let with_webhook = plain.keys().any(|key| key.kind == "Service");
+    let (values, more): (_, &[&str]) = if with_webhook {
+        ("{}", &[])
+    } else {
+        ("{webhook: {enabled: false}}", &["--webhook=false"])
+    };
+    let chart = render(values);
+    for (key, wanted) in plain.iter().filter(|(key, _)| key.kind != "Namespace") {
+        let given = chart.get(key).unwrap_or_else(|| panic!("{key:?} is not in the chart"));
+        let mut wanted = wanted.clone();
+        if let Some(role) = wanted.as_object_mut().filter(|o| o.contains_key("rules")) {
+            // However they are grouped: compared below.
+            role.remove("rules");
+        }
+        assert_eq!(missing(&wanted, given, ""), None, "{key:?}");
+    }
+    for key in chart.keys() {
+        let expected = plain.contains_key(key) || CHART_ONLY.contains(&key.kind.as_str());
+        assert!(expected, "{key:?} is in the chart only");
+    }
+    // Objects may have more, but no right and no argument more.
+    for (key, object) in plain.iter().filter(|(_, o)| o.get("rules").is_some()) {
+        assert_eq!(rules(object), rules(&chart[key]), "{key:?}");
+    }
+    assert!(args(&plain).is_empty(), "defaults are the operator's own");
+    assert_eq!(args(&chart), more);
+}
+
+#[test]
+fn crds_are_upgraded_with_the_release_outlive_it_and_are_otherwise_the_plain_ones() {
+    let (plain, chart) = (install(), render("{}"));
+    for (key, wanted) in plain.iter().filter(|(key, _)| key.kind == "CustomResourceDefinition") {
+        let mut given = chart[key].clone();
+        let annotations = given["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .remove("annotations")
+            .unwrap();
+        assert_eq!(annotations, json!({"helm.sh/resource-policy": "keep"}));
+        assert_eq!(wanted, &given, "{key:?}");
+    }
+    let without = render("{crds: {install: false}}");
+    assert!(keys_of(&without, "CustomResourceDefinition").is_empty());
+    assert_eq!(without.len() + 3, chart.len());
+}
+
+#[test]
+fn with_namespaces_there_are_roles_there_and_one_small_cluster_role() {
+    let objects = render("{watchNamespaces: [a, b], credentialNamespaces: [b, vault], webhook: {enabled: false}}");
+    let roles = BTreeSet::from([
+        ("a", "backup-operator-watched"),
+        ("b", "backup-operator-watched"),
+        ("vault", "backup-operator-credentials"),
+        ("default", "backup-operator-events"),
+        ("backup-operator", "backup-operator"),
+    ]);
+    assert_eq!(keys_of(&objects, "Role"), roles);
+    assert_eq!(keys_of(&objects, "RoleBinding"), roles);
+    let cluster = rules(one(&objects, "ClusterRole"));
+    let resources: BTreeSet<_> = cluster.iter().map(|(_, resource, _, _)| resource.as_str()).collect();
+    let wanted = [
+        "backupstorages",
+        "backupstorages/finalizers",
+        "backupstorages/status",
+        "namespaces",
+    ];
+    assert_eq!(resources, BTreeSet::from(wanted));
+
+    // Taken together, they are what one role is for all namespaces.
+    let all = render("{webhook: {enabled: false}}");
+    let role = |namespace: &str, name: &str| {
+        let key = objects
+            .keys()
+            .find(|k| k.kind == "Role" && k.namespace == namespace && k.name == name);
+        rules(&objects[key.unwrap()])
+    };
+    let watched = role("a", "backup-operator-watched");
+    assert_eq!(watched, role("b", "backup-operator-watched"));
+    let mut together = watched;
+    together.extend(cluster);
+    assert_eq!(together, rules(one(&all, "ClusterRole")));
+    assert_eq!(
+        role("vault", "backup-operator-credentials"),
+        BTreeSet::from([("".into(), "secrets".into(), "get".into(), String::new())])
+    );
+
+    for (_, binding) in objects.iter().filter(|(key, _)| key.kind == "RoleBinding") {
+        assert_eq!(binding["roleRef"]["name"], binding["metadata"]["name"]);
+        assert_eq!(binding["subjects"][0]["namespace"], "backup-operator");
+    }
+    assert_eq!(args(&objects), ["--watch-namespaces=a,b", "--webhook=false"]);
+}
+
+#[test]
+fn a_watched_namespace_may_be_any_the_operators_own_included() {
+    let objects = render("{watchNamespaces: [backup-operator, default], credentialNamespaces: [default]}");
+    let roles = BTreeSet::from([
+        ("backup-operator", "backup-operator-watched"),
+        ("default", "backup-operator-watched"),
+        ("backup-operator", "backup-operator"),
+        ("backup-operator", WEBHOOK),
+    ]);
+    assert_eq!(keys_of(&objects, "Role"), roles);
+}
+
+#[test]
+fn without_roles_of_the_charts_own_there_are_none() {
+    for values in [
+        "{rbac: {create: false}}",
+        "{rbac: {create: false}, watchNamespaces: [a]}",
+    ] {
+        let objects = render(values);
+        assert!(!objects.keys().any(|key| key.kind.contains("Role")), "{values}");
+    }
+    let nothing_to_ask = "{webhook: {checkRequester: false, certManager: {enabled: true}}}";
+    assert!(
+        !render(nothing_to_ask)
+            .keys()
+            .any(|key| key.kind == "ClusterRole" && key.name == WEBHOOK)
+    );
+}
+
+#[test]
+fn with_namespaces_the_webhook_is_asked_about_these_only() {
+    let objects = render("{watchNamespaces: [a, b]}");
+    let webhook = &one(&objects, "ValidatingWebhookConfiguration")["webhooks"][0];
+    let expression = &webhook["namespaceSelector"]["matchExpressions"][0];
+    assert_eq!(expression["key"], "kubernetes.io/metadata.name");
+    assert_eq!(expression["values"], json!(["a", "b"]));
+    let all = render("{}");
+    let webhook = &one(&all, "ValidatingWebhookConfiguration")["webhooks"][0];
+    assert_eq!(webhook.get("namespaceSelector"), None);
+    assert_eq!(webhook["failurePolicy"], "Fail");
+    assert_eq!(webhook["rules"][0]["operations"], json!(["CREATE", "UPDATE"]));
+}
+
+#[test]
+fn without_the_webhook_nothing_of_it_is_left() {
+    let objects = render("{webhook: {enabled: false}}");
+    assert!(!objects.values().any(is_webhook));
+    let pod = one(&objects, "Deployment")["spec"]["template"]["spec"].to_string();
+    assert!(!pod.contains("9443"));
+    assert_eq!(args(&objects), ["--webhook=false"]);
+}
+
+#[test]
+fn cert_manager_takes_the_certificate_over_and_the_operator_loses_the_rights_to_it() {
+    let objects = render("{webhook: {certManager: {enabled: true}}}");
+    assert_eq!(args(&objects), ["--webhook-certificate-directory=/certs"]);
+    let configuration = one(&objects, "ValidatingWebhookConfiguration");
+    assert_eq!(
+        configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"],
+        "backup-operator/backup-operator-webhook"
+    );
+    let certificate = &one(&objects, "Certificate")["spec"];
+    let pod = &one(&objects, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(certificate["secretName"], pod["volumes"][0]["secret"]["secretName"]);
+    assert_eq!(
+        certificate["dnsNames"],
+        json!(["backup-operator-webhook.backup-operator.svc"])
+    );
+    assert_eq!(
+        certificate["issuerRef"]["name"],
+        one(&objects, "Issuer")["metadata"]["name"]
+    );
+    assert_eq!(pod["containers"][0]["volumeMounts"][0]["mountPath"], "/certs");
+    for (key, role) in objects
+        .iter()
+        .filter(|(key, _)| key.name == WEBHOOK && key.kind.ends_with("Role"))
+    {
+        let resources: Vec<_> = rules(role).into_iter().map(|(_, resource, ..)| resource).collect();
+        assert_eq!(resources, ["subjectaccessreviews"], "{key:?}");
+    }
+    let theirs = render("{webhook: {certManager: {enabled: true, issuerRef: {name: ca, kind: ClusterIssuer}}}}");
+    assert!(keys_of(&theirs, "Issuer").is_empty());
+    assert_eq!(
+        one(&theirs, "Certificate")["spec"]["issuerRef"],
+        json!({"name": "ca", "kind": "ClusterIssuer"})
+    );
+}
+
+#[test]
+fn every_value_of_the_pod_arrives() {
+    let objects = render(
+        r#"
+image: {repository: registry.example/backup, tag: v1, digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", pullPolicy: Always}
+imagePullSecrets: [{name: pull}]
+replicas: 1
+leaderElection: false
+agent: {cpu: 50m, memory: 64Mi, pullPolicy: Always}
+log: {filter: "operator=debug", json: true}
+env: [{name: AWS_REGION, value: eu-west-1}]
+resources: {limits: {memory: 1Gi}}
+runAsUser: null
+nodeSelector: {disk: ssd}
+tolerations: [{key: infra, operator: Exists}]
+affinity: {nodeAffinity: {}}
+priorityClassName: high
+podAnnotations: {team: ops}
+podLabels: {zone: a, app.kubernetes.io/name: other}
+serviceAccount: {create: false, name: mine}
+webhook: {checkRequester: false}
+podDisruptionBudget: {enabled: false}
+deletionProtection: {enabled: false}
+"#,
+    );
+    let deployment = &one(&objects, "Deployment")["spec"];
+    let pod = &deployment["template"]["spec"];
+    let container = &pod["containers"][0];
+    let image = "registry.example/backup@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    assert_eq!(container["image"], image);
+    assert_eq!(container["env"][0], json!({"name": "AGENT_IMAGE", "value": image}));
+    assert_eq!(container["env"][2], json!({"name": "AWS_REGION", "value": "eu-west-1"}));
+    assert_eq!(container["imagePullPolicy"], "Always");
+    assert_eq!(container["resources"]["limits"]["memory"], "1Gi");
+    assert_eq!(deployment["replicas"], 1);
+    assert_eq!(deployment["strategy"], json!({"type": "Recreate"}));
+    assert_eq!(pod["imagePullSecrets"], json!([{"name": "pull"}]));
+    assert_eq!(pod["nodeSelector"], json!({"disk": "ssd"}));
+    assert_eq!(pod["tolerations"][0]["key"], "infra");
+    assert!(pod["affinity"]["nodeAffinity"].is_object());
+    assert_eq!(pod["priorityClassName"], "high");
+    assert_eq!(pod["serviceAccountName"], "mine");
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"].get("runAsUser"), None);
+    let metadata = &deployment["template"]["metadata"];
+    assert_eq!(metadata["annotations"], json!({"team": "ops"}));
+    let labels = json!({"zone": "a", "app.kubernetes.io/name": "backup-operator"});
+    assert_eq!(metadata["labels"], labels, "the selector is not to be undone");
+    assert_eq!(
+        args(&objects),
+        [
+            "--leader-election=false",
+            "--agent-cpu=50m",
+            "--agent-memory=64Mi",
+            "--agent-image-pull-policy=Always",
+            "--log=operator=debug",
+            "--log-json",
+            "--check-requester=false",
+        ]
+    );
+    for kind in ["ServiceAccount", "PodDisruptionBudget", "ValidatingAdmissionPolicy"] {
+        assert!(keys_of(&objects, kind).is_empty(), "{kind}");
+    }
+    let binding = objects.values().find(|o| o["kind"] == "ClusterRoleBinding").unwrap();
+    assert_eq!(binding["subjects"][0]["name"], "mine");
+}
+
+#[test]
+fn the_operators_pod_keeps_to_the_restricted_standard_and_alone_has_a_token() {
+    let objects = render("{}");
+    let pod = &one(&objects, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let container = &pod["containers"][0]["securityContext"];
+    assert_eq!(container["readOnlyRootFilesystem"], true);
+    assert_eq!(container["allowPrivilegeEscalation"], false);
+    assert_eq!(container["capabilities"]["drop"], json!(["ALL"]));
+    assert_eq!(pod["automountServiceAccountToken"], true);
+    assert_eq!(one(&objects, "ServiceAccount")["automountServiceAccountToken"], false);
+}
+
+#[test]
+fn a_network_policy_lets_in_what_is_served_and_narrows_egress_on_request_only() {
+    let open = render("{networkPolicy: {enabled: true}}");
+    let spec = &one(&open, "NetworkPolicy")["spec"];
+    assert_eq!(spec["policyTypes"], json!(["Ingress"]));
+    let ports: Vec<_> = spec["ingress"][0]["ports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["port"])
+        .collect();
+    assert_eq!(ports, ["health", "webhook"]);
+    let narrow = render(
+        "{networkPolicy: {enabled: true, egress: [{to: [{ipBlock: {cidr: 10.0.0.1/32}}], ports: [{port: 6443}]}]}}",
+    );
+    let spec = &one(&narrow, "NetworkPolicy")["spec"];
+    assert_eq!(spec["policyTypes"], json!(["Ingress", "Egress"]));
+    assert_eq!(spec["egress"][0]["ports"][0]["port"], 53);
+    assert_eq!(spec["egress"][1]["to"][0]["ipBlock"]["cidr"], "10.0.0.1/32");
+    assert!(keys_of(&render("{}"), "NetworkPolicy").is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_refused_in_words() {
+    for (values, words) in [
+        ("{replicas: two}", vec!["/replicas", "got string, want integer"]),
+        ("{replicaCount: 3}", vec!["replicaCount", "not allowed"]),
+        (
+            "{webhook: {certmanager: {}}}",
+            vec!["/webhook", "certmanager", "not allowed"],
+        ),
+        (
+            "{image: {pullPolicy: Sometimes}}",
+            vec!["/image/pullPolicy", "'Always', 'IfNotPresent', 'Never'"],
+        ),
+        (
+            "{watchNamespaces: [Team]}",
+            vec!["/watchNamespaces/0", "does not match pattern"],
+        ),
+        ("{watchNamespaces: [\"\"]}", vec!["/watchNamespaces/0", "minLength"]),
+        (
+            "{watchNamespaces: [a, a]}",
+            vec!["/watchNamespaces", "items at 0 and 1 are equal"],
+        ),
+        ("{watchNamespaces: a}", vec!["/watchNamespaces", "want array"]),
+        (
+            "{agent: {memory: lots}}",
+            vec!["/agent/memory", "does not match pattern"],
+        ),
+        ("{runAsUser: 0}", vec!["/runAsUser", "minimum"]),
+        ("{nodeSelector: {disk: 1}}", vec!["/nodeSelector/disk", "want string"]),
+        ("{image: {digest: latest}}", vec!["/image/digest"]),
+        (
+            "{leaderElection: false}",
+            vec!["replicas is 2 and leaderElection is false", "set replicas to 1"],
+        ),
+        (
+            "{webhook: {enabled: false, certManager: {enabled: true}}}",
+            vec!["webhook.certManager.enabled is true and webhook.enabled is false"],
+        ),
+        (
+            "{webhook: {certManager: {issuerRef: {name: ca}}}}",
+            vec!["issuerRef is set"],
+        ),
+        (
+            "{webhook: {certManager: {enabled: true, issuerRef: {kind: Issuer}}}}",
+            vec!["/webhook/certManager/issuerRef"],
+        ),
+        (
+            "{credentialNamespaces: [vault]}",
+            vec!["credentialNamespaces is set and watchNamespaces is not"],
+        ),
+    ] {
+        let answer = refused(values);
+        for word in words {
+            assert!(answer.contains(word), "{values}: no {word:?} in\n{answer}");
+        }
+    }
+}
+
+#[test]
+fn the_chart_speaks_of_the_version_of_the_workspace() {
+    let chart = std::fs::read_to_string(root().join("charts/backup-operator/Chart.yaml")).unwrap();
+    let chart: Value = serde_yaml_ng::from_str(&chart).unwrap();
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
