@@ -9,7 +9,6 @@ mod rbac;
 mod reference;
 #[cfg(test)]
 mod rules;
-mod schema;
 mod template;
 mod yaml;
 
