@@ -21,6 +21,8 @@ mod images;
 mod interruptions;
 #[path = "all/leaders.rs"]
 mod leaders;
+#[path = "all/manifests.rs"]
+mod manifests;
 #[path = "all/objects.rs"]
 mod objects;
 #[path = "all/pods.rs"]

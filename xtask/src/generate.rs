@@ -1,10 +1,9 @@
 //! The generated files: what is in each, and whether those on disk are still the same.
 use std::path::{Path, PathBuf};
 
-use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::{admission, chart, install, reference, schema, template, yaml};
+use crate::{admission, chart, install, reference, template, yaml};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,8 +18,8 @@ pub struct Generated {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A CRD could not be finished.
-    #[error(transparent)]
-    Schema(#[from] schema::Error),
+    #[error("a derived CRD does not serialize: {0}")]
+    Schema(#[source] serde_json::Error),
     /// An object could not be written as YAML.
     #[error("an object does not serialize to YAML: {0}")]
     Yaml(#[from] serde_yaml_ng::Error),
@@ -46,14 +45,7 @@ pub enum Error {
 /// # Errors
 /// When a derived CRD cannot be finished.
 pub fn crds() -> Result<Vec<Value>, Error> {
-    [
-        api::BackupStorage::crd(),
-        api::BackupSchedule::crd(),
-        api::BackupRun::crd(),
-    ]
-    .iter()
-    .map(|crd| schema::finish(crd).map_err(Error::from))
-    .collect()
+    api::schema::crds().map_err(Error::Schema)
 }
 
 /// All generated files.

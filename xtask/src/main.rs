@@ -11,7 +11,6 @@ mod rbac;
 mod reference;
 #[cfg(test)]
 mod rules;
-mod schema;
 mod template;
 mod yaml;
 

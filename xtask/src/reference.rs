@@ -17,6 +17,8 @@ pub struct Page {
     pub path: &'static str,
     /// Annotations that users and the operator exchange on this kind, and what they do.
     annotations: &'static [(&'static str, &'static str)],
+    /// What the operator refuses of it, where the schema and the rules in it cannot say so.
+    refused: &'static [&'static str],
 }
 
 /// All pages.
@@ -28,6 +30,11 @@ pub const PAGES: [Page; 3] = [
             labels::DELETION_PROTECTION,
             "Set by the operator on a new storage. While it is there, deletion is refused; take it away first.",
         )],
+        refused: &[
+            "`spec.parameters`: what is unknown, malformed or contradicts another parameter",
+            "`spec.credentials`: what cannot be the name or namespace of a Secret",
+            "`spec.allowedNamespaces.selector`: keys, values and operators that no label can match",
+        ],
     },
     Page {
         kind: "BackupSchedule",
@@ -41,6 +48,11 @@ pub const PAGES: [Page; 3] = [
                 labels::TRIGGER_RUN,
                 "Set by the operator beside `trigger`, and removed with it: the name of the run that it is about to make.",
             ),
+        ],
+        refused: &[
+            "`spec.schedule`, `spec.timeZone`: what is no cron expression or no IANA zone",
+            "`spec.template.metadata`: what can be no label or annotation, and names that begin with `backup-operator.io/` (but `keep`)",
+            "`spec.template.spec`: what is refused of a [BackupRun](run.md#what-the-operator-refuses)",
         ],
     },
     Page {
@@ -64,6 +76,15 @@ pub const PAGES: [Page; 3] = [
                 labels::TRIGGERED,
                 "Set by the operator: the value of the trigger annotation that made this run.",
             ),
+        ],
+        refused: &[
+            "`spec.backup`, `spec.restore`: a command whose first element is empty; an element with a NUL or of more than 128 KiB; a deadline of more than 4,294,967,295 seconds",
+            "`spec.storage.name`: what cannot be the name of a BackupStorage",
+            "`spec.storage.path`: a template that does not parse, looks for what there is not, or renders to what is no path",
+            "`spec.encryption`: what is no recipient that age takes; what cannot be the name, namespace or key of a Secret",
+            "`spec.template.metadata`: what can be no label or annotation, and names that begin with `backup-operator.io/` (but `keep`)",
+            "`spec.template.spec`: names that the operator needs for its agent (volume `backup-operator`, init container `backup-operator-agent`, mounts below `/.backup-operator`)",
+            "`spec.template.spec`: what no API server would take of a Pod: names of containers and volumes that are none or stand twice, containers without image, mounts of volumes that are not there or of two things at one path, variables without a name or with two values, amounts that are none or above their limit, ephemeral containers, unknown policies; nodes that are not Linux; `runAsUser: 0` with `runAsNonRoot: true`",
         ],
     },
 ];
@@ -100,6 +121,10 @@ pub fn page(page: &Page, crd: &Value) -> String {
         for rule in rules {
             let _ = writeln!(text, "- {rule}");
         }
+    }
+    text.push_str("\n## What the operator refuses\n\nWith its webhook when an object is written, otherwise when it is acted upon; `kubectl backup lint` says it before:\n\n");
+    for rule in page.refused {
+        let _ = writeln!(text, "- {rule}");
     }
     text.push_str("\n## Annotations\n\n| annotation | meaning |\n|---|---|\n");
     for (name, meaning) in page.annotations {

@@ -7,6 +7,7 @@ pub mod names;
 pub mod rules;
 pub mod run;
 pub mod schedule;
+pub mod schema;
 pub mod storage;
 
 pub use run::{BackupRun, BackupRunSpec, BackupRunStatus};

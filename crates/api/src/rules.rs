@@ -25,6 +25,13 @@ pub enum Words {
 }
 
 impl Said {
+    /// The answer, for those who give the same one without CEL; of a made one, the expression that makes it.
+    pub const fn words(self) -> &'static str {
+        match self.message {
+            Words::Fixed(text) | Words::Made(text) => text,
+        }
+    }
+
     /// In the form that the derive macros take.
     pub fn rule(self) -> Rule {
         let message = match self.message {

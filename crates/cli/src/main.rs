@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod manifest;
 
 use std::io::Write;
 use std::process::ExitCode;

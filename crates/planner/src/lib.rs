@@ -1,6 +1,7 @@
 //! Decides: pure functions from what was observed to what is to be done. No client, no clock, no waiting.
 #![forbid(unsafe_code)]
 
+pub mod advise;
 pub mod run;
 pub mod schedule;
 pub mod size;

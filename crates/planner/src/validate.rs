@@ -1,6 +1,9 @@
 //! What a user may write: the same rules at the webhook, in reconcile and in the CLI. All faults of an object at once.
+mod action;
 pub mod container;
-mod metadata;
+pub mod metadata;
+mod names;
+mod pod;
 pub mod recipient;
 pub mod run;
 pub mod schedule;
@@ -58,14 +61,32 @@ impl Faults {
     }
 }
 
-/// The name that was meant, if one of those there are is close: a slip, not a different word.
-pub(crate) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The name that was meant, if one of those there are is close: a slip, not a different word. Upper and lower case are the
+/// same, and a shortened word (`lvl`) means the whole one.
+pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
     let limit = name.chars().count().div_ceil(3);
-    let close = known
-        .into_iter()
-        .map(|k| (distance(name, k), k))
-        .filter(|(d, _)| *d <= limit);
+    let far = |known: &str| {
+        let known = known.to_lowercase();
+        let far = distance(&name, &known);
+        if far > limit && is_short_for(&name, &known) {
+            limit
+        } else {
+            far
+        }
+    };
+    let close = known.into_iter().map(|k| (far(k), k)).filter(|(d, _)| *d <= limit);
     close.min_by_key(|(d, _)| *d).map(|(_, k)| k)
+}
+
+/// Letters left out, but not the first and not more than two of three.
+fn is_short_for(name: &str, whole: &str) -> bool {
+    let mut rest = whole.chars();
+    let first = name.chars().next();
+    name.len() > 1
+        && name.len() * 3 >= whole.len()
+        && first == whole.chars().next()
+        && name.chars().all(|c| rest.any(|other| other == c))
 }
 
 /// Insertions, deletions and replacements from one to the other.
@@ -99,5 +120,14 @@ mod tests {
         assert_eq!(meant("mian", ["main"]), Some("main"));
         assert_eq!(meant("ab", ["cd"]), None);
         assert_eq!(meant("a", []), None);
+        for (short, whole) in [
+            ("lvl", "level"),
+            ("cmd", "command"),
+            ("img", "image"),
+            ("timezone", "timeZone"),
+        ] {
+            assert_eq!(meant(short, ["template", whole]), Some(whole));
+        }
+        assert_eq!(meant("ns", ["namespace"]), None);
     }
 }

@@ -186,13 +186,17 @@ impl Given<'_> {
         }
     }
 
+    /// Only the bucket is; the words are those that the API server has for it.
     fn required<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         if self.parameters.get(name).is_none_or(String::is_empty) {
             let hint = fault::meant(
                 name,
                 self.parameters.keys().map(String::as_str).collect::<BTreeSet<_>>(),
             );
-            self.fault(name, format!("is required{hint}"));
+            self.fault(
+                name,
+                format!("needed; name the bucket that backups are stored in{hint}"),
+            );
             return None;
         }
         self.optional(name, read)

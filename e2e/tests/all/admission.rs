@@ -94,16 +94,19 @@ fn a_server_side_dry_run_of_each_kind_stores_nothing_and_warns_of_what_is_unwise
         spec["storage"]["name"] = json!("not-there-yet");
         let schedule = json!({"schedule": "@daily", "template": {"spec": spec}});
         for (kind, spec, warnings) in [
-            ("BackupStorage", &storage, Vec::<&str>::new()),
+            ("BackupStorage", &storage, vec!["spec.parameters"]),
             (
                 "BackupSchedule",
                 &schedule,
-                vec!["there is no BackupStorage \"not-there-yet\" yet"],
+                vec![
+                    "there is no BackupStorage \"not-there-yet\" yet",
+                    "spec.template.spec.storage.path",
+                ],
             ),
             (
                 "BackupRun",
                 &spec,
-                vec!["there is no BackupStorage \"not-there-yet\" yet"],
+                vec!["there is no BackupStorage \"not-there-yet\" yet", "deadlineSeconds"],
             ),
         ] {
             let (ok, said) = kubectl(case.namespace(), &manifest(kind, "tried", spec));

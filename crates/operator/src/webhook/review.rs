@@ -5,6 +5,7 @@ use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource, ResourceExt};
+use planner::advise;
 use planner::run::pod::AgentSettings;
 use planner::storage::access;
 use planner::validate::run::ValidRun;
@@ -102,7 +103,7 @@ impl Reviewer {
         Ok(Answer {
             forbidden: !refusals.is_empty(),
             faults: refusals,
-            warnings: Vec::new(),
+            warnings: texts(&advise::storage(&storage)),
         })
     }
 
@@ -121,12 +122,16 @@ impl Reviewer {
         };
         let mut run = BackupRun::new(&api::names::run_of(&schedule.name_any(), 0), spec.clone());
         run.metadata.namespace = asked.namespace.clone();
-        let (mut answer, _) = self.both(asked, &run, &valid, field).await?;
+        let (mut answer, storage) = self.both(asked, &run, &valid, field).await?;
         if let Some(refused) = answer.trial.take() {
             answer.said.warnings.push(format!(
                 "{field}.template: runs of this schedule would get no Pod: {refused}"
             ));
         }
+        answer
+            .said
+            .warnings
+            .extend(texts(&advise::schedule(&schedule, storage.as_ref())));
         Ok(answer.said)
     }
 
@@ -139,13 +144,17 @@ impl Reviewer {
             Ok(valid) => valid,
             Err(faults) => return Ok(Answer::refused(faults)),
         };
-        let (mut answer, _) = self.both(asked, &run, &valid, "spec").await?;
+        let (mut answer, storage) = self.both(asked, &run, &valid, "spec").await?;
         if let Some(refused) = answer.trial.take() {
             answer.said.faults.push(Fault {
                 field: "spec.template".into(),
                 message: format!("the run would get no Pod: {refused}"),
             });
         }
+        answer
+            .said
+            .warnings
+            .extend(texts(&advise::run(&run.spec, "spec", storage.as_ref())));
         Ok(answer.said)
     }
 
@@ -262,4 +271,8 @@ fn read<K: Resource + DeserializeOwned>(object: &Value) -> Result<K, Fault> {
         field: "spec".into(),
         message: format!("cannot be read: {e}"),
     })
+}
+
+fn texts(faults: &[Fault]) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
 }

@@ -30,10 +30,13 @@ pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, fa
         Some(right) => format!("; did you mean {right:?}?"),
         None => String::new(),
     };
-    let list = known().map(|k| format!("{k:?}")).collect::<Vec<_>>().join(", ");
+    // The words of api::rules::BACKUP_CONTAINER, which the API server makes itself.
+    let first = known().next().unwrap_or_default();
     faults.add(
         field,
-        format!("there is no container {named:?} in spec.template.spec.containers ({list}){hint}"),
+        format!(
+            "there is no container {named} in template.spec.containers; correct it, or leave it out for the first one, which is {first}{hint}"
+        ),
     );
     None
 }

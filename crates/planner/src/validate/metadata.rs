@@ -1,45 +1,90 @@
-//! Labels and annotations that a template gives to runs or Pods: what the API server would refuse later, said now.
+//! Labels and annotations: what the API server would refuse later, said now.
 use std::collections::BTreeMap;
 
 use api::run::TemplateMetadata;
+use kube::core::ObjectMeta;
 
-use super::Faults;
+use super::{Fault, Faults, names};
 
 /// The longest name of a label or annotation after its prefix, and the longest value of a label, in bytes.
 const NAME_MAX: usize = 63;
-/// The longest prefix, in bytes.
-const PREFIX_MAX: usize = 253;
 /// All annotations of an object together, in bytes.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
 /// What the operator's own labels and annotations begin with.
 const OURS: &str = "backup-operator.io/";
 
+type Map = BTreeMap<String, String>;
+
+/// What the API server would refuse of an object's own metadata: for those who ask before it is there to answer.
+pub fn object(metadata: &ObjectMeta, namespaced: bool) -> Vec<Fault> {
+    let mut faults = Faults::below("metadata");
+    match (&metadata.name, &metadata.generate_name) {
+        (None, None) => faults.add("name", "Required value: name or generateName is needed"),
+        (Some(name), _) if !names::is_subdomain(name) => {
+            faults.add(
+                "name",
+                format!("{name:?} is no name of an object: {}", names::SUBDOMAIN),
+            );
+        }
+        _ => {}
+    }
+    if let Some(namespace) = metadata
+        .namespace
+        .as_ref()
+        .filter(|n| namespaced && !names::is_label(n))
+    {
+        faults.add("namespace", format!("{namespace:?} is no namespace: {}", names::LABEL));
+    }
+    labels(metadata.labels.as_ref(), "labels", &mut faults);
+    annotations(metadata.annotations.as_ref(), "annotations", &mut faults);
+    faults.all
+}
+
 /// Checks the metadata of a template at a field.
 pub(super) fn check(metadata: Option<&TemplateMetadata>, field: &str, faults: &mut Faults) {
     let Some(metadata) = metadata else { return };
-    let empty = BTreeMap::new();
-    let labels = metadata.labels.as_ref().unwrap_or(&empty);
-    let annotations = metadata.annotations.as_ref().unwrap_or(&empty);
-    for (key, value) in labels {
-        let at = format!("{field}.labels[{key:?}]");
-        check_key(key, &at, faults);
-        if !value.is_empty() && !is_name(value) {
-            faults.add(&at, format!("{value:?} is no label value: at most {NAME_MAX} letters, digits, -, _ and ., a letter or digit first and last"));
+    labels(metadata.labels.as_ref(), &format!("{field}.labels"), faults);
+    annotations(metadata.annotations.as_ref(), &format!("{field}.annotations"), faults);
+    let keys = |map: &'static str, given: &Option<Map>| {
+        let keys: Vec<_> = given.iter().flat_map(|g| g.keys().cloned()).collect();
+        keys.into_iter().map(move |key| (map, key))
+    };
+    for (map, key) in keys("labels", &metadata.labels).chain(keys("annotations", &metadata.annotations)) {
+        // `keep` is the user's; the others are how the operator knows its own.
+        if key.starts_with(OURS) && key != api::labels::KEEP {
+            faults.add(
+                &format!("{field}.{map}[{key:?}]"),
+                "is the operator's own; it sets it itself where it is needed",
+            );
         }
     }
-    for key in annotations.keys() {
-        check_key(key, &format!("{field}.annotations[{key:?}]"), faults);
+}
+
+/// Keys and values of labels, or of what selects by them.
+pub(super) fn labels(given: Option<&Map>, field: &str, faults: &mut Faults) {
+    for (key, value) in given.into_iter().flatten() {
+        let at = format!("{field}[{key:?}]");
+        check_key(key, &at, faults);
+        check_value(value, &at, faults);
     }
-    let size: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+}
+
+fn annotations(given: Option<&Map>, field: &str, faults: &mut Faults) {
+    let Some(given) = given else { return };
+    for key in given.keys() {
+        check_key(key, &format!("{field}[{key:?}]"), faults);
+    }
+    let size: usize = given.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > ANNOTATIONS_MAX {
         faults.add(
-            &format!("{field}.annotations"),
+            field,
             format!("have {size} bytes; at most {ANNOTATIONS_MAX} are possible"),
         );
     }
 }
 
-fn check_key(key: &str, at: &str, faults: &mut Faults) {
+/// The key of a label or annotation.
+pub(super) fn check_key(key: &str, at: &str, faults: &mut Faults) {
     let (prefix, name) = key
         .split_once('/')
         .map_or((None, key), |(prefix, name)| (Some(prefix), name));
@@ -51,15 +96,18 @@ fn check_key(key: &str, at: &str, faults: &mut Faults) {
             ),
         );
     }
-    if prefix.is_some_and(|p| !is_domain(p)) {
+    if prefix.is_some_and(|p| !names::is_subdomain(p)) {
         faults.add(
             at,
             "what stands before the / has to be a domain, as in example.com/name",
         );
     }
-    // `keep` is the user's; the others are how the operator knows its own.
-    if key.starts_with(OURS) && key != api::labels::KEEP {
-        faults.add(at, "is the operator's own; it sets it itself where it is needed");
+}
+
+/// The value of a label.
+pub(super) fn check_value(value: &str, at: &str, faults: &mut Faults) {
+    if !value.is_empty() && !is_name(value) {
+        faults.add(at, format!("{value:?} is no label value: at most {NAME_MAX} letters, digits, -, _ and ., a letter or digit first and last"));
     }
 }
 
@@ -69,10 +117,4 @@ fn is_name(text: &str) -> bool {
         && text.starts_with(plain)
         && text.ends_with(plain)
         && text.chars().all(|c| plain(c) || matches!(c, '-' | '_' | '.'))
-}
-
-fn is_domain(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |l: &str| l.starts_with(plain) && l.ends_with(plain) && l.chars().all(|c| plain(c) || c == '-');
-    text.len() <= PREFIX_MAX && text.split('.').all(label)
 }

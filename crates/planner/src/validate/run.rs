@@ -2,10 +2,11 @@
 use std::fmt;
 
 use api::BackupRunSpec;
+use api::rules;
 use api::run::{Algorithm, Compression, RetainPolicy};
 use gotemplate::{Context, Template};
 
-use super::{Fault, Faults, container, metadata, recipient};
+use super::{Fault, Faults, action, container, metadata, names, pod, recipient};
 use crate::run::path::sample;
 
 /// The longest path, in bytes: S3's 1,024 for a key, less some for the storage's prefix.
@@ -91,9 +92,13 @@ pub fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec
     let recipients = encryption(spec, &mut faults);
     metadata::check(spec.template.metadata.as_ref(), "template.metadata", &mut faults);
     container::check(spec, &mut faults);
-    if spec.start_deadline_seconds == Some(0) {
-        faults.add("startDeadlineSeconds", "has to be at least 1; leave it out for 600");
-    }
+    pod::check(&spec.template.spec, &mut faults);
+    action::seconds(
+        spec.start_deadline_seconds.map(u64::from),
+        "startDeadlineSeconds",
+        "600",
+        &mut faults,
+    );
     match path {
         Some(path) if faults.all.is_empty() => Ok(ValidRun {
             backup_container,
@@ -108,41 +113,32 @@ pub fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec
 
 fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     if spec.backup.is_none() && spec.restore.is_none() {
-        faults.add("", "one of backup and restore is needed");
+        faults.add("", rules::BACKUP_OR_RESTORE.words());
     }
     let restore_only = spec.backup.is_none() && spec.restore.is_some();
     if restore_only && spec.retain_policy == Some(RetainPolicy::Delete) {
-        faults.add(
-            "retainPolicy",
-            "a run that only restores does not own the object: Retain is wanted, or a backup",
-        );
+        faults.add("retainPolicy", rules::RESTORE_ONLY_RETAINS.words());
     }
     if let Some(a) = &spec.backup {
-        action("backup", &a.command, a.deadline_seconds, faults);
+        action::check("backup", &a.command, &a.args, a.deadline_seconds, faults);
     }
     if let Some(a) = &spec.restore {
-        action("restore", &a.command, a.deadline_seconds, faults);
-    }
-}
-
-fn action(name: &str, command: &[String], deadline: Option<u64>, faults: &mut Faults) {
-    if command.first().is_none_or(String::is_empty) {
-        faults.add(
-            &format!("{name}.command"),
-            "the program to run is missing: its first element must not be empty",
-        );
-    }
-    if deadline == Some(0) {
-        faults.add(
-            &format!("{name}.deadlineSeconds"),
-            "has to be at least 1; leave it out for no limit",
-        );
+        action::check("restore", &a.command, &a.args, a.deadline_seconds, faults);
     }
 }
 
 fn path(spec: &BackupRunSpec, faults: &mut Faults) -> Option<Template> {
-    if spec.storage.name.is_empty() {
+    let storage = &spec.storage.name;
+    if storage.is_empty() {
         faults.add("storage.name", "the name of a BackupStorage is needed");
+    } else if !names::is_subdomain(storage) {
+        faults.add(
+            "storage.name",
+            format!(
+                "{storage:?} cannot be the name of a BackupStorage: {}",
+                names::SUBDOMAIN
+            ),
+        );
     }
     let template = match Template::parse(&spec.storage.path) {
         Ok(template) => template,
@@ -174,8 +170,10 @@ pub fn check_path(rendered: &str) -> Result<String, String> {
             format!("{path:?}")
         }
     };
+    // Each with the words of the API server, which judges paths without a template by itself.
+    let form = |why: String| Err(format!("{why}; it {}", rules::PATH_FORM.words()));
     let Some(relative) = path.strip_prefix('/') else {
-        return Err(format!("{} does not begin with /", shown()));
+        return form(format!("{} does not begin with /", shown()));
     };
     if path.len() > PATH_MAX {
         return Err(format!(
@@ -185,19 +183,20 @@ pub fn check_path(rendered: &str) -> Result<String, String> {
         ));
     }
     if let Some(c) = path.chars().find(|c| c.is_control()) {
-        return Err(format!("{} has the control character {c:?}", shown()));
+        return form(format!("{} has the control character {c:?}", shown()));
     }
     if relative.is_empty() || relative.ends_with('/') {
-        return Err(format!(
+        return form(format!(
             "{} names no object: something has to follow the last /",
             shown()
         ));
     }
     match relative.split('/').find(|segment| matches!(*segment, "" | "." | "..")) {
-        Some("") => Err(format!("{} has // in it", shown())),
+        Some("") => form(format!("{} has // in it", shown())),
         Some(segment) => Err(format!(
-            "{} has the segment {segment:?}, which could lead elsewhere",
-            shown()
+            "{} has the segment {segment:?}, which could lead elsewhere; it {}",
+            shown(),
+            rules::PATH_DOTS.words()
         )),
         None => Ok(path.into()),
     }
@@ -205,9 +204,9 @@ pub fn check_path(rendered: &str) -> Result<String, String> {
 
 fn compression(compression: &Compression, faults: &mut Faults) -> Option<ValidCompression> {
     let algorithm = compression.algorithm;
-    let (name, most, default) = match algorithm {
-        Algorithm::Gzip => ("gzip", 9, 6),
-        Algorithm::Zstd => ("zstd", 19, 3),
+    let (most, default) = match algorithm {
+        Algorithm::Gzip => (9, 6),
+        Algorithm::Zstd => (19, 3),
     };
     let level = match (algorithm, compression.level) {
         (_, None) => default,
@@ -217,7 +216,7 @@ fn compression(compression: &Compression, faults: &mut Faults) -> Option<ValidCo
         (_, Some(level)) => {
             faults.add(
                 "compression.level",
-                format!("{level} is no level of {name}: 1 to {most} are, and {default} is the default"),
+                format!("{level} is out of range: {}", rules::LEVEL.words()),
             );
             return None;
         }
@@ -242,15 +241,34 @@ fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
     }
     match &encryption.decryption_key {
         None if spec.restore.is_some() => {
-            faults.add(
-                "encryption.decryptionKey",
-                "an encrypted backup can only be restored with a key: {name, key} of a Secret is needed, or no restore",
-            );
+            faults.add("encryption.decryptionKey", rules::RESTORE_NEEDS_KEY.words());
         }
         Some(key) => {
-            for (field, value) in [("name", &key.name), ("key", &key.key)] {
+            let namespace = key
+                .namespace
+                .as_ref()
+                .map(|n| ("namespace", n, names::is_label as fn(&str) -> bool, names::LABEL));
+            let all = [
+                (
+                    "name",
+                    &key.name,
+                    names::is_subdomain as fn(&str) -> bool,
+                    names::SUBDOMAIN,
+                ),
+                ("key", &key.key, names::is_secret_key, names::SECRET_KEY),
+            ];
+            for (field, value, right, words) in all.into_iter().chain(namespace) {
+                let at = format!("encryption.decryptionKey.{field}");
                 if value.is_empty() {
-                    faults.add(&format!("encryption.decryptionKey.{field}"), "must not be empty");
+                    faults.add(&at, "must not be empty");
+                } else if !right(value) {
+                    // What stands in the place of a key's name may be the key itself: it is not repeated.
+                    let shown = if field == "key" {
+                        "it".into()
+                    } else {
+                        format!("{value:?}")
+                    };
+                    faults.add(&at, format!("{shown} cannot be the {field} of a Secret: {words}"));
                 }
             }
         }

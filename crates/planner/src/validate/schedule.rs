@@ -9,15 +9,11 @@ use crate::validate::{Fault, Faults, metadata, run};
 /// Checks a schedule; its calendar is returned.
 pub fn validate(schedule: &BackupSchedule) -> Result<Calendar, Vec<Fault>> {
     let mut faults = Vec::new();
-    let name = schedule.name_any();
-    if name.len() > SCHEDULE_MAX {
-        let message = format!(
-            "has {} characters; at most {SCHEDULE_MAX} are allowed, because a run's name adds 11",
-            name.len()
-        );
+    if schedule.name_any().len() > SCHEDULE_MAX {
+        let words = api::rules::SCHEDULE_NAME.words();
         faults.push(Fault {
             field: "metadata.name".into(),
-            message,
+            message: words.strip_prefix("metadata.name: ").unwrap_or(words).into(),
         });
     }
     let calendar = Calendar::parse(&schedule.spec.schedule, schedule.spec.time_zone.as_deref());

@@ -1,7 +1,12 @@
 //! The rules of a `BackupStorage`'s spec that need no store: the parameters are the store's to check.
 use api::BackupStorageSpec;
+use api::storage::{AllowedNamespaces, NamespacesFrom};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 
-use super::{Fault, Faults};
+use super::{Fault, Faults, meant, metadata, names};
+
+/// What a selector's expressions can ask.
+const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 
 /// Checks a spec.
 ///
@@ -10,41 +15,90 @@ use super::{Fault, Faults};
 pub fn validate(spec: &BackupStorageSpec) -> Result<(), Vec<Fault>> {
     let mut faults = Faults::below("spec");
     if let Some(credentials) = &spec.credentials {
-        for (field, value, dots) in [
-            ("name", &credentials.name, true),
-            ("namespace", &credentials.namespace, false),
+        for (field, value, right, words) in [
+            (
+                "name",
+                &credentials.name,
+                names::is_subdomain as fn(&str) -> bool,
+                names::SUBDOMAIN,
+            ),
+            ("namespace", &credentials.namespace, names::is_label, names::LABEL),
         ] {
             if value.is_empty() {
                 faults.add(
                     &format!("credentials.{field}"),
                     "must not be empty: the name and the namespace of a Secret are needed, or no credentials",
                 );
-            } else if !is_object_name(value, dots) {
+            } else if !right(value) {
                 faults.add(
                     &format!("credentials.{field}"),
-                    format!(
-                        "{value:?} cannot be the {field} of a Secret: lower case letters, digits and - are possible"
-                    ),
+                    format!("{value:?} cannot be the {field} of a Secret: {words}"),
                 );
             }
         }
     }
+    if let Some(allowed) = &spec.allowed_namespaces {
+        selector(allowed, &mut faults);
+    }
     if faults.all.is_empty() { Ok(()) } else { Err(faults.all) }
 }
 
-/// RFC 1123: a subdomain (with dots, 253 bytes) or a label (63).
-fn is_object_name(text: &str, dots: bool) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |l: &str| l.starts_with(plain) && l.ends_with(plain) && l.chars().all(|c| plain(c) || c == '-');
-    let most = if dots { 253 } else { 63 };
-    text.len() <= most && if dots { text.split('.').all(label) } else { label(text) }
+/// A selector that cannot be understood allows nothing; nobody shall find that out by their backups.
+fn selector(allowed: &AllowedNamespaces, faults: &mut Faults) {
+    const FIELD: &str = "allowedNamespaces.selector";
+    if allowed.selector.is_some() != (allowed.from == NamespacesFrom::Selector) {
+        faults.add(FIELD, api::rules::SELECTOR.words());
+    }
+    let Some(selector) = &allowed.selector else { return };
+    metadata::labels(selector.match_labels.as_ref(), &format!("{FIELD}.matchLabels"), faults);
+    for (index, one) in selector.match_expressions.iter().flatten().enumerate() {
+        expression(one, &format!("{FIELD}.matchExpressions[{index}]"), faults);
+    }
+}
+
+fn expression(one: &LabelSelectorRequirement, field: &str, faults: &mut Faults) {
+    metadata::check_key(&one.key, &format!("{field}.key"), faults);
+    let values = one.values.as_deref().unwrap_or_default();
+    match one.operator.as_str() {
+        "In" | "NotIn" if values.is_empty() => {
+            faults.add(
+                &format!("{field}.values"),
+                format!("at least one is needed with {}", one.operator),
+            );
+        }
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
+            faults.add(
+                &format!("{field}.values"),
+                format!("are of no use with {}", one.operator),
+            );
+        }
+        "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+        other => {
+            let hint = meant(other, OPERATORS)
+                .map(|m| format!("; did you mean {m}?"))
+                .unwrap_or_default();
+            faults.add(
+                &format!("{field}.operator"),
+                format!("{other:?} is not known; there are {}{hint}", OPERATORS.join(", ")),
+            );
+        }
+    }
+    for (index, value) in values.iter().enumerate() {
+        metadata::check_value(value, &format!("{field}.values[{index}]"), faults);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use api::storage::{SecretReference, StorageType};
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn fields(spec: Value) -> Vec<String> {
+        let spec: BackupStorageSpec = serde_json::from_value(spec).unwrap();
+        let faults = validate(&spec).err().unwrap_or_default();
+        faults.into_iter().map(|f| f.field).collect()
+    }
 
     #[test]
     fn a_secret_is_named_as_secrets_are() {
@@ -57,24 +111,51 @@ mod tests {
             ("-a", "a/b", vec!["spec.credentials.name", "spec.credentials.namespace"]),
         ];
         for (name, namespace, wanted) in cases {
-            let credentials = Some(SecretReference {
-                name: name.into(),
-                namespace: namespace.into(),
-            });
-            let spec = BackupStorageSpec {
-                type_: StorageType::S3,
-                parameters: None,
-                credentials,
-                data_path: None,
-                allowed_namespaces: None,
-                namespace_isolation: None,
-            };
-            let faults = validate(&spec).err().unwrap_or_default();
-            assert_eq!(
-                faults.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(),
-                wanted,
-                "{name:?} {namespace:?}"
-            );
+            let spec = json!({ "credentials": { "name": name, "namespace": namespace } });
+            assert_eq!(fields(spec), wanted, "{name:?} {namespace:?}");
+        }
+    }
+
+    #[test]
+    fn a_selector_can_be_understood_or_is_refused() {
+        let one = |expression: Value| json!({ "from": "Selector", "selector": { "matchExpressions": [expression] } });
+        for (allowed, wanted) in [
+            (json!({}), None),
+            (json!({ "from": "Selector", "selector": {} }), None),
+            (json!({ "from": "Selector" }), Some("")),
+            (json!({ "from": "All", "selector": {} }), Some("")),
+            (
+                json!({ "from": "Selector", "selector": { "matchLabels": { "team": "a b" } } }),
+                Some(".matchLabels[\"team\"]"),
+            ),
+            (one(json!({ "key": "a", "operator": "Exists" })), None),
+            (one(json!({ "key": "a", "operator": "In", "values": ["b"] })), None),
+            (
+                one(json!({ "key": "a/b/c", "operator": "Exists" })),
+                Some(".matchExpressions[0].key"),
+            ),
+            (
+                one(json!({ "key": "a", "operator": "In" })),
+                Some(".matchExpressions[0].values"),
+            ),
+            (
+                one(json!({ "key": "a", "operator": "Exists", "values": ["b"] })),
+                Some(".matchExpressions[0].values"),
+            ),
+            (
+                one(json!({ "key": "a", "operator": "in", "values": ["b"] })),
+                Some(".matchExpressions[0].operator"),
+            ),
+            (
+                one(json!({ "key": "a", "operator": "In", "values": ["b", "-"] })),
+                Some(".matchExpressions[0].values[1]"),
+            ),
+        ] {
+            let wanted: Vec<_> = wanted
+                .map(|w| format!("spec.allowedNamespaces.selector{w}"))
+                .into_iter()
+                .collect();
+            assert_eq!(fields(json!({ "allowedNamespaces": allowed })), wanted, "{allowed}");
         }
     }
 }

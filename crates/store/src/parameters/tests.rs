@@ -269,7 +269,7 @@ fn all_faults_come_at_once() {
     assert_eq!(faults.len(), 4, "{faults:?}");
     assert_eq!(
         faults[1],
-        "spec.parameters.bucket: is required; did you write buckt for it?"
+        "spec.parameters.bucket: needed; name the bucket that backups are stored in; did you write buckt for it?"
     );
 }
 

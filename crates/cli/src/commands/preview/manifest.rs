@@ -1,5 +1,4 @@
 //! Every schedule of a manifest.
-use std::io::Read;
 use std::path::Path;
 
 use api::BackupSchedule;
@@ -8,23 +7,23 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use planner::schedule::decide::jitter;
 use planner::validate;
-use serde::Deserialize;
 
 use super::path::{self, Owner};
 use super::{lines, say, ticks};
-
-/// The longest manifest that is read, bytes.
-const LONGEST: u64 = 16 << 20;
+use crate::manifest::{documents, read};
 
 /// Shows each schedule; what is wrong with one keeps none of the others from being shown.
 pub fn run(file: &Path, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Result<(), String> {
-    let text = read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let text = read(file)?;
     let mut refusals = Vec::new();
     let mut any = false;
-    for document in serde_yaml_ng::Deserializer::from_str(&text) {
-        let value = match serde_json::Value::deserialize(document) {
+    for document in documents(&text) {
+        let value = match document.value {
             Ok(value) => value,
-            Err(error) => return Err(format!("{}: not YAML: {error}", file.display())),
+            Err(error) => {
+                refusals.push(format!("{}: not YAML: {}", file.display(), error.why));
+                continue;
+            }
         };
         if value.get("kind").and_then(|k| k.as_str()) != Some("BackupSchedule") {
             continue;
@@ -38,7 +37,7 @@ pub fn run(file: &Path, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Resul
             refusals.push(format!("{name}: {why}"));
         }
     }
-    if !any {
+    if !any && refusals.is_empty() {
         refusals.push(format!("{}: there is no BackupSchedule in it", file.display()));
     }
     if refusals.is_empty() {
@@ -46,16 +45,6 @@ pub fn run(file: &Path, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Resul
     } else {
         Err(refusals.join("\n"))
     }
-}
-
-fn read(file: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    if file.as_os_str() == "-" {
-        std::io::stdin().take(LONGEST).read_to_string(&mut text)?;
-    } else {
-        std::fs::File::open(file)?.take(LONGEST).read_to_string(&mut text)?;
-    }
-    Ok(text)
 }
 
 fn title(value: &serde_json::Value) -> String {

@@ -26,6 +26,7 @@ fn faults(change: Change) -> Vec<String> {
 fn container(name: &str) -> Container {
     Container {
         name: name.into(),
+        image: Some("db:1".into()),
         ..Container::default()
     }
 }
@@ -76,7 +77,7 @@ fn what_is_wrong_is_named_with_its_field_and_the_cure() {
         (
             |s| (s.backup, s.restore) = (None, None),
             "spec: ",
-            "one of backup and restore",
+            "at least one is needed",
         ),
         (
             |s| s.backup.as_mut().unwrap().command.clear(),
@@ -106,7 +107,7 @@ fn what_is_wrong_is_named_with_its_field_and_the_cure() {
         (
             |s| s.restore.as_mut().unwrap().container = Some("other".into()),
             "spec.restore.container: ",
-            "(\"main\")",
+            "which is main",
         ),
         (
             |s| {
@@ -145,7 +146,7 @@ fn what_is_wrong_is_named_with_its_field_and_the_cure() {
         (
             |s| s.encryption = encrypted(&[AGE], false),
             "spec.encryption.decryptionKey: ",
-            "{name, key}",
+            "needed when both",
         ),
         (
             |s| s.encryption = encrypted(&[], true),
@@ -186,6 +187,10 @@ fn what_is_wrong_is_named_with_its_field_and_the_cure() {
                     ..VolumeMount::default()
                 };
                 s.template.spec.containers[0].volume_mounts = Some(vec![mount]);
+                s.template.spec.volumes = Some(vec![Volume {
+                    name: "x".into(),
+                    ..Volume::default()
+                }]);
             },
             "spec.template.spec.containers[0].volumeMounts[0].mountPath: ",
             "choose another",

@@ -1,5 +1,6 @@
-//! Makes a derived CRD one that a user is glad to have: small, strict about null, in formats that the API server knows.
+//! The CRDs as they are applied: the derived ones made small, strict about null, in formats that the API server knows.
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 /// Containers of one template: far above any real Pod, and a bound lets CEL look a name up within its cost budget.
@@ -16,20 +17,21 @@ const REFERENCES: [&str; 7] = [
     "secretRef",
 ];
 
-/// Why a CRD could not be finished.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The types of k8s-openapi always serialize; kept as an error because a generator must not panic.
-    #[error("the derived CRD does not serialize: {0}")]
-    Serialize(#[source] serde_json::Error),
-}
-
-/// The CRD as it is applied.
+/// The three CRDs as they are applied: storage, schedule, run.
 ///
 /// # Errors
-/// When the derived CRD cannot be turned into JSON.
-pub fn finish(crd: &CustomResourceDefinition) -> Result<Value, Error> {
-    let mut crd = serde_json::to_value(crd).map_err(Error::Serialize)?;
+/// When a derived CRD cannot be turned into JSON, which the types of k8s-openapi always can.
+pub fn crds() -> Result<Vec<Value>, serde_json::Error> {
+    let derived = [
+        crate::BackupStorage::crd(),
+        crate::BackupSchedule::crd(),
+        crate::BackupRun::crd(),
+    ];
+    derived.iter().map(finish).collect()
+}
+
+fn finish(crd: &CustomResourceDefinition) -> Result<Value, serde_json::Error> {
+    let mut crd = serde_json::to_value(crd)?;
     if let Some(versions) = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
         for schema in versions
             .iter_mut()

@@ -1,0 +1,181 @@
+//! `lint`: every fault of every object in manifests, by the rules of the API server, the webhook and reconcile.
+mod object;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use api::BackupStorage;
+use planner::validate::meant;
+use serde_json::Value;
+
+use crate::manifest::{documents, read};
+
+/// The kinds that are checked.
+const KINDS: [&str; 3] = ["BackupStorage", "BackupSchedule", "BackupRun"];
+
+/// What to check.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Manifests, YAML or JSON with any number of documents; `-` for standard input.
+    #[arg(short, long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// Take warnings for errors.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// One of our objects, and where it stands.
+struct Found {
+    /// `FILE:LINE`.
+    place: String,
+    kind: &'static str,
+    value: Value,
+}
+
+/// What was said, counted.
+#[derive(Default)]
+struct Tally {
+    ours: usize,
+    others: usize,
+    errors: usize,
+    warnings: usize,
+}
+
+/// Checks. What is found goes to `out`, a line for each; the count is the last line of `out`, or the refusal.
+pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
+    let crds = api::schema::crds().map_err(|e| e.to_string())?;
+    let (mut found, mut tally, mut text) = (Vec::new(), Tally::default(), String::new());
+    for file in &args.files {
+        let name = file.display().to_string();
+        match read(file) {
+            Ok(manifest) => look(&manifest, &name, &mut found, &mut tally, &mut text),
+            Err(why) => error(&mut text, &mut tally, &why),
+        }
+    }
+    // Runs are held against the storages of the same call, whatever file these are in.
+    let storages: BTreeMap<String, BackupStorage> = found
+        .iter()
+        .filter(|f| f.kind == "BackupStorage")
+        .filter_map(|f| storage(&f.value))
+        .collect();
+    for Found { place, kind, value } in found {
+        tally.ours += 1;
+        let title = title(&value);
+        for finding in object::check(kind, value, &crds, &storages) {
+            let mark = if finding.warning { "warning: " } else { "" };
+            let _ = writeln!(text, "{place} {kind}/{title}: {mark}{}", finding.fault);
+            *(if finding.warning {
+                &mut tally.warnings
+            } else {
+                &mut tally.errors
+            }) += 1;
+        }
+    }
+    out.extend(text.bytes());
+    let counted = tally.to_string();
+    if tally.errors > 0 || args.strict && tally.warnings > 0 {
+        return Err(counted);
+    }
+    out.extend(counted.bytes().chain(*b"\n"));
+    Ok(())
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+        write!(
+            f,
+            "{} checked, {} passed over: {}, {}",
+            many(self.ours, "object"),
+            self.others,
+            many(self.errors, "error"),
+            many(self.warnings, "warning"),
+        )
+    }
+}
+
+fn error(text: &mut String, tally: &mut Tally, line: &str) {
+    let _ = writeln!(text, "{line}");
+    tally.errors += 1;
+}
+
+/// Sorts the documents of a manifest into ours and others.
+fn look(manifest: &str, file: &str, found: &mut Vec<Found>, tally: &mut Tally, text: &mut String) {
+    for document in documents(manifest) {
+        let place = format!("{file}:{}", document.line);
+        match document.value {
+            Ok(value) => sort(value, &place, found, tally, text),
+            Err(e) => error(
+                text,
+                tally,
+                &format!("{file}:{}:{}: not YAML: {}", e.line, e.column, e.why),
+            ),
+        }
+    }
+}
+
+fn sort(mut value: Value, place: &str, found: &mut Vec<Found>, tally: &mut Tally, text: &mut String) {
+    if value.is_null() {
+        return;
+    }
+    let of = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (of("apiVersion").to_string(), of("kind").to_string());
+    let (group, wanted) = (api::GROUP, format!("{}/{}", api::GROUP, api::VERSION));
+    let ours = version.split_once('/').is_some_and(|(g, _)| g == group);
+    let list = kind == "List" || ours && kind.strip_suffix("List").is_some_and(|k| KINDS.contains(&k));
+    if list {
+        let items = value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
+        for item in items.unwrap_or_default() {
+            sort(item, place, found, tally, text);
+        }
+        return;
+    }
+    let known = KINDS.into_iter().find(|k| *k == kind);
+    let said = |what: &str| format!("{place} {kind}/{}: {what}", title(&value));
+    match known {
+        Some(kind) if version == wanted => found.push(Found {
+            place: place.into(),
+            kind,
+            value,
+        }),
+        Some(_) if ours || meant(&version, [wanted.as_str()]).is_some() => {
+            error(
+                text,
+                tally,
+                &said(&format!("apiVersion: {version:?} is not known; {wanted} is")),
+            );
+        }
+        None if ours => {
+            let hint = meant(&kind, KINDS)
+                .map(|m| format!("; did you mean {m}?"))
+                .unwrap_or_default();
+            error(
+                text,
+                tally,
+                &said(&format!(
+                    "kind: {kind:?} is not known; there are {}{hint}",
+                    KINDS.join(", ")
+                )),
+            );
+        }
+        _ => tally.others += 1,
+    }
+}
+
+/// The name of an object, for people; what would upset a terminal is not shown.
+fn title(value: &Value) -> String {
+    let of = |field: &str| value.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
+    let generated = || of("generateName").map(|name| format!("{name}*"));
+    let name = of("name")
+        .map(str::to_string)
+        .or_else(generated)
+        .unwrap_or_else(|| "(no name)".into());
+    name.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn storage(value: &Value) -> Option<(String, BackupStorage)> {
+    let storage: BackupStorage = serde_json::from_value(value.clone()).ok()?;
+    Some((storage.metadata.name.clone()?, storage))
+}

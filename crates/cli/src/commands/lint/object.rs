@@ -1,0 +1,130 @@
+//! One object through all layers: the schema, its metadata, the rules, the store's parameters, advice.
+use std::collections::BTreeMap;
+
+use api::{BackupRun, BackupSchedule, BackupStorage};
+use kube::core::ObjectMeta;
+use planner::advise;
+use planner::validate::{self, Fault};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use store::S3Parameters;
+
+use super::schema::{self, Checked};
+
+/// One thing to say.
+#[derive(Debug)]
+pub struct Finding {
+    /// Where, and what.
+    pub fault: Fault,
+    /// Legal but unwise.
+    pub warning: bool,
+}
+
+/// What rules and advice say of an object that could be read.
+type Said = (Vec<Fault>, Vec<Fault>);
+
+/// Everything that is wrong or unwise in an object of one of our kinds.
+pub fn check(kind: &str, mut value: Value, crds: &[Value], storages: &BTreeMap<String, BackupStorage>) -> Vec<Finding> {
+    let schema = crds
+        .iter()
+        .find(|crd| crd.pointer("/spec/names/kind").and_then(Value::as_str) == Some(kind))
+        .and_then(|crd| crd.pointer("/spec/versions/0/schema/openAPIV3Schema"));
+    let mut checked = schema
+        .map(|schema| schema::check(&mut value, schema))
+        .unwrap_or_default();
+    own_metadata(&mut value, kind != "BackupStorage", &mut checked.faults);
+    let said = match kind {
+        "BackupStorage" => read::<BackupStorage>(value).map(|object| storage(&object)),
+        "BackupSchedule" => read::<BackupSchedule>(value).map(|object| schedule(&object, storages)),
+        _ => read::<BackupRun>(value).map(|object| run(&object, storages)),
+    };
+    match said {
+        Ok((faults, warnings)) => together(checked, faults, warnings),
+        // What makes it unreadable has been said by the schema; where it has not, the reader's own words are better than none.
+        Err(why) if checked.faults.is_empty() => vec![error(Fault {
+            field: "spec".into(),
+            message: format!("cannot be read: {why}"),
+        })],
+        Err(_) => checked.faults.into_iter().map(error).collect(),
+    }
+}
+
+fn read<K: DeserializeOwned>(value: Value) -> Result<K, serde_json::Error> {
+    serde_json::from_value(value)
+}
+
+/// Checks the metadata; what cannot be read of them is put right, so that the rest can be.
+fn own_metadata(value: &mut Value, namespaced: bool, faults: &mut Vec<Fault>) {
+    let given = value.get("metadata").filter(|m| !m.is_null()).cloned();
+    let metadata: Result<ObjectMeta, _> = given.map_or(Ok(ObjectMeta::default()), serde_json::from_value);
+    match metadata {
+        Ok(metadata) => faults.extend(validate::metadata::object(&metadata, namespaced)),
+        Err(why) => faults.push(Fault {
+            field: "metadata".into(),
+            message: format!("cannot be read: {why}"),
+        }),
+    }
+    let readable = value
+        .get("metadata")
+        .is_some_and(|m| read::<ObjectMeta>(m.clone()).is_ok());
+    if let (false, Some(object)) = (readable, value.as_object_mut()) {
+        object.insert("metadata".into(), Value::Object(Map::new()));
+    }
+}
+
+fn storage(storage: &BackupStorage) -> Said {
+    let mut faults = validate::storage::validate(&storage.spec).err().unwrap_or_default();
+    let parameters = storage.spec.parameters.clone().unwrap_or_default();
+    let wrong = S3Parameters::parse(&parameters).err().unwrap_or_default();
+    faults.extend(wrong.into_iter().map(|fault| Fault {
+        field: format!("spec.parameters.{}", fault.name),
+        message: fault.message,
+    }));
+    (faults, advise::storage(storage))
+}
+
+fn schedule(schedule: &BackupSchedule, storages: &BTreeMap<String, BackupStorage>) -> Said {
+    let storage = storages.get(&schedule.spec.template.spec.storage.name);
+    let faults = validate::schedule::validate(schedule).err().unwrap_or_default();
+    (faults, advise::schedule(schedule, storage))
+}
+
+fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {
+    let storage = storages.get(&run.spec.storage.name);
+    let faults = validate::run::validate(&run.spec).err().unwrap_or_default();
+    (faults, advise::run(&run.spec, "spec", storage))
+}
+
+/// One line for each field: where two layers speak of the same one, the schema's words and then the cure. What stands beside
+/// a choice that could not be read may depend on it, and is not judged.
+fn together(checked: Checked, faults: Vec<Fault>, warnings: Vec<Fault>) -> Vec<Finding> {
+    let Checked {
+        faults: mut all,
+        dropped,
+        choices,
+    } = checked;
+    let parent = |field: &str| field.rsplit_once('.').map(|(parent, _)| parent.to_string());
+    let open: Vec<_> = choices
+        .iter()
+        .filter_map(|field| parent(field))
+        .filter(|p| !p.ends_with("spec"))
+        .collect();
+    for fault in faults {
+        if parent(&fault.field).is_some_and(|p| open.contains(&p)) {
+            continue;
+        }
+        match all.iter_mut().find(|f| f.field == fault.field) {
+            Some(same) if same.message.contains(&fault.message) => {}
+            Some(same) => same.message = format!("{}; {}", same.message, fault.message),
+            None => all.push(fault),
+        }
+    }
+    let told = |field: &str| all.iter().any(|f| f.field == field) || dropped.iter().any(|d| d == field);
+    let warnings: Vec<_> = warnings.into_iter().filter(|w| !told(&w.field)).collect();
+    let warned = warnings.into_iter().map(|fault| Finding { fault, warning: true });
+    all.into_iter().map(error).chain(warned).collect()
+}
+
+fn error(fault: Fault) -> Finding {
+    Finding { fault, warning: false }
+}

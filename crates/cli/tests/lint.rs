@@ -1,0 +1,201 @@
+//! `kubectl backup lint`, as people call it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use testing::manifests::bad;
+
+/// Status, standard output, standard error.
+fn lint(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-backup"))
+        .arg("lint")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
+}
+
+/// A run, with lines put below its spec.
+fn a_run(more: &str) -> String {
+    format!(
+        "apiVersion: backup-operator.io/v1\nkind: BackupRun\nmetadata: {{name: r}}\nspec:\n  backup: {{command: [dump], deadlineSeconds: 60}}\n  storage: {{name: s, path: /a}}\n  template: {{spec: {{containers: [{{name: a, image: b}}]}}}}\n{more}"
+    )
+}
+
+#[test]
+fn every_bad_manifest_is_refused_in_the_words_of_the_table() {
+    let all = bad();
+    // One call for all: each is a document of its own, on one line.
+    let manifest: String = all.iter().map(|b| format!("---\n{}\n", b.object)).collect();
+    let (status, out, said) = lint(&["-f", "-"], &manifest);
+    assert_eq!(status, 1, "{said}");
+    let wrong: Vec<_> = all
+        .iter()
+        .enumerate()
+        .filter_map(|(index, bad)| {
+            let place = format!("-:{} {}/", index * 2 + 2, bad.object["kind"].as_str().unwrap());
+            let errors = |l: &&str| l.starts_with(&place) && !l.contains(": warning: ");
+            let lines: Vec<_> = out.lines().filter(errors).collect();
+            let right = lines.len() == 1 && lines[0].contains(&bad.says);
+            (!right).then(|| {
+                format!(
+                    "{} ({}): {:?} is not what is said in {lines:#?}",
+                    bad.place, bad.rule, bad.says
+                )
+            })
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        all.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        said.starts_with(&format!("{} objects checked, 0 passed over", all.len())),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_example_passes_and_the_placeholder_does_not() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 8);
+    // All at once, so that runs are held against the storage, too: the placeholder is all there is to say.
+    let all: Vec<_> = std::iter::once("-f")
+        .chain(files.iter().map(|f| f.to_str().unwrap()))
+        .collect();
+    let (_, out, said) = lint(&all, "");
+    assert!(
+        out.lines().count() == 1 && said.ends_with("1 error, 0 warnings\n"),
+        "{out}{said}"
+    );
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let right = text.replace(
+            "age1-your-public-key",
+            "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        );
+        let (status, out, said) = lint(&["--strict", "-f", "-"], &right);
+        assert_eq!((status, said.as_str()), (0, ""), "{}: {out}", file.display());
+        assert!(out.ends_with("0 errors, 0 warnings\n"), "{}: {out}", file.display());
+        if right != text {
+            let (status, out, _) = lint(&["-f", file.to_str().unwrap()], "");
+            assert!(
+                status == 1 && out.contains("spec.template.spec.encryption.recipients[0]"),
+                "{out}"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_faults_of_all_layers_are_said_at_once_with_the_line_of_the_document() {
+    let manifest = format!(
+        "# a comment\n---\n# another\n{}---\nkind: ConfigMap\napiVersion: v1\n---\n{}",
+        a_run(
+            "  compression: {lvl: 3, level: high}\n  startDeadlineSeconds: 0\n  restore: {command: [load], container: other}\n"
+        ),
+        a_run("  backoffLimit: 1\n"),
+    );
+    let (status, out, said) = lint(&["-f", "-"], &manifest);
+    assert_eq!(
+        out.lines().collect::<Vec<_>>(),
+        [
+            "-:4 BackupRun/r: spec.compression.level: must be of type integer, it is \"high\"",
+            "-:4 BackupRun/r: spec.compression.lvl: unknown field; did you mean level?",
+            "-:4 BackupRun/r: spec.startDeadlineSeconds: should be greater than or equal to 1; has to be at least 1; leave it out for 600",
+            "-:4 BackupRun/r: spec.restore.container: there is no container other in template.spec.containers; correct it, or leave it out for the first one, which is a",
+            "-:4 BackupRun/r: warning: spec.restore.deadlineSeconds: is not given, so that a command that hangs goes on for ever and nobody is told; give it a few times what the command takes, as in 3600",
+        ],
+    );
+    assert_eq!(
+        (status, said.as_str()),
+        (1, "2 objects checked, 1 passed over: 4 errors, 1 warning\n")
+    );
+}
+
+#[test]
+fn warnings_count_with_strict_only() {
+    let manifest = a_run("  restore: {command: [load]}\n");
+    let (status, out, said) = lint(&["-f", "-"], &manifest);
+    assert_eq!((status, said.as_str()), (0, ""));
+    assert!(
+        out.contains("warning: spec.restore.deadlineSeconds") && out.ends_with("0 errors, 1 warning\n"),
+        "{out}"
+    );
+    let (status, _, said) = lint(&["--strict", "-f", "-"], &manifest);
+    assert_eq!(
+        (status, said.as_str()),
+        (1, "1 object checked, 0 passed over: 0 errors, 1 warning\n")
+    );
+}
+
+#[test]
+fn a_run_is_held_against_the_storage_in_another_file() {
+    let folder = std::env::temp_dir().join(format!("backup-lint-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (run, storage) = (folder.join("run.yaml"), folder.join("storage.json"));
+    std::fs::write(&run, a_run("")).unwrap();
+    std::fs::write(
+        &storage,
+        r#"{"apiVersion": "v1", "kind": "List", "items": [
+          {"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": "s"}, "spec": {"parameters": {"bucket": "b"}}},
+          {"apiVersion": "v1", "kind": "Secret"}
+        ]}"#,
+    )
+    .unwrap();
+    let (status, out, _) = lint(&["-f", run.to_str().unwrap(), storage.to_str().unwrap()], "");
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(status, 0);
+    assert!(
+        out.contains("run.yaml:1 BackupRun/r: warning: spec.encryption: "),
+        "{out}"
+    );
+    assert!(
+        out.ends_with("2 objects checked, 1 passed over: 0 errors, 1 warning\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn what_is_no_yaml_no_kind_or_no_file_is_said_and_spares_the_rest() {
+    let manifest = format!(
+        "a: [1\nb: 2\n---\napiVersion: backup-operator.io/v1\nkind: BackupRuns\nmetadata: {{name: x}}\n---\napiVersion: backup-operator.io/v2\nkind: BackupRun\n---\napiVersion: backup-operater.io/v1\nkind: BackupRun\n---\napiVersion: other.example.org/v1\nkind: BackupSchedule\n---\n{}",
+        a_run("  retainPolcy: Delete\n"),
+    );
+    let (status, out, said) = lint(&["-f", "-", "/does/not/exist"], &manifest);
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(status, 1);
+    assert!(lines[0].starts_with("-:2:2: not YAML: "), "{out}");
+    assert_eq!(
+        lines[1..4],
+        [
+            "-:4 BackupRuns/x: kind: \"BackupRuns\" is not known; there are BackupStorage, BackupSchedule, BackupRun; did you mean BackupRun?",
+            "-:8 BackupRun/(no name): apiVersion: \"backup-operator.io/v2\" is not known; backup-operator.io/v1 is",
+            "-:11 BackupRun/(no name): apiVersion: \"backup-operater.io/v1\" is not known; backup-operator.io/v1 is",
+        ],
+    );
+    assert!(lines[4].starts_with("/does/not/exist: "), "{out}");
+    assert!(lines[5].contains("did you mean retainPolicy?"), "{out}");
+    assert_eq!(said, "1 object checked, 1 passed over: 6 errors, 0 warnings\n");
+    // What is wrong with the call itself.
+    assert_eq!(lint(&[], "").0, 2);
+}
+
+#[test]
+fn a_choice_that_cannot_be_read_is_not_guessed_at() {
+    let (_, out, _) = lint(&["-f", "-"], &a_run("  compression: {algorithm: Zstd, level: 15}\n"));
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(out.contains("did you mean zstd?"), "{out}");
+}

@@ -1,0 +1,188 @@
+//! What is legal but unwise: warnings, for whoever writes an object. Nothing here keeps an object from working.
+mod endpoint;
+mod path;
+
+use api::run::{BackupAction, RestoreAction};
+use api::storage::{NamespaceIsolation, NamespacesFrom};
+use api::{BackupRunSpec, BackupSchedule, BackupStorage};
+
+use crate::schedule::cron::Calendar;
+use crate::validate::Fault;
+
+/// Parameters that name keys of the Secret that `spec.credentials` names.
+const KEYS: [&str; 3] = ["accessKey", "secretKey", "sessionToken"];
+
+/// What is unwise in a storage. It need not be valid.
+pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
+    let mut said = Vec::new();
+    let spec = &storage.spec;
+    if let Some(parameters) = &spec.parameters {
+        endpoint::advise(parameters, &mut said);
+        for key in KEYS {
+            if spec.credentials.is_none() && parameters.get(key).is_some_and(|v| !v.is_empty()) {
+                say(
+                    &mut said,
+                    &format!("spec.parameters.{key}"),
+                    "names a key of a Secret, and there is no Secret: it does nothing without spec.credentials; name the Secret there, or take it out",
+                );
+            }
+        }
+    }
+    said
+}
+
+/// What is unwise in a run, or in the template of one, at `field`. With the storage that it names, where that is known,
+/// also how the two go together. It need not be valid.
+pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -> Vec<Fault> {
+    let mut said = Vec::new();
+    if let Some(BackupAction { deadline_seconds, .. }) = &spec.backup {
+        deadline(*deadline_seconds, spec, &format!("{field}.backup"), &mut said);
+    }
+    if let Some(RestoreAction { deadline_seconds, .. }) = &spec.restore {
+        deadline(*deadline_seconds, spec, &format!("{field}.restore"), &mut said);
+    }
+    encryption(spec, field, storage, &mut said);
+    if let Some(policy @ ("Always" | "OnFailure")) = spec.template.spec.restart_policy.as_deref() {
+        say(
+            &mut said,
+            &format!("{field}.template.spec.restartPolicy"),
+            format!(
+                "{policy} starts a container that has ended once more, which saves no command (it ended with the container) and hides why it did; leave it out for Never"
+            ),
+        );
+    }
+    said
+}
+
+/// What is unwise in a schedule. It need not be valid.
+pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>) -> Vec<Fault> {
+    let mut said = Vec::new();
+    let spec = &schedule.spec;
+    let calendar = Calendar::parse(&spec.schedule, spec.time_zone.as_deref()).ok();
+    if calendar.as_ref().is_some_and(|c| c.next(path::SINCE).is_none()) {
+        say(
+            &mut said,
+            "spec.schedule",
+            "names a date that does not come within five years, so that nothing is ever backed up by itself; correct it, or say suspend: true if only the trigger shall start runs",
+        );
+    }
+    if spec.successful_runs_history_limit == Some(0) {
+        say(
+            &mut said,
+            "spec.successfulRunsHistoryLimit",
+            "0 asks for no good backup to be kept, and the newest one is kept all the same; write 1 or more",
+        );
+    }
+    let mut below = run(&spec.template.spec, "spec.template.spec", storage);
+    // Of a schedule the namespace is known: its own needs nobody's leave.
+    let key = spec
+        .template
+        .spec
+        .encryption
+        .as_ref()
+        .and_then(|e| e.decryption_key.as_ref());
+    if key.is_some_and(|k| k.namespace == schedule.metadata.namespace) {
+        below.retain(|f| !f.field.ends_with(".decryptionKey.namespace"));
+    }
+    said.extend(below);
+    said.extend(path::advise(schedule, calendar.as_ref()));
+    said
+}
+
+fn deadline(given: Option<u64>, spec: &BackupRunSpec, field: &str, said: &mut Vec<Fault>) {
+    let Some(seconds) = given else {
+        say(
+            said,
+            &format!("{field}.deadlineSeconds"),
+            "is not given, so that a command that hangs goes on for ever and nobody is told; give it a few times what the command takes, as in 3600",
+        );
+        return;
+    };
+    let pod = spec
+        .template
+        .spec
+        .active_deadline_seconds
+        .and_then(|s| u64::try_from(s).ok());
+    if let Some(pod) = pod.filter(|pod| *pod < seconds) {
+        say(
+            said,
+            &format!("{field}.deadlineSeconds"),
+            format!(
+                "{seconds} is never reached, because the kubelet ends the whole Pod after {pod} (template.spec.activeDeadlineSeconds) and what the command said is lost; raise that, or leave it out"
+            ),
+        );
+    }
+}
+
+fn encryption(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>, said: &mut Vec<Fault>) {
+    let Some(encryption) = &spec.encryption else {
+        if spec.backup.is_some()
+            && let Some(shared) = storage.filter(|s| is_shared(s))
+        {
+            let name = shared.metadata.name.as_deref().unwrap_or_default();
+            say(
+                said,
+                &format!("{field}.encryption"),
+                format!(
+                    "is not given, and the storage {name:?} is shared by namespaces: whoever may make runs in one of them can restore this backup; name recipients, or set namespaceIsolation: Prefix (or allowedNamespaces) on the storage"
+                ),
+            );
+        }
+        return;
+    };
+    for (index, one) in encryption.recipients.iter().enumerate() {
+        // An SSH key's comment does not make it another one.
+        let key = |text: &str| text.split(' ').take(2).map(str::to_owned).collect::<Vec<_>>();
+        let before = encryption
+            .recipients
+            .iter()
+            .take(index)
+            .position(|other| key(other) == key(one));
+        if let Some(first) = before {
+            say(
+                said,
+                &format!("{field}.encryption.recipients[{index}]"),
+                format!(
+                    "is recipients[{first}] once more, so that fewer keys can decrypt than it seems; take it out, or put the second key here"
+                ),
+            );
+        }
+    }
+    let namespace = encryption.decryption_key.as_ref().and_then(|k| k.namespace.as_deref());
+    if let Some(namespace) = namespace {
+        let name = encryption
+            .decryption_key
+            .as_ref()
+            .map(|k| k.name.as_str())
+            .unwrap_or_default();
+        say(
+            said,
+            &format!("{field}.encryption.decryptionKey.namespace"),
+            format!(
+                "{namespace:?}: unless that is the run's own namespace, restores fail until the Secret {name:?} there names the run's in its annotation {}; set that, or keep the key beside the run",
+                api::labels::ALLOWED_NAMESPACES
+            ),
+        );
+    }
+}
+
+/// Whether runs of one namespace can read what those of another have stored.
+fn is_shared(storage: &BackupStorage) -> bool {
+    let from = storage
+        .spec
+        .allowed_namespaces
+        .as_ref()
+        .map(|a| a.from)
+        .unwrap_or_default();
+    from != NamespacesFrom::None && storage.spec.namespace_isolation.unwrap_or_default() == NamespaceIsolation::None
+}
+
+fn say(said: &mut Vec<Fault>, field: &str, message: impl Into<String>) {
+    said.push(Fault {
+        field: field.into(),
+        message: message.into(),
+    });
+}
+
+#[cfg(test)]
+mod tests;

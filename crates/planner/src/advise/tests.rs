@@ -1,0 +1,231 @@
+//! What is advised against, each by its field, and what is not.
+use api::{BackupRunSpec, BackupSchedule, BackupStorage};
+use serde_json::{Value, json};
+
+use super::*;
+
+const AGE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
+fn fields(said: &[Fault]) -> Vec<&str> {
+    said.iter().map(|f| f.field.as_str()).collect()
+}
+
+fn a_storage(spec: Value) -> BackupStorage {
+    BackupStorage::new("store", serde_json::from_value(spec).unwrap())
+}
+
+fn merged(mut base: Value, change: &Value) -> Value {
+    for (key, value) in change.as_object().unwrap() {
+        base[key] = value.clone();
+    }
+    base
+}
+
+fn a_run(change: &Value) -> BackupRunSpec {
+    let base = json!({
+        "backup": { "command": ["dump"], "deadlineSeconds": 60 },
+        "restore": { "command": ["load"], "deadlineSeconds": 60 },
+        "storage": { "name": "store", "path": "/{{ .name }}" },
+        "template": { "spec": { "containers": [{ "name": "main", "image": "db:1" }] } },
+    });
+    serde_json::from_value(merged(base, change)).unwrap()
+}
+
+fn a_schedule(schedule: &str, path: &str) -> BackupSchedule {
+    let spec = a_run(&json!({ "storage": { "name": "store", "path": path } }));
+    let spec = json!({ "schedule": schedule, "template": { "spec": spec } });
+    let mut schedule = BackupSchedule::new("nightly", serde_json::from_value(spec).unwrap());
+    schedule.metadata.namespace = Some("shop".into());
+    schedule
+}
+
+#[test]
+fn plain_text_is_told_of_where_it_leaves_the_cluster() {
+    for (endpoint, insecure, told) in [
+        ("http://s3.example.org", "", true),
+        ("HTTP://s3.example.org:9000/", "", true),
+        ("s3.example.org", "true", true),
+        ("s3.example.org", "1", true),
+        ("http://10.0.0.7:9000", "", true),
+        ("http://minio.example.svc.org", "", true),
+        ("http://[2001:db8::1]:9000", "", true),
+        ("s3.example.org", "", false),
+        ("s3.example.org", "false", false),
+        ("https://s3.example.org", "", false),
+        ("http://minio.minio.svc:9000", "", false),
+        ("http://minio.minio.svc.cluster.local.", "", false),
+        ("http://minio:9000", "", false),
+        ("http://localhost:9000", "", false),
+        ("http://127.0.0.1:9000", "", false),
+        ("http://[::1]:9000", "", false),
+    ] {
+        let spec = json!({ "parameters": { "bucket": "b", "endpoint": endpoint, "insecure": insecure } });
+        let said = storage(&a_storage(spec));
+        let wanted: &[&str] = if told { &["spec.parameters.endpoint"] } else { &[] };
+        assert_eq!(fields(&said), wanted, "{endpoint} {insecure}: {said:?}");
+    }
+    let amazon = storage(&a_storage(
+        json!({ "parameters": { "bucket": "b", "insecure": "true" } }),
+    ));
+    assert!(
+        amazon[0]
+            .to_string()
+            .contains("spec.parameters.insecure: plain http to Amazon S3"),
+        "{amazon:?}"
+    );
+}
+
+#[test]
+fn settings_of_a_storage_that_do_nothing_are_told_of() {
+    for (parameters, credentials, wanted) in [
+        (
+            json!({ "accessKey": "a", "secretKey": "" }),
+            false,
+            vec!["spec.parameters.accessKey"],
+        ),
+        (json!({ "accessKey": "a", "secretKey": "b" }), true, vec![]),
+        (
+            json!({ "endpoint": "https://s3.example.org", "insecure": "true" }),
+            false,
+            vec!["spec.parameters.insecure"],
+        ),
+        (
+            json!({ "endpoint": "http://minio:9000", "caBundle": "x" }),
+            false,
+            vec!["spec.parameters.caBundle"],
+        ),
+        (json!({}), false, vec![]),
+    ] {
+        let credentials = credentials.then(|| json!({ "name": "a", "namespace": "b" }));
+        let said = storage(&a_storage(
+            json!({ "parameters": parameters, "credentials": credentials }),
+        ));
+        assert_eq!(fields(&said), wanted, "{parameters}");
+    }
+}
+
+#[test]
+fn what_is_unwise_in_a_run_is_told_at_its_field() {
+    for (change, wanted) in [
+        (json!({}), vec![]),
+        (
+            json!({ "backup": { "command": ["dump"] } }),
+            vec!["f.backup.deadlineSeconds"],
+        ),
+        (
+            json!({ "restore": { "command": ["load"] } }),
+            vec!["f.restore.deadlineSeconds"],
+        ),
+        (
+            json!({ "backup": null, "restore": { "command": ["load"] } }),
+            vec!["f.restore.deadlineSeconds"],
+        ),
+        (
+            json!({ "encryption": { "recipients": [AGE, AGE], "decryptionKey": { "name": "a", "namespace": "vault", "key": "k" } } }),
+            vec!["f.encryption.recipients[1]", "f.encryption.decryptionKey.namespace"],
+        ),
+        (
+            json!({ "encryption": { "recipients": ["ssh-rsa A one", "ssh-rsa B", "ssh-rsa A two"] } }),
+            vec!["f.encryption.recipients[2]"],
+        ),
+        (
+            json!({ "template": { "spec": { "restartPolicy": "Always", "activeDeadlineSeconds": 60, "containers": [] } } }),
+            vec!["f.template.spec.restartPolicy"],
+        ),
+        (
+            json!({ "template": { "spec": { "restartPolicy": "Never", "activeDeadlineSeconds": 59, "containers": [] } } }),
+            vec!["f.backup.deadlineSeconds", "f.restore.deadlineSeconds"],
+        ),
+    ] {
+        assert_eq!(fields(&run(&a_run(&change), "f", None)), wanted, "{change}");
+    }
+}
+
+#[test]
+fn a_backup_in_the_clear_where_others_can_restore_it_is_told_of() {
+    let encrypted = json!({ "encryption": { "recipients": [AGE] } });
+    let only_restored = json!({ "backup": null });
+    for (storage, change, told) in [
+        (json!({}), json!({}), true),
+        (json!({ "allowedNamespaces": { "from": "All" } }), json!({}), true),
+        (
+            json!({ "allowedNamespaces": { "from": "Selector", "selector": {} } }),
+            json!({}),
+            true,
+        ),
+        (json!({ "allowedNamespaces": { "from": "None" } }), json!({}), false),
+        (json!({ "namespaceIsolation": "Prefix" }), json!({}), false),
+        (json!({}), encrypted, false),
+        (json!({}), only_restored, false),
+    ] {
+        let said = run(&a_run(&change), "spec", Some(&a_storage(storage.clone())));
+        assert_eq!(
+            fields(&said),
+            if told { vec!["spec.encryption"] } else { vec![] },
+            "{storage} {change}"
+        );
+    }
+}
+
+#[test]
+fn a_path_that_stays_from_tick_to_tick_is_told_of() {
+    for (expression, path, told) in [
+        ("@daily", "/db.sql", true),
+        ("@daily", "/{{ .schedule }}", true),
+        ("@daily", "/{{ now | date \"2006-01\" }}", true),
+        ("0 9,21 * * *", "/{{ now | date \"2006-01-02\" }}", true),
+        ("@hourly", "/{{ now | date \"15\" }}", false),
+        ("@daily", "/{{ now | date \"2006-01-02\" }}", false),
+        ("@daily", "/{{ now | date \"Mon\" }}", false),
+        ("@daily", "/{{ .name }}", false),
+        ("@daily", "/{{ .scheduledTime.Unix }}", false),
+        ("@daily", "/{{ uuidv4 }}", false),
+        // What is refused is not advised about as well.
+        ("@daily", "relative", false),
+        ("nonsense", "/db.sql", false),
+    ] {
+        let said = schedule(&a_schedule(expression, path), None);
+        let wanted: &[&str] = if told {
+            &["spec.template.spec.storage.path"]
+        } else {
+            &[]
+        };
+        assert_eq!(fields(&said), wanted, "{expression} {path}: {said:?}");
+    }
+    let mut only_restores = a_schedule("@daily", "/db.sql");
+    only_restores.spec.template.spec.backup = None;
+    assert_eq!(schedule(&only_restores, None), []);
+    let said = schedule(&a_schedule("@daily", "/db.sql"), None);
+    assert!(
+        said[0]
+            .message
+            .contains("is /db.sql at 2026-01-02T00:00:00Z and at 2026-01-03T00:00:00Z")
+            && said[0].message.contains("{{ .name }}"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_schedule_that_never_comes_or_keeps_nothing_is_told_of() {
+    let never = schedule(&a_schedule("0 0 30 2 *", "/{{ .name }}"), None);
+    assert_eq!(fields(&never), ["spec.schedule"]);
+    assert_eq!(schedule(&a_schedule("0 0 29 2 *", "/{{ .name }}"), None), []);
+    let mut none = a_schedule("@daily", "/{{ .name }}");
+    none.spec.successful_runs_history_limit = Some(0);
+    assert_eq!(fields(&schedule(&none, None)), ["spec.successfulRunsHistoryLimit"]);
+}
+
+#[test]
+fn a_key_in_the_schedules_own_namespace_needs_nobodys_leave() {
+    for (namespace, wanted) in [
+        ("vault", vec!["spec.template.spec.encryption.decryptionKey.namespace"]),
+        ("shop", vec![]),
+    ] {
+        let mut one = a_schedule("@daily", "/{{ .name }}");
+        one.spec.template.spec.encryption = serde_json::from_value(
+            json!({ "recipients": [AGE], "decryptionKey": { "name": "a", "namespace": namespace, "key": "k" } }),
+        )
+        .unwrap();
+        assert_eq!(fields(&schedule(&one, None)), wanted);
+    }
+}
