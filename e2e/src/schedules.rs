@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
+use crate::admission::UNADMITTED;
 use crate::case::Case;
 use crate::cluster::annotate;
 
@@ -13,9 +14,19 @@ pub const NEVER: &str = "0 0 29 2 *";
 impl Case {
     /// Applies a schedule; `settings` go into its spec beside the run's.
     pub async fn schedule(&self, name: &str, settings: Value, run: Value) -> BackupSchedule {
+        self.labelled_schedule(json!({"name": name}), settings, run).await
+    }
+
+    /// The same, not seen by the webhook: it came in while that was away.
+    pub async fn schedule_unadmitted(&self, name: &str, settings: Value, run: Value) -> BackupSchedule {
+        let metadata = json!({"name": name, "labels": {UNADMITTED: "true"}});
+        self.labelled_schedule(metadata, settings, run).await
+    }
+
+    async fn labelled_schedule(&self, metadata: Value, settings: Value, run: Value) -> BackupSchedule {
         let mut spec = settings;
         spec["template"] = json!({"spec": run});
-        self.apply(json!({"metadata": {"name": name}, "spec": spec})).await
+        self.apply(json!({"metadata": metadata, "spec": spec})).await
     }
 
     /// Asks for a run now and waits until the annotation is taken away.

@@ -1,4 +1,5 @@
 //! Manifests that are refused: the API server says of each what reconcile and `kubectl backup lint` say.
+use e2e::admission::answered;
 use e2e::case;
 use e2e::case::Case;
 use futures::{StreamExt, stream};
@@ -32,7 +33,7 @@ async fn wrong(case: &Case, bad: Bad) -> Option<String> {
     let strict = format!("{}&fieldValidation=Strict", request.uri());
     *request.uri_mut() = strict.parse().unwrap();
     let wanted = bad.api.as_ref().unwrap_or(&bad.says);
-    let said = match case.client().request::<Value>(request).await {
+    let said = match answered(|| case.client().request::<Value>(request.clone())).await {
         Err(kube::Error::Api(refusal)) if refusal.message.contains(wanted.as_str()) => return None,
         Err(kube::Error::Api(refusal)) => refusal.message.clone(),
         Err(error) => error.to_string(),

@@ -59,11 +59,11 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                 &["Unschedulable", "spec.startDeadlineSeconds"],
             ),
             (
-                "no-volume",
+                "no-host",
                 "Pod: refused by the API server",
-                |p| p["containers"][0]["volumeMounts"] = json!([{"name": "x", "mountPath": "/x"}]),
+                |p| p["hostAliases"] = json!([{"ip": "nowhere", "hostnames": ["a"]}]),
                 "PodRefused",
-                &["volumeMounts"],
+                &["hostAliases"],
             ),
             (
                 "never-ready",
@@ -107,7 +107,8 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                 let mut spec = stream(&case.path(name), "random 1000");
                 spec["startDeadlineSeconds"] = json!(15);
                 change(&mut spec["template"]["spec"]);
-                case.start(name, spec).await;
+                // What the webhook would have refused, too.
+                case.start_unadmitted(name, spec).await;
                 let run = case.failed(name, reason, 60).await;
                 for word in *words {
                     assert!(

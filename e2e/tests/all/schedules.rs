@@ -123,7 +123,7 @@ fn a_wrong_schedule_says_what_is_wrong_and_makes_no_run() {
             ),
         ];
         for (name, settings, field) in cases {
-            case.schedule(name, settings, spec(&case, "random 10")).await;
+            case.schedule_unadmitted(name, settings, spec(&case, "random 10")).await;
             let said = case
                 .wait(&format!("schedule {name} is not Ready"), 20, || async {
                     let status = case.schedules().get(name).await.ok()?.status?;
