@@ -1,5 +1,6 @@
 //! The agent's HTTP client, and what an answer of a store lets hope for.
 mod answer;
+mod resolver;
 mod tunnel;
 
 use std::io::Read;
@@ -9,13 +10,15 @@ use std::time::Duration;
 use ureq::config::Config;
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
-use ureq::unversioned::transport::{Connector, RustlsConnector};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, DefaultConnector, RustlsConnector};
 use ureq::{Agent, Body};
 
 pub use answer::Answer;
 
 use crate::desk::{Desk, SignedUrl};
 use crate::retry::Hope;
+use resolver::Remembering;
 use tunnel::{NoResolver, TunnelConnector};
 
 /// Until a name is resolved, and until a connection stands.
@@ -52,7 +55,11 @@ pub struct BadBundle(String);
 pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Agent, BadBundle> {
     let config = settings(ca_bundle, CONNECT, SILENCE)?;
     Ok(match tunnel {
-        None => Agent::new_with_config(config),
+        None => Agent::with_parts(
+            config,
+            DefaultConnector::default(),
+            Remembering::<DefaultResolver>::default(),
+        ),
         Some(desk) => {
             let connector = TunnelConnector(desk.clone()).chain(RustlsConnector::default());
             Agent::with_parts(config, connector, NoResolver)
