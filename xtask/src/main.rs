@@ -5,6 +5,7 @@
 mod examples;
 mod generate;
 mod install;
+mod permissions;
 mod rbac;
 mod reference;
 #[cfg(test)]
