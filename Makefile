@@ -41,13 +41,13 @@ faults: ## provokes every fault on a cluster, and prints a table of how each end
 soak: ## runs what takes minutes: stores that stay away, and a backup of 20 GiB
 	@dev/soak
 
-fuzz: ## throws random path templates at the evaluator for 10 minutes (SECONDS=n for another time)
-	@GOTEMPLATE_FUZZ_SECONDS=$(or $(SECONDS),600) dev/cargo test --locked -p gotemplate --test fuzz -- --nocapture
+fuzz: ## throws random and mutated bytes at every parser of outside bytes, for 10 minutes each (SECONDS=n for another time)
+	@dev/fuzz $(or $(SECONDS),600)
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 	@dev/with-cluster dev/bench
 
-lint: ## checks formats, clippy and the shell scripts
+lint: ## checks formats, clippy, dependencies (deny.toml; ADVISORY_DB=DIR also known vulnerabilities) and the shell scripts
 	@dev/lint
 
 fmt: ## formats the Rust and Go sources

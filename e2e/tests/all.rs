@@ -15,6 +15,8 @@ mod deletion;
 mod encryption;
 #[path = "all/examples.rs"]
 mod examples;
+#[path = "all/hostile.rs"]
+mod hostile;
 #[path = "all/images.rs"]
 mod images;
 #[path = "all/interruptions.rs"]

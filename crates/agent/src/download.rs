@@ -251,7 +251,7 @@ impl Read for Download {
 }
 
 /// RFC 9110 section 14.4: `bytes 5-9/10`; the total may be `*`.
-fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
+pub(crate) fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
     let start = range.split_once('-')?.0.trim().parse().ok()?;
     let total = if total.trim() == "*" {
@@ -263,7 +263,7 @@ fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// Stores differ in the quotes.
-fn bare(etag: &str) -> &str {
+pub(crate) fn bare(etag: &str) -> &str {
     etag.trim().trim_start_matches("W/").trim_matches('"')
 }
 

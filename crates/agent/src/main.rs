@@ -10,6 +10,8 @@ mod daemon;
 mod desk;
 mod download;
 mod event;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod install;
 mod launch;

@@ -1,9 +1,20 @@
 //! An API server that answers as a test says: for what a real one cannot be made to do.
+use std::sync::Arc;
+
+use ::api::BackupRun;
+use futures::channel::mpsc::UnboundedReceiver;
 use http::{Request, Response};
 use kube::client::Body;
+use kube::runtime::reflector::{self, ObjectRef};
 use kube::{Api, Client};
+use planner::run::pod::AgentSettings;
 use serde_json::{Value, json};
 use tower_test::mock::{self, Handle};
+
+use crate::context::{Context, Failures, Refusals};
+use crate::stores::Stores;
+use crate::transfer::exec::Exec;
+use crate::transfer::registry::Registry;
 
 pub type Server = Handle<Request<Body>, Response<Body>>;
 
@@ -13,7 +24,7 @@ pub fn connect() -> (Client, Server) {
     (Client::new(service, "team"), server)
 }
 
-pub fn api() -> (Api<api::BackupRun>, Server) {
+pub fn api() -> (Api<BackupRun>, Server) {
     let (client, server) = connect();
     (Api::namespaced(client, "team"), server)
 }
@@ -37,4 +48,29 @@ pub async fn answer(server: &mut Server, code: u16, body: Value) -> (String, Str
 
 pub fn conflict() -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "old", "reason": "Conflict", "code": 409})
+}
+
+/// What reconcile works with, where no watch has seen anything; and whom it is told to wake.
+pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<ObjectRef<BackupRun>>) {
+    let (wake, woken) = futures::channel::mpsc::unbounded();
+    let context = Context {
+        stores: Stores::new(client.clone()),
+        client,
+        exec,
+        agent: AgentSettings {
+            image: "agent:test".into(),
+            image_pull_policy: "Never".into(),
+            cpu: "1m".into(),
+            memory: "1Mi".into(),
+        },
+        registry: Registry::new(wake),
+        storages: reflector::store().0,
+        schedules: reflector::store().0,
+        runs: reflector::store().0,
+        pods: reflector::store().0,
+        probes: crate::storage::Probes::default(),
+        refusals: Refusals::default(),
+        failures: Failures::default(),
+    };
+    (Arc::new(context), woken)
 }

@@ -8,6 +8,7 @@ use api::storage::DataPath;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use store::{Checksum, Credentials, S3Parameters, Store};
+use zeroize::Zeroize;
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -141,13 +142,15 @@ impl Stores {
                             reference.namespace, reference.name
                         ))
                     })?;
-                let data = secret
+                let mut data: BTreeMap<_, _> = secret
                     .data
                     .unwrap_or_default()
                     .into_iter()
                     .map(|(k, v)| (k, v.0))
                     .collect();
-                Credentials::from_secret(&parameters, &data).map_err(|e| {
+                let credentials = Credentials::from_secret(&parameters, &data);
+                data.values_mut().for_each(Zeroize::zeroize);
+                credentials.map_err(|e| {
                     OpenError::Credentials(format!("Secret {}/{}: {e}", reference.namespace, reference.name))
                 })?
             }

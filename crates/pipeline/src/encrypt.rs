@@ -1,6 +1,7 @@
 //! age encryption (age-encryption.org/v1): X25519 and SSH keys.
 mod identity;
 mod recipient;
+mod wire;
 
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::sync::Arc;

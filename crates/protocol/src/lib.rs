@@ -5,6 +5,7 @@ pub mod flow;
 pub mod frame;
 pub mod message;
 pub mod parts;
+mod said;
 pub mod secret;
 
 pub use flow::{Allowance, Inbox, MAX_STREAMS, WINDOW};

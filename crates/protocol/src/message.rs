@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::parts::PartPlan;
+use crate::said::{SaidMessage, SaidOutcome, no_more_than_an_upload_has};
 use crate::secret::Secret;
 
 /// From the operator to the agent.
@@ -81,7 +82,12 @@ pub enum ToAgent {
 
 /// From the agent to the operator.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    try_from = "SaidMessage"
+)]
 pub enum FromAgent {
     /// Answer to `Hello`.
     Welcome {
@@ -277,8 +283,8 @@ pub struct Report {
     pub stored_bytes: u64,
     /// SHA-256 of what is stored (restore: of what was read), hexadecimal.
     pub sha256: String,
-    /// Parts that the store took, in order. Empty where the object was put whole.
-    #[serde(default)]
+    /// Parts that the store took, in order; no more than `MAX_PARTS`. Empty where the object was put whole.
+    #[serde(default, deserialize_with = "no_more_than_an_upload_has")]
     pub parts: Vec<PartReceipt>,
     /// ETag of the object that was put whole.
     #[serde(default)]
@@ -307,7 +313,12 @@ pub struct PartReceipt {
 
 /// How a job ended.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(tag = "outcome", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "outcome",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    try_from = "SaidOutcome"
+)]
 pub enum Outcome {
     /// The command ended with 0, gave or took every byte, and the bytes proved whole.
     Done,

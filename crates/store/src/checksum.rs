@@ -39,6 +39,17 @@ impl Checksum {
         }
     }
 
+    /// Whether a text is a digest of this kind, in base64; for [`Checksum::None`] only the empty one is.
+    pub fn is_digest(self, text: &str) -> bool {
+        let bytes = match self {
+            Self::Sha256 => 32,
+            Self::Md5 => 16,
+            Self::None => return text.is_empty(),
+        };
+        // Longer ones are not worth decoding: they may have megabytes.
+        text.len() <= 64 && BASE64_STANDARD.decode(text).is_ok_and(|digest| digest.len() == bytes)
+    }
+
     /// The header that carries the digest of a body.
     pub(crate) fn header(self) -> Option<&'static str> {
         match self {
@@ -47,6 +58,17 @@ impl Checksum {
             Self::None => None,
         }
     }
+}
+
+/// The checksum (base64) that S3 gives an object that was put whole, of its SHA-256 in hexadecimal. None where the text
+/// is no SHA-256.
+pub fn sha256_of_hex(hex: &str) -> Option<String> {
+    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let digits = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+    let digest: Option<Vec<u8>> = (0..32).map(|i| digits(2 * i)).collect();
+    Some(BASE64_STANDARD.encode(digest?))
 }
 
 /// The checksum that S3 gives a multipart object whose parts have these SHA-256 digests (base64), in order:
@@ -84,6 +106,21 @@ mod tests {
         );
         assert_eq!(Checksum::Md5.digest(b"abc"), "kAFQmDzST7DWlj99KOF/cg==");
         assert_eq!(Checksum::None.digest(b"abc"), "");
+        for kind in [Checksum::Sha256, Checksum::Md5, Checksum::None] {
+            for of in [Checksum::Sha256, Checksum::Md5, Checksum::None] {
+                assert_eq!(kind.is_digest(&of.digest(b"abc")), kind == of, "{kind:?} {of:?}");
+            }
+        }
+        assert!(!Checksum::Sha256.is_digest("abc") && !Checksum::Md5.is_digest("kAFQmDzST7DWlj99KOF/cg"));
+    }
+
+    #[test]
+    fn a_hexadecimal_digest_is_the_same_in_base64() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_of_hex(abc), Some(Checksum::Sha256.digest(b"abc")));
+        for wrong in ["", "ab", &abc[1..], &"+1".repeat(32), &"ä".repeat(32)] {
+            assert_eq!(sha256_of_hex(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

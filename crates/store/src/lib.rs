@@ -4,6 +4,8 @@
 pub mod checksum;
 pub mod credentials;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
 mod http;
 pub mod parameters;
 pub mod probe;
@@ -12,7 +14,7 @@ pub mod secret;
 pub mod signing;
 mod xml;
 
-pub use checksum::{Checksum, composite_sha256};
+pub use checksum::{Checksum, composite_sha256, sha256_of_hex};
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{ProbeError, StoreError, StoreErrorKind};
 pub use parameters::{ParameterFault, S3Parameters};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusty_s3::Method;
 
 use crate::checksum::Checksum;
@@ -64,6 +64,8 @@ pub struct ObjectInfo {
     pub checksum_sha256: Option<String>,
     /// Which version of the key it is. None where the bucket keeps none.
     pub version_id: Option<String>,
+    /// How long it has been there, by the store's own clock. None where the store does not say.
+    pub age: Option<SignedDuration>,
 }
 
 /// An upload that is not completed.
@@ -306,7 +308,12 @@ impl Store {
                 from_header(value.to_str().ok()?),
             ))
         });
+        let time = |name: &str| Some(jiff::fmt::rfc2822::parse(&answer.header(name)?).ok()?.timestamp());
+        let age = time("date")
+            .zip(time("last-modified"))
+            .map(|(now, then)| now.duration_since(then));
         Ok(Some(ObjectInfo {
+            age,
             size: answer
                 .header("content-length")
                 .and_then(|s| s.parse().ok())

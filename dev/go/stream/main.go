@@ -10,6 +10,7 @@
 //	stream slow KIND BYTES SECONDS  writes evenly for that long
 //	stream orphan KIND BYTES        writes and ends, leaving a child in a session of its own that holds stdout
 //	stream kill SIGNAL KIND BYTES   writes, then kills itself with that signal (a number)
+//	stream impostor                 takes the place of the agent that has started it, and says that all went well (impostor.go)
 //	stream hog KIND BYTES           writes, then takes memory until it is killed
 //	stream flood BYTES KIND BYTES   writes that many bytes of lines to stderr, then as said to stdout
 //	stream half BYTES               reads that many bytes of stdin, then waits for SIGTERM
@@ -115,6 +116,8 @@ func run(args []string) error {
 		}
 		time.Sleep(time.Minute)
 		return fmt.Errorf("signal %d did not end this process", number)
+	case "impostor":
+		return impostor()
 	case "hog":
 		if err := emit(os.Stdout, args, 0); err != nil {
 			return err

@@ -13,7 +13,6 @@ use planner::run::{Event, Refusal, Step, TransferOrder};
 use crate::context::Context;
 use crate::events;
 use crate::stores::{OpenError, OpenStore};
-use crate::transfer::keys::Keys;
 use crate::transfer::session::Session;
 use crate::transfer::uploads;
 use crate::write::{API, WriteError, Written, bounded};
@@ -178,24 +177,7 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
     let Some(handle) = context.registry.open(run, &uid, &order.attempt, Timestamp::now()) else {
         return Ok(());
     };
-    let session = Session {
-        client: context.client.clone(),
-        exec: context.exec.clone(),
-        run: run.clone(),
-        runs: context.runs.clone(),
-        may_stray: order.command_started,
-        order,
-        store,
-        keys: Keys {
-            context: context.clone(),
-            storage: run.spec.storage.name.clone(),
-        },
-        handle,
-        started: None,
-        failing: None,
-        chosen: None,
-        agent_version: 0,
-    };
+    let session = Session::new(context, run, order, store, handle);
     crate::runtime::spawn(session.run());
     Ok(())
 }

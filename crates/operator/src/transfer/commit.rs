@@ -2,18 +2,32 @@
 use std::time::Duration;
 
 use api::BackupRun;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use planner::run::{End, TransferOrder};
-use protocol::Report;
-use store::{CompletedPart, ObjectInfo, StoreErrorKind};
+use protocol::{PartReceipt, Report, parts};
+use store::{Checksum, CompletedPart, ObjectInfo, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::stores::OpenStore;
 use crate::transfer::keys::Keys;
-use crate::transfer::uploads;
+use crate::transfer::signed::SignedFor;
+use crate::transfer::{limits, uploads};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(3);
+
+/// How much older than the attempt an object may look where the store keeps no metadata: clocks, and how long a request
+/// is under way.
+const OLDER: SignedDuration = SignedDuration::from_secs(60);
+
+/// What an agent's report is held against before the store is asked.
+pub struct Claim<'a> {
+    /// The upload, where one was created.
+    pub upload: Option<&'a str>,
+    /// All that was signed, where it is known.
+    pub signed: Option<&'a SignedFor>,
+}
 
 /// Completes the upload, or looks at the object that was put whole, and proves it.
 pub async fn commit(
@@ -21,10 +35,10 @@ pub async fn commit(
     keys: &Keys,
     run: &BackupRun,
     order: &TransferOrder,
-    upload_id: Option<&str>,
+    claim: &Claim<'_>,
     report: Report,
 ) -> End {
-    match prove(store, keys, run, order, upload_id, &report).await {
+    match prove(store, keys, run, order, claim, &report).await {
         Ok(object) => End::Stored {
             bytes: report.bytes,
             stored_bytes: report.stored_bytes,
@@ -47,17 +61,17 @@ async fn prove(
     keys: &Keys,
     run: &BackupRun,
     order: &TransferOrder,
-    upload_id: Option<&str>,
+    claim: &Claim<'_>,
     report: &Report,
 ) -> Result<ObjectInfo, (&'static str, String)> {
-    let composite = match upload_id {
-        Some(upload) if report.object_etag.is_none() => {
-            check_parts(report).map_err(|e| ("AgentReport", e))?;
-            complete(store, keys, order, upload, report).await?;
-            (store.composite && store.checksum == store::Checksum::Sha256)
-                .then(|| store::composite_sha256(report.parts.iter().map(|p| p.checksum.as_str())))
-        }
-        _ => None,
+    check(claim, report, store.checksum)
+        .map_err(|e| ("AgentReport", format!("the agent's report does not add up: {e}")))?;
+    let checksum = if let Some(upload) = claim.upload {
+        complete(store, keys, order, upload, report).await?;
+        (store.composite && store.checksum == Checksum::Sha256)
+            .then(|| store::composite_sha256(report.parts.iter().map(|p| p.checksum.as_str())))
+    } else {
+        store::sha256_of_hex(&report.sha256)
     };
     let head = || async { keys.renewed(store).await.store.head(&order.key).await };
     let object = patiently(store.parameters.retry(), head).await.map_err(|e| {
@@ -88,12 +102,24 @@ async fn prove(
     }
     let uid = run.uid().unwrap_or_default();
     if store.metadata {
-        let seen = object.metadata.get(uploads::RUN).map_or("", String::as_str);
-        if seen != uid {
-            return Err(differs("run", &uid, seen));
+        for (what, name, want) in [
+            ("run", uploads::RUN, &uid),
+            ("attempt", uploads::ATTEMPT, &order.attempt),
+        ] {
+            let seen = object.metadata.get(name).map_or("", String::as_str);
+            if seen != want {
+                return Err(differs(what, want, seen));
+            }
         }
+    } else if let (Some(age), Some(begun)) = (object.age, begun(run))
+        && is_older(age, begun, Timestamp::now())
+    {
+        return Err((
+            "StoredObjectDiffers",
+            format!("the stored object {} was there before this attempt began", order.key),
+        ));
     }
-    if let (Some(want), Some(seen)) = (&composite, &object.checksum_sha256)
+    if let (Some(want), Some(seen)) = (&checksum, &object.checksum_sha256)
         && want != seen
     {
         return Err(differs("checksum", want, seen));
@@ -101,22 +127,61 @@ async fn prove(
     Ok(object)
 }
 
-/// An agent's word is not taken: the parts have to be all there, in order, and add up.
-fn check_parts(report: &Report) -> Result<(), String> {
-    let in_order = report
-        .parts
-        .iter()
-        .zip(1u32..)
-        .all(|(part, number)| part.number == number);
-    let total: u64 = report.parts.iter().fold(0, |sum, p| sum.saturating_add(p.size));
-    if report.parts.is_empty() || !in_order || total != report.stored_bytes {
+fn begun(run: &BackupRun) -> Option<Timestamp> {
+    Some(run.status.as_ref()?.transfer.as_ref()?.started_at.0)
+}
+
+/// Whether an object of that age, by the store's own clock, was there before the attempt began, by ours.
+fn is_older(age: SignedDuration, begun: Timestamp, now: Timestamp) -> bool {
+    age > now.duration_since(begun).saturating_add(OLDER)
+}
+
+/// An agent's word is not taken: what it says has to be what it was given URLs for, all there, in order, and to add up.
+fn check(claim: &Claim<'_>, report: &Report, checksum: Checksum) -> Result<(), String> {
+    if report.sha256.is_empty() {
+        return Err("it has no SHA-256 of 64 hexadecimal digits".into());
+    }
+    match (claim.upload, &report.object_etag) {
+        (Some(_), None) => check_parts(claim.signed, report, checksum),
+        (Some(_), Some(_)) => Err("the object was put whole, and parts of it were uploaded".into()),
+        (None, _) if !report.parts.is_empty() => {
+            Err(format!("it has {} parts and there is no upload", report.parts.len()))
+        }
+        (None, None) => Err("nothing was stored".into()),
+        (None, Some(_)) if claim.signed.is_some_and(|signed| !signed.object()) => {
+            Err("the object was put whole, which nothing was signed for".into())
+        }
+        (None, Some(_)) => Ok(()),
+    }
+}
+
+fn check_parts(signed: Option<&SignedFor>, report: &Report, checksum: Checksum) -> Result<(), String> {
+    let parts = &report.parts;
+    let in_order = parts.iter().zip(1u32..).all(|(part, number)| part.number == number);
+    let total: u64 = parts.iter().fold(0, |sum, p| sum.saturating_add(p.size));
+    let count = parts.len();
+    if parts.is_empty() || count > parts::MAX_PARTS as usize || !in_order || total != report.stored_bytes {
+        let stored = report.stored_bytes;
+        return Err(format!("{count} parts of {total} bytes for {stored} stored bytes"));
+    }
+    if let Some(part) = parts.iter().find(|p| !is_receipt(p, checksum)) {
         return Err(format!(
-            "the agent's report does not add up: {} parts of {total} bytes for {} stored bytes",
-            report.parts.len(),
-            report.stored_bytes
+            "part {} has no ETag or checksum as a store gives them",
+            part.number
+        ));
+    }
+    if let Some(part) = signed.and_then(|signed| signed.stranger(parts)) {
+        return Err(format!(
+            "part {} of {} bytes, which nothing was signed for",
+            part.number, part.size
         ));
     }
     Ok(())
+}
+
+fn is_receipt(part: &PartReceipt, checksum: Checksum) -> bool {
+    let etag = part.etag.as_bytes();
+    etag.len() <= limits::ETAG && etag.iter().all(u8::is_ascii_graphic) && checksum.is_digest(&part.checksum)
 }
 
 /// Crash window: after a lost reply, or an operator that died between complete and status, the store answers
@@ -163,46 +228,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use protocol::{Outcome, PartReceipt};
-
-    use super::*;
-
-    fn report(parts: &[(u32, u64)], stored_bytes: u64) -> Report {
-        let parts = parts
-            .iter()
-            .map(|(number, size)| PartReceipt {
-                number: *number,
-                size: *size,
-                checksum: String::new(),
-                etag: "e".into(),
-            })
-            .collect();
-        Report {
-            outcome: Outcome::Done,
-            bytes: 0,
-            stored_bytes,
-            sha256: String::new(),
-            parts,
-            object_etag: None,
-            stderr: String::new(),
-            peak_memory: 0,
-        }
-    }
-
-    #[test]
-    fn a_report_whose_parts_do_not_add_up_is_refused() {
-        type Case<'a> = (&'a [(u32, u64)], u64, bool);
-        let cases: [Case<'_>; 6] = [
-            (&[(1, 5), (2, 3)], 8, true),
-            (&[], 0, false),
-            (&[(1, 5), (2, 3)], 9, false),
-            (&[(1, 5), (3, 3)], 8, false),
-            (&[(2, 3), (1, 5)], 8, false),
-            (&[(1, u64::MAX), (2, 9)], 8, false),
-        ];
-        for (parts, stored, good) in cases {
-            assert_eq!(check_parts(&report(parts, stored)).is_ok(), good, "{parts:?} {stored}");
-        }
-    }
-}
+mod tests;

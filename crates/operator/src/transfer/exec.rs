@@ -16,6 +16,12 @@ use tower::{BoxError, ServiceBuilder};
 pub struct Exec(Arc<OnceCell<Client>>);
 
 impl Exec {
+    /// One that reaches the API server which is configured so.
+    #[cfg(test)]
+    pub fn of(config: &Config) -> Self {
+        Self(Arc::new(OnceCell::new_with(make(config).ok())))
+    }
+
     /// The client.
     ///
     /// # Errors

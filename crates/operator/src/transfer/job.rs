@@ -10,6 +10,7 @@ use planner::run::{Route, TransferOrder};
 use planner::validate;
 use protocol::{Checksum, Compression, Job, PartPlan, Secret};
 use store::ObjectInfo;
+use zeroize::Zeroize;
 
 use crate::stores::OpenStore;
 
@@ -167,8 +168,10 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
         };
         no("NoDecryptionKey", format!("{FIELD}: {cure}"))
     })?;
-    let data = secret.data.unwrap_or_default();
-    let bytes = data.get(&key.key).ok_or_else(|| {
+    let mut data = secret.data.unwrap_or_default();
+    let found = data.remove(&key.key).map(|bytes| bytes.0);
+    data.values_mut().for_each(|other| other.0.zeroize());
+    let bytes = found.ok_or_else(|| {
         let there: Vec<_> = data.keys().map(String::as_str).collect();
         no(
             "NoDecryptionKey",
@@ -179,7 +182,8 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
             ),
         )
     })?;
-    let text = String::from_utf8(bytes.0.clone()).map_err(|_| {
+    let text = String::from_utf8(bytes).map_err(|no_text| {
+        no_text.into_bytes().zeroize();
         no(
             "NoDecryptionKey",
             format!("{FIELD}: key {:?} of Secret {name} is not text", key.key),

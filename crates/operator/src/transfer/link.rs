@@ -12,11 +12,13 @@ use kube::core::Request;
 use protocol::{Data, Decoder, Frame, FromAgent, ToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::runtime::{Task, spawn_held};
 use crate::transfer::exec::Exec;
+use crate::transfer::pace::Pace;
+use crate::transfer::{limits, text};
 
 /// Until the exec is upgraded: the kubelet has to start the process.
 const OPEN: Duration = Duration::from_secs(30);
@@ -181,10 +183,14 @@ async fn receive<S>(mut stream: SplitStream<Socket<S>>, out: mpsc::Sender<Incomi
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut decoder = Decoder::default();
+    let mut agent = Agent::new(out);
     let mut stderr = Vec::new();
     let mut verdict = String::new();
-    while let Ok(Some(Ok(message))) = timeout(SILENCE, stream.next()).await {
+    loop {
+        let Ok(Some(Ok(message))) = timeout(agent.patience(), stream.next()).await else {
+            verdict = agent.overdue().unwrap_or(verdict);
+            break;
+        };
         let bytes = match message {
             Message::Binary(bytes) => bytes,
             Message::Close(_) => break,
@@ -194,36 +200,114 @@ where
             continue;
         };
         match channel {
-            STDOUT => {
-                decoder.push(payload);
-                loop {
-                    match decoder.next_frame::<FromAgent>() {
-                        Ok(Some(frame)) => {
-                            let incoming = match frame {
-                                Frame::Message(message) => Incoming::Message(Box::new(message)),
-                                Frame::Data(piece) => Incoming::Data(piece),
-                            };
-                            if out.send(incoming).await.is_err() {
-                                return;
-                            }
-                        }
-                        Ok(None) => break,
-                        Err(error) => {
-                            let words = format!("the agent sent what is not a message: {error}");
-                            let _ = out.send(Incoming::Closed { words }).await;
-                            return;
-                        }
-                    }
+            STDOUT => match agent.hear(payload).await {
+                Ok(()) => {}
+                Err(Unheard::Nobody) => return,
+                Err(Unheard::Hostile(words)) => {
+                    let _ = agent.out.send(Incoming::Closed { words }).await;
+                    return;
                 }
-            }
+            },
             ERROR_OUTPUT => stderr.extend(payload.iter().take(STDERR.saturating_sub(stderr.len()))),
             STATUS => verdict = failure(payload),
             _ => {}
         }
     }
-    let said = String::from_utf8_lossy(&stderr).trim().to_string();
+    let said = text::line(String::from_utf8_lossy(&stderr).trim(), STDERR);
     let words = if said.is_empty() { verdict } else { said };
-    let _ = out.send(Incoming::Closed { words }).await;
+    let _ = agent.out.send(Incoming::Closed { words }).await;
+}
+
+/// What comes from the agent: its frames, in bounds of size, time and number.
+struct Agent {
+    out: mpsc::Sender<Incoming>,
+    decoder: Decoder,
+    /// Since when a frame is arriving that is not whole.
+    begun: Option<Instant>,
+    /// It has sent its report.
+    reported: bool,
+    messages: Pace,
+    pieces: Pace,
+}
+
+/// Why there is nothing more to hear.
+enum Unheard {
+    /// Nobody wants to know any more.
+    Nobody,
+    /// It does not keep to the protocol.
+    Hostile(String),
+}
+
+impl Agent {
+    fn new(out: mpsc::Sender<Incoming>) -> Self {
+        let now = Instant::now();
+        Self {
+            out,
+            decoder: Decoder::default(),
+            begun: None,
+            reported: false,
+            messages: Pace::new(limits::MESSAGES, now),
+            pieces: Pace::new(limits::PIECES, now),
+        }
+    }
+
+    /// How long the next bytes are waited for.
+    fn patience(&self) -> Duration {
+        self.begun
+            .map_or(SILENCE, |at| SILENCE.min(limits::FRAME.saturating_sub(at.elapsed())))
+    }
+
+    async fn hear(&mut self, bytes: &[u8]) -> Result<(), Unheard> {
+        self.decoder.push(bytes);
+        let mut whole = 0;
+        loop {
+            let before = self.decoder.pending();
+            let frame = self.decoder.next_frame::<FromAgent>();
+            let length = before.saturating_sub(self.decoder.pending());
+            let Some(frame) =
+                frame.map_err(|e| Unheard::Hostile(format!("the agent sent what is not a message: {e}")))?
+            else {
+                break;
+            };
+            whole += 1;
+            let incoming = match frame {
+                // A report is large, and one is enough.
+                Frame::Message(FromAgent::Finished(_)) if std::mem::replace(&mut self.reported, true) => continue,
+                Frame::Message(FromAgent::Finished(report)) => Incoming::Message(Box::new(FromAgent::Finished(report))),
+                Frame::Message(_) if length > limits::MESSAGE => {
+                    let words = format!("the agent sent a message of {length} bytes that is no report");
+                    return Err(Unheard::Hostile(words));
+                }
+                Frame::Message(message) => Incoming::Message(Box::new(message)),
+                Frame::Data(piece) => Incoming::Data(piece),
+            };
+            let now = Instant::now();
+            let wait = match &incoming {
+                Incoming::Data(_) => self.pieces.take(1, now),
+                _ => self
+                    .messages
+                    .take(1 + u32::try_from(length >> 10).unwrap_or(u32::MAX), now),
+            };
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+            self.out.send(incoming).await.map_err(|_| Unheard::Nobody)?;
+        }
+        self.begun = match (self.decoder.pending(), self.begun) {
+            (0, _) => None,
+            (_, Some(at)) if whole == 0 => Some(at),
+            _ => Some(Instant::now()),
+        };
+        self.overdue().map_or(Ok(()), |words| Err(Unheard::Hostile(words)))
+    }
+
+    /// A frame was begun and does not come to its end.
+    fn overdue(&self) -> Option<String> {
+        let seconds = limits::FRAME.as_secs();
+        self.begun
+            .filter(|at| at.elapsed() >= limits::FRAME)
+            .map(|_| format!("a frame of the agent was not whole after {seconds} s"))
+    }
 }
 
 /// The message of a failed exec's Status; nothing for a good one.
@@ -234,7 +318,7 @@ fn failure(payload: &[u8]) -> String {
     if status.status.as_deref() == Some("Success") {
         String::new()
     } else {
-        status.message.unwrap_or_default()
+        text::line(&status.message.unwrap_or_default(), STDERR)
     }
 }
 

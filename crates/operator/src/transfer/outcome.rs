@@ -2,50 +2,72 @@
 use api::names::Action;
 use planner::run::End;
 use protocol::{Outcome, Report, UrlRequest, parts};
+use store::Checksum;
 
-/// The longest text that goes into a status, bytes.
-const TEXT: usize = 4096;
-/// The longest message, bytes.
-const MESSAGE: usize = 1024;
+use crate::transfer::{limits, text};
 
-/// Cuts all texts of a report to what a status may hold.
+/// Cuts all texts and numbers of a report to what a status may hold. A hash that is none becomes empty.
 pub fn bounded(mut report: Report) -> Report {
-    report.stderr = cut_front(&report.stderr, TEXT);
-    report.sha256.truncate(64);
+    report.stderr = text::tail(&report.stderr, limits::LOG);
+    if !is_sha256(&report.sha256) {
+        report.sha256 = String::new();
+    }
+    report.bytes = report.bytes.min(limits::BYTES);
+    report.stored_bytes = report.stored_bytes.min(limits::BYTES);
     report
 }
 
-/// The end of a text, at a character, without control characters other than newlines and tabs.
-fn cut_front(text: &str, limit: usize) -> String {
-    let mut start = text.len().saturating_sub(limit);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    text.get(start..)
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-        .collect()
+fn is_sha256(hex: &str) -> bool {
+    hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn cut(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MESSAGE).collect()
+fn cut(words: &str) -> String {
+    text::line(words, limits::TEXT)
 }
 
-/// A request that the work at hand can make.
-pub fn plausible(request: &UrlRequest, action: Action) -> Result<(), String> {
+/// A request that the work at hand can make, bound to a body as the store wants it.
+///
+/// # Errors
+/// What the agent is told.
+pub fn plausible(request: &UrlRequest, action: Action, checksum: Checksum) -> Result<(), String> {
     let fits = match (request, action) {
         (UrlRequest::Part { number, size, .. }, Action::Backup) => {
-            (1..=parts::MAX_PARTS).contains(number) && *size <= parts::LARGEST_PART
+            (1..=parts::MAX_PARTS).contains(number) && (1..=parts::LARGEST_PART).contains(size)
         }
         (UrlRequest::Object { size, .. }, Action::Backup) => *size <= parts::LARGEST_PART,
         (UrlRequest::Get { .. }, Action::Restore) => true,
         _ => false,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err("this URL is not part of the work".into())
+    if !fits {
+        return Err("this URL is not part of the work".into());
+    }
+    match request {
+        UrlRequest::Part { checksum: digest, .. } | UrlRequest::Object { checksum: digest, .. }
+            if !checksum.is_digest(digest) =>
+        {
+            Err(format!(
+                "the checksum is not one as the store wants it ({})",
+                checksum.name()
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A request of the same kind that holds nothing of what the agent wrote: what is refused is not sent back.
+pub fn anonymous(request: UrlRequest) -> UrlRequest {
+    let fit = |digest: String| Some(digest).filter(|d| d.len() <= limits::ETAG).unwrap_or_default();
+    match request {
+        UrlRequest::Part { number, size, checksum } => UrlRequest::Part {
+            number,
+            size,
+            checksum: fit(checksum),
+        },
+        UrlRequest::Object { size, checksum } => UrlRequest::Object {
+            size,
+            checksum: fit(checksum),
+        },
+        UrlRequest::Get { number } => UrlRequest::Get { number },
     }
 }
 
@@ -84,15 +106,13 @@ pub fn with_cure(end: End, cure: Option<String>) -> End {
 /// A message shows the last line of the command's standard error: it is mostly the whole answer.
 fn with_stderr(message: String, stderr: &str) -> String {
     match stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()) {
-        Some(line) => format!(
-            "{message}; its last words: {}",
-            line.chars().take(300).collect::<String>()
-        ),
+        Some(line) => format!("{message}; its last words: {}", text::line(line, limits::LAST_WORDS)),
         None => message,
     }
 }
 
-fn words(outcome: &Outcome) -> (&'static str, String) {
+/// One CamelCase word, and what to say to people.
+pub fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Done => ("Done", String::new()),
         Outcome::CommandNotStarted { message } => {
@@ -161,7 +181,7 @@ mod tests {
             outcome,
             bytes: 1,
             stored_bytes: 1,
-            sha256: "a".repeat(100),
+            sha256: String::new(),
             parts: vec![],
             object_etag: None,
             stderr: stderr.into(),
@@ -172,13 +192,50 @@ mod tests {
     #[test]
     fn an_agents_texts_are_bounded_before_they_reach_a_status() {
         let bounded = bounded(report(Outcome::Done, &"ä\u{1b}".repeat(5000)));
-        assert!(bounded.stderr.len() <= TEXT && bounded.sha256.len() == 64);
+        assert!(bounded.stderr.len() <= limits::LOG);
         assert!(!bounded.stderr.contains('\u{1b}'));
         let message = "x".repeat(100_000);
         let End::Failed { message, .. } = failure(report(Outcome::Cancelled { reason: message }, "")) else {
             panic!()
         };
-        assert_eq!(message.len(), MESSAGE);
+        assert_eq!(message.len(), limits::TEXT);
+    }
+
+    #[test]
+    fn a_hash_is_64_hexadecimal_digits_or_none_at_all() {
+        let hash = "0123456789abcdef".repeat(4);
+        // The last two: cut at 64 bytes, a character would be torn.
+        for text in [
+            "",
+            "a",
+            &"A".repeat(64),
+            &"g".repeat(64),
+            &hash[1..],
+            &"ä".repeat(50),
+            &format!("a{}", "ä".repeat(50)),
+        ] {
+            let report = Report {
+                sha256: text.into(),
+                ..report(Outcome::Done, "")
+            };
+            assert_eq!(bounded(report).sha256, "", "{text}");
+        }
+        let report = Report {
+            sha256: hash.clone(),
+            ..report(Outcome::Done, "")
+        };
+        assert_eq!(bounded(report).sha256, hash);
+    }
+
+    #[test]
+    fn a_number_that_the_api_server_cannot_hold_is_never_reported() {
+        let report = Report {
+            bytes: u64::MAX,
+            stored_bytes: u64::MAX,
+            ..report(Outcome::Empty, "")
+        };
+        let bounded = bounded(report);
+        assert!(i64::try_from(bounded.bytes).is_ok() && i64::try_from(bounded.stored_bytes).is_ok());
     }
 
     #[test]
@@ -207,13 +264,56 @@ mod tests {
             (part(1, 5), Action::Backup, true),
             (part(0, 5), Action::Backup, false),
             (part(10_001, 5), Action::Backup, false),
+            (part(1, 0), Action::Backup, false),
             (part(1, u64::MAX), Action::Backup, false),
             (part(1, 5), Action::Restore, false),
             (UrlRequest::Get { number: 1 }, Action::Restore, true),
             (UrlRequest::Get { number: 1 }, Action::Backup, false),
         ];
         for (request, action, good) in cases {
-            assert_eq!(plausible(&request, action).is_ok(), good, "{request:?}");
+            assert_eq!(plausible(&request, action, Checksum::None).is_ok(), good, "{request:?}");
         }
+    }
+
+    #[test]
+    fn a_url_is_bound_to_a_digest_of_the_right_kind_and_to_nothing_else() {
+        let (sha256, md5) = (Checksum::Sha256.digest(b"a"), Checksum::Md5.digest(b"a"));
+        let long = "A".repeat(1 << 20);
+        let cases = [
+            (Checksum::Sha256, sha256.as_str(), true),
+            (Checksum::Sha256, md5.as_str(), false),
+            (Checksum::Sha256, "", false),
+            (Checksum::Sha256, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0\n", false),
+            (Checksum::Sha256, &long, false),
+            (Checksum::Md5, md5.as_str(), true),
+            (Checksum::Md5, sha256.as_str(), false),
+            (Checksum::None, "", true),
+            (Checksum::None, sha256.as_str(), false),
+        ];
+        for (checksum, digest, good) in cases {
+            for request in [
+                UrlRequest::Part {
+                    number: 1,
+                    size: 1,
+                    checksum: digest.into(),
+                },
+                UrlRequest::Object {
+                    size: 1,
+                    checksum: digest.into(),
+                },
+            ] {
+                assert_eq!(
+                    plausible(&request, Action::Backup, checksum).is_ok(),
+                    good,
+                    "{checksum:?}"
+                );
+            }
+        }
+        let request = UrlRequest::Part {
+            number: 1,
+            size: 1,
+            checksum: long,
+        };
+        assert!(matches!(anonymous(request), UrlRequest::Part { checksum, .. } if checksum.is_empty()));
     }
 }

@@ -12,6 +12,8 @@ use kube::runtime::reflector::ObjectRef;
 use planner::run::{Chosen, Contact, End, TransferView};
 use tokio::sync::watch;
 
+use crate::transfer::limits;
+
 /// All transfers, by the UID of their run.
 pub struct Registry {
     entries: Mutex<HashMap<String, Entry>>,
@@ -184,9 +186,13 @@ impl Handle {
         self.wake();
     }
 
-    /// Says how many bytes have passed; reconcile looks by itself.
+    /// Says how many bytes have passed; reconcile looks by itself. What has passed never becomes less, whatever the
+    /// agent says.
     pub fn progress(&self, bytes: u64, stored_bytes: u64) {
-        self.change(|e| (e.bytes, e.stored_bytes) = (bytes, stored_bytes));
+        self.change(|e| {
+            e.bytes = e.bytes.max(bytes.min(limits::BYTES));
+            e.stored_bytes = e.stored_bytes.max(stored_bytes.min(limits::STORED_BYTES));
+        });
     }
 
     /// Asks to have an upload recorded.
@@ -209,5 +215,35 @@ impl Handle {
     /// Waits until reconcile says what the predicate asks for. False where the registry is gone.
     pub async fn until(&mut self, wanted: impl FnMut(&Orders) -> bool) -> bool {
         self.orders.wait_for(wanted).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_never_goes_backwards_and_fits_into_a_status() {
+        let (wake, _woken) = futures::channel::mpsc::unbounded();
+        let registry = Registry::new(wake);
+        let handle = registry
+            .open(&testing::backup_run(), "uid-1", "backup-1", Timestamp::UNIX_EPOCH)
+            .unwrap();
+        let seen = || match registry.view("uid-1") {
+            TransferView::Active {
+                bytes, stored_bytes, ..
+            } => (bytes, stored_bytes),
+            other => panic!("{other:?}"),
+        };
+        for (said, shown) in [
+            ((5, 3), (5, 3)),
+            ((4, 9), (5, 9)),
+            ((0, 0), (5, 9)),
+            ((u64::MAX, u64::MAX), (limits::BYTES, limits::STORED_BYTES)),
+        ] {
+            handle.progress(said.0, said.1);
+            assert_eq!(seen(), shown, "{said:?}");
+        }
+        assert!(i64::try_from(limits::BYTES).is_ok() && i64::try_from(limits::STORED_BYTES).is_ok());
     }
 }

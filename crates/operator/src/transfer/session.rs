@@ -17,12 +17,15 @@ use planner::run::{Chosen, Contact, End, TransferOrder, pod};
 use protocol::Report;
 use tokio::time::{Instant, timeout};
 
+use crate::context::Context;
 use crate::stores::OpenStore;
 use crate::transfer::exec::Exec;
 use crate::transfer::keys::Keys;
 use crate::transfer::link::{Link, LinkError, Target};
-use crate::transfer::outcome;
+use crate::transfer::pace::Pace;
 use crate::transfer::registry::Handle;
+use crate::transfer::signed::SignedFor;
+use crate::transfer::{limits, outcome};
 
 /// After a broken connection: the first pause, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -57,12 +60,59 @@ pub struct Session {
     pub may_stray: bool,
     /// When the command was handed over, where this session did it.
     pub started: Option<Instant>,
+    /// How often it was.
+    pub handed: u32,
     /// Since when the upload could not be created.
     pub failing: Option<Instant>,
     /// How the bytes travel, where this session has chosen it; else the order says it.
     pub chosen: Option<Chosen>,
     /// The protocol that the agent speaks.
     pub agent_version: u32,
+    /// What its URLs were signed for.
+    pub signed: SignedFor,
+    /// How fast they are, and connections to the store opened.
+    pub pace: Pace,
+    /// When the access keys were looked at.
+    pub renewed: Option<Instant>,
+}
+
+impl Session {
+    /// A session that has not begun.
+    pub fn new(
+        context: &Arc<Context>,
+        run: &Arc<BackupRun>,
+        order: TransferOrder,
+        store: OpenStore,
+        handle: Handle,
+    ) -> Self {
+        Self {
+            client: context.client.clone(),
+            exec: context.exec.clone(),
+            run: run.clone(),
+            runs: context.runs.clone(),
+            may_stray: order.command_started,
+            order,
+            store,
+            keys: Keys {
+                context: context.clone(),
+                storage: run.spec.storage.name.clone(),
+            },
+            handle,
+            started: None,
+            handed: 0,
+            failing: None,
+            chosen: None,
+            agent_version: 0,
+            signed: SignedFor::default(),
+            pace: Pace::new(limits::URLS, Instant::now()),
+            renewed: None,
+        }
+    }
+
+    /// What was signed, where all of it was signed here: by the session that handed the command over.
+    fn all_signed(&self) -> Option<&SignedFor> {
+        self.started.is_some().then_some(&self.signed)
+    }
 }
 
 /// How one connection ended.
@@ -103,7 +153,7 @@ impl Session {
             let connected = Instant::now();
             let words = match self.connect().await {
                 Ok(mut link) => match self.serve(&mut link, object.as_ref(), &mut upload).await {
-                    Ended::Reported(report) => return self.conclude(link, *report, upload).await,
+                    Ended::Reported(report) => return self.conclude(link, *report, object, upload).await,
                     Ended::Over(end) => return self.fail(end, upload).await,
                     Ended::Broken(words) => words,
                 },
@@ -166,3 +216,6 @@ impl Session {
         Link::open(&self.exec, &target).await
     }
 }
+
+#[cfg(test)]
+mod tests;

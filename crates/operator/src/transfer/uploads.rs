@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::Store as Cache;
 use planner::run::TransferOrder;
 use protocol::{Secret, ToAgent, UrlRequest};
-use store::{Signed, StoreError, Upload};
+use store::{ObjectInfo, Signed, StoreError, Upload};
 
 use crate::stores::OpenStore;
 
@@ -17,17 +17,40 @@ use crate::stores::OpenStore;
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
 /// Metadata: the run that wrote the object, by UID.
 pub const RUN: &str = "backup-operator-run";
+/// Metadata: the attempt of that run.
+pub const ATTEMPT: &str = "backup-operator-attempt";
 
 /// What the object says of its maker.
 pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, String> {
     BTreeMap::from([
         (RUN.to_string(), run.uid().unwrap_or_default()),
-        ("backup-operator-attempt".to_string(), order.attempt.clone()),
+        (ATTEMPT.to_string(), order.attempt.clone()),
         (
             "backup-operator-name".to_string(),
             format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any()),
         ),
     ])
+}
+
+/// The object's metadata name this attempt of this run.
+pub fn is_made_by(object: &ObjectInfo, run: &BackupRun, order: &TransferOrder) -> bool {
+    let says = |name: &str, want: &str| object.metadata.get(name).is_some_and(|seen| seen == want);
+    says(RUN, &run.uid().unwrap_or_default()) && says(ATTEMPT, &order.attempt)
+}
+
+/// Removes the object that a failed attempt has put whole, and no other.
+pub async fn take_back(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -> Result<(), StoreError> {
+    let Some(object) = store.store.head(&order.key).await? else {
+        return Ok(());
+    };
+    if !is_made_by(&object, run, order) {
+        return Ok(());
+    }
+    tracing::info!(run = %run.name_any(), key = order.key, "the object of a failed backup is removed");
+    match &object.version_id {
+        Some(version) => store.store.delete_version(&order.key, version).await,
+        None => store.store.delete(&order.key).await,
+    }
 }
 
 /// Creates the multipart upload.

@@ -1,6 +1,8 @@
 //! What to decrypt with: an age identity, a whole key file of age-keygen, or an SSH private key.
 use age::IdentityFile;
 
+use super::wire;
+
 /// Why a key is refused. Never holds any of it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum IdentityError {
@@ -99,6 +101,9 @@ fn parse_ssh(text: &str) -> Result<age::ssh::Identity, IdentityError> {
     for line in body.trim_end().lines() {
         whole.push_str(line.trim_end());
         whole.push('\n');
+    }
+    if wire::has_zero_in_private(&whole) {
+        return Err(IdentityError::DamagedSsh);
     }
     match age::ssh::Identity::from_buffer(whole.as_bytes(), None) {
         Ok(identity @ age::ssh::Identity::Unencrypted(_)) => Ok(identity),

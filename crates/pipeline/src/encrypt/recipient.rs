@@ -1,6 +1,8 @@
 //! Whom to encrypt for: X25519 and SSH public keys.
 use age::ssh::ParseRecipientKeyError;
 
+use super::wire;
+
 /// Why a recipient is refused; it is named by its index in the list.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("recipients[{index}]: {reason}")]
@@ -43,6 +45,9 @@ fn parse_one(text: &str) -> Result<Box<dyn age::Recipient + Send + Sync>, String
         ));
     }
     if text.starts_with("ssh-") || text.starts_with("ecdsa-") || text.starts_with("sk-") {
+        if text.split(' ').nth(1).is_some_and(wire::has_zero_in_public) {
+            return Err(format!("not a valid SSH public key; {KNOWN}"));
+        }
         return match text.parse::<age::ssh::Recipient>() {
             Ok(recipient) => Ok(Box::new(recipient)),
             Err(ParseRecipientKeyError::RsaModulusTooSmall) => Err("an RSA key needs at least 2048 bits".into()),
@@ -97,6 +102,7 @@ mod tests {
             ("hello", "not an age recipient"),
             (&X25519[..40], "not an age recipient"),
             ("ssh-ed25519 AAAA", "not a valid SSH public key"),
+            ("ssh-rsa AAAAB3NzaC1yc2EAAAABAAABAQ==", "not a valid SSH public key"),
             ("ssh-dss AAAAB3NzaC1kc3MAAACBA", "SSH"),
             (secret, "private key"),
         ] {

@@ -74,7 +74,10 @@ fn ssh(kind: &str, rest: &str) -> Result<(), String> {
             Err(cut())
         };
     }
-    let _exponent = field(&mut rest).ok_or_else(cut)?;
+    let exponent = field(&mut rest).ok_or_else(cut)?;
+    if exponent.iter().all(|b| *b == 0) {
+        return Err("is an RSA key whose exponent is zero".into());
+    }
     let modulus = field(&mut rest).ok_or_else(cut)?;
     if !rest.is_empty() {
         return Err(cut());
@@ -108,10 +111,14 @@ mod tests {
     const AGE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
     fn rsa(bits: usize) -> String {
+        rsa_with(&[1, 0, 1], bits)
+    }
+
+    fn rsa_with(exponent: &[u8], bits: usize) -> String {
         let mut key = Vec::new();
         let mut modulus = vec![0_u8; bits / 8 + 1];
         modulus[1] = 0x80;
-        for part in [b"ssh-rsa".as_slice(), &[1, 0, 1], &modulus] {
+        for part in [b"ssh-rsa".as_slice(), exponent, &modulus] {
             key.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
             key.extend(part);
         }
@@ -143,6 +150,7 @@ mod tests {
             ("ssh-dss AAAA".into(), "ssh-ed25519 and ssh-rsa are"),
             ("ecdsa-sha2-nistp256 AAAA".into(), "ssh-ed25519 and ssh-rsa are"),
             (rsa(1024), "2048 and more"),
+            (rsa_with(&[0, 0], 2048), "exponent is zero"),
             (rsa(8192), "at most 4096"),
             (
                 "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t".into(),

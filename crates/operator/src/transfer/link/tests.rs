@@ -173,3 +173,137 @@ async fn a_message_goes_before_the_pieces_that_wait() {
     };
     assert_eq!(bytes.get(1..), Some(encode(&ToAgent::Done).unwrap().as_slice()));
 }
+
+fn frame_of(length: usize) -> Vec<u8> {
+    u32::try_from(length).unwrap().to_be_bytes().to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_begun_and_never_whole_is_given_up_however_slowly_it_grows() {
+    for trickles in [false, true] {
+        let (mut server, _outgoing, mut incoming) = pair().await;
+        server.send(on(STDOUT, &frame_of(protocol::MAX_FRAME))).await.unwrap();
+        let begun = Instant::now();
+        tokio::spawn(async move {
+            while trickles && server.send(on(STDOUT, b" ")).await.is_ok() {
+                sleep(Duration::from_secs(10)).await;
+            }
+            // Pings of the API server are no bytes of the agent's.
+            while server.send(Message::Ping(Default::default())).await.is_ok() {
+                sleep(Duration::from_secs(10)).await;
+            }
+        });
+        assert!(words(incoming.recv().await).contains("not whole after 60 s"));
+        assert!(
+            begun.elapsed() <= limits::FRAME + Duration::from_secs(11),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_frames_that_come_slowly_are_no_fault() {
+    let (mut server, _outgoing, mut incoming) = pair().await;
+    let pong = encode(&FromAgent::Pong).unwrap();
+    tokio::spawn(async move {
+        // Each piece ends a frame and begins the next.
+        server.send(on(STDOUT, &pong[..5])).await.unwrap();
+        loop {
+            sleep(Duration::from_secs(30)).await;
+            let next = [&pong[5..], &pong[..5]].concat();
+            if server.send(on(STDOUT, &next)).await.is_err() {
+                break;
+            }
+        }
+    });
+    for _ in 0..10 {
+        assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
+    }
+}
+
+#[tokio::test]
+async fn only_a_report_may_be_long_and_only_one_is_heard() {
+    let report = |n: u32| {
+        FromAgent::Finished(Box::new(protocol::Report {
+            outcome: protocol::Outcome::Done,
+            bytes: u64::from(n),
+            stored_bytes: 0,
+            sha256: String::new(),
+            parts: vec![],
+            object_etag: None,
+            stderr: "x".repeat(100_000),
+            peak_memory: 0,
+        }))
+    };
+    let (mut server, _outgoing, mut incoming) = pair().await;
+    for n in 0..3 {
+        server.send(on(STDOUT, &encode(&report(n)).unwrap())).await.unwrap();
+    }
+    let long = FromAgent::Probed {
+        reachable: true,
+        message: "x".repeat(limits::MESSAGE),
+    };
+    server.send(on(STDOUT, &encode(&long).unwrap())).await.unwrap();
+    let Some(Incoming::Message(message)) = incoming.recv().await else {
+        panic!()
+    };
+    assert!(matches!(*message, FromAgent::Finished(report) if report.bytes == 0));
+    assert!(words(incoming.recv().await).contains("is no report"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_heard_at_a_pace() {
+    let data = protocol::encode_data(&Data {
+        stream: 1,
+        bytes: vec![0],
+    });
+    let text = FromAgent::Probed {
+        reachable: true,
+        message: "x".repeat(8 << 10),
+    };
+    let floods = [
+        (encode(&FromAgent::Pong).unwrap(), limits::MESSAGES, 1),
+        (encode(&text).unwrap(), limits::MESSAGES, 9),
+        (data.unwrap(), limits::PIECES, 1),
+    ];
+    for (frame, pace, cost) in floods {
+        let (mut server, _outgoing, mut incoming) = pair().await;
+        let begun = Instant::now();
+        tokio::spawn(async move { while server.send(on(STDOUT, &frame)).await.is_ok() {} });
+        let many = pace * 6 / cost;
+        for _ in 0..many {
+            assert!(!matches!(incoming.recv().await, Some(Incoming::Closed { .. }) | None));
+        }
+        let took = begun.elapsed().as_secs_f64();
+        assert!(
+            (3.5..5.5).contains(&took),
+            "six seconds' worth, two of them at once, took {took} s"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_connect_said_acts_on_no_terminal() {
+    let (mut server, _outgoing, mut incoming) = pair().await;
+    server.send(on(ERROR_OUTPUT, b"a\x1b[2J\xff\r\nb")).await.unwrap();
+    server.close(None).await.unwrap();
+    assert_eq!(words(incoming.recv().await), "a[2J\u{fffd}b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_reads_nothing_is_given_up() {
+    let (_server, outgoing, _incoming) = pair().await;
+    let begun = Instant::now();
+    let url = || ToAgent::Url {
+        request: protocol::UrlRequest::Get { number: 1 },
+        url: protocol::Secret::new("u".repeat(64 << 10)),
+        headers: vec![],
+    };
+    while outgoing.send(url()).await.is_ok() {}
+    assert!(
+        begun.elapsed() <= WRITE + Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+}

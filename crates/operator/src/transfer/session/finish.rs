@@ -5,25 +5,33 @@ use api::names::Action;
 use kube::ResourceExt;
 use planner::run::{Contact, End, Route};
 use protocol::{Outcome, Report, ToAgent};
+use store::ObjectInfo;
 use tokio::time::{sleep, timeout};
 
 use super::Session;
+use crate::transfer::commit::Claim;
 use crate::transfer::link::Link;
-use crate::transfer::{commit, outcome};
+use crate::transfer::{commit, outcome, uploads};
 
 /// How long the reported end may take to be recorded before the agent is left to itself.
 const RECORDED: Duration = Duration::from_secs(60);
 
 impl Session {
     /// The agent has finished: commit or abort, report, and let the agent go once the report is recorded.
-    pub(super) async fn conclude(mut self, mut link: Link, report: Report, upload: Option<String>) {
+    pub(super) async fn conclude(
+        mut self,
+        mut link: Link,
+        report: Report,
+        object: Option<ObjectInfo>,
+        upload: Option<String>,
+    ) {
+        let report = outcome::bounded(report);
         let (outcome, bytes, stored, peak) = (
-            report.outcome.clone(),
+            outcome::words(&report.outcome).0,
             report.bytes,
             report.stored_bytes,
             report.peak_memory,
         );
-        let report = outcome::bounded(report);
         let end = match (&report.outcome, self.order.action) {
             (Outcome::Done, Action::Backup) => {
                 self.handle.contact(Contact::Committing);
@@ -32,14 +40,25 @@ impl Session {
                     &self.keys,
                     &self.run,
                     &self.order,
-                    upload.as_deref(),
+                    &Claim {
+                        upload: upload.as_deref(),
+                        signed: self.all_signed(),
+                    },
                     report,
                 )
                 .await
             }
-            (Outcome::Done, Action::Restore) => End::Restored {
-                bytes: report.bytes,
-                log: report.stderr,
+            (Outcome::Done, Action::Restore) => match self.has_read(object.as_ref(), &report) {
+                Ok(()) => End::Restored {
+                    bytes: report.bytes,
+                    log: report.stderr,
+                },
+                Err(message) => End::Failed {
+                    reason: "AgentReport",
+                    message,
+                    bytes: report.bytes,
+                    log: report.stderr,
+                },
             },
             _ => {
                 let cure = self.cure(&mut link, &report.outcome).await;
@@ -48,11 +67,14 @@ impl Session {
         };
         let seconds = self.started.map_or(0.0, |s| s.elapsed().as_secs_f64());
         tracing::info!(
-            run = %self.run.name_any(), attempt = self.order.attempt, ?outcome, bytes, stored, seconds,
+            run = %self.run.name_any(), attempt = self.order.attempt, outcome, bytes, stored, seconds,
             agent_peak_memory = peak, "the transfer has ended"
         );
-        let left = upload.filter(|_| !matches!(end, End::Stored { .. }));
-        self.abort(left).await;
+        let stored = matches!(end, End::Stored { .. });
+        self.abort(upload.filter(|_| !stored)).await;
+        if !stored {
+            self.take_back().await;
+        }
         self.handle.end(end);
         if timeout(RECORDED, self.handle.until(|o| o.forget))
             .await
@@ -61,6 +83,28 @@ impl Session {
             link.send(ToAgent::Done).await;
             // Let the frame leave before the socket is closed under it.
             sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A restore is done when all of the object was read, and it was the one that was stored.
+    fn has_read(&self, object: Option<&ObjectInfo>, report: &Report) -> Result<(), String> {
+        let size = object.map_or(0, |o| o.size);
+        if report.stored_bytes != size {
+            return Err(format!(
+                "the agent's report does not add up: {} bytes were read of an object of {size}",
+                report.stored_bytes
+            ));
+        }
+        if size > 0 && self.all_signed().is_some_and(|signed| !signed.reading()) {
+            return Err("the agent's report does not add up: it never asked for the object".into());
+        }
+        let stored = self.run.status.as_ref().and_then(|s| s.sha256.as_ref());
+        match stored {
+            Some(hash) if !hash.eq_ignore_ascii_case(&report.sha256) => Err(format!(
+                "the agent's report does not add up: the SHA-256 of what it read is {:?}, expected {hash}",
+                report.sha256
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -89,7 +133,19 @@ impl Session {
 
     pub(super) async fn fail(self, end: End, upload: Option<String>) {
         self.abort(upload).await;
+        self.take_back().await;
         self.handle.end(end);
+    }
+
+    /// What was put whole became visible before the attempt failed: it goes again, where the store says whose it is.
+    async fn take_back(&self) {
+        let store = self.keys.renewed(&self.store).await;
+        if !self.signed.object() || !store.metadata {
+            return;
+        }
+        if let Err(error) = uploads::take_back(&store, &self.run, &self.order).await {
+            tracing::warn!(run = %self.run.name_any(), %error, "the object of a failed backup cannot be removed");
+        }
     }
 
     /// Aborts the upload if it can be done now; where it cannot, the status still has it and reconcile goes on.

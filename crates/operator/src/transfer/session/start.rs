@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Ended, Session};
 use crate::transfer::link::{Incoming, Link};
-use crate::transfer::{commit, job};
+use crate::transfer::{commit, job, limits, text};
 use crate::write::bounded;
 
 /// Until the agent has answered `Hello`.
@@ -21,8 +21,6 @@ const WELCOME: Duration = Duration::from_secs(15);
 const PROBED: Duration = Duration::from_secs(20);
 /// How long a store that fails is asked for the object that a restore reads.
 const FIND: Duration = Duration::from_secs(120);
-/// The longest words of an agent's probe that are shown, characters.
-const WORDS: usize = 400;
 
 /// Whether the Pod gets an answer from the store, in the agent's words.
 pub(super) struct Probed {
@@ -84,8 +82,12 @@ impl Session {
         }
         let state = match timeout(WELCOME, link.next()).await {
             Ok(Incoming::Message(message)) => match *message {
+                FromAgent::Welcome { version: 0, .. } => {
+                    return Ended::Broken("the agent speaks no version of the protocol".into());
+                }
                 FromAgent::Welcome { state, version } => {
-                    self.agent_version = version;
+                    // A newer agent speaks this operator's too: it was greeted in it.
+                    self.agent_version = version.min(protocol::VERSION);
                     state
                 }
                 other => return Ended::Broken(format!("the agent did not answer Hello but said {}", name_of(&other))),
@@ -170,7 +172,7 @@ impl Session {
                 Incoming::Closed { words } => return Err(Ended::Broken(words)),
                 Incoming::Message(message) => {
                     if let FromAgent::Probed { reachable, message } = *message {
-                        let message = message.chars().filter(|c| !c.is_control()).take(WORDS).collect();
+                        let message = text::line(&message, limits::PROBE);
                         return Ok(Some(Probed { reachable, message }));
                     }
                 }
@@ -182,9 +184,10 @@ impl Session {
     /// Hands the command over, once, after its start is recorded.
     async fn start(&mut self, link: &mut Link, object: Option<&ObjectInfo>, upload: Option<&str>) -> Result<(), Ended> {
         // Crash window: the start was recorded, the command perhaps not handed over. A backup of which nothing was
-        // uploaded may be run again; a restore never is.
-        if self.order.command_started && (self.order.action == Action::Restore || upload.is_some()) {
-            let message = "the agent has lost its work: the container was restarted, or the operator died as it handed the command over".into();
+        // uploaded may be run again; a restore never is. Nor is a backup that kills its agent each time.
+        let again = self.order.action == Action::Backup && upload.is_none() && self.handed < limits::STARTS;
+        if self.order.command_started && !again {
+            let message = "the agent has lost its work: it was killed, the container was restarted, or the operator died as it handed the command over".into();
             return Err(Ended::Over(End::Interrupted { message }));
         }
         let chosen = match self.chosen.take() {
@@ -209,6 +212,7 @@ impl Session {
         }
         self.order.command_started = true;
         self.started = Some(Instant::now());
+        self.handed += 1;
         if link.send(ToAgent::Start(Box::new(job))).await {
             Ok(())
         } else {

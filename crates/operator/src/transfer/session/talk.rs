@@ -6,12 +6,12 @@ use kube::ResourceExt;
 use planner::run::Route;
 use protocol::{FromAgent, ToAgent, UrlRequest};
 use store::StoreError;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{Ended, Session};
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::relay::{Endpoint, Refused, Relay};
-use crate::transfer::{job, outcome, uploads};
+use crate::transfer::{job, limits, outcome, uploads};
 
 /// Between two tries to create the upload while the store fails.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
@@ -57,7 +57,9 @@ impl Session {
                 () = tokio::time::sleep_until(retry), if !waiting.is_empty() => {
                     let again = std::mem::take(&mut waiting);
                     for request in again {
-                        self.answer(link, request, upload, &mut waiting).await;
+                        if let Err(ended) = self.answer(link, request, upload, &mut waiting).await {
+                            return ended;
+                        }
                     }
                     retry = Instant::now() + STORE_PAUSE;
                     continue;
@@ -74,24 +76,34 @@ impl Session {
                 Incoming::Data(piece) => {
                     if let Some(relay) = &mut relay
                         && let Err(refused) = relay.take(&piece)
+                        && let Err(ended) = refuse(link, piece.stream, refused).await
                     {
-                        refuse(link, piece.stream, refused).await;
+                        return ended;
                     }
                 }
                 Incoming::Message(message) => match *message {
                     FromAgent::NeedUrl(request) => {
-                        self.answer(link, request, upload, &mut waiting).await;
-                        retry = Instant::now() + STORE_PAUSE;
+                        self.slow_down(1).await;
+                        let asked = waiting.len();
+                        if let Err(ended) = self.answer(link, request, upload, &mut waiting).await {
+                            return ended;
+                        }
+                        if asked == 0 {
+                            retry = Instant::now() + STORE_PAUSE;
+                        }
                     }
                     FromAgent::Progress { bytes, stored_bytes } => self.handle.progress(bytes, stored_bytes),
                     FromAgent::Finished(report) => return Ended::Reported(report),
                     FromAgent::Open { stream, credit } => {
+                        self.slow_down(limits::OPEN).await;
                         let opened = match &mut relay {
                             Some(relay) => relay.open(stream, credit),
                             None => Err(Refused("this transfer is not relayed".into())),
                         };
-                        if let Err(refused) = opened {
-                            refuse(link, stream, refused).await;
+                        if let Err(refused) = opened
+                            && let Err(ended) = refuse(link, stream, refused).await
+                        {
+                            return ended;
                         }
                     }
                     FromAgent::Credit { stream, bytes } => {
@@ -110,20 +122,33 @@ impl Session {
         }
     }
 
-    /// Answers a request for a URL, or keeps it where the store does not create the upload yet.
+    /// What costs the operator or the store something is done at a pace, whatever the agent asks.
+    async fn slow_down(&mut self, cost: u32) {
+        let wait = self.pace.take(cost, Instant::now());
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+    }
+
+    /// Answers a request for a URL, or keeps it where the store does not create the upload yet. Err where the agent
+    /// takes no answers, or has more open requests than an agent has.
     async fn answer(
         &mut self,
         link: &Link,
         request: UrlRequest,
         upload: &mut Option<String>,
         waiting: &mut Vec<UrlRequest>,
-    ) {
-        if let Err(message) = outcome::plausible(&request, self.order.action) {
-            link.send(ToAgent::Refuse { request, message }).await;
-            return;
+    ) -> Result<(), Ended> {
+        if let Err(message) = outcome::plausible(&request, self.order.action, self.store.checksum) {
+            let request = outcome::anonymous(request);
+            return tell(link, ToAgent::Refuse { request, message }).await;
         }
-        self.store = self.keys.renewed(&self.store).await;
         if matches!(request, UrlRequest::Part { .. }) && upload.is_none() {
+            // The store is asked again in a while, not by each request.
+            if !waiting.is_empty() {
+                return wait_too(waiting, request);
+            }
+            self.renew().await;
             let since = *self.failing.get_or_insert_with(Instant::now);
             match self.create_upload().await {
                 Ok(id) => {
@@ -139,16 +164,15 @@ impl Session {
                     // The store may have created it all the same.
                     self.may_stray = true;
                     tracing::warn!(run = %self.run.name_any(), %error, "the upload cannot be created yet");
-                    waiting.push(request);
-                    return;
+                    return wait_too(waiting, request);
                 }
                 Err(error) => {
                     let message = format!("the upload cannot be created: {error}");
-                    link.send(ToAgent::Refuse { request, message }).await;
-                    return;
+                    return tell(link, ToAgent::Refuse { request, message }).await;
                 }
             }
         }
+        self.renew().await;
         let signed = uploads::sign(
             &self.store,
             &self.run,
@@ -157,8 +181,19 @@ impl Session {
             request.clone(),
             Timestamp::now(),
         );
+        if signed.is_ok() {
+            self.signed.add(&request);
+        }
         let answer = signed.unwrap_or_else(|message| ToAgent::Refuse { request, message });
-        link.send(answer).await;
+        tell(link, answer).await
+    }
+
+    /// Takes the access keys as they are now, unless they were just looked at.
+    async fn renew(&mut self) {
+        if self.renewed.is_none_or(|at| at.elapsed() >= limits::KEYS) {
+            self.store = self.keys.renewed(&self.store).await;
+            self.renewed = Some(Instant::now());
+        }
     }
 
     /// Creates the upload, where no earlier one is left of this attempt that nobody knows of.
@@ -182,7 +217,30 @@ impl Session {
     }
 }
 
-async fn refuse(link: &Link, stream: u32, Refused(words): Refused) {
+async fn refuse(link: &Link, stream: u32, Refused(words): Refused) -> Result<(), Ended> {
     let error = Some(words);
-    link.send(ToAgent::Close { stream, error }).await;
+    tell(link, ToAgent::Close { stream, error }).await
+}
+
+/// An agent that does not read is as good as gone: nothing is done for it.
+async fn tell(link: &Link, message: ToAgent) -> Result<(), Ended> {
+    if link.send(message).await {
+        Ok(())
+    } else {
+        Err(Ended::Broken("the agent takes no answers".into()))
+    }
+}
+
+/// Keeps a request until the upload is there. It is said again on each connection, and kept once.
+fn wait_too(waiting: &mut Vec<UrlRequest>, request: UrlRequest) -> Result<(), Ended> {
+    if waiting.contains(&request) {
+        return Ok(());
+    }
+    if waiting.len() >= limits::WAITING {
+        return Err(Ended::Broken(
+            "the agent asks for more parts at a time than it can hold".into(),
+        ));
+    }
+    waiting.push(request);
+    Ok(())
 }

@@ -1,0 +1,233 @@
+//! Stored bytes from a store that is broken or hostile, and keys as people put them into a Secret.
+#![allow(clippy::unwrap_used, clippy::panic)]
+use std::io::{self, Cursor, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use fuzz::Target;
+use pipeline::{Compression, Fault, Identities, Recipients, Sink, Stages};
+
+const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+/// More than this is not read of one input: what is small in the store may be as large as it likes to be.
+const OUTPUT: usize = 32 << 20;
+const ZSTD: Option<Compression> = Some(Compression::Zstd { level: 3 });
+const GZIP: Option<Compression> = Some(Compression::Gzip { level: 6 });
+
+#[derive(Clone, Default)]
+struct Stored(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Stored {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Stored {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn plain() -> Vec<u8> {
+    (0..2000u32)
+        .flat_map(|n| format!("row {}\n", n * n % 97).into_bytes())
+        .collect()
+}
+
+/// What a backup stores.
+fn stored(compression: Option<Compression>, recipients: Option<Recipients>) -> Vec<u8> {
+    let sink = Stored::default();
+    let mut writer = Stages::to_write(compression, recipients)
+        .writer(Box::new(sink.clone()))
+        .unwrap();
+    writer.write_all(&plain()).unwrap();
+    writer.finish().unwrap();
+    sink.0.lock().unwrap().clone()
+}
+
+/// Reads it back as a restore does, in pieces, and never more than so much.
+fn restore(bytes: &[u8], compression: Option<Compression>, key: Option<&str>) -> Result<Vec<u8>, String> {
+    let identities = key.map(|k| Identities::parse(k).unwrap());
+    let source = Box::new(Cursor::new(bytes.to_vec()));
+    let words = |e| Fault::of(e).to_string();
+    let mut reader = Stages::to_read(compression, identities).reader(source).map_err(words)?;
+    let (mut out, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+    while out.len() < OUTPUT {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(out),
+            Ok(n) => out.extend_from_slice(buffer.get(..n).unwrap()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(words(e)),
+        }
+    }
+    Err("as much as is read".into())
+}
+
+/// How far a reader came tells one course from another: by the order of magnitude.
+fn course(result: &Result<Vec<u8>, String>) -> String {
+    match result {
+        Ok(out) => format!("{} bits of length", out.len().checked_ilog2().unwrap_or(0)),
+        Err(words) => words.clone(),
+    }
+}
+
+#[test]
+fn fuzz_gzip() {
+    let whole = stored(GZIP, None);
+    let (head, tail) = whole.split_at(whole.len() / 2);
+    let twice = whole.repeat(2);
+    let seeds: [&[u8]; 5] = [&whole, &twice, head, tail, b"\x1f\x8b\x08\x1f\0\0\0\0\0\xff"];
+    let words = ["\x1f", "\0\0", "\x08", "name\0"];
+    Target {
+        name: "gzip",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| course(&restore(bytes, GZIP, None)));
+}
+
+#[test]
+fn fuzz_zstd() {
+    let whole = stored(ZSTD, None);
+    let twice = whole.repeat(2);
+    // A frame that says that it needs a window of 2 GiB, a frame of zeros without end, one that is skipped.
+    let seeds: [&[u8]; 5] = [
+        &whole,
+        &twice,
+        b"\x28\xb5\x2f\xfd\x00\xa8\x01\0\0a",
+        b"\x28\xb5\x2f\xfd\x00\x58\xfa\xff\x0f\0\xfa\xff\x0f\0\xfa\xff\x0f\0",
+        b"\x50\x2a\x4d\x18\xff\xff\xff\xffx",
+    ];
+    let words = ["\x02\0\0", "\x01", "\0"];
+    Target {
+        name: "zstd",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| course(&restore(bytes, ZSTD, None)));
+}
+
+#[test]
+fn fuzz_age_and_what_opens_is_what_was_encrypted() {
+    let recipient = recipient();
+    let recipients = || Recipients::parse(&[recipient.as_str()]).unwrap();
+    let plain = plain();
+    for (name, compression) in [("age", None), ("age and zstd", ZSTD)] {
+        let whole = stored(compression, recipients());
+        let twice = whole.repeat(2);
+        let seeds: [&[u8]; 4] = [
+            &whole,
+            &twice,
+            b"age-encryption.org/v1\n-> X25519 \n",
+            b"-----BEGIN AGE ENCRYPTED FILE-----\n",
+        ];
+        let words = [
+            "-> X25519 ",
+            "-> scrypt AAAA 30\n",
+            "\n---",
+            "-> a-grease \n\n",
+            "age-encryption.org/v1\n",
+        ];
+        Target {
+            name,
+            seeds: &seeds,
+            words: &words,
+        }
+        .run(|bytes| {
+            let result = restore(bytes, compression, Some(IDENTITY));
+            if let Ok(out) = &result {
+                assert!(*out == plain, "a changed stream was taken for whole");
+            }
+            course(&result)
+        });
+    }
+}
+
+fn recipient() -> String {
+    use age::x25519::Identity;
+    IDENTITY.parse::<Identity>().unwrap().to_public().to_string()
+}
+
+const SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN alice";
+
+#[test]
+fn fuzz_recipients() {
+    let x25519 = recipient();
+    let seeds: [&[u8]; 5] = [
+        x25519.as_bytes(),
+        SSH.as_bytes(),
+        b"age1pq1x",
+        b"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ==",
+        IDENTITY.as_bytes(),
+    ];
+    let words = [
+        "age1",
+        "ssh-ed25519 ",
+        "ssh-rsa ",
+        "AAAA",
+        "sk-ssh",
+        "PRIVATE KEY",
+        "1",
+        " ",
+    ];
+    Target {
+        name: "recipients",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        match Recipients::parse(&[text.as_ref()]) {
+            Ok(_) => "good".to_string(),
+            Err(error) => error.to_string().split('"').next().unwrap_or_default().to_string(),
+        }
+    });
+}
+
+#[test]
+fn fuzz_identities_and_no_word_of_them_is_told() {
+    const PEM: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACB7Ci6nqZYaVvrjm8+XbzII89TsXzP111AflR7WeorBjQAAAJCfEwtqnxML
+agAAAAtzc2gtZWQyNTUxOQAAACB7Ci6nqZYaVvrjm8+XbzII89TsXzP111AflR7WeorBjQ
+AAAEADBJvjZT8X6JRJI8xVq/1aU8nMVgOtVnmdwqWwrSlXG3sKLqeplhpW+uObz5dvMgjz
+1OxfM/XXUB+VHtZ6isGNAAAADHN0cjRkQGNhcmJvbgE=
+-----END OPENSSH PRIVATE KEY-----
+";
+    let file = format!("# created: 2024\n# public key: age1x\n{IDENTITY}\n");
+    let seeds: [&[u8]; 4] = [
+        IDENTITY.as_bytes(),
+        file.as_bytes(),
+        PEM.as_bytes(),
+        b"AGE-PLUGIN-YUBIKEY-1X",
+    ];
+    let words = [
+        "AGE-SECRET-KEY-1",
+        "AGE-SECRET-KEY-PQ-1",
+        "-----BEGIN RSA PRIVATE KEY-----\n",
+        "-----END",
+        "\n",
+        "bcrypt",
+        "AAAA",
+        "#",
+    ];
+    Target {
+        name: "identities",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        match Identities::parse(&text) {
+            Ok(_) => "good".to_string(),
+            Err(error) => {
+                let told = error.to_string();
+                assert!(!told.contains("GFPYYSJZ") && !told.contains("b3BlbnNz"), "{told}");
+                told.split(' ').skip(2).collect()
+            }
+        }
+    });
+}
