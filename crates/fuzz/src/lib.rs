@@ -22,8 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const HANGS: Duration = Duration::from_secs(60);
 /// The most memory that a process of such tests may have, in KiB.
 const MEMORY: u64 = 768 * 1024;
-/// Inputs that are kept to be changed further.
+/// Inputs that are kept to be changed further, and bytes of all of them.
 const KEPT: usize = 4096;
+const KEPT_BYTES: usize = 16 << 20;
 /// The longest input, bytes.
 const LONGEST: usize = 64 << 10;
 
@@ -75,7 +76,7 @@ impl Target<'_> {
             }
         });
         let begin = Instant::now();
-        let (mut tried, mut longest) = (0_u64, Duration::ZERO);
+        let (mut tried, mut longest, mut kept) = (0_u64, Duration::ZERO, 0);
         while tried < self.seeds.len() as u64 || begin.elapsed() < Duration::from_secs(seconds) {
             let input = match usize::try_from(tried).ok().and_then(|n| self.seeds.get(n)) {
                 Some(seed) => seed.to_vec(),
@@ -103,7 +104,8 @@ impl Target<'_> {
                 self.name,
                 shown(&input)
             );
-            if seen.insert(course) && corpus.len() < KEPT {
+            if seen.insert(course) && corpus.len() < KEPT && kept + input.len() <= KEPT_BYTES {
+                kept += input.len();
                 corpus.push(input);
             }
             if tried % 256 == 0 {
