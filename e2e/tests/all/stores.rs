@@ -295,7 +295,9 @@ fn an_upload_that_cannot_be_aborted_is_recorded_and_tried_again_until_it_is() {
         let busy = (503, "SlowDown", "later");
         proxy.answers("DELETE", &format!("{}?", case.key("db")), 4, busy);
         let mut spec = spec(&case, &proxy, "db");
-        spec["backup"]["command"] = json!(["/stream", "fail", "3", "random", "12M"]);
+        // More than the agent holds, so that parts were signed, and with that the upload recorded, before the command ends. An
+        // upload that is not recorded is found and aborted, too, but has no name in the status.
+        spec["backup"]["command"] = json!(["/stream", "fail", "3", "random", "64M"]);
         case.start("db", spec).await;
         let upload = case
             .until("db", "has failed and still names its upload", 60, |run| {
