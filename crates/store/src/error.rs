@@ -8,6 +8,8 @@ pub enum StoreErrorKind {
     NotFound,
     /// There is no such upload: it was completed, or aborted, or never made.
     NoSuchUpload,
+    /// A part that completion names is not there (any more).
+    InvalidPart,
     /// There is no such bucket.
     NoSuchBucket,
     /// The credentials are known and may not do this.
@@ -93,6 +95,7 @@ impl StoreError {
         use StoreErrorKind as K;
         let kind = match (code, status) {
             ("NoSuchUpload", _) => K::NoSuchUpload,
+            ("InvalidPart", _) => K::InvalidPart,
             ("NoSuchBucket", _) => K::NoSuchBucket,
             ("RequestTimeTooSkewed", _) => K::ClockSkew,
             ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => {

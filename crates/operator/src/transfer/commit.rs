@@ -16,6 +16,8 @@ use crate::transfer::{limits, uploads};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(3);
+/// How often a completion whose parts are missing is asked for again.
+const TAKEN: u32 = 5;
 
 /// How much older than the attempt an object may look where the store keeps no metadata: clocks, and how long a request
 /// is under way.
@@ -206,10 +208,18 @@ async fn complete(
         let now = keys.renewed(store).await;
         now.store.complete(&order.key, upload, &parts, store.checksum).await
     };
-    match patiently(store.parameters.retry(), ask).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(()),
-        Err(error) => Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
+    // A dead operator's request may still be at work: while it takes the parts, they are missing to another one.
+    let mut again = 0;
+    loop {
+        match patiently(store.parameters.retry(), ask).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => return Ok(()),
+            Err(error) if error.kind() == StoreErrorKind::InvalidPart && again < TAKEN => {
+                again += 1;
+                sleep(PAUSE).await;
+            }
+            Err(error) => return Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
+        }
     }
 }
 
