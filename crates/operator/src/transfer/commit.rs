@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use planner::run::{End, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
-use store::{Checksum, CompletedPart, ObjectInfo, StoreErrorKind};
+use store::{Checksum, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::stores::OpenStore;
@@ -76,12 +76,9 @@ async fn prove(
         store::sha256_of_hex(&report.sha256)
     };
     let head = || async { keys.renewed(store).await.store.head(&order.key).await };
-    let object = patiently(store.parameters.retry(), head).await.map_err(|e| {
-        (
-            "StoreUnreachable",
-            format!("the stored object cannot be looked at: {e}"),
-        )
-    })?;
+    let object = patiently(within(store.parameters.retry()), head)
+        .await
+        .map_err(|e| (unseen(&e), format!("the stored object cannot be looked at: {e}")))?;
     let object = object.ok_or_else(|| {
         (
             "ObjectMissing",
@@ -209,32 +206,48 @@ async fn complete(
         now.store.complete(&order.key, upload, &parts, store.checksum).await
     };
     // A dead operator's request may still be at work: while it takes the parts, they are missing to another one.
-    let mut again = 0;
+    let (mut passes, mut taken) = (within(store.parameters.retry()), 0);
+    let may_pass = |error: &StoreError| {
+        let missing = error.kind() == StoreErrorKind::InvalidPart;
+        taken += u32::from(missing);
+        if missing { taken <= TAKEN } else { passes(error) }
+    };
+    match patiently(may_pass, ask).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(()),
+        Err(error) => Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
+    }
+}
+
+/// Asks again for as long as what the store answers may pass.
+pub async fn patiently<T, F>(
+    mut may_pass: impl FnMut(&StoreError) -> bool,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     loop {
-        match patiently(store.parameters.retry(), ask).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => return Ok(()),
-            Err(error) if error.kind() == StoreErrorKind::InvalidPart && again < TAKEN => {
-                again += 1;
-                sleep(PAUSE).await;
-            }
-            Err(error) => return Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
+        match ask().await {
+            Err(error) if may_pass(&error) => sleep(PAUSE).await,
+            other => return other,
         }
     }
 }
 
-/// Asks again while the store fails in a way that may pass, for that long.
-pub async fn patiently<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T, store::StoreError>
-where
-    F: Future<Output = Result<T, store::StoreError>>,
-{
-    let until = Instant::now() + limit;
-    loop {
-        match ask().await {
-            Err(error) if error.may_pass() && Instant::now() + PAUSE < until => sleep(PAUSE).await,
-            other => return other,
-        }
+/// The reason of an end for which the store did not let its object be looked at.
+pub fn unseen(error: &StoreError) -> &'static str {
+    if error.may_pass() {
+        "StoreUnreachable"
+    } else {
+        "StoreRefused"
     }
+}
+
+/// Failures that may pass while the work waits, for that long from now on.
+pub fn within(limit: Duration) -> impl FnMut(&StoreError) -> bool {
+    let until = Instant::now() + limit;
+    move |error| error.may_pass() && Instant::now() + PAUSE < until
 }
 
 #[cfg(test)]

@@ -40,11 +40,11 @@ impl Session {
             bytes: 0,
             log: String::new(),
         };
-        let found = commit::patiently(FIND.min(self.store.parameters.retry()), || async {
+        let found = commit::patiently(commit::within(FIND.min(self.store.parameters.retry())), || async {
             self.keys.renewed(&self.store).await.store.head(&self.order.key).await
         })
         .await;
-        let found = found.map_err(|e| fail("StoreUnreachable", format!("the backup cannot be looked at: {e}")))?;
+        let found = found.map_err(|e| fail(commit::unseen(&e), format!("the backup cannot be looked at: {e}")))?;
         let object = found.ok_or_else(|| {
             fail(
                 "ObjectMissing",

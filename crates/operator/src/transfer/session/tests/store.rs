@@ -24,6 +24,9 @@ pub struct Held {
     pub begun: HashMap<String, String>,
     /// Uploads cannot be created.
     pub down: bool,
+    /// A completion that a dead operator asked for is at work: so often its parts are missing to another one, then it
+    /// is done.
+    pub completing: Option<u32>,
 }
 
 #[derive(Clone, Default)]
@@ -112,6 +115,14 @@ async fn answer(
         "part" => {
             held.parts.insert(number.unwrap(), body.len());
             [("etag", etag(number.unwrap()))].into_response()
+        }
+        "complete" if held.completing.is_some_and(|left| left > 0) => {
+            held.completing = held.completing.map(|left| left - 1);
+            refuse(StatusCode::BAD_REQUEST, "InvalidPart")
+        }
+        "complete" if held.completing.is_some() => {
+            held.object = Some((held.parts.values().sum(), held.begun.clone()));
+            refuse(StatusCode::NOT_FOUND, "NoSuchUpload")
         }
         "complete" => {
             let body = String::from_utf8(body.to_vec()).unwrap();

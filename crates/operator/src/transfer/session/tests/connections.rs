@@ -1,0 +1,121 @@
+//! What is not the protocol, and agents that lose their work.
+use api::names::Action;
+use api::storage::DataPath;
+use protocol::{AgentState, FromAgent, ToAgent, encode};
+
+use super::rig::rig;
+use super::{finished, part, report, stored};
+
+#[tokio::test]
+async fn what_is_not_the_protocol_ends_the_connection_and_another_one_is_made() {
+    let frame = |body: &[u8]| [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], body].concat();
+    let huge = FromAgent::Probed {
+        reachable: true,
+        message: "x".repeat(64 << 10),
+    };
+    let hostile: [(&str, Vec<u8>); 12] = [
+        ("a frame of 4 GiB", vec![0xff; 4]),
+        (
+            "a frame a little too long",
+            (u32::try_from(protocol::MAX_FRAME).unwrap() + 1).to_be_bytes().to_vec(),
+        ),
+        ("an empty frame", frame(b"")),
+        ("no JSON", frame(b"{]")),
+        (
+            "no UTF-8",
+            frame(b"{\"type\":\"probed\",\"reachable\":true,\"message\":\"\xff\xfe\"}"),
+        ),
+        (
+            "half a surrogate",
+            frame(br#"{"type":"probed","reachable":true,"message":"\ud800"}"#),
+        ),
+        ("a message of the operator", encode(&ToAgent::Done).unwrap()),
+        (
+            "negative bytes",
+            frame(br#"{"type":"progress","bytes":-5,"storedBytes":0}"#),
+        ),
+        (
+            "more bytes than there are numbers",
+            frame(br#"{"type":"progress","bytes":99999999999999999999,"storedBytes":0}"#),
+        ),
+        ("a piece that is too long", frame(&vec![1; protocol::MAX_DATA + 6])),
+        ("a message that is as long as a report", encode(&huge).unwrap()),
+        (
+            "a list without end",
+            frame(&[br#"{"type":"finished","parts":["#.as_slice(), &b"[".repeat(200)].concat()),
+        ),
+    ];
+    for (what, bytes) in hostile {
+        let mut rig = rig(Action::Backup, DataPath::Direct).await;
+        let (mut peer, _) = rig.started().await;
+        peer.raw(&bytes).await;
+        peer.dropped().await;
+        let mut peer = rig.connected().await;
+        peer.welcome(AgentState::Running).await;
+        rig.cancel();
+        peer.cancelled().await;
+        assert_eq!(rig.failed().await.0, "Cancelled", "{what}");
+        assert!(
+            rig.store.held().asked.is_empty(),
+            "{what}: {:?}",
+            rig.store.held().asked
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_greet_as_an_agent_does_gets_no_work() {
+    let welcome = |version| FromAgent::Welcome {
+        version,
+        state: AgentState::Idle,
+    };
+    for first in [finished(report()), part(1, 5), FromAgent::Pong, welcome(0)] {
+        let mut rig = rig(Action::Backup, DataPath::Direct).await;
+        let mut peer = rig.connected().await;
+        assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
+        peer.say(&first).await;
+        peer.dropped().await;
+        let mut peer = rig.connected().await;
+        assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
+        rig.cancel();
+        drop(peer);
+        assert_eq!(rig.failed().await.0, "Cancelled", "{first:?}");
+        assert!(rig.store.held().asked.is_empty(), "{first:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_of_a_later_version_is_spoken_to_in_this_one() {
+    let mut rig = rig(Action::Backup, DataPath::Relay).await;
+    let mut peer = rig.connected().await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
+    let (version, state) = (u32::MAX, AgentState::Idle);
+    peer.say(&FromAgent::Welcome { version, state }).await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Start(job)) if job.relay));
+    rig.cancel();
+    peer.cancelled().await;
+    rig.failed().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_has_lost_its_work_again_and_again_gets_no_second_upload() {
+    let (mut rig, peer) = stored().await;
+    drop(peer);
+    let mut peer = rig.connected().await;
+    peer.welcome(AgentState::Idle).await;
+    assert_eq!(rig.failed().await.0, "Interrupted");
+    assert_eq!(rig.store.count("create"), 1);
+}
+
+#[tokio::test]
+async fn a_command_that_kills_its_agent_is_not_run_for_ever() {
+    let mut rig = rig(Action::Backup, DataPath::Direct).await;
+    for _ in 0..crate::transfer::limits::STARTS {
+        drop(rig.started().await);
+    }
+    let mut peer = rig.connected().await;
+    peer.welcome(AgentState::Idle).await;
+    let (reason, message) = rig.failed().await;
+    assert_eq!(reason, "Interrupted");
+    assert!(message.contains("it was killed"), "{message}");
+}

@@ -1,0 +1,313 @@
+//! An agent's report is a claim: what it has to agree with before anything becomes visible.
+use api::names::Action;
+use api::storage::DataPath;
+use planner::run::End;
+use protocol::{FromAgent, Outcome, Report, ToAgent, UrlRequest};
+
+use super::rig::{rig, rig_of};
+use super::{finished, foul, part, receipt, report, store, stored};
+
+#[tokio::test]
+async fn what_was_signed_for_and_stored_is_completed() {
+    let (mut rig, mut peer) = stored().await;
+    peer.say(&finished(report())).await;
+    let end = rig.end().await;
+    assert!(
+        matches!(
+            end,
+            End::Stored {
+                bytes: 8,
+                stored_bytes: 8,
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+    assert_eq!(peer.heard().await, Some(ToAgent::Done));
+    assert_eq!(rig.store.held().asked, ["create", "complete", "head"]);
+}
+
+/// The crash window between complete and status, where the store is still at the dead operator's request.
+#[tokio::test]
+async fn a_completion_that_a_dead_operator_left_at_work_is_waited_for() {
+    let (mut rig, mut peer) = stored().await;
+    rig.store.held().completing = Some(1);
+    peer.say(&finished(report())).await;
+    let end = rig.end().await;
+    assert!(matches!(end, End::Stored { stored_bytes: 8, .. }), "{end:?}");
+    assert_eq!(peer.heard().await, Some(ToAgent::Done));
+    assert_eq!(rig.store.held().asked, ["create", "complete", "complete", "head"]);
+}
+
+#[tokio::test]
+async fn a_report_that_lies_ends_in_failed_and_nothing_is_visible() {
+    type Lie = (&'static str, fn(&mut Report), &'static str);
+    let lies: [Lie; 18] = [
+        (
+            "a part that nothing was signed for",
+            |r| r.parts.push(receipt(3, 0)),
+            "part 3",
+        ),
+        (
+            "a part of another size",
+            |r| r.parts = vec![receipt(1, 4), receipt(2, 4)],
+            "part 1 of 4",
+        ),
+        (
+            "a part twice",
+            |r| r.parts = vec![receipt(1, 5), receipt(1, 3)],
+            "2 parts",
+        ),
+        ("part 0", |r| r.parts.insert(0, receipt(0, 0)), "3 parts"),
+        ("parts out of order", |r| r.parts.reverse(), "2 parts"),
+        ("a part left out", |r| drop(r.parts.remove(0)), "1 parts"),
+        ("no parts", |r| r.parts.clear(), "0 parts"),
+        (
+            "more bytes than the parts have",
+            |r| r.stored_bytes = u64::MAX,
+            "8 bytes",
+        ),
+        (
+            "parts whose sum overflows",
+            |r| r.parts = vec![receipt(1, u64::MAX), receipt(2, u64::MAX)],
+            "add up",
+        ),
+        (
+            "an object put whole beside parts",
+            |r| r.object_etag = Some("\"e\"".into()),
+            "put whole",
+        ),
+        (
+            "only an object put whole",
+            |r| (r.parts, r.object_etag) = (vec![], Some("\"e\"".into())),
+            "put whole",
+        ),
+        ("no hash", |r| r.sha256.clear(), "SHA-256"),
+        (
+            "a hash that is torn where it is cut",
+            |r| r.sha256 = format!("a{}", "ä".repeat(100)),
+            "SHA-256",
+        ),
+        (
+            "an ETag that is no ETag",
+            |r| r.parts[0].etag = "\0</ETag>".into(),
+            "ETag",
+        ),
+        (
+            "an ETag of a megabyte",
+            |r| r.parts[0].etag = "e".repeat(1 << 20),
+            "ETag",
+        ),
+        (
+            "a checksum that was not asked for",
+            |r| r.parts[0].checksum = "c".into(),
+            "checksum",
+        ),
+        (
+            "a standard error that acts",
+            |r| (r.stderr, r.sha256) = (foul(), String::new()),
+            "SHA-256",
+        ),
+        (
+            "10,000 parts",
+            |r| r.parts = (1..=10_000).map(|n| receipt(n, 1)).collect(),
+            "10000 parts",
+        ),
+    ];
+    for (lie, tell, words) in lies {
+        let (mut rig, mut peer) = stored().await;
+        let mut report = report();
+        tell(&mut report);
+        peer.say(&finished(report)).await;
+        let (reason, message) = rig.failed().await;
+        assert_eq!(reason, "AgentReport", "{lie}");
+        assert!(message.contains(words), "{lie}: {message}");
+        assert_eq!(rig.store.count("complete"), 0, "{lie}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_was_signed_for_and_never_stored_is_refused_by_the_store() {
+    let mut rig = rig(Action::Backup, DataPath::Direct).await;
+    let (mut peer, _) = rig.started().await;
+    peer.say(&part(1, 8)).await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Url { .. })));
+    let parts = vec![receipt(1, 8)];
+    peer.say(&finished(Report { parts, ..report() })).await;
+    let (reason, message) = rig.failed().await;
+    assert_eq!(reason, "CompleteFailed");
+    assert!(message.contains("InvalidPart"), "{message}");
+}
+
+#[tokio::test]
+async fn another_runs_object_is_not_taken_for_ones_own() {
+    let mut rig = rig(Action::Backup, DataPath::Direct).await;
+    rig.store.held().object = Some((8, Default::default()));
+    let (mut peer, _) = rig.started().await;
+    // Nothing was asked for, and the object of that size is somebody else's.
+    let (parts, object_etag) = (vec![], Some("\"etag-0\"".to_string()));
+    peer.say(&finished(Report {
+        parts,
+        object_etag,
+        ..report()
+    }))
+    .await;
+    let end = rig.end().await;
+    assert!(
+        matches!(&end, End::Failed { reason: "AgentReport", message, .. } if message.contains("nothing was signed for")),
+        "{end:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_failed_agent_has_put_whole_is_removed_and_what_is_anothers_is_not() {
+    for (own, left) in [(true, false), (false, true)] {
+        let mut rig = rig(Action::Backup, DataPath::Direct).await;
+        let (mut peer, _) = rig.started().await;
+        let checksum = String::new();
+        peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 5, checksum }))
+            .await;
+        let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
+            panic!()
+        };
+        let metadata = headers
+            .into_iter()
+            .filter(|(name, _)| own && name.starts_with("x-amz-meta-"));
+        rig.store.held().object = Some((5, metadata.collect()));
+        let outcome = Outcome::CommandFailed { code: 1 };
+        peer.say(&finished(Report {
+            outcome,
+            parts: vec![],
+            ..report()
+        }))
+        .await;
+        let end = rig.end().await;
+        assert!(
+            matches!(
+                end,
+                End::Failed {
+                    reason: "CommandFailed",
+                    ..
+                }
+            ),
+            "{end:?}"
+        );
+        assert_eq!(rig.store.held().object.is_some(), left);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_in_words_that_do_nothing() {
+    let outcomes = [
+        Outcome::CommandNotStarted { message: foul() },
+        Outcome::CommandKilled { signal: foul() },
+        Outcome::TransferFailed {
+            step: foul(),
+            message: foul(),
+        },
+        Outcome::BadObject {
+            step: foul(),
+            message: foul(),
+        },
+        Outcome::Cancelled { reason: foul() },
+        Outcome::DeadlineExceeded { seconds: u64::MAX },
+        Outcome::InputNotRead { left: u64::MAX },
+        Outcome::CommandFailed { code: i32::MIN },
+    ];
+    for outcome in outcomes {
+        let (mut rig, mut peer) = stored().await;
+        let report = Report {
+            outcome: outcome.clone(),
+            stderr: foul(),
+            bytes: u64::MAX,
+            stored_bytes: u64::MAX,
+            peak_memory: u64::MAX,
+            ..report()
+        };
+        peer.say(&finished(report)).await;
+        // The operator asks whether the store is reached: that is nothing to be held up by.
+        if matches!(
+            outcome,
+            Outcome::TransferFailed { .. } | Outcome::DeadlineExceeded { .. }
+        ) {
+            assert!(matches!(peer.heard().await, Some(ToAgent::Probe { .. })));
+            peer.say(&FromAgent::Probed {
+                reachable: false,
+                message: foul(),
+            })
+            .await;
+        }
+        rig.failed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_restore_is_done_when_all_of_the_object_was_read() {
+    let hash = "ab".repeat(32);
+    let cases = [
+        // URLs, bytes that were read, SHA-256, whether that is a restore.
+        (1, 10, hash.as_str(), true),
+        (0, 10, &hash, false),
+        (1, 9, &hash, false),
+        (1, u64::MAX, &hash, false),
+        (1, 10, "", false),
+        (1, 10, &foul(), false),
+    ];
+    for (urls, stored_bytes, sha256, good) in cases {
+        let mut run = testing::backup_run();
+        run.status = Some(api::BackupRunStatus {
+            sha256: Some(hash.clone()),
+            ..Default::default()
+        });
+        let mut rig = rig_of(Action::Restore, DataPath::Direct, run).await;
+        let (mut peer, _) = rig.started().await;
+        for number in 0..urls {
+            peer.say(&FromAgent::NeedUrl(UrlRequest::Get { number })).await;
+            assert!(matches!(peer.heard().await, Some(ToAgent::Url { .. })));
+        }
+        let (parts, sha256) = (vec![], sha256.to_string());
+        peer.say(&finished(Report {
+            stored_bytes,
+            sha256,
+            parts,
+            ..report()
+        }))
+        .await;
+        let end = rig.end().await;
+        assert_eq!(matches!(end, End::Restored { .. }), good, "{end:?}");
+        assert!(
+            good || matches!(
+                end,
+                End::Failed {
+                    reason: "AgentReport",
+                    ..
+                }
+            ),
+            "{end:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_report_is_enough() {
+    let (mut rig, mut peer) = stored().await;
+    for n in 0..20 {
+        let outcome = if n == 0 { Outcome::Empty } else { Outcome::Done };
+        peer.say(&finished(Report { outcome, ..report() })).await;
+    }
+    assert_eq!(rig.failed().await.0, "EmptyBackup");
+    assert_eq!(rig.store.count("complete"), 0);
+}
+
+#[tokio::test]
+async fn progress_that_jumps_about_only_grows_and_fits() {
+    let (mut rig, mut peer) = stored().await;
+    for (bytes, stored_bytes) in [(5, 7), (3, 9), (u64::MAX, 0), (0, 0)] {
+        peer.say(&FromAgent::Progress { bytes, stored_bytes }).await;
+    }
+    store(&rig, &mut peer, 3, 1).await;
+    assert_eq!(rig.progress(), (crate::transfer::limits::BYTES, 9));
+    rig.cancel();
+    peer.cancelled().await;
+    rig.failed().await;
+}
