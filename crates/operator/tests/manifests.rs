@@ -4,7 +4,6 @@
 use api::{BackupRun, BackupSchedule, BackupStorage};
 use planner::validate;
 use serde::de::DeserializeOwned;
-use store::S3Parameters;
 use testing::manifests::{Bad, bad};
 
 fn read<K: DeserializeOwned>(bad: &Bad) -> Result<K, String> {
@@ -15,13 +14,7 @@ fn read<K: DeserializeOwned>(bad: &Bad) -> Result<K, String> {
 fn answer(bad: &Bad) -> Result<String, String> {
     let faults = match bad.object["kind"].as_str().unwrap() {
         "BackupStorage" => {
-            let spec = read::<BackupStorage>(bad)?.spec;
-            let mut said: Vec<String> = Vec::new();
-            let rules = validate::storage::validate(&spec).err().unwrap_or_default();
-            said.extend(rules.iter().map(ToString::to_string));
-            let parameters = S3Parameters::parse(&spec.parameters.unwrap_or_default());
-            said.extend(parameters.err().unwrap_or_default().iter().map(ToString::to_string));
-            return Ok(said.join("; "));
+            validate::storage::validate(&read::<BackupStorage>(bad)?.spec, store::parameters::faults).err()
         }
         "BackupSchedule" => validate::schedule::validate(&read::<BackupSchedule>(bad)?).err(),
         _ => validate::run::validate(&read::<BackupRun>(bad)?.spec).err(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use fault::ParameterFault;
+pub use fault::{ParameterFault, faults};
 
 use crate::checksum::Checksum;
 

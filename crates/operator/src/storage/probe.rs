@@ -42,7 +42,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
         at: Timestamp::now(),
         configuration: configuration.into(),
     };
-    if let Err(faults) = planner::validate::storage::validate(&storage.spec) {
+    if let Err(faults) = planner::validate::storage::validate(&storage.spec, store::parameters::faults) {
         return failed("InvalidSpec", planner::validate::sentence(&faults));
     }
     let opened = match context.stores.open_fresh(storage).await {

@@ -95,8 +95,7 @@ impl Reviewer {
             Ok(storage) => storage,
             Err(fault) => return Ok(Answer::refused(vec![fault])),
         };
-        let faults = storage_faults(&storage);
-        if !faults.is_empty() {
+        if let Err(faults) = validate::storage::validate(&storage.spec, store::parameters::faults) {
             return Ok(Answer::refused(faults));
         }
         let refusals = self.refusals(requester::of_storage(&storage.spec), &asked.user).await?;
@@ -112,14 +111,12 @@ impl Reviewer {
             Ok(schedule) => schedule,
             Err(fault) => return Ok(Answer::refused(vec![fault])),
         };
-        if let Err(faults) = validate::schedule::validate(&schedule) {
-            return Ok(Answer::refused(faults));
-        }
+        let valid = match validate::schedule::validate(&schedule) {
+            Ok(valid) => valid.run,
+            Err(faults) => return Ok(Answer::refused(faults)),
+        };
         let field = "spec.template.spec";
         let spec = &schedule.spec.template.spec;
-        let Ok(valid) = validate::run::validate_below(field, spec) else {
-            return Ok(Answer::default());
-        };
         let mut run = BackupRun::new(&api::names::run_of(&schedule.name_any(), 0), spec.clone());
         run.metadata.namespace = asked.namespace.clone();
         let (mut answer, storage) = self.both(asked, &run, &valid, field).await?;
@@ -251,19 +248,6 @@ impl Reviewer {
 struct Tried {
     said: Answer,
     trial: Option<String>,
-}
-
-/// All faults of a storage: those of its spec and those of its parameters.
-pub fn storage_faults(storage: &BackupStorage) -> Vec<Fault> {
-    let mut faults = validate::storage::validate(&storage.spec).err().unwrap_or_default();
-    let parameters = storage.spec.parameters.clone().unwrap_or_default();
-    if let Err(wrong) = store::S3Parameters::parse(&parameters) {
-        faults.extend(wrong.into_iter().map(|fault| Fault {
-            field: format!("spec.parameters.{}", fault.name),
-            message: fault.message,
-        }));
-    }
-    faults
 }
 
 fn read<K: Resource + DeserializeOwned>(object: &Value) -> Result<K, Fault> {

@@ -66,9 +66,9 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         ..Decision::default()
     };
     let calendar = match validate::schedule::validate(o.schedule) {
-        Ok(calendar) => {
+        Ok(valid) => {
             say(o, &mut d, condition::READY, true, "Valid", "the schedule is valid");
-            Some(calendar)
+            Some(valid.calendar)
         }
         Err(faults) => {
             let text = validate::sentence(&faults);

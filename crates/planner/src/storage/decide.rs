@@ -1,5 +1,5 @@
 //! The decision about a storage.
-use std::time::Duration;
+use std::ops::RangeInclusive;
 
 use api::condition::{self, READY, Say};
 use api::{BackupStorageStatus, storage::is_ready};
@@ -11,9 +11,10 @@ use crate::size::humanize;
 use crate::storage::observed::{Observed, ProbeView};
 
 /// A store that answered is probed again after this.
-const GOOD: Duration = Duration::from_secs(5 * 60);
-/// A store that did not.
-const FAILED: Duration = Duration::from_secs(30);
+const GOOD: SignedDuration = SignedDuration::from_secs(5 * 60);
+/// A store that did not: as long as it has been failing for, so that one that comes up moments after its storage is not
+/// waited for long, and one that stays away is not asked all the time.
+const FAILED: RangeInclusive<SignedDuration> = SignedDuration::from_secs(2)..=SignedDuration::from_secs(30);
 
 /// What is to be done for a storage.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,6 @@ pub struct Decision {
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
-    let due = due(o);
     let mut status = o.storage.status.clone().unwrap_or_default();
     status.schedules = Some(o.schedules);
     status.runs = Some(o.runs);
@@ -40,7 +40,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     status.size = Some(humanize(o.size_in_bytes));
     let mut events = Vec::new();
     let (ready, reason, message) = match &o.probe {
-        ProbeView::NotYet => return decision(o, status, events, due),
+        ProbeView::NotYet => return decision(o, status, events),
         ProbeView::Good {
             capabilities,
             at,
@@ -89,10 +89,11 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         message: &message,
     };
     condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
-    decision(o, status, events, due)
+    decision(o, status, events)
 }
 
-fn decision(o: &Observed<'_>, status: BackupStorageStatus, events: Vec<Event>, due: Timestamp) -> Decision {
+fn decision(o: &Observed<'_>, status: BackupStorageStatus, events: Vec<Event>) -> Decision {
+    let due = due(o, &status);
     let probe = due <= o.now;
     Decision {
         probe,
@@ -103,17 +104,20 @@ fn decision(o: &Observed<'_>, status: BackupStorageStatus, events: Vec<Event>, d
     }
 }
 
-/// When the next probe is due.
-fn due(o: &Observed<'_>) -> Timestamp {
+/// When the next probe is due. The status is the new one.
+fn due(o: &Observed<'_>, status: &BackupStorageStatus) -> Timestamp {
     let (at, pause, probed) = match &o.probe {
         ProbeView::NotYet => return o.now,
         ProbeView::Good { at, configuration, .. } => (at, GOOD, configuration),
-        ProbeView::Failed { at, configuration, .. } => (at, FAILED, configuration),
+        ProbeView::Failed { at, configuration, .. } => {
+            let since = condition::find(&status.conditions, READY).map_or(*at, |c| c.last_transition_time.0);
+            let failing = at.duration_since(since);
+            (at, failing.clamp(*FAILED.start(), *FAILED.end()), configuration)
+        }
     };
     if probed != o.configuration {
         return o.now;
     }
-    let pause = SignedDuration::try_from(pause).unwrap_or_default();
     at.checked_add(pause).unwrap_or(o.now)
 }
 
@@ -176,8 +180,8 @@ mod tests {
             (good(0), "1", 299, false),
             (good(0), "1", 300, true),
             (good(0), "2", 1, true),
-            (failed(0, "x"), "1", 29, false),
-            (failed(0, "x"), "1", 30, true),
+            (failed(0, "x"), "1", 1, false),
+            (failed(0, "x"), "1", 2, true),
         ];
         for (probe, configuration, now, wanted) in cases {
             assert_eq!(
@@ -186,6 +190,26 @@ mod tests {
                 "{probe:?} {configuration} {now}"
             );
         }
+    }
+
+    #[test]
+    fn a_store_that_fails_is_probed_soon_and_less_often_the_longer_it_fails() {
+        let mut s = storage();
+        let (mut now, mut pauses) = (0, Vec::new());
+        for _ in 0..8 {
+            let d = look(&s, failed(now, "x"), "1", now);
+            s.status = Some(d.status);
+            let next = d.requeue_at.unwrap().as_second();
+            pauses.push(next - now);
+            now = next;
+        }
+        assert_eq!(pauses, [2, 2, 4, 8, 16, 30, 30, 30]);
+        // It was good in between: soon again.
+        s.status = Some(look(&s, good(now), "1", now).status);
+        assert_eq!(
+            look(&s, failed(now + 300, "x"), "1", now + 300).requeue_at,
+            Some(t(now + 302))
+        );
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub fn validate(spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
 ///
 /// # Errors
 /// All faults, in the order of the fields.
-pub fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
+pub(super) fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
     let mut faults = Faults::below(field);
     actions(spec, &mut faults);
     let backup_container = spec

@@ -4,10 +4,23 @@ use api::names::SCHEDULE_MAX;
 use kube::ResourceExt;
 
 use crate::schedule::cron::Calendar;
+use crate::validate::run::ValidRun;
 use crate::validate::{Fault, Faults, metadata, run};
 
-/// Checks a schedule; its calendar is returned.
-pub fn validate(schedule: &BackupSchedule) -> Result<Calendar, Vec<Fault>> {
+/// What a valid schedule amounts to.
+#[derive(Clone, Debug)]
+pub struct ValidSchedule {
+    /// When it makes runs.
+    pub calendar: Calendar,
+    /// The runs that it makes.
+    pub run: ValidRun,
+}
+
+/// Checks a schedule.
+///
+/// # Errors
+/// All faults, in the order of the fields.
+pub fn validate(schedule: &BackupSchedule) -> Result<ValidSchedule, Vec<Fault>> {
     let mut faults = Vec::new();
     if schedule.name_any().len() > SCHEDULE_MAX {
         let words = api::rules::SCHEDULE_NAME.words();
@@ -26,12 +39,13 @@ pub fn validate(schedule: &BackupSchedule) -> Result<Calendar, Vec<Fault>> {
     let mut below = Faults::below("spec.template");
     metadata::check(schedule.spec.template.metadata.as_ref(), "metadata", &mut below);
     faults.extend(below.all);
-    if let Err(inner) = run::validate_below("spec.template.spec", &schedule.spec.template.spec) {
-        faults.extend(inner);
-    }
-    match calendar {
-        Ok(calendar) if faults.is_empty() => Ok(calendar),
-        _ => Err(faults),
+    let run = run::validate_below("spec.template.spec", &schedule.spec.template.spec);
+    match (calendar, run) {
+        (Ok(calendar), Ok(run)) if faults.is_empty() => Ok(ValidSchedule { calendar, run }),
+        (_, run) => {
+            faults.extend(run.err().unwrap_or_default());
+            Err(faults)
+        }
     }
 }
 

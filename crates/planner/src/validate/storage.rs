@@ -1,4 +1,6 @@
-//! The rules of a `BackupStorage`'s spec that need no store: the parameters are the store's to check.
+//! The rules of a `BackupStorage`'s spec.
+use std::collections::BTreeMap;
+
 use api::BackupStorageSpec;
 use api::storage::{AllowedNamespaces, NamespacesFrom};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
@@ -8,11 +10,15 @@ use super::{Fault, Faults, meant, metadata, names};
 /// What a selector's expressions can ask.
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 
-/// Checks a spec.
+/// Checks a spec. `parameters` is the store's word on its parameters, each fault by its name and in words
+/// (`store::parameters::faults`): this crate knows no store.
 ///
 /// # Errors
-/// All faults, in the order of the fields.
-pub fn validate(spec: &BackupStorageSpec) -> Result<(), Vec<Fault>> {
+/// All faults.
+pub fn validate(
+    spec: &BackupStorageSpec,
+    parameters: impl FnOnce(&BTreeMap<String, String>) -> Vec<(String, String)>,
+) -> Result<(), Vec<Fault>> {
     let mut faults = Faults::below("spec");
     if let Some(credentials) = &spec.credentials {
         for (field, value, right, words) in [
@@ -39,6 +45,9 @@ pub fn validate(spec: &BackupStorageSpec) -> Result<(), Vec<Fault>> {
     }
     if let Some(allowed) = &spec.allowed_namespaces {
         selector(allowed, &mut faults);
+    }
+    for (name, message) in parameters(spec.parameters.as_ref().unwrap_or(&BTreeMap::new())) {
+        faults.add(&format!("parameters.{name}"), message);
     }
     if faults.all.is_empty() { Ok(()) } else { Err(faults.all) }
 }
@@ -96,7 +105,7 @@ mod tests {
 
     fn fields(spec: Value) -> Vec<String> {
         let spec: BackupStorageSpec = serde_json::from_value(spec).unwrap();
-        let faults = validate(&spec).err().unwrap_or_default();
+        let faults = validate(&spec, |_| Vec::new()).err().unwrap_or_default();
         faults.into_iter().map(|f| f.field).collect()
     }
 

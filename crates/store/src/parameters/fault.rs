@@ -1,7 +1,7 @@
 //! What is wrong with a parameter, in words that lead to the right one.
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::KNOWN;
+use super::{KNOWN, S3Parameters};
 
 /// How many letters may differ between a parameter and the one that was meant.
 const SLIP: usize = 3;
@@ -14,6 +14,12 @@ pub struct ParameterFault {
     pub name: String,
     /// What is wrong with it, and what would be right.
     pub message: String,
+}
+
+/// Everything that is wrong with a storage's parameters: each by its name, and in words.
+pub fn faults(parameters: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let faults = S3Parameters::parse(parameters).err().unwrap_or_default();
+    faults.into_iter().map(|fault| (fault.name, fault.message)).collect()
 }
 
 /// A fault for each parameter that is not known.

@@ -7,7 +7,6 @@ use planner::advise;
 use planner::validate::{self, Fault};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use store::S3Parameters;
 
 use super::schema::{self, Checked};
 
@@ -73,13 +72,8 @@ fn own_metadata(value: &mut Value, namespaced: bool, faults: &mut Vec<Fault>) {
 }
 
 fn storage(storage: &BackupStorage) -> Said {
-    let mut faults = validate::storage::validate(&storage.spec).err().unwrap_or_default();
-    let parameters = storage.spec.parameters.clone().unwrap_or_default();
-    let wrong = S3Parameters::parse(&parameters).err().unwrap_or_default();
-    faults.extend(wrong.into_iter().map(|fault| Fault {
-        field: format!("spec.parameters.{}", fault.name),
-        message: fault.message,
-    }));
+    let checked = validate::storage::validate(&storage.spec, store::parameters::faults);
+    let faults = checked.err().unwrap_or_default();
     (faults, advise::storage(storage))
 }
 
