@@ -12,7 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use planner::run::{Chosen, Contact, End, TransferView};
 use tokio::sync::watch;
 
-use crate::transfer::limits;
+use crate::transfer::{limits, text};
 
 /// All transfers, by the UID of their run.
 pub struct Registry {
@@ -23,6 +23,7 @@ pub struct Registry {
 struct Entry {
     attempt: String,
     contact: Contact,
+    unreached: Option<String>,
     upload: Option<String>,
     route: Option<Chosen>,
     bytes: u64,
@@ -67,6 +68,7 @@ impl Registry {
         let entry = Entry {
             attempt: attempt.into(),
             contact: Contact::Connecting(now),
+            unreached: None,
             upload: None,
             route: None,
             bytes: 0,
@@ -98,6 +100,7 @@ impl Registry {
             None => TransferView::Active {
                 attempt,
                 contact: entry.contact,
+                unreached: entry.unreached.clone(),
                 upload: entry.upload.clone(),
                 route: entry.route.clone(),
                 bytes: entry.bytes,
@@ -170,10 +173,20 @@ impl Handle {
 
     /// Says how far the talk with the agent has come.
     pub fn contact(&self, contact: Contact) {
-        self.change(|e| match (e.contact, contact) {
-            // How long it has not been reached counts from the first failure.
-            (Contact::Connecting(_), Contact::Connecting(_)) => {}
-            _ => e.contact = contact,
+        self.change(|e| {
+            e.contact = contact;
+            e.unreached = None;
+        });
+    }
+
+    /// Says that the agent was not reached, and in which words. How long that has been so counts from the first time.
+    pub fn unreached(&self, words: &str, now: Timestamp) {
+        let words = text::line(words, limits::TEXT);
+        self.change(|e| {
+            if !matches!(e.contact, Contact::Connecting(_)) {
+                e.contact = Contact::Connecting(now);
+            }
+            e.unreached = (!words.is_empty()).then_some(words);
         });
     }
 

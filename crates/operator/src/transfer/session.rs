@@ -13,7 +13,7 @@ use api::BackupRun;
 use jiff::Timestamp;
 use kube::runtime::reflector::Store as Cache;
 use kube::{Client, ResourceExt};
-use planner::run::{Chosen, Contact, End, TransferOrder, pod};
+use planner::run::{Chosen, End, TransferOrder, pod};
 use protocol::Report;
 use tokio::time::{Instant, timeout};
 
@@ -183,7 +183,7 @@ impl Session {
                 };
                 return self.fail(end, upload).await;
             }
-            self.handle.contact(Contact::Connecting(Timestamp::now()));
+            self.handle.unreached(&words, Timestamp::now());
             let cancelled = self.handle.until(|o| o.cancel.is_some());
             let _ = timeout(pause, cancelled).await;
             // A container that is just being started is worth asking often; one that was reached before is not.

@@ -17,6 +17,8 @@ use crate::run::verdict;
 const PROGRESS: Duration = Duration::from_secs(10);
 /// How long the operator tries to reach an agent that has work before it gives the attempt up.
 const CONTACT_LOST: Duration = Duration::from_secs(30 * 60);
+/// A container that is just being started cannot be reached either; this long it is not worth a word.
+const UNREACHED: Duration = Duration::from_secs(15);
 /// The agent keeps the command's deadline; this much later the operator ends the attempt itself.
 const DEADLINE_BACKSTOP: Duration = Duration::from_secs(120);
 
@@ -213,6 +215,7 @@ fn set_pod(status: &mut BackupRunStatus, pod: &PodView) {
 fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod: Option<&PodView>) -> Decision {
     let TransferView::Active {
         contact,
+        unreached,
         upload,
         route,
         bytes,
@@ -224,7 +227,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
     };
     // What the agent has finished may be committed without its Pod.
     if *contact != Contact::Committing
-        && let Some((reason, end)) = overdue(o, transfer, pod, *contact)
+        && let Some((reason, end)) = overdue(o, transfer, pod, *contact, unreached.as_deref())
     {
         let mut decision = verdict::report(o, status, transfer, &end);
         decision.steps.insert(0, Step::CancelTransfer { reason });
@@ -242,7 +245,12 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
         Some(PodStage::Starting { message, .. }) if !message.is_empty() => {
             Some(format!("waiting for the Pod: {message}"))
         }
-        _ => None,
+        _ => match (contact, unreached) {
+            (Contact::Connecting(since), Some(why)) if left_of(UNREACHED, *since, o.now).is_zero() => {
+                Some(format!("the agent in the Pod cannot be reached: {why}"))
+            }
+            _ => None,
+        },
     };
     let noted = transfer.command_started_at.is_none() && status.message != note;
     if noted {
@@ -294,7 +302,13 @@ fn relayed(chosen: &Chosen) -> Option<Step> {
 }
 
 /// Why the attempt cannot go on, if so, and how it ends.
-fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact: Contact) -> Option<(String, End)> {
+fn overdue(
+    o: &Observed<'_>,
+    transfer: &Transfer,
+    pod: Option<&PodView>,
+    contact: Contact,
+    unreached: Option<&str>,
+) -> Option<(String, End)> {
     let lost = match pod {
         None => Some("the Pod is gone: it was deleted or its node is lost".to_string()),
         Some(p) if p.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != p.uid) => Some(deleted(p)),
@@ -315,9 +329,10 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
         return Some((message.clone(), early.unwrap_or(End::Interrupted { message })));
     }
     if let Contact::Connecting(since) = contact {
+        let words = unreached.map(|why| format!(": {why}")).unwrap_or_default();
         if transfer.command_started_at.is_some() && left_of(CONTACT_LOST, since, o.now).is_zero() {
             let message = format!(
-                "the agent could not be reached for {} minutes",
+                "the agent could not be reached for {} minutes{words}",
                 CONTACT_LOST.as_secs() / 60
             );
             return Some((message.clone(), End::Interrupted { message }));
@@ -333,8 +348,8 @@ fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact
             return Some((message.clone(), verdict::failed("PodCannotStart", message.clone())));
         }
         if transfer.command_started_at.is_none() && left_of(start_deadline(o), transfer.started_at.0, o.now).is_zero() {
-            let why = waiting.map(|(m, _)| m.as_str()).filter(|m| !m.is_empty());
-            let why = why.unwrap_or("the agent in the Pod could not be reached");
+            let why = waiting.map(|(m, _)| m.clone()).filter(|m| !m.is_empty());
+            let why = why.unwrap_or_else(|| format!("the agent in the Pod could not be reached{words}"));
             let message = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
             return Some((message.clone(), verdict::failed("StartDeadlineExceeded", message)));
         }

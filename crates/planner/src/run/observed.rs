@@ -119,11 +119,13 @@ pub enum TransferView {
         attempt: String,
         /// How far the talk with the agent has come.
         contact: Contact,
+        /// Why the agent was not reached the last time; none: it was, or was not tried yet.
+        unreached: Option<String>,
         /// An upload that waits to be recorded.
         upload: Option<String>,
         /// The route that was chosen, which waits to be recorded with the start.
         route: Option<Chosen>,
-        /// The object's key, once known.
+        /// Bytes on the command's side.
         bytes: u64,
         /// Bytes on the store's side.
         stored_bytes: u64,

@@ -112,6 +112,7 @@ impl World {
         self.transfer = TransferView::Active {
             attempt,
             contact,
+            unreached: matches!(contact, Contact::Connecting(_)).then(|| "exec was refused: Forbidden".to_string()),
             upload: upload.map(Into::into),
             route: None,
             bytes: 0,
@@ -399,6 +400,13 @@ fn an_agent_that_cannot_be_reached_is_given_up_in_the_end() {
     world.pass(2 * 60);
     world.step();
     assert_eq!(world.status().state, Some(State::InterruptedFailed));
+    assert!(
+        world
+            .status()
+            .message
+            .unwrap()
+            .ends_with(": exec was refused: Forbidden")
+    );
 }
 
 #[test]

@@ -212,6 +212,35 @@ fn what_the_agent_has_finished_is_committed_without_its_pod() {
 }
 
 #[test]
+fn why_the_agent_is_not_reached_is_told_when_that_lasts_and_at_the_end() {
+    let mut world = World::new(backup_run());
+    world.run.spec.start_deadline_seconds = Some(60);
+    world.step();
+    world.pod(PodStage::Running);
+    world.step();
+    world.active(Contact::Connecting(world.now), None);
+    world.step();
+    assert_eq!(
+        world.status().message,
+        None,
+        "a container that is just being started refuses, too"
+    );
+    world.pass(20);
+    world.step();
+    assert!(
+        world
+            .status()
+            .message
+            .unwrap()
+            .ends_with(": exec was refused: Forbidden")
+    );
+    world.pass(41);
+    world.step();
+    let message = world.status().message.unwrap();
+    assert!(world.is(condition::FAILED) && message.contains(": exec was refused: Forbidden (spec.startDeadline"));
+}
+
+#[test]
 fn a_pod_that_cannot_start_is_told_of_also_while_the_agent_is_being_reached() {
     let mut world = World::new(backup_run());
     world.run.spec.start_deadline_seconds = Some(30);
