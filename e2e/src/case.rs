@@ -24,6 +24,9 @@ use crate::{exec, shared};
 /// No case of `make test` takes longer.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// What follows a case's work has this much of its time.
+const AFTER: Duration = Duration::from_secs(90);
+
 /// What a case works with; clones are the same case.
 #[derive(Clone)]
 pub struct Case(Arc<Inner>);
@@ -84,7 +87,7 @@ impl Case {
     /// Does the work, holds what it left against what it said, and removes everything, whatever happened.
     async fn see_through(cases: &[Self], limit: Duration, work: impl Future<Output = ()>) {
         let work = async {
-            if timeout(limit, work).await.is_err() {
+            if timeout(limit, Box::pin(work)).await.is_err() {
                 panic!("the case did not end within {} s", limit.as_secs());
             }
             for case in cases {
@@ -240,6 +243,22 @@ impl Case {
     /// Waits; the panic after the deadline says what for.
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, seconds: u64, look: impl FnMut() -> F) -> T {
         cluster::wait(what, Duration::from_secs(seconds), look).await
+    }
+}
+
+/// Does a case's work and then what has to follow it, whatever became of it: what the whole cluster has changed by.
+pub async fn finally(work: impl Future<Output = ()>, after: impl Future<Output = ()>) {
+    let work = async {
+        let limit = LIMIT - AFTER;
+        // In a box: a case is more than a test's stack takes with all that is around it.
+        if timeout(limit, Box::pin(work)).await.is_err() {
+            panic!("the work did not end within {} s", limit.as_secs());
+        }
+    };
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let followed = AssertUnwindSafe(after).catch_unwind().await;
+    if let Err(panic) = outcome.and(followed) {
+        resume_unwind(panic);
     }
 }
 

@@ -9,6 +9,8 @@ pub mod case;
 pub mod cluster;
 pub mod exec;
 pub mod faults;
+pub mod install;
+pub mod kubectl;
 pub mod operator;
 pub mod proxy;
 pub mod runs;

@@ -35,6 +35,11 @@ async fn all(client: &Client) -> Vec<Pod> {
         .unwrap_or_default()
 }
 
+/// How many of its Pods there are, those that are about to end included.
+pub async fn count(client: &Client) -> usize {
+    all(client).await.len()
+}
+
 /// The end of its log: the lines that speak of a namespace, warnings, and the very last.
 pub async fn log_tail(client: &Client, about: &str) -> String {
     let mut text = String::new();

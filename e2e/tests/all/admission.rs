@@ -1,14 +1,15 @@
 //! The webhook: every fault at once, before anything is stored; who may ask; and certificates that change unnoticed.
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
 use e2e::admission::answered;
 use e2e::case::labelled_case;
-use e2e::cluster::{annotate, delete, object};
+use e2e::cluster::{annotate, delete, merge, object};
+use e2e::kubectl::kubectl;
 use e2e::runs::stream;
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, case, operator};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
@@ -42,18 +43,11 @@ async fn refusal(client: &Client, namespace: &str, spec: &Value) -> Option<(u16,
 }
 
 /// What `kubectl apply --dry-run=server` says, on both streams.
-fn kubectl(namespace: &str, manifest: &Value) -> (bool, String) {
-    let mut child = Command::new(std::env::var("KUBECTL").expect("KUBECTL"))
-        .args(["-n", namespace, "apply", "--dry-run=server", "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), manifest.to_string().as_bytes()).unwrap();
-    let out = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-    (out.status.success(), said)
+fn tried(namespace: &str, manifest: &Value) -> (bool, String) {
+    kubectl(
+        &["-n", namespace, "apply", "--dry-run=server", "-f", "-"],
+        &manifest.to_string(),
+    )
 }
 
 fn manifest(kind: &str, name: &str, spec: &Value) -> Value {
@@ -109,7 +103,7 @@ fn a_server_side_dry_run_of_each_kind_stores_nothing_and_warns_of_what_is_unwise
                 vec!["there is no BackupStorage \"not-there-yet\" yet", "deadlineSeconds"],
             ),
         ] {
-            let (ok, said) = kubectl(case.namespace(), &manifest(kind, "tried", spec));
+            let (ok, said) = tried(case.namespace(), &manifest(kind, "tried", spec));
             assert!(ok && said.contains("tried created (server dry run)"), "{kind}: {said}");
             for warning in warnings {
                 assert!(
@@ -142,7 +136,7 @@ fn a_pod_that_the_cluster_would_refuse_refuses_a_run_and_warns_of_a_schedule() {
             "{said}"
         );
         let schedule = json!({"schedule": "@daily", "template": {"spec": spec}});
-        let (ok, said) = kubectl(case.namespace(), &manifest("BackupSchedule", "tried", &schedule));
+        let (ok, said) = tried(case.namespace(), &manifest("BackupSchedule", "tried", &schedule));
         assert!(
             ok && said.contains("Warning: ") && said.contains("exceeded quota"),
             "{said}"
@@ -279,6 +273,29 @@ fn certificates_change_without_a_request_that_fails() {
             case.runs().create(&dry(), &run("tried", &spec)).await.ok().map(drop)
         })
         .await;
+    });
+}
+
+#[test]
+fn a_rollout_refuses_no_request() {
+    case("rollout", |case| async move {
+        // Nobody kills an operator meanwhile.
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        let deployments: Api<Deployment> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        let begun = json!({"spec": {"template": {"metadata": {"annotations": {"e2e": case.namespace()}}}}});
+        merge(&deployments, "backup-operator", begun).await;
+        let (asked, failed) = under_load(&case, 120, async || {
+            let deployment = deployments.get("backup-operator").await.unwrap();
+            let status = deployment.status.unwrap();
+            // The last Pods are gone, too, and not only on their way out.
+            status.observed_generation == deployment.metadata.generation
+                && [status.replicas, status.updated_replicas, status.available_replicas] == [Some(2); 3]
+                && operator::count(case.client()).await == 2
+        })
+        .await;
+        assert!(failed.is_empty(), "{} of {asked} failed: {:?}", failed.len(), failed[0]);
+        assert!(asked > 200, "{asked} requests are no load");
     });
 }
 

@@ -1,9 +1,12 @@
-//! An operator that watches one namespace: what the chart's roles let its account do there, and nowhere else.
+//! What the operator's account may do: one that watches a namespace, nothing elsewhere; in Pods, start the agent.
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use e2e::cluster::{apply_in, object};
-use e2e::{Case, case};
+use e2e::case::finally;
+use e2e::cluster::{apply_in, delete, object};
+use e2e::kubectl::kubectl;
+use e2e::runs::{status, stream};
+use e2e::{Case, case, operator};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -212,5 +215,40 @@ fn the_roles_of_one_namespace_are_enough_there_and_give_nothing_elsewhere() {
         ] {
             assert!(!may(&case, namespace, deed).await, "{deed:?} in {namespace:?}");
         }
+    });
+}
+
+/// docs/operations/exec-policy.yaml, as the security page recommends it.
+#[test]
+fn the_exec_policy_keeps_the_operators_account_to_its_agent() {
+    case("exec-policy", |case| async move {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations/exec-policy.yaml");
+        let work = async {
+            let (ok, text) = kubectl(&["apply", "-f", policy], "");
+            assert!(ok, "{text}");
+            case.start("held", stream(&case.path("held"), "hang random 10")).await;
+            let pod = case.until("held", "has a Pod", 60, |run| status(run).pod_name).await;
+            let account = format!("--as=system:serviceaccount:{}:{NAME}", operator::NAMESPACE);
+            let execute = |command: &[&str]| {
+                let ours = ["-n", case.namespace(), "exec", &pod, &account, "--"];
+                kubectl(&[&ours, command].concat(), "").1
+            };
+            case.wait("another command is refused", 60, || async {
+                let said = execute(&["/stream", "random", "1"]);
+                said.contains("may execute nothing but its agent").then_some(())
+            })
+            .await;
+            let more = execute(&["/.backup-operator/bin/agent", "install"]);
+            assert!(more.contains("may execute nothing but its agent"), "{more}");
+            // The operator's own work is not in its way.
+            case.keeps("db");
+            case.backup("db", stream(&case.path("db"), "random 1000")).await;
+            delete(&case.runs(), "held").await;
+        };
+        finally(work, async {
+            let (ok, text) = kubectl(&["delete", "--ignore-not-found", "-f", policy], "");
+            assert!(ok, "{text}");
+        })
+        .await;
     });
 }

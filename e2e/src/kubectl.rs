@@ -1,0 +1,29 @@
+//! kubectl, as people use it.
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// What kubectl says to these arguments and that input, on both streams, and whether it succeeded.
+pub fn kubectl(args: &[&str], input: &str) -> (bool, String) {
+    said(
+        Command::new(std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`")).args(args),
+        input,
+    )
+}
+
+/// The same of any program.
+pub fn said(command: &mut Command, input: &str) -> (bool, String) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    // A program that ends early reads none of it.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("its end");
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).trim().to_string(),
+    )
+}
