@@ -107,4 +107,20 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn a_refusal_of_a_long_expression_fits_into_a_status() {
+        let long = "\u{1}".repeat(100_000);
+        let wordy = "\u{1}".repeat(1000);
+        for text in [&long, &wordy] {
+            for schedule in [
+                schedule("a", text, None),
+                schedule("a", "@daily", Some(text)),
+                schedule("a", &format!("@{text}"), None),
+            ] {
+                let faults = validate(&schedule).unwrap_err();
+                assert!(faults.iter().all(|f| f.message.len() < 8 << 10), "{faults:?}");
+            }
+        }
+    }
 }
