@@ -3,6 +3,7 @@
 
 mod admin;
 mod args;
+mod claims;
 mod context;
 mod controller;
 mod events;
@@ -10,6 +11,7 @@ mod lease;
 mod merge;
 #[cfg(test)]
 mod mocked;
+mod ownership;
 mod run;
 mod runtime;
 mod schedule;

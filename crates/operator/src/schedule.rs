@@ -11,6 +11,7 @@ use planner::schedule::{Observed, decide, is_triggered};
 
 use crate::context::Context;
 use crate::events;
+use crate::ownership::controls;
 use crate::write::{API, WriteError, Written, bounded};
 
 /// One pass over a schedule.
@@ -29,11 +30,7 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         .runs
         .state()
         .into_iter()
-        .filter(|r| {
-            r.owner_references()
-                .iter()
-                .any(|o| o.controller == Some(true) && o.uid == uid)
-        })
+        .filter(|r| controls(schedule.as_ref(), r.as_ref()))
         .collect();
     let observed = Observed {
         schedule: &schedule,

@@ -10,6 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use planner::run::{Event, Refusal, Step, TransferOrder};
 
+use crate::claims;
 use crate::context::Context;
 use crate::events;
 use crate::stores::{OpenError, OpenStore};
@@ -103,7 +104,8 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
             }
             Step::AbortStrays { key } => {
                 let store = open(run, context).await?;
-                match uploads::abort_strays(&store, run, &key, &context.runs).await {
+                let others = claims::others(run, &context.runs, &context.storages);
+                match uploads::abort_strays(&store, run, &key, &others).await {
                     Err(error) if error.passes() => return Err(ApplyError::Store("abort strayed uploads", error)),
                     Err(error) => tracing::warn!(run = %run.name_any(), %error, "strayed uploads cannot be looked for"),
                     Ok(()) => {}

@@ -15,7 +15,9 @@ use planner::run::{Observed, PodView, StorageView, TransferView};
 use planner::storage::access;
 use store::S3Parameters;
 
+use crate::claims;
 use crate::context::Context;
+use crate::ownership::controls;
 use crate::write::{WriteError, bounded};
 
 /// What was seen.
@@ -50,12 +52,12 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     let transfer = context.registry.view(&uid);
     let storage = context.storages.get(&ObjectRef::new(&run.spec.storage.name));
     let container = under_way(run).and_then(|(action, _)| planner::run::decide::container_of(run, action));
-    let view = |pod: &Pod| view(pod, &uid, container.as_deref().unwrap_or_default());
+    let view = |pod: &Pod| view(pod, run, container.as_deref().unwrap_or_default());
     let mut pods: Vec<_> = context
         .pods
         .state()
         .iter()
-        .filter(|p| controlled(p, &uid))
+        .filter(|p| controls(run, p.as_ref()))
         .map(|p| view(p))
         .collect();
     if let Some(name) = under_way(run).map(|(action, number)| pod_of(&run.name_any(), action, number))
@@ -141,10 +143,10 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
 /// Another run that ended later has recorded the same object.
 fn taken_over(run: &BackupRun, context: &Context) -> bool {
     let Some(status) = &run.status else { return false };
-    context.runs.state().iter().any(|other| {
+    let others = claims::others(run, &context.runs, &context.storages);
+    others.iter().any(|other| {
         let Some(theirs) = &other.status else { return false };
-        other.uid() != run.uid()
-            && other.spec.backup.is_some()
+        other.spec.backup.is_some()
             && other.spec.storage.name == run.spec.storage.name
             && theirs.key.is_some()
             && theirs.key == status.key
@@ -152,17 +154,11 @@ fn taken_over(run: &BackupRun, context: &Context) -> bool {
     })
 }
 
-fn controlled(pod: &Pod, uid: &str) -> bool {
-    pod.owner_references()
-        .iter()
-        .any(|o| o.controller == Some(true) && o.uid == uid)
-}
-
-fn view(pod: &Pod, uid: &str, container: &str) -> PodView {
+fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {
     PodView {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
-        ours: controlled(pod, uid),
+        ours: controls(run, pod),
         terminating: pod.metadata.deletion_timestamp.is_some(),
         created: pod.creation_timestamp().map(|t| t.0),
         stage: stage::stage(pod, container),

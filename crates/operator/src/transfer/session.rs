@@ -9,7 +9,7 @@ mod talk;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::BackupRun;
+use api::{BackupRun, BackupStorage};
 use jiff::Timestamp;
 use kube::runtime::reflector::Store as Cache;
 use kube::{Client, ResourceExt};
@@ -55,6 +55,8 @@ pub struct Session {
     pub handle: Handle,
     /// Who else is at work.
     pub runs: Cache<BackupRun>,
+    /// Whether what they say of their keys is believed.
+    pub storages: Cache<BackupStorage>,
     /// Uploads may exist that are not recorded: another operator was at work on this attempt before, or the store did
     /// not answer.
     pub may_stray: bool,
@@ -90,6 +92,7 @@ impl Session {
             exec: context.exec.clone(),
             run: run.clone(),
             runs: context.runs.clone(),
+            storages: context.storages.clone(),
             may_stray: order.command_started,
             order,
             store,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use api::BackupRun;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::runtime::reflector::Store as Cache;
 use planner::run::TransferOrder;
 use protocol::{Secret, ToAgent, UrlRequest};
 use store::{ObjectInfo, Signed, StoreError, Upload};
@@ -63,19 +62,19 @@ pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -
 
 /// Aborts uploads of the key that nobody knows of. Crash window: an operator created one and died, or the store's answer
 /// was lost, before it was recorded. Uploads say nothing of their maker, so only those are touched that were begun since
-/// this attempt was, and none while another run is at work on the same key: an upload that was there before, or of which
+/// this attempt was, and none while one of the `others` is at work on the same key: an upload that was there before, or of which
 /// the store does not say when it was begun, may be another tool's.
 pub async fn abort_strays(
     store: &OpenStore,
     run: &BackupRun,
     key: &str,
-    runs: &Cache<BackupRun>,
+    others: &[Arc<BackupRun>],
 ) -> Result<(), StoreError> {
     let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
     let Some(begun) = transfer.map(|t| t.started_at.0) else {
         return Ok(());
     };
-    if is_shared(run, key, &runs.state()) {
+    if is_at_work(others, key) {
         return Ok(());
     }
     let listed = store.store.list_uploads(key).await?;
@@ -91,10 +90,9 @@ fn is_of_attempt(upload: &Upload, begun: Timestamp) -> bool {
     upload.initiated.is_some_and(|at| at >= begun)
 }
 
-fn is_shared(run: &BackupRun, key: &str, runs: &[Arc<BackupRun>]) -> bool {
-    let at_work = |other: &BackupRun| Some(other.status.as_ref()?.transfer.as_ref()?.key.as_deref() == Some(key));
-    runs.iter()
-        .any(|other| other.uid() != run.uid() && at_work(other) == Some(true))
+fn is_at_work(runs: &[Arc<BackupRun>], key: &str) -> bool {
+    let at_work = |run: &BackupRun| Some(run.status.as_ref()?.transfer.as_ref()?.key.as_deref() == Some(key));
+    runs.iter().any(|run| at_work(run) == Some(true))
 }
 
 /// Signs what the agent asks for. A part has to have an upload.
@@ -144,9 +142,8 @@ mod tests {
 
     use super::*;
 
-    fn run(uid: &str, key: Option<&str>) -> Arc<BackupRun> {
+    fn run(key: Option<&str>) -> Arc<BackupRun> {
         let mut run = testing::backup_run();
-        run.metadata.uid = Some(uid.into());
         run.status = Some(api::BackupRunStatus {
             transfer: key.map(|key| Transfer {
                 attempt: "backup-1".into(),
@@ -179,15 +176,13 @@ mod tests {
     #[test]
     fn a_key_is_shared_while_another_run_is_at_work_on_it() {
         let cases = [
-            (run("other", Some("db.sql")), true),
-            (run("other", Some("db.sql.gz")), false),
-            (run("other", None), false),
-            (run("mine", Some("db.sql")), false),
+            (run(Some("db.sql")), true),
+            (run(Some("db.sql.gz")), false),
+            (run(None), false),
         ];
         for (other, shared) in cases {
-            let mine = run("mine", Some("db.sql"));
             assert_eq!(
-                is_shared(&mine, "db.sql", std::slice::from_ref(&other)),
+                is_at_work(std::slice::from_ref(&other), "db.sql"),
                 shared,
                 "{:?}",
                 other.status

@@ -9,6 +9,7 @@ use store::StoreError;
 use tokio::time::{Instant, sleep};
 
 use super::{Ended, Session};
+use crate::claims;
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::relay::{Endpoint, Refused, Relay};
 use crate::transfer::{job, limits, outcome, uploads};
@@ -205,7 +206,8 @@ impl Session {
     }
 
     pub(super) async fn abort_strays(&self) -> Result<(), StoreError> {
-        match uploads::abort_strays(&self.store, &self.run, &self.order.key, &self.runs).await {
+        let others = claims::others(&self.run, &self.runs, &self.storages);
+        match uploads::abort_strays(&self.store, &self.run, &self.order.key, &others).await {
             Err(error) if error.passes() => Err(error),
             Err(error) => {
                 // A store that does not let uploads be listed shall not fail a backup.

@@ -1,0 +1,69 @@
+//! What other runs say of an object's key, and whether it is believed.
+use std::sync::Arc;
+
+use api::storage::NamespaceIsolation;
+use api::{BackupRun, BackupStorage};
+use kube::ResourceExt;
+use kube::runtime::reflector::{ObjectRef, Store as Cache};
+
+/// The other runs that could have to do with an object of this one.
+///
+/// A status is written by whoever may write it in its namespace. Where the storage keeps namespaces apart, a run of another
+/// namespace has nothing to do with this one's objects, whatever its status says: else a tenant could keep another one's
+/// object from being deleted. Where it does not, such a word is taken: an object too many is better than one too few.
+pub fn others(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupStorage>) -> Vec<Arc<BackupRun>> {
+    let mut others = runs.state();
+    others.retain(|other| other.uid() != run.uid() && is_believed(run, other, storages));
+    others
+}
+
+fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorage>) -> bool {
+    other.namespace() == run.namespace()
+        || storages
+            .get(&ObjectRef::new(&other.spec.storage.name))
+            .is_some_and(|s| s.spec.namespace_isolation != Some(NamespaceIsolation::Prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(uid: &str, namespace: &str, storage: &str) -> BackupRun {
+        let mut run = testing::backup_run();
+        run.metadata.name = Some(uid.into());
+        run.metadata.uid = Some(uid.into());
+        run.metadata.namespace = Some(namespace.into());
+        run.spec.storage.name = storage.into();
+        run
+    }
+
+    #[test]
+    fn where_namespaces_are_kept_apart_no_run_of_another_one_is_believed() {
+        let (storages, mut writer) = reflector::store();
+        for (name, isolation) in [("apart", "Prefix"), ("shared", "None")] {
+            let storage = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": name},
+                "spec": {"type": "s3", "namespaceIsolation": isolation}});
+            writer.apply_watcher_event(&Event::Apply(serde_json::from_value::<BackupStorage>(storage).unwrap()));
+        }
+        let mine = run("mine", "shop", "apart");
+        let cases = [
+            (run("own", "shop", "apart"), true),
+            (run("same-storage", "eve", "apart"), false),
+            (run("other-storage", "eve", "shared"), true),
+            (run("no-storage", "eve", "gone"), false),
+        ];
+        let (runs, mut writer) = reflector::store();
+        for other in cases.iter().map(|(other, _)| other).chain([&mine]) {
+            writer.apply_watcher_event(&Event::Apply(other.clone()));
+        }
+        let mut seen: Vec<_> = others(&mine, &runs, &storages).iter().map(|r| r.name_any()).collect();
+        seen.sort();
+        let mut wanted: Vec<_> = cases.iter().filter(|(_, is)| *is).map(|(r, _)| r.name_any()).collect();
+        wanted.sort();
+        assert_eq!(seen, wanted);
+    }
+}

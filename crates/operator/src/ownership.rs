@@ -1,0 +1,47 @@
+//! Whose child an object is.
+use kube::ResourceExt;
+
+/// Whether `owner` is the controller of `child`, both of them in the same namespace.
+///
+/// Owner references do not cross namespaces (Kubernetes, "Owners and Dependents"). Who may write in a namespace may still
+/// write the UID of another namespace's object there: the reference alone is no proof.
+pub fn controls(owner: &impl ResourceExt, child: &impl ResourceExt) -> bool {
+    let Some(uid) = owner.meta().uid.as_deref() else {
+        return false;
+    };
+    child.namespace() == owner.namespace()
+        && child
+            .owner_references()
+            .iter()
+            .any(|o| o.controller == Some(true) && o.uid == uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_child_is_one_of_the_same_namespace_that_names_its_controller() {
+        let mut run = testing::backup_run();
+        run.metadata.namespace = Some("shop".into());
+        run.metadata.uid = Some("u-1".into());
+        for (namespace, uid, controller, ours) in [
+            ("shop", "u-1", true, true),
+            ("shop", "u-1", false, false),
+            ("shop", "u-2", true, false),
+            ("other", "u-1", true, false),
+        ] {
+            let owner = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "name": "db", "uid": uid, "controller": controller});
+            let child: Pod = serde_json::from_value(
+                json!({"metadata": {"name": "db", "namespace": namespace, "ownerReferences": [owner]}}),
+            )
+            .unwrap();
+            assert_eq!(controls(&run, &child), ours, "{namespace} {uid} {controller}");
+        }
+        run.metadata.uid = None;
+        assert!(!controls(&run, &Pod::default()), "nothing has no children");
+    }
+}
