@@ -1,6 +1,7 @@
 //! The validating webhook: answers `kubectl apply` before anything is stored. Every replica serves it; the leader keeps its
 //! certificate.
 mod certificate;
+mod drain;
 mod keeper;
 mod requester;
 mod review;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn_with_state;
 use axum::routing::post;
 use axum::{Json, Router};
 use axum_server::Handle;
@@ -27,6 +29,7 @@ use kube::{Api, Client};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use drain::Drain;
 pub use keeper::keep;
 use review::{Answer, Asked, Reviewer};
 
@@ -40,9 +43,7 @@ const SIDE_BY_SIDE: usize = 16;
 const BODY: usize = 4 * 1024 * 1024;
 /// Until something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// For the routes to this Pod to be taken away once it is told to end: until then requests come in.
-const DRAIN: Duration = Duration::from_secs(4);
-/// For requests that are under way after that.
+/// For requests that are under way once none is expected any more.
 const LAST: Duration = Duration::from_secs(2);
 
 /// What belongs to the webhook in the cluster.
@@ -80,7 +81,10 @@ impl Settings {
 
 /// A webhook that can be told to end.
 #[derive(Clone, Default)]
-pub struct Server(Handle<SocketAddr>);
+pub struct Server {
+    handle: Handle<SocketAddr>,
+    drain: Drain,
+}
 
 impl Server {
     /// Serves until it is told to end.
@@ -111,6 +115,7 @@ impl Server {
             let router = Router::new()
                 .route("/validate", post(validate))
                 .layer(DefaultBodyLimit::max(BODY))
+                .layer(from_fn_with_state(self.drain.clone(), drain::note))
                 .with_state(shared);
             // The sender lives as long as this.
             let Ok(Some(first)) = configs.wait_for(Option::is_some).await.map(|c| c.clone()) else {
@@ -118,7 +123,7 @@ impl Server {
             };
             let config = RustlsConfig::from_config(first);
             let server = axum_server::bind_rustls(settings.address, config.clone())
-                .handle(self.0.clone())
+                .handle(self.handle.clone())
                 .http1_only();
             let reload = async {
                 while configs.changed().await.is_ok() {
@@ -129,7 +134,7 @@ impl Server {
                 }
             };
             let listening = async {
-                if self.0.listening().await.is_some() {
+                if self.handle.listening().await.is_some() {
                     ready.serves();
                 }
                 reload.await;
@@ -148,10 +153,10 @@ impl Server {
 
     /// Serves on while requests may still come, then ends.
     pub async fn drain(self) {
-        sleep(DRAIN).await;
-        self.0.graceful_shutdown(Some(LAST));
+        self.drain.wait().await;
+        self.handle.graceful_shutdown(Some(LAST));
         let none_is_left = async {
-            while self.0.connection_count() > 0 {
+            while self.handle.connection_count() > 0 {
                 sleep(Duration::from_millis(50)).await;
             }
         };
