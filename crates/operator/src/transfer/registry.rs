@@ -23,7 +23,6 @@ pub struct Registry {
 struct Entry {
     attempt: String,
     contact: Contact,
-    unreached: Option<String>,
     upload: Option<String>,
     route: Option<Chosen>,
     bytes: u64,
@@ -67,8 +66,7 @@ impl Registry {
         let (orders, seen) = watch::channel(Orders::default());
         let entry = Entry {
             attempt: attempt.into(),
-            contact: Contact::Connecting(now),
-            unreached: None,
+            contact: Contact::Connecting { since: now, why: None },
             upload: None,
             route: None,
             bytes: 0,
@@ -99,8 +97,7 @@ impl Registry {
             },
             None => TransferView::Active {
                 attempt,
-                contact: entry.contact,
-                unreached: entry.unreached.clone(),
+                contact: entry.contact.clone(),
                 upload: entry.upload.clone(),
                 route: entry.route.clone(),
                 bytes: entry.bytes,
@@ -173,20 +170,19 @@ impl Handle {
 
     /// Says how far the talk with the agent has come.
     pub fn contact(&self, contact: Contact) {
-        self.change(|e| {
-            e.contact = contact;
-            e.unreached = None;
-        });
+        self.change(|e| e.contact = contact);
     }
 
     /// Says that the agent was not reached, and in which words. How long that has been so counts from the first time.
     pub fn unreached(&self, words: &str, now: Timestamp) {
         let words = text::line(words, limits::TEXT);
         self.change(|e| {
-            if !matches!(e.contact, Contact::Connecting(_)) {
-                e.contact = Contact::Connecting(now);
-            }
-            e.unreached = (!words.is_empty()).then_some(words);
+            let since = match e.contact {
+                Contact::Connecting { since, .. } => since,
+                _ => now,
+            };
+            let why = (!words.is_empty()).then_some(words);
+            e.contact = Contact::Connecting { since, why };
         });
     }
 

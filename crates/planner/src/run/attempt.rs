@@ -215,7 +215,6 @@ fn set_pod(status: &mut BackupRunStatus, pod: &PodView) {
 fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod: Option<&PodView>) -> Decision {
     let TransferView::Active {
         contact,
-        unreached,
         upload,
         route,
         bytes,
@@ -227,7 +226,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
     };
     // What the agent has finished may be committed without its Pod.
     if *contact != Contact::Committing
-        && let Some((reason, end)) = overdue(o, transfer, pod, *contact, unreached.as_deref())
+        && let Some((reason, end)) = overdue(o, transfer, pod, contact)
     {
         let mut decision = verdict::report(o, status, transfer, &end);
         decision.steps.insert(0, Step::CancelTransfer { reason });
@@ -245,8 +244,8 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod
         Some(PodStage::Starting { message, .. }) if !message.is_empty() => {
             Some(format!("waiting for the Pod: {message}"))
         }
-        _ => match (contact, unreached) {
-            (Contact::Connecting(since), Some(why)) if left_of(UNREACHED, *since, o.now).is_zero() => {
+        _ => match contact {
+            Contact::Connecting { since, why: Some(why) } if left_of(UNREACHED, *since, o.now).is_zero() => {
                 Some(format!("the agent in the Pod cannot be reached: {why}"))
             }
             _ => None,
@@ -302,13 +301,7 @@ fn relayed(chosen: &Chosen) -> Option<Step> {
 }
 
 /// Why the attempt cannot go on, if so, and how it ends.
-fn overdue(
-    o: &Observed<'_>,
-    transfer: &Transfer,
-    pod: Option<&PodView>,
-    contact: Contact,
-    unreached: Option<&str>,
-) -> Option<(String, End)> {
+fn overdue(o: &Observed<'_>, transfer: &Transfer, pod: Option<&PodView>, contact: &Contact) -> Option<(String, End)> {
     let lost = match pod {
         None => Some("the Pod is gone: it was deleted or its node is lost".to_string()),
         Some(p) if p.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != p.uid) => Some(deleted(p)),
@@ -328,9 +321,9 @@ fn overdue(
         };
         return Some((message.clone(), early.unwrap_or(End::Interrupted { message })));
     }
-    if let Contact::Connecting(since) = contact {
-        let words = unreached.map(|why| format!(": {why}")).unwrap_or_default();
-        if transfer.command_started_at.is_some() && left_of(CONTACT_LOST, since, o.now).is_zero() {
+    if let Contact::Connecting { since, why } = contact {
+        let words = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        if transfer.command_started_at.is_some() && left_of(CONTACT_LOST, *since, o.now).is_zero() {
             let message = format!(
                 "the agent could not be reached for {} minutes{words}",
                 CONTACT_LOST.as_secs() / 60

@@ -119,8 +119,6 @@ pub enum TransferView {
         attempt: String,
         /// How far the talk with the agent has come.
         contact: Contact,
-        /// Why the agent was not reached the last time; none: it was, or was not tried yet.
-        unreached: Option<String>,
         /// An upload that waits to be recorded.
         upload: Option<String>,
         /// The route that was chosen, which waits to be recorded with the start.
@@ -179,10 +177,15 @@ pub struct Chosen {
 }
 
 /// How far the talk with the agent has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contact {
-    /// Not connected (yet, or again), since when.
-    Connecting(Timestamp),
+    /// Not connected (yet, or again).
+    Connecting {
+        /// Since when.
+        since: Timestamp,
+        /// Why the agent was not reached the last time; none: it was not tried yet, or nothing was said.
+        why: Option<String>,
+    },
     /// The agent waits for the command; it is handed over once the start is recorded.
     AwaitsStart,
     /// The agent works.

@@ -107,12 +107,18 @@ impl World {
         }];
     }
 
+    fn connecting(&self) -> Contact {
+        Contact::Connecting {
+            since: self.now,
+            why: Some("exec was refused: Forbidden".into()),
+        }
+    }
+
     fn active(&mut self, contact: Contact, upload: Option<&str>) {
         let attempt = self.status().transfer.expect("a transfer").attempt;
         self.transfer = TransferView::Active {
             attempt,
             contact,
-            unreached: matches!(contact, Contact::Connecting(_)).then(|| "exec was refused: Forbidden".to_string()),
             upload: upload.map(Into::into),
             route: None,
             bytes: 0,
@@ -393,7 +399,7 @@ fn the_operator_ends_a_command_that_its_agent_did_not_stop() {
 #[test]
 fn an_agent_that_cannot_be_reached_is_given_up_in_the_end() {
     let mut world = World::working();
-    world.active(Contact::Connecting(world.now), None);
+    world.active(world.connecting(), None);
     world.pass(29 * 60);
     world.step();
     assert!(!world.is(condition::FAILED));

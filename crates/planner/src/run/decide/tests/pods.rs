@@ -191,7 +191,7 @@ fn a_container_that_ends_before_the_command_starts_is_told_to_stay_alive() {
         world.pod(PodStage::Running);
         world.step();
         if held {
-            world.active(Contact::Connecting(world.now), None);
+            world.active(world.connecting(), None);
         }
         world.pod(PodStage::Ended {
             message: "status 0".into(),
@@ -218,7 +218,7 @@ fn why_the_agent_is_not_reached_is_told_when_that_lasts_and_at_the_end() {
     world.step();
     world.pod(PodStage::Running);
     world.step();
-    world.active(Contact::Connecting(world.now), None);
+    world.active(world.connecting(), None);
     world.step();
     assert_eq!(
         world.status().message,
@@ -247,7 +247,7 @@ fn a_pod_that_cannot_start_is_told_of_also_while_the_agent_is_being_reached() {
     world.step();
     world.pod(PodStage::Running);
     world.step();
-    world.active(Contact::Connecting(world.now), None);
+    world.active(world.connecting(), None);
     world.pod(starting("ImagePullBackOff: no such image", false));
     world.step();
     assert!(world.status().message.unwrap().contains("ImagePullBackOff"));
