@@ -178,10 +178,7 @@ fn is_shared(storage: &BackupStorage) -> bool {
 }
 
 fn say(said: &mut Vec<Fault>, field: &str, message: impl Into<String>) {
-    said.push(Fault {
-        field: field.into(),
-        message: message.into(),
-    });
+    said.push(Fault::new(field, message));
 }
 
 #[cfg(test)]

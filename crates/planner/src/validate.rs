@@ -11,13 +11,42 @@ pub mod storage;
 
 use std::fmt;
 
+/// The longest field and the longest message of a fault, bytes, but for what says how much was left out. They quote what
+/// somebody wrote, which may be a megabyte.
+const LONGEST: usize = 2000;
+/// How much of these is kept of the end, where the cure is.
+const END: usize = 600;
+/// The longest sentence of many faults, bytes: with it a status stays small.
+const SENTENCE: usize = 8 << 10;
+
 /// One fault of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fault {
     /// Path of the field, `spec.storage.path`.
     pub field: String,
     /// What is wrong and what would be right.
     pub message: String,
+}
+
+impl Fault {
+    /// A fault; what is too long to be read loses its middle.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: shortened(field.into()),
+            message: shortened(message.into()),
+        }
+    }
+}
+
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let begin = &text[..text.floor_char_boundary(LONGEST - END)];
+    let end = &text[text.ceil_char_boundary(text.len() - END)..];
+    let left = text.len() - begin.len() - end.len();
+    format!("{begin} [{left} bytes are left out] {end}")
 }
 
 impl fmt::Display for Fault {
@@ -26,9 +55,21 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults in one sentence, for conditions and Events.
+/// All faults in one sentence, for conditions and Events; those for which there is no room are counted.
 pub fn sentence(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let mut text = String::new();
+    for (n, fault) in faults.iter().enumerate() {
+        let fault = fault.to_string();
+        if n > 0 && text.len() + fault.len() > SENTENCE {
+            let left = faults.len() - n;
+            return format!("{text}; and {left} more, which `kubectl backup lint` names");
+        }
+        if n > 0 {
+            text.push_str("; ");
+        }
+        text.push_str(&fault);
+    }
+    text
 }
 
 /// Collects the faults below one field.
@@ -54,10 +95,7 @@ impl Faults {
         } else {
             format!("{}.{field}", self.prefix)
         };
-        self.all.push(Fault {
-            field,
-            message: message.into(),
-        });
+        self.all.push(Fault::new(field, message));
     }
 }
 
@@ -110,6 +148,42 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_quotes_a_megabyte_can_still_be_read_and_ends_with_the_cure() {
+        let fault = Fault::new(
+            format!("spec[{:?}]", "ü".repeat(500_000)),
+            format!("{:?} is not a name; use letters", "\u{1}".repeat(500_000)),
+        );
+        assert!(fault.to_string().len() < 4200, "{}", fault.to_string().len());
+        assert!(fault.message.starts_with("\"\\u{1}") && fault.message.ends_with("use letters"));
+        assert!(fault.message.contains("bytes are left out]"), "{fault}");
+        assert_eq!(
+            Fault::new("a", "b".repeat(2000)).message.len(),
+            2000,
+            "nothing is lost without need"
+        );
+    }
+
+    #[test]
+    fn a_sentence_of_many_faults_fits_into_a_status_and_counts_the_rest() {
+        let faults: Vec<_> = (0..1000)
+            .map(|n| Fault::new(format!("spec[{n}]"), "x".repeat(50)))
+            .collect();
+        let text = sentence(&faults);
+        assert!(text.len() < 8300, "{}", text.len());
+        let (told, rest) = text.rsplit_once("; and ").unwrap();
+        let left: usize = rest.split_once(' ').unwrap().0.parse().unwrap();
+        assert_eq!(told.split("; ").count() + left, 1000);
+        assert_eq!(sentence(&faults[..2]).matches("; ").count(), 1);
+        assert_eq!(sentence(&[]), "");
+        let one = Fault::new("a".repeat(9000), "b".repeat(9000));
+        assert_eq!(
+            sentence(std::slice::from_ref(&one)),
+            one.to_string(),
+            "one is always told"
+        );
+    }
 
     #[test]
     fn a_slip_is_told_from_another_word() {

@@ -96,10 +96,10 @@ impl Need {
             Some(name) => format!("{} {} {name:?}", self.verb, self.resource),
             None => format!("{} {}", self.verb, self.resource),
         };
-        Fault {
-            field: self.field.clone(),
-            message: format!("{who} may not {what} in namespace {:?}: {}", self.namespace, self.why),
-        }
+        Fault::new(
+            self.field.clone(),
+            format!("{who} may not {what} in namespace {:?}: {}", self.namespace, self.why),
+        )
     }
 }
 

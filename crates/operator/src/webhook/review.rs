@@ -143,10 +143,10 @@ impl Reviewer {
         };
         let (mut answer, storage) = self.both(asked, &run, &valid, "spec").await?;
         if let Some(refused) = answer.trial.take() {
-            answer.said.faults.push(Fault {
-                field: "spec.template".into(),
-                message: format!("the run would get no Pod: {refused}"),
-            });
+            answer.said.faults.push(Fault::new(
+                "spec.template",
+                format!("the run would get no Pod: {refused}"),
+            ));
         }
         answer
             .said
@@ -172,7 +172,7 @@ impl Reviewer {
             (Ok(storage), refusals) => (storage, Vec::new(), refusals),
             (Err(why), refusals) => {
                 let field = format!("{field}.storage.name");
-                (None, vec![Fault { field, message: why }], refusals)
+                (None, vec![Fault::new(field, why)], refusals)
             }
         };
         let forbidden = !refusals.is_empty();
@@ -251,10 +251,7 @@ struct Tried {
 }
 
 fn read<K: Resource + DeserializeOwned>(object: &Value) -> Result<K, Fault> {
-    serde_json::from_value(object.clone()).map_err(|e| Fault {
-        field: "spec".into(),
-        message: format!("cannot be read: {e}"),
-    })
+    serde_json::from_value(object.clone()).map_err(|e| Fault::new("spec", format!("cannot be read: {e}")))
 }
 
 fn texts(faults: &[Fault]) -> Vec<String> {

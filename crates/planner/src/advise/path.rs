@@ -27,12 +27,12 @@ pub(super) fn advise(schedule: &BackupSchedule, calendar: Option<&Calendar>) -> 
     for tick in ticks {
         let path = rendered(&valid, schedule, tick)?;
         if let Some((earlier, _)) = before.as_ref().filter(|(_, p)| *p == path) {
-            return Some(Fault {
-                field: "spec.template.spec.storage.path".into(),
-                message: format!(
+            return Some(Fault::new(
+                "spec.template.spec.storage.path",
+                format!(
                     "is {path} at {earlier} and at {tick}, two ticks in a row: each backup overwrites the one before, and older runs restore the newer bytes; put the time into it, as in {{{{ .scheduledTime | date \"20060102-150405\" }}}}, or {{{{ .name }}}}"
                 ),
-            });
+            ));
         }
         before = Some((tick, path));
     }

@@ -59,7 +59,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     let valid = match validate::run::validate(&o.run.spec) {
         Ok(valid) => valid,
         Err(faults) => {
-            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let text = validate::sentence(&faults);
             steps.extend(verdict::refuse(o, status, "InvalidSpec", &text));
             return Decision { steps, requeue: None };
         }

@@ -93,5 +93,5 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
         return Some("this run never got as far as a path; see its message".into());
     }
     let faults = validate::run::validate(&o.run.spec).err()?;
-    Some(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    Some(validate::sentence(&faults))
 }

@@ -24,17 +24,14 @@ pub fn validate(schedule: &BackupSchedule) -> Result<ValidSchedule, Vec<Fault>> 
     let mut faults = Vec::new();
     if schedule.name_any().len() > SCHEDULE_MAX {
         let words = api::rules::SCHEDULE_NAME.words();
-        faults.push(Fault {
-            field: "metadata.name".into(),
-            message: words.strip_prefix("metadata.name: ").unwrap_or(words).into(),
-        });
+        faults.push(Fault::new(
+            "metadata.name",
+            words.strip_prefix("metadata.name: ").unwrap_or(words),
+        ));
     }
     let calendar = Calendar::parse(&schedule.spec.schedule, schedule.spec.time_zone.as_deref());
     if let Err(error) = &calendar {
-        faults.push(Fault {
-            field: error.field().into(),
-            message: error.to_string(),
-        });
+        faults.push(Fault::new(error.field(), error.to_string()));
     }
     let mut below = Faults::below("spec.template");
     metadata::check(schedule.spec.template.metadata.as_ref(), "metadata", &mut below);

@@ -40,10 +40,7 @@ pub fn check(kind: &str, mut value: Value, crds: &[Value], storages: &BTreeMap<S
     match said {
         Ok((faults, warnings)) => together(checked, faults, warnings),
         // What makes it unreadable has been said by the schema; where it has not, the reader's own words are better than none.
-        Err(why) if checked.faults.is_empty() => vec![error(Fault {
-            field: "spec".into(),
-            message: format!("cannot be read: {why}"),
-        })],
+        Err(why) if checked.faults.is_empty() => vec![error(Fault::new("spec", format!("cannot be read: {why}")))],
         Err(_) => checked.faults.into_iter().map(error).collect(),
     }
 }
@@ -58,10 +55,7 @@ fn own_metadata(value: &mut Value, namespaced: bool, faults: &mut Vec<Fault>) {
     let metadata: Result<ObjectMeta, _> = given.map_or(Ok(ObjectMeta::default()), serde_json::from_value);
     match metadata {
         Ok(metadata) => faults.extend(validate::metadata::object(&metadata, namespaced)),
-        Err(why) => faults.push(Fault {
-            field: "metadata".into(),
-            message: format!("cannot be read: {why}"),
-        }),
+        Err(why) => faults.push(Fault::new("metadata", format!("cannot be read: {why}"))),
     }
     let readable = value
         .get("metadata")

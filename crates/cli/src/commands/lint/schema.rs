@@ -44,10 +44,7 @@ pub fn check(object: &mut Value, schema: &Value) -> Checked {
 
 impl Checked {
     fn add(&mut self, path: &str, message: &str) {
-        self.faults.push(Fault {
-            field: path.into(),
-            message: message.into(),
-        });
+        self.faults.push(Fault::new(path, message));
     }
 
     fn walk(&mut self, value: &mut Value, schema: &Value, path: &str) {
