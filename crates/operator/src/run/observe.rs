@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::run::decide::is_finished;
+use planner::run::observed::Place;
 use planner::run::{Observed, PodView, StorageView, TransferView};
 use planner::storage::access;
 use store::S3Parameters;
@@ -108,6 +109,16 @@ async fn refusal(run: &BackupRun, storage: &BackupStorage, context: &Context) ->
 }
 
 fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
+    let parameters = storage.spec.parameters.clone().unwrap_or_default();
+    // The key of no path is the prefix.
+    let place = S3Parameters::parse(&parameters).map(|parsed| {
+        let isolated = storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix);
+        let mut prefix = parsed.key("");
+        if isolated {
+            prefix = format!("{prefix}{namespace}/");
+        }
+        Place { prefix, isolated }
+    });
     let conditions = storage
         .status
         .as_ref()
@@ -116,28 +127,24 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
     if storage.metadata.deletion_timestamp.is_some() {
         return StorageView::NotReady {
             message: "it is being deleted.".into(),
+            place: place.ok(),
         };
     }
     if !condition::is_true(conditions, condition::READY) {
         let message = condition::find(conditions, condition::READY)
             .map_or_else(|| "it has not been probed yet.".into(), |c| c.message.clone());
-        return StorageView::NotReady { message };
+        return StorageView::NotReady {
+            message,
+            place: place.ok(),
+        };
     }
-    let parameters = storage.spec.parameters.clone().unwrap_or_default();
-    match S3Parameters::parse(&parameters) {
-        // The key of no path is the prefix.
-        Ok(parsed) => {
-            let isolated = storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix);
-            let mut prefix = parsed.key("");
-            if isolated {
-                prefix = format!("{prefix}{namespace}/");
-            }
-            StorageView::Ready { prefix, isolated }
-        }
-        Err(_) => StorageView::NotReady {
+    place.map_or_else(
+        |_| StorageView::NotReady {
             message: "its parameters are wrong.".into(),
+            place: None,
         },
-    }
+        StorageView::Ready,
+    )
 }
 
 /// Another run that ended later has recorded the same object.

@@ -181,14 +181,14 @@ pub fn key(prefix: &str, path: &str) -> String {
 pub fn storage_or_wait(o: &Observed<'_>, status: &BackupRunStatus) -> Result<String, Decision> {
     let name = &o.run.spec.storage.name;
     let (reason, message) = match &o.storage {
-        StorageView::Ready { prefix, .. } => return Ok(prefix.clone()),
+        StorageView::Ready(place) => return Ok(place.prefix.clone()),
         StorageView::Missing => (
             "StorageMissing",
             format!(
                 "spec.storage.name: there is no BackupStorage {name:?}; create it, or correct the name. The run waits."
             ),
         ),
-        StorageView::NotReady { message } | StorageView::Refused { message } => (
+        StorageView::NotReady { message, .. } | StorageView::Refused { message } => (
             "StorageNotReady",
             format!("storage {name:?} is not ready: {message} The run waits."),
         ),

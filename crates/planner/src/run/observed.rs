@@ -43,6 +43,9 @@ pub enum StorageView {
     NotReady {
         /// The storage's own words.
         message: String,
+        /// Where this namespace's objects are, if its parameters can be read: whose an object is does not depend on the
+        /// state of the storage.
+        place: Option<Place>,
     },
     /// The run's namespace may not use it.
     Refused {
@@ -50,23 +53,30 @@ pub enum StorageView {
         message: String,
     },
     /// It can be used.
-    Ready {
-        /// Put before every path: `team/` or nothing; with the namespace where that is isolated.
-        prefix: String,
-        /// Keys that do not begin with the prefix are not this namespace's.
-        isolated: bool,
-    },
+    Ready(Place),
+}
+
+/// Where a storage keeps the objects of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Put before every path: `team/` or nothing; with the namespace where that is isolated.
+    pub prefix: String,
+    /// Keys that do not begin with the prefix are not this namespace's.
+    pub isolated: bool,
 }
 
 impl StorageView {
     /// Why an object may not be touched by a run of this namespace, whatever the run's status says of it.
     pub fn forbids(&self, key: &str) -> Option<String> {
-        match self {
-            Self::Ready { prefix, isolated: true } if !key.starts_with(prefix.as_str()) => Some(format!(
+        let (Self::Ready(place) | Self::NotReady { place: Some(place), .. }) = self else {
+            return None;
+        };
+        let Place { prefix, isolated } = place;
+        (*isolated && !key.starts_with(prefix.as_str())).then(|| {
+            format!(
                 "object {key} is not below {prefix}, where the storage keeps this namespace's objects (spec.namespaceIsolation: Prefix)"
-            )),
-            _ => None,
-        }
+            )
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use testing::{backup_run, restore_only_run};
 
 use crate::run::decide;
 use crate::run::observed::{
-    Chosen, Contact, End, Observed, PodStage, PodView, Refusal, Route, StorageView, TransferView,
+    Chosen, Contact, End, Observed, Place, PodStage, PodView, Refusal, Route, StorageView, TransferView,
 };
 use crate::run::pod::AgentSettings;
 use crate::run::step::{Decision, Step};
@@ -170,10 +170,15 @@ impl World {
 }
 
 fn ready(prefix: &str) -> StorageView {
-    StorageView::Ready {
+    StorageView::Ready(Place {
         prefix: prefix.into(),
         isolated: false,
-    }
+    })
+}
+
+fn not_ready(message: &str, place: Option<Place>) -> StorageView {
+    let message = message.into();
+    StorageView::NotReady { message, place }
 }
 
 fn stored() -> End {
@@ -233,7 +238,7 @@ fn a_path_is_rendered_once_and_recorded() {
 
 #[test]
 fn a_run_waits_for_its_storage_and_says_so_once() {
-    for storage in [StorageView::Missing, StorageView::NotReady { message: "403".into() }] {
+    for storage in [StorageView::Missing, not_ready("403", None)] {
         let mut world = World::new(backup_run());
         world.storage = storage;
         let steps = world.step();

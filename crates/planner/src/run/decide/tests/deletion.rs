@@ -109,8 +109,8 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
 fn a_missing_or_dead_store_never_holds_a_deleted_run_for_ever() {
     for (storage, seconds, held) in [
         (StorageView::Missing, 0, false),
-        (StorageView::NotReady { message: "down".into() }, 0, true),
-        (StorageView::NotReady { message: "down".into() }, 301, false),
+        (not_ready("down", None), 0, true),
+        (not_ready("down", None), 301, false),
     ] {
         let mut world = World::stored();
         world.run.spec.retain_policy = Some(RetainPolicy::Delete);

@@ -1,11 +1,15 @@
 //! Namespaces that may not use a storage, and objects that are not theirs.
 use super::*;
 
-fn isolated() -> StorageView {
-    StorageView::Ready {
+fn apart() -> Place {
+    Place {
         prefix: "team/".into(),
         isolated: true,
     }
+}
+
+fn isolated() -> StorageView {
+    StorageView::Ready(apart())
 }
 
 fn refused() -> StorageView {
@@ -74,17 +78,20 @@ fn where_namespaces_are_kept_apart_a_status_cannot_name_another_ones_object() {
         assert!(!has(&steps, |s| matches!(s, Step::StartTransfer(_))), "{key}");
         assert!(world.is(condition::FAILED), "{key}");
 
-        let mut world = World::stored();
-        world.storage = isolated();
-        world.run.spec.retain_policy = Some(RetainPolicy::Delete);
-        forge(&mut world, key);
-        world.run.metadata.deletion_timestamp = Some(Time(world.now));
-        let steps = world.step();
-        assert!(!has(&steps, |s| matches!(s, Step::DeleteObject { .. })), "{key}");
-        assert!(
-            has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "ObjectKept")),
-            "{key}"
-        );
+        // Whose an object is does not depend on whether the storage was last found to work.
+        for storage in [isolated(), not_ready("down", Some(apart()))] {
+            let mut world = World::stored();
+            world.storage = storage;
+            world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+            forge(&mut world, key);
+            world.run.metadata.deletion_timestamp = Some(Time(world.now));
+            let steps = world.step();
+            assert!(!has(&steps, |s| matches!(s, Step::DeleteObject { .. })), "{key}");
+            assert!(
+                has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "ObjectKept")),
+                "{key}"
+            );
+        }
     }
 }
 
@@ -100,9 +107,13 @@ fn where_namespaces_are_kept_apart_their_own_objects_are_theirs() {
 
 #[test]
 fn where_namespaces_are_kept_apart_no_upload_of_another_one_is_aborted() {
-    for key in ["other/db.sql", "team/db.sql"] {
+    let storages = [isolated(), not_ready("down", Some(apart()))];
+    for (key, storage) in ["other/db.sql", "team/db.sql"]
+        .iter()
+        .flat_map(|k| storages.iter().map(move |s| (*k, s)))
+    {
         let mut world = World::working();
-        world.storage = isolated();
+        world.storage = storage.clone();
         let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
         (transfer.key, transfer.upload_id) = (Some(key.into()), Some("u".into()));
         world.transfer = TransferView::None;
