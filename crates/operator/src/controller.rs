@@ -8,6 +8,7 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::{self, select_all};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
+use kube::core::ObjectMeta;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::admin::Ready;
 use crate::context::{Context, Failures, Refusals};
 use crate::merge::Merge;
+use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::registry::Registry;
@@ -29,6 +31,8 @@ use crate::{run, runtime, schedule, storage};
 pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
 /// How many objects of a kind are worked on at the same time.
 const CONCURRENCY: u16 = 16;
+/// Objects of one answer to a list. Each may have a megabyte, and all of an answer are held at once.
+const PAGE: u32 = 50;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 
@@ -46,6 +50,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     // A change of a storage: itself, and the runs that wait for it.
     let (by_storage, wake_runs, wake) = (runs.clone(), wake_run.clone(), wake_storage.clone());
     watch(
+        &client,
         vec![Watched::all(&client)],
         watcher::Config::default(),
         storage_writer,
@@ -60,6 +65,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     // A change of a schedule: itself, and the storage that counts it.
     let (wake, count) = (wake_schedule.clone(), wake_storage.clone());
     watch(
+        &client,
         scope.watched(&client),
         watcher::Config::default(),
         schedule_writer,
@@ -72,6 +78,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     // A change of a run: itself, its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
     watch(
+        &client,
         scope.watched(&client),
         watcher::Config::default(),
         run_writer,
@@ -87,6 +94,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     // A change of a Pod that carries our label: its run.
     let wake = wake_run.clone();
     watch(
+        &client,
         scope.watched(&client),
         watcher::Config::default().labels(labels::RUN),
         pod_writer,
@@ -129,7 +137,8 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
 
 /// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included.
 fn watch<K>(
-    watched: Vec<Watched<K>>,
+    client: &Client,
+    watched: Vec<Watched<Read<K>>>,
     config: watcher::Config,
     writer: Writer<K>,
     ready: &Ready,
@@ -141,20 +150,27 @@ fn watch<K>(
     let cache = writer.as_reader();
     let mut merge = Merge::new(watched.iter().map(|w| w.namespace.clone()));
     let watches = watched.into_iter().enumerate().map(|(number, one)| {
-        watcher(one.api, config.clone())
+        watcher(one.api, config.clone().page_size(PAGE))
             .default_backoff()
-            .modify(|object| object.managed_fields_mut().clear())
             .map(move |event| (number, event))
             .boxed()
     });
+    let client = client.clone();
     let stream = select_all(watches)
         .flat_map(move |(number, event)| {
             let told: Vec<_> = match event {
-                Ok(event) => merge
-                    .take(number, event, || cache.state())
-                    .into_iter()
-                    .map(Ok)
-                    .collect(),
+                Ok(event) => {
+                    let sorted = readable::sorted(event, |metadata| cache.get(&named(metadata)));
+                    if let Some(unreadable) = sorted.unreadable {
+                        let client = client.clone();
+                        runtime::spawn(async move { readable::tell::<K>(&client, unreadable).await });
+                    }
+                    let events = sorted.event.into_iter();
+                    events
+                        .flat_map(|event| merge.take(number, event, || cache.state()))
+                        .map(Ok)
+                        .collect()
+                }
                 Err(error) => vec![Err(error)],
             };
             stream::iter(told)
@@ -183,6 +199,14 @@ where
     Controller::for_shared_stream(futures::stream::pending(), cache)
         .with_config(Config::default().concurrency(CONCURRENCY).debounce(debounce))
         .reconcile_on(woken)
+}
+
+fn named<K: Resource<DynamicType = ()>>(metadata: &ObjectMeta) -> ObjectRef<K> {
+    let name = ObjectRef::new(metadata.name.as_deref().unwrap_or_default());
+    match &metadata.namespace {
+        Some(namespace) => name.within(namespace),
+        None => name,
+    }
 }
 
 fn send<K: Resource<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, object: ObjectRef<K>) {

@@ -12,6 +12,7 @@ mod merge;
 #[cfg(test)]
 mod mocked;
 mod ownership;
+mod readable;
 mod run;
 mod runtime;
 mod schedule;

@@ -159,3 +159,38 @@ async fn runs_of_every_watched_namespace_are_worked_on() {
     }
     assert_eq!(reported, BTreeSet::from(["a".into(), "b".into()]));
 }
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_stops_no_watch_and_is_let_go_when_it_is_deleted() {
+    let (ready, mut server, lists) = started(Scope::All, 4).await;
+    for one in lists {
+        let items = if one.path.ends_with("/backupruns") {
+            let mut bad = serde_json::to_value(testing::backup_run()).unwrap();
+            bad["metadata"] = json!({
+                "name": "bad", "namespace": "eve", "uid": "b", "resourceVersion": "7",
+                "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [labels::FINALIZER, "eve/hers"],
+            });
+            bad["status"] = json!({"startTime": "9999-12-31T23:59:59Z"});
+            let mut good = serde_json::to_value(testing::backup_run()).unwrap();
+            good["metadata"] = json!({"name": "good", "namespace": "team", "uid": "g", "resourceVersion": "1"});
+            json!([bad, good])
+        } else {
+            json!([])
+        };
+        one.send.send_response(list(items));
+    }
+    tokio::time::timeout(ASKED, ready.wait()).await.expect("ready");
+    // The one is worked on; of the other it is said, and then it is let go.
+    let (mut worked_on, mut let_go) = (false, false);
+    let mut held = Vec::new();
+    while !(worked_on && let_go) {
+        let one = asked(&mut server).await;
+        worked_on |= one.path.contains("/team/backupruns/good");
+        let_go |= one.path == format!("{GROUP}/namespaces/eve/backupruns/bad");
+        if one.path.ends_with("/namespaces/eve/events") {
+            one.send.send_response(Response::new(Body::from(b"{}".to_vec())));
+        } else {
+            held.push(one);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! One object that cannot be read is one object: a list or a watch of many does not fail for it.
+//!
+//! Whoever may write an object in his namespace can make one that the API server takes and we cannot read: a date in the
+//! year 9999, a number beyond ours. Taken as it is, the whole list would fail, again and again, and with it the operator
+//! for everybody.
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::labels;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::ObjectMeta;
+use kube::runtime::watcher::Event;
+use kube::{Api, Client, Resource};
+use planner::run::Event as Said;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::{Map, Value, json};
+
+use crate::events;
+
+/// Until the API server has answered.
+const API: Duration = Duration::from_secs(10);
+
+/// An object, or what is known of one that cannot be read.
+#[derive(Clone, Debug)]
+pub struct Read<K>(pub Result<K, Unreadable>);
+
+/// What is known of an object that cannot be read.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// Why, in the reader's words.
+    pub why: String,
+    /// As far as it can be read: name, namespace, UID and version at least.
+    pub metadata: ObjectMeta,
+}
+
+impl<K: Resource> Resource for Read<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(of: &K::DynamicType) -> Cow<'_, str> {
+        K::kind(of)
+    }
+    fn group(of: &K::DynamicType) -> Cow<'_, str> {
+        K::group(of)
+    }
+    fn version(of: &K::DynamicType) -> Cow<'_, str> {
+        K::version(of)
+    }
+    fn plural(of: &K::DynamicType) -> Cow<'_, str> {
+        K::plural(of)
+    }
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|u| &u.metadata, K::meta)
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.as_mut().map_or_else(|u| &mut u.metadata, K::meta_mut)
+    }
+}
+
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Read<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let whole = deserializer.deserialize_map(Whole)?;
+        let metadata = whole.get("metadata").cloned().unwrap_or_default();
+        Ok(Self(serde_json::from_value(Value::Object(whole)).map_err(|error| {
+            Unreadable {
+                why: error.to_string(),
+                metadata: known(metadata),
+            }
+        })))
+    }
+}
+
+/// The metadata, or of those that cannot be read what everybody has.
+fn known(metadata: Value) -> ObjectMeta {
+    let text = |field: &str| metadata.get(field).and_then(Value::as_str).map(Into::into);
+    let least = ObjectMeta {
+        name: text("name"),
+        namespace: text("namespace"),
+        uid: text("uid"),
+        resource_version: text("resourceVersion"),
+        ..ObjectMeta::default()
+    };
+    serde_json::from_value(metadata).unwrap_or(least)
+}
+
+/// Reads an object without `metadata.managedFields`: nobody here asks who wrote what, they are as large as the rest, and
+/// what is written there may be nested deeper than a reader goes.
+struct Whole;
+
+impl<'de> Visitor<'de> for Whole {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of the Kubernetes API")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut whole = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let value = if key == "metadata" {
+                Value::Object(map.next_value::<Metadata>()?.0)
+            } else {
+                map.next_value()?
+            };
+            whole.insert(key, value);
+        }
+        Ok(whole)
+    }
+}
+
+struct Metadata(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Map<String, Value>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("metadata")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Map::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if key == "managedFields" {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        fields.insert(key, map.next_value()?);
+                    }
+                }
+                Ok(fields)
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Map::new())
+            }
+        }
+        deserializer.deserialize_any(Fields).map(Self)
+    }
+}
+
+/// The event that the caches are told of, and the object that cannot be read, if that is what it is about. Such an object is
+/// taken for gone: what is known of it is old, and would only be acted upon in vain.
+pub fn sorted<K>(event: Event<Read<K>>, cached: impl Fn(&ObjectMeta) -> Option<Arc<K>>) -> Sorted<K>
+where
+    K: Clone,
+{
+    let (object, wrap, listed): (_, fn(K) -> Event<K>, _) = match event {
+        Event::Init => return Sorted::event(Event::Init),
+        Event::InitDone => return Sorted::event(Event::InitDone),
+        Event::InitApply(object) => (object, Event::InitApply, true),
+        Event::Apply(object) => (object, Event::Apply, false),
+        Event::Delete(object) => (object, Event::Delete, false),
+    };
+    match object.0 {
+        Ok(object) => Sorted::event(wrap(object)),
+        // A list tells what is gone by leaving it out.
+        Err(unreadable) => Sorted {
+            event: cached(&unreadable.metadata)
+                .filter(|_| !listed)
+                .map(|old| Event::Delete(old.as_ref().clone())),
+            unreadable: Some(unreadable),
+        },
+    }
+}
+
+/// What [`sorted`] makes of an event.
+pub struct Sorted<K> {
+    /// For the caches.
+    pub event: Option<Event<K>>,
+    /// To be told of.
+    pub unreadable: Option<Unreadable>,
+}
+
+impl<K> Sorted<K> {
+    fn event(event: Event<K>) -> Self {
+        Self {
+            event: Some(event),
+            unreadable: None,
+        }
+    }
+}
+
+/// Says that an object cannot be read; one that is being deleted is let go, for nobody else would ever do it.
+pub async fn tell<K: Resource<DynamicType = ()>>(client: &Client, unreadable: Unreadable) {
+    let Unreadable { why, metadata } = unreadable;
+    let name = metadata.name.clone().unwrap_or_default();
+    let about = ObjectReference {
+        api_version: Some(K::api_version(&()).into()),
+        kind: Some(K::kind(&()).into()),
+        name: metadata.name.clone(),
+        namespace: metadata.namespace.clone(),
+        uid: metadata.uid.clone(),
+        ..ObjectReference::default()
+    };
+    let held = metadata
+        .finalizers
+        .iter()
+        .flatten()
+        .any(|f| labels::is_our_finalizer(f));
+    let going = held && metadata.deletion_timestamp.is_some();
+    let end = if going {
+        "; as it is being deleted it is let go, and what it stored is left"
+    } else {
+        "; nothing is done for it until it is put right"
+    };
+    let said = Said {
+        warning: true,
+        reason: "Unreadable",
+        action: "Read",
+        note: format!("it cannot be read: {why}{end}"),
+    };
+    events::publish(client, about, &said).await;
+    if !going {
+        return;
+    }
+    let kind = ApiResource::erase::<K>(&());
+    let objects: Api<DynamicObject> = match metadata.namespace.as_deref() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
+        None => Api::all_with(client.clone(), &kind),
+    };
+    let left: Vec<_> = metadata
+        .finalizers
+        .iter()
+        .flatten()
+        .filter(|f| !labels::is_our_finalizer(f))
+        .collect();
+    let change = json!({"metadata": {"finalizers": left, "resourceVersion": metadata.resource_version}});
+    let parameters = PatchParams::default();
+    let patch = Patch::Merge(&change);
+    // The answer may be as unreadable as the object.
+    match tokio::time::timeout(API, objects.patch_metadata(&name, &parameters, &patch)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(name, %error, "an object that cannot be read may not have been let go"),
+        Err(_) => tracing::warn!(name, "an object that cannot be read was not let go in time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::api::BackupRun;
+    use kube::ResourceExt;
+    use kube::core::{ObjectList, WatchEvent};
+
+    use super::*;
+
+    fn run(name: &str) -> Value {
+        let mut run = serde_json::to_value(testing::backup_run()).unwrap();
+        run["metadata"] = json!({"name": name, "namespace": "team", "uid": name, "resourceVersion": "7"});
+        run
+    }
+
+    /// What the API server takes and we do not.
+    fn bad() -> Vec<(&'static str, Value)> {
+        let mut late = run("late");
+        late["status"] = json!({"startTime": "9999-12-31T23:59:59Z"});
+        let mut many = run("many");
+        many["status"] = json!({"attempts": 1_u64 << 40});
+        let mut strange = run("strange");
+        strange["metadata"]["creationTimestamp"] = json!("9999-12-31T23:59:59Z");
+        vec![("late", late), ("many", many), ("strange", strange)]
+    }
+
+    #[test]
+    fn one_object_that_cannot_be_read_is_one_object_of_a_list_and_of_a_watch() {
+        for (name, bad) in bad() {
+            let text = json!({"metadata": {"resourceVersion": "1"}, "items": [run("a"), bad, run("b")]}).to_string();
+            let list: ObjectList<Read<BackupRun>> = serde_json::from_str(&text).unwrap();
+            let read: Vec<_> = list.items.iter().map(|r| (r.name_any(), r.0.is_ok())).collect();
+            assert_eq!(read, [("a".into(), true), (name.into(), false), ("b".into(), true)]);
+            let known = list.items[1].meta();
+            assert_eq!(
+                (
+                    known.namespace.as_deref(),
+                    known.uid.as_deref(),
+                    known.resource_version.as_deref()
+                ),
+                (Some("team"), Some(name), Some("7"))
+            );
+            let text = json!({"type": "MODIFIED", "object": bad}).to_string();
+            let event: WatchEvent<Read<BackupRun>> = serde_json::from_str(&text).unwrap();
+            assert!(matches!(event, WatchEvent::Modified(Read(Err(_)))), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn who_wrote_what_is_not_read_however_late_or_deep_it_is() {
+        let deep = format!("{}1{}", "{\"f:a\":".repeat(5000), "}".repeat(5000));
+        let fields = format!("[{{\"manager\": \"eve\", \"time\": \"9999-12-31T23:59:59Z\", \"fieldsV1\": {deep}}}]");
+        let text = run("a").to_string().replace(
+            "\"name\":\"a\"",
+            &format!("\"managedFields\": {fields}, \"name\": \"a\""),
+        );
+        let read: Read<BackupRun> = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.0.unwrap().metadata.managed_fields, None);
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_object() {
+        for text in ["[]", "1", "{\"metadata\": []}"] {
+            assert!(serde_json::from_str::<Read<BackupRun>>(text).is_err(), "{text}");
+        }
+        let read: Read<BackupRun> = serde_json::from_str("{}").unwrap();
+        assert!(read.0.is_err());
+    }
+
+    #[test]
+    fn a_cached_object_that_can_no_longer_be_read_is_taken_for_gone() {
+        let read = |value: Value| serde_json::from_value::<Read<BackupRun>>(value).unwrap();
+        let old = Arc::new(testing::backup_run());
+        let cached = |metadata: &ObjectMeta| (metadata.name.as_deref() == Some("late")).then(|| old.clone());
+        let (_, late) = bad().remove(0);
+        let apply = sorted(Event::Apply(read(late.clone())), cached);
+        assert!(matches!(apply.event, Some(Event::Delete(_))) && apply.unreadable.is_some());
+        let listed = sorted(Event::InitApply(read(late)), cached);
+        assert!(listed.event.is_none() && listed.unreadable.is_some());
+        let (_, many) = bad().remove(1);
+        let unknown = sorted(Event::Apply(read(many)), cached);
+        assert!(unknown.event.is_none() && unknown.unreadable.is_some());
+        let good = sorted(Event::Apply(read(run("a"))), cached);
+        assert!(matches!(good.event, Some(Event::Apply(_))) && good.unreadable.is_none());
+    }
+}
