@@ -46,6 +46,16 @@ pub struct Context {
     pub failures: Failures,
 }
 
+impl Context {
+    /// A run is gone. Nobody waits for the end of its transfer, which would otherwise try for ever where somebody took the
+    /// run's finalizer away under it.
+    pub fn forget(&self, uid: &str) {
+        self.registry.forget(uid);
+        self.refusals.set(uid, None);
+        self.failures.clear(uid);
+    }
+}
+
 /// Counts failures in a row, so that what fails is tried less and less often.
 #[derive(Default)]
 pub struct Failures(Mutex<HashMap<String, u32>>);

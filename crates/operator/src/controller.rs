@@ -1,4 +1,5 @@
 //! The driver: the watches of each kind, and who is woken by what they see.
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use api::{BackupRun, BackupSchedule, BackupStorage, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::{self, select_all};
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::ObjectMeta;
 use kube::runtime::controller::{Config, Controller};
@@ -45,6 +46,20 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     let (schedules, schedule_writer) = reflector::store::<BackupSchedule>();
     let (runs, run_writer) = reflector::store::<BackupRun>();
     let (pods, pod_writer) = reflector::store::<Pod>();
+    let context = Arc::new(Context {
+        exec: Default::default(),
+        stores: Stores::new(client.clone()),
+        agent,
+        registry: Registry::new(wake_run.clone()),
+        storages: storages.clone(),
+        schedules: schedules.clone(),
+        runs: runs.clone(),
+        pods,
+        probes: storage::Probes::default(),
+        refusals: Refusals::default(),
+        failures: Failures::default(),
+        client: client.clone(),
+    });
     tracing::info!(namespaces = %scope, "watching");
 
     // A change of a storage: itself, and the runs that wait for it.
@@ -61,6 +76,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
                 send(&wake_runs, run);
             }
         },
+        |_| {},
     );
     // A change of a schedule: itself, and the storage that counts it.
     let (wake, count) = (wake_schedule.clone(), wake_storage.clone());
@@ -74,9 +90,11 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
             send(&wake, ObjectRef::from_obj(schedule));
             send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
         },
+        |_| {},
     );
     // A change of a run: itself, its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
+    let forgetful = context.clone();
     watch(
         &client,
         scope.watched(&client),
@@ -90,6 +108,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
                 send(&wake_owner, owner);
             }
         },
+        move |run| forgetful.forget(&run.uid().unwrap_or_default()),
     );
     // A change of a Pod that carries our label: its run.
     let wake = wake_run.clone();
@@ -104,38 +123,28 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
                 send(&wake, run);
             }
         },
+        |_| {},
     );
 
-    let context = Arc::new(Context {
-        exec: Default::default(),
-        stores: Stores::new(client.clone()),
-        agent,
-        registry: Registry::new(wake_run),
-        storages: storages.clone(),
-        schedules: schedules.clone(),
-        runs: runs.clone(),
-        pods,
-        probes: storage::Probes::default(),
-        refusals: Refusals::default(),
-        failures: Failures::default(),
-        client,
-    });
     // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
     ready.wait().await;
     tracing::info!("every kind was seen; working");
-    let runs = controller(runs, woken_runs, Duration::ZERO)
+    let runs = controller(runs, woken_runs)
         .run(run::reconcile, run::retry, context.clone())
         .for_each(|_| futures::future::ready(()));
-    let schedules = controller(schedules, woken_schedules, Duration::ZERO)
+    let schedules = controller(schedules, woken_schedules)
         .run(schedule::reconcile, schedule::retry, context.clone())
         .for_each(|_| futures::future::ready(()));
-    let storages = controller(storages, woken_storages, COUNT)
+    let (to_storages, collected) = unbounded();
+    runtime::spawn(collect(woken_storages, to_storages));
+    let storages = controller(storages, collected)
         .run(storage::reconcile, storage::retry, context)
         .for_each(|_| futures::future::ready(()));
     futures::join!(runs, schedules, storages);
 }
 
-/// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included.
+/// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included, of
+/// which `gone` is told before.
 fn watch<K>(
     client: &Client,
     watched: Vec<Watched<Read<K>>>,
@@ -143,6 +152,7 @@ fn watch<K>(
     writer: Writer<K>,
     ready: &Ready,
     wake: impl Fn(&K) + Send + 'static,
+    gone: impl Fn(&K) + Send + 'static,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
@@ -177,10 +187,10 @@ fn watch<K>(
         })
         .reflect(writer)
         // After the cache: who waits for this finds the objects there.
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                ready.seen(K::kind(&()).as_ref());
-            }
+        .inspect_ok(move |event| match event {
+            watcher::Event::InitDone => ready.seen(K::kind(&()).as_ref()),
+            watcher::Event::Delete(object) => gone(object),
+            _ => {}
         })
         .touched_objects();
     runtime::spawn(stream.for_each(move |seen| {
@@ -192,12 +202,30 @@ fn watch<K>(
     }));
 }
 
-fn controller<K>(cache: Store<K>, woken: UnboundedReceiver<ObjectRef<K>>, debounce: Duration) -> Controller<K>
+/// Passes each name on once in a while, however often it comes. Counted from the first: one that comes again and again is
+/// not put off for ever, as it would be by the controller's own debounce.
+async fn collect<K>(mut from: UnboundedReceiver<ObjectRef<K>>, to: UnboundedSender<ObjectRef<K>>)
+where
+    K: Resource<DynamicType = ()>,
+{
+    while let Some(first) = from.next().await {
+        tokio::time::sleep(COUNT).await;
+        let mut all = HashSet::from([first]);
+        while let Some(Some(next)) = from.next().now_or_never() {
+            all.insert(next);
+        }
+        for one in all {
+            send(&to, one);
+        }
+    }
+}
+
+fn controller<K>(cache: Store<K>, woken: UnboundedReceiver<ObjectRef<K>>) -> Controller<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     Controller::for_shared_stream(futures::stream::pending(), cache)
-        .with_config(Config::default().concurrency(CONCURRENCY).debounce(debounce))
+        .with_config(Config::default().concurrency(CONCURRENCY))
         .reconcile_on(woken)
 }
 

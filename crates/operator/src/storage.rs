@@ -40,7 +40,9 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
     let size_in_bytes = runs
         .iter()
         .filter_map(|r| r.status.as_ref()?.size_in_bytes)
-        .fold(0, u64::saturating_add);
+        .fold(0, u64::saturating_add)
+        // Whatever the statuses say, the sum can be written: the API's numbers end here.
+        .min(i64::MAX as u64);
     let configuration = probe::configuration(&storage, &context).await;
     let observe = |probe| Observed {
         storage: &storage,

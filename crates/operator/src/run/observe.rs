@@ -70,7 +70,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     }
     let storage = match storage {
         None => StorageView::Missing,
-        Some(storage) => match refusal(run, &storage, context).await? {
+        Some(storage) => match refusal(run, &storage, &transfer, context).await? {
             Some(message) => StorageView::Refused { message },
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
@@ -89,12 +89,19 @@ fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {
     Some(planner::run::attempt::parse(&transfer.attempt))
 }
 
-/// Why the run's namespace may not use the storage. What is under way is not stopped, and what is over is not asked.
-async fn refusal(run: &BackupRun, storage: &BackupStorage, context: &Context) -> Result<Option<String>, WriteError> {
+/// Why the run's namespace may not use the storage. A transfer that this operator holds is not stopped, and what is over is
+/// not asked. That one is under way is not taken from the status alone.
+async fn refusal(
+    run: &BackupRun,
+    storage: &BackupStorage,
+    transfer: &TransferView,
+    context: &Context,
+) -> Result<Option<String>, WriteError> {
     let status = run.status.as_ref();
-    let begins = status.is_none_or(|s| s.transfer.is_none() && !is_finished(s));
-    let restores = run.annotations().contains_key(labels::RESTORE) && status.is_some_and(|s| s.transfer.is_none());
-    if !begins && !restores || run.metadata.deletion_timestamp.is_some() {
+    let over = status.is_some_and(|s| s.transfer.is_none() && is_finished(s));
+    let restores = run.annotations().contains_key(labels::RESTORE);
+    let held = *transfer != TransferView::None;
+    if held || over && !restores || run.metadata.deletion_timestamp.is_some() {
         return Ok(None);
     }
     let namespace = run.namespace().unwrap_or_default();

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::decide::{container_of, create_pod, start_deadline};
-use crate::run::observed::{Chosen, Contact, End, Observed, PodStage, PodView, Route, TransferView};
+use crate::run::observed::{Chosen, Contact, End, Observed, PodStage, PodView, Route, StorageView, TransferView};
 use crate::run::step::{Decision, Event, Step, TransferOrder};
 use crate::run::verdict;
 
@@ -72,6 +72,10 @@ fn taken_request(o: &Observed<'_>, action: Action) -> Option<Step> {
 
 /// This operator holds no transfer: the Pod is not up yet, or an earlier operator held it.
 fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, pod: Option<&PodView>) -> Decision {
+    // Whoever may write the status may have put the transfer there.
+    if let StorageView::Refused { message } = &o.storage {
+        return give_up(o, status, transfer, "NamespaceNotAllowed", message);
+    }
     let left = left_of(start_deadline(o), transfer.started_at.0, o.now);
     let Some(pod) = pod else {
         return match &transfer.pod_uid {

@@ -21,11 +21,14 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         return finalize::decide(o);
     }
     let status = o.run.status.clone().unwrap_or_default();
-    if let Some(transfer) = status.transfer.clone() {
+    if let Some(mut transfer) = status.transfer.clone() {
+        // Whoever may write the status may have put anything there: from here on it is an attempt's name.
+        let (action, number) = under_way::parse(&transfer.attempt);
+        transfer.attempt = attempt(action, number);
         return if verdict::is_reported(&status, &transfer.attempt) {
             under_way::clean_up(o, status, &transfer)
-        } else if let Some(failed) = &transfer.failed_at {
-            retry::decide(o, status, &transfer, failed.0)
+        } else if let Some(failed) = retry::failed_at(o, &transfer) {
+            retry::decide(o, status, &transfer, failed)
         } else {
             under_way::decide(o, status, &transfer)
         };

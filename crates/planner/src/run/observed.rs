@@ -68,6 +68,9 @@ pub struct Place {
 impl StorageView {
     /// Why an object may not be touched by a run of this namespace, whatever the run's status says of it.
     pub fn forbids(&self, key: &str) -> Option<String> {
+        if let Self::Refused { message } = self {
+            return Some(message.clone());
+        }
         let (Self::Ready(place) | Self::NotReady { place: Some(place), .. }) = self else {
             return None;
         };

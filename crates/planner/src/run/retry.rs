@@ -89,6 +89,15 @@ pub fn announce(
     }
 }
 
+/// When the attempt failed that another one follows. A time that this operator cannot have written is none: it stands there
+/// for ever, and each attempt would be ended by it as soon as it begins.
+pub fn failed_at(o: &Observed<'_>, transfer: &Transfer) -> Option<Timestamp> {
+    let failed = transfer.failed_at.as_ref()?.0;
+    let (action, number) = parse(&transfer.attempt);
+    let follows = action == Action::Backup && number <= o.run.spec.backoff_limit.unwrap_or(0);
+    (follows && failed >= transfer.started_at.0).then_some(failed)
+}
+
 /// What to do between two attempts.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, failed: Timestamp) -> Decision {
     let (action, number) = parse(&transfer.attempt);

@@ -148,3 +148,18 @@ fn a_run_that_waits_for_its_next_attempt_can_be_deleted() {
     let steps = settle(&mut world);
     assert!(has(&steps, |s| matches!(s, Step::AbortUpload { .. })) && has(&steps, |s| *s == Step::RemoveFinalizer));
 }
+
+#[test]
+fn a_failure_that_nobody_can_have_seen_ends_no_attempt() {
+    // Before the attempt began, or with no attempt left: somebody else has written it, and it would stay for ever.
+    for (limit, seconds) in [(3, -1), (0, 1)] {
+        let mut world = limited(limit);
+        let now = world.now;
+        let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+        transfer.started_at = Time(now);
+        transfer.failed_at = Some(Time(now + SignedDuration::from_secs(seconds)));
+        let steps = settle(&mut world);
+        let made = |s: &Step| matches!(s, Step::CreatePod(_) | Step::DeletePod { .. });
+        assert!(!has(&steps, made), "{limit} {seconds}: {steps:?}");
+    }
+}

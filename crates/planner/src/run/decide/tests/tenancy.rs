@@ -123,3 +123,40 @@ fn where_namespaces_are_kept_apart_no_upload_of_another_one_is_aborted() {
         assert_eq!(has(&steps, aborts), key.starts_with("team/"), "{key}");
     }
 }
+
+#[test]
+fn a_transfer_that_stands_in_the_status_only_opens_no_storage_that_is_closed() {
+    for pod in [None, Some(PodStage::Running)] {
+        let mut world = World::new(restore_only_run());
+        world.step();
+        world.storage = refused();
+        if let Some(stage) = pod {
+            world.pod(stage);
+        }
+        let steps = world.step();
+        let acts = |s: &Step| {
+            matches!(
+                s,
+                Step::StartTransfer(_) | Step::CreatePod(_) | Step::AbortUpload { .. } | Step::AbortStrays { .. }
+            )
+        };
+        assert!(!has(&steps, acts), "{steps:?}");
+        assert!(world.is(condition::FAILED));
+        assert_eq!(world.status().message.as_deref(), Some("not for you"));
+    }
+}
+
+#[test]
+fn what_stands_in_the_status_is_an_attempts_name_or_becomes_one() {
+    let mut world = World::working();
+    let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+    transfer.attempt = format!("backup-1{}", " ".repeat(1 << 20));
+    world.transfer = TransferView::None;
+    world.pod(PodStage::Running);
+    let steps = world.step();
+    let order = steps.iter().find_map(|s| match s {
+        Step::StartTransfer(order) => Some(order),
+        _ => None,
+    });
+    assert_eq!(order.unwrap().attempt, "backup-1");
+}
