@@ -10,7 +10,7 @@ use crate::value::{Dict, Entries, List, Of, Value};
 /// The longest text that any function may make, in bytes.
 pub const TEXT_MAX: usize = 16 * 1024;
 /// How much one rendering may do: about the bytes that its functions read and make, plus some for each step.
-const WORK_MAX: usize = 4 * 1024 * 1024;
+pub const WORK_MAX: usize = 4 * 1024 * 1024;
 /// What a step costs, however little it does.
 const STEP: usize = 64;
 /// How deep lists may be within each other.
@@ -30,6 +30,7 @@ pub struct State<'a> {
     /// Clock, zone, data, seed.
     pub context: &'a Context,
     work: Cell<usize>,
+    limit: usize,
     random: Cell<u64>,
     /// Every dict that was made: a dict can hold itself, so they are emptied when the rendering ends.
     dicts: RefCell<Vec<Dict>>,
@@ -46,22 +47,28 @@ impl Drop for State<'_> {
 }
 
 impl<'a> State<'a> {
-    /// Fresh.
-    pub fn new(context: &'a Context) -> Self {
+    /// Fresh; it may do as much as the limit says.
+    pub fn new(context: &'a Context, limit: usize) -> Self {
         Self {
             context,
             work: Cell::new(0),
+            limit,
             random: Cell::new(context.seed),
             dicts: RefCell::new(Vec::new()),
             regexes: RefCell::new(HashMap::new()),
         }
     }
 
+    /// How much it has done, at most its limit.
+    pub fn done(&self) -> usize {
+        self.work.get().min(self.limit)
+    }
+
     /// Counts a step and the bytes that it handles; refuses when it was too much.
     pub fn charge(&self, bytes: usize, at: usize) -> Result<(), Fault> {
         let work = self.work.get().saturating_add(bytes).saturating_add(STEP);
         self.work.set(work);
-        if work > WORK_MAX {
+        if work > self.limit {
             return Err(Fault {
                 at,
                 message: "the template does too much: there is a limit on its steps and on what its functions make"

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::Context;
 use crate::ast::{Branch, Command, Kind, Node, Operand, Pipeline};
-use crate::call::Fault;
+use crate::call::{Fault, WORK_MAX};
 use crate::error::TemplateError;
 use crate::eval;
 use crate::funcs;
@@ -16,6 +16,9 @@ const SAMPLE: Timestamp = Timestamp::constant(1_921_967_998, 123_456_789);
 /// How many instants are tried; with what lies between them they come by all months, days of the week and the first
 /// and last days of months.
 const TRIALS: i64 = 32;
+/// How much all trials may do together. One rendering may do half of it: a template that does too much does so in the
+/// second trial as in the first.
+pub const WORK: usize = 2 * WORK_MAX;
 /// 23 days, 5 hours, 7 minutes and a second.
 const BETWEEN: i64 = 23 * 86_400 + 5 * 3_600 + 7 * 60 + 1;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::Context;
 use crate::ast::{Branch, Command, Kind, Node, Operand, Pipeline};
-use crate::call::{Fault, State};
+use crate::call::{Fault, State, WORK_MAX};
 use crate::data;
 use crate::error::TemplateError;
 use crate::funcs::{self, Param};
@@ -21,7 +21,18 @@ const DEPTH: usize = 100;
 
 /// Renders the trees.
 pub fn render(text: &str, trees: &Trees, context: &Context, max_bytes: usize) -> Result<String, TemplateError> {
-    let state = State::new(context);
+    render_within(text, trees, context, max_bytes, &mut WORK_MAX.clone())
+}
+
+/// The same; what it does is taken off `left`, of which no more than one rendering's share is used.
+pub fn render_within(
+    text: &str,
+    trees: &Trees,
+    context: &Context,
+    max_bytes: usize,
+    left: &mut usize,
+) -> Result<String, TemplateError> {
+    let state = State::new(context, WORK_MAX.min(*left));
     let dot = data::dict(&state);
     let mut machine = Machine {
         state: &state,
@@ -31,7 +42,9 @@ pub fn render(text: &str, trees: &Trees, context: &Context, max_bytes: usize) ->
         variables: vec![("$", dot.clone())],
         depth: 0,
     };
-    match machine.walk(&dot, &trees.root) {
+    let walked = machine.walk(&dot, &trees.root);
+    *left -= state.done();
+    match walked {
         Ok(_) => Ok(machine.out),
         Err(fault) => Err(TemplateError::at(text, fault.at, fault.message)),
     }

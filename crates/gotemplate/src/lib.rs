@@ -84,10 +84,14 @@ impl Template {
             return Ok(template);
         }
         let mut first = None;
+        let mut left = check::WORK;
         for context in check::trials(looks) {
-            match template.render(&context, usize::MAX) {
+            match eval::render_within(text, &template.trees, &context, usize::MAX, &mut left) {
                 Ok(_) => return Ok(template),
                 Err(error) => first = first.or(Some(error)),
+            }
+            if left == 0 {
+                break;
             }
         }
         first.map_or(Ok(template), Err)
@@ -104,5 +108,36 @@ impl Template {
     /// The template as it was written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_taken_off_what_is_left_and_no_rendering_takes_more_than_its_share() {
+        let text = "{{ range until 100 }}{{ repeat 1000 \"a\" | sha256sum }}{{ end }}";
+        let trees = parse::parse(text).unwrap();
+        let mut left = check::WORK;
+        let done = |left: &mut usize| {
+            let before = *left;
+            let ended = eval::render_within(
+                text,
+                &trees,
+                &Context::utc(jiff::Timestamp::UNIX_EPOCH),
+                usize::MAX,
+                left,
+            );
+            (before - *left, ended.is_ok())
+        };
+        let (first, good) = done(&mut left);
+        assert!(good && first > 100_000, "{first}");
+        left = first;
+        assert_eq!((done(&mut left), left), ((first, true), 0));
+        assert_eq!(done(&mut left), (0, false), "nothing is left");
+        let endless = "{{ range until 999 }}{{ range until 999 }}{{ now | date \"2006\" }}{{ end }}{{ end }}";
+        let error = Template::parse(endless).unwrap_err();
+        assert!(error.message.contains("does too much"), "{error}");
     }
 }

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         log.with_ansi(false).init()
     }
     let ended = match runtime::Runtimes::start() {
-        Ok(runtimes) => runtimes.run(|work| serve(args, work), finish),
+        Ok(runtimes) => runtimes.run(|threads| serve(args, threads), finish),
         Err(error) => Err(format!("the runtime cannot be started: {error}")),
     };
     match ended {
@@ -63,7 +63,7 @@ struct End {
     webhook: Option<webhook::Server>,
 }
 
-async fn serve(args: args::Args, work: runtime::Work) -> End {
+async fn serve(args: args::Args, threads: runtime::Threads) -> End {
     let mut held = None;
     let ready = admin::Ready::default();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
@@ -74,9 +74,9 @@ async fn serve(args: args::Args, work: runtime::Work) -> End {
             webhook: None,
         };
     }
-    let (webhook, webhook_ended) = admission(&args, &ready);
+    let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready);
     let result = tokio::select! {
-        result = lead(&args, &work, &ready, &mut held) => result,
+        result = lead(&args, &threads.work, &ready, &mut held) => result,
         ended = webhook_ended => Err(ended),
         ended = admin::serve(args.health_address, ready.clone()) => {
             Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
@@ -95,6 +95,7 @@ async fn serve(args: args::Args, work: runtime::Work) -> End {
 /// Serves the webhook beside all else: it goes on while the rest has ended. The future ends if it cannot be served.
 fn admission(
     args: &args::Args,
+    threads: &runtime::Work,
     ready: &admin::Ready,
 ) -> (Option<webhook::Server>, impl Future<Output = String> + use<>) {
     let (failed, failure) = tokio::sync::oneshot::channel();
@@ -102,7 +103,7 @@ fn admission(
     if let Some(server) = server.clone() {
         ready.wants_webhook();
         let (ready, settings) = (ready.clone(), args.webhook_settings());
-        runtime::spawn(async move {
+        threads.spawn(async move {
             let address = settings.address;
             let ended = match kube::Client::try_default().await {
                 Ok(client) => {

@@ -13,6 +13,8 @@ const STOP: Duration = Duration::from_secs(2);
 pub struct Runtimes {
     /// Lease, health and signals.
     front: Runtime,
+    /// Admission: strangers say what it has to compute, and it shall not hold the lease up.
+    admission: Runtime,
     /// Controllers and transfers.
     work: Runtime,
 }
@@ -22,31 +24,44 @@ impl Runtimes {
     pub fn start() -> std::io::Result<Self> {
         Ok(Self {
             front: Builder::new_current_thread().enable_all().build()?,
+            admission: Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
             // Two threads carry hundreds of transfers: of a direct one no byte passes through here.
             work: Builder::new_multi_thread().worker_threads(2).enable_all().build()?,
         })
     }
 
     /// Runs `serve` to its end, then ends all that works, then runs what has to follow that.
-    pub fn run<S, O, L>(self, serve: impl FnOnce(Work) -> S, last: impl FnOnce(O) -> L) -> L::Output
+    pub fn run<S, O, L>(self, serve: impl FnOnce(Threads) -> S, last: impl FnOnce(O) -> L) -> L::Output
     where
         S: Future<Output = O>,
         L: Future,
     {
-        let work = Work(self.work.handle().clone());
-        let end = self.front.block_on(serve(work));
+        let threads = Threads {
+            admission: Work(self.admission.handle().clone()),
+            work: Work(self.work.handle().clone()),
+        };
+        let end = self.front.block_on(serve(threads));
         self.work.shutdown_timeout(STOP);
         let result = self.front.block_on(last(end));
+        self.admission.shutdown_background();
         self.front.shutdown_background();
         result
     }
 }
 
-/// Where what acts on the cluster runs.
+/// Where what is not in front runs.
+pub struct Threads {
+    /// The webhook.
+    pub admission: Work,
+    /// What acts on the cluster: it ends before the lease is given back.
+    pub work: Work,
+}
+
+/// Threads of the process.
 pub struct Work(tokio::runtime::Handle);
 
 impl Work {
-    /// Runs it there; it ends with the process, or before the lease is given back.
+    /// Runs it there; it ends with its threads.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.0.spawn(work)
     }

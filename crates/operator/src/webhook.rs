@@ -1,5 +1,6 @@
 //! The validating webhook: answers `kubectl apply` before anything is stored. Every replica serves it; the leader keeps its
 //! certificate.
+mod asks;
 mod certificate;
 mod drain;
 mod keeper;
@@ -14,20 +15,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
-use kube::core::DynamicObject;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
+use kube::core::Status;
+use kube::core::admission::AdmissionResponse;
 use kube::core::response::StatusSummary;
 use kube::{Api, Client};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use drain::Drain;
 pub use keeper::keep;
@@ -37,10 +42,11 @@ use crate::admin::Ready;
 
 /// The API server waits for 10 s (`timeoutSeconds`); an answer that says why is better than none.
 const ANSWER: Duration = Duration::from_secs(8);
-/// Requests that are looked at side by side; more wait. Each holds an object of up to [`BODY`].
+/// Requests that are looked at side by side; more wait. Together they may have [`BODY`]: read as its kind, an object takes
+/// many times its bytes.
 const SIDE_BY_SIDE: usize = 16;
-/// The largest review, bytes: an object (etcd takes 1.5 MiB) and its predecessor.
-const BODY: usize = 4 * 1024 * 1024;
+/// The largest review, bytes: an object and, when it is changed, its predecessor, each with what kubectl keeps of it.
+const BODY: usize = 1024 * 1024;
 /// Until something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 /// For requests that are under way once none is expected any more.
@@ -114,7 +120,6 @@ impl Server {
             });
             let router = Router::new()
                 .route("/validate", post(validate))
-                .layer(DefaultBodyLimit::max(BODY))
                 .layer(from_fn_with_state(self.drain.clone(), drain::note))
                 .with_state(shared);
             // The sender lives as long as this.
@@ -187,32 +192,60 @@ async fn own_name(client: &Client) -> Option<String> {
     }
 }
 
-async fn validate(
-    State(shared): State<Arc<Shared>>,
-    Json(review): Json<AdmissionReview<DynamicObject>>,
-) -> Json<AdmissionReview<DynamicObject>> {
-    let request: AdmissionRequest<DynamicObject> = match review.try_into() {
-        Ok(request) => request,
-        Err(_) => return Json(AdmissionResponse::invalid("there is no request in the review").into_review()),
-    };
-    let response = AdmissionResponse::from(&request);
-    let own = shared.own.is_some() && request.user_info.username == shared.own;
-    if own {
-        return Json(response.into_review());
+async fn validate(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let told = request.headers().get(CONTENT_LENGTH);
+    let bytes = told.and_then(|l| l.to_str().ok()?.parse().ok()).unwrap_or(BODY);
+    if bytes > BODY {
+        return too_large();
     }
-    let asked = Asked {
-        kind: request.kind.kind.clone(),
-        namespace: request.namespace.clone(),
-        object: serde_json::to_value(&request.object).unwrap_or_default(),
-        user: request.user_info.clone(),
+    let deadline = Instant::now() + ANSWER;
+    // Before a byte is read: what waits holds nothing.
+    let Ok(_turn) = timeout_at(deadline, shared.turns.acquire_many(turns(bytes))).await else {
+        let words = "too many requests for admission at once; try again";
+        return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
-    let looked = timeout(ANSWER, async {
-        // Never closed.
-        let _turn = shared.turns.acquire().await;
-        shared.reviewer.review(asked).await
-    });
-    Json(
-        match looked.await {
+    let Ok(Ok(body)) = timeout_at(deadline, to_bytes(request.into_body(), bytes)).await else {
+        return (StatusCode::BAD_REQUEST, "the request did not come in whole").into_response();
+    };
+    match serde_json::from_slice(&body) {
+        Ok(asks::Review { request: Some(asked) }) => {
+            Json(shared.answer(asked, deadline).await.into_review()).into_response()
+        }
+        Ok(asks::Review { request: None }) => {
+            Json(AdmissionResponse::invalid("there is no request in the review").into_review()).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, format!("this is no AdmissionReview: {error}")).into_response(),
+    }
+}
+
+fn too_large() -> Response {
+    let words = format!(
+        "the object is too large: with its predecessor it may have {} KiB as JSON",
+        BODY / 1024
+    );
+    (StatusCode::PAYLOAD_TOO_LARGE, words).into_response()
+}
+
+/// How many of the turns a request of that many bytes takes: at least one, of the largest all.
+fn turns(bytes: usize) -> u32 {
+    let share = bytes.div_ceil(BODY / SIDE_BY_SIDE).clamp(1, SIDE_BY_SIDE);
+    u32::try_from(share).unwrap_or(u32::MAX)
+}
+
+impl Shared {
+    async fn answer(&self, request: asks::Request, deadline: Instant) -> AdmissionResponse {
+        let mut response = AdmissionResponse::invalid("");
+        (response.uid, response.allowed, response.result) = (request.uid, true, Status::default());
+        if self.own.is_some() && request.user_info.username == self.own {
+            return response;
+        }
+        let asked = Asked {
+            kind: request.kind.kind,
+            namespace: request.namespace,
+            object: request.object,
+            user: request.user_info,
+        };
+        match timeout_at(deadline, self.reviewer.review(asked)).await {
             Ok(Ok(answer)) => respond(response, answer),
             Ok(Err(error)) => later(response, crate::events::causes(&error)),
             Err(_) => later(
@@ -220,8 +253,7 @@ async fn validate(
                 format!("the API server did not answer within {} s", ANSWER.as_secs()),
             ),
         }
-        .into_review(),
-    )
+    }
 }
 
 fn respond(mut response: AdmissionResponse, answer: Answer) -> AdmissionResponse {

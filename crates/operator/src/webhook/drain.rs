@@ -54,11 +54,12 @@ impl Times {
     }
 }
 
-/// Notes each request. Once the end has begun each answer closes its connection: the API server keeps connections open and
+/// Notes each request and its end. Once the end has begun each answer closes its connection: the API server keeps connections open and
 /// sends on them whatever the routes say, and one that is closed while a request is on its way is a request that fails.
 pub async fn note(State(drain): State<Drain>, request: Request, next: Next) -> Response {
     drain.times().last = Some(Instant::now());
     let mut response = next.run(request).await;
+    drain.times().last = Some(Instant::now());
     if drain.times().told.is_some() {
         response
             .headers_mut()

@@ -11,7 +11,7 @@ use planner::storage::access;
 use planner::validate::run::ValidRun;
 use planner::validate::{self, Fault};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::requester::{self, Need};
 use super::trial::{self, Outcome};
@@ -23,7 +23,7 @@ pub struct Asked {
     /// Where it is, unless it is a storage.
     pub namespace: Option<String>,
     /// As it would be stored.
-    pub object: Value,
+    pub object: Box<RawValue>,
     /// Who asks.
     pub user: UserInfo,
 }
@@ -250,8 +250,8 @@ struct Tried {
     trial: Option<String>,
 }
 
-fn read<K: Resource + DeserializeOwned>(object: &Value) -> Result<K, Fault> {
-    serde_json::from_value(object.clone()).map_err(|e| Fault::new("spec", format!("cannot be read: {e}")))
+fn read<K: Resource + DeserializeOwned>(object: &RawValue) -> Result<K, Fault> {
+    serde_json::from_str(object.get()).map_err(|e| Fault::new("spec", format!("cannot be read: {e}")))
 }
 
 fn texts(faults: &[Fault]) -> Vec<String> {

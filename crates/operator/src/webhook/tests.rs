@@ -25,12 +25,12 @@ fn shared() -> (Arc<Shared>, Mock) {
     let shared = Shared {
         reviewer,
         own: Some(OWN.into()),
-        turns: Semaphore::new(1),
+        turns: Semaphore::new(SIDE_BY_SIDE),
     };
     (Arc::new(shared), mock)
 }
 
-fn asks(user: &str, run: &BackupRun) -> Json<AdmissionReview<DynamicObject>> {
+fn asks(user: &str, run: &BackupRun) -> Request {
     let review = json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {
@@ -41,11 +41,16 @@ fn asks(user: &str, run: &BackupRun) -> Json<AdmissionReview<DynamicObject>> {
             "object": run,
         },
     });
-    Json(serde_json::from_value(review).unwrap())
+    Request::new(review.to_string().into())
 }
 
-fn said(review: Json<AdmissionReview<DynamicObject>>) -> Value {
-    serde_json::to_value(review.0.response.unwrap()).unwrap()
+async fn said(response: Response) -> Value {
+    assert_eq!(response.status(), StatusCode::OK);
+    let bytes = to_bytes(response.into_body(), BODY).await.unwrap();
+    let review: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(review["apiVersion"], json!("admission.k8s.io/v1"));
+    assert_eq!(review["response"]["uid"], json!("1"));
+    review["response"].clone()
 }
 
 fn storage(more: Value) -> Value {
@@ -88,7 +93,7 @@ async fn what_the_operator_makes_itself_is_admitted_without_a_look() {
     let mut run = testing::backup_run();
     run.spec.storage.path = "wrong".into();
     assert_eq!(
-        said(validate(State(shared), asks(OWN, &run)).await)["allowed"],
+        said(validate(State(shared), asks(OWN, &run)).await).await["allowed"],
         json!(true)
     );
 }
@@ -99,7 +104,7 @@ async fn all_faults_are_said_at_once_and_before_anybody_is_asked() {
     let mut run = testing::backup_run();
     run.spec.storage.path = "/{{ nowt }}".into();
     run.spec.backup.as_mut().unwrap().container = Some("mian".into());
-    let said = said(validate(State(shared), asks("eve", &run)).await);
+    let said = said(validate(State(shared), asks("eve", &run)).await).await;
     assert_eq!(
         (&said["allowed"], &said["status"]["code"]),
         (&json!(false), &json!(422))
@@ -128,7 +133,7 @@ async fn who_may_not_create_pods_is_refused_and_learns_nothing_of_the_pod() {
         ],
     )
     .await;
-    let said = said(asked.await.unwrap());
+    let said = said(asked.await.unwrap()).await;
     assert_eq!(
         (&said["allowed"], &said["status"]["code"]),
         (&json!(false), &json!(403)),
@@ -160,7 +165,7 @@ async fn a_storage_that_the_namespace_may_not_use_refuses_its_runs() {
         ],
     )
     .await;
-    let said = said(asked.await.unwrap());
+    let said = said(asked.await.unwrap()).await;
     assert_eq!(said["status"]["code"], json!(422), "{said}");
     assert!(
         said["status"]["message"]
@@ -190,7 +195,7 @@ async fn a_pod_that_would_be_refused_refuses_the_run() {
         method == "POST" && uri.contains("/namespaces/team/pods?") && uri.contains("dryRun=All"),
         "{method} {uri}"
     );
-    let said = said(asked.await.unwrap());
+    let said = said(asked.await.unwrap()).await;
     assert_eq!(
         said["status"]["message"],
         json!("spec.template: the run would get no Pod: exceeded quota: small")
@@ -211,7 +216,7 @@ async fn nothing_is_admitted_that_could_not_be_looked_at() {
         ],
     )
     .await;
-    let said = said(asked.await.unwrap());
+    let said = said(asked.await.unwrap()).await;
     assert_eq!(
         (&said["allowed"], &said["status"]["code"]),
         (&json!(false), &json!(503)),
@@ -221,4 +226,43 @@ async fn nothing_is_admitted_that_could_not_be_looked_at() {
         said["status"]["message"].as_str().unwrap().contains("try again"),
         "{said}"
     );
+}
+
+#[test]
+fn large_requests_take_the_turns_of_many_small_ones() {
+    let unit = BODY / SIDE_BY_SIDE;
+    for (bytes, taken) in [
+        (0, 1),
+        (1, 1),
+        (unit, 1),
+        (unit + 1, 2),
+        (BODY / 2, 8),
+        (BODY, 16),
+        (usize::MAX, 16),
+    ] {
+        assert_eq!(turns(bytes), taken, "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_no_review_is_refused_in_words() {
+    let sent = |length: Option<usize>, body: String| {
+        let mut request = Request::new(body.into());
+        if let Some(length) = length {
+            request.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        request
+    };
+    for (request, code, words) in [
+        (sent(Some(BODY + 1), String::new()), 413, "too large"),
+        (sent(None, " ".repeat(BODY + 1)), 400, "whole"),
+        (sent(Some(10), " ".repeat(11)), 400, "whole"),
+        (sent(None, "{\"request\": 1}".into()), 400, "no AdmissionReview"),
+        (sent(None, "nonsense".into()), 400, "no AdmissionReview"),
+    ] {
+        let response = validate(State(shared().0), request).await;
+        assert_eq!(response.status().as_u16(), code, "{words}");
+        let said = to_bytes(response.into_body(), BODY).await.unwrap();
+        assert!(String::from_utf8_lossy(&said).contains(words), "{said:?}");
+    }
 }
