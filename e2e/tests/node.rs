@@ -145,7 +145,7 @@ fn what_a_lost_node_took_along_is_said_to_be_interrupted_or_made_again_where_it_
                 .await;
         }
         let node = Silence::begin();
-        let run = case.failed("once", "Interrupted", 150).await;
+        let run = case.failed("once", "Interrupted", 200).await;
         assert_eq!(status(&run).state, Some(State::InterruptedFailed));
         assert!(message(&run).contains("DeletionByTaintManager"), "{}", message(&run));
         let (run, restore) = case.restore_ended("restored", 1, 60).await;

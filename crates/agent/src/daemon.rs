@@ -17,8 +17,6 @@ use crate::{backup, peer, restore};
 
 /// Without `Start` for this long the daemon ends.
 const IDLE: Duration = Duration::from_secs(2 * 60);
-/// With a report that nobody asks for, too: the operator reads it within seconds of being back.
-const UNASKED: Duration = Duration::from_secs(10 * 60);
 /// Connections at a time; the newest is the one that counts, so more are a mistake or malice.
 const CONNECTIONS: usize = 8;
 
@@ -85,7 +83,10 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
             }
         };
         desk.finish(report);
-        desk.wait_for_done(UNASKED);
+        // Nobody may ask for the report for as long as the operator may be away, and then it asks the store, which it may
+        // have to ask again.
+        let unasked = job.absence_seconds.saturating_add(job.retry_seconds);
+        desk.wait_for_done(Duration::from_secs(unasked));
     }
     // Removed while the lock is held: a socket that another daemon has made is never taken away.
     let _ = fs::remove_file(place.socket());

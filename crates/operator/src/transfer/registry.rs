@@ -119,11 +119,11 @@ impl Registry {
         }
     }
 
-    /// Asks a transfer to stop. False where it is committing: what the agent has finished is not taken back.
+    /// Asks a transfer to stop. False where it has ended or is committing: what the agent has finished is not taken back.
     pub fn cancel(&self, uid: &str, reason: &str) -> bool {
         let entries = self.entries();
         let Some(entry) = entries.get(uid) else { return true };
-        if entry.end.is_none() && entry.contact == Contact::Committing {
+        if entry.end.is_some() || entry.contact == Contact::Committing {
             return false;
         }
         entry.orders.send_if_modified(|o| {

@@ -32,23 +32,23 @@ pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, Stri
 }
 
 /// The object's metadata name this attempt of this run.
-pub fn is_made_by(object: &ObjectInfo, run: &BackupRun, order: &TransferOrder) -> bool {
+pub fn is_made_by(object: &ObjectInfo, run: &BackupRun, attempt: &str) -> bool {
     let says = |name: &str, want: &str| object.metadata.get(name).is_some_and(|seen| seen == want);
-    says(RUN, &run.uid().unwrap_or_default()) && says(ATTEMPT, &order.attempt)
+    says(RUN, &run.uid().unwrap_or_default()) && says(ATTEMPT, attempt)
 }
 
-/// Removes the object that a failed attempt has put whole, and no other.
-pub async fn take_back(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -> Result<(), StoreError> {
-    let Some(object) = store.store.head(&order.key).await? else {
+/// Removes the object that a failed attempt has made visible, and no other.
+pub async fn take_back(store: &OpenStore, run: &BackupRun, key: &str, attempt: &str) -> Result<(), StoreError> {
+    let Some(object) = store.store.head(key).await? else {
         return Ok(());
     };
-    if !is_made_by(&object, run, order) {
+    if !is_made_by(&object, run, attempt) {
         return Ok(());
     }
-    tracing::info!(run = %run.name_any(), key = order.key, "the object of a failed backup is removed");
+    tracing::info!(run = %run.name_any(), key, "the object of a failed backup is removed");
     match &object.version_id {
-        Some(version) => store.store.delete_version(&order.key, version).await,
-        None => store.store.delete(&order.key).await,
+        Some(version) => store.store.delete_version(key, version).await,
+        None => store.store.delete(key).await,
     }
 }
 

@@ -19,8 +19,9 @@ const PROGRESS: Duration = Duration::from_secs(10);
 const CONTACT_LOST: Duration = Duration::from_secs(30 * 60);
 /// A container that is just being started cannot be reached either; this long it is not worth a word.
 const UNREACHED: Duration = Duration::from_secs(15);
-/// The agent keeps the command's deadline; this much later the operator ends the attempt itself.
-const DEADLINE_BACKSTOP: Duration = Duration::from_secs(120);
+/// The agent keeps the command's deadline; this much later the operator ends the attempt itself. Not sooner: a command that
+/// ended in time may still wait for a store, which is tried again for 15 minutes (`retrySeconds`).
+const DEADLINE_BACKSTOP: Duration = Duration::from_secs(17 * 60);
 
 /// `restore-2` is the second restore.
 pub fn parse(attempt: &str) -> (Action, u32) {
@@ -47,7 +48,21 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, transfer: &Transfer) ->
     }
     match &o.transfer {
         TransferView::Ended { attempt, end } if *attempt == transfer.attempt => {
-            verdict::report(o, status, transfer, end)
+            // Crash window: it was cancelled because of what follows, and the report of that was not written.
+            let cancelled = matches!(
+                &**end,
+                End::Failed {
+                    reason: "Cancelled",
+                    ..
+                }
+            );
+            let why = overdue(o, transfer, pod, &Contact::Working).filter(|_| cancelled);
+            verdict::report(
+                o,
+                status,
+                transfer,
+                &why.map_or_else(|| (**end).clone(), |(_, end)| end),
+            )
         }
         TransferView::Active { attempt, .. } if *attempt == transfer.attempt => watch(o, status, transfer, pod),
         TransferView::None => connect(o, status, transfer, pod),
@@ -98,7 +113,12 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer, p
     if pod.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != pod.uid) {
         return interrupt(o, status, transfer, &deleted(pod));
     }
-    match &pod.stage {
+    // While its command runs a container may be not ready for a moment; that is no reason to end it.
+    let stage = match &pod.stage {
+        PodStage::Starting { .. } if transfer.command_started_at.is_some() => &PodStage::Running,
+        stage => stage,
+    };
+    match stage {
         PodStage::Ended { message, .. } if transfer.command_started_at.is_some() => {
             interrupt(o, status, transfer, &format!("the Pod ended: {message}"))
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::attempt::left_of;
-use crate::run::observed::{Observed, StorageView, TransferView};
+use crate::run::observed::{Contact, Observed, StorageView, TransferView};
 use crate::run::step::{Decision, Event, Step};
 use crate::run::verdict;
 
@@ -23,7 +23,21 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     if !o.run.finalizers().iter().any(|f| labels::is_our_finalizer(f)) {
         return Decision::default();
     }
-    let since = o.run.metadata.deletion_timestamp.as_ref().map_or(o.now, |t| t.0);
+    let asked = o.run.metadata.deletion_timestamp.as_ref().map_or(o.now, |t| t.0);
+    // What was asked for while no operator was there gets the same time as anything else.
+    let since = asked.max(o.began);
+    if let TransferView::Active {
+        contact: Contact::Committing,
+        ..
+    } = &o.transfer
+        && !left_of(STORE, since, o.now).is_zero()
+    {
+        // What it stores has to be known, to be removed.
+        return Decision {
+            steps: Vec::new(),
+            requeue: Some(Duration::from_secs(1)),
+        };
+    }
     if let TransferView::Active { cancelling, .. } = &o.transfer
         && !left_of(CANCEL, since, o.now).is_zero()
     {

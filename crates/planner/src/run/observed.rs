@@ -21,6 +21,8 @@ pub struct Observed<'a> {
     pub path_taken_over: bool,
     /// How the agent is put into Pods.
     pub agent: &'a AgentSettings,
+    /// When this operator began to work: nobody may have looked at anything before.
+    pub began: Timestamp,
     /// Now.
     pub now: Timestamp,
 }
@@ -68,9 +70,6 @@ pub struct Place {
 impl StorageView {
     /// Why an object may not be touched by a run of this namespace, whatever the run's status says of it.
     pub fn forbids(&self, key: &str) -> Option<String> {
-        if let Self::Refused { message } = self {
-            return Some(message.clone());
-        }
         let (Self::Ready(place) | Self::NotReady { place: Some(place), .. }) = self else {
             return None;
         };

@@ -21,10 +21,11 @@ const LONGEST: Duration = Duration::from_secs(6 * 60);
 const POD: Duration = Duration::from_secs(60);
 
 /// Ends that no other attempt would change, or that were asked for.
-const FINAL: [&str; 10] = [
+const FINAL: [&str; 11] = [
     "Cancelled",
     "InvalidSpec",
     "ObjectNotAllowed",
+    "UploadNotAborted",
     "NoDecryptionKey",
     "PodRefused",
     "PodCannotStart",
@@ -33,6 +34,9 @@ const FINAL: [&str; 10] = [
     "CommandNotStarted",
     "EmptyBackup",
 ];
+
+/// How long the next attempt waits for a store that does not let the last one's upload be aborted.
+const ABORT: Duration = Duration::from_secs(15 * 60);
 
 /// How long to wait after that attempt.
 pub fn pause(attempt: u32) -> Duration {
@@ -122,6 +126,16 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
         };
     }
     let abort = verdict::abort(o, transfer);
+    if !abort.is_empty() && left_of(ABORT, failed, o.now).is_zero() {
+        let message = format!(
+            "{} Its upload could not be aborted for {} minutes, so no other attempt is made; it is tried on. Look at the storage and at the log of the operator.",
+            status.message.clone().unwrap_or_default(),
+            ABORT.as_secs() / 60
+        );
+        let mut decision = verdict::report(o, status, transfer, &verdict::failed("UploadNotAborted", message));
+        decision.steps.splice(0..0, steps);
+        return decision;
+    }
     if !abort.is_empty() {
         steps.extend(abort);
         status.transfer = Some(Transfer {

@@ -79,6 +79,14 @@ pub enum Step {
         /// Object key.
         key: String,
     },
+    /// Remove the object of an attempt that did not end well: it became visible, and the answer or the operator was lost. Its
+    /// metadata say whose it is; another one is left alone.
+    TakeBack {
+        /// Object key.
+        key: String,
+        /// `backup-1`.
+        attempt: String,
+    },
     /// Remove the object that this run wrote, if its ETag is still this one.
     DeleteObject {
         /// Object key.

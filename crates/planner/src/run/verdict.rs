@@ -8,7 +8,7 @@ use kube::ResourceExt;
 
 use crate::run::attempt::parse;
 use crate::run::decide::is_finished;
-use crate::run::observed::{End, Observed};
+use crate::run::observed::{End, Observed, StorageView};
 use crate::run::retry;
 use crate::run::step::{Decision, Event, Step};
 use crate::size::humanize;
@@ -339,9 +339,17 @@ pub fn abort(o: &Observed<'_>, transfer: &Transfer) -> Vec<Step> {
         let key = key.clone();
         steps.push(Step::AbortUpload { key, upload_id });
     }
-    if parse(&transfer.attempt).0 == Action::Backup && transfer.command_started_at.is_some() {
+    if parse(&transfer.attempt).0 != Action::Backup || transfer.command_started_at.is_none() {
+        return steps;
+    }
+    // Strays are told by the time of their attempt, which somebody else may have written: who may not use the storage any
+    // more loses what is recorded only.
+    if !matches!(o.storage, StorageView::Refused { .. }) {
+        let key = key.clone();
         steps.push(Step::AbortStrays { key });
     }
+    let attempt = transfer.attempt.clone();
+    steps.push(Step::TakeBack { key, attempt });
     steps
 }
 

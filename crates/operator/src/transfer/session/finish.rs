@@ -137,14 +137,15 @@ impl Session {
         self.handle.end(end);
     }
 
-    /// What was put whole became visible before the attempt failed: it goes again, where the store says whose it is.
+    /// What was put whole became visible before the attempt failed: it goes again, where the store says whose it is. Where it
+    /// cannot be done now, and whatever else may have become visible, reconcile sees to.
     async fn take_back(&self) {
         let store = self.keys.renewed(&self.store).await;
         if !self.signed.object() || !store.metadata {
             return;
         }
-        if let Err(error) = uploads::take_back(&store, &self.run, &self.order).await {
-            tracing::warn!(run = %self.run.name_any(), %error, "the object of a failed backup cannot be removed");
+        if let Err(error) = uploads::take_back(&store, &self.run, &self.order.key, &self.order.attempt).await {
+            tracing::warn!(run = %self.run.name_any(), %error, "the object of a failed backup cannot be removed yet");
         }
     }
 

@@ -30,6 +30,7 @@ struct World {
     transfer: TransferView,
     refused: Option<Refusal>,
     taken_over: bool,
+    began: Timestamp,
     now: Timestamp,
 }
 
@@ -42,6 +43,7 @@ impl World {
             transfer: TransferView::None,
             refused: None,
             taken_over: false,
+            began: Timestamp::UNIX_EPOCH,
             now: Timestamp::from_second(1_000_000).unwrap(),
         }
     }
@@ -60,6 +62,7 @@ impl World {
             transfer: self.transfer.clone(),
             refused: self.refused.clone(),
             path_taken_over: self.taken_over,
+            began: self.began,
             agent: &agent,
             now: self.now,
         })
@@ -396,7 +399,7 @@ fn the_operator_ends_a_command_that_its_agent_did_not_stop() {
         !world.is(condition::FAILED),
         "the agent keeps the deadline; the operator is the backstop"
     );
-    world.pass(100);
+    world.pass(17 * 60);
     world.step();
     assert!(world.is(condition::FAILED));
 }

@@ -140,3 +140,39 @@ fn a_pod_left_by_a_crash_after_the_report_is_removed() {
     world.pod(PodStage::Running);
     assert!(has(&world.step(), |s| matches!(s, Step::DeletePod { .. })));
 }
+
+#[test]
+fn a_commit_under_way_is_waited_for_and_what_it_made_visible_is_taken_back() {
+    let mut world = World::working();
+    world.active(Contact::Committing, Some("u"));
+    world.delete();
+    world.pass(299);
+    assert_eq!(world.step(), vec![], "it is not let go under the store's answer");
+    world.ended(stored());
+    world.pods.clear();
+    let steps = world.step();
+    let taken = |s: &Step| matches!(s, Step::TakeBack { key, attempt } if key == "db.sql" && attempt == "backup-1");
+    assert!(
+        has(&steps, taken) && has(&steps, |s| *s == Step::RemoveFinalizer),
+        "{steps:?}"
+    );
+
+    let mut world = World::stored();
+    world.delete();
+    assert!(
+        !has(&world.step(), |s| matches!(s, Step::TakeBack { .. })),
+        "what is recorded is retained"
+    );
+}
+
+#[test]
+fn a_deletion_that_waited_for_an_operator_gets_as_much_time_as_any() {
+    let mut world = World::stored();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+    world.delete();
+    world.pass(3600);
+    world.began = world.now;
+    assert!(has(&world.step(), |s| matches!(s, Step::DeleteObject { .. })));
+    world.began = Timestamp::UNIX_EPOCH;
+    assert!(!has(&world.step(), |s| matches!(s, Step::DeleteObject { .. })));
+}

@@ -255,3 +255,32 @@ fn a_pod_that_cannot_start_is_told_of_also_while_the_agent_is_being_reached() {
     world.step();
     assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("ImagePullBackOff"));
 }
+
+#[test]
+fn a_container_that_is_not_ready_while_its_command_runs_is_connected_to_by_the_next_operator() {
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    // Longer than it might have taken to start.
+    world.pass(3600);
+    world.pod(PodStage::Starting {
+        message: "not ready".into(),
+        hopeless: true,
+    });
+    let steps = world.step();
+    assert!(has(&steps, |s| matches!(s, Step::StartTransfer(_))), "{steps:?}");
+    assert!(!world.is(condition::FAILED));
+}
+
+#[test]
+fn a_transfer_that_was_cancelled_because_its_pod_went_was_interrupted() {
+    let mut world = World::working();
+    world.run.spec.backoff_limit = Some(1);
+    world.pods.clear();
+    world.ended(crate::run::verdict::failed("Cancelled", "the Pod was deleted".into()));
+    let steps = world.step();
+    assert!(
+        has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "Interrupted")),
+        "{steps:?}"
+    );
+    assert!(world.status().transfer.unwrap().failed_at.is_some(), "it is made again");
+}

@@ -163,3 +163,31 @@ fn a_failure_that_nobody_can_have_seen_ends_no_attempt() {
         assert!(!has(&steps, made), "{limit} {seconds}: {steps:?}");
     }
 }
+
+#[test]
+fn a_store_that_lets_no_upload_be_aborted_ends_the_run_and_not_the_attempts_to_abort_it() {
+    let mut world = limited(2);
+    world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
+    world.ended(failing("TransferFailed"));
+    world.step();
+    world.pods.clear();
+    world.transfer = TransferView::None;
+    // The step that aborts fails again and again, so nothing of what follows it is written.
+    let before = world.run.status.clone();
+    world.pass(15 * 60 - 1);
+    assert!(!world.step().is_empty());
+    world.run.status = before;
+    world.pass(1);
+    let steps = world.step();
+    assert!(
+        world.is(condition::FAILED) && !world.is(condition::IN_PROGRESS),
+        "{steps:?}"
+    );
+    let status = world.status();
+    assert!(status.message.unwrap().contains("could not be aborted for 15 minutes"));
+    assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+    assert!(has(
+        &steps,
+        |s| matches!(s, Step::AbortUpload { upload_id, .. } if upload_id == "u1")
+    ));
+}
