@@ -117,7 +117,7 @@ pub fn deployment() -> Value {
                         "livenessProbe": probe("/healthz", 10),
                         // Each second: being seen ready shall not take longer than becoming ready.
                         "readinessProbe": probe("/readyz", 1),
-                        "resources": { "requests": { "cpu": "10m", "memory": "32Mi" }, "limits": { "memory": "128Mi" } },
+                        "resources": { "requests": { "cpu": "10m", "memory": "32Mi" }, "limits": { "memory": "256Mi" } },
                         "securityContext": {
                             "allowPrivilegeEscalation": false,
                             "readOnlyRootFilesystem": true,

@@ -6,6 +6,10 @@ use serde_json::{Map, Value, json};
 /// Containers of one template: far above any real Pod, and a bound lets CEL look a name up within its cost budget.
 const CONTAINERS_MAX: u64 = 64;
 
+/// Elements of any other list of objects in a template. Each is a structure of hundreds of bytes, however short it is written:
+/// without a bound, a manifest of a megabyte takes a hundred of the operator's memory.
+const OBJECTS_MAX: u64 = 1000;
+
 /// Objects of the core API whose `name` may be left out, although the generated types demand it.
 const REFERENCES: [&str; 7] = [
     "configMap",
@@ -62,6 +66,9 @@ fn tidy(schema: &mut Value, name: &str, in_pod: bool) {
     formats(object);
     if in_pod && REFERENCES.contains(&name) {
         optional_name(object);
+    }
+    if in_pod {
+        bound_lists(object, name);
     }
     if pod_spec {
         bound_containers(object);
@@ -123,12 +130,20 @@ fn optional_name(object: &mut Map<String, Value>) {
     }
 }
 
+fn bound_lists(object: &mut Map<String, Value>, name: &str) {
+    let of_objects = object.get("items").and_then(|i| i.get("type")) == Some(&json!("object"));
+    if of_objects {
+        let containers = name.to_lowercase().ends_with("containers");
+        let most = if containers { CONTAINERS_MAX } else { OBJECTS_MAX };
+        object.insert("maxItems".into(), json!(most));
+    }
+}
+
 fn bound_containers(pod_spec: &mut Map<String, Value>) {
     let Some(Value::Object(containers)) = pod_spec.get_mut("properties").and_then(|p| p.get_mut("containers")) else {
         return;
     };
     containers.insert("minItems".into(), json!(1));
-    containers.insert("maxItems".into(), json!(CONTAINERS_MAX));
     if let Some(Value::Object(name)) = containers
         .get_mut("items")
         .and_then(|i| i.pointer_mut("/properties/name"))
@@ -162,7 +177,10 @@ mod tests {
     #[test]
     fn text_goes_inside_a_pod_spec_only() {
         let pod = json!({"description": "ours", "properties": {
-            "containers": {"description": "theirs", "type": "array", "items": {"properties": {"name": {"type": "string"}}}},
+            "containers": {"description": "theirs", "type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+            "initContainers": {"type": "array", "items": {"type": "object"}},
+            "volumes": {"type": "array", "items": {"type": "object"}},
+            "hostnames": {"type": "array", "items": {"type": "string"}},
             "imagePullSecrets": {"type": "array", "items": {"required": ["name"]}},
         }});
         let seen = tidied(json!({"properties": {"spec": pod, "container": {"description": "a\nb"}}}));
@@ -177,6 +195,14 @@ mod tests {
             (&Value::Null, &json!(1))
         );
         assert_eq!(containers["items"]["properties"]["name"]["maxLength"], json!(63));
+        for (list, most) in [
+            ("containers", json!(64)),
+            ("initContainers", json!(64)),
+            ("volumes", json!(1000)),
+            ("hostnames", Value::Null),
+        ] {
+            assert_eq!(spec["properties"][list]["maxItems"], most, "{list}");
+        }
         assert_eq!(spec["properties"]["imagePullSecrets"]["items"], json!({}));
     }
 }

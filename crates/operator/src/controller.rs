@@ -33,7 +33,7 @@ pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "P
 /// How many objects of a kind are worked on at the same time.
 const CONCURRENCY: u16 = 16;
 /// Objects of one answer to a list. Each may have a megabyte, and all of an answer are held at once.
-const PAGE: u32 = 50;
+const PAGE: u32 = 20;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 

@@ -4,9 +4,9 @@ use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use e2e::cluster::{annotate, delete, object};
 use e2e::runs::{message, reason, spec, static_container, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, two_cases};
+use e2e::{Case, operator, two_cases};
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
@@ -264,5 +264,58 @@ fn keys_pods_and_owners_of_another_tenant_are_of_no_use() {
             .unwrap();
         let _ = pods.delete("db-restore-1", &DeleteParams::default()).await;
         untouched(&victim, &key, known.etag.as_ref()).await;
+    });
+}
+
+#[test]
+fn what_a_tenant_writes_into_a_status_of_his_own_stops_nobody_else() {
+    two_cases("tenants-stop", |victim, eve| async move {
+        // Nobody kills an operator meanwhile but this.
+        let _alone = operator::killing().await;
+        operator::fresh(victim.client()).await;
+        let (storage, _) = prepare(&victim).await;
+        let client = eve.account("eve", own_rights()).await;
+        // Not typed: the answer is as unreadable as what is written.
+        let kind = ApiResource::erase::<BackupRun>(&());
+        let runs: Api<DynamicObject> = Api::namespaced_with(client.clone(), eve.namespace(), &kind);
+        for (name, forged) in [
+            ("late", json!({"startTime": "9999-12-31T23:59:59Z"})),
+            ("huge", json!({"sizeInBytes": i64::MAX})),
+            ("huger", json!({"sizeInBytes": i64::MAX})),
+        ] {
+            eve.keeps(name);
+            let path = format!("/{name}");
+            tries(&eve, &client, name, &on(&storage, stream(&path, "random 10")))
+                .await
+                .unwrap();
+            let change = json!({"status": forged});
+            runs.patch_status(name, &PatchParams::default(), &Patch::Merge(&change))
+                .await
+                .unwrap();
+        }
+        eve.wait("it is said that one cannot be read", 30, || async {
+            eve.events("late").await.into_iter().find(|e| e.contains("Unreadable"))
+        })
+        .await;
+        // The next operator lists all of it, and works.
+        operator::kill(victim.client()).await;
+        operator::fresh(victim.client()).await;
+        victim.keeps("after");
+        let run = victim
+            .backup("after", on(&storage, stream("/after", "random 1000")))
+            .await;
+        assert_eq!(status(&run).size_in_bytes, Some(SIZE));
+        victim
+            .wait("the storage's size is written", 30, || async {
+                let status = victim.storages().get(&storage).await.ok()?.status?;
+                (status.size_in_bytes == Some(i64::MAX as u64)).then_some(())
+            })
+            .await;
+        // And what it cannot read it does not hold.
+        runs.delete("late", &DeleteParams::default()).await.unwrap();
+        eve.wait("the run that cannot be read is gone", 30, || async {
+            runs.get_opt("late").await.ok()?.is_none().then_some(())
+        })
+        .await;
     });
 }

@@ -251,7 +251,9 @@ struct Tried {
 }
 
 fn read<K: Resource + DeserializeOwned>(object: &RawValue) -> Result<K, Fault> {
-    serde_json::from_str(object.get()).map_err(|e| Fault::new("spec", format!("cannot be read: {e}")))
+    crate::readable::count(&mut serde_json::Deserializer::from_str(object.get()))
+        .and_then(|_| serde_json::from_str(object.get()))
+        .map_err(|e| Fault::new("spec", format!("cannot be read: {e}")))
 }
 
 fn texts(faults: &[Fault]) -> Vec<String> {
