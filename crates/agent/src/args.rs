@@ -27,6 +27,8 @@ pub enum Verb {
     },
     /// Join the operator to the daemon.
     Connect(Place),
+    /// Start the daemon and outlive it.
+    Guard(Place),
     /// Be the daemon.
     Daemon(Place),
     /// Say the usage.
@@ -77,6 +79,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Verb, ArgsError> {
             (Some(_), Some(more)) => Err(ArgsError::Flag(more.to_string_lossy().into())),
         },
         Some("connect") => place(args).map(Verb::Connect),
+        Some("guard") => place(args).map(Verb::Guard),
         Some("daemon") => place(args).map(Verb::Daemon),
         Some("help" | "--help" | "-h") => Ok(Verb::Help),
         _ => Err(ArgsError::Verb(verb.to_string_lossy().into())),
@@ -139,7 +142,11 @@ mod tests {
         };
         assert_eq!(
             parsed("daemon --dir /d --log /l --run u --attempt backup-1"),
-            Ok(Verb::Daemon(named))
+            Ok(Verb::Daemon(named.clone()))
+        );
+        assert_eq!(
+            parsed("guard --dir /d --log /l --run u --attempt backup-1"),
+            Ok(Verb::Guard(named))
         );
     }
 

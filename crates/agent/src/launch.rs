@@ -71,13 +71,13 @@ fn try_connect(place: &Place) -> Result<Option<UnixStream>, LaunchError> {
     }
 }
 
-/// Starts the daemon with the environment and directory of the container. None of this process's stdio is handed on:
+/// Starts the daemon, by its guard, with the environment and directory of the container. None of this process's stdio is handed on:
 /// the container runtime waits for everyone who holds it.
 fn spawn(place: &Place) -> Result<(), LaunchError> {
     let myself = std::env::current_exe().map_err(LaunchError::Spawn)?;
     let log = OpenOptions::new().append(true).open(&place.log);
     Command::new(myself)
-        .args(["daemon", "--attempt", &place.attempt, "--run", &place.run, "--dir"])
+        .args(["guard", "--attempt", &place.attempt, "--run", &place.run, "--dir"])
         .arg(&place.dir)
         .arg("--log")
         .arg(&place.log)

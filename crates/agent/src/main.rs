@@ -12,6 +12,7 @@ mod download;
 mod event;
 #[cfg(test)]
 mod fuzz;
+mod guard;
 mod http;
 mod install;
 mod launch;
@@ -46,6 +47,10 @@ fn main() -> ExitCode {
             }
         },
         Verb::Connect(place) => ExitCode::from(connect::run(&place)),
+        Verb::Guard(place) => guard::run(&place).unwrap_or_else(|error| {
+            eprintln!("agent: the daemon cannot be started: {error}");
+            ExitCode::FAILURE
+        }),
         Verb::Daemon(place) => match daemon::run(&place) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -17,6 +17,7 @@ use crate::command::{self, Running, Wiring, pipe};
 use crate::desk::Desk;
 use crate::download::{Download, Wanted, Watched};
 use crate::event::Event;
+use crate::guard::Guard;
 use crate::{http, memory};
 use feed::Feeder;
 pub use feed::{FeedEnd, Verdict};
@@ -41,10 +42,10 @@ pub struct Object<'a> {
 }
 
 /// Runs the job to its end.
-pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, log: &Path) -> Report {
+pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, guard: &Arc<Guard>, log: &Path) -> Report {
     let mut report = empty_report();
     let (events, inbox) = channel();
-    match begin(job, object, desk, &events) {
+    match begin(job, object, desk, guard, &events) {
         Err(outcome) => report.outcome = outcome,
         Ok(mut work) => {
             let outcome = work.follow(job, desk, log, &events, &inbox);
@@ -97,7 +98,13 @@ struct Work {
     fed: Option<FeedEnd>,
 }
 
-fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event>) -> Result<Work, Outcome> {
+fn begin(
+    job: &Job,
+    object: &Object<'_>,
+    desk: &Arc<Desk>,
+    guard: &Arc<Guard>,
+    events: &Sender<Event>,
+) -> Result<Work, Outcome> {
     let failed = |step: &str, message: String| Outcome::TransferFailed {
         step: step.into(),
         message,
@@ -126,6 +133,9 @@ fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event
         Ok((command_end.try_clone()?, command_end, feeder_end))
     };
     let (input, command_end, feeder_end) = pipes().map_err(|e: std::io::Error| failed("pipe", e.to_string()))?;
+    if let Err(error) = guard.hold(&feeder_end) {
+        eprintln!("agent: the command's input is not guarded: {error}");
+    }
     let written = Arc::new(AtomicU64::new(0));
     let (go, started) = sync_channel(1);
     let feeder = Feeder {
@@ -136,6 +146,7 @@ fn begin(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, events: &Sender<Event
         sha256: object.sha256.map(str::to_ascii_lowercase),
         written: written.clone(),
         input: feeder_end,
+        guard: guard.clone(),
         started,
         events: events.clone(),
     };

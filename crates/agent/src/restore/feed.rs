@@ -12,6 +12,7 @@ use protocol::Outcome;
 use crate::command::pipe;
 use crate::download::{Download, Watched};
 use crate::event::Event;
+use crate::guard::Guard;
 
 /// Bytes of a chunk.
 const CHUNK: usize = 256 << 10;
@@ -43,6 +44,7 @@ pub struct Feeder {
     pub sha256: Option<String>,
     pub written: Arc<AtomicU64>,
     pub input: PipeWriter,
+    pub guard: Arc<Guard>,
     pub started: Receiver<()>,
     pub events: Sender<Event>,
 }
@@ -65,6 +67,7 @@ impl Feeder {
             sha256,
             written,
             mut input,
+            guard,
             started,
             events,
         } = self;
@@ -89,6 +92,7 @@ impl Feeder {
         };
         let proved = matches!(verdict, Verdict::Proved);
         let input = if proved {
+            guard.release();
             drop(input);
             None
         } else {

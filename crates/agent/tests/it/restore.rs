@@ -353,3 +353,41 @@ fn what_a_restore_prints_goes_to_the_log_and_the_report() {
         ("out\nerr\n", Some("out\nerr\n"))
     );
 }
+
+#[test]
+fn an_agent_that_is_killed_ends_no_input_and_its_command_dies_with_it() {
+    let bytes = noise(12 << 20);
+    let (rig, store) = (Rig::new(), Store::with_object(bytes));
+    // It has read something, and waits; a part of it has left its group and its session.
+    let (begun, go) = (rig.path("begun"), rig.path("go"));
+    let (begun, go) = (begun.display(), go.display());
+    let takes = taker(&rig).remove(2);
+    let script = format!("head -c 1000 >/dev/null; echo > {begun}; while [ ! -e {go} ]; do sleep 0.02; done; {takes}");
+    let away = format!("setsid sh -c '{script}' <&0 & wait");
+    let job = restore(sh(&away), &store);
+    let mut link = rig.connect();
+    link.say(&protocol::ToAgent::Start(Box::new(job)));
+    while !rig.path("begun").exists() {
+        match link.hear() {
+            protocol::FromAgent::NeedUrl(request) => link.answer(&request, &store),
+            protocol::FromAgent::Progress { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    for daemon in rig.daemons() {
+        let daemon = rustix::process::Pid::from_raw(daemon).unwrap();
+        rustix::process::kill_process(daemon, rustix::process::Signal::KILL).unwrap();
+    }
+    fs::write(rig.path("go"), "").unwrap();
+    let until = std::time::Instant::now() + LONG;
+    let mine = link.child.id() as i32;
+    while rig.processes(|_| true).iter().any(|pid| *pid != mine) {
+        assert!(
+            std::time::Instant::now() < until && rig.text("eof").is_none(),
+            "what the command started lives on: {:?}",
+            rig.text("eof")
+        );
+        std::thread::yield_now();
+    }
+    assert_eq!(rig.text("eof"), None, "a clean end was seen");
+}

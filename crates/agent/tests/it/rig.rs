@@ -65,6 +65,10 @@ impl Rig {
     }
     /// PIDs of the agent's daemons of this rig.
     pub fn daemons(&self) -> Vec<i32> {
+        self.processes(|words| words.get(1).is_some_and(|w| w == "daemon"))
+    }
+    /// PIDs of processes that name the rig's directory and are as wanted.
+    pub fn processes(&self, wanted: impl Fn(&[String]) -> bool) -> Vec<i32> {
         let dir = self.dir.path().to_string_lossy().into_owned();
         let of = |entry: fs::DirEntry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
@@ -73,7 +77,7 @@ impl Rig {
                 .split(|b| *b == 0)
                 .map(|w| String::from_utf8_lossy(w).into_owned())
                 .collect();
-            (words.get(1).is_some_and(|w| w == "daemon") && words.contains(&dir)).then_some(pid)
+            (wanted(&words) && words.iter().any(|w| w.contains(&dir))).then_some(pid)
         };
         fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
     }
