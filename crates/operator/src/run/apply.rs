@@ -9,6 +9,7 @@ use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use planner::run::{Event, Refusal, Step, TransferOrder};
+use store::StoreError;
 
 use crate::claims;
 use crate::context::Context;
@@ -29,7 +30,7 @@ pub enum ApplyError {
     Open(String),
     /// The store did not do it.
     #[error("the store did not {0}")]
-    Store(&'static str, #[source] store::StoreError),
+    Store(&'static str, #[source] StoreError),
     /// The API server does not take the Pod: quota, policy, or a fault of the template.
     #[error("the Pod was refused: {0}")]
     PodRefused(String),
@@ -105,31 +106,31 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step
             Step::AbortStrays { key } => {
                 let store = open(run, context).await?;
                 let others = claims::others(run, &context.runs, &context.storages);
-                match uploads::abort_strays(&store, run, &key, &others).await {
-                    Err(error) if error.passes() => return Err(ApplyError::Store("abort strayed uploads", error)),
-                    Err(error) => tracing::warn!(run = %run.name_any(), %error, "strayed uploads cannot be looked for"),
-                    Ok(()) => {}
-                }
+                let aborted = uploads::abort_strays(&store, run, &key, &others).await;
+                passed(run, "abort strayed uploads", aborted)?;
             }
             Step::TakeBack { key, attempt } => {
                 let store = open(run, context).await?;
                 // Without metadata nothing says whose an object is.
                 if store.metadata {
-                    match uploads::take_back(&store, run, &key, &attempt).await {
-                        Err(error) if error.passes() => {
-                            return Err(ApplyError::Store("remove what a failed attempt stored", error));
-                        }
-                        Err(error) => {
-                            tracing::warn!(run = %run.name_any(), %error, "what a failed attempt may have stored is left");
-                        }
-                        Ok(()) => {}
-                    }
+                    let taken = uploads::take_back(&store, run, &key, &attempt).await;
+                    passed(run, "remove what a failed attempt stored", taken)?;
                 }
             }
             Step::DeleteObject { key, etag, version_id } => {
                 delete_object(run, context, &key, &etag, version_id.as_deref()).await?;
             }
         }
+    }
+    Ok(())
+}
+
+/// What the store refuses for good is left, and said; what may pass is tried again.
+fn passed(run: &BackupRun, step: &'static str, done: Result<(), StoreError>) -> Result<(), ApplyError> {
+    match done {
+        Err(error) if error.passes() => return Err(ApplyError::Store(step, error)),
+        Err(error) => tracing::warn!(run = %run.name_any(), step, %error, "the store refuses; it is left"),
+        Ok(()) => {}
     }
     Ok(())
 }
