@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -27,7 +29,7 @@ var lies = []string{
 }
 
 // impostor takes the place of the agent that has started it: its own socket under the agent's name, then the agent
-// killed. Whoever connects is told lies, for as long as the container lives.
+// and its guard killed. Whoever connects is told lies, for as long as the container lives.
 func impostor() error {
 	if err := os.WriteFile(program, []byte("#!/bin/false\n"), 0o755); err == nil {
 		return fmt.Errorf("%s could be written to", program)
@@ -44,8 +46,16 @@ func impostor() error {
 	if err := os.Rename(own, names[0]); err != nil {
 		return err
 	}
-	if err := syscall.Kill(os.Getppid(), syscall.SIGKILL); err != nil {
+	// The guard first: it would kill all that an agent leaves behind.
+	agent := os.Getppid()
+	guard, err := parent(agent)
+	if err != nil {
 		return err
+	}
+	for _, pid := range []int{guard, agent} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			return err
+		}
 	}
 	for {
 		connection, err := listener.Accept()
@@ -54,6 +64,19 @@ func impostor() error {
 		}
 		go lie(connection)
 	}
+}
+
+// parent is the fourth field of proc_pid_stat(5); the name before it has neither blanks nor brackets here.
+func parent(pid int) (int, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat))
+	if len(fields) < 4 {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
+	}
+	return strconv.Atoi(fields[3])
 }
 
 func lie(connection net.Conn) {
