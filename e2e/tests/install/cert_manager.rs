@@ -6,6 +6,7 @@ use e2e::cluster::{apply_in, delete, merge, object};
 use e2e::runs::stream;
 use e2e::{Case, case, install, operator};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
@@ -117,6 +118,15 @@ fn the_certificate_that_cert_manager_makes_is_served_and_so_is_the_next() {
             // Its own certificate is of no use any more.
             let secrets: Api<Secret> = Api::namespaced(client.clone(), operator::NAMESPACE);
             install::remove_chart();
+            // Nobody is left who would make it again, for a Pod to mount.
+            let deployments: Api<Deployment> = Api::namespaced(client.clone(), operator::NAMESPACE);
+            if deployments.get_opt(install::NAME).await.unwrap().is_some() {
+                delete(&deployments, install::NAME).await;
+            }
+            case.wait("no operator is left", 60, || async {
+                (operator::count(client).await == 0).then_some(())
+            })
+            .await;
             delete(&secrets, "backup-operator-webhook").await;
             install::chart(&json!({"webhook": {"certManager": {"enabled": true}}}), !played);
             if played {
