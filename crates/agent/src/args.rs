@@ -1,6 +1,8 @@
 //! The command line. By hand: three verbs, spoken by the operator only.
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// What the program says of itself.
 pub const USAGE: &str = "usage: agent install DIR
@@ -46,6 +48,19 @@ pub struct Place {
     pub dir: PathBuf,
     /// The container's log.
     pub log: PathBuf,
+}
+
+impl Place {
+    /// This program with another verb for the same daemon, in the form that [`parse`] reads.
+    ///
+    /// # Errors
+    /// The program does not know where it is.
+    pub fn command(&self, verb: &str) -> io::Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([verb, "--attempt", &self.attempt, "--run", &self.run, "--dir"]);
+        command.arg(&self.dir).arg("--log").arg(&self.log);
+        Ok(command)
+    }
 }
 
 /// What is wrong with the command line.

@@ -44,7 +44,7 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
         Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(e)) => return Err(DaemonError::Lock(place.dir.clone(), e)),
     }
-    let guard = Arc::new(Guard::new());
+    let guard = Guard::new();
     set_up().map_err(DaemonError::Process)?;
     let listener = listen(place).map_err(|e| DaemonError::Socket(place.socket(), e))?;
     let desk = Arc::new(Desk::new(place.run.clone(), place.attempt.clone()));
@@ -81,7 +81,7 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
                     sha256: sha256.as_deref(),
                     etag: etag.as_deref(),
                 };
-                restore::run(&job, &object, &desk, &guard, &place.log)
+                restore::run(&job, &object, &desk, guard, &place.log)
             }
         };
         desk.finish(report);

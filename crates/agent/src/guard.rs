@@ -9,8 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, PipeWriter, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::{Child, ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -33,11 +32,8 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
     let _ = rustix::process::setsid();
     // What the daemon leaves behind becomes this one's children, and is found.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let mut daemon = Command::new(std::env::current_exe()?)
-        .args(["daemon", "--attempt", &place.attempt, "--run", &place.run, "--dir"])
-        .arg(&place.dir)
-        .arg("--log")
-        .arg(&place.log)
+    let mut daemon = place
+        .command("daemon")?
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -102,19 +98,15 @@ fn bury() {
 }
 
 /// The daemon's side: its parent, as long as that is the guard.
+#[derive(Clone, Copy)]
 pub struct Guard {
     parent: Option<Pid>,
-    /// One conversation at a time.
-    talk: Mutex<()>,
 }
 
 impl Guard {
     /// Of this process, which was just started.
     pub fn new() -> Self {
-        Self {
-            parent: getppid(),
-            talk: Mutex::new(()),
-        }
+        Self { parent: getppid() }
     }
 
     /// Has the command's input held. Where that cannot be (no `/proc`, no guard) the restore goes on as it would without
@@ -136,7 +128,7 @@ impl Guard {
     }
 
     fn say(&self, line: &str) -> io::Result<()> {
-        let _one = self.talk.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held until the answer is there: one conversation at a time.
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
         out.flush()?;

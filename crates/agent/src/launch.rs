@@ -2,7 +2,7 @@
 use std::fs::{OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::args::Place;
@@ -74,13 +74,9 @@ fn try_connect(place: &Place) -> Result<Option<UnixStream>, LaunchError> {
 /// Starts the daemon, by its guard, with the environment and directory of the container. None of this process's stdio is handed on:
 /// the container runtime waits for everyone who holds it.
 fn spawn(place: &Place) -> Result<(), LaunchError> {
-    let myself = std::env::current_exe().map_err(LaunchError::Spawn)?;
     let log = OpenOptions::new().append(true).open(&place.log);
-    Command::new(myself)
-        .args(["guard", "--attempt", &place.attempt, "--run", &place.run, "--dir"])
-        .arg(&place.dir)
-        .arg("--log")
-        .arg(&place.log)
+    let mut guard = place.command("guard").map_err(LaunchError::Spawn)?;
+    guard
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log.map_or_else(|_| Stdio::null(), Stdio::from))

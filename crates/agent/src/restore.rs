@@ -42,7 +42,7 @@ pub struct Object<'a> {
 }
 
 /// Runs the job to its end.
-pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, guard: &Arc<Guard>, log: &Path) -> Report {
+pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, guard: Guard, log: &Path) -> Report {
     let mut report = empty_report();
     let (events, inbox) = channel();
     match begin(job, object, desk, guard, &events) {
@@ -102,7 +102,7 @@ fn begin(
     job: &Job,
     object: &Object<'_>,
     desk: &Arc<Desk>,
-    guard: &Arc<Guard>,
+    guard: Guard,
     events: &Sender<Event>,
 ) -> Result<Work, Outcome> {
     let failed = |step: &str, message: String| Outcome::TransferFailed {
@@ -146,7 +146,7 @@ fn begin(
         sha256: object.sha256.map(str::to_ascii_lowercase),
         written: written.clone(),
         input: feeder_end,
-        guard: guard.clone(),
+        guard,
         started,
         events: events.clone(),
     };

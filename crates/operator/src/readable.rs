@@ -3,10 +3,11 @@
 //! Whoever may write an object in his namespace can make one that the API server takes and we cannot read: a date in the
 //! year 9999, a number beyond ours. Taken as it is, the whole list would fail, again and again, and with it the operator
 //! for everybody.
+mod count;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::labels;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -15,17 +16,13 @@ use kube::core::ObjectMeta;
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, Resource};
 use planner::run::Event as Said;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::{Map, Value, json};
 
 use crate::events;
-
-/// The most values that an object may have: strings, numbers, lists, objects, each counted. Sixty-four containers with fifty
-/// variables each have 13,000; every one takes many times the bytes that it is written with.
-pub const VALUES: usize = 20_000;
-/// Until the API server has answered.
-const API: Duration = Duration::from_secs(10);
+use crate::write::bounded;
+pub use count::count;
 
 /// An object, or what is known of one that cannot be read.
 #[derive(Clone, Debug)]
@@ -77,73 +74,6 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Read<K> {
             why,
             metadata: known(metadata),
         })))
-    }
-}
-
-/// Counts the values of an object without holding any.
-///
-/// # Errors
-/// There are more than [`VALUES`], or it is no JSON.
-pub fn count<'de, D: Deserializer<'de>>(object: D) -> Result<usize, D::Error> {
-    let mut counted = 0;
-    Count(&mut counted).deserialize(object)?;
-    Ok(counted)
-}
-
-struct Count<'a>(&'a mut usize);
-
-impl Count<'_> {
-    fn one<E: de::Error>(&mut self) -> Result<(), E> {
-        *self.0 += 1;
-        if *self.0 > VALUES {
-            return Err(E::custom(format!("it has more than {VALUES} values")));
-        }
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Count<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
-        self.one()?;
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Count<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Count(self.0))?.is_some() {}
-        Ok(())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value_seed(Count(self.0))?;
-        }
-        Ok(())
     }
 }
 
@@ -306,11 +236,10 @@ pub async fn tell<K: Resource<DynamicType = ()>>(client: &Client, unreadable: Un
     let change = json!({"metadata": {"finalizers": left, "resourceVersion": metadata.resource_version}});
     let parameters = PatchParams::default();
     let patch = Patch::Merge(&change);
-    // The answer may be as unreadable as the object.
-    match tokio::time::timeout(API, objects.patch_metadata(&name, &parameters, &patch)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(name, %error, "an object that cannot be read may not have been let go"),
-        Err(_) => tracing::warn!(name, "an object that cannot be read was not let go in time"),
+    if let Err(error) = bounded("let it go", objects.patch_metadata(&name, &parameters, &patch)).await {
+        // The answer may be as unreadable as the object.
+        let error = events::causes(&error);
+        tracing::warn!(name, error, "an object that cannot be read may not have been let go");
     }
 }
 
@@ -337,7 +266,7 @@ mod tests {
         let mut strange = run("strange");
         strange["metadata"]["creationTimestamp"] = json!("9999-12-31T23:59:59Z");
         let mut large = run("large");
-        large["spec"]["template"]["spec"]["containers"][0]["args"] = json!(vec![""; VALUES]);
+        large["spec"]["template"]["spec"]["containers"][0]["args"] = json!(vec![""; 20_000]);
         vec![("late", late), ("many", many), ("strange", strange), ("large", large)]
     }
 
@@ -373,30 +302,6 @@ mod tests {
         );
         let read: Read<BackupRun> = serde_json::from_str(&text).unwrap();
         assert_eq!(read.0.unwrap().metadata.managed_fields, None);
-    }
-
-    #[test]
-    fn every_value_counts_and_there_is_a_most() {
-        let of = |text: &str| count(&mut serde_json::Deserializer::from_str(text)).map_err(|e| e.to_string());
-        for (text, values) in [
-            ("{}", 1),
-            ("[1, \"a\", null, true, -1, 0.5]", 7),
-            (r#"{"a": {"b": [[]]}}"#, 4),
-        ] {
-            assert_eq!(of(text), Ok(values), "{text}");
-            assert_eq!(
-                count(&serde_json::from_str::<Value>(text).unwrap()).unwrap(),
-                values,
-                "{text}"
-            );
-        }
-        assert!(
-            of(&json!(vec![0; VALUES]).to_string())
-                .unwrap_err()
-                .contains("more than 20000 values")
-        );
-        assert_eq!(of(&json!(vec![0; VALUES - 1]).to_string()), Ok(VALUES));
-        assert!(of("[").is_err());
     }
 
     #[test]

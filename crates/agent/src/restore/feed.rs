@@ -44,7 +44,7 @@ pub struct Feeder {
     pub sha256: Option<String>,
     pub written: Arc<AtomicU64>,
     pub input: PipeWriter,
-    pub guard: Arc<Guard>,
+    pub guard: Guard,
     pub started: Receiver<()>,
     pub events: Sender<Event>,
 }

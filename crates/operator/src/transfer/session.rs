@@ -9,9 +9,8 @@ mod talk;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{BackupRun, BackupStorage};
+use api::BackupRun;
 use jiff::Timestamp;
-use kube::runtime::reflector::Store as Cache;
 use kube::{Client, ResourceExt};
 use planner::run::{Chosen, End, TransferOrder, pod};
 use protocol::Report;
@@ -53,10 +52,6 @@ pub struct Session {
     pub keys: Keys,
     /// To reconcile and back.
     pub handle: Handle,
-    /// Who else is at work.
-    pub runs: Cache<BackupRun>,
-    /// Whether what they say of their keys is believed.
-    pub storages: Cache<BackupStorage>,
     /// Uploads may exist that are not recorded: another operator was at work on this attempt before, or the store did
     /// not answer.
     pub may_stray: bool,
@@ -91,8 +86,6 @@ impl Session {
             client: context.client.clone(),
             exec: context.exec.clone(),
             run: run.clone(),
-            runs: context.runs.clone(),
-            storages: context.storages.clone(),
             may_stray: order.command_started,
             order,
             store,

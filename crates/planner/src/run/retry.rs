@@ -128,7 +128,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, transfer: &Transfer
     let abort = verdict::abort(o, transfer);
     if !abort.is_empty() && left_of(ABORT, failed, o.now).is_zero() {
         let message = format!(
-            "{} Its upload could not be aborted for {} minutes, so no other attempt is made; it is tried on. Look at the storage and at the log of the operator.",
+            "{} It did not: the upload of the last one could not be aborted for {} minutes, which is still tried. Look at the storage, its access keys, and the log of the operator.",
             status.message.clone().unwrap_or_default(),
             ABORT.as_secs() / 60
         );

@@ -31,18 +31,12 @@ pub struct Cron {
     zone: TimeZone,
 }
 
-/// The longest expression and the longest name of a zone, bytes: a refusal quotes them, in a status, too.
-const LONGEST: usize = 1000;
-
 /// Why an expression is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CronError {
     /// Nothing there.
     #[error("is empty; expected five fields, as in \"0 3 * * *\", or @daily")]
     Empty,
-    /// More than anybody writes.
-    #[error("has {0} bytes; there may be {LONGEST} at most")]
-    Long(usize),
     /// Not five fields.
     #[error("has {0} fields; expected five: minute, hour, day of month, month, day of week")]
     Fields(usize),
@@ -104,7 +98,7 @@ impl CronError {
             Self::Every { text, .. } if !text.is_empty() => expression.rfind(text.as_str()).unwrap_or(start),
             Self::Zone(_) => find("=") + 1,
             Self::Fields(_) | Self::Every { .. } => expression.trim_end().len(),
-            Self::Empty | Self::Long(_) | Self::ZoneField(_) | Self::TwoZones => start,
+            Self::Empty | Self::ZoneField(_) | Self::TwoZones => start,
         }
     }
 }
@@ -124,13 +118,6 @@ const FIELDS: [&Shape; 5] = [&MINUTE, &HOUR, &DAY, &MONTH, &WEEKDAY];
 impl Calendar {
     /// Parses an expression; without any zone it is UTC.
     pub fn parse(expression: &str, time_zone: Option<&str>) -> Result<Self, CronError> {
-        if expression.len() > LONGEST {
-            return Err(CronError::Long(expression.len()));
-        }
-        if let Some(name) = time_zone.filter(|name| name.len() > LONGEST) {
-            let why = format!("has {} bytes; there may be {LONGEST} at most", name.len());
-            return Err(CronError::ZoneField(why));
-        }
         let given = time_zone
             .map(|name| gotemplate::gotime::zone(name).map_err(CronError::ZoneField))
             .transpose()?;

@@ -206,7 +206,8 @@ impl Session {
     }
 
     pub(super) async fn abort_strays(&self) -> Result<(), StoreError> {
-        let others = claims::others(&self.run, &self.runs, &self.storages);
+        let context = &self.keys.context;
+        let others = claims::others(&self.run, &context.runs, &context.storages);
         match uploads::abort_strays(&self.store, &self.run, &self.order.key, &others).await {
             Err(error) if error.passes() => Err(error),
             Err(error) => {
