@@ -356,29 +356,25 @@ fn what_a_restore_prints_goes_to_the_log_and_the_report() {
 
 #[test]
 fn an_agent_that_is_killed_ends_no_input_and_its_command_dies_with_it() {
-    let bytes = noise(12 << 20);
-    let (rig, store) = (Rig::new(), Store::with_object(bytes));
-    // It has read something, and waits; a part of it has left its group and its session.
-    let (begun, go) = (rig.path("begun"), rig.path("go"));
-    let (begun, go) = (begun.display(), go.display());
-    let takes = taker(&rig).remove(2);
-    let script = format!("head -c 1000 >/dev/null; echo > {begun}; while [ ! -e {go} ]; do sleep 0.02; done; {takes}");
-    let away = format!("setsid sh -c '{script}' <&0 & wait");
-    let job = restore(sh(&away), &store);
+    let (rig, store) = (Rig::new(), Store::with_object(noise(3_000_000)));
+    store.fail(&[Fault::CutAfter(2_000_000), Fault::Answer(503, "SlowDown", "")]);
+    // It reads in a session of its own. A shell gives what it runs in the background an empty input, unless told another.
+    let away = format!("exec 3<&0; setsid sh -c '{}' <&3 & wait", taker(&rig).remove(2));
     let mut link = rig.connect();
-    link.say(&protocol::ToAgent::Start(Box::new(job)));
-    while !rig.path("begun").exists() {
-        match link.hear() {
-            protocol::FromAgent::NeedUrl(request) => link.answer(&request, &store),
-            protocol::FromAgent::Progress { .. } => {}
-            other => panic!("{other:?}"),
-        }
+    link.say(&protocol::ToAgent::Start(Box::new(restore(sh(&away), &store))));
+    let request = link.request();
+    link.answer(&request, &store);
+    // The next one waits for its answer, and the command, which has read something, for the rest.
+    link.request();
+    let until = std::time::Instant::now() + LONG;
+    while taken(&rig).len() < 1_000_000 {
+        assert!(std::time::Instant::now() < until, "the command reads its input");
+        std::thread::yield_now();
     }
     for daemon in rig.daemons() {
         let daemon = rustix::process::Pid::from_raw(daemon).unwrap();
         rustix::process::kill_process(daemon, rustix::process::Signal::KILL).unwrap();
     }
-    fs::write(rig.path("go"), "").unwrap();
     let until = std::time::Instant::now() + LONG;
     let mine = link.child.id() as i32;
     while rig.processes(|_| true).iter().any(|pid| *pid != mine) {
