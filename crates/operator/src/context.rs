@@ -12,6 +12,7 @@ use planner::run::Refusal;
 use planner::run::pod::AgentSettings;
 
 use crate::stores::Stores;
+use crate::transfer::budget::Budget;
 use crate::transfer::exec::Exec;
 use crate::transfer::registry::Registry;
 
@@ -29,6 +30,8 @@ pub struct Context {
     pub agent: AgentSettings,
     /// Transfers that this operator holds.
     pub registry: Arc<Registry>,
+    /// What their agents may have held.
+    pub budget: Budget,
     /// Opened stores.
     pub stores: Stores,
     /// What the watches have seen.

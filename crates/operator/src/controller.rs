@@ -51,6 +51,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         stores: Stores::new(client.clone()),
         agent,
         registry: Registry::new(wake_run.clone()),
+        budget: Default::default(),
         storages: storages.clone(),
         schedules: schedules.clone(),
         runs: runs.clone(),

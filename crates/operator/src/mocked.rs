@@ -64,6 +64,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
             memory: "1Mi".into(),
         },
         registry: Registry::new(wake),
+        budget: Default::default(),
         storages: reflector::store().0,
         schedules: reflector::store().0,
         runs: reflector::store().0,

@@ -1,4 +1,5 @@
 //! Transfers: the operator's side of moving bytes between a Pod and a store.
+pub mod budget;
 pub mod commit;
 pub mod exec;
 pub mod job;

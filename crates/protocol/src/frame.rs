@@ -13,6 +13,8 @@ pub const MAX_DATA: usize = 64 << 10;
 const DATA: u8 = 1;
 /// Tag and id before the bytes of a piece.
 const DATA_HEAD: usize = 5;
+/// What a decoder that has nothing to hold keeps for what comes next: no more than a few pieces, whatever came before.
+const KEPT: usize = 256 << 10;
 /// The longest piece, with tag and id.
 const DATA_FRAME: usize = MAX_DATA + DATA_HEAD;
 
@@ -137,6 +139,7 @@ impl Decoder {
         if self.read > self.held.len() / 2 {
             self.held.drain(..self.read);
             self.read = 0;
+            self.held.shrink_to(KEPT);
         }
         self.held.extend_from_slice(piece);
     }
@@ -164,8 +167,16 @@ impl Decoder {
         if self.read == self.held.len() {
             self.held.clear();
             self.read = 0;
+            self.held.shrink_to(KEPT);
         }
         Ok(Some(frame))
+    }
+
+    /// Bytes of the frame that has begun to arrive, as it says itself; None before it does.
+    pub fn announced(&self) -> Option<usize> {
+        let left = self.held.get(self.read..).unwrap_or_default();
+        left.first_chunk::<4>()
+            .map(|prefix| u32::from_be_bytes(*prefix) as usize)
     }
 
     /// Bytes that arrived and belong to a message that is not whole yet.

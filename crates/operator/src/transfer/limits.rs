@@ -2,10 +2,21 @@
 //! has that container can say in its name whatever he likes.
 use std::time::Duration;
 
-use protocol::parts;
+use protocol::{MAX_FRAME, parts};
 
 /// The longest message that is no report, bytes: the longest that an agent sends tells why the store is not reached.
 pub const MESSAGE: usize = 16 << 10;
+/// The longest frame that is not counted against what agents may have held, bytes: a report of some 700 parts, and each
+/// piece of a stream is shorter. Whatever others hold, an ordinary backup ends.
+pub const UNCOUNTED: usize = 128 << 10;
+/// What a counted frame takes, for each of its bytes: as it came, and as it was read.
+pub const COUNTED: usize = 2;
+/// What all agents may have held, bytes: a quarter of the operator's memory limit.
+pub const HELD: usize = 64 << 20;
+/// What those of one namespace may have held: two of the longest reports, or sixteen windows of streams.
+pub const HELD_BY_NAMESPACE: usize = 16 << 20;
+/// Until there is room for the next of it; then the connection is given up, and made again.
+pub const HOLD: Duration = Duration::from_secs(60);
 /// Until a frame that was begun is whole. A report of 10,000 parts has 2 MiB; nothing else takes more than a moment.
 pub const FRAME: Duration = Duration::from_secs(60);
 /// Messages a second. Relaying at 300 MB/s takes 1,200 grants of credit; a message costs one, and one more for each KiB.
@@ -40,3 +51,5 @@ pub const ETAG: usize = 256;
 pub const BYTES: u64 = i64::MAX as u64;
 /// Bytes of an object: 10,000 parts of 5 GiB.
 pub const STORED_BYTES: u64 = parts::LARGEST_PART * parts::MAX_PARTS as u64;
+
+const _: () = assert!(MAX_FRAME * COUNTED <= HELD_BY_NAMESPACE && HELD_BY_NAMESPACE <= HELD);

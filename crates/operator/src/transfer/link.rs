@@ -9,13 +9,14 @@ use futures::{SinkExt, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::AttachParams;
 use kube::core::Request;
-use protocol::{Data, Decoder, Frame, FromAgent, ToAgent};
+use protocol::{Data, Decoder, Frame, FromAgent, Report, ToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::runtime::{Task, spawn_held};
+use crate::transfer::budget::{Held, Share};
 use crate::transfer::exec::Exec;
 use crate::transfer::pace::Pace;
 use crate::transfer::{limits, text};
@@ -30,6 +31,8 @@ const PING: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(45);
 /// Frames of tunnelled streams that wait to be written.
 const STREAMS: usize = 4;
+/// Messages and pieces that wait to be taken.
+const HEARD: usize = 16;
 /// What is kept of `connect`'s standard error.
 const STDERR: usize = 2048;
 
@@ -68,10 +71,12 @@ pub enum LinkError {
 /// What comes over a connection.
 #[derive(Debug)]
 pub enum Incoming {
-    /// A message of the agent.
+    /// A message of the agent that is no report.
     Message(Box<FromAgent>),
-    /// A piece of a tunnelled stream.
-    Data(Data),
+    /// Its report, and the memory that is counted for it where it is large.
+    Report(Box<Report>, Option<Held>),
+    /// A piece of a tunnelled stream, and the memory that is counted for it.
+    Data(Data, Held),
     /// The connection has ended.
     Closed {
         /// `agent connect` was started and said this before it ended; empty where the connection just broke.
@@ -88,8 +93,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts `agent connect` in the container.
-    pub async fn open(exec: &Exec, target: &Target) -> Result<Self, LinkError> {
+    /// Starts `agent connect` in the container. What it says is held within the share.
+    pub async fn open(exec: &Exec, target: &Target, share: Share) -> Result<Self, LinkError> {
         let client = exec.client().await.map_err(LinkError::Refused)?;
         let parameters = AttachParams {
             container: Some(target.container.clone()),
@@ -113,10 +118,10 @@ impl Link {
         let (sink, stream) = connection.into_stream().split();
         let (outgoing, to_write) = mpsc::channel(64);
         let (streams, of_streams) = mpsc::channel(STREAMS);
-        let (read, incoming) = mpsc::channel(64);
+        let (read, incoming) = mpsc::channel(HEARD);
         let tasks = [
             spawn_held(write(sink, to_write, of_streams)),
-            spawn_held(receive(stream, read)),
+            spawn_held(receive(stream, read, share)),
         ];
         Ok(Self {
             outgoing,
@@ -179,11 +184,11 @@ async fn write<S>(
     let _ = timeout(Duration::from_secs(1), sink.close()).await;
 }
 
-async fn receive<S>(mut stream: SplitStream<Socket<S>>, out: mpsc::Sender<Incoming>)
+async fn receive<S>(mut stream: SplitStream<Socket<S>>, out: mpsc::Sender<Incoming>, share: Share)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut agent = Agent::new(out);
+    let mut agent = Agent::new(out, share);
     let mut stderr = Vec::new();
     let mut verdict = String::new();
     loop {
@@ -222,6 +227,9 @@ where
 struct Agent {
     out: mpsc::Sender<Incoming>,
     decoder: Decoder,
+    share: Share,
+    /// Of the frame that is arriving, where it is large.
+    large: Option<Held>,
     /// Since when a frame is arriving that is not whole.
     begun: Option<Instant>,
     /// It has sent its report.
@@ -234,16 +242,18 @@ struct Agent {
 enum Unheard {
     /// Nobody wants to know any more.
     Nobody,
-    /// It does not keep to the protocol.
+    /// It does not keep to the protocol, or would have too much held.
     Hostile(String),
 }
 
 impl Agent {
-    fn new(out: mpsc::Sender<Incoming>) -> Self {
+    fn new(out: mpsc::Sender<Incoming>, share: Share) -> Self {
         let now = Instant::now();
         Self {
             out,
             decoder: Decoder::default(),
+            share,
+            large: None,
             begun: None,
             reported: false,
             messages: Pace::new(limits::MESSAGES, now),
@@ -270,20 +280,24 @@ impl Agent {
                 break;
             };
             whole += 1;
+            let large = self.large.take();
             let incoming = match frame {
                 // A report is large, and one is enough.
                 Frame::Message(FromAgent::Finished(_)) if std::mem::replace(&mut self.reported, true) => continue,
-                Frame::Message(FromAgent::Finished(report)) => Incoming::Message(Box::new(FromAgent::Finished(report))),
+                Frame::Message(FromAgent::Finished(report)) => Incoming::Report(report, large),
                 Frame::Message(_) if length > limits::MESSAGE => {
                     let words = format!("the agent sent a message of {length} bytes that is no report");
                     return Err(Unheard::Hostile(words));
                 }
                 Frame::Message(message) => Incoming::Message(Box::new(message)),
-                Frame::Data(piece) => Incoming::Data(piece),
+                Frame::Data(piece) => {
+                    let held = self.hold(piece.bytes.len()).await?;
+                    Incoming::Data(piece, held)
+                }
             };
             let now = Instant::now();
             let wait = match &incoming {
-                Incoming::Data(_) => self.pieces.take(1, now),
+                Incoming::Data(..) => self.pieces.take(1, now),
                 _ => self
                     .messages
                     .take(1 + u32::try_from(length >> 10).unwrap_or(u32::MAX), now),
@@ -293,12 +307,26 @@ impl Agent {
             }
             self.out.send(incoming).await.map_err(|_| Unheard::Nobody)?;
         }
-        self.begun = match (self.decoder.pending(), self.begun) {
-            (0, _) => None,
-            (_, Some(at)) if whole == 0 => Some(at),
-            _ => Some(Instant::now()),
-        };
+        let mut begun = self.begun.filter(|_| whole == 0);
+        if self.large.is_none()
+            && let Some(length) = self.decoder.announced().filter(|n| *n > limits::UNCOUNTED)
+        {
+            self.large = Some(self.hold(length.saturating_mul(limits::COUNTED)).await?);
+            // The wait was not the agent's.
+            begun = None;
+        }
+        self.begun = (self.decoder.pending() > 0).then(|| begun.unwrap_or_else(Instant::now));
         self.overdue().map_or(Ok(()), |words| Err(Unheard::Hostile(words)))
+    }
+
+    /// Memory for what comes next: nothing more is read until it is there.
+    async fn hold(&self, bytes: usize) -> Result<Held, Unheard> {
+        self.share.take(bytes).await.ok_or_else(|| {
+            let seconds = limits::HOLD.as_secs();
+            let words =
+                format!("the operator had no room for what the agent sends, for {seconds} s: other transfers hold it");
+            Unheard::Hostile(words)
+        })
     }
 
     /// A frame was begun and does not come to its end.

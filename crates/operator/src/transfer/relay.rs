@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use crate::runtime::{Task, spawn_held};
+use crate::transfer::budget::Held;
 
 /// Until the store's name is resolved and a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -82,6 +83,8 @@ struct Shared {
 struct State {
     /// From the agent, for the store.
     inbox: Inbox,
+    /// The memory that is counted for that.
+    held: Option<Held>,
     /// What may be sent to the agent.
     allowance: Allowance,
     ended: bool,
@@ -90,6 +93,27 @@ struct State {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn put(&mut self, piece: &Data, held: Held) -> bool {
+        let fits = self.inbox.put(&piece.bytes);
+        if fits {
+            match &mut self.held {
+                Some(before) => before.join(held),
+                None => self.held = Some(held),
+            }
+        }
+        fits
+    }
+
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let n = self.inbox.take(buffer);
+        if let Some(held) = &mut self.held {
+            held.give_back(n);
+        }
+        n
     }
 }
 
@@ -126,11 +150,11 @@ impl Relay {
 
     /// A piece for the store. One of a stream that is not open comes late. Err where it is more than was granted: the
     /// stream is closed, and the agent is to be told.
-    pub fn take(&mut self, piece: &Data) -> Result<(), Refused> {
+    pub fn take(&mut self, piece: &Data, held: Held) -> Result<(), Refused> {
         let Some(stream) = self.streams.get(&piece.stream) else {
             return Ok(());
         };
-        if stream.shared.lock().inbox.put(&piece.bytes) {
+        if stream.shared.lock().put(piece, held) {
             stream.shared.arrived.notify_one();
             return Ok(());
         }
@@ -190,7 +214,7 @@ async fn copy(endpoint: &Endpoint, id: u32, shared: &Shared, out: &mpsc::Sender<
 async fn up(mut store: WriteHalf<'_>, id: u32, shared: &Shared, out: &mpsc::Sender<Frame<ToAgent>>) -> String {
     let mut buffer = vec![0; MAX_DATA];
     loop {
-        let n = shared.lock().inbox.take(&mut buffer);
+        let n = shared.lock().take(&mut buffer);
         if n == 0 {
             shared.arrived.notified().await;
             continue;

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::context::Context;
 use crate::stores::OpenStore;
+use crate::transfer::budget::Held;
 use crate::transfer::exec::Exec;
 use crate::transfer::keys::Keys;
 use crate::transfer::link::{Link, LinkError, Target};
@@ -116,7 +117,7 @@ enum Ended {
     /// It broke; the words are `agent connect`'s, if it had any.
     Broken(String),
     /// The agent reported.
-    Reported(Box<Report>),
+    Reported(Box<Report>, Option<Held>),
     /// It can never work.
     Over(End),
 }
@@ -149,7 +150,7 @@ impl Session {
             let connected = Instant::now();
             let words = match self.connect().await {
                 Ok(mut link) => match self.serve(&mut link, object.as_ref(), &mut upload).await {
-                    Ended::Reported(report) => return self.conclude(link, *report, object, upload).await,
+                    Ended::Reported(report, held) => return self.conclude(link, *report, held, object, upload).await,
                     Ended::Over(end) => return self.fail(end, upload).await,
                     Ended::Broken(words) => words,
                 },
@@ -209,7 +210,8 @@ impl Session {
             container: self.order.container.clone(),
             command: command.map(ToString::to_string).to_vec(),
         };
-        Link::open(&self.exec, &target).await
+        let share = self.keys.context.budget.share(&target.namespace);
+        Link::open(&self.exec, &target, share).await
     }
 }
 

@@ -237,3 +237,25 @@ proptest! {
         let _ = decoder.next_frame::<ToAgent>();
     }
 }
+
+#[test]
+fn what_a_long_frame_took_is_not_kept_and_is_announced_before_it_comes() {
+    let mut decoder = Decoder::default();
+    assert_eq!(decoder.announced(), None);
+    let long = encode(&url(&"x".repeat(1 << 20))).unwrap();
+    decoder.push(&long[..3]);
+    assert_eq!(decoder.announced(), None);
+    decoder.push(&long[3..10]);
+    assert_eq!(decoder.announced(), Some(long.len() - 4));
+    for rest in [&[][..], b"\0"] {
+        decoder.push(&long[10..]);
+        // A frame that has begun after it does not keep it either.
+        decoder.push(rest);
+        assert!(decoder.next_frame::<ToAgent>().unwrap().is_some());
+        decoder.push(&[]);
+        assert!(decoder.held.capacity() <= KEPT, "{}", decoder.held.capacity());
+        assert_eq!(decoder.pending(), rest.len());
+        decoder = Decoder::default();
+        decoder.push(&long[..10]);
+    }
+}

@@ -5,6 +5,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
+use crate::transfer::budget::Budget;
+
+mod held;
 
 /// The API server's end and the link's two channels.
 async fn pair() -> (
@@ -16,12 +19,18 @@ async fn pair() -> (
     (server, outgoing, incoming)
 }
 
-async fn pair_with_streams() -> (
+type Pair = (
     WebSocketStream<DuplexStream>,
     mpsc::Sender<ToAgent>,
     mpsc::Sender<Frame<ToAgent>>,
     mpsc::Receiver<Incoming>,
-) {
+);
+
+async fn pair_with_streams() -> Pair {
+    pair_within(Budget::default().share("team")).await
+}
+
+async fn pair_within(share: Share) -> Pair {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
     let (sink, stream) = WebSocketStream::from_raw_socket(ours, Role::Client, None).await.split();
@@ -29,7 +38,7 @@ async fn pair_with_streams() -> (
     let (read, incoming) = mpsc::channel(4);
     let (streams, of_streams) = mpsc::channel(4);
     tokio::spawn(write(sink, to_write, of_streams));
-    tokio::spawn(receive(stream, read));
+    tokio::spawn(receive(stream, read, share));
     (server, outgoing, streams, incoming)
 }
 
@@ -156,7 +165,7 @@ async fn a_piece_of_a_stream_arrives_as_it_was_between_messages() {
         server.send(on(STDOUT, part)).await.unwrap();
     }
     assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
-    assert!(matches!(incoming.recv().await, Some(Incoming::Data(seen)) if seen == piece));
+    assert!(matches!(incoming.recv().await, Some(Incoming::Data(seen, _)) if seen == piece));
     assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
 }
 
@@ -245,10 +254,7 @@ async fn only_a_report_may_be_long_and_only_one_is_heard() {
         message: "x".repeat(limits::MESSAGE),
     };
     server.send(on(STDOUT, &encode(&long).unwrap())).await.unwrap();
-    let Some(Incoming::Message(message)) = incoming.recv().await else {
-        panic!()
-    };
-    assert!(matches!(*message, FromAgent::Finished(report) if report.bytes == 0));
+    assert!(matches!(incoming.recv().await, Some(Incoming::Report(report, None)) if report.bytes == 0));
     assert!(words(incoming.recv().await).contains("is no report"));
 }
 

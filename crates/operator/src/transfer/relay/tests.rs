@@ -2,6 +2,8 @@
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::transfer::budget::{Budget, Share};
+use crate::transfer::limits;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -9,6 +11,7 @@ struct Rig {
     relay: Relay,
     said: mpsc::Receiver<Frame<ToAgent>>,
     listener: TcpListener,
+    share: Share,
 }
 
 async fn rig() -> Rig {
@@ -22,6 +25,7 @@ async fn rig() -> Rig {
         relay: Relay::new(endpoint, out),
         said,
         listener,
+        share: Budget::default().share("team"),
     }
 }
 
@@ -39,6 +43,26 @@ impl Rig {
         };
         assert_eq!(self.heard().await, Frame::Message(opened));
         timeout(LONG, self.listener.accept()).await.unwrap().unwrap().0
+    }
+
+    /// A piece of the agent's. It does not wait here: there is room for it.
+    async fn take(&mut self, id: u32, bytes: &[u8]) -> Result<(), Refused> {
+        let held = self.share.take(bytes.len()).await.unwrap();
+        self.relay.take(&piece(id, bytes), held)
+    }
+
+    /// Nothing is counted that is not there.
+    async fn counted(&self, bytes: usize) {
+        let most = limits::HELD_BY_NAMESPACE;
+        let until = tokio::time::Instant::now() + LONG;
+        while self.share.left() != most - bytes {
+            assert!(
+                tokio::time::Instant::now() < until,
+                "{} of {most} left",
+                self.share.left()
+            );
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn closed(&mut self) -> (u32, Option<String>) {
@@ -60,11 +84,12 @@ fn piece(stream: u32, bytes: &[u8]) -> Data {
 async fn bytes_go_both_ways_and_the_stores_end_comes_after_its_last_byte() {
     let mut rig = rig().await;
     let mut store = rig.open(7, WINDOW).await;
-    rig.relay.take(&piece(7, b"PUT ")).unwrap();
-    rig.relay.take(&piece(7, b"/key")).unwrap();
+    rig.take(7, b"PUT ").await.unwrap();
+    rig.take(7, b"/key").await.unwrap();
     let mut got = [0; 8];
     store.read_exact(&mut got).await.unwrap();
     assert_eq!(&got, b"PUT /key");
+    rig.counted(0).await;
     store.write_all(b"200 OK").await.unwrap();
     drop(store);
     let mut answer = Vec::new();
@@ -78,7 +103,7 @@ async fn bytes_go_both_ways_and_the_stores_end_comes_after_its_last_byte() {
     let close = ToAgent::Close { stream: 7, error: None };
     assert_eq!(end, close);
     // Late pieces and words of a stream that has ended are nothing.
-    rig.relay.take(&piece(7, b"x")).unwrap();
+    rig.take(7, b"x").await.unwrap();
     rig.relay.credit(7, 1);
     rig.relay.close(7);
     rig.relay.close(8);
@@ -94,7 +119,7 @@ async fn a_store_that_reads_nothing_holds_a_window_and_no_more_and_the_other_str
     let bytes = vec![0; MAX_DATA];
     loop {
         while granted >= MAX_DATA as u64 {
-            rig.relay.take(&piece(1, &bytes)).unwrap();
+            rig.take(1, &bytes).await.unwrap();
             granted -= MAX_DATA as u64;
             sent += MAX_DATA as u64;
         }
@@ -105,7 +130,7 @@ async fn a_store_that_reads_nothing_holds_a_window_and_no_more_and_the_other_str
         }
         assert!(sent < 1 << 30, "a store that reads nothing takes bytes");
     }
-    rig.relay.take(&piece(2, b"hello")).unwrap();
+    rig.take(2, b"hello").await.unwrap();
     let mut got = [0; 5];
     timeout(LONG, store.read_exact(&mut got)).await.unwrap().unwrap();
     assert_eq!(&got, b"hello");
@@ -118,15 +143,17 @@ async fn more_than_was_granted_ends_the_stream_and_is_not_held() {
     // Nothing of this is written before the test awaits: the stream's task has no turn.
     let bytes = vec![0; MAX_DATA];
     for _ in 0..WINDOW as usize / MAX_DATA {
-        rig.relay.take(&piece(1, &bytes)).unwrap();
+        rig.take(1, &bytes).await.unwrap();
     }
+    rig.counted(WINDOW as usize).await;
     assert_eq!(
-        rig.relay.take(&piece(1, b"x")),
+        rig.take(1, b"x").await,
         Err(Refused("more bytes than were granted".into()))
     );
     let mut rest = Vec::new();
     timeout(LONG, store.read_to_end(&mut rest)).await.unwrap().ok();
     assert!(rest.len() < WINDOW as usize);
+    rig.counted(0).await;
 }
 
 #[tokio::test]
@@ -168,7 +195,7 @@ async fn a_store_that_is_not_there_is_said_in_words() {
 async fn a_store_that_breaks_the_connection_is_told_and_the_stream_makes_room() {
     let mut rig = rig().await;
     let store = rig.open(1, WINDOW).await;
-    rig.relay.take(&piece(1, b"PUT")).unwrap();
+    rig.take(1, b"PUT").await.unwrap();
     // Closed with bytes unread: a reset.
     store.readable().await.unwrap();
     drop(store);

@@ -9,6 +9,7 @@ use store::ObjectInfo;
 use tokio::time::{sleep, timeout};
 
 use super::Session;
+use crate::transfer::budget::Held;
 use crate::transfer::commit::Claim;
 use crate::transfer::link::Link;
 use crate::transfer::{commit, outcome, uploads};
@@ -22,6 +23,7 @@ impl Session {
         mut self,
         mut link: Link,
         report: Report,
+        held: Option<Held>,
         object: Option<ObjectInfo>,
         upload: Option<String>,
     ) {
@@ -65,6 +67,8 @@ impl Session {
                 outcome::with_cure(outcome::failure(report), cure)
             }
         };
+        // The report is used up.
+        drop(held);
         let seconds = self.started.map_or(0.0, |s| s.elapsed().as_secs_f64());
         tracing::info!(
             run = %self.run.name_any(), attempt = self.order.attempt, outcome, bytes, stored, seconds,

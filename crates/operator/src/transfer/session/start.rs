@@ -92,7 +92,9 @@ impl Session {
                 }
                 other => return Ended::Broken(format!("the agent did not answer Hello but said {}", name_of(&other))),
             },
-            Ok(Incoming::Data(_)) => return Ended::Broken("the agent did not answer Hello".into()),
+            Ok(Incoming::Data(..) | Incoming::Report(..)) => {
+                return Ended::Broken("the agent did not answer Hello".into());
+            }
             Ok(Incoming::Closed { words }) => return Ended::Broken(words),
             Err(_) => return Ended::Broken("the agent did not answer Hello".into()),
         };
@@ -176,7 +178,7 @@ impl Session {
                         return Ok(Some(Probed { reachable, message }));
                     }
                 }
-                Incoming::Data(_) => {}
+                Incoming::Data(..) | Incoming::Report(..) => {}
             }
         }
     }

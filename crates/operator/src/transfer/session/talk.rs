@@ -74,9 +74,10 @@ impl Session {
             };
             match message {
                 Incoming::Closed { words } => return Ended::Broken(words),
-                Incoming::Data(piece) => {
+                Incoming::Report(report, held) => return Ended::Reported(report, held),
+                Incoming::Data(piece, held) => {
                     if let Some(relay) = &mut relay
-                        && let Err(refused) = relay.take(&piece)
+                        && let Err(refused) = relay.take(&piece, held)
                         && let Err(ended) = refuse(link, piece.stream, refused).await
                     {
                         return ended;
@@ -94,7 +95,6 @@ impl Session {
                         }
                     }
                     FromAgent::Progress { bytes, stored_bytes } => self.handle.progress(bytes, stored_bytes),
-                    FromAgent::Finished(report) => return Ended::Reported(report),
                     FromAgent::Open { stream, credit } => {
                         self.slow_down(limits::OPEN).await;
                         let opened = match &mut relay {
@@ -117,7 +117,8 @@ impl Session {
                             relay.close(stream);
                         }
                     }
-                    FromAgent::Welcome { .. } | FromAgent::Pong | FromAgent::Probed { .. } => {}
+                    FromAgent::Welcome { .. } | FromAgent::Finished(_) | FromAgent::Pong | FromAgent::Probed { .. } => {
+                    }
                 },
             }
         }
