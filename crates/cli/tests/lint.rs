@@ -199,3 +199,18 @@ fn a_choice_that_cannot_be_read_is_not_guessed_at() {
     assert_eq!(out.lines().count(), 1, "{out}");
     assert!(out.contains("did you mean zstd?"), "{out}");
 }
+
+#[test]
+fn an_object_that_the_webhook_would_not_read_is_not_called_good() {
+    let words = ["a"; 1000].join(", ");
+    let containers: String = (0..21)
+        .map(|n| format!("{{name: c{n}, image: b, args: [{words}]}}, "))
+        .collect();
+    let manifest = a_run("").replace("containers: [", &format!("containers: [{containers}"));
+    let (status, out, _) = lint(&["-f", "-"], &manifest);
+    assert_eq!(status, 1);
+    assert!(
+        out.contains("spec: cannot be read: what is so large belongs into a ConfigMap or an image: there are more than 20000 values"),
+        "{out}"
+    );
+}

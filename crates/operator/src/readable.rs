@@ -3,8 +3,6 @@
 //! Whoever may write an object in his namespace can make one that the API server takes and we cannot read: a date in the
 //! year 9999, a number beyond ours. Taken as it is, the whole list would fail, again and again, and with it the operator
 //! for everybody.
-mod count;
-
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +14,13 @@ use kube::core::ObjectMeta;
 use kube::runtime::watcher::Event;
 use kube::{Api, Client, Resource};
 use planner::run::Event as Said;
+use planner::validate::values;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::{Map, Value, json};
 
 use crate::events;
 use crate::write::bounded;
-pub use count::count;
 
 /// An object, or what is known of one that cannot be read.
 #[derive(Clone, Debug)]
@@ -66,7 +64,7 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Read<K> {
         let whole = deserializer.deserialize_map(Whole)?;
         let metadata = whole.get("metadata").cloned().unwrap_or_default();
         let whole = Value::Object(whole);
-        let read = match count(&whole) {
+        let read = match values::count(&whole) {
             Ok(_) => serde_json::from_value(whole).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -8,6 +8,7 @@ pub mod recipient;
 pub mod run;
 pub mod schedule;
 pub mod storage;
+pub mod values;
 
 use std::fmt;
 

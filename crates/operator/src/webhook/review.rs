@@ -251,7 +251,7 @@ struct Tried {
 }
 
 fn read<K: Resource + DeserializeOwned>(object: &RawValue) -> Result<K, Fault> {
-    crate::readable::count(&mut serde_json::Deserializer::from_str(object.get()))
+    validate::values::count(&mut serde_json::Deserializer::from_str(object.get()))
         .and_then(|_| serde_json::from_str(object.get()))
         .map_err(|e| Fault::new("spec", format!("cannot be read: {e}")))
 }

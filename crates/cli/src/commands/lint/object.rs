@@ -32,6 +32,11 @@ pub fn check(kind: &str, mut value: Value, crds: &[Value], storages: &BTreeMap<S
         .map(|schema| schema::check(&mut value, schema))
         .unwrap_or_default();
     own_metadata(&mut value, kind != "BackupStorage", &mut checked.faults);
+    if let Err(why) = validate::values::count(&value) {
+        checked
+            .faults
+            .push(Fault::new("spec", format!("cannot be read: {why}")));
+    }
     let said = match kind {
         "BackupStorage" => read::<BackupStorage>(value).map(|object| storage(&object)),
         "BackupSchedule" => read::<BackupSchedule>(value).map(|object| schedule(&object, storages)),

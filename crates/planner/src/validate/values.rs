@@ -1,4 +1,5 @@
-//! How much an object holds: the values that it consists of, counted without holding any.
+//! How much an object holds: the values that it consists of, counted without holding any. For the webhook and reconcile this
+//! comes before anything else: read as its kind, an object takes many times its bytes.
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -23,7 +24,9 @@ impl Count<'_> {
     fn one<E: de::Error>(&mut self) -> Result<(), E> {
         *self.0 += 1;
         if *self.0 > VALUES {
-            return Err(E::custom(format!("it has more than {VALUES} values")));
+            return Err(E::custom(format!(
+                "what is so large belongs into a ConfigMap or an image: there are more than {VALUES} values (strings, numbers, lists, objects)"
+            )));
         }
         Ok(())
     }
