@@ -10,7 +10,8 @@ use kube::runtime::reflector::{ObjectRef, Store as Cache};
 ///
 /// A status is written by whoever may write it in its namespace. Where the storage keeps namespaces apart, a run of another
 /// namespace has nothing to do with this one's objects, whatever its status says: else a tenant could keep another one's
-/// object from being deleted. Where it does not, such a word is taken: an object too many is better than one too few.
+/// object from being deleted. Nor has one whose storage is another bucket. Otherwise such a word is taken: an object too many is
+/// better than one too few.
 pub fn others(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupStorage>) -> Vec<Arc<BackupRun>> {
     let mut others = runs.state();
     others.retain(|other| other.uid() != run.uid() && is_believed(run, other, storages));
@@ -18,10 +19,14 @@ pub fn others(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupS
 }
 
 fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorage>) -> bool {
+    let of = |run: &BackupRun| storages.get(&ObjectRef::new(&run.spec.storage.name));
+    // By its name only: one store may have many endpoints.
+    let bucket = |storage: &BackupStorage| storage.spec.parameters.as_ref()?.get("bucket").cloned();
     other.namespace() == run.namespace()
-        || storages
-            .get(&ObjectRef::new(&other.spec.storage.name))
-            .is_some_and(|s| s.spec.namespace_isolation != Some(NamespaceIsolation::Prefix))
+        || of(other).is_some_and(|theirs| {
+            theirs.spec.namespace_isolation != Some(NamespaceIsolation::Prefix)
+                && of(run).is_none_or(|mine| bucket(&mine) == bucket(&theirs))
+        })
 }
 
 #[cfg(test)]
@@ -42,11 +47,15 @@ mod tests {
     }
 
     #[test]
-    fn where_namespaces_are_kept_apart_no_run_of_another_one_is_believed() {
+    fn where_namespaces_or_buckets_are_kept_apart_no_run_of_another_namespace_is_believed() {
         let (storages, mut writer) = reflector::store();
-        for (name, isolation) in [("apart", "Prefix"), ("shared", "None")] {
+        for (name, isolation, bucket) in [
+            ("apart", "Prefix", "a"),
+            ("shared", "None", "a"),
+            ("elsewhere", "None", "b"),
+        ] {
             let storage = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": name},
-                "spec": {"type": "s3", "namespaceIsolation": isolation}});
+                "spec": {"type": "s3", "namespaceIsolation": isolation, "parameters": {"bucket": bucket}}});
             writer.apply_watcher_event(&Event::Apply(serde_json::from_value::<BackupStorage>(storage).unwrap()));
         }
         let mine = run("mine", "shop", "apart");
@@ -54,12 +63,17 @@ mod tests {
             (run("own", "shop", "apart"), true),
             (run("same-storage", "eve", "apart"), false),
             (run("other-storage", "eve", "shared"), true),
+            (run("other-bucket", "eve", "elsewhere"), false),
             (run("no-storage", "eve", "gone"), false),
         ];
         let (runs, mut writer) = reflector::store();
+        let lost = run("lost", "shop", "gone");
         for other in cases.iter().map(|(other, _)| other).chain([&mine]) {
             writer.apply_watcher_event(&Event::Apply(other.clone()));
         }
+        // Whose own storage is gone could have been anywhere.
+        let believed = others(&lost, &runs, &storages);
+        assert!(believed.iter().any(|r| r.name_any() == "other-bucket"));
         let mut seen: Vec<_> = others(&mine, &runs, &storages).iter().map(|r| r.name_any()).collect();
         seen.sort();
         let mut wanted: Vec<_> = cases.iter().filter(|(_, is)| *is).map(|(r, _)| r.name_any()).collect();
