@@ -9,7 +9,7 @@ use futures::{SinkExt, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use kube::api::AttachParams;
 use kube::core::Request;
-use protocol::{Data, Decoder, Frame, FromAgent, Report, ToAgent};
+use protocol::{Data, Decoder, Frame, FromAgent, ToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -71,10 +71,8 @@ pub enum LinkError {
 /// What comes over a connection.
 #[derive(Debug)]
 pub enum Incoming {
-    /// A message of the agent that is no report.
-    Message(Box<FromAgent>),
-    /// Its report, and the memory that is counted for it where it is large.
-    Report(Box<Report>, Option<Held>),
+    /// A message of the agent, and the memory that is counted for it where it is large.
+    Message(Box<FromAgent>, Option<Held>),
     /// A piece of a tunnelled stream, and the memory that is counted for it.
     Data(Data, Held),
     /// The connection has ended.
@@ -208,7 +206,7 @@ where
             STDOUT => match agent.hear(payload).await {
                 Ok(()) => {}
                 Err(Unheard::Nobody) => return,
-                Err(Unheard::Hostile(words)) => {
+                Err(Unheard::GivenUp(words)) => {
                     let _ = agent.out.send(Incoming::Closed { words }).await;
                     return;
                 }
@@ -243,7 +241,7 @@ enum Unheard {
     /// Nobody wants to know any more.
     Nobody,
     /// It does not keep to the protocol, or would have too much held.
-    Hostile(String),
+    GivenUp(String),
 }
 
 impl Agent {
@@ -275,7 +273,7 @@ impl Agent {
             let frame = self.decoder.next_frame::<FromAgent>();
             let length = before.saturating_sub(self.decoder.pending());
             let Some(frame) =
-                frame.map_err(|e| Unheard::Hostile(format!("the agent sent what is not a message: {e}")))?
+                frame.map_err(|e| Unheard::GivenUp(format!("the agent sent what is not a message: {e}")))?
             else {
                 break;
             };
@@ -284,12 +282,13 @@ impl Agent {
             let incoming = match frame {
                 // A report is large, and one is enough.
                 Frame::Message(FromAgent::Finished(_)) if std::mem::replace(&mut self.reported, true) => continue,
-                Frame::Message(FromAgent::Finished(report)) => Incoming::Report(report, large),
-                Frame::Message(_) if length > limits::MESSAGE => {
-                    let words = format!("the agent sent a message of {length} bytes that is no report");
-                    return Err(Unheard::Hostile(words));
+                Frame::Message(message) => {
+                    if length > limits::MESSAGE && !matches!(message, FromAgent::Finished(_)) {
+                        let words = format!("the agent sent a message of {length} bytes that is no report");
+                        return Err(Unheard::GivenUp(words));
+                    }
+                    Incoming::Message(Box::new(message), large)
                 }
-                Frame::Message(message) => Incoming::Message(Box::new(message)),
                 Frame::Data(piece) => {
                     let held = self.hold(piece.bytes.len()).await?;
                     Incoming::Data(piece, held)
@@ -316,7 +315,7 @@ impl Agent {
             begun = None;
         }
         self.begun = (self.decoder.pending() > 0).then(|| begun.unwrap_or_else(Instant::now));
-        self.overdue().map_or(Ok(()), |words| Err(Unheard::Hostile(words)))
+        self.overdue().map_or(Ok(()), |words| Err(Unheard::GivenUp(words)))
     }
 
     /// Memory for what comes next: nothing more is read until it is there.
@@ -325,7 +324,7 @@ impl Agent {
             let seconds = limits::HOLD.as_secs();
             let words =
                 format!("the operator had no room for what the agent sends, for {seconds} s: other transfers hold it");
-            Unheard::Hostile(words)
+            Unheard::GivenUp(words)
         })
     }
 

@@ -72,7 +72,7 @@ async fn a_message_is_found_however_the_api_server_cuts_it() {
         .await
         .unwrap();
     for wanted in ["Welcome", "Pong", "Pong"] {
-        let Some(Incoming::Message(message)) = incoming.recv().await else {
+        let Some(Incoming::Message(message, _)) = incoming.recv().await else {
             panic!()
         };
         assert!(format!("{message:?}").starts_with(wanted), "{message:?}");
@@ -164,9 +164,9 @@ async fn a_piece_of_a_stream_arrives_as_it_was_between_messages() {
     for part in frames.concat().chunks(37) {
         server.send(on(STDOUT, part)).await.unwrap();
     }
-    assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
+    assert!(matches!(incoming.recv().await, Some(Incoming::Message(..))));
     assert!(matches!(incoming.recv().await, Some(Incoming::Data(seen, _)) if seen == piece));
-    assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
+    assert!(matches!(incoming.recv().await, Some(Incoming::Message(..))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,34 +227,40 @@ async fn whole_frames_that_come_slowly_are_no_fault() {
         }
     });
     for _ in 0..10 {
-        assert!(matches!(incoming.recv().await, Some(Incoming::Message(_))));
+        assert!(matches!(incoming.recv().await, Some(Incoming::Message(..))));
     }
+}
+
+/// A report that can be told from another, with so many bytes of text.
+fn report(bytes: u64, text: usize) -> Vec<u8> {
+    encode(&FromAgent::Finished(Box::new(protocol::Report {
+        outcome: protocol::Outcome::Done,
+        bytes,
+        stored_bytes: 0,
+        sha256: String::new(),
+        parts: vec![],
+        object_etag: None,
+        stderr: "x".repeat(text),
+        peak_memory: 0,
+    })))
+    .unwrap()
 }
 
 #[tokio::test]
 async fn only_a_report_may_be_long_and_only_one_is_heard() {
-    let report = |n: u32| {
-        FromAgent::Finished(Box::new(protocol::Report {
-            outcome: protocol::Outcome::Done,
-            bytes: u64::from(n),
-            stored_bytes: 0,
-            sha256: String::new(),
-            parts: vec![],
-            object_etag: None,
-            stderr: "x".repeat(100_000),
-            peak_memory: 0,
-        }))
-    };
     let (mut server, _outgoing, mut incoming) = pair().await;
     for n in 0..3 {
-        server.send(on(STDOUT, &encode(&report(n)).unwrap())).await.unwrap();
+        server.send(on(STDOUT, &report(n, 100_000))).await.unwrap();
     }
     let long = FromAgent::Probed {
         reachable: true,
         message: "x".repeat(limits::MESSAGE),
     };
     server.send(on(STDOUT, &encode(&long).unwrap())).await.unwrap();
-    assert!(matches!(incoming.recv().await, Some(Incoming::Report(report, None)) if report.bytes == 0));
+    let Some(Incoming::Message(message, None)) = incoming.recv().await else {
+        panic!()
+    };
+    assert!(matches!(*message, FromAgent::Finished(report) if report.bytes == 0));
     assert!(words(incoming.recv().await).contains("is no report"));
 }
 

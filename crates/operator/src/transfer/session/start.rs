@@ -81,7 +81,7 @@ impl Session {
             return Ended::Broken(String::new());
         }
         let state = match timeout(WELCOME, link.next()).await {
-            Ok(Incoming::Message(message)) => match *message {
+            Ok(Incoming::Message(message, _)) => match *message {
                 FromAgent::Welcome { version: 0, .. } => {
                     return Ended::Broken("the agent speaks no version of the protocol".into());
                 }
@@ -92,9 +92,7 @@ impl Session {
                 }
                 other => return Ended::Broken(format!("the agent did not answer Hello but said {}", name_of(&other))),
             },
-            Ok(Incoming::Data(..) | Incoming::Report(..)) => {
-                return Ended::Broken("the agent did not answer Hello".into());
-            }
+            Ok(Incoming::Data(..)) => return Ended::Broken("the agent did not answer Hello".into()),
             Ok(Incoming::Closed { words }) => return Ended::Broken(words),
             Err(_) => return Ended::Broken("the agent did not answer Hello".into()),
         };
@@ -172,13 +170,13 @@ impl Session {
             };
             match incoming {
                 Incoming::Closed { words } => return Err(Ended::Broken(words)),
-                Incoming::Message(message) => {
+                Incoming::Message(message, _) => {
                     if let FromAgent::Probed { reachable, message } = *message {
                         let message = text::line(&message, limits::PROBE);
                         return Ok(Some(Probed { reachable, message }));
                     }
                 }
-                Incoming::Data(..) | Incoming::Report(..) => {}
+                Incoming::Data(..) => {}
             }
         }
     }

@@ -74,7 +74,6 @@ impl Session {
             };
             match message {
                 Incoming::Closed { words } => return Ended::Broken(words),
-                Incoming::Report(report, held) => return Ended::Reported(report, held),
                 Incoming::Data(piece, held) => {
                     if let Some(relay) = &mut relay
                         && let Err(refused) = relay.take(&piece, held)
@@ -83,7 +82,7 @@ impl Session {
                         return ended;
                     }
                 }
-                Incoming::Message(message) => match *message {
+                Incoming::Message(message, held) => match *message {
                     FromAgent::NeedUrl(request) => {
                         self.slow_down(1).await;
                         let asked = waiting.len();
@@ -95,6 +94,7 @@ impl Session {
                         }
                     }
                     FromAgent::Progress { bytes, stored_bytes } => self.handle.progress(bytes, stored_bytes),
+                    FromAgent::Finished(report) => return Ended::Reported(report, held),
                     FromAgent::Open { stream, credit } => {
                         self.slow_down(limits::OPEN).await;
                         let opened = match &mut relay {
@@ -117,8 +117,7 @@ impl Session {
                             relay.close(stream);
                         }
                     }
-                    FromAgent::Welcome { .. } | FromAgent::Finished(_) | FromAgent::Pong | FromAgent::Probed { .. } => {
-                    }
+                    FromAgent::Welcome { .. } | FromAgent::Pong | FromAgent::Probed { .. } => {}
                 },
             }
         }
