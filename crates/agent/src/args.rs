@@ -1,4 +1,4 @@
-//! The command line. By hand: three verbs, spoken by the operator only.
+//! The command line. By hand: four verbs, spoken by the operator only.
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
