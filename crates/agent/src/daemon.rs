@@ -13,7 +13,7 @@ use protocol::Action;
 use crate::args::Place;
 use crate::command::tree;
 use crate::desk::Desk;
-use crate::guard::Guard;
+use crate::guard::{self, Guard};
 use crate::{backup, peer, restore};
 
 /// Without `Start` for this long the daemon ends.
@@ -47,7 +47,11 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
     let guard = Guard::new();
     set_up().map_err(DaemonError::Process)?;
     let listener = listen(place).map_err(|e| DaemonError::Socket(place.socket(), e))?;
-    let desk = Arc::new(Desk::new(place.run.clone(), place.attempt.clone()));
+    let desk = Arc::new(Desk::new(
+        place.run.clone(),
+        place.attempt.clone(),
+        guard::last_killed_by(place),
+    ));
     let accepting = desk.clone();
     thread::Builder::new()
         .name("accept".into())

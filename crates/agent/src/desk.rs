@@ -88,6 +88,8 @@ struct State {
 pub struct Desk {
     run: String,
     attempt: String,
+    /// The signal that killed the daemon before this one.
+    killed: Option<String>,
     state: Mutex<State>,
     changed: Condvar,
     /// Tunnelled streams have moved on, or everything has changed.
@@ -96,7 +98,7 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for one run and attempt.
-    pub fn new(run: String, attempt: String) -> Self {
+    pub fn new(run: String, attempt: String, killed: Option<String>) -> Self {
         let state = State {
             connection: 0,
             connected: false,
@@ -119,6 +121,7 @@ impl Desk {
         Self {
             run,
             attempt,
+            killed,
             state: Mutex::new(state),
             changed: Condvar::new(),
             moved: Condvar::new(),
@@ -346,7 +349,7 @@ impl Desk {
             if state.connection != connection || !state.connected {
                 return None;
             }
-            if let Some(message) = state.next_unsaid() {
+            if let Some(message) = state.next_unsaid(self.killed.as_ref()) {
                 return Some(Frame::Message(message));
             }
             if let Some(frame) = state.streams.next_said() {
@@ -367,7 +370,7 @@ impl State {
         }
     }
 
-    fn next_unsaid(&mut self) -> Option<FromAgent> {
+    fn next_unsaid(&mut self, killed: Option<&String>) -> Option<FromAgent> {
         if std::mem::take(&mut self.unsaid.welcome) {
             let state = match self.phase {
                 Phase::Idle => AgentState::Idle,
@@ -377,6 +380,7 @@ impl State {
             return Some(FromAgent::Welcome {
                 version: VERSION,
                 state,
+                killed: killed.cloned(),
             });
         }
         if let Some(request) = self.unsaid.requests.pop_front() {

@@ -4,24 +4,29 @@
 //! the command and all that it started are dead.
 //!
 //! They speak lines over the daemon's standard streams: the daemon says `hold FD` or `release`, the guard answers `ok` or
-//! why not.
+//! why not. What killed a daemon is noted for the next one, which tells the operator: nobody else saw it.
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, PipeWriter, Write};
+use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, wait};
 
 use crate::args::Place;
-use crate::command::tree;
+use crate::command::{signal_name, tree};
 
 /// How long the guard may take to answer.
 const ANSWER: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 /// Between two rounds of killing: a process may have forked while the last one went on, or hang in the kernel.
 const ROUND: Duration = Duration::from_millis(20);
+/// How long the guard before this one may take to bury its dead, so that no two commands of an attempt run side by side. One
+/// that hangs in the kernel is not waited for: `connect` waits 5 s for a daemon.
+const PREDECESSOR: Duration = Duration::from_secs(3);
+/// The longest name of a signal, bytes.
+const SIGNAL: u64 = 16;
 
 /// Starts the daemon and outlives it.
 ///
@@ -32,6 +37,8 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
     let _ = rustix::process::setsid();
     // What the daemon leaves behind becomes this one's children, and is found.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // Locked until this process ends.
+    let note = succeed(place);
     let mut daemon = place
         .command("daemon")?
         .stdin(Stdio::piped())
@@ -39,6 +46,13 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
         .spawn()?;
     let held = listen(&mut daemon);
     let status = daemon.wait()?;
+    // Before the burial, which may take long.
+    if let (Ok(mut note), Some(signal)) = (note.as_ref(), status.signal()) {
+        let name = signal_name(signal);
+        let _ = note
+            .write_all(name.as_bytes())
+            .and_then(|()| note.set_len(name.len() as u64));
+    }
     if held.is_some() || status.signal().is_some() {
         bury();
     }
@@ -47,6 +61,23 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
         .code()
         .and_then(|c| u8::try_from(c).ok())
         .map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Takes the place of the guard before this one, when that has ended.
+fn succeed(place: &Place) -> io::Result<File> {
+    let note = place.guard_lock()?;
+    let until = Instant::now() + PREDECESSOR;
+    while note.try_lock().is_err() && Instant::now() < until {
+        std::thread::sleep(ROUND);
+    }
+    Ok(note)
+}
+
+/// The signal that killed the last daemon of this attempt, as its guard noted it.
+pub fn last_killed_by(place: &Place) -> Option<String> {
+    let mut name = String::new();
+    place.guard_lock().ok()?.take(SIGNAL).read_to_string(&mut name).ok()?;
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// Does as the daemon says until it is dead; what it still wanted held is given back.

@@ -27,11 +27,17 @@ impl Place {
         self.open_lock("life")
     }
 
+    /// Held by the guard for its life; in it, the signal that the last daemon was killed by.
+    pub fn guard_lock(&self) -> io::Result<File> {
+        self.open_lock("guard")
+    }
+
     fn open_lock(&self, kind: &str) -> io::Result<File> {
         let path = self.dir.join(format!("{}.{kind}", self.attempt));
         OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .mode(0o600)
             .open(path)

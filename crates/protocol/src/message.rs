@@ -95,6 +95,9 @@ pub enum FromAgent {
         version: u32,
         /// Where the agent is.
         state: AgentState,
+        /// The signal (`SIGKILL`) that killed the agent which had this attempt before, and with it its work.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        killed: Option<String>,
     },
     /// Asks for a URL. Open requests are said again after each `Hello`.
     NeedUrl(UrlRequest),

@@ -18,6 +18,7 @@ pub(crate) struct SaidMessage {
     wanted: Option<Wanted>,
     version: Option<u32>,
     state: Option<AgentState>,
+    killed: Option<String>,
     number: Option<u32>,
     size: Option<u64>,
     checksum: Option<String>,
@@ -106,6 +107,7 @@ impl TryFrom<SaidMessage> for FromAgent {
             Kind::Welcome => Self::Welcome {
                 version: some(said.version, "version")?,
                 state: some(said.state, "state")?,
+                killed: said.killed,
             },
             Kind::NeedUrl => Self::NeedUrl(match some(said.wanted, "for")? {
                 Wanted::Part => UrlRequest::Part {
@@ -277,6 +279,7 @@ mod tests {
             FromAgent::Welcome {
                 version: 2,
                 state: AgentState::Idle,
+                killed: Some("SIGKILL".into()),
             },
             FromAgent::NeedUrl(UrlRequest::Part {
                 number: 1,
@@ -323,6 +326,10 @@ mod tests {
             (report.parts.len(), report.object_etag, report.peak_memory),
             (0, None, 0)
         );
+        let Ok(FromAgent::Welcome { killed, .. }) = read(r#"{"type":"welcome","version":2,"state":"idle"}"#) else {
+            panic!()
+        };
+        assert_eq!(killed, None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn a_command_that_turns_against_its_agent_ends_in_failed_and_leaves_no_object() 
                 "command: kills the agent that has started it",
                 shell("kill", "echo x; kill -9 $PPID; sleep 1000"),
                 "Interrupted",
-                "it was killed",
+                "it was killed by SIGKILL",
             ),
             (
                 "write",

@@ -10,7 +10,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(20);
 
 fn desk() -> Arc<Desk> {
-    Arc::new(Desk::new("uid".into(), "backup-1".into()))
+    Arc::new(Desk::new("uid".into(), "backup-1".into(), None))
 }
 
 /// The next message; these tests have no streams.
@@ -79,7 +79,8 @@ fn greet(desk: &Desk, state: AgentState) -> u64 {
         next(desk, connection),
         Some(FromAgent::Welcome {
             version: VERSION,
-            state
+            state,
+            killed: None,
         })
     );
     connection

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::rig::*;
 use super::store::Store;
 use protocol::{AgentState, FromAgent, Outcome, ToAgent, UrlRequest, VERSION, encode};
+use rustix::process::Signal;
 
 fn hello(run: &str) -> ToAgent {
     ToAgent::Hello {
@@ -173,6 +174,43 @@ fn a_socket_that_a_killed_daemon_left_behind_does_no_harm() {
     let rig = Rig::new();
     drop(UnixListener::bind(rig.path("backup-1.sock")).unwrap());
     assert_eq!(rig.connect().state, Some(AgentState::Idle));
+}
+
+#[test]
+fn what_killed_an_agent_is_told_by_the_next_which_begins_when_the_command_is_gone() {
+    let rig = Rig::new();
+    let mut first = rig.connect();
+    assert_eq!(first.killed, None);
+    let named = rig.path("named").display().to_string();
+    // In a session of its own, and as a process that names the rig's directory.
+    let command = format!("setsid sh -c 'echo yes; sleep 1000 & wait' {named}");
+    first.say(&ToAgent::Start(Box::new(backup(sh(&command)))));
+    while !matches!(first.hear(), FromAgent::Progress { bytes, .. } if bytes > 0) {}
+    let of_the_command = |words: &[String]| words.first().is_some_and(|w| w == "sh");
+    assert!(!rig.processes(of_the_command).is_empty());
+    // The dead one's guard is slow: the next agent is asked for before it can bury anything.
+    let guards = rig.guards();
+    signal(&guards, Signal::STOP);
+    signal(&rig.daemons(), Signal::KILL);
+    let until = |seen: &dyn Fn() -> bool, what: &str| {
+        let until = Instant::now() + LONG;
+        while !seen() {
+            assert!(Instant::now() < until, "{what}");
+            std::thread::yield_now();
+        }
+    };
+    until(&|| rig.daemons().is_empty(), "the agent dies");
+    let mut second = Link::start(&mut rig.command("backup-1", "uid"));
+    until(&|| rig.guards().len() == 2, "another agent is started");
+    // An agent that does not wait is there by now.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    signal(&guards, Signal::CONT);
+    second.greet();
+    assert_eq!(rig.processes(of_the_command), Vec::<i32>::new());
+    assert_eq!(
+        (second.state, second.killed.as_deref()),
+        (Some(AgentState::Idle), Some("SIGKILL"))
+    );
 }
 
 #[test]

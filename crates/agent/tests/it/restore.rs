@@ -371,10 +371,7 @@ fn an_agent_that_is_killed_ends_no_input_and_its_command_dies_with_it() {
         assert!(std::time::Instant::now() < until, "the command reads its input");
         std::thread::yield_now();
     }
-    for daemon in rig.daemons() {
-        let daemon = rustix::process::Pid::from_raw(daemon).unwrap();
-        rustix::process::kill_process(daemon, rustix::process::Signal::KILL).unwrap();
-    }
+    signal(&rig.daemons(), rustix::process::Signal::KILL);
     let until = std::time::Instant::now() + LONG;
     let mine = link.child.id() as i32;
     while rig.processes(|_| true).iter().any(|pid| *pid != mine) {

@@ -12,6 +12,7 @@ use protocol::{
     Action, AgentState, Checksum, Compression, Frame, FromAgent, Job, Outcome, PartPlan, Report, Secret, ToAgent,
     UrlRequest, VERSION, read_frame,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::store::Store;
 
@@ -67,6 +68,10 @@ impl Rig {
     pub fn daemons(&self) -> Vec<i32> {
         self.processes(|words| words.get(1).is_some_and(|w| w == "daemon"))
     }
+    /// PIDs of their guards.
+    pub fn guards(&self) -> Vec<i32> {
+        self.processes(|words| words.get(1).is_some_and(|w| w == "guard"))
+    }
     /// PIDs of processes that name the rig's directory and are as wanted.
     pub fn processes(&self, wanted: impl Fn(&[String]) -> bool) -> Vec<i32> {
         let dir = self.dir.path().to_string_lossy().into_owned();
@@ -84,11 +89,13 @@ impl Rig {
 }
 
 impl Drop for Rig {
-    /// A daemon whose test failed would wait for its operator for minutes; its command dies with its pipe.
+    /// A daemon whose test failed would wait for its operator for minutes. Its guard kills what it leaves behind, unless the
+    /// test has stopped that.
     fn drop(&mut self) {
-        for pid in self.daemons() {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        for (pids, signal) in [(self.daemons(), Signal::KILL), (self.guards(), Signal::CONT)] {
+            for pid in pids.into_iter().filter_map(Pid::from_raw) {
+                // It may have ended meanwhile.
+                let _ = kill_process(pid, signal);
             }
         }
     }
@@ -96,6 +103,13 @@ impl Drop for Rig {
 
 /// The agent's standard input; several may say something.
 pub type Voice = Arc<Mutex<Option<ChildStdin>>>;
+
+/// Sends a signal to processes.
+pub fn signal(pids: &[i32], signal: Signal) {
+    for pid in pids {
+        kill_process(Pid::from_raw(*pid).unwrap(), signal).unwrap();
+    }
+}
 
 /// Says a frame; an agent that is gone is noticed by those who read.
 pub fn say(voice: &Voice, frame: &Frame<ToAgent>) {
@@ -110,6 +124,8 @@ pub struct Link {
     pub voice: Voice,
     heard: Receiver<Frame<FromAgent>>,
     pub state: Option<AgentState>,
+    /// What killed the daemon before this one.
+    pub killed: Option<String>,
     /// Requests that were answered, in order.
     pub requests: Vec<UrlRequest>,
     pub progress: Vec<(u64, u64)>,
@@ -138,6 +154,7 @@ impl Link {
             voice,
             heard,
             state: None,
+            killed: None,
             requests: vec![],
             progress: vec![],
         }
@@ -153,7 +170,10 @@ impl Link {
             attempt: "backup-1".into(),
         });
         match self.hear() {
-            FromAgent::Welcome { state, .. } => self.state = Some(state),
+            FromAgent::Welcome { state, killed, .. } => {
+                self.state = Some(state);
+                self.killed = killed;
+            }
             other => panic!("{other:?}"),
         }
     }

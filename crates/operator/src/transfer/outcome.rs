@@ -120,8 +120,7 @@ pub fn words(outcome: &Outcome) -> (&'static str, String) {
         }
         Outcome::CommandFailed { code } => ("CommandFailed", format!("the command ended with status {code}")),
         Outcome::CommandKilled { signal } => {
-            let hint = if signal == "SIGKILL" { " (out of memory?)" } else { "" };
-            ("CommandKilled", format!("the command was killed by {}{hint}", cut(signal)))
+            ("CommandKilled", format!("the command was {}", killed_by(signal)))
         }
         Outcome::DeadlineExceeded { seconds } => {
             ("DeadlineExceeded", format!("the command was stopped at its deadline (deadlineSeconds: {seconds})"))
@@ -147,6 +146,21 @@ pub fn words(outcome: &Outcome) -> (&'static str, String) {
         ),
         Outcome::Cancelled { reason } => ("Cancelled", cut(reason)),
     }
+}
+
+fn killed_by(signal: &str) -> String {
+    let hint = if signal == "SIGKILL" { " (out of memory?)" } else { "" };
+    format!("killed by {}{hint}", cut(signal))
+}
+
+/// What to say of an agent that does not know of the command that it was given. The kernel, out of memory, may take the agent
+/// instead of the command, or right after it: while the memory of the first is not yet free, the next allocation kills another.
+pub fn lost_work(killed: Option<&str>) -> String {
+    let why = killed.map_or_else(
+        || "it was killed, the container was restarted, or the operator died as it handed the command over".into(),
+        |signal| format!("it was {}, and its command with it", killed_by(signal)),
+    );
+    format!("the agent has lost its work: {why}")
 }
 
 /// In which words a node says that it cannot execute the agent, and what would cure it.

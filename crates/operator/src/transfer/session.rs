@@ -66,6 +66,8 @@ pub struct Session {
     pub chosen: Option<Chosen>,
     /// The protocol that the agent speaks.
     pub agent_version: u32,
+    /// The signal that killed the agent before it, in its words.
+    pub agent_killed: Option<String>,
     /// What its URLs were signed for.
     pub signed: SignedFor,
     /// How fast they are, and connections to the store opened.
@@ -100,6 +102,7 @@ impl Session {
             failing: None,
             chosen: None,
             agent_version: 0,
+            agent_killed: None,
             signed: SignedFor::default(),
             pace: Pace::new(limits::URLS, Instant::now()),
             renewed: None,

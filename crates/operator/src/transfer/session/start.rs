@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Ended, Session};
 use crate::transfer::link::{Incoming, Link};
-use crate::transfer::{commit, job, limits, text};
+use crate::transfer::{commit, job, limits, outcome, text};
 use crate::write::bounded;
 
 /// Until the agent has answered `Hello`.
@@ -85,7 +85,8 @@ impl Session {
                 FromAgent::Welcome { version: 0, .. } => {
                     return Ended::Broken("the agent speaks no version of the protocol".into());
                 }
-                FromAgent::Welcome { state, version } => {
+                FromAgent::Welcome { state, version, killed } => {
+                    self.agent_killed = killed;
                     // A newer agent speaks this operator's too: it was greeted in it.
                     self.agent_version = version.min(protocol::VERSION);
                     state
@@ -187,7 +188,7 @@ impl Session {
         // uploaded may be run again; a restore never is. Nor is a backup that kills its agent each time.
         let again = self.order.action == Action::Backup && upload.is_none() && self.handed < limits::STARTS;
         if self.order.command_started && !again {
-            let message = "the agent has lost its work: it was killed, the container was restarted, or the operator died as it handed the command over".into();
+            let message = outcome::lost_work(self.agent_killed.as_deref());
             return Err(Ended::Over(End::Interrupted { message }));
         }
         let chosen = match self.chosen.take() {

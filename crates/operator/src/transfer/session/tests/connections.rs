@@ -68,6 +68,7 @@ async fn who_does_not_greet_as_an_agent_does_gets_no_work() {
     let welcome = |version| FromAgent::Welcome {
         version,
         state: AgentState::Idle,
+        killed: None,
     };
     for first in [finished(report()), part(1, 5), FromAgent::Pong, welcome(0)] {
         let mut rig = rig(Action::Backup, DataPath::Direct).await;
@@ -89,8 +90,12 @@ async fn an_agent_of_a_later_version_is_spoken_to_in_this_one() {
     let mut rig = rig(Action::Backup, DataPath::Relay).await;
     let mut peer = rig.connected().await;
     assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
-    let (version, state) = (u32::MAX, AgentState::Idle);
-    peer.say(&FromAgent::Welcome { version, state }).await;
+    let welcome = FromAgent::Welcome {
+        version: u32::MAX,
+        state: AgentState::Idle,
+        killed: None,
+    };
+    peer.say(&welcome).await;
     assert!(matches!(peer.heard().await, Some(ToAgent::Start(job)) if job.relay));
     rig.cancel();
     peer.cancelled().await;
@@ -105,6 +110,27 @@ async fn an_agent_that_has_lost_its_work_again_and_again_gets_no_second_upload()
     peer.welcome(AgentState::Idle).await;
     assert_eq!(rig.failed().await.0, "Interrupted");
     assert_eq!(rig.store.count("create"), 1);
+}
+
+#[tokio::test]
+async fn an_agent_that_was_killed_has_its_signal_and_memory_named() {
+    let cases = [
+        (
+            "SIGKILL".to_string(),
+            "it was killed by SIGKILL (out of memory?), and its command with it",
+        ),
+        ("SIGABRT".to_string(), "it was killed by SIGABRT, and"),
+        ("\u{1b}[2J".repeat(1_000), "it was killed by [2J[2J"),
+    ];
+    for (signal, words) in cases {
+        let (mut rig, peer) = stored().await;
+        drop(peer);
+        let mut peer = rig.connected().await;
+        peer.welcome_after(AgentState::Idle, Some(signal)).await;
+        let (reason, message) = rig.failed().await;
+        assert_eq!(reason, "Interrupted");
+        assert!(message.contains(words) && message.len() < 1_200, "{message}");
+    }
 }
 
 #[tokio::test]

@@ -257,9 +257,15 @@ pub struct Peer {
 impl Peer {
     /// Greets in turn.
     pub async fn welcome(&mut self, state: AgentState) {
+        self.welcome_after(state, None).await;
+    }
+
+    /// Greets in turn, as one that took the place of an agent that was killed.
+    pub async fn welcome_after(&mut self, state: AgentState, killed: Option<String>) {
         assert!(matches!(self.heard().await, Some(ToAgent::Hello { .. })));
         let version = protocol::VERSION;
-        self.say(&FromAgent::Welcome { version, state }).await;
+        let welcome = FromAgent::Welcome { version, state, killed };
+        self.say(&welcome).await;
     }
 
     /// Bytes on the agent's standard output. What the operator does not take any more is lost.
