@@ -27,6 +27,10 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// What follows a case's work has this much of its time.
 const AFTER: Duration = Duration::from_secs(90);
 
+/// How much longer anything may take whenever another case takes the operator away: the next one waits until the lease of one
+/// that was killed is over (15 s), and takes up what there is.
+const OUTAGE: Duration = Duration::from_secs(30);
+
 /// What a case works with; clones are the same case.
 #[derive(Clone)]
 pub struct Case(Arc<Inner>);
@@ -240,9 +244,10 @@ impl Case {
             .to_string()
     }
 
-    /// Waits; the panic after the deadline says what for.
+    /// Waits, for [`OUTAGE`] longer than said; the panic after the deadline says what for. Whoever measures a time holds
+    /// [`steady`](crate::operator::steady).
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, seconds: u64, look: impl FnMut() -> F) -> T {
-        cluster::wait(what, Duration::from_secs(seconds), look).await
+        cluster::wait(what, Duration::from_secs(seconds) + OUTAGE, look).await
     }
 }
 

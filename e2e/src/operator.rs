@@ -71,8 +71,16 @@ pub async fn killing() -> MutexGuard<'static, ()> {
     ONE.lock().await
 }
 
+/// Held while a time is measured that an operator has a part in, and by whoever takes the operator away until another one
+/// leads.
+pub async fn steady() -> MutexGuard<'static, ()> {
+    static STEADY: Mutex<()> = Mutex::new(());
+    STEADY.lock().await
+}
+
 /// Pods whose containers were never restarted: the kubelet makes one that dies often wait longer and longer.
 pub async fn fresh(client: &Client) {
+    let _away = steady().await;
     for pod in all(client).await {
         if restarts(&pod) > 0 {
             delete(&pods(client), &pod.name_any()).await;
@@ -112,6 +120,7 @@ pub fn restarts(pod: &Pod) -> i32 {
 /// Kills the one that leads as `kill -9` does, and waits until one leads again: the same Pod's next container, or the
 /// other Pod. Where the node's processes cannot be seen from here, the Pod is deleted without grace.
 pub async fn kill(client: &Client) {
+    let _away = steady().await;
     let pod = up(client, |_| true).await;
     let (uid, count) = (pod.uid().unwrap_or_default(), restarts(&pod));
     if signal(&uid, "-9") {

@@ -282,6 +282,8 @@ fn a_rollout_refuses_no_request() {
         let _alone = operator::killing().await;
         operator::fresh(case.client()).await;
         let deployments: Api<Deployment> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        // It changes the leader, too.
+        let _away = operator::steady().await;
         let begun = json!({"spec": {"template": {"metadata": {"annotations": {"e2e": case.namespace()}}}}});
         merge(&deployments, "backup-operator", begun).await;
         under_load(&case, 120, async || {

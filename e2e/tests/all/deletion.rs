@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use api::condition;
 use e2e::runs::{is, status, stream};
-use e2e::{Case, case};
+use e2e::{Case, case, operator};
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::json;
 
@@ -30,6 +30,7 @@ fn a_run_that_is_deleted_under_way_takes_its_pod_and_its_upload_with_it() {
             1,
             "the upload can be seen from here"
         );
+        let _steady = operator::steady().await;
         let begun = Instant::now();
         delete(&case, "db", 30).await;
         let gone = begun.elapsed();
@@ -60,6 +61,7 @@ fn a_restore_that_is_deleted_under_way_is_stopped() {
         case.ask_restore("db").await;
         case.until("db", "restores", 60, |run| status(run).transfer?.command_started_at)
             .await;
+        let _steady = operator::steady().await;
         let begun = Instant::now();
         delete(&case, "db", 30).await;
         assert!(case.our_pods().await.is_empty(), "the Pod outlived the run");
@@ -74,6 +76,7 @@ fn a_namespace_that_is_deleted_takes_its_runs_their_pods_and_their_uploads_with_
         case.start("db", stream(&case.path("db"), "slow random 60M 60")).await;
         case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
             .await;
+        let _steady = operator::steady().await;
         let begun = Instant::now();
         let namespaces: kube::Api<Namespace> = kube::Api::all(case.client().clone());
         e2e::cluster::delete(&namespaces, case.namespace()).await;

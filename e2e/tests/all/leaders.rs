@@ -1,4 +1,6 @@
 //! Two operators, one leader: handed over, and taken from one that hangs.
+use std::time::Duration;
+
 use api::{condition, labels};
 use e2e::runs::{is, status, stream};
 use e2e::{case, operator};
@@ -24,14 +26,15 @@ fn a_leader_that_is_told_to_end_hands_over_within_seconds_and_no_run_notices() {
         case.begin_slow("db", WHILE, 15).await;
         let (before, old) = operator::leader(case.client()).await.expect("a leader");
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        let steady = operator::steady().await;
         e2e::cluster::delete(&pods, &old.name_any()).await;
         // Well before an abandoned lease would be over.
-        let after = case
-            .wait("another one leads", 10, || async {
-                let (lease, pod) = operator::leader(case.client()).await?;
-                (pod.uid() != old.uid()).then_some(lease)
-            })
-            .await;
+        let after = e2e::cluster::wait("another one leads", Duration::from_secs(10), || async {
+            let (lease, pod) = operator::leader(case.client()).await?;
+            (pod.uid() != old.uid()).then_some(lease)
+        })
+        .await;
+        drop(steady);
         assert_eq!(transitions(&after), transitions(&before) + 1);
         case.ended_whole("db", WHILE, 120).await;
     });
@@ -46,10 +49,12 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
         case.begin_slow("db", WHILE, 25).await;
         let (_, old) = operator::leader(case.client()).await.expect("a leader");
         let uid = old.uid().unwrap();
+        let away = operator::steady().await;
         if !operator::signal(&uid, "-STOP") {
             panic!("the operator's process cannot be seen from here: this case needs the local cluster");
         }
         let new = operator::up(case.client(), |pod| pod.uid() != old.uid()).await;
+        drop(away);
         operator::signal(&uid, "-CONT");
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         case.wait("the old one has ended", 30, || async {
@@ -74,6 +79,7 @@ fn each_tick_is_run_once_however_often_the_leader_changes() {
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         for _ in 0..3 {
             case.new_run("often", &names(&case.runs_of("often").await)).await;
+            let _away = operator::steady().await;
             let (_, leader) = operator::leader(case.client()).await.expect("a leader");
             e2e::cluster::delete(&pods, &leader.name_any()).await;
             operator::up(case.client(), |pod| pod.uid() != leader.uid()).await;

@@ -235,6 +235,7 @@ fn replace_stops_the_run_under_way_and_removes_what_it_uploaded() {
             .await;
         assert_eq!(case.store().uploads(&key), 1);
         case.fault(&first, "cancel: concurrencyPolicy Replace in mid-backup");
+        let steady = e2e::operator::steady().await;
         let begun = std::time::Instant::now();
         let second = case.triggered("daily").await;
         case.wait("the first run's upload and Pod are gone", 45, || async {
@@ -243,6 +244,7 @@ fn replace_stops_the_run_under_way_and_removes_what_it_uploaded() {
         })
         .await;
         let gone = begun.elapsed();
+        drop(steady);
         let quick = gone <= std::time::Duration::from_secs(10);
         case.end(
             &first,
