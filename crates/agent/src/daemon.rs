@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use protocol::Action;
+use protocol::{Action, Job, Outcome, Report};
 
 use crate::args::Place;
 use crate::command::tree;
 use crate::desk::Desk;
-use crate::guard::{self, Guard};
+use crate::guard::Guard;
+use crate::past::{self, Past};
 use crate::{backup, peer, restore};
 
 /// Without `Start` for this long the daemon ends.
@@ -47,46 +48,16 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
     let guard = Guard::new();
     set_up().map_err(DaemonError::Process)?;
     let listener = listen(place).map_err(|e| DaemonError::Socket(place.socket(), e))?;
-    let desk = Arc::new(Desk::new(
-        place.run.clone(),
-        place.attempt.clone(),
-        guard::last_killed_by(place),
-    ));
+    let desk = Arc::new(Desk::new(place.run.clone(), place.attempt.clone(), Past::of(place)));
     let accepting = desk.clone();
     thread::Builder::new()
         .name("accept".into())
         .spawn(move || accept(&accepting, &listener))
         .map_err(DaemonError::Process)?;
     if let Some(job) = desk.wait_for_job(IDLE) {
-        let report = match &job.action {
-            Action::Backup {
-                recipients,
-                allow_empty,
-                plan,
-                checksum,
-            } => {
-                let target = backup::Target {
-                    recipients,
-                    allow_empty: *allow_empty,
-                    plan: *plan,
-                    checksum: *checksum,
-                };
-                backup::run(&job, &target, &desk, &place.log)
-            }
-            Action::Restore {
-                identity,
-                size,
-                sha256,
-                etag,
-            } => {
-                let object = restore::Object {
-                    identity,
-                    size: *size,
-                    sha256: sha256.as_deref(),
-                    etag: etag.as_deref(),
-                };
-                restore::run(&job, &object, &desk, guard, &place.log)
-            }
+        let report = match past::note_start(place) {
+            Err(error) => not_noted(place, &error),
+            Ok(()) => work(place, &job, &desk, guard),
         };
         desk.finish(report);
         // Nobody may ask for the report for as long as the operator may be away, and then it asks the store, which it may
@@ -98,6 +69,48 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
     let _ = fs::remove_file(place.socket());
     drop(life);
     Ok(())
+}
+
+fn not_noted(place: &Place, error: &io::Error) -> Report {
+    let mut report = backup::empty_report();
+    report.outcome = Outcome::TransferFailed {
+        step: "start".into(),
+        message: format!("{} cannot be made: {error}", place.started().display()),
+    };
+    report
+}
+
+fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
+    match &job.action {
+        Action::Backup {
+            recipients,
+            allow_empty,
+            plan,
+            checksum,
+        } => {
+            let target = backup::Target {
+                recipients,
+                allow_empty: *allow_empty,
+                plan: *plan,
+                checksum: *checksum,
+            };
+            backup::run(job, &target, desk, &place.log)
+        }
+        Action::Restore {
+            identity,
+            size,
+            sha256,
+            etag,
+        } => {
+            let object = restore::Object {
+                identity,
+                size: *size,
+                sha256: sha256.as_deref(),
+                etag: etag.as_deref(),
+            };
+            restore::run(job, &object, desk, guard, &place.log)
+        }
+    }
 }
 
 /// A session of its own, so that no signal of the exec's terminal or group reaches it; orphans of the command become

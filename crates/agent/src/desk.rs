@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use protocol::{AgentState, Frame, FromAgent, Job, Report, Secret, ToAgent, UrlRequest, VERSION};
 
 use crate::event::{Cancel, Event};
+use crate::past::Past;
 use streams::Streams;
 
 /// Answers to pings that may wait; more are not owed.
@@ -88,8 +89,7 @@ struct State {
 pub struct Desk {
     run: String,
     attempt: String,
-    /// The signal that killed the daemon before this one.
-    killed: Option<String>,
+    past: Past,
     state: Mutex<State>,
     changed: Condvar,
     /// Tunnelled streams have moved on, or everything has changed.
@@ -98,7 +98,7 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for one run and attempt.
-    pub fn new(run: String, attempt: String, killed: Option<String>) -> Self {
+    pub fn new(run: String, attempt: String, past: Past) -> Self {
         let state = State {
             connection: 0,
             connected: false,
@@ -121,7 +121,7 @@ impl Desk {
         Self {
             run,
             attempt,
-            killed,
+            past,
             state: Mutex::new(state),
             changed: Condvar::new(),
             moved: Condvar::new(),
@@ -349,7 +349,7 @@ impl Desk {
             if state.connection != connection || !state.connected {
                 return None;
             }
-            if let Some(message) = state.next_unsaid(self.killed.as_ref()) {
+            if let Some(message) = state.next_unsaid(&self.past) {
                 return Some(Frame::Message(message));
             }
             if let Some(frame) = state.streams.next_said() {
@@ -370,7 +370,7 @@ impl State {
         }
     }
 
-    fn next_unsaid(&mut self, killed: Option<&String>) -> Option<FromAgent> {
+    fn next_unsaid(&mut self, past: &Past) -> Option<FromAgent> {
         if std::mem::take(&mut self.unsaid.welcome) {
             let state = match self.phase {
                 Phase::Idle => AgentState::Idle,
@@ -380,7 +380,8 @@ impl State {
             return Some(FromAgent::Welcome {
                 version: VERSION,
                 state,
-                killed: killed.cloned(),
+                started: past.started || state != AgentState::Idle,
+                killed: past.killed.clone(),
             });
         }
         if let Some(request) = self.unsaid.requests.pop_front() {

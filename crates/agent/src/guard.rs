@@ -6,7 +6,7 @@
 //! They speak lines over the daemon's standard streams: the daemon says `hold FD` or `release`, the guard answers `ok` or
 //! why not. What killed a daemon is noted for the next one, which tells the operator: nobody else saw it.
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeWriter, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitCode, Stdio};
@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, wait};
 
 use crate::args::Place;
 use crate::command::{signal_name, tree};
+use crate::past;
 
 /// How long the guard may take to answer.
 const ANSWER: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
@@ -25,8 +26,6 @@ const ROUND: Duration = Duration::from_millis(20);
 /// How long the guard before this one may take to bury its dead, so that no two commands of an attempt run side by side. One
 /// that hangs in the kernel is not waited for: `connect` waits 5 s for a daemon.
 const PREDECESSOR: Duration = Duration::from_secs(3);
-/// The longest name of a signal, bytes.
-const SIGNAL: u64 = 16;
 
 /// Starts the daemon and outlives it.
 ///
@@ -38,7 +37,7 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
     // What the daemon leaves behind becomes this one's children, and is found.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // Locked until this process ends.
-    let note = succeed(place);
+    let lock = succeed(place);
     let mut daemon = place
         .command("daemon")?
         .stdin(Stdio::piped())
@@ -47,11 +46,8 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
     let held = listen(&mut daemon);
     let status = daemon.wait()?;
     // Before the burial, which may take long.
-    if let (Ok(mut note), Some(signal)) = (note.as_ref(), status.signal()) {
-        let name = signal_name(signal);
-        let _ = note
-            .write_all(name.as_bytes())
-            .and_then(|()| note.set_len(name.len() as u64));
+    if let (Ok(lock), Some(signal)) = (&lock, status.signal()) {
+        past::note_death(lock, &signal_name(signal));
     }
     if held.is_some() || status.signal().is_some() {
         bury();
@@ -65,19 +61,12 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
 
 /// Takes the place of the guard before this one, when that has ended.
 fn succeed(place: &Place) -> io::Result<File> {
-    let note = place.guard_lock()?;
+    let lock = place.guard_lock()?;
     let until = Instant::now() + PREDECESSOR;
-    while note.try_lock().is_err() && Instant::now() < until {
+    while lock.try_lock().is_err() && Instant::now() < until {
         std::thread::sleep(ROUND);
     }
-    Ok(note)
-}
-
-/// The signal that killed the last daemon of this attempt, as its guard noted it.
-pub fn last_killed_by(place: &Place) -> Option<String> {
-    let mut name = String::new();
-    place.guard_lock().ok()?.take(SIGNAL).read_to_string(&mut name).ok()?;
-    Some(name).filter(|name| !name.is_empty())
+    Ok(lock)
 }
 
 /// Does as the daemon says until it is dead; what it still wanted held is given back.

@@ -17,6 +17,7 @@ mod http;
 mod install;
 mod launch;
 mod memory;
+mod past;
 mod peer;
 mod platform;
 mod probe;

@@ -32,6 +32,11 @@ impl Place {
         self.open_lock("guard")
     }
 
+    /// There from the moment that a command may have been started.
+    pub fn started(&self) -> PathBuf {
+        self.dir.join(format!("{}.started", self.attempt))
+    }
+
     fn open_lock(&self, kind: &str) -> io::Result<File> {
         let path = self.dir.join(format!("{}.{kind}", self.attempt));
         OpenOptions::new()

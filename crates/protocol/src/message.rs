@@ -95,6 +95,9 @@ pub enum FromAgent {
         version: u32,
         /// Where the agent is.
         state: AgentState,
+        /// A command of this attempt was started, by this agent or one before it: one that is idle then has lost it. An
+        /// older agent does not say, and is taken to have started one.
+        started: bool,
         /// The signal (`SIGKILL`) that killed the agent which had this attempt before, and with it its work.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         killed: Option<String>,

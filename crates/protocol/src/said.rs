@@ -18,6 +18,7 @@ pub(crate) struct SaidMessage {
     wanted: Option<Wanted>,
     version: Option<u32>,
     state: Option<AgentState>,
+    started: Option<bool>,
     killed: Option<String>,
     number: Option<u32>,
     size: Option<u64>,
@@ -107,6 +108,7 @@ impl TryFrom<SaidMessage> for FromAgent {
             Kind::Welcome => Self::Welcome {
                 version: some(said.version, "version")?,
                 state: some(said.state, "state")?,
+                started: said.started.unwrap_or(true),
                 killed: said.killed,
             },
             Kind::NeedUrl => Self::NeedUrl(match some(said.wanted, "for")? {
@@ -279,6 +281,7 @@ mod tests {
             FromAgent::Welcome {
                 version: 2,
                 state: AgentState::Idle,
+                started: false,
                 killed: Some("SIGKILL".into()),
             },
             FromAgent::NeedUrl(UrlRequest::Part {
@@ -326,10 +329,11 @@ mod tests {
             (report.parts.len(), report.object_etag, report.peak_memory),
             (0, None, 0)
         );
-        let Ok(FromAgent::Welcome { killed, .. }) = read(r#"{"type":"welcome","version":2,"state":"idle"}"#) else {
+        let Ok(FromAgent::Welcome { started, killed, .. }) = read(r#"{"type":"welcome","version":2,"state":"idle"}"#)
+        else {
             panic!()
         };
-        assert_eq!(killed, None);
+        assert_eq!((started, killed), (true, None));
     }
 
     #[test]

@@ -127,6 +127,7 @@ fn fuzz_what_an_agent_says() {
         FromAgent::Welcome {
             version: 2,
             state: AgentState::Idle,
+            started: false,
             killed: Some("SIGKILL".into()),
         },
         FromAgent::NeedUrl(UrlRequest::Part {

@@ -10,7 +10,7 @@ use super::*;
 const LONG: Duration = Duration::from_secs(20);
 
 fn desk() -> Arc<Desk> {
-    Arc::new(Desk::new("uid".into(), "backup-1".into(), None))
+    Arc::new(Desk::new("uid".into(), "backup-1".into(), Past::default()))
 }
 
 /// The next message; these tests have no streams.
@@ -80,6 +80,7 @@ fn greet(desk: &Desk, state: AgentState) -> u64 {
         Some(FromAgent::Welcome {
             version: VERSION,
             state,
+            started: state != AgentState::Idle,
             killed: None,
         })
     );

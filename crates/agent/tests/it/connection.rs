@@ -180,7 +180,7 @@ fn a_socket_that_a_killed_daemon_left_behind_does_no_harm() {
 fn what_killed_an_agent_is_told_by_the_next_which_begins_when_the_command_is_gone() {
     let rig = Rig::new();
     let mut first = rig.connect();
-    assert_eq!(first.killed, None);
+    assert_eq!((first.started, first.killed.as_deref()), (false, None));
     let named = rig.path("named").display().to_string();
     // In a session of its own, and as a process that names the rig's directory.
     let command = format!("setsid sh -c 'echo yes; sleep 1000 & wait' {named}");
@@ -208,9 +208,42 @@ fn what_killed_an_agent_is_told_by_the_next_which_begins_when_the_command_is_gon
     second.greet();
     assert_eq!(rig.processes(of_the_command), Vec::<i32>::new());
     assert_eq!(
-        (second.state, second.killed.as_deref()),
-        (Some(AgentState::Idle), Some("SIGKILL"))
+        (second.state, second.started, second.killed.as_deref()),
+        (Some(AgentState::Idle), true, Some("SIGKILL"))
     );
+}
+
+#[test]
+fn an_agent_that_is_killed_before_it_has_work_is_followed_by_one_that_says_that_nothing_was_started() {
+    let rig = Rig::new();
+    drop(rig.connect());
+    signal(&rig.daemons(), Signal::KILL);
+    let until = Instant::now() + LONG;
+    while !rig.daemons().is_empty() {
+        assert!(Instant::now() < until, "the agent dies");
+        std::thread::yield_now();
+    }
+    let next = rig.connect();
+    assert_eq!((next.started, next.killed.as_deref()), (false, Some("SIGKILL")));
+}
+
+#[test]
+fn a_start_that_cannot_be_noted_is_none() {
+    let (rig, store) = (Rig::new(), Store::new());
+    let mut link = rig.connect();
+    std::fs::create_dir(rig.path("backup-1.started")).unwrap();
+    let mark = rig.path("mark");
+    link.say(&ToAgent::Start(Box::new(backup(sh(&format!(
+        "echo x; echo ran > {}",
+        mark.display()
+    ))))));
+    match link.serve(&store).outcome {
+        Outcome::TransferFailed { step, message } => {
+            assert!(step == "start" && message.contains("backup-1.started"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!mark.exists() && store.log().is_empty());
 }
 
 #[test]

@@ -124,6 +124,8 @@ pub struct Link {
     pub voice: Voice,
     heard: Receiver<Frame<FromAgent>>,
     pub state: Option<AgentState>,
+    /// It has started a command, or one before it has.
+    pub started: bool,
     /// What killed the daemon before this one.
     pub killed: Option<String>,
     /// Requests that were answered, in order.
@@ -154,6 +156,7 @@ impl Link {
             voice,
             heard,
             state: None,
+            started: false,
             killed: None,
             requests: vec![],
             progress: vec![],
@@ -170,9 +173,11 @@ impl Link {
             attempt: "backup-1".into(),
         });
         match self.hear() {
-            FromAgent::Welcome { state, killed, .. } => {
+            FromAgent::Welcome {
+                state, started, killed, ..
+            } => {
                 self.state = Some(state);
-                self.killed = killed;
+                (self.started, self.killed) = (started, killed);
             }
             other => panic!("{other:?}"),
         }

@@ -157,7 +157,7 @@ fn killed_by(signal: &str) -> String {
 /// instead of the command, or right after it: while the memory of the first is not yet free, the next allocation kills another.
 pub fn lost_work(killed: Option<&str>) -> String {
     let why = killed.map_or_else(
-        || "it was killed (out of memory?), the container was restarted, or the operator died as it handed the command over".into(),
+        || "it was killed (out of memory?), or the container was restarted".into(),
         |signal| format!("it was {}, and its command with it", killed_by(signal)),
     );
     format!("the agent has lost its work: {why}")

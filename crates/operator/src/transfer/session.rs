@@ -66,8 +66,8 @@ pub struct Session {
     pub chosen: Option<Chosen>,
     /// The protocol that the agent speaks.
     pub agent_version: u32,
-    /// The signal that killed the agent before it, in its words.
-    pub agent_killed: Option<String>,
+    /// What was before the agent, in its words.
+    pub past: Past,
     /// What its URLs were signed for.
     pub signed: SignedFor,
     /// How fast they are, and connections to the store opened.
@@ -102,7 +102,7 @@ impl Session {
             failing: None,
             chosen: None,
             agent_version: 0,
-            agent_killed: None,
+            past: Past::default(),
             signed: SignedFor::default(),
             pace: Pace::new(limits::URLS, Instant::now()),
             renewed: None,
@@ -113,6 +113,15 @@ impl Session {
     fn all_signed(&self) -> Option<&SignedFor> {
         self.started.is_some().then_some(&self.signed)
     }
+}
+
+/// What was in a Pod before the agent that is connected.
+#[derive(Default)]
+pub struct Past {
+    /// A command was started.
+    started: bool,
+    /// The signal that killed the agent before.
+    killed: Option<String>,
 }
 
 /// How one connection ended.

@@ -132,6 +132,7 @@ pub struct TransferOrder {
     pub upload_id: Option<String>,
     /// How the bytes travel, as recorded.
     pub route: Route,
-    /// The command was handed over before, so an agent that has no work has lost it.
+    /// The command was handed over before, or was about to be: an agent that has no work has lost it, unless it says that
+    /// it never had any.
     pub command_started: bool,
 }

@@ -59,6 +59,7 @@ async fn a_message_is_found_however_the_api_server_cuts_it() {
     let frame = encode(&FromAgent::Welcome {
         version: 1,
         state: AgentState::Idle,
+        started: false,
         killed: None,
     })
     .unwrap();

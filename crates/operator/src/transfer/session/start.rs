@@ -10,7 +10,7 @@ use protocol::{AgentState, FromAgent, ToAgent};
 use store::ObjectInfo;
 use tokio::time::{Instant, timeout};
 
-use super::{Ended, Session};
+use super::{Ended, Past, Session};
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::{commit, job, limits, outcome, text};
 use crate::write::bounded;
@@ -85,8 +85,13 @@ impl Session {
                 FromAgent::Welcome { version: 0, .. } => {
                     return Ended::Broken("the agent speaks no version of the protocol".into());
                 }
-                FromAgent::Welcome { state, version, killed } => {
-                    self.agent_killed = killed;
+                FromAgent::Welcome {
+                    state,
+                    version,
+                    started,
+                    killed,
+                } => {
+                    self.past = Past { started, killed };
                     // A newer agent speaks this operator's too: it was greeted in it.
                     self.agent_version = version.min(protocol::VERSION);
                     state
@@ -184,11 +189,13 @@ impl Session {
 
     /// Hands the command over, once, after its start is recorded.
     async fn start(&mut self, link: &mut Link, object: Option<&ObjectInfo>, upload: Option<&str>) -> Result<(), Ended> {
-        // Crash window: the start was recorded, the command perhaps not handed over. A backup of which nothing was
-        // uploaded may be run again; a restore never is. Nor is a backup that kills its agent each time.
-        let again = self.order.action == Action::Backup && upload.is_none() && self.handed < limits::STARTS;
+        // Crash window: the start was recorded, the command perhaps not handed over. The agent tells whether it was: what never
+        // began is begun now. What was begun and is lost is run again where it is a backup of which nothing was uploaded; a
+        // restore never is. Nor is anything that loses its agent each time.
+        let harmless = self.order.action == Action::Backup || !self.past.started;
+        let again = harmless && upload.is_none() && self.handed < limits::STARTS;
         if self.order.command_started && !again {
-            let message = outcome::lost_work(self.agent_killed.as_deref());
+            let message = outcome::lost_work(self.past.killed.as_deref());
             return Err(Ended::Over(End::Interrupted { message }));
         }
         let chosen = match self.chosen.take() {

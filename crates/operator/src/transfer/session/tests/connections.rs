@@ -1,6 +1,7 @@
 //! What is not the protocol, and agents that lose their work.
 use api::names::Action;
 use api::storage::DataPath;
+use planner::run::End;
 use protocol::{AgentState, FromAgent, ToAgent, encode};
 
 use super::rig::rig;
@@ -68,6 +69,7 @@ async fn who_does_not_greet_as_an_agent_does_gets_no_work() {
     let welcome = |version| FromAgent::Welcome {
         version,
         state: AgentState::Idle,
+        started: false,
         killed: None,
     };
     for first in [finished(report()), part(1, 5), FromAgent::Pong, welcome(0)] {
@@ -93,6 +95,7 @@ async fn an_agent_of_a_later_version_is_spoken_to_in_this_one() {
     let welcome = FromAgent::Welcome {
         version: u32::MAX,
         state: AgentState::Idle,
+        started: false,
         killed: None,
     };
     peer.say(&welcome).await;
@@ -126,10 +129,31 @@ async fn an_agent_that_was_killed_has_its_signal_and_memory_named() {
         let (mut rig, peer) = stored().await;
         drop(peer);
         let mut peer = rig.connected().await;
-        peer.welcome_after(AgentState::Idle, Some(signal)).await;
+        peer.welcome_after(AgentState::Idle, true, Some(signal)).await;
         let (reason, message) = rig.failed().await;
         assert_eq!(reason, "Interrupted");
         assert!(message.contains(words) && message.len() < 1_200, "{message}");
+    }
+}
+
+/// The crash window between the record of a start and the start.
+#[tokio::test]
+async fn a_restore_is_handed_over_again_where_it_never_began_and_only_there() {
+    for began in [false, true] {
+        let mut rig = rig(Action::Restore, DataPath::Direct).await;
+        drop(rig.started().await);
+        let mut peer = rig.connected().await;
+        peer.welcome_after(AgentState::Idle, began, None).await;
+        if !began {
+            assert!(matches!(peer.heard().await, Some(ToAgent::Start(_))));
+            rig.cancel();
+            peer.cancelled().await;
+        }
+        match rig.end().await {
+            End::Failed { reason, .. } => assert_eq!((reason, began), ("Cancelled", false)),
+            End::Interrupted { .. } => assert!(began),
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -257,14 +257,19 @@ pub struct Peer {
 impl Peer {
     /// Greets in turn.
     pub async fn welcome(&mut self, state: AgentState) {
-        self.welcome_after(state, None).await;
+        self.welcome_after(state, state != AgentState::Idle, None).await;
     }
 
-    /// Greets in turn, as one that took the place of an agent that was killed.
-    pub async fn welcome_after(&mut self, state: AgentState, killed: Option<String>) {
+    /// Greets in turn, and tells what was before.
+    pub async fn welcome_after(&mut self, state: AgentState, started: bool, killed: Option<String>) {
         assert!(matches!(self.heard().await, Some(ToAgent::Hello { .. })));
         let version = protocol::VERSION;
-        let welcome = FromAgent::Welcome { version, state, killed };
+        let welcome = FromAgent::Welcome {
+            version,
+            state,
+            started,
+            killed,
+        };
         self.say(&welcome).await;
     }
 
