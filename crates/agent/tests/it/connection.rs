@@ -191,17 +191,13 @@ fn what_killed_an_agent_is_told_by_the_next_which_begins_when_the_command_is_gon
     // The dead one's guard is slow: the next agent is asked for before it can bury anything.
     let guards = rig.guards();
     signal(&guards, Signal::STOP);
-    signal(&rig.daemons(), Signal::KILL);
-    let until = |seen: &dyn Fn() -> bool, what: &str| {
-        let until = Instant::now() + LONG;
-        while !seen() {
-            assert!(Instant::now() < until, "{what}");
-            std::thread::yield_now();
-        }
-    };
-    until(&|| rig.daemons().is_empty(), "the agent dies");
+    rig.kill_daemons();
     let mut second = Link::start(&mut rig.command("backup-1", "uid"));
-    until(&|| rig.guards().len() == 2, "another agent is started");
+    let until = Instant::now() + LONG;
+    while rig.guards().len() < 2 {
+        assert!(Instant::now() < until, "another agent is started");
+        std::thread::yield_now();
+    }
     // An agent that does not wait is there by now.
     std::thread::sleep(std::time::Duration::from_millis(200));
     signal(&guards, Signal::CONT);
@@ -217,12 +213,7 @@ fn what_killed_an_agent_is_told_by_the_next_which_begins_when_the_command_is_gon
 fn an_agent_that_is_killed_before_it_has_work_is_followed_by_one_that_says_that_nothing_was_started() {
     let rig = Rig::new();
     drop(rig.connect());
-    signal(&rig.daemons(), Signal::KILL);
-    let until = Instant::now() + LONG;
-    while !rig.daemons().is_empty() {
-        assert!(Instant::now() < until, "the agent dies");
-        std::thread::yield_now();
-    }
+    rig.kill_daemons();
     let next = rig.connect();
     assert_eq!((next.started, next.killed.as_deref()), (false, Some("SIGKILL")));
 }

@@ -371,7 +371,7 @@ fn an_agent_that_is_killed_ends_no_input_and_its_command_dies_with_it() {
         assert!(std::time::Instant::now() < until, "the command reads its input");
         std::thread::yield_now();
     }
-    signal(&rig.daemons(), rustix::process::Signal::KILL);
+    rig.kill_daemons();
     let until = std::time::Instant::now() + LONG;
     let mine = link.child.id() as i32;
     while rig.processes(|_| true).iter().any(|pid| *pid != mine) {

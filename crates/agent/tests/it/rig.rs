@@ -72,6 +72,15 @@ impl Rig {
     pub fn guards(&self) -> Vec<i32> {
         self.processes(|words| words.get(1).is_some_and(|w| w == "guard"))
     }
+    /// As the kernel does when memory is out; returns when they are dead.
+    pub fn kill_daemons(&self) {
+        signal(&self.daemons(), Signal::KILL);
+        let until = Instant::now() + LONG;
+        while !self.daemons().is_empty() {
+            assert!(Instant::now() < until, "the agent dies");
+            thread::yield_now();
+        }
+    }
     /// PIDs of processes that name the rig's directory and are as wanted.
     pub fn processes(&self, wanted: impl Fn(&[String]) -> bool) -> Vec<i32> {
         let dir = self.dir.path().to_string_lossy().into_owned();
