@@ -15,7 +15,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
-use planner::run::decide::is_finished;
+use planner::run::is_finished;
 use planner::run::pod::AgentSettings;
 use serde::de::DeserializeOwned;
 

@@ -22,9 +22,10 @@ pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Act
         .await
         .map_err(apply::ApplyError::Write)?;
     let decision = planner::run::decide(&seen.observed(&run, &context));
-    apply::apply(&run, &context, decision.steps).await?;
+    let requeue = decision.requeue;
+    apply::apply(&run, &context, decision).await?;
     context.failures.clear(&uid);
-    Ok(decision.requeue.map_or_else(Action::await_change, Action::requeue))
+    Ok(requeue.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// What follows a failed pass.

@@ -41,6 +41,7 @@ pub struct Written<K> {
     api: Api<K>,
     name: String,
     version: Option<String>,
+    confirmed: bool,
 }
 
 impl<K> Written<K>
@@ -53,7 +54,22 @@ where
             api,
             name: observed.name_any(),
             version: observed.resource_version(),
+            confirmed: false,
         }
+    }
+
+    /// That the observed version is still the last one, by a write to it or else by asking: what no version guards waits for
+    /// this, because what was observed comes from a cache that may be behind.
+    pub async fn confirm(&mut self) -> Result<(), WriteError> {
+        if self.confirmed {
+            return Ok(());
+        }
+        let found = bounded("read the object's version", self.api.get_metadata_opt(&self.name)).await?;
+        if found.is_none_or(|f| f.resource_version() != self.version) {
+            return Err(WriteError::Stale);
+        }
+        self.confirmed = true;
+        Ok(())
     }
 
     /// Replaces the status, by server-side apply with our one field manager.
@@ -67,6 +83,7 @@ where
         let parameters = PatchParams::apply(api::labels::FIELD_MANAGER).force();
         let written = self.api.patch_status(&self.name, &parameters, &patch);
         self.version = bounded("write the status", written).await?.resource_version();
+        self.confirmed = true;
         Ok(())
     }
 
@@ -111,6 +128,7 @@ where
         };
         let written = self.api.patch(&self.name, &parameters, &patch);
         self.version = bounded("write metadata", written).await?.resource_version();
+        self.confirmed = true;
         Ok(())
     }
 }

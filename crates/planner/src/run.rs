@@ -1,15 +1,42 @@
-//! Runs: what is to be done next for one backup or restore.
-pub mod attempt;
+//! Runs: what is to be done next for one backup or restore. A file uses only files that stand below it in this list, which a
+//! test keeps (`tests/arrows.rs`).
 pub mod decide;
-pub mod finalize;
-pub mod observed;
-pub mod path;
-pub mod pod;
+
+pub mod begin;
+
+pub mod between;
+
+pub mod delete;
+
+pub mod follow;
+
+pub mod leave;
+
 pub mod restore;
-pub mod retry;
+
+pub mod over;
+
+pub mod waiting;
+
+pub mod end;
+
+pub mod attempt;
+
+pub mod tell;
+
+pub mod life;
+
+pub mod limits;
+
+pub mod path;
+
 pub mod step;
-pub mod verdict;
+
+pub mod observed;
+
+pub mod pod;
 
 pub use decide::decide;
+pub use life::is_finished;
 pub use observed::{Chosen, Contact, End, Observed, PodView, Refusal, Route, StorageView, TransferView};
-pub use step::{Decision, Event, Step, TransferOrder};
+pub use step::{Decision, Event, Guarded, TransferOrder, Unguarded};

@@ -249,7 +249,7 @@ fn fuzz_names_of_attempts_and_routes() {
     }
     .run(|bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let (action, number) = planner::run::attempt::parse(&text);
+        let (action, number) = planner::run::life::parse(&text);
         (
             format!("{action:?}"),
             number.min(3),

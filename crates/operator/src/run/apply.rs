@@ -1,14 +1,14 @@
-//! Takes the steps of a decision about a run, in order, and stops at the first that fails.
+//! Takes the effects of a decision about a run, in order, and stops at the first that fails.
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{BackupRun, labels};
+use api::{BackupRun, BackupRunStatus, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use planner::run::{Event, Refusal, Step, TransferOrder};
+use planner::run::{Decision, Event, Guarded, Refusal, TransferOrder, Unguarded};
 use store::StoreError;
 
 use crate::claims;
@@ -45,81 +45,107 @@ impl From<WriteError> for ApplyError {
     }
 }
 
-/// Takes the steps.
-pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, steps: Vec<Step>) -> Result<(), ApplyError> {
+/// Takes the effects of a decision: what is guarded, then what is not, then what settles it.
+pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decision) -> Result<(), ApplyError> {
     let namespace = run.namespace().unwrap_or_default();
     let uid = run.uid().unwrap_or_default();
-    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), run.as_ref());
     let mut status = run.status.clone().unwrap_or_default();
-    for step in steps {
-        match step {
-            Step::AddFinalizer => {
-                let mut finalizers = run.finalizers().to_vec();
-                finalizers.push(labels::FINALIZER.into());
-                written.finalizers(&finalizers).await?;
+    if let Some(reason) = &decision.cancel
+        && !context.registry.cancel(&uid, reason)
+    {
+        return Err(ApplyError::Committing);
+    }
+    for step in decision.guarded {
+        write(run, &mut written, &mut status, step).await?;
+    }
+    for step in decision.unguarded {
+        if !step.is_harmless() {
+            written.confirm().await?;
+        }
+        act(run, context, step).await?;
+    }
+    for step in decision.settled {
+        write(run, &mut written, &mut status, step).await?;
+    }
+    Ok(())
+}
+
+async fn write(
+    run: &BackupRun,
+    written: &mut Written<BackupRun>,
+    status: &mut BackupRunStatus,
+    step: Guarded,
+) -> Result<(), ApplyError> {
+    match step {
+        Guarded::AddFinalizer => {
+            let mut finalizers = run.finalizers().to_vec();
+            finalizers.push(labels::FINALIZER.into());
+            written.finalizers(&finalizers).await?;
+        }
+        Guarded::RemoveFinalizer => {
+            let left: Vec<_> = run
+                .finalizers()
+                .iter()
+                .filter(|f| !labels::is_our_finalizer(f))
+                .cloned()
+                .collect();
+            written.finalizers(&left).await?;
+        }
+        Guarded::Report(new) => {
+            if *new != *status {
+                written.status(&new).await?;
+                *status = *new;
             }
-            Step::RemoveFinalizer => {
-                let left: Vec<_> = run
-                    .finalizers()
-                    .iter()
-                    .filter(|f| !labels::is_our_finalizer(f))
-                    .cloned()
-                    .collect();
-                written.finalizers(&left).await?;
+        }
+        Guarded::RemoveAnnotation(name) => written.annotation(name, None).await?,
+        Guarded::Annotate(name, value) => written.annotation(name, Some(&value)).await?,
+    }
+    Ok(())
+}
+
+async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> Result<(), ApplyError> {
+    let uid = run.uid().unwrap_or_default();
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    match step {
+        Unguarded::Event(event) => events::publish(&context.client, run.object_ref(&()), &event).await,
+        Unguarded::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
+        Unguarded::DeletePod { name, uid, now } => delete_pod(&pods, &name, uid, now).await?,
+        Unguarded::StartTransfer(order) => start(run, context, *order).await?,
+        Unguarded::TransferRecorded {
+            upload_id,
+            command_started,
+        } => {
+            context.registry.recorded(&uid, upload_id, command_started);
+        }
+        Unguarded::ForgetTransfer => {
+            context.registry.forget(&uid);
+            context.refusals.set(&uid, None);
+        }
+        Unguarded::AbortUpload { key, upload_id } => {
+            let store = open(run, context).await?;
+            store
+                .store
+                .abort(&key, &upload_id)
+                .await
+                .map_err(|e| ApplyError::Store("abort the upload", e))?;
+        }
+        Unguarded::AbortStrays { key } => {
+            let store = open(run, context).await?;
+            let others = claims::others(run, &context.runs, &context.storages);
+            let aborted = uploads::abort_strays(&store, run, &key, &others).await;
+            passed(run, "abort strayed uploads", aborted)?;
+        }
+        Unguarded::TakeBack { key, attempt } => {
+            let store = open(run, context).await?;
+            // Without metadata nothing says whose an object is.
+            if store.metadata {
+                let taken = uploads::take_back(&store, run, &key, &attempt).await;
+                passed(run, "remove what a failed attempt stored", taken)?;
             }
-            Step::Report(new) => {
-                if *new != status {
-                    written.status(&new).await?;
-                    status = *new;
-                }
-            }
-            Step::RemoveAnnotation(name) => written.annotation(name, None).await?,
-            Step::Annotate(name, value) => written.annotation(name, Some(&value)).await?,
-            Step::Event(event) => events::publish(&context.client, run.object_ref(&()), &event).await,
-            Step::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
-            Step::DeletePod { name, uid, now } => delete_pod(&pods, &name, uid, now).await?,
-            Step::StartTransfer(order) => start(run, context, *order).await?,
-            Step::TransferRecorded {
-                upload_id,
-                command_started,
-            } => {
-                context.registry.recorded(&uid, upload_id, command_started);
-            }
-            Step::CancelTransfer { reason } => {
-                if !context.registry.cancel(&uid, &reason) {
-                    return Err(ApplyError::Committing);
-                }
-            }
-            Step::ForgetTransfer => {
-                context.registry.forget(&uid);
-                context.refusals.set(&uid, None);
-            }
-            Step::AbortUpload { key, upload_id } => {
-                let store = open(run, context).await?;
-                store
-                    .store
-                    .abort(&key, &upload_id)
-                    .await
-                    .map_err(|e| ApplyError::Store("abort the upload", e))?;
-            }
-            Step::AbortStrays { key } => {
-                let store = open(run, context).await?;
-                let others = claims::others(run, &context.runs, &context.storages);
-                let aborted = uploads::abort_strays(&store, run, &key, &others).await;
-                passed(run, "abort strayed uploads", aborted)?;
-            }
-            Step::TakeBack { key, attempt } => {
-                let store = open(run, context).await?;
-                // Without metadata nothing says whose an object is.
-                if store.metadata {
-                    let taken = uploads::take_back(&store, run, &key, &attempt).await;
-                    passed(run, "remove what a failed attempt stored", taken)?;
-                }
-            }
-            Step::DeleteObject { key, etag, version_id } => {
-                delete_object(run, context, &key, &etag, version_id.as_deref()).await?;
-            }
+        }
+        Unguarded::DeleteObject { key, etag, version_id } => {
+            delete_object(run, context, &key, &etag, version_id.as_deref()).await?;
         }
     }
     Ok(())

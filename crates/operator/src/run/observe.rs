@@ -10,9 +10,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
-use planner::run::decide::is_finished;
 use planner::run::observed::Place;
-use planner::run::{Observed, PodView, StorageView, TransferView};
+use planner::run::{Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 use store::S3Parameters;
 
@@ -53,7 +52,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     // The transfer is looked at before the Pod: an end that is seen was there before the Pod went.
     let transfer = context.registry.view(&uid);
     let storage = context.storages.get(&ObjectRef::new(&run.spec.storage.name));
-    let container = under_way(run).and_then(|(action, _)| planner::run::decide::container_of(run, action));
+    let container = under_way(run).and_then(|(action, _)| planner::run::attempt::container_of(run, action));
     let view = |pod: &Pod| view(pod, run, container.as_deref().unwrap_or_default());
     let mut pods: Vec<_> = context
         .pods
@@ -87,7 +86,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
 
 fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {
     let transfer = run.status.as_ref()?.transfer.as_ref()?;
-    Some(planner::run::attempt::parse(&transfer.attempt))
+    Some(planner::run::life::parse(&transfer.attempt))
 }
 
 /// Why the run's namespace may not use the storage. A transfer that this operator holds is not stopped, and what is over is

@@ -53,3 +53,21 @@ async fn an_api_server_that_does_not_answer_is_not_waited_for() {
     let done = written.annotation("a", Some("b")).await;
     assert!(matches!(done, Err(WriteError::Timeout(_))), "{done:?}");
 }
+
+#[tokio::test]
+async fn a_version_is_confirmed_once_by_a_write_or_by_asking_and_an_old_one_is_stale() {
+    let (api, mut server) = api();
+    let mut written = Written::new(api, &backup_run());
+    let same = serde_json::to_value(backup_run()).unwrap();
+    let (done, (method, _, _)) = tokio::join!(written.confirm(), answer(&mut server, 200, same.clone()));
+    done.unwrap();
+    assert_eq!(method, "GET");
+    written.confirm().await.unwrap();
+
+    let (api, mut server) = crate::mocked::api();
+    let mut behind = Written::new(api, &backup_run());
+    let mut newer = same;
+    newer["metadata"]["resourceVersion"] = json!("7");
+    let (done, _) = tokio::join!(behind.confirm(), answer(&mut server, 200, newer));
+    assert!(matches!(done, Err(WriteError::Stale)), "{done:?}");
+}

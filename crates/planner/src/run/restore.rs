@@ -1,24 +1,26 @@
 //! A finished run: restores on demand, and what an interrupted clean-up left.
-
 use api::names::Action;
 use api::{BackupRunStatus, condition, labels};
 use kube::ResourceExt;
 
-use crate::run::decide::{create_pod, key, start, start_deadline, storage_or_wait};
-use crate::run::observed::{Observed, StorageView};
-use crate::run::step::{Decision, Event, Step};
+use crate::run::attempt::{create_pod, key, start, start_deadline};
+use crate::run::observed::{Observed, PodView, StorageView};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::waiting;
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if !o.run.annotations().contains_key(labels::RESTORE) {
-        let steps = o.pods.iter().filter(|p| p.ours && !p.terminating).map(delete).collect();
-        return Decision { steps, requeue: None };
+        return Decision {
+            unguarded: o.pods.iter().filter(|p| p.ours && !p.terminating).map(remove).collect(),
+            ..Decision::default()
+        };
     }
     if let Some(why) = refusal(o, &status) {
         return refuse(&why);
     }
-    let prefix = match storage_or_wait(o, &status) {
+    let prefix = match waiting::prefix_or_wait(o, &status) {
         Ok(prefix) => prefix,
         Err(wait) => return wait,
     };
@@ -29,40 +31,41 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         return refuse(&why);
     }
     start(o, &mut status, Action::Restore, number, key);
-    let note = format!("restoring {path} of storage {}", o.run.spec.storage.name);
-    Decision {
-        steps: vec![
-            // The report comes first: a restore that is under way by its status is never begun a second time,
-            // whatever happens to the annotation.
-            Step::Report(Box::new(status)),
-            Step::RemoveAnnotation(labels::RESTORE),
-            Step::Event(Event {
-                warning: false,
-                reason: "RestoreStarted",
-                action: "Restore",
-                note,
-            }),
-            create_pod(o, Action::Restore, number),
-        ],
-        requeue: Some(start_deadline(o)),
-    }
-}
-
-fn refuse(why: &str) -> Decision {
     let event = Event {
-        warning: true,
-        reason: "RestoreRefused",
+        warning: false,
+        reason: "RestoreStarted",
         action: "Restore",
-        note: format!("the restore was refused: {why}"),
+        note: format!("restoring {path} of storage {}", o.run.spec.storage.name),
     };
     Decision {
-        steps: vec![Step::Event(event), Step::RemoveAnnotation(labels::RESTORE)],
-        requeue: None,
+        // The report comes first: a restore that is under way by its status is never begun a second time, whatever
+        // happens to the annotation.
+        guarded: vec![
+            Guarded::Report(Box::new(status)),
+            Guarded::RemoveAnnotation(labels::RESTORE),
+        ],
+        unguarded: vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)],
+        requeue: Some(start_deadline(o)),
+        ..Decision::default()
     }
 }
 
-fn delete(pod: &crate::run::observed::PodView) -> Step {
-    Step::DeletePod {
+/// The request is taken off before it is said that it was refused: one that a crash keeps is refused once more.
+fn refuse(why: &str) -> Decision {
+    Decision {
+        guarded: vec![Guarded::RemoveAnnotation(labels::RESTORE)],
+        unguarded: vec![Unguarded::Event(Event {
+            warning: true,
+            reason: "RestoreRefused",
+            action: "Restore",
+            note: format!("the restore was refused: {why}"),
+        })],
+        ..Decision::default()
+    }
+}
+
+fn remove(pod: &PodView) -> Unguarded {
+    Unguarded::DeletePod {
         name: pod.name.clone(),
         uid: pod.uid.clone(),
         now: false,

@@ -1,4 +1,5 @@
-//! What a decision is made of: steps, in the order that survives a crash between any two of them.
+//! What a decision is made of: effects of two types, in the order that survives a crash between any two of them and a cache
+//! that is behind.
 use std::time::Duration;
 
 use api::BackupRunStatus;
@@ -6,11 +7,22 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::run::observed::Route;
 
-/// Steps to take in order, stopping at the first that fails, and when to look again.
+/// Effects, taken in the order of the fields and stopping at the first that fails, and when to look again.
+///
+/// What a cache shows may be older than what the API server has. A write that carries the version that was decided from
+/// is refused then, and with it all that follows: so what is guarded comes first. Where nothing is to be written, whoever
+/// takes the effects asks the API server whether the version is still that one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
-    /// The steps.
-    pub steps: Vec<Step>,
+    /// Stop the transfer that this process holds, and why. One that is being committed is not taken back: nothing else is
+    /// done then.
+    pub cancel: Option<String>,
+    /// Written first.
+    pub guarded: Vec<Guarded>,
+    /// Done when that is written.
+    pub unguarded: Vec<Unguarded>,
+    /// Written when all of that is done: that it is.
+    pub settled: Vec<Guarded>,
     /// Look again after this time at the latest.
     pub requeue: Option<Duration>,
 }
@@ -19,15 +31,15 @@ impl Decision {
     /// Nothing to do but to look again after a time.
     pub fn wait(after: Duration) -> Self {
         Self {
-            steps: Vec::new(),
             requeue: Some(after),
+            ..Self::default()
         }
     }
 }
 
-/// One effect.
+/// A write to the run that carries the version that was decided from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum Guarded {
     /// Hold the run until it is cleaned up.
     AddFinalizer,
     /// Let the run go.
@@ -38,6 +50,11 @@ pub enum Step {
     RemoveAnnotation(&'static str),
     /// Set an annotation.
     Annotate(&'static str, String),
+}
+
+/// An effect that no version of the run guards.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unguarded {
     /// Say it to people.
     Event(Event),
     /// Create a Pod; one that exists with that name and this run as its controller is taken for it.
@@ -59,11 +76,6 @@ pub enum Step {
         upload_id: Option<String>,
         /// The start of the command is recorded.
         command_started: bool,
-    },
-    /// Stop the command and end the transfer.
-    CancelTransfer {
-        /// Why.
-        reason: String,
     },
     /// The end of the transfer is reported: drop it.
     ForgetTransfer,
@@ -96,6 +108,16 @@ pub enum Step {
         /// The version that the run recorded, where the bucket keeps versions: this one, for good.
         version_id: Option<String>,
     },
+}
+
+impl Unguarded {
+    /// A decision from an old status does no harm by it: it is said once more, or concerns this process only.
+    pub fn is_harmless(&self) -> bool {
+        matches!(
+            self,
+            Self::Event(_) | Self::TransferRecorded { .. } | Self::ForgetTransfer
+        )
+    }
 }
 
 /// An Event in the API server's sense.

@@ -14,7 +14,24 @@ use crate::run::observed::{
     Chosen, Contact, End, Observed, Place, PodStage, PodView, Refusal, Route, StorageView, TransferView,
 };
 use crate::run::pod::AgentSettings;
-use crate::run::step::{Decision, Step};
+use crate::run::step::{Decision, Guarded, Unguarded};
+
+/// One effect of a decision, in the order in which they are taken.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Cancel(String),
+    Guarded(Guarded),
+    Unguarded(Unguarded),
+}
+
+fn steps(decision: Decision) -> Vec<Step> {
+    let cancel = decision.cancel.into_iter().map(Step::Cancel);
+    cancel
+        .chain(decision.guarded.into_iter().map(Step::Guarded))
+        .chain(decision.unguarded.into_iter().map(Step::Unguarded))
+        .chain(decision.settled.into_iter().map(Step::Guarded))
+        .collect()
+}
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
 mod deletion;
@@ -70,16 +87,18 @@ impl World {
 
     /// Decides and writes what the decision writes to the run; the other steps are returned.
     fn step(&mut self) -> Vec<Step> {
-        let steps = self.decide().steps;
+        let steps = steps(self.decide());
         for step in &steps {
             match step {
-                Step::AddFinalizer => self.run.metadata.finalizers = Some(vec![labels::FINALIZER.into()]),
-                Step::RemoveFinalizer => self.run.metadata.finalizers = None,
-                Step::Report(status) => self.run.status = Some((**status).clone()),
-                Step::RemoveAnnotation(name) => {
+                Step::Guarded(Guarded::AddFinalizer) => {
+                    self.run.metadata.finalizers = Some(vec![labels::FINALIZER.into()])
+                }
+                Step::Guarded(Guarded::RemoveFinalizer) => self.run.metadata.finalizers = None,
+                Step::Guarded(Guarded::Report(status)) => self.run.status = Some((**status).clone()),
+                Step::Guarded(Guarded::RemoveAnnotation(name)) => {
                     self.run.metadata.annotations.as_mut().map(|a| a.remove(*name));
                 }
-                Step::ForgetTransfer => self.transfer = TransferView::None,
+                Step::Unguarded(Unguarded::ForgetTransfer) => self.transfer = TransferView::None,
                 _ => {}
             }
         }
@@ -246,14 +265,19 @@ fn a_run_waits_for_its_storage_and_says_so_once() {
         world.storage = storage;
         let steps = world.step();
         assert!(
-            has(&steps, |s| matches!(s, Step::Event(e) if e.warning))
-                && !has(&steps, |s| matches!(s, Step::CreatePod(_)))
+            has(
+                &steps,
+                |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.warning)
+            ) && !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_))))
         );
         assert_eq!(world.status().state, Some(State::StorageError));
         assert!(world.is(condition::NEVER_RUN) && world.status().message.unwrap().contains("minio"));
         assert_eq!(world.step(), vec![], "nothing is written that did not change");
         world.storage = ready("");
-        assert!(has(&world.step(), |s| matches!(s, Step::CreatePod(_))));
+        assert!(has(&world.step(), |s| matches!(
+            s,
+            Step::Unguarded(Unguarded::CreatePod(_))
+        )));
     }
 }
 
@@ -265,27 +289,27 @@ fn the_start_of_the_command_and_the_upload_are_recorded_before_they_are_confirme
     world.step();
     world.active(Contact::AwaitsStart, None);
     let steps = world.step();
-    let report = at(&steps, |s| matches!(s, Step::Report(_)));
+    let report = at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_))));
     assert!(
         report
             < at(&steps, |s| matches!(
                 s,
-                Step::TransferRecorded {
+                Step::Unguarded(Unguarded::TransferRecorded {
                     command_started: true,
                     ..
-                }
+                })
             ))
     );
     assert!(world.status().transfer.unwrap().command_started_at.is_some());
 
     world.active(Contact::Working, Some("up-1"));
     let steps = world.step();
-    let report = at(&steps, |s| matches!(s, Step::Report(_)));
+    let report = at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_))));
     assert!(
         report
             < at(&steps, |s| matches!(
                 s,
-                Step::TransferRecorded { upload_id: Some(_), .. }
+                Step::Unguarded(Unguarded::TransferRecorded { upload_id: Some(_), .. })
             ))
     );
     assert_eq!(world.status().transfer.unwrap().upload_id.as_deref(), Some("up-1"));
@@ -311,18 +335,25 @@ fn the_route_is_recorded_before_the_command_starts_and_one_that_was_not_asked_fo
             *route = Some(chosen);
         }
         let steps = world.step();
-        let recorded = at(&steps, |s| matches!(s, Step::TransferRecorded { .. }));
-        assert!(at(&steps, |s| matches!(s, Step::Report(_))) < recorded);
-        let event =
-            |s: &Step| matches!(s, Step::Event(e) if e.reason == "Relayed" && e.note.ends_with("no answer: timeout"));
+        let recorded = at(&steps, |s| {
+            matches!(s, Step::Unguarded(Unguarded::TransferRecorded { .. }))
+        });
+        assert!(at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_)))) < recorded);
+        let event = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "Relayed" && e.note.ends_with("no answer: timeout"));
         assert_eq!(has(&steps, event), said);
         assert_eq!(world.status().transfer.unwrap().route, word);
-        assert!(!has(&world.step(), |s| matches!(s, Step::Report(_) | Step::Event(_))));
+        assert!(!has(&world.step(), |s| matches!(
+            s,
+            Step::Guarded(Guarded::Report(_)) | Step::Unguarded(Unguarded::Event(_))
+        )));
         // The next operator is told.
         world.transfer = TransferView::None;
         let next = world.step();
         assert!(
-            has(&next, |s| matches!(s, Step::StartTransfer(o) if o.route.word() == word)),
+            has(
+                &next,
+                |s| matches!(s, Step::Unguarded(Unguarded::StartTransfer(o)) if o.route.word() == word)
+            ),
             "{next:?}"
         );
     }
@@ -338,7 +369,7 @@ fn a_restarted_operator_finds_the_transfer_again() {
     let order = steps
         .iter()
         .find_map(|s| {
-            if let Step::StartTransfer(o) = s {
+            if let Step::Unguarded(Unguarded::StartTransfer(o)) = s {
                 Some(o.clone())
             } else {
                 None
@@ -361,11 +392,11 @@ fn a_failed_backup_keeps_its_upload_in_the_status_until_it_is_aborted() {
     world.active(Contact::Working, Some("up-1"));
     world.step();
     world.ended(failed());
-    let steps = world.decide().steps;
+    let steps = steps(world.decide());
     let reports: Vec<_> = steps
         .iter()
         .filter_map(|s| {
-            if let Step::Report(r) = s {
+            if let Step::Guarded(Guarded::Report(r)) = s {
                 Some(r.transfer.is_some())
             } else {
                 None
@@ -373,10 +404,16 @@ fn a_failed_backup_keeps_its_upload_in_the_status_until_it_is_aborted() {
         })
         .collect();
     assert_eq!(reports, [true, false]);
-    let abort = at(&steps, |s| matches!(s, Step::AbortUpload { .. }));
-    assert!(abort < steps.iter().rposition(|s| matches!(s, Step::Report(_))).unwrap());
+    let abort = at(&steps, |s| matches!(s, Step::Unguarded(Unguarded::AbortUpload { .. })));
+    assert!(
+        abort
+            < steps
+                .iter()
+                .rposition(|s| matches!(s, Step::Guarded(Guarded::Report(_))))
+                .unwrap()
+    );
     // The operator dies right after the first report.
-    let Step::Report(first) = &steps[0] else {
+    let Step::Guarded(Guarded::Report(first)) = &steps[0] else {
         panic!("{steps:?}")
     };
     world.run.status = Some((**first).clone());
@@ -384,7 +421,8 @@ fn a_failed_backup_keeps_its_upload_in_the_status_until_it_is_aborted() {
     assert!(world.is(condition::FAILED));
     let steps = world.step();
     assert!(
-        has(&steps, |s| matches!(s, Step::AbortUpload { .. })) && has(&steps, |s| matches!(s, Step::DeletePod { .. }))
+        has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::AbortUpload { .. })))
+            && has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeletePod { .. })))
     );
     assert_eq!(world.status().transfer, None);
 }

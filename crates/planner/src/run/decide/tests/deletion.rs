@@ -4,7 +4,7 @@ use super::*;
 #[test]
 fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_deleted() {
     // The operator died between the creation of the upload and the report; then the Pod went, or the run was deleted.
-    let strays = |s: &Step| matches!(s, Step::AbortStrays { key } if key == "db.sql");
+    let strays = |s: &Step| matches!(s, Step::Unguarded(Unguarded::AbortStrays { key }) if key == "db.sql");
     let mut world = World::working();
     world.transfer = TransferView::None;
     world.pods.clear();
@@ -21,21 +21,21 @@ fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_delete
     let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
     transfer.upload_id = Some("u2".into());
     let steps = world.step();
-    assert!(has(&steps, strays) && has(&steps, |s| matches!(s, Step::AbortUpload { .. })));
+    assert!(has(&steps, strays) && has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::AbortUpload { .. }))));
     let mut world = World::working();
     world.storage = StorageView::Missing;
     world.transfer = TransferView::None;
     world.pods.clear();
     world.run.metadata.deletion_timestamp = Some(Time(world.now));
     let steps = world.step();
-    assert!(!has(&steps, strays) && has(&steps, |s| *s == Step::RemoveFinalizer));
+    assert!(!has(&steps, strays) && has(&steps, |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
 }
 
 #[test]
 fn deleting_a_run_stops_its_command_and_waits_for_it() {
     let mut world = World::working();
     world.delete();
-    assert!(has(&world.step(), |s| matches!(s, Step::CancelTransfer { .. })));
+    assert!(has(&world.step(), |s| matches!(s, Step::Cancel(_))));
     if let TransferView::Active { cancelling, .. } = &mut world.transfer {
         *cancelling = true;
     }
@@ -43,11 +43,13 @@ fn deleting_a_run_stops_its_command_and_waits_for_it() {
     world.ended(failed());
     let steps = world.step();
     assert!(
-        has(&steps, |s| matches!(s, Step::DeletePod { now: true, .. }))
-            && !has(&steps, |s| *s == Step::RemoveFinalizer)
+        has(&steps, |s| matches!(
+            s,
+            Step::Unguarded(Unguarded::DeletePod { now: true, .. })
+        )) && !has(&steps, |s| *s == Step::Guarded(Guarded::RemoveFinalizer))
     );
     world.pods.clear();
-    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+    assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
 }
 
 #[test]
@@ -63,13 +65,13 @@ fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
         world.taken_over = taken_over;
         world.delete();
         let steps = world.step();
-        let wanted = Step::DeleteObject {
+        let wanted = Step::Unguarded(Unguarded::DeleteObject {
             key: "db.sql".into(),
             etag: "\"e\"".into(),
             version_id: None,
-        };
+        });
         assert_eq!(has(&steps, |s| *s == wanted), deleted);
-        assert!(has(&steps, |s| *s == Step::RemoveFinalizer));
+        assert!(has(&steps, |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
     }
 }
 
@@ -101,7 +103,7 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
     world.run.spec.retain_policy = Some(RetainPolicy::Delete);
     world.taken_over = true;
     world.delete();
-    let wanted = |s: &Step| matches!(s, Step::DeleteObject { version_id, .. } if version_id.as_deref() == Some("v1"));
+    let wanted = |s: &Step| matches!(s, Step::Unguarded(Unguarded::DeleteObject { version_id, .. }) if version_id.as_deref() == Some("v1"));
     assert!(has(&world.step(), wanted));
 }
 
@@ -118,8 +120,12 @@ fn a_missing_or_dead_store_never_holds_a_deleted_run_for_ever() {
         world.storage = storage;
         world.pass(seconds);
         let steps = world.step();
-        assert_eq!(has(&steps, |s| matches!(s, Step::DeleteObject { .. })), held);
-        let named = |s: &Step| matches!(s, Step::Event(e) if e.warning && e.note.contains("db.sql"));
+        assert_eq!(
+            has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeleteObject { .. }))),
+            held
+        );
+        let named =
+            |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.warning && e.note.contains("db.sql"));
         assert_eq!(has(&steps, named), !held, "what is left behind is named");
     }
 }
@@ -131,14 +137,17 @@ fn an_invalid_run_can_be_deleted() {
     world.run.spec.restore = None;
     world.step();
     world.delete();
-    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+    assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
 }
 
 #[test]
 fn a_pod_left_by_a_crash_after_the_report_is_removed() {
     let mut world = World::stored();
     world.pod(PodStage::Running);
-    assert!(has(&world.step(), |s| matches!(s, Step::DeletePod { .. })));
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::DeletePod { .. })
+    )));
 }
 
 #[test]
@@ -151,16 +160,19 @@ fn a_commit_under_way_is_waited_for_and_what_it_made_visible_is_taken_back() {
     world.ended(stored());
     world.pods.clear();
     let steps = world.step();
-    let taken = |s: &Step| matches!(s, Step::TakeBack { key, attempt } if key == "db.sql" && attempt == "backup-1");
+    let taken = |s: &Step| matches!(s, Step::Unguarded(Unguarded::TakeBack { key, attempt }) if key == "db.sql" && attempt == "backup-1");
     assert!(
-        has(&steps, taken) && has(&steps, |s| *s == Step::RemoveFinalizer),
+        has(&steps, taken) && has(&steps, |s| *s == Step::Guarded(Guarded::RemoveFinalizer)),
         "{steps:?}"
     );
 
     let mut world = World::stored();
     world.delete();
     assert!(
-        !has(&world.step(), |s| matches!(s, Step::TakeBack { .. })),
+        !has(&world.step(), |s| matches!(
+            s,
+            Step::Unguarded(Unguarded::TakeBack { .. })
+        )),
         "what is recorded is retained"
     );
 }
@@ -172,7 +184,13 @@ fn a_deletion_that_waited_for_an_operator_gets_as_much_time_as_any() {
     world.delete();
     world.pass(3600);
     world.began = world.now;
-    assert!(has(&world.step(), |s| matches!(s, Step::DeleteObject { .. })));
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::DeleteObject { .. })
+    )));
     world.began = Timestamp::UNIX_EPOCH;
-    assert!(!has(&world.step(), |s| matches!(s, Step::DeleteObject { .. })));
+    assert!(!has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::DeleteObject { .. })
+    )));
 }

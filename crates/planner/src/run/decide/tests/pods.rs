@@ -6,9 +6,9 @@ fn a_backup_begins_with_the_finalizer_then_the_report_then_the_pod() {
     let mut world = World::new(backup_run());
     let steps = world.step();
     let order = [
-        at(&steps, |s| *s == Step::AddFinalizer),
-        at(&steps, |s| matches!(s, Step::Report(_))),
-        at(&steps, |s| matches!(s, Step::CreatePod(_))),
+        at(&steps, |s| *s == Step::Guarded(Guarded::AddFinalizer)),
+        at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_)))),
+        at(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
     ];
     assert!(order.is_sorted(), "{order:?}");
     let status = world.status();
@@ -40,7 +40,7 @@ fn an_invalid_run_fails_at_once_with_the_field_and_never_gets_a_pod() {
         let mut world = World::new(backup_run());
         spoil(&mut world.run);
         let steps = world.step();
-        assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+        assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
         assert!(world.is(condition::FAILED), "{field}");
         let message = world.status().message.unwrap();
         assert!(message.contains(field), "{message}");
@@ -53,7 +53,7 @@ fn a_pod_is_created_until_it_is_there_and_connected_to_when_it_runs() {
     let mut world = World::new(backup_run());
     world.step();
     assert!(
-        has(&world.step(), |s| matches!(s, Step::CreatePod(_))),
+        has(&world.step(), |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
         "the operator died before the Pod was created"
     );
     world.pod(starting("", false));
@@ -62,7 +62,7 @@ fn a_pod_is_created_until_it_is_there_and_connected_to_when_it_runs() {
     world.pod(PodStage::Running);
     assert!(has(
         &world.step(),
-        |s| matches!(s, Step::StartTransfer(o) if o.pod_uid == "pod-1" && !o.command_started)
+        |s| matches!(s, Step::Unguarded(Unguarded::StartTransfer(o)) if o.pod_uid == "pod-1" && !o.command_started)
     ));
 }
 
@@ -81,7 +81,10 @@ fn a_pod_that_does_not_start_ends_the_run_at_its_deadline_with_the_pods_own_word
     world.pass(31);
     let steps = world.step();
     assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("ImagePullBackOff"));
-    assert!(has(&steps, |s| matches!(s, Step::DeletePod { .. })), "no Pod is left");
+    assert!(
+        has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeletePod { .. }))),
+        "no Pod is left"
+    );
 }
 
 #[test]
@@ -109,7 +112,10 @@ fn a_refused_pod_is_said_and_tried_again_until_the_deadline_unless_it_is_invalid
         message: "exceeded quota".into(),
         hopeless: false,
     });
-    assert!(has(&world.step(), |s| matches!(s, Step::CreatePod(_))));
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::CreatePod(_))
+    )));
     assert!(world.status().message.unwrap().contains("exceeded quota"));
     world.pass(601);
     world.step();
@@ -132,7 +138,7 @@ fn a_pod_of_somebody_else_is_never_touched() {
     world.pod(PodStage::Running);
     world.pods[0].ours = false;
     let steps = world.step();
-    assert!(world.is(condition::FAILED) && !has(&steps, |s| matches!(s, Step::DeletePod { .. })));
+    assert!(world.is(condition::FAILED) && !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeletePod { .. }))));
 }
 
 #[test]
@@ -140,8 +146,14 @@ fn a_stored_backup_is_reported_before_its_pod_goes_and_never_changes_again() {
     let mut world = World::working();
     world.ended(stored());
     let steps = world.step();
-    assert!(at(&steps, |s| matches!(s, Step::Report(_))) < at(&steps, |s| matches!(s, Step::DeletePod { .. })));
-    assert!(!has(&steps, |s| matches!(s, Step::AbortUpload { .. })));
+    assert!(
+        at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_))))
+            < at(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeletePod { .. })))
+    );
+    assert!(!has(&steps, |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::AbortUpload { .. })
+    )));
     for type_ in [condition::READY, condition::SUCCESSFUL, condition::RESTORABLE] {
         assert!(world.is(type_), "{type_}");
     }
@@ -178,7 +190,7 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
             let steps = world.step();
             assert_eq!(world.status().state, Some(State::InterruptedFailed));
             assert!(world.is(condition::FAILED) && !world.is(condition::IN_PROGRESS));
-            assert_eq!(has(&steps, |s| matches!(s, Step::CancelTransfer { .. })), held);
+            assert_eq!(has(&steps, |s| matches!(s, Step::Cancel(_))), held);
         }
     }
 }
@@ -208,7 +220,7 @@ fn what_the_agent_has_finished_is_committed_without_its_pod() {
     world.pods.clear();
     world.active(Contact::Committing, None);
     let steps = world.step();
-    assert!(!has(&steps, |s| matches!(s, Step::CancelTransfer { .. })) && !world.is(condition::FAILED));
+    assert!(!has(&steps, |s| matches!(s, Step::Cancel(_))) && !world.is(condition::FAILED));
 }
 
 #[test]
@@ -267,7 +279,10 @@ fn a_container_that_is_not_ready_while_its_command_runs_is_connected_to_by_the_n
         hopeless: true,
     });
     let steps = world.step();
-    assert!(has(&steps, |s| matches!(s, Step::StartTransfer(_))), "{steps:?}");
+    assert!(
+        has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::StartTransfer(_)))),
+        "{steps:?}"
+    );
     assert!(!world.is(condition::FAILED));
 }
 
@@ -276,10 +291,13 @@ fn a_transfer_that_was_cancelled_because_its_pod_went_was_interrupted() {
     let mut world = World::working();
     world.run.spec.backoff_limit = Some(1);
     world.pods.clear();
-    world.ended(crate::run::verdict::failed("Cancelled", "the Pod was deleted".into()));
+    world.ended(crate::run::end::failed("Cancelled", "the Pod was deleted".into()));
     let steps = world.step();
     assert!(
-        has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "Interrupted")),
+        has(
+            &steps,
+            |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "Interrupted")
+        ),
         "{steps:?}"
     );
     assert!(world.status().transfer.unwrap().failed_at.is_some(), "it is made again");

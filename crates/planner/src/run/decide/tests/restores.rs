@@ -18,9 +18,11 @@ fn each_restore_annotation_makes_one_restore() {
     world.annotate(labels::RESTORE);
     let steps = world.step();
     let order = [
-        at(&steps, |s| matches!(s, Step::Report(_))),
-        at(&steps, |s| *s == Step::RemoveAnnotation(labels::RESTORE)),
-        at(&steps, |s| matches!(s, Step::CreatePod(_))),
+        at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_)))),
+        at(&steps, |s| {
+            *s == Step::Guarded(Guarded::RemoveAnnotation(labels::RESTORE))
+        }),
+        at(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
     ];
     assert!(order.is_sorted());
     assert_eq!(world.status().state, Some(State::Restoring));
@@ -34,7 +36,10 @@ fn each_restore_annotation_makes_one_restore() {
         log: String::new(),
     });
     let steps = world.step();
-    assert!(has(&steps, |s| matches!(s, Step::Annotate(labels::RESTORED_AT, _))));
+    assert!(has(&steps, |s| matches!(
+        s,
+        Step::Guarded(Guarded::Annotate(labels::RESTORED_AT, _))
+    )));
     assert!(world.is(condition::RESTORED) && !world.is(condition::IN_PROGRESS));
     world.pods.clear();
     assert_eq!(world.step(), vec![]);
@@ -47,13 +52,13 @@ fn each_restore_annotation_makes_one_restore() {
 fn a_request_that_survives_a_crash_does_not_restore_twice() {
     let mut world = World::stored();
     world.annotate(labels::RESTORE);
-    let steps = world.decide().steps;
-    let Step::Report(first) = &steps[0] else {
+    let steps = super::steps(world.decide());
+    let Step::Guarded(Guarded::Report(first)) = &steps[0] else {
         panic!("{steps:?}")
     };
     world.run.status = Some((**first).clone());
     let steps = world.step();
-    assert_eq!(steps, vec![Step::RemoveAnnotation(labels::RESTORE)]);
+    assert_eq!(steps, vec![Step::Guarded(Guarded::RemoveAnnotation(labels::RESTORE))]);
     assert_eq!(world.status().transfer.unwrap().attempt, "restore-1");
 }
 
@@ -78,7 +83,7 @@ fn a_failed_restore_never_changes_what_is_known_of_the_backup() {
         assert!(!after.restores[0].successful && after.transfer.is_none());
         assert!(!has(&steps, |s| matches!(
             s,
-            Step::AbortUpload { .. } | Step::DeleteObject { .. }
+            Step::Unguarded(Unguarded::AbortUpload { .. }) | Step::Unguarded(Unguarded::DeleteObject { .. })
         )));
     }
 }
@@ -117,7 +122,7 @@ fn a_restore_that_cannot_be_is_refused_with_the_reason() {
         assert!(
             has(
                 &steps,
-                |s| matches!(s, Step::Event(e) if e.warning && e.note.contains(words))
+                |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.warning && e.note.contains(words))
             ),
             "{steps:?}"
         );
@@ -134,7 +139,11 @@ fn a_restore_of_a_failed_backup_is_refused() {
     world.pods.clear();
     world.annotate(labels::RESTORE);
     let steps = world.step();
-    assert!(has(&steps, |s| *s == Step::RemoveAnnotation(labels::RESTORE)) && world.status().transfer.is_none());
+    assert!(
+        has(&steps, |s| *s
+            == Step::Guarded(Guarded::RemoveAnnotation(labels::RESTORE)))
+            && world.status().transfer.is_none()
+    );
 }
 
 #[test]
@@ -161,7 +170,7 @@ fn a_run_that_the_go_operator_left_in_progress_is_not_begun_again() {
         ..Default::default()
     });
     let steps = world.step();
-    assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+    assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
     assert_eq!(world.status().state, Some(State::InterruptedFailed));
 }
 
@@ -178,5 +187,5 @@ fn a_run_that_the_go_operator_finished_is_restored_from_the_path_in_its_spec_and
     world.run.status.as_mut().unwrap().transfer = None;
     world.run.metadata.finalizers = Some(vec![labels::GO_FINALIZER.into()]);
     world.delete();
-    assert!(has(&world.step(), |s| *s == Step::RemoveFinalizer));
+    assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
 }

@@ -23,7 +23,7 @@ fn a_namespace_that_may_not_use_the_storage_gets_no_pod() {
     let mut world = World::new(backup_run());
     world.storage = refused();
     let steps = world.step();
-    assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))));
+    assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
     assert!(world.is(condition::FAILED));
     assert_eq!(world.status().message.as_deref(), Some("not for you"));
     let mut world = World::stored();
@@ -32,7 +32,7 @@ fn a_namespace_that_may_not_use_the_storage_gets_no_pod() {
     let steps = world.step();
     assert!(has(
         &steps,
-        |s| matches!(s, Step::Event(e) if e.reason == "RestoreRefused")
+        |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "RestoreRefused")
     ));
     assert!(world.is(condition::SUCCESSFUL) && world.status().transfer.is_none());
 }
@@ -64,10 +64,16 @@ fn where_namespaces_are_kept_apart_a_status_cannot_name_another_ones_object() {
         world.annotate(labels::RESTORE);
         let steps = world.step();
         assert!(
-            has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "RestoreRefused")),
+            has(
+                &steps,
+                |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "RestoreRefused")
+            ),
             "{key}"
         );
-        assert!(!has(&steps, |s| matches!(s, Step::CreatePod(_))), "{key}");
+        assert!(
+            !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
+            "{key}"
+        );
 
         let mut world = World::new(restore_only_run());
         world.storage = isolated();
@@ -75,7 +81,10 @@ fn where_namespaces_are_kept_apart_a_status_cannot_name_another_ones_object() {
         forge(&mut world, key);
         world.pod(PodStage::Running);
         let steps = world.step();
-        assert!(!has(&steps, |s| matches!(s, Step::StartTransfer(_))), "{key}");
+        assert!(
+            !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::StartTransfer(_)))),
+            "{key}"
+        );
         assert!(world.is(condition::FAILED), "{key}");
 
         // Whose an object is does not depend on whether the storage was last found to work.
@@ -86,9 +95,15 @@ fn where_namespaces_are_kept_apart_a_status_cannot_name_another_ones_object() {
             forge(&mut world, key);
             world.run.metadata.deletion_timestamp = Some(Time(world.now));
             let steps = world.step();
-            assert!(!has(&steps, |s| matches!(s, Step::DeleteObject { .. })), "{key}");
             assert!(
-                has(&steps, |s| matches!(s, Step::Event(e) if e.reason == "ObjectKept")),
+                !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeleteObject { .. }))),
+                "{key}"
+            );
+            assert!(
+                has(
+                    &steps,
+                    |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "ObjectKept")
+                ),
                 "{key}"
             );
         }
@@ -102,7 +117,10 @@ fn where_namespaces_are_kept_apart_their_own_objects_are_theirs() {
     world.step();
     assert!(world.status().key.unwrap().starts_with("team/"));
     world.pod(PodStage::Running);
-    assert!(has(&world.step(), |s| matches!(s, Step::StartTransfer(_))));
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::StartTransfer(_))
+    )));
 }
 
 #[test]
@@ -119,7 +137,12 @@ fn where_namespaces_are_kept_apart_no_upload_of_another_one_is_aborted() {
         world.transfer = TransferView::None;
         world.pods.clear();
         let steps = world.step();
-        let aborts = |s: &Step| matches!(s, Step::AbortUpload { .. } | Step::AbortStrays { .. });
+        let aborts = |s: &Step| {
+            matches!(
+                s,
+                Step::Unguarded(Unguarded::AbortUpload { .. }) | Step::Unguarded(Unguarded::AbortStrays { .. })
+            )
+        };
         assert_eq!(has(&steps, aborts), key.starts_with("team/"), "{key}");
     }
 }
@@ -137,7 +160,10 @@ fn a_transfer_that_stands_in_the_status_only_opens_no_storage_that_is_closed() {
         let acts = |s: &Step| {
             matches!(
                 s,
-                Step::StartTransfer(_) | Step::CreatePod(_) | Step::AbortUpload { .. } | Step::AbortStrays { .. }
+                Step::Unguarded(Unguarded::StartTransfer(_))
+                    | Step::Unguarded(Unguarded::CreatePod(_))
+                    | Step::Unguarded(Unguarded::AbortUpload { .. })
+                    | Step::Unguarded(Unguarded::AbortStrays { .. })
             )
         };
         assert!(!has(&steps, acts), "{steps:?}");
@@ -155,7 +181,7 @@ fn what_stands_in_the_status_is_an_attempts_name_or_becomes_one() {
     world.pod(PodStage::Running);
     let steps = world.step();
     let order = steps.iter().find_map(|s| match s {
-        Step::StartTransfer(order) => Some(order),
+        Step::Unguarded(Unguarded::StartTransfer(order)) => Some(order),
         _ => None,
     });
     assert_eq!(order.unwrap().attempt, "backup-1");

@@ -7,16 +7,11 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::attempt::left_of;
+use crate::run::end;
+use crate::run::life::Attempt;
+use crate::run::limits::{CANCEL, PODS, STORE};
 use crate::run::observed::{Contact, Observed, StorageView, TransferView};
-use crate::run::step::{Decision, Event, Step};
-use crate::run::verdict;
-
-/// How long a cancelled command gets before its Pod is deleted under it.
-const CANCEL: Duration = Duration::from_secs(30);
-/// How long Pods get to go away before the run is let go without them; they are owned and go by themselves.
-const PODS: Duration = Duration::from_secs(60);
-/// How long a store that does not answer holds the run.
-const STORE: Duration = Duration::from_secs(5 * 60);
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
 /// What to do next for a run whose deletion was asked for.
 pub fn decide(o: &Observed<'_>) -> Decision {
@@ -33,30 +28,20 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         && !left_of(STORE, since, o.now).is_zero()
     {
         // What it stores has to be known, to be removed.
-        return Decision {
-            steps: Vec::new(),
-            requeue: Some(Duration::from_secs(1)),
-        };
+        return Decision::wait(Duration::from_secs(1));
     }
     if let TransferView::Active { cancelling, .. } = &o.transfer
         && !left_of(CANCEL, since, o.now).is_zero()
     {
-        let steps = if *cancelling {
-            vec![]
-        } else {
-            vec![Step::CancelTransfer {
-                reason: "the run is being deleted".into(),
-            }]
-        };
         return Decision {
-            steps,
-            requeue: Some(Duration::from_secs(1)),
+            cancel: (!cancelling).then(|| "the run is being deleted".into()),
+            ..Decision::wait(Duration::from_secs(1))
         };
     }
-    let mut steps = vec![Step::ForgetTransfer];
+    let mut steps = vec![Unguarded::ForgetTransfer];
     let ours: Vec<_> = o.pods.iter().filter(|p| p.ours).collect();
     for pod in ours.iter().filter(|p| !p.terminating) {
-        steps.push(Step::DeletePod {
+        steps.push(Unguarded::DeletePod {
             name: pod.name.clone(),
             uid: pod.uid.clone(),
             now: true,
@@ -64,30 +49,34 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     }
     if !ours.is_empty() && !left_of(PODS, since, o.now).is_zero() {
         return Decision {
-            steps,
-            requeue: Some(Duration::from_secs(1)),
+            unguarded: steps,
+            ..Decision::wait(Duration::from_secs(1))
         };
     }
     steps.extend(store_steps(o, since));
-    steps.push(Step::RemoveFinalizer);
-    Decision { steps, requeue: None }
+    Decision {
+        unguarded: steps,
+        settled: vec![Guarded::RemoveFinalizer],
+        ..Decision::default()
+    }
 }
 
 /// What is to be removed from the store; past the limit, or without a storage, only said.
-fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
+fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Unguarded> {
     let Some(status) = &o.run.status else { return Vec::new() };
     let mut steps = Vec::new();
     let mut left = Vec::new();
-    steps.extend(status.transfer.iter().flat_map(|t| verdict::abort(o, t)));
+    let attempt = status.transfer.as_ref().map(Attempt::of);
+    steps.extend(attempt.iter().flat_map(|at| end::abort(o, at)));
     for step in &steps {
-        if let Step::AbortUpload { key, upload_id } = step {
+        if let Unguarded::AbortUpload { key, upload_id } = step {
             left.push(format!("the upload {upload_id} of {key}"));
         }
     }
     let wanted = o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some();
     let forbidden = status.key.as_deref().and_then(|key| o.storage.forbids(key));
     if let (Some(why), true) = (&forbidden, wanted) {
-        steps.push(Step::Event(Event {
+        steps.push(Unguarded::Event(Event {
             warning: true,
             reason: "ObjectKept",
             action: "Delete",
@@ -99,7 +88,7 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
     let ours = !o.path_taken_over || status.version_id.is_some();
     if let (true, true, Some(key), Some(etag)) = (wanted, ours, &status.key, &status.etag) {
         left.push(format!("the object {key}"));
-        steps.push(Step::DeleteObject {
+        steps.push(Unguarded::DeleteObject {
             key: key.clone(),
             etag: etag.clone(),
             version_id: status.version_id.clone(),
@@ -115,7 +104,7 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Step> {
             o.run.spec.storage.name,
             left.join(", ")
         );
-        return vec![Step::Event(Event {
+        return vec![Unguarded::Event(Event {
             warning: true,
             reason: "LeftBehind",
             action: "Delete",

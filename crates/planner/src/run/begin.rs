@@ -1,0 +1,72 @@
+//! A new run: how its backup, or the first restore of a restore-only run, begins.
+use api::names::Action;
+use api::{BackupRunStatus, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use crate::run::attempt::{create_pod, key, start, start_deadline};
+use crate::run::observed::{Observed, StorageView};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::{end, path, tell, waiting};
+use crate::validate;
+
+/// What to do for a run for which nothing was done yet.
+pub fn decide(o: &Observed<'_>, status: BackupRunStatus) -> Decision {
+    let mut decision = begin(o, status);
+    if !o.run.finalizers().iter().any(|f| f == labels::FINALIZER) {
+        decision.guarded.insert(0, Guarded::AddFinalizer);
+    }
+    decision
+}
+
+fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
+    let valid = match validate::run::validate(&o.run.spec) {
+        Ok(valid) => valid,
+        Err(faults) => return end::refuse(o, status, "InvalidSpec", &validate::sentence(&faults)),
+    };
+    if let StorageView::Refused { message } = &o.storage {
+        return end::refuse(o, status, "NamespaceNotAllowed", message);
+    }
+    let prefix = match waiting::prefix_or_wait(o, &status) {
+        Ok(prefix) => prefix,
+        Err(wait) => return wait,
+    };
+    let path = match valid.render_path(&path::context(o.run, o.now)) {
+        Ok(path) => path,
+        Err(why) => return end::refuse(o, status, "InvalidPath", &format!("spec.storage.path: {why}")),
+    };
+    let action = if o.run.spec.backup.is_some() {
+        Action::Backup
+    } else {
+        Action::Restore
+    };
+    tell::stored_as(o, &mut status);
+    let key = key(&prefix, &path);
+    status.path = Some(path.clone());
+    status.key = Some(key.clone());
+    status.start_time = Some(Time(o.now));
+    status.attempts = (action == Action::Backup).then_some(1);
+    start(o, &mut status, action, 1, key);
+    let (reason, note) = match action {
+        Action::Backup => (
+            "BackupStarted",
+            format!("making a backup into {path} of storage {}", o.run.spec.storage.name),
+        ),
+        Action::Restore => (
+            "RestoreStarted",
+            format!("restoring {path} of storage {}", o.run.spec.storage.name),
+        ),
+    };
+    let event = Event {
+        warning: false,
+        reason,
+        action: "Start",
+        note,
+    };
+    Decision {
+        guarded: vec![Guarded::Report(Box::new(status))],
+        unguarded: vec![Unguarded::Event(event), create_pod(o, action, 1)],
+        requeue: Some(start_deadline(o)),
+        ..Decision::default()
+    }
+}

@@ -1,0 +1,90 @@
+//! Between two attempts of a backup: clean up after the one that failed, wait, begin the next.
+use api::BackupRunStatus;
+use api::names::Action;
+use api::run::Transfer;
+use jiff::Timestamp;
+
+use crate::run::attempt::{create_pod, left_of, pod_of_attempt, start, start_deadline};
+use crate::run::end;
+use crate::run::life::Attempt;
+use crate::run::limits::{ABORT, OLD_POD, pause};
+use crate::run::observed::{Observed, TransferView};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+
+/// What to do for a run whose last attempt failed and is followed by another.
+pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, failed: Timestamp) -> Decision {
+    let mut unguarded = Vec::new();
+    if o.transfer != TransferView::None {
+        unguarded.push(Unguarded::ForgetTransfer);
+    }
+    let old = pod_of_attempt(o, at).filter(|p| p.ours);
+    if let Some(pod) = old.filter(|p| !p.terminating) {
+        unguarded.push(Unguarded::DeletePod {
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            now: true,
+        });
+    }
+    if old.is_some() && !left_of(OLD_POD, failed, o.now).is_zero() {
+        // Two commands at once on one database are nobody's wish.
+        return Decision {
+            unguarded,
+            requeue: Some(std::time::Duration::from_secs(5)),
+            ..Decision::default()
+        };
+    }
+    let abort = end::abort(o, at);
+    if !abort.is_empty() && left_of(ABORT, failed, o.now).is_zero() {
+        let message = format!(
+            "{} It did not: the upload of the last one could not be aborted for {} minutes, which is still tried. Look at the storage, its access keys, and the log of the operator.",
+            status.message.clone().unwrap_or_default(),
+            ABORT.as_secs() / 60
+        );
+        let mut decision = end::report(o, status, at, &end::failed("UploadNotAborted", message));
+        decision.unguarded.splice(0..0, unguarded);
+        return decision;
+    }
+    let left = left_of(pause(at.number), failed, o.now);
+    if !abort.is_empty() {
+        unguarded.extend(abort);
+        status.transfer = Some(Transfer {
+            upload_id: None,
+            command_started_at: None,
+            ..at.transfer.clone()
+        });
+        return Decision {
+            unguarded,
+            settled: vec![Guarded::Report(Box::new(status))],
+            requeue: Some(left),
+            ..Decision::default()
+        };
+    }
+    if !left.is_zero() {
+        return Decision {
+            unguarded,
+            requeue: Some(left),
+            ..Decision::default()
+        };
+    }
+    let next = at.number.saturating_add(1);
+    status.attempts = Some(next);
+    let key = at.transfer.key.clone().unwrap_or_default();
+    start(o, &mut status, Action::Backup, next, key);
+    let note = format!(
+        "attempt {next} of {} begins",
+        o.run.spec.backoff_limit.unwrap_or(0).saturating_add(1)
+    );
+    unguarded.push(Unguarded::Event(Event {
+        warning: false,
+        reason: "BackupRetried",
+        action: "Start",
+        note,
+    }));
+    unguarded.push(create_pod(o, Action::Backup, next));
+    Decision {
+        guarded: vec![Guarded::Report(Box::new(status))],
+        unguarded,
+        requeue: Some(start_deadline(o)),
+        ..Decision::default()
+    }
+}

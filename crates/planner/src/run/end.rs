@@ -1,0 +1,284 @@
+//! The end of an attempt: its report, what follows it, and what is cleaned up then.
+use api::names::Action;
+use api::run::{Restore, Transfer};
+use api::{BackupRunStatus, condition, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::run::attempt::pod_of_attempt;
+use crate::run::life::{Attempt, is_finished, is_followed};
+use crate::run::limits::{RESTORES, pause};
+use crate::run::observed::{End, Observed, StorageView, TransferView};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::tell;
+use crate::size::humanize;
+
+/// Ends that no other attempt would change, or that were asked for.
+const FINAL: [&str; 11] = [
+    "Cancelled",
+    "InvalidSpec",
+    "ObjectNotAllowed",
+    "UploadNotAborted",
+    "NoDecryptionKey",
+    "PodRefused",
+    "PodCannotStart",
+    "PodNameTaken",
+    "AgentCannotStart",
+    "CommandNotStarted",
+    "EmptyBackup",
+];
+
+/// A failed end without a command's output.
+pub fn failed(reason: &'static str, message: String) -> End {
+    End::Failed {
+        reason,
+        message,
+        bytes: 0,
+        log: String::new(),
+    }
+}
+
+/// What is said of an end that was not good.
+pub fn words(end: &End) -> &str {
+    match end {
+        End::Failed { message, .. } | End::Interrupted { message } => message,
+        End::Stored { .. } | End::Restored { .. } => "",
+    }
+}
+
+/// The run is wrong as it stands and ends before it began.
+pub fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, reason: &'static str, text: &str) -> Decision {
+    let action = if o.run.spec.backup.is_some() || o.run.spec.restore.is_none() {
+        Action::Backup
+    } else {
+        Action::Restore
+    };
+    status.completion_time = Some(Time(o.now));
+    tell::failed(o, &mut status, action, reason, text);
+    let event = Event {
+        warning: true,
+        reason,
+        action: "Validate",
+        note: text.into(),
+    };
+    Decision {
+        guarded: vec![Guarded::Report(Box::new(status))],
+        unguarded: vec![Unguarded::Event(event)],
+        ..Decision::default()
+    }
+}
+
+/// The end of an attempt: report it, then undo what it needed. The report comes first and keeps the transfer as long
+/// as an upload may be left, so that a crash after it finds what to clean up.
+pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: &End) -> Decision {
+    if let Some((reason, text, log)) = followed(o, at, end) {
+        status.log = kept(log);
+        return announce(o, status, at, reason, text);
+    }
+    let Attempt {
+        action,
+        number,
+        transfer,
+    } = at;
+    let (action, number) = (*action, *number);
+    status.progress = None;
+    if action == Action::Backup || !is_finished(&status) {
+        status.completion_time = Some(Time(o.now));
+    }
+    let mut restored = None;
+    let (warning, reason, text): (bool, &'static str, String) = match end {
+        End::Stored {
+            bytes,
+            stored_bytes,
+            sha256,
+            etag,
+            version_id,
+            log,
+        } => {
+            status.bytes = Some(*bytes);
+            status.size_in_bytes = Some(*stored_bytes);
+            status.size = Some(humanize(*stored_bytes));
+            status.sha256 = Some(sha256.clone());
+            status.etag = Some(etag.clone());
+            status.version_id.clone_from(version_id);
+            status.log = kept(log);
+            (
+                false,
+                "BackupSuccessful",
+                format!(
+                    "{} from the command, {} stored",
+                    humanize(*bytes),
+                    humanize(*stored_bytes)
+                ),
+            )
+        }
+        End::Restored { bytes, log } => {
+            status.log = kept(log);
+            restored = Some(*bytes);
+            (
+                false,
+                "RestoreSuccessful",
+                format!("the command took {}, proved whole", humanize(*bytes)),
+            )
+        }
+        End::Failed {
+            reason,
+            message,
+            bytes,
+            log,
+        } => {
+            status.log = kept(log);
+            restored = Some(*bytes);
+            (true, *reason, message.clone())
+        }
+        End::Interrupted { message } => (true, "Interrupted", message.clone()),
+    };
+    if warning {
+        tell::failed(o, &mut status, action, reason, &text);
+    } else {
+        tell::successful(o, &mut status, action, &text);
+    }
+    if action == Action::Restore {
+        status.restores.push(Restore {
+            number,
+            start_time: transfer.started_at.clone(),
+            completion_time: Time(o.now),
+            successful: !warning,
+            bytes: restored.unwrap_or(0),
+            message: warning.then(|| text.clone()),
+        });
+        let over = status.restores.len().saturating_sub(RESTORES);
+        status.restores.drain(..over);
+    }
+    let upload_left = warning && !abort(o, at).is_empty();
+    if !upload_left {
+        status.transfer = None;
+    }
+    let done = BackupRunStatus {
+        transfer: None,
+        ..status.clone()
+    };
+    let mut decision = Decision {
+        guarded: vec![Guarded::Report(Box::new(status))],
+        ..Decision::default()
+    };
+    if action == Action::Restore && !warning {
+        let at = o.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        decision.guarded.push(Guarded::Annotate(labels::RESTORED_AT, at));
+    }
+    decision.unguarded.push(Unguarded::Event(Event {
+        warning,
+        reason,
+        action: noun(action),
+        note: text,
+    }));
+    decision.unguarded.extend(tidy(o, at));
+    if upload_left {
+        decision.settled.push(Guarded::Report(Box::new(done)));
+    }
+    decision
+}
+
+fn noun(action: Action) -> &'static str {
+    match action {
+        Action::Backup => "Backup",
+        Action::Restore => "Restore",
+    }
+}
+
+/// What follows a reported end: no Pod, no upload, no transfer is left.
+pub fn tidy(o: &Observed<'_>, at: &Attempt) -> Vec<Unguarded> {
+    let pod = pod_of_attempt(o, at).filter(|p| p.ours && !p.terminating);
+    let mut steps: Vec<_> = pod
+        .map(|p| Unguarded::DeletePod {
+            name: p.name.clone(),
+            uid: p.uid.clone(),
+            now: false,
+        })
+        .into_iter()
+        .collect();
+    steps.push(Unguarded::ForgetTransfer);
+    let stored = o
+        .run
+        .status
+        .as_ref()
+        .is_some_and(|s| condition::is_true(&s.conditions, condition::SUCCESSFUL));
+    let ending_well = matches!(&o.transfer, TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
+    if !stored && !ending_well {
+        steps.extend(abort(o, at));
+    }
+    steps
+}
+
+/// What removes the uploads of an attempt. Beside the one that is recorded, and where none is, others may be there: each
+/// operator that died between the creation of one and the status left one that nobody knows.
+///
+/// A key that the storage forbids was not written by this operator: nothing is done to what it names.
+pub fn abort(o: &Observed<'_>, at: &Attempt) -> Vec<Unguarded> {
+    let transfer = &at.transfer;
+    let Some(key) = transfer.key.clone().filter(|key| o.storage.forbids(key).is_none()) else {
+        return Vec::new();
+    };
+    let mut steps = Vec::new();
+    if let Some(upload_id) = transfer.upload_id.clone() {
+        let key = key.clone();
+        steps.push(Unguarded::AbortUpload { key, upload_id });
+    }
+    if at.action != Action::Backup || transfer.command_started_at.is_none() {
+        return steps;
+    }
+    // Strays are told by the time of their attempt, which somebody else may have written: who may not use the storage any
+    // more loses what is recorded only.
+    if !matches!(o.storage, StorageView::Refused { .. }) {
+        let key = key.clone();
+        steps.push(Unguarded::AbortStrays { key });
+    }
+    let attempt = transfer.attempt.clone();
+    steps.push(Unguarded::TakeBack { key, attempt });
+    steps
+}
+
+/// Reason, message and log of an end that another attempt follows.
+fn followed<'e>(o: &Observed<'_>, at: &Attempt, end: &'e End) -> Option<(&'static str, &'e str, &'e str)> {
+    if !is_followed(o.run, at.action, at.number) {
+        return None;
+    }
+    match end {
+        End::Failed {
+            reason, message, log, ..
+        } if !FINAL.contains(reason) => Some((reason, message, log)),
+        End::Interrupted { message } => Some(("Interrupted", message, "")),
+        _ => None,
+    }
+}
+
+/// The attempt has failed and another follows. The upload stays in the status until it is aborted.
+fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason: &'static str, text: &str) -> Decision {
+    let number = at.number;
+    let of = o.run.spec.backoff_limit.unwrap_or(0).saturating_add(1);
+    let note = format!(
+        "attempt {number} of {of} failed ({reason}): {text}. The next one begins in {} s.",
+        pause(number).as_secs()
+    );
+    status.message = Some(note.clone());
+    status.progress = None;
+    status.transfer = Some(Transfer {
+        failed_at: Some(Time(o.now)),
+        ..at.transfer.clone()
+    });
+    let event = Event {
+        warning: true,
+        reason,
+        action: noun(at.action),
+        note,
+    };
+    Decision {
+        guarded: vec![Guarded::Report(Box::new(status))],
+        unguarded: vec![Unguarded::Event(event)],
+        requeue: Some(std::time::Duration::ZERO),
+        ..Decision::default()
+    }
+}
+
+fn kept(log: &str) -> Option<String> {
+    (!log.is_empty()).then(|| log.to_string())
+}

@@ -1,0 +1,187 @@
+//! An attempt under way: its Pod is made, its transfer begun and followed, its end reported.
+use std::time::Duration;
+
+use api::BackupRunStatus;
+use api::labels;
+use api::names::Action;
+use api::run::Progress;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use crate::run::attempt::{create_pod, left_of, order, pod_of_attempt, start_deadline};
+use crate::run::life::Attempt;
+use crate::run::limits::{PROGRESS, UNREACHED};
+use crate::run::observed::{Chosen, Contact, End, Observed, PodStage, PodView, TransferView};
+use crate::run::over::{over, refused};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::{end, over};
+
+/// What to do next for the attempt that the status names.
+pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decision {
+    if at.action == Action::Restore && o.run.annotations().contains_key(labels::RESTORE) {
+        // Crash window: the restore was reported, the annotation that asked for it not yet removed.
+        return Decision {
+            guarded: vec![Guarded::RemoveAnnotation(labels::RESTORE)],
+            requeue: Some(Duration::ZERO),
+            ..Decision::default()
+        };
+    }
+    let pod = pod_of_attempt(o, at);
+    match &o.transfer {
+        TransferView::Ended { attempt, .. } if *attempt != at.transfer.attempt => Decision {
+            unguarded: vec![Unguarded::ForgetTransfer],
+            requeue: Some(Duration::ZERO),
+            ..Decision::default()
+        },
+        TransferView::Active { attempt, .. } if *attempt != at.transfer.attempt => Decision {
+            cancel: Some(format!("{attempt} is not the attempt under way")),
+            requeue: Some(Duration::from_secs(1)),
+            ..Decision::default()
+        },
+        TransferView::Ended { end, .. } => end::report(o, status, at, &cause(o, at, pod, end)),
+        TransferView::Active { .. } => match over(o, at, pod) {
+            Some(end) => Decision {
+                cancel: Some(end::words(&end).into()),
+                ..end::report(o, status, at, &end)
+            },
+            None => watch(o, status, at, pod),
+        },
+        TransferView::None => match over(o, at, pod) {
+            Some(end) => end::report(o, status, at, &end),
+            None => connect(o, status, at, pod),
+        },
+    }
+}
+
+/// Crash window: a transfer was cancelled because of what made the attempt end, and the report of that was not written.
+fn cause(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> End {
+    let cancelled = matches!(
+        end,
+        End::Failed {
+            reason: "Cancelled",
+            ..
+        }
+    );
+    let why = over::over(o, at, pod).filter(|_| cancelled);
+    why.unwrap_or_else(|| end.clone())
+}
+
+/// This operator holds no transfer: the Pod is not up yet, or an earlier operator held it.
+fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Option<&PodView>) -> Decision {
+    let left = left_of(start_deadline(o), at.transfer.started_at.0, o.now);
+    let Some(pod) = pod else {
+        let mut decision = Decision::wait(left);
+        let why = refused(o);
+        if why.is_some() && status.message != why {
+            status.message = why;
+            decision.guarded.push(Guarded::Report(Box::new(status)));
+        }
+        decision.unguarded.push(create_pod(o, at.action, at.number));
+        return decision;
+    };
+    if let (PodStage::Starting { message, .. }, None) = (&pod.stage, &at.transfer.command_started_at) {
+        let note = (!message.is_empty()).then(|| format!("waiting for the Pod: {message}"));
+        let mut decision = Decision::wait(left.min(PROGRESS));
+        if status.message != note || at.transfer.pod_uid.is_none() {
+            status.message = note;
+            set_pod(&mut status, pod);
+            decision.guarded.push(Guarded::Report(Box::new(status)));
+        }
+        return decision;
+    }
+    let mut decision = Decision::wait(PROGRESS);
+    if at.transfer.pod_uid.is_none() || status.message.is_some() {
+        status.message = None;
+        set_pod(&mut status, pod);
+        decision.guarded.push(Guarded::Report(Box::new(status)));
+    }
+    decision
+        .unguarded
+        .push(Unguarded::StartTransfer(Box::new(order(o, at, pod))));
+    decision
+}
+
+fn set_pod(status: &mut BackupRunStatus, pod: &PodView) {
+    if let Some(transfer) = &mut status.transfer {
+        transfer.pod_uid = Some(pod.uid.clone());
+    }
+}
+
+/// This operator holds the transfer: record what it asks for.
+fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Option<&PodView>) -> Decision {
+    let TransferView::Active {
+        contact,
+        upload,
+        route,
+        bytes,
+        stored_bytes,
+        ..
+    } = &o.transfer
+    else {
+        return Decision::wait(PROGRESS);
+    };
+    let transfer = &at.transfer;
+    let record_upload = upload.as_ref().filter(|id| transfer.upload_id.as_ref() != Some(*id));
+    let record_start = *contact == Contact::AwaitsStart && transfer.command_started_at.is_none();
+    // In the status before the command starts: an operator that takes over has to know whether it is the agent's only way.
+    let record_route = route.as_ref().filter(|c| c.route.word() != transfer.route);
+    let moved = status.progress.as_ref().is_none_or(|p| {
+        (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && left_of(PROGRESS, p.updated_at.0, o.now).is_zero()
+    });
+    let mut decision = Decision::wait(PROGRESS);
+    let note = match pod.map(|p| &p.stage) {
+        Some(PodStage::Starting { message, .. }) if !message.is_empty() => {
+            Some(format!("waiting for the Pod: {message}"))
+        }
+        _ => match contact {
+            Contact::Connecting { since, why: Some(why) } if left_of(UNREACHED, *since, o.now).is_zero() => {
+                Some(format!("the agent in the Pod cannot be reached: {why}"))
+            }
+            _ => None,
+        },
+    };
+    let noted = transfer.command_started_at.is_none() && status.message != note;
+    if noted {
+        status.message = note;
+    }
+    if let Some(t) = status.transfer.as_mut() {
+        if let Some(id) = record_upload {
+            t.upload_id = Some(id.clone());
+        }
+        if let Some(chosen) = record_route {
+            t.route = chosen.route.word().into();
+        }
+        if record_start {
+            t.command_started_at = Some(Time(o.now));
+        }
+    }
+    if moved && (*bytes, *stored_bytes) != (0, 0) {
+        status.progress = Some(Progress {
+            bytes: *bytes,
+            stored_bytes: *stored_bytes,
+            updated_at: Time(o.now),
+        });
+        decision.guarded.push(Guarded::Report(Box::new(status)));
+    } else if record_upload.is_some() || record_route.is_some() || record_start || noted {
+        decision.guarded.push(Guarded::Report(Box::new(status)));
+    }
+    decision.unguarded.extend(record_route.and_then(relayed));
+    if upload.is_some() || *contact == Contact::AwaitsStart {
+        decision.unguarded.push(Unguarded::TransferRecorded {
+            upload_id: upload.clone(),
+            command_started: record_start || transfer.command_started_at.is_some(),
+        });
+    }
+    decision
+}
+
+/// A route that was not asked for is said to people.
+fn relayed(chosen: &Chosen) -> Option<Unguarded> {
+    let why = chosen.why.as_ref()?;
+    Some(Unguarded::Event(Event {
+        warning: false,
+        reason: "Relayed",
+        action: "Transfer",
+        note: format!("the Pod cannot reach the store, so its bytes go through the operator: {why}"),
+    }))
+}

@@ -1,0 +1,78 @@
+//! Every duration and number that decisions about runs go by, in one table; its test says how they depend on each other.
+use std::time::Duration;
+
+/// How often progress is written, and the longest pause between two looks at an attempt under way.
+pub const PROGRESS: Duration = Duration::from_secs(10);
+/// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
+pub const STORAGE_WAIT: Duration = Duration::from_secs(30);
+/// A container that is just being started cannot be reached either; this long it is not worth a word.
+pub const UNREACHED: Duration = Duration::from_secs(15);
+/// How long the agent keeps its work for an operator that is away (`Job.absence_seconds`).
+pub const ABSENCE: Duration = Duration::from_secs(15 * 60);
+/// How long the operator tries to reach an agent that has work, or to open its storage, before it gives the attempt up.
+pub const CONTACT_LOST: Duration = Duration::from_secs(30 * 60);
+/// How long a failing store is tried again where the storage does not say (`retrySeconds`).
+pub const RETRY: Duration = Duration::from_secs(15 * 60);
+/// On top of all that an agent may rightly wait for; see [`backstop`].
+pub const SLACK: Duration = Duration::from_secs(2 * 60);
+
+/// The pause before the second attempt; doubled for each that follows, as the Job controller does.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest pause between two attempts.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60);
+/// How long the next attempt waits for the last one's Pod. One on a lost node never goes: its upload is aborted, so it does
+/// no harm.
+pub const OLD_POD: Duration = Duration::from_secs(60);
+/// How long the next attempt waits for a store that does not let the last one's upload be aborted.
+pub const ABORT: Duration = Duration::from_secs(15 * 60);
+
+/// How long a cancelled command gets before its Pod is deleted under it.
+pub const CANCEL: Duration = Duration::from_secs(30);
+/// How long Pods get to go away before a deleted run is let go without them; they are owned and go by themselves.
+pub const PODS: Duration = Duration::from_secs(60);
+/// How long a store that does not answer holds a deleted run.
+pub const STORE: Duration = Duration::from_secs(5 * 60);
+
+/// How many restores are remembered.
+pub const RESTORES: usize = 10;
+
+/// The agent keeps the command's deadline; this much later the operator ends the attempt itself. Not sooner: a command that
+/// ended in time may still wait for its store, a restoring one may have waited as long for its input before its own clock
+/// began, and an operator may have been away meanwhile.
+pub fn backstop(retry: Duration) -> Duration {
+    retry.saturating_add(ABSENCE).saturating_add(SLACK)
+}
+
+/// How long to wait after that attempt.
+pub fn pause(attempt: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1)))
+        .min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_another_waits_longer_than_the_other_may_take() {
+        // An agent that gave up is found without work: until then the operator must not have given up itself.
+        assert!(CONTACT_LOST > ABSENCE + SLACK);
+        // A command that ended just in time, then an operator away, then a store away.
+        for retry in [Duration::ZERO, RETRY, Duration::from_secs(7 * 24 * 3600)] {
+            assert!(backstop(retry) > retry + ABSENCE);
+        }
+        // A cancelled command is stopped before its Pod is deleted under it, and a Pod goes before the run is let go.
+        assert!(CANCEL < PODS && PODS < STORE);
+        assert!(FIRST_PAUSE < LONGEST_PAUSE && UNREACHED > PROGRESS);
+        // The next attempt begins neither beside the old Pod nor beside an upload that a store's bad minutes kept.
+        assert!(OLD_POD >= CANCEL && ABORT >= RETRY);
+    }
+
+    #[test]
+    fn the_pause_doubles_up_to_six_minutes() {
+        let seconds: Vec<_> = (1..=8).map(|n| pause(n).as_secs()).collect();
+        assert_eq!(seconds, [10, 20, 40, 80, 160, 320, 360, 360]);
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
+}

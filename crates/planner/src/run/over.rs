@@ -1,0 +1,208 @@
+//! The one place that says when an attempt under way is over before its transfer ended by itself, and why.
+use std::time::Duration;
+
+use api::names::Action;
+
+use crate::run::attempt::{left_of, start_deadline};
+use crate::run::end::failed;
+use crate::run::life::Attempt;
+use crate::run::limits::{self, CONTACT_LOST};
+use crate::run::observed::{Contact, End, Observed, PodStage, PodView, StorageView, TransferView};
+
+/// How the attempt ends, if it cannot go on; with or without a transfer that this operator holds.
+pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End> {
+    let contact = match &o.transfer {
+        // What the agent has finished may be committed without its Pod.
+        TransferView::Active {
+            contact: Contact::Committing,
+            ..
+        } => return None,
+        TransferView::Active { contact, .. } => Some(contact),
+        TransferView::Ended { .. } => Some(&Contact::Working),
+        TransferView::None => None,
+    };
+    // Whoever may write the status may have put the transfer there: what this operator holds, it began by the rules.
+    if let (None, StorageView::Refused { message }) = (contact, &o.storage) {
+        return Some(failed("NamespaceNotAllowed", message.clone()));
+    }
+    let lost = match pod {
+        None => no_pod(o, at, contact),
+        Some(pod) => of_pod(o, at, pod, contact),
+    };
+    lost.or_else(|| unreached(o, at, pod, contact))
+        .or_else(|| deadline(o, at))
+}
+
+/// The Pod is not there: it is gone, or the API server does not let it be created.
+fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<End> {
+    if contact.is_some() || at.transfer.pod_uid.is_some() {
+        let message = "the Pod is gone: it was deleted or its node is lost".into();
+        return Some(End::Interrupted { message });
+    }
+    let why = refused(o);
+    if let (Some(why), true) = (&why, o.refused.as_ref().is_some_and(|r| r.hopeless)) {
+        return Some(failed("PodRefused", why.clone()));
+    }
+    start_is_over(o, at).then(|| {
+        let why = why.unwrap_or_else(|| "the Pod could not be created in time".into());
+        failed("StartDeadlineExceeded", why)
+    })
+}
+
+/// The API server's words about the Pod that it did not take.
+pub fn refused(o: &Observed<'_>) -> Option<String> {
+    o.refused
+        .as_ref()
+        .map(|r| format!("the Pod was refused: {}", r.message))
+}
+
+fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contact>) -> Option<End> {
+    let transfer = &at.transfer;
+    let started = transfer.command_started_at.is_some();
+    if !pod.ours && contact.is_none() {
+        let text = format!(
+            "a Pod {:?} exists that does not belong to this run; it was left alone",
+            pod.name
+        );
+        return Some(failed("PodNameTaken", text));
+    }
+    if pod.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != pod.uid) {
+        return Some(End::Interrupted { message: deleted(pod) });
+    }
+    match &pod.stage {
+        PodStage::Ended { message, .. } if started => Some(End::Interrupted {
+            message: format!("the Pod ended: {message}"),
+        }),
+        PodStage::Ended { message, init } => Some(failed("PodEnded", ended_early(message, *init))),
+        // While its command runs a container may be not ready for a moment; that is no reason to end it.
+        PodStage::Starting {
+            message,
+            hopeless: true,
+        } if !started && is_unconnected(contact) => Some(failed("PodCannotStart", message.clone())),
+        PodStage::Starting { .. } => None,
+        PodStage::Running => {
+            // The status is not believed where the storage keeps namespaces apart.
+            let key = transfer.key.as_deref().filter(|_| contact.is_none());
+            key.and_then(|key| o.storage.forbids(key))
+                .map(|why| failed("ObjectNotAllowed", why))
+        }
+    }
+}
+
+/// Nobody talks to the agent: not yet, not any more, or its storage cannot be opened.
+fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Option<&Contact>) -> Option<End> {
+    if !is_unconnected(contact) {
+        return None;
+    }
+    let pod = pod?;
+    let starting = match &pod.stage {
+        PodStage::Starting { message, .. } => Some(message.as_str()),
+        _ => None,
+    };
+    let (since, words) = match contact {
+        Some(Contact::Connecting { since, why }) => {
+            let words = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            (
+                Some(*since),
+                format!("the agent in the Pod could not be reached{words}"),
+            )
+        }
+        _ => (None, "the Pod is not ready".into()),
+    };
+    if at.transfer.command_started_at.is_none() {
+        if !start_is_over(o, at) || (contact.is_none() && starting.is_none()) {
+            return None;
+        }
+        let why = starting.filter(|m| !m.is_empty()).map_or(words, Into::into);
+        let message = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
+        return Some(failed("StartDeadlineExceeded", message));
+    }
+    left_of(CONTACT_LOST, since?, o.now).is_zero().then(|| {
+        let message = words.replace(
+            "could not be reached",
+            &format!("could not be reached for {} minutes", CONTACT_LOST.as_secs() / 60),
+        );
+        let message = message.replace("the agent in the Pod", "the agent");
+        End::Interrupted { message }
+    })
+}
+
+/// The command should have ended long ago, and the agent did not stop it.
+fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
+    let seconds = match at.action {
+        Action::Backup => o.run.spec.backup.as_ref().and_then(|a| a.deadline_seconds),
+        Action::Restore => o.run.spec.restore.as_ref().and_then(|a| a.deadline_seconds),
+    };
+    let started = at.transfer.command_started_at.as_ref()?;
+    let limit = Duration::from_secs(seconds?).saturating_add(limits::backstop(Duration::ZERO));
+    left_of(limit, started.0, o.now).is_zero().then(|| {
+        let message = format!(
+            "the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it",
+            at.action.word()
+        );
+        failed("DeadlineExceeded", message)
+    })
+}
+
+fn is_unconnected(contact: Option<&Contact>) -> bool {
+    matches!(contact, None | Some(Contact::Connecting { .. }))
+}
+
+fn start_is_over(o: &Observed<'_>, at: &Attempt) -> bool {
+    left_of(start_deadline(o), at.transfer.started_at.0, o.now).is_zero()
+}
+
+/// The container was gone before the command could start in it.
+fn ended_early(message: &str, init: bool) -> String {
+    let cure = if init {
+        "The other containers start only when it ends with status 0"
+    } else {
+        "Its container has to stay alive, for example with the command `sleep 1d`"
+    };
+    format!("the Pod ended before the command could start: {message}. {cure}")
+}
+
+/// A Pod that goes says why where it was evicted; a person who deletes it leaves no words.
+fn deleted(pod: &PodView) -> String {
+    match &pod.stage {
+        PodStage::Ended { message, .. } if pod.terminating => format!("the Pod was deleted: {message}"),
+        _ => "the Pod was deleted".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_goes_says_why_in_its_own_words_where_it_has_any() {
+        let pod = |terminating, stage| PodView {
+            name: "db".into(),
+            uid: "1".into(),
+            ours: true,
+            terminating,
+            created: None,
+            stage,
+        };
+        // In these words the node life-cycle controller takes Pods from a node that is lost; there is none to lose where
+        // the tests run.
+        let lost = "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint";
+        let ended = |message: &str| PodStage::Ended {
+            init: false,
+            message: message.into(),
+        };
+        assert_eq!(deleted(&pod(true, ended(lost))), format!("the Pod was deleted: {lost}"));
+        assert_eq!(deleted(&pod(true, PodStage::Running)), "the Pod was deleted");
+        assert_eq!(
+            deleted(&pod(false, ended("Evicted"))),
+            "the Pod was deleted",
+            "of another UID"
+        );
+    }
+
+    #[test]
+    fn an_init_container_is_not_told_to_stay_alive() {
+        assert!(ended_early("container \"wait\" ended with status 3 (Error)", true).ends_with("ends with status 0"));
+        assert!(ended_early("container \"db\" ended with status 0 (Completed)", false).contains("sleep 1d"));
+    }
+}
