@@ -4,6 +4,14 @@
 pub const RESTORE: &str = "backup-operator.io/restore";
 /// On a `BackupRun`: set to the time (RFC 3339) of the last successful restore.
 pub const RESTORED_AT: &str = "backup-operator.io/restored-at";
+/// On a `BackupRun`, set by the operator with the removal of `restore`: the value that was taken up last. The same value that
+/// an applier (GitOps) puts back is the same request, not a new one.
+pub const RESTORE_TAKEN: &str = "backup-operator.io/restore-taken";
+/// On a `BackupRun`, set by the operator before the first attempt: the run's own UID. A run that carries another one was
+/// brought back (Velero, `kubectl get -o yaml | kubectl apply`) without its status: it has lived before.
+pub const STARTED_AS: &str = "backup-operator.io/started-as";
+/// On a `BackupRun`, set with `started-as`: the path as it was rendered.
+pub const RENDERED_PATH: &str = "backup-operator.io/rendered-path";
 /// On a `BackupRun`: any value makes rotation pass it by.
 pub const KEEP: &str = "backup-operator.io/keep";
 /// On a `BackupSchedule`: any value makes one run now; removed when the run exists.

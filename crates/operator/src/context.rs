@@ -1,15 +1,15 @@
 //! What every reconcile works with.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::runtime::reflector::Store as Cache;
-use planner::run::Refusal;
 use planner::run::pod::AgentSettings;
+use planner::run::{Obstacle, Refusal};
 
 use crate::stores::Stores;
 use crate::transfer::budget::Budget;
@@ -46,6 +46,10 @@ pub struct Context {
     pub probes: crate::storage::Probes,
     /// Pods that the API server refused to create, by the UID of their run.
     pub refusals: Refusals,
+    /// What was looked for in stores.
+    pub looks: crate::run::look::Looks,
+    /// Why transfers cannot be begun, by the UID of their run.
+    pub obstacles: Obstacles,
     /// How often an object has failed in a row, by UID.
     pub failures: Failures,
     /// When all of this began.
@@ -58,6 +62,8 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.registry.forget(uid);
         self.refusals.set(uid, None);
+        self.obstacles.clear(uid);
+        self.looks.forget(uid);
         self.failures.clear(uid);
     }
 }
@@ -98,6 +104,38 @@ impl Refusals {
             Some(refusal) => all.insert(uid.into(), refusal),
             None => all.remove(uid),
         };
+    }
+}
+
+/// What each run's transfer cannot be begun for, and since when, by this process's monotonic clock.
+#[derive(Default)]
+pub struct Obstacles(Mutex<HashMap<String, (String, Instant)>>);
+
+impl Obstacles {
+    /// It failed, in these words; since when is kept from the first time in a row.
+    pub fn met(&self, uid: &str, message: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get_mut(uid) {
+            Some((words, _)) => *words = message,
+            None => {
+                all.insert(uid.into(), (message, Instant::now()));
+            }
+        }
+    }
+
+    /// It went well, or the run is gone.
+    pub fn clear(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// What stands in the way, as seen at a time.
+    pub fn get(&self, uid: &str, now: Timestamp) -> Option<Obstacle> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (message, since) = all.get(uid)?;
+        Some(Obstacle {
+            message: message.clone(),
+            since: now.checked_sub(since.elapsed()).unwrap_or(now),
+        })
     }
 }
 

@@ -58,6 +58,8 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         pods,
         probes: storage::Probes::default(),
         refusals: Refusals::default(),
+        looks: Default::default(),
+        obstacles: Default::default(),
         failures: Failures::default(),
         began: jiff::Timestamp::now(),
         client: client.clone(),

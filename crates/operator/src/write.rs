@@ -98,6 +98,13 @@ where
         self.metadata(json!({ "annotations": changes })).await
     }
 
+    /// Replaces the finalizers and sets annotations in one write.
+    pub async fn begin(&mut self, finalizers: &[String], changes: &[(&str, Option<&str>)]) -> Result<(), WriteError> {
+        let changes: BTreeMap<_, _> = changes.iter().copied().collect();
+        self.metadata(json!({ "finalizers": finalizers, "annotations": changes }))
+            .await
+    }
+
     /// Replaces the finalizers.
     pub async fn finalizers(&mut self, finalizers: &[String]) -> Result<(), WriteError> {
         self.metadata(json!({ "finalizers": finalizers })).await

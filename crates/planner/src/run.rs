@@ -14,6 +14,8 @@ pub mod leave;
 
 pub mod restore;
 
+pub mod returned;
+
 pub mod over;
 
 pub mod waiting;
@@ -38,5 +40,7 @@ pub mod pod;
 
 pub use decide::decide;
 pub use life::is_finished;
-pub use observed::{Chosen, Contact, End, Observed, PodView, Refusal, Route, StorageView, TransferView};
+pub use observed::{
+    Chosen, Contact, End, Found, Observed, Obstacle, PodView, Refusal, Route, StorageView, StoredObject, TransferView,
+};
 pub use step::{Decision, Event, Guarded, TransferOrder, Unguarded};

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const LIVES: [&str; 6] = ["begin", "between", "delete", "follow", "leave", "restore"];
+const LIVES: [&str; 7] = ["begin", "between", "delete", "follow", "leave", "restore", "returned"];
 
 #[test]
 fn a_file_of_a_run_uses_only_files_below_it() {

@@ -71,6 +71,13 @@ pub fn sha256_of_hex(hex: &str) -> Option<String> {
     Some(BASE64_STANDARD.encode(digest?))
 }
 
+/// The SHA-256, in hexadecimal, of an object that was put whole, of the checksum (base64) that S3 tells. None for the
+/// composite checksum of a multipart object, which is not the hash of its bytes.
+pub fn hex_of_sha256(checksum: &str) -> Option<String> {
+    let digest = BASE64_STANDARD.decode(checksum).ok().filter(|d| d.len() == 32)?;
+    Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// The checksum that S3 gives a multipart object whose parts have these SHA-256 digests (base64), in order:
 /// the digest of the digests, then `-` and their number ("composite" in AWS's words).
 ///

@@ -14,7 +14,7 @@ pub mod secret;
 pub mod signing;
 mod xml;
 
-pub use checksum::{Checksum, composite_sha256, sha256_of_hex};
+pub use checksum::{Checksum, composite_sha256, hex_of_sha256, sha256_of_hex};
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{ProbeError, StoreError, StoreErrorKind};
 pub use parameters::{ParameterFault, S3Parameters};

@@ -14,6 +14,7 @@ use store::StoreError;
 use crate::claims;
 use crate::context::Context;
 use crate::events;
+use crate::run::look;
 use crate::stores::{OpenError, OpenStore};
 use crate::transfer::session::Session;
 use crate::transfer::uploads;
@@ -79,9 +80,22 @@ async fn write(
 ) -> Result<(), ApplyError> {
     match step {
         Guarded::AddFinalizer => {
-            let mut finalizers = run.finalizers().to_vec();
-            finalizers.push(labels::FINALIZER.into());
-            written.finalizers(&finalizers).await?;
+            if !run.finalizers().iter().any(|f| f == labels::FINALIZER) {
+                written.finalizers(&held(run)).await?;
+            }
+        }
+        Guarded::Begin { path } => {
+            let uid = run.uid().unwrap_or_default();
+            let marks = [
+                (labels::STARTED_AS, Some(uid.as_str())),
+                (labels::RENDERED_PATH, Some(path.as_str())),
+            ];
+            written.begin(&held(run), &marks).await?;
+        }
+        Guarded::TakeRequest => {
+            let value = run.annotations().get(labels::RESTORE).map(String::as_str);
+            let changes = [(labels::RESTORE, None), (labels::RESTORE_TAKEN, value)];
+            written.annotations(&changes).await?;
         }
         Guarded::RemoveFinalizer => {
             let left: Vec<_> = run
@@ -104,6 +118,14 @@ async fn write(
     Ok(())
 }
 
+fn held(run: &BackupRun) -> Vec<String> {
+    let mut finalizers = run.finalizers().to_vec();
+    if !finalizers.iter().any(|f| f == labels::FINALIZER) {
+        finalizers.push(labels::FINALIZER.into());
+    }
+    finalizers
+}
+
 async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> Result<(), ApplyError> {
     let uid = run.uid().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
@@ -111,6 +133,8 @@ async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> R
         Unguarded::Event(event) => events::publish(&context.client, run.object_ref(&()), &event).await,
         Unguarded::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
         Unguarded::DeletePod { name, uid, now } => delete_pod(&pods, &name, uid, now).await?,
+        Unguarded::Look { key } => look::begin(run, context, key),
+        Unguarded::ForgetFound => context.looks.forget(&uid),
         Unguarded::StartTransfer(order) => start(run, context, *order).await?,
         Unguarded::TransferRecorded {
             upload_id,
@@ -202,7 +226,7 @@ async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, now: bool) -> Resu
     }
 }
 
-async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyError> {
+pub(super) async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyError> {
     let name = &run.spec.storage.name;
     let storage = context
         .storages
@@ -216,8 +240,15 @@ async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyErro
 }
 
 async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrder) -> Result<(), ApplyError> {
-    let store = open(run, context).await?;
     let uid = run.uid().unwrap_or_default();
+    let store = match open(run, context).await {
+        Ok(store) => store,
+        Err(error) => {
+            context.obstacles.met(&uid, events::causes(&error));
+            return Err(error);
+        }
+    };
+    context.obstacles.clear(&uid);
     let Some(handle) = context.registry.open(run, &uid, &order.attempt, Timestamp::now()) else {
         return Ok(());
     };

@@ -8,10 +8,11 @@ use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupStorage, condition, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::run::observed::Place;
-use planner::run::{Observed, PodView, StorageView, TransferView, is_finished};
+use planner::run::{Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 use store::S3Parameters;
 
@@ -20,11 +21,16 @@ use crate::context::Context;
 use crate::ownership::controls;
 use crate::write::{WriteError, bounded};
 
+/// Where `kubectl apply` keeps what it applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// What was seen.
 pub struct Seen {
     storage: StorageView,
     pods: Vec<PodView>,
     transfer: TransferView,
+    found: Found,
+    request_is_kept: bool,
     path_taken_over: bool,
     now: Timestamp,
 }
@@ -37,6 +43,9 @@ impl Seen {
             storage: self.storage.clone(),
             pods: self.pods.clone(),
             transfer: self.transfer.clone(),
+            obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
+            found: self.found.clone(),
+            request_is_kept: self.request_is_kept,
             refused: context.refusals.get(&run.uid().unwrap_or_default()),
             path_taken_over: self.path_taken_over,
             agent: &context.agent,
@@ -79,9 +88,42 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         storage,
         pods,
         transfer,
+        found: context.looks.found(&uid),
+        request_is_kept: request_is_kept(run, context).await?,
         path_taken_over: run.metadata.deletion_timestamp.is_some() && taken_over(run, context),
         now: Timestamp::now(),
     })
+}
+
+/// The value that was taken up last stands there again, and who put it there is no person with `kubectl annotate` but
+/// something that applies the whole manifest: it would ask again for ever.
+async fn request_is_kept(run: &BackupRun, context: &Context) -> Result<bool, WriteError> {
+    let annotations = run.annotations();
+    let asked = annotations.get(labels::RESTORE);
+    if asked.is_none() || asked != annotations.get(labels::RESTORE_TAKEN) {
+        return Ok(false);
+    }
+    // The cache keeps neither who manages a field nor what was applied last.
+    let api: Api<BackupRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    let found = bounded("read who asks for the restore", api.get_metadata_opt(&run.name_any())).await?;
+    Ok(found.is_some_and(|f| is_applied(&f.metadata)))
+}
+
+/// The request is part of an applied manifest, server-side or by kubectl.
+fn is_applied(metadata: &ObjectMeta) -> bool {
+    let managed = metadata.managed_fields.iter().flatten().any(|m| {
+        let fields = m.fields_v1.as_ref();
+        let path = format!("/f:metadata/f:annotations/f:{}", labels::RESTORE.replace('/', "~1"));
+        m.operation.as_deref() == Some("Apply") && fields.is_some_and(|f| f.0.pointer(&path).is_some())
+    });
+    let last = metadata
+        .annotations
+        .iter()
+        .flatten()
+        .find(|(name, _)| *name == LAST_APPLIED);
+    let applied = last.and_then(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok());
+    let path = format!("/metadata/annotations/{}", labels::RESTORE.replace('/', "~1"));
+    managed || applied.is_some_and(|a| a.pointer(&path).is_some())
 }
 
 fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {
@@ -124,7 +166,11 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
         if isolated {
             prefix = format!("{prefix}{namespace}/");
         }
-        Place { prefix, isolated }
+        Place {
+            prefix,
+            isolated,
+            retry: parsed.retry(),
+        }
     });
     let conditions = storage
         .status

@@ -107,6 +107,12 @@ impl Registry {
         }
     }
 
+    /// Has reconcile look at a run.
+    pub fn wake(&self, run: ObjectRef<BackupRun>) {
+        // Without a receiver the process is ending.
+        let _ = self.wake.unbounded_send(run);
+    }
+
     /// What was asked for is recorded.
     pub fn recorded(&self, uid: &str, upload_id: Option<String>, command_started: bool) {
         if let Some(entry) = self.entries().get(uid) {

@@ -19,13 +19,16 @@ pub const RUN: &str = "backup-operator-run";
 /// Metadata: the attempt of that run.
 pub const ATTEMPT: &str = "backup-operator-attempt";
 
+/// Metadata: that run, as `namespace/name`.
+pub const NAME: &str = "backup-operator-name";
+
 /// What the object says of its maker.
 pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, String> {
     BTreeMap::from([
         (RUN.to_string(), run.uid().unwrap_or_default()),
         (ATTEMPT.to_string(), order.attempt.clone()),
         (
-            "backup-operator-name".to_string(),
+            NAME.to_string(),
             format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any()),
         ),
     ])

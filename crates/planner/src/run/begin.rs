@@ -13,7 +13,9 @@ use crate::validate;
 /// What to do for a run for which nothing was done yet.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus) -> Decision {
     let mut decision = begin(o, status);
-    if !o.run.finalizers().iter().any(|f| f == labels::FINALIZER) {
+    let held = o.run.finalizers().iter().any(|f| f == labels::FINALIZER);
+    let begins = decision.guarded.iter().any(|g| matches!(g, Guarded::Begin { .. }));
+    if !held && !begins {
         decision.guarded.insert(0, Guarded::AddFinalizer);
     }
     decision
@@ -64,7 +66,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         note,
     };
     Decision {
-        guarded: vec![Guarded::Report(Box::new(status))],
+        guarded: vec![Guarded::Begin { path }, Guarded::Report(Box::new(status))],
         unguarded: vec![Unguarded::Event(event), create_pod(o, action, 1)],
         requeue: Some(start_deadline(o)),
         ..Decision::default()

@@ -2,7 +2,7 @@
 use crate::run::life::{self, Life};
 use crate::run::observed::Observed;
 use crate::run::step::Decision;
-use crate::run::{begin, between, delete, end, follow, leave, restore};
+use crate::run::{begin, between, delete, end, follow, leave, restore, returned};
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
@@ -10,6 +10,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     match life::of(o.run) {
         Life::Deleting => delete::decide(o),
         Life::New => begin::decide(o, status),
+        Life::Returned(past) => returned::decide(o, status, &past),
         Life::UnderWay(attempt) => follow::decide(o, status, &attempt),
         Life::Between { attempt, failed } => between::decide(o, status, &attempt, failed),
         Life::Leaving(attempt) => leave::decide(o, status, &attempt),

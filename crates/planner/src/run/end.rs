@@ -1,13 +1,15 @@
 //! The end of an attempt: its report, what follows it, and what is cleaned up then.
+use std::time::Duration;
+
 use api::names::Action;
 use api::run::{Restore, Transfer};
-use api::{BackupRunStatus, condition, labels};
+use api::{BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::run::attempt::pod_of_attempt;
 use crate::run::life::{Attempt, is_finished, is_followed};
 use crate::run::limits::{RESTORES, pause};
-use crate::run::observed::{End, Observed, StorageView, TransferView};
+use crate::run::observed::{End, Observed, PodView, StorageView, StoredObject};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 use crate::size::humanize;
@@ -41,7 +43,7 @@ pub fn failed(reason: &'static str, message: String) -> End {
 pub fn words(end: &End) -> &str {
     match end {
         End::Failed { message, .. } | End::Interrupted { message } => message,
-        End::Stored { .. } | End::Restored { .. } => "",
+        End::Stored { .. } | End::Adopted(_) | End::Restored { .. } => "",
     }
 }
 
@@ -111,6 +113,17 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
                 ),
             )
         }
+        End::Adopted(object) => {
+            adopt(&mut status, object);
+            (
+                false,
+                "Adopted",
+                format!(
+                    "{} stored; no report of it is left, and the store's own record proves it",
+                    humanize(object.size)
+                ),
+            )
+        }
         End::Restored { bytes, log } => {
             status.log = kept(log);
             restored = Some(*bytes);
@@ -135,7 +148,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
     if warning {
         tell::failed(o, &mut status, action, reason, &text);
     } else {
-        tell::successful(o, &mut status, action, &text);
+        tell::successful(o, &mut status, action, reason, &text);
     }
     if action == Action::Restore {
         status.restores.push(Restore {
@@ -149,14 +162,10 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         let over = status.restores.len().saturating_sub(RESTORES);
         status.restores.drain(..over);
     }
-    let upload_left = warning && !abort(o, at).is_empty();
-    if !upload_left {
+    let left = warning && !abort(o, at).is_empty();
+    if !left {
         status.transfer = None;
     }
-    let done = BackupRunStatus {
-        transfer: None,
-        ..status.clone()
-    };
     let mut decision = Decision {
         guarded: vec![Guarded::Report(Box::new(status))],
         ..Decision::default()
@@ -171,11 +180,34 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         action: noun(action),
         note: text,
     }));
-    decision.unguarded.extend(tidy(o, at));
-    if upload_left {
-        decision.settled.push(Guarded::Report(Box::new(done)));
+    decision.unguarded.extend(pod_of_attempt(o, at).and_then(go));
+    decision.unguarded.push(Unguarded::ForgetTransfer);
+    if left {
+        decision.requeue = Some(Duration::ZERO);
     }
     decision
+}
+
+/// Takes over what the store knows of a backup.
+pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject) {
+    status.key = Some(object.key.clone());
+    status.size_in_bytes = Some(object.size);
+    status.size = Some(humanize(object.size));
+    status.sha256.clone_from(&object.sha256);
+    status.etag = Some(object.etag.clone());
+    status.version_id.clone_from(&object.version_id);
+    if let Some(at) = object.stored_at {
+        status.completion_time = Some(Time(at));
+    }
+}
+
+/// A Pod of ours whose work has ended goes.
+pub fn go(pod: &PodView) -> Option<Unguarded> {
+    (pod.ours && !pod.terminating).then(|| Unguarded::DeletePod {
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+        now: false,
+    })
 }
 
 fn noun(action: Action) -> &'static str {
@@ -183,30 +215,6 @@ fn noun(action: Action) -> &'static str {
         Action::Backup => "Backup",
         Action::Restore => "Restore",
     }
-}
-
-/// What follows a reported end: no Pod, no upload, no transfer is left.
-pub fn tidy(o: &Observed<'_>, at: &Attempt) -> Vec<Unguarded> {
-    let pod = pod_of_attempt(o, at).filter(|p| p.ours && !p.terminating);
-    let mut steps: Vec<_> = pod
-        .map(|p| Unguarded::DeletePod {
-            name: p.name.clone(),
-            uid: p.uid.clone(),
-            now: false,
-        })
-        .into_iter()
-        .collect();
-    steps.push(Unguarded::ForgetTransfer);
-    let stored = o
-        .run
-        .status
-        .as_ref()
-        .is_some_and(|s| condition::is_true(&s.conditions, condition::SUCCESSFUL));
-    let ending_well = matches!(&o.transfer, TransferView::Ended { end, .. } if matches!(**end, End::Stored { .. }));
-    if !stored && !ending_well {
-        steps.extend(abort(o, at));
-    }
-    steps
 }
 
 /// What removes the uploads of an attempt. Beside the one that is recorded, and where none is, others may be there: each
@@ -262,7 +270,8 @@ fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason:
     status.message = Some(note.clone());
     status.progress = None;
     status.transfer = Some(Transfer {
-        failed_at: Some(Time(o.now)),
+        // A start that a clock ahead of ours wrote: a failure before it would not be believed, and be told again and again.
+        failed_at: Some(Time(o.now.max(at.transfer.started_at.0))),
         ..at.transfer.clone()
     });
     let event = Event {
@@ -274,7 +283,7 @@ fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason:
     Decision {
         guarded: vec![Guarded::Report(Box::new(status))],
         unguarded: vec![Unguarded::Event(event)],
-        requeue: Some(std::time::Duration::ZERO),
+        requeue: Some(Duration::ZERO),
         ..Decision::default()
     }
 }

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use crate::run::attempt::{create_pod, left_of, order, pod_of_attempt, start_deadline};
 use crate::run::life::Attempt;
 use crate::run::limits::{PROGRESS, UNREACHED};
-use crate::run::observed::{Chosen, Contact, End, Observed, PodStage, PodView, TransferView};
+use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::over::{over, refused};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, over};
@@ -19,9 +19,20 @@ use crate::run::{end, over};
 /// What to do next for the attempt that the status names.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decision {
     if at.action == Action::Restore && o.run.annotations().contains_key(labels::RESTORE) {
-        // Crash window: the restore was reported, the annotation that asked for it not yet removed.
+        // Crash window: the restore was reported, the annotation that asked for it not yet removed. Or it is another request,
+        // which nobody shall wait for in vain.
+        let note = format!(
+            "{} is under way; a request for a restore that is there meanwhile begins no other. Ask again when it has ended.",
+            at.transfer.attempt
+        );
         return Decision {
-            guarded: vec![Guarded::RemoveAnnotation(labels::RESTORE)],
+            guarded: vec![Guarded::TakeRequest],
+            unguarded: vec![Unguarded::Event(Event {
+                warning: false,
+                reason: "RestoreUnderWay",
+                action: "Restore",
+                note,
+            })],
             requeue: Some(Duration::ZERO),
             ..Decision::default()
         };
@@ -38,19 +49,48 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             requeue: Some(Duration::from_secs(1)),
             ..Decision::default()
         },
-        TransferView::Ended { end, .. } => end::report(o, status, at, &cause(o, at, pod, end)),
+        TransferView::Ended { end, .. } => finish(o, status, at, &cause(o, at, pod, end)),
         TransferView::Active { .. } => match over(o, at, pod) {
             Some(end) => Decision {
                 cancel: Some(end::words(&end).into()),
-                ..end::report(o, status, at, &end)
+                ..finish(o, status, at, &end)
             },
             None => watch(o, status, at, pod),
         },
         TransferView::None => match over(o, at, pod) {
-            Some(end) => end::report(o, status, at, &end),
+            Some(end) => finish(o, status, at, &end),
             None => connect(o, status, at, pod),
         },
     }
+}
+
+/// An interrupted backup is not called bad before the store was asked: the status may be older than the store (an etcd
+/// snapshot, a crash between completion and report). The agent sends what makes an object visible only after its command
+/// ended well, so an object that names this attempt is the evidence of a good backup.
+fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End) -> Decision {
+    let doubtful = matches!(end, End::Interrupted { .. })
+        && at.action == Action::Backup
+        && at.transfer.command_started_at.is_some();
+    let key = at.transfer.key.as_deref().filter(|k| o.storage.forbids(k).is_none());
+    let (true, Some(key)) = (doubtful, key) else {
+        return end::report(o, status, at, end);
+    };
+    let proof = match &o.found {
+        Found::Unknown if matches!(o.storage, StorageView::Ready(_)) => {
+            return Decision {
+                unguarded: vec![Unguarded::Look { key: key.into() }],
+                ..Decision::wait(PROGRESS)
+            };
+        }
+        Found::Object(object) => {
+            let named = object.run_uid == o.run.uid() && object.attempt.as_deref() == Some(&at.transfer.attempt);
+            named.then(|| End::Adopted(object.clone()))
+        }
+        Found::Unknown | Found::Nothing | Found::Unseen(_) => None,
+    };
+    let mut decision = end::report(o, status, at, proof.as_ref().unwrap_or(end));
+    decision.unguarded.push(Unguarded::ForgetFound);
+    decision
 }
 
 /// Crash window: a transfer was cancelled because of what made the attempt end, and the report of that was not written.
@@ -90,8 +130,9 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
         return decision;
     }
     let mut decision = Decision::wait(PROGRESS);
-    if at.transfer.pod_uid.is_none() || status.message.is_some() {
-        status.message = None;
+    let note = o.obstacle.as_ref().map(|obstacle| obstacle.message.clone());
+    if at.transfer.pod_uid.is_none() || status.message != note {
+        status.message = note;
         set_pod(&mut status, pod);
         decision.guarded.push(Guarded::Report(Box::new(status)));
     }

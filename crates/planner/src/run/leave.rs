@@ -1,16 +1,35 @@
-//! An attempt whose end was reported, before the operator died: finish what follows a report.
-use api::BackupRunStatus;
+//! An attempt whose end was reported: what it needed goes, and then the status forgets it.
+use std::time::Duration;
 
+use api::{BackupRunStatus, condition};
+
+use crate::run::attempt::{left_of, pod_of_attempt};
 use crate::run::end;
 use crate::run::life::Attempt;
+use crate::run::limits::PODS;
 use crate::run::observed::Observed;
-use crate::run::step::{Decision, Guarded};
+use crate::run::step::{Decision, Guarded, Unguarded};
 
 /// What to do for a run of whose last attempt something may be left.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> Decision {
+    let pod = pod_of_attempt(o, at).filter(|p| p.ours);
+    let mut unguarded: Vec<_> = pod.and_then(end::go).into_iter().collect();
+    unguarded.push(Unguarded::ForgetTransfer);
+    let ended = status.completion_time.as_ref().map_or(o.began, |t| t.0);
+    if pod.is_some() && !left_of(PODS, ended.max(o.began), o.now).is_zero() {
+        // What it has in flight would become visible after it was looked for.
+        return Decision {
+            unguarded,
+            ..Decision::wait(Duration::from_secs(2))
+        };
+    }
+    // Crash window: a good end was reported and the transfer kept by an older operator; its object stays.
+    if !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
+        unguarded.extend(end::abort(o, at));
+    }
     status.transfer = None;
     Decision {
-        unguarded: end::tidy(o, at),
+        unguarded,
         settled: vec![Guarded::Report(Box::new(status))],
         ..Decision::default()
     }

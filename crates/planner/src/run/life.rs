@@ -1,8 +1,9 @@
 //! Which of its lives a run is in: made once from its metadata and status, and asked by nobody else.
 use api::names::{Action, attempt};
 use api::run::Transfer;
-use api::{BackupRun, BackupRunStatus, condition};
+use api::{BackupRun, BackupRunStatus, condition, labels};
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 /// One of the lives of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub enum Life {
     Deleting,
     /// Nothing has been done for it yet; it may wait for its storage.
     New,
+    /// It has lived before, as another object of its name, and came back without what was known of it.
+    Returned(Past),
     /// An attempt is under way.
     UnderWay(Attempt),
     /// An attempt has failed, and another one follows.
@@ -76,8 +79,35 @@ pub fn of(run: &BackupRun) -> Life {
     } else if condition::is_true(&status.conditions, condition::IN_PROGRESS) {
         // Ours have a transfer as long as they are in progress.
         Life::Abandoned
+    } else if let Some(past) = lived_before(run) {
+        Life::Returned(past)
     } else {
         Life::New
+    }
+}
+
+/// What is left of an earlier life of a run. Tools that bring objects back keep annotations and drop status and UID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// The UID that it had; unknown where only a restore that was done tells of it.
+    pub uid: Option<String>,
+    /// The path as it was rendered then.
+    pub path: Option<String>,
+    /// When its last good restore ended.
+    pub restored_at: Option<String>,
+}
+
+fn lived_before(run: &BackupRun) -> Option<Past> {
+    let annotations = run.annotations();
+    let past = Past {
+        uid: annotations.get(labels::STARTED_AS).cloned(),
+        path: annotations.get(labels::RENDERED_PATH).cloned(),
+        restored_at: annotations.get(labels::RESTORED_AT).cloned(),
+    };
+    match &past.uid {
+        Some(uid) => (Some(uid) != run.metadata.uid.as_ref()).then_some(past),
+        // Operators before this one left no mark, but told of a restore that was done.
+        None => (run.spec.backup.is_none() && past.restored_at.is_some()).then_some(past),
     }
 }
 

@@ -1,4 +1,6 @@
 //! What a decision about a run is made from.
+use std::time::Duration;
+
 use api::BackupRun;
 use jiff::Timestamp;
 
@@ -17,6 +19,12 @@ pub struct Observed<'a> {
     pub transfer: TransferView,
     /// What the API server said when it last refused to create the Pod.
     pub refused: Option<Refusal>,
+    /// Why this operator cannot open what a transfer needs, as long as it cannot.
+    pub obstacle: Option<Obstacle>,
+    /// What lies in the store under the key of the run, as far as it was looked at.
+    pub found: Found,
+    /// The request to restore has the value that was taken up last, and is kept on the run by an applier.
+    pub request_is_kept: bool,
     /// Whether another run that exists recorded the same path in the same storage after this one's backup ended.
     pub path_taken_over: bool,
     /// How the agent is put into Pods.
@@ -34,6 +42,52 @@ pub struct Refusal {
     pub message: String,
     /// The Pod as it stands is invalid; a quota or a policy may change.
     pub hopeless: bool,
+}
+
+/// A transfer cannot be begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What cannot be opened, and why.
+    pub message: String,
+    /// Since when, by this process's own clock.
+    pub since: Timestamp,
+}
+
+/// What lies under a run's key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Found {
+    /// It was not looked at.
+    #[default]
+    Unknown,
+    /// No object.
+    Nothing,
+    /// An object.
+    Object(Box<StoredObject>),
+    /// The store does not let it be looked at, in its words.
+    Unseen(String),
+}
+
+/// An object, as the store tells of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredObject {
+    /// Where it lies.
+    pub key: String,
+    /// Stored bytes.
+    pub size: u64,
+    /// The store's ETag.
+    pub etag: String,
+    /// The store's version of it, where its bucket keeps versions.
+    pub version_id: Option<String>,
+    /// SHA-256 of all of it, hexadecimal, where the store knows.
+    pub sha256: Option<String>,
+    /// When it was stored.
+    pub stored_at: Option<Timestamp>,
+    /// The run that wrote it: `namespace/name`.
+    pub run: Option<String>,
+    /// That run's UID.
+    pub run_uid: Option<String>,
+    /// The attempt that wrote it.
+    pub attempt: Option<String>,
 }
 
 /// The storage, as far as a run cares.
@@ -65,15 +119,25 @@ pub struct Place {
     pub prefix: String,
     /// Keys that do not begin with the prefix are not this namespace's.
     pub isolated: bool,
+    /// How long the store is tried again when it fails.
+    pub retry: Duration,
 }
 
 impl StorageView {
+    /// How long the store is tried again when it fails, where that is known.
+    pub fn retry(&self) -> Option<Duration> {
+        match self {
+            Self::Ready(place) | Self::NotReady { place: Some(place), .. } => Some(place.retry),
+            _ => None,
+        }
+    }
+
     /// Why an object may not be touched by a run of this namespace, whatever the run's status says of it.
     pub fn forbids(&self, key: &str) -> Option<String> {
         let (Self::Ready(place) | Self::NotReady { place: Some(place), .. }) = self else {
             return None;
         };
-        let Place { prefix, isolated } = place;
+        let Place { prefix, isolated, .. } = place;
         (*isolated && !key.starts_with(prefix.as_str())).then(|| {
             format!(
                 "object {key} is not below {prefix}, where the storage keeps this namespace's objects (spec.namespaceIsolation: Prefix)"
@@ -224,6 +288,8 @@ pub enum End {
         /// End of the command's standard error.
         log: String,
     },
+    /// The store's own record proves a backup of which no report is left.
+    Adopted(Box<StoredObject>),
     /// The command took the whole backup and ended well.
     Restored {
         /// Bytes to the command.

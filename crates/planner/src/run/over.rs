@@ -107,10 +107,13 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
                 format!("the agent in the Pod could not be reached{words}"),
             )
         }
-        _ => (None, "the Pod is not ready".into()),
+        _ => match o.obstacle.as_ref().filter(|_| starting.is_none()) {
+            Some(obstacle) => (Some(obstacle.since), obstacle.message.clone()),
+            None => (None, "the Pod is not ready".into()),
+        },
     };
     if at.transfer.command_started_at.is_none() {
-        if !start_is_over(o, at) || (contact.is_none() && starting.is_none()) {
+        if !start_is_over(o, at) || (contact.is_none() && starting.is_none() && o.obstacle.is_none()) {
             return None;
         }
         let why = starting.filter(|m| !m.is_empty()).map_or(words, Into::into);
@@ -118,11 +121,8 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         return Some(failed("StartDeadlineExceeded", message));
     }
     left_of(CONTACT_LOST, since?, o.now).is_zero().then(|| {
-        let message = words.replace(
-            "could not be reached",
-            &format!("could not be reached for {} minutes", CONTACT_LOST.as_secs() / 60),
-        );
-        let message = message.replace("the agent in the Pod", "the agent");
+        let minutes = CONTACT_LOST.as_secs() / 60;
+        let message = format!("nothing could be done for the command for {minutes} minutes: {words}");
         End::Interrupted { message }
     })
 }
@@ -134,7 +134,8 @@ fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
         Action::Restore => o.run.spec.restore.as_ref().and_then(|a| a.deadline_seconds),
     };
     let started = at.transfer.command_started_at.as_ref()?;
-    let limit = Duration::from_secs(seconds?).saturating_add(limits::backstop(Duration::ZERO));
+    let limit =
+        Duration::from_secs(seconds?).saturating_add(limits::backstop(o.storage.retry().unwrap_or(limits::RETRY)));
     left_of(limit, started.0, o.now).is_zero().then(|| {
         let message = format!(
             "the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it",

@@ -1,10 +1,13 @@
 //! A finished run: restores on demand, and what an interrupted clean-up left.
 use api::names::Action;
 use api::{BackupRunStatus, condition, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::attempt::{create_pod, key, start, start_deadline};
-use crate::run::observed::{Observed, PodView, StorageView};
+use crate::run::attempt::{create_pod, key, left_of, start, start_deadline};
+use crate::run::end;
+use crate::run::limits::PROGRESS;
+use crate::run::observed::{Observed, StorageView};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::waiting;
 use crate::validate;
@@ -13,22 +16,33 @@ use crate::validate;
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if !o.run.annotations().contains_key(labels::RESTORE) {
         return Decision {
-            unguarded: o.pods.iter().filter(|p| p.ours && !p.terminating).map(remove).collect(),
+            unguarded: o.pods.iter().filter_map(end::go).collect(),
             ..Decision::default()
         };
     }
-    if let Some(why) = refusal(o, &status) {
-        return refuse(&why);
+    if o.request_is_kept {
+        // It was taken up; who applies the run's manifest puts it back each time it is taken off.
+        return Decision::default();
     }
-    let prefix = match waiting::prefix_or_wait(o, &status) {
-        Ok(prefix) => prefix,
-        Err(wait) => return wait,
+    if let Some(why) = refusal(o, &status) {
+        return refuse(o, status, &why);
+    }
+    let held = o.pods.iter().find(|p| p.ours).map(|pod| {
+        format!(
+            "the restore waits until Pod {} of an earlier attempt is gone: two commands at once on one database are nobody's wish. If its node is lost for good, delete the Pod by force.",
+            pod.name
+        )
+    });
+    let prefix = match (waiting::prefix_or_wait(o, &status), held) {
+        (Ok(prefix), None) => prefix,
+        (wait, held) => return wait_for(o, status, wait.err(), held),
     };
+    status.restore_requested_at = None;
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
     let path = path_of(o, &status).unwrap_or_default();
     let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));
     if let Some(why) = o.storage.forbids(&key) {
-        return refuse(&why);
+        return refuse(o, status, &why);
     }
     start(o, &mut status, Action::Restore, number, key);
     let event = Event {
@@ -40,20 +54,52 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     Decision {
         // The report comes first: a restore that is under way by its status is never begun a second time, whatever
         // happens to the annotation.
-        guarded: vec![
-            Guarded::Report(Box::new(status)),
-            Guarded::RemoveAnnotation(labels::RESTORE),
-        ],
+        guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         unguarded: vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)],
         requeue: Some(start_deadline(o)),
         ..Decision::default()
     }
 }
 
-/// The request is taken off before it is said that it was refused: one that a crash keeps is refused once more.
-fn refuse(why: &str) -> Decision {
+/// A request does not wait for ever: days later it would go over data that somebody has repaired.
+fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision>, held: Option<String>) -> Decision {
+    let since = status.restore_requested_at.as_ref().map_or(o.now, |t| t.0);
+    let left = left_of(start_deadline(o), since, o.now);
+    if left.is_zero() {
+        let why = status.message.take().unwrap_or_default();
+        let seconds = start_deadline(o).as_secs();
+        let why = format!("it waited for {seconds} s (spec.startDeadlineSeconds) and has expired; ask again. {why}");
+        return refuse(o, status, &why);
+    }
+    let told = wait.iter().flat_map(|w| &w.guarded).find_map(|g| match g {
+        Guarded::Report(told) => Some((**told).clone()),
+        _ => None,
+    });
+    let mut waiting = told.unwrap_or(status);
+    waiting.restore_requested_at = Some(Time(since));
+    let mut unguarded = wait.map(|w| w.unguarded).unwrap_or_default();
+    if unguarded.is_empty() && held.is_some() {
+        waiting.message = held;
+    }
+    unguarded.extend(o.pods.iter().filter_map(end::go));
     Decision {
-        guarded: vec![Guarded::RemoveAnnotation(labels::RESTORE)],
+        guarded: vec![Guarded::Report(Box::new(waiting))],
+        unguarded,
+        ..Decision::wait(left.min(PROGRESS))
+    }
+}
+
+/// The request is taken off before it is said that it was refused: one that a crash keeps is refused once more.
+fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, why: &str) -> Decision {
+    let mut guarded = Vec::new();
+    if status.restore_requested_at.take().is_some()
+        || o.run.status.as_ref().is_some_and(|s| s.message != status.message)
+    {
+        guarded.push(Guarded::Report(Box::new(status)));
+    }
+    guarded.push(Guarded::TakeRequest);
+    Decision {
+        guarded,
         unguarded: vec![Unguarded::Event(Event {
             warning: true,
             reason: "RestoreRefused",
@@ -61,14 +107,6 @@ fn refuse(why: &str) -> Decision {
             note: format!("the restore was refused: {why}"),
         })],
         ..Decision::default()
-    }
-}
-
-fn remove(pod: &PodView) -> Unguarded {
-    Unguarded::DeletePod {
-        name: pod.name.clone(),
-        uid: pod.uid.clone(),
-        now: false,
     }
 }
 

@@ -42,6 +42,14 @@ impl Decision {
 pub enum Guarded {
     /// Hold the run until it is cleaned up.
     AddFinalizer,
+    /// Hold the run, and note on it that it has lived, under which UID and with which path: what brings objects back keeps
+    /// annotations, and drops status and UID.
+    Begin {
+        /// The path as rendered.
+        path: String,
+    },
+    /// Take the request to restore off and remember its value.
+    TakeRequest,
     /// Let the run go.
     RemoveFinalizer,
     /// Write this status, if it differs from the one that is there.
@@ -68,6 +76,13 @@ pub enum Unguarded {
         /// Kill at once: its command has ended or must not go on.
         now: bool,
     },
+    /// Look at the object under a key; what is found is observed later.
+    Look {
+        /// Object key.
+        key: String,
+    },
+    /// What was found under a key is not needed any more.
+    ForgetFound,
     /// Connect to the agent and serve the transfer.
     StartTransfer(Box<TransferOrder>),
     /// What the transfer asked to have recorded is in the status now.
@@ -115,7 +130,11 @@ impl Unguarded {
     pub fn is_harmless(&self) -> bool {
         matches!(
             self,
-            Self::Event(_) | Self::TransferRecorded { .. } | Self::ForgetTransfer
+            Self::Event(_)
+                | Self::TransferRecorded { .. }
+                | Self::ForgetTransfer
+                | Self::Look { .. }
+                | Self::ForgetFound
         )
     }
 }

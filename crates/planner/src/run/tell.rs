@@ -32,6 +32,11 @@ pub fn started(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action) {
     }
 }
 
+/// The run has lived, though no attempt of this object did.
+pub fn began(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str, text: &str) {
+    say(o, status, condition::NEVER_RUN, false, reason, text);
+}
+
 /// The run waits for its storage.
 pub fn waiting(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str, message: &str) {
     status.message = Some(message.into());
@@ -115,12 +120,11 @@ pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, re
 }
 
 /// An attempt ended well.
-pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, text: &str) {
-    let (reason, state) = match action {
-        Action::Backup => ("BackupSuccessful", State::BackupSuccessful),
-        Action::Restore => ("RestoreSuccessful", State::RestoreSuccessful),
-    };
-    status.state = Some(state);
+pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, reason: &str, text: &str) {
+    status.state = Some(match action {
+        Action::Backup => State::BackupSuccessful,
+        Action::Restore => State::RestoreSuccessful,
+    });
     status.message = Some(text.into());
     say(o, status, condition::IN_PROGRESS, false, reason, text);
     if action == Action::Restore {

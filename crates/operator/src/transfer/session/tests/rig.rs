@@ -205,6 +205,7 @@ impl Rig {
                 message, log, bytes, ..
             } => (vec![message, log], vec![*bytes]),
             End::Interrupted { message } => (vec![message], vec![]),
+            End::Adopted(object) => (vec![&object.etag], vec![object.size]),
             End::Restored { log, bytes } => (vec![log], vec![*bytes]),
             End::Stored {
                 log,

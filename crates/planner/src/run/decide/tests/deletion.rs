@@ -8,6 +8,7 @@ fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_delete
     let mut world = World::working();
     world.transfer = TransferView::None;
     world.pods.clear();
+    world.step();
     assert!(has(&world.step(), strays));
     let mut world = World::working();
     world.transfer = TransferView::None;
@@ -20,6 +21,7 @@ fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_delete
     world.pods.clear();
     let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
     transfer.upload_id = Some("u2".into());
+    world.step();
     let steps = world.step();
     assert!(has(&steps, strays) && has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::AbortUpload { .. }))));
     let mut world = World::working();

@@ -6,7 +6,10 @@ fn a_backup_begins_with_the_finalizer_then_the_report_then_the_pod() {
     let mut world = World::new(backup_run());
     let steps = world.step();
     let order = [
-        at(&steps, |s| *s == Step::Guarded(Guarded::AddFinalizer)),
+        at(
+            &steps,
+            |s| matches!(s, Step::Guarded(Guarded::Begin { path }) if path == "/db.sql"),
+        ),
         at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_)))),
         at(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
     ];

@@ -192,7 +192,7 @@ fn a_store_that_lets_no_upload_be_aborted_ends_the_run_and_not_the_attempts_to_a
     assert!(status.message.unwrap().contains("could not be aborted for 15 minutes"));
     assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
     assert!(has(
-        &steps,
+        &world.step(),
         |s| matches!(s, Step::Unguarded(Unguarded::AbortUpload { upload_id, .. }) if upload_id == "u1")
     ));
 }

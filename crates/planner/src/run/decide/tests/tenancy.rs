@@ -5,6 +5,7 @@ fn apart() -> Place {
     Place {
         prefix: "team/".into(),
         isolated: true,
+        retry: Duration::from_secs(900),
     }
 }
 
@@ -136,7 +137,8 @@ fn where_namespaces_are_kept_apart_no_upload_of_another_one_is_aborted() {
         (transfer.key, transfer.upload_id) = (Some(key.into()), Some("u".into()));
         world.transfer = TransferView::None;
         world.pods.clear();
-        let steps = world.step();
+        let mut steps = world.step();
+        steps.extend(world.step());
         let aborts = |s: &Step| {
             matches!(
                 s,

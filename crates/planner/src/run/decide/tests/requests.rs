@@ -1,0 +1,173 @@
+//! Requests to restore: each is taken once, none waits for ever, none runs beside an earlier command.
+use super::*;
+
+fn asks(value: &str) -> World {
+    let mut world = World::stored();
+    world.pods.clear();
+    world.run.annotations_mut().insert(labels::RESTORE.into(), value.into());
+    world
+}
+
+fn said(steps: &[Step], reason: &str) -> Option<String> {
+    steps.iter().find_map(|s| match s {
+        Step::Unguarded(Unguarded::Event(e)) if e.reason == reason => Some(e.note.clone()),
+        _ => None,
+    })
+}
+
+fn begins(steps: &[Step]) -> bool {
+    has(steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_))))
+}
+
+#[test]
+fn a_request_that_an_applier_puts_back_is_the_same_request() {
+    let mut world = asks("monday");
+    assert!(begins(&world.step()));
+    world.pod(PodStage::Running);
+    world.ended(End::Restored {
+        bytes: 1,
+        log: String::new(),
+    });
+    world.step();
+    world.pods.clear();
+    assert_eq!(
+        world.run.annotations().get(labels::RESTORE_TAKEN).map(String::as_str),
+        Some("monday")
+    );
+    // GitOps puts it back; taking it off once more would only make it come again.
+    world
+        .run
+        .annotations_mut()
+        .insert(labels::RESTORE.into(), "monday".into());
+    world.request_is_kept = true;
+    assert_eq!(world.step(), vec![]);
+    // A person asks again, even in the same words.
+    world.request_is_kept = false;
+    assert!(begins(&world.step()));
+}
+
+#[test]
+fn a_request_that_waits_for_its_storage_expires() {
+    let mut world = asks("now");
+    world.run.spec.start_deadline_seconds = Some(60);
+    world.storage = not_ready("down.", None);
+    let steps = world.step();
+    assert!(said(&steps, "StorageNotReady").is_some(), "{steps:?}");
+    world.pass(59);
+    assert!(!has(&world.step(), |s| *s == Step::Guarded(Guarded::TakeRequest)));
+    world.pass(1);
+    let steps = world.step();
+    let note = said(&steps, "RestoreRefused").unwrap();
+    assert!(note.contains("waited for 60 s") && note.contains("down."), "{note}");
+    // The storage is there again, days later: nothing fires.
+    world.storage = ready("");
+    assert!(!begins(&world.step()));
+    assert_eq!(world.status().restore_requested_at, None);
+    assert!(world.is(condition::SUCCESSFUL));
+}
+
+#[test]
+fn a_request_during_a_restore_is_told_that_it_begins_no_other() {
+    let mut world = asks("1");
+    world.step();
+    world.run.annotations_mut().insert(labels::RESTORE.into(), "2".into());
+    let steps = world.step();
+    assert!(
+        said(&steps, "RestoreUnderWay").is_some() && !begins(&steps),
+        "{steps:?}"
+    );
+    assert!(!world.run.annotations().contains_key(labels::RESTORE));
+}
+
+#[test]
+fn a_restore_does_not_begin_while_the_pod_of_an_earlier_one_is_not_gone() {
+    // Its node is lost: the Pod is Terminating, its command may write on.
+    let mut world = asks("1");
+    world.pod(PodStage::Running);
+    world.pods[0].terminating = true;
+    let steps = world.step();
+    assert!(!begins(&steps), "{steps:?}");
+    let message = world.status().message.unwrap();
+    assert!(message.contains("waits until Pod db-backup-1"), "{message}");
+    assert!(
+        world
+            .step()
+            .iter()
+            .all(|s| !matches!(s, Step::Unguarded(Unguarded::Event(_))))
+    );
+    world.pods.clear();
+    assert!(begins(&world.step()));
+    assert_eq!(world.status().restore_requested_at, None);
+}
+
+#[test]
+fn a_storage_that_cannot_be_opened_ends_the_attempt_at_its_deadline_in_its_own_words() {
+    let mut world = World::new(backup_run());
+    world.run.spec.start_deadline_seconds = Some(30);
+    world.step();
+    world.pod(PodStage::Running);
+    world.obstacle = Some(Obstacle {
+        message: "the storage cannot be used: Secret keys is missing".into(),
+        since: world.now,
+    });
+    world.step();
+    assert!(world.status().message.unwrap().contains("Secret keys is missing"));
+    world.pass(30);
+    world.step();
+    assert!(world.is(condition::FAILED));
+    let message = world.status().message.unwrap();
+    assert!(
+        message.contains("Secret keys is missing") && message.contains("startDeadlineSeconds"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_storage_that_cannot_be_opened_ends_also_what_was_under_way() {
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.obstacle = Some(Obstacle {
+        message: "the storage cannot be used: there is no BackupStorage".into(),
+        since: world.now,
+    });
+    world.pass(29 * 60);
+    world.step();
+    assert!(!world.is(condition::FAILED));
+    world.pass(60);
+    world.step();
+    assert!(world.is(condition::FAILED));
+    assert!(world.status().message.unwrap().contains("there is no BackupStorage"));
+}
+
+#[test]
+fn a_start_by_a_clock_that_is_ahead_is_announced_once() {
+    let mut world = World::working();
+    world.run.spec.backoff_limit = Some(1);
+    let ahead = world.now.checked_add(SignedDuration::from_mins(10)).unwrap();
+    world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().started_at = Time(ahead);
+    world.ended(failed());
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::Event(_))
+    )));
+    for _ in 0..3 {
+        let steps = world.step();
+        assert!(
+            !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::Event(_)))),
+            "{steps:?}"
+        );
+    }
+}
+
+#[test]
+fn a_longer_patience_of_the_storage_moves_the_backstop() {
+    let mut world = World::working();
+    world.run.spec.backup.as_mut().unwrap().deadline_seconds = Some(60);
+    if let StorageView::Ready(place) = &mut world.storage {
+        place.retry = Duration::from_secs(86_400);
+    }
+    world.pass(80_000);
+    world.active(Contact::Working, None);
+    world.step();
+    assert!(!world.is(condition::FAILED));
+}

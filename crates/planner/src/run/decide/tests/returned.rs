@@ -1,0 +1,192 @@
+//! Runs that come back without, or with an older, status: nothing good is lost, nothing is done twice.
+use super::*;
+
+/// What the store has of the backup that `World::working` makes.
+fn in_store() -> StoredObject {
+    StoredObject {
+        key: "db.sql".into(),
+        size: 1024,
+        etag: "\"e\"".into(),
+        sha256: Some("ab".into()),
+        stored_at: Timestamp::from_second(999_000).ok(),
+        run: Some("team/db".into()),
+        run_uid: Some("uid-1".into()),
+        attempt: Some("backup-1".into()),
+        ..StoredObject::default()
+    }
+}
+
+/// As Velero, or `kubectl get -o yaml | kubectl apply`, brings a run back: annotations kept, status gone, another UID.
+fn returned(mut run: BackupRun) -> World {
+    run.metadata.uid = Some("uid-2".into());
+    run.metadata.namespace = Some("team".into());
+    run.status = None;
+    World::new(run)
+}
+
+fn lived() -> BackupRun {
+    let mut world = World::new(backup_run());
+    world.run.metadata.uid = Some("uid-1".into());
+    world.step();
+    world.run
+}
+
+fn executes(steps: &[Step]) -> bool {
+    has(steps, |s| {
+        matches!(
+            s,
+            Step::Unguarded(Unguarded::CreatePod(_) | Unguarded::StartTransfer(_))
+        )
+    })
+}
+
+#[test]
+fn a_backup_that_comes_back_without_its_status_is_adopted_and_not_made_again() {
+    let mut world = returned(lived());
+    world.stored = Some(in_store());
+    let steps = world.step();
+    assert!(!executes(&steps), "{steps:?}");
+    let status = world.status();
+    assert!(world.is(condition::SUCCESSFUL) && world.is(condition::READY) && !world.is(condition::NEVER_RUN));
+    assert_eq!(
+        (
+            status.key.as_deref(),
+            status.size_in_bytes,
+            status.etag.as_deref(),
+            status.sha256.as_deref()
+        ),
+        (Some("db.sql"), Some(1024), Some("\"e\""), Some("ab"))
+    );
+    assert_eq!(
+        status.completion_time.map(|t| t.0),
+        Timestamp::from_second(999_000).ok()
+    );
+    assert_eq!(
+        condition::find(&status.conditions, condition::SUCCESSFUL)
+            .unwrap()
+            .reason,
+        "Adopted"
+    );
+    assert!(!executes(&world.step()));
+}
+
+#[test]
+fn a_backup_that_comes_back_and_has_no_object_of_its_own_is_not_made_again_either() {
+    let others = StoredObject {
+        run: Some("team/other".into()),
+        ..in_store()
+    };
+    for stored in [
+        None,
+        Some(others),
+        Some(StoredObject {
+            run: None,
+            ..in_store()
+        }),
+    ] {
+        let mut world = returned(lived());
+        world.stored = stored;
+        let steps = world.step();
+        assert!(!executes(&steps) && world.is(condition::FAILED), "{steps:?}");
+        assert!(world.status().message.unwrap().contains("Nothing was executed"));
+    }
+}
+
+#[test]
+fn a_run_that_carries_no_mark_is_new_and_runs() {
+    let mut run = lived();
+    run.metadata.annotations = None;
+    let mut world = returned(run);
+    world.stored = Some(in_store());
+    assert!(executes(&world.step()));
+    // A crash between the mark and the report: it is its own.
+    let mut run = lived();
+    run.status = None;
+    assert!(executes(&World::new(run).step()));
+}
+
+#[test]
+fn a_restore_that_was_done_is_not_done_again_when_its_run_comes_back() {
+    let mut run = restore_only_run();
+    run.annotations_mut()
+        .insert(labels::RESTORED_AT.into(), "2026-01-01T11:00:00Z".into());
+    let mut world = returned(run);
+    let steps = world.step();
+    assert!(!executes(&steps), "{steps:?}");
+    assert!(world.is(condition::RESTORED) && world.is(condition::SUCCESSFUL));
+    // It is when it is asked for.
+    world.annotate(labels::RESTORE);
+    assert!(executes(&world.step()));
+}
+
+#[test]
+fn a_restore_that_began_and_of_whose_end_nothing_is_known_is_not_done_again() {
+    let mut world = World::new(restore_only_run());
+    world.run.metadata.uid = Some("uid-1".into());
+    world.step();
+    let mut world = returned(world.run);
+    let steps = world.step();
+    assert!(!executes(&steps) && world.is(condition::FAILED), "{steps:?}");
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_asked_again_for_what_came_back() {
+    let mut world = returned(lived());
+    world.found = Found::Unseen("timeout".into());
+    let steps = world.step();
+    assert!(!executes(&steps) && !world.is(condition::FAILED), "{steps:?}");
+    assert!(world.status().message.unwrap().contains("timeout"));
+    world.stored = Some(in_store());
+    world.step();
+    assert!(world.is(condition::SUCCESSFUL));
+}
+
+#[test]
+fn a_status_that_is_older_than_the_store_takes_no_good_object_back() {
+    // An etcd snapshot of the middle of the run is restored after it ended: the status says that an attempt is under way.
+    let mut world = World::working();
+    world.run.metadata.uid = Some("uid-1".into());
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.stored = Some(in_store());
+    let mut all = world.step();
+    all.extend(world.step());
+    let takes = |s: &Step| {
+        matches!(
+            s,
+            Step::Unguarded(Unguarded::TakeBack { .. } | Unguarded::DeleteObject { .. })
+        )
+    };
+    assert!(!has(&all, takes), "{all:?}");
+    assert!(world.is(condition::SUCCESSFUL));
+    assert_eq!(world.status().size_in_bytes, Some(1024));
+    assert_eq!(world.status().transfer, None);
+}
+
+#[test]
+fn an_object_of_another_run_or_attempt_proves_nothing() {
+    let cases = [
+        StoredObject {
+            run_uid: Some("uid-0".into()),
+            ..in_store()
+        },
+        StoredObject {
+            attempt: Some("backup-2".into()),
+            ..in_store()
+        },
+        StoredObject {
+            run_uid: None,
+            ..in_store()
+        },
+    ];
+    for object in cases {
+        let mut world = World::working();
+        world.run.metadata.uid = Some("uid-1".into());
+        world.transfer = TransferView::None;
+        world.pods.clear();
+        world.stored = Some(object);
+        world.step();
+        assert!(world.is(condition::FAILED));
+        assert_eq!(world.status().state, Some(State::InterruptedFailed));
+    }
+}

@@ -1,0 +1,130 @@
+//! A run that has lived before and came back without its status: its object is adopted, and nothing is executed.
+//!
+//! Velero, GitOps, `kubectl get -o yaml | kubectl apply` and `kubectl replace --force` bring objects back so. To do again what
+//! they once did would put old data over a live database, and the dump of a broken one over the last good backup.
+use api::BackupRunStatus;
+use api::names::Action;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use crate::run::attempt::key;
+use crate::run::life::Past;
+use crate::run::limits::STORAGE_WAIT;
+use crate::run::observed::{Found, Observed, StorageView, StoredObject};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::{end, tell, waiting};
+use crate::validate::run::check_path;
+
+/// What would make it run after all.
+const AGAIN: &str =
+    "Nothing was executed. To make it again, create it without the annotation backup-operator.io/started-as";
+
+/// What to do for a run that was brought back.
+pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision {
+    if let StorageView::Refused { message } = &o.storage {
+        return end::refuse(o, status, "NamespaceNotAllowed", message);
+    }
+    tell::stored_as(o, &mut status);
+    status.path.clone_from(&past.path);
+    if o.run.spec.backup.is_none() {
+        return restored(o, status, past);
+    }
+    let Some(path) = past.path.as_deref().filter(|p| check_path(p).is_ok()) else {
+        let text = format!(
+            "this run was brought back without its status, and its annotation backup-operator.io/rendered-path does not say where its backup is. {AGAIN}"
+        );
+        return end::refuse(o, status, "NotRepeated", &text);
+    };
+    let prefix = match waiting::prefix_or_wait(o, &o.run.status.clone().unwrap_or_default()) {
+        Ok(prefix) => prefix,
+        Err(wait) => return wait,
+    };
+    let key = key(&prefix, path);
+    match &o.found {
+        Found::Unknown => Decision {
+            unguarded: vec![Unguarded::Look { key }],
+            ..Decision::wait(STORAGE_WAIT)
+        },
+        Found::Unseen(words) => unseen(o, words),
+        Found::Object(object) if is_its_own(o, object) => adopt(o, status, object),
+        Found::Object(object) => {
+            let whose = object.run.as_deref().unwrap_or("nobody that it names");
+            let text = format!(
+                "this run was brought back without its status, and object {key} is not its own: it was written by {whose}. {AGAIN}"
+            );
+            forget(end::refuse(o, status, "NotRepeated", &text))
+        }
+        Found::Nothing => {
+            let text = format!(
+                "this run was brought back without its status, and there is no object {key} in storage {}. {AGAIN}",
+                o.run.spec.storage.name
+            );
+            forget(end::refuse(o, status, "NotRepeated", &text))
+        }
+    }
+}
+
+/// The object names a run of this namespace and name: the one that this run was.
+fn is_its_own(o: &Observed<'_>, object: &StoredObject) -> bool {
+    let name = format!("{}/{}", o.run.namespace().unwrap_or_default(), o.run.name_any());
+    object.run.as_deref() == Some(&name)
+}
+
+fn adopt(o: &Observed<'_>, mut status: BackupRunStatus, object: &StoredObject) -> Decision {
+    status.completion_time = Some(Time(o.now));
+    end::adopt(&mut status, object);
+    let text = format!(
+        "this run was brought back without its status; its backup of {} is in the store and was adopted. Nothing was executed",
+        crate::size::humanize(object.size)
+    );
+    tell::successful(o, &mut status, Action::Backup, "Adopted", &text);
+    tell::began(o, &mut status, "Adopted", &text);
+    forget(finish(status, text))
+}
+
+/// A restore-only run: what was done is not done again until it is asked for again.
+fn restored(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision {
+    let Some(at) = &past.restored_at else {
+        let text = format!(
+            "this run was brought back without its status, and nothing says how its restore ended. {AGAIN}, or ask for it (annotation backup-operator.io/restore)"
+        );
+        return end::refuse(o, status, "NotRepeated", &text);
+    };
+    status.completion_time = Some(Time(at.parse().unwrap_or(o.now)));
+    let text = format!(
+        "this run was brought back without its status; its restore was done at {at} and is not done again until it is asked for (annotation backup-operator.io/restore)"
+    );
+    tell::successful(o, &mut status, Action::Restore, "Adopted", &text);
+    tell::began(o, &mut status, "Adopted", &text);
+    finish(status, text)
+}
+
+fn finish(status: BackupRunStatus, note: String) -> Decision {
+    Decision {
+        // Held from now on, as any run that has an object.
+        guarded: vec![Guarded::AddFinalizer, Guarded::Report(Box::new(status))],
+        unguarded: vec![Unguarded::Event(Event {
+            warning: false,
+            reason: "Adopted",
+            action: "Adopt",
+            note,
+        })],
+        ..Decision::default()
+    }
+}
+
+fn unseen(o: &Observed<'_>, words: &str) -> Decision {
+    let message = format!("this run was brought back without its status, and its object cannot be looked at: {words}");
+    let mut waiting = o.run.status.clone().unwrap_or_default();
+    let mut decision = forget(Decision::wait(STORAGE_WAIT));
+    if waiting.message.as_ref() != Some(&message) {
+        tell::waiting(o, &mut waiting, "StorageNotReady", &message);
+        decision.guarded.push(Guarded::Report(Box::new(waiting)));
+    }
+    decision
+}
+
+fn forget(mut decision: Decision) -> Decision {
+    decision.unguarded.push(Unguarded::ForgetFound);
+    decision
+}
