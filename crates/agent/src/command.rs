@@ -15,35 +15,13 @@ use std::time::{Duration, Instant};
 use protocol::Outcome;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
 
-use crate::event::Event;
+use crate::event::{Event, Exit};
 use log::Log;
 
 /// How long a process that was killed may take to die. One that hangs in the kernel does not, whatever is done.
 const DEATH: Duration = Duration::from_secs(10);
 /// Between two rounds of killing: a process may have forked while the last one went on.
 const ROUND: Duration = Duration::from_millis(20);
-
-/// How the leader ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// By itself.
-    Code(i32),
-    /// By a signal.
-    Signal(i32),
-}
-
-impl Exit {
-    /// What an end that we did not cause makes of the job: nothing for a good one.
-    pub fn failure(self) -> Option<Outcome> {
-        match self {
-            Exit::Code(0) => None,
-            Exit::Code(code) => Some(Outcome::CommandFailed { code }),
-            Exit::Signal(number) => Some(Outcome::CommandKilled {
-                signal: signal_name(number),
-            }),
-        }
-    }
-}
 
 /// A command that was started.
 pub struct Running {
@@ -199,42 +177,9 @@ impl Running {
     }
 }
 
-/// `SIGKILL` for 9.
-pub fn signal_name(number: i32) -> String {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-        "WINCH", "IO", "PWR", "SYS",
-    ];
-    let known = usize::try_from(number)
-        .ok()
-        .and_then(|n| n.checked_sub(1))
-        .and_then(|n| NAMES.get(n));
-    known.map_or_else(|| format!("signal {number}"), |name| format!("SIG{name}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signals_are_named_as_in_signal_7() {
-        let named = [1, 9, 11, 15, 31].map(signal_name);
-        assert_eq!(named, ["SIGHUP", "SIGKILL", "SIGSEGV", "SIGTERM", "SIGSYS"]);
-        assert_eq!([signal_name(0), signal_name(40)], ["signal 0", "signal 40"]);
-    }
-
-    #[test]
-    fn only_an_exit_with_zero_is_good() {
-        assert_eq!(Exit::Code(0).failure(), None);
-        assert_eq!(Exit::Code(3).failure(), Some(Outcome::CommandFailed { code: 3 }));
-        assert_eq!(
-            Exit::Signal(9).failure(),
-            Some(Outcome::CommandKilled {
-                signal: "SIGKILL".into()
-            })
-        );
-    }
 
     #[test]
     fn a_command_that_cannot_start_says_why_in_words() {

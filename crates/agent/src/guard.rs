@@ -16,8 +16,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, wait};
 
 use crate::args::Place;
-use crate::command::{signal_name, tree};
+use crate::command::tree;
 use crate::past;
+use crate::signal::signal_name;
 
 /// How long the guard may take to answer.
 const ANSWER: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };

@@ -23,6 +23,7 @@ mod platform;
 mod probe;
 mod restore;
 mod retry;
+mod signal;
 mod sockets;
 mod upload;
 

@@ -16,11 +16,10 @@ use crate::backup::{compression, empty_report};
 use crate::command::{self, Running, Wiring, pipe};
 use crate::desk::Desk;
 use crate::download::{Download, Wanted, Watched};
-use crate::event::Event;
+use crate::event::{Event, FeedEnd, Verdict};
 use crate::guard::Guard;
 use crate::{http, memory};
 use feed::Feeder;
-pub use feed::{FeedEnd, Verdict};
 
 /// Between two looks at the progress.
 const TICK: Duration = Duration::from_millis(500);

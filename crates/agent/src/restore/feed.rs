@@ -11,29 +11,11 @@ use protocol::Outcome;
 
 use crate::command::pipe;
 use crate::download::{Download, Watched};
-use crate::event::Event;
+use crate::event::{Event, FeedEnd, Verdict};
 use crate::guard::Guard;
 
 /// Bytes of a chunk.
 const CHUNK: usize = 256 << 10;
-
-/// How feeding ended, and the pipe's end where the command must not see it closed yet.
-pub struct FeedEnd {
-    /// How.
-    pub verdict: Verdict,
-    /// Closed by whoever drops this: after the command and all that it started are dead.
-    pub input: Option<PipeWriter>,
-}
-
-/// How feeding ended.
-pub enum Verdict {
-    /// Everything was proved and written; the input is closed.
-    Proved,
-    /// Nobody reads any more; at least so many bytes were not written.
-    Unread(u64),
-    /// The stream is not whole.
-    Bad(Outcome),
-}
 
 /// The thread that feeds.
 pub struct Feeder {
