@@ -81,6 +81,8 @@ struct State {
     /// The store is being asked; once at a time.
     probing: bool,
     streams: Streams,
+    /// The protocol's version that the operator of the newest connection speaks.
+    version: u32,
     /// The last `Hello`, or when the daemon began or had its report.
     asked: Instant,
 }
@@ -116,6 +118,7 @@ impl Desk {
             done: false,
             probing: false,
             streams: Streams::default(),
+            version: VERSION,
             asked: Instant::now(),
         };
         Self {
@@ -268,14 +271,15 @@ impl Desk {
 /// A connection's side.
 impl Desk {
     /// A connection said `Hello`: it is the newest now, unless it came for another run or attempt. All that matters is
-    /// to be said again.
-    pub fn hello(&self, run: &str, attempt: &str) -> Option<u64> {
+    /// to be said again, in words of its version of the protocol.
+    pub fn hello(&self, run: &str, attempt: &str, version: u32) -> Option<u64> {
         if run != self.run || attempt != self.attempt {
             return None;
         }
         let mut state = self.lock();
         state.connection += 1;
         state.connected = true;
+        state.version = version;
         state.asked = Instant::now();
         state.unsaid = Unsaid {
             welcome: true,
@@ -400,7 +404,10 @@ impl State {
             return Some(FromAgent::Progress { bytes, stored_bytes });
         }
         if std::mem::take(&mut self.unsaid.finished) {
-            return self.report.clone().map(FromAgent::Finished);
+            return self.report.clone().map(|mut report| {
+                report.outcome = report.outcome.for_version(self.version);
+                FromAgent::Finished(report)
+            });
         }
         None
     }

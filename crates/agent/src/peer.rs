@@ -31,10 +31,10 @@ fn talk(desk: &Arc<Desk>, stream: &UnixStream) -> io::Result<()> {
         decoder: Decoder::default(),
         buffer: vec![0; MAX_DATA],
     };
-    let Some(Frame::Message(ToAgent::Hello { run, attempt, .. })) = reader.next()? else {
+    let Some(Frame::Message(ToAgent::Hello { run, attempt, version })) = reader.next()? else {
         return Ok(());
     };
-    let Some(connection) = desk.hello(&run, &attempt) else {
+    let Some(connection) = desk.hello(&run, &attempt, version) else {
         return Ok(());
     };
     stream.set_read_timeout(None)?;

@@ -1,5 +1,6 @@
 //! A restore: the object back through the stages into the command's input, which ends only on proof.
 mod feed;
+mod linger;
 
 use std::io::PipeReader;
 use std::path::Path;
@@ -13,20 +14,19 @@ use pipeline::{Identities, Stages};
 use protocol::{Job, Outcome, Report, Secret};
 
 use crate::backup::{compression, empty_report};
-use crate::command::{self, Running, Wiring, pipe};
+use crate::command::{self, Running, Wiring, pipe, tree};
 use crate::desk::Desk;
 use crate::download::{Download, Wanted, Watched};
 use crate::event::{Event, FeedEnd, Verdict};
 use crate::guard::Guard;
 use crate::{http, memory};
 use feed::Feeder;
+use linger::{DRAIN, Linger};
 
 /// Between two looks at the progress.
 const TICK: Duration = Duration::from_millis(500);
 /// Between two looks at a pipe that nobody may read any more.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long something that the command left running may go on reading its input.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// The part of the job that only a restore has.
 pub struct Object<'a> {
@@ -76,7 +76,10 @@ pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, guard: Guard, log: 
 
 fn grace(outcome: &Outcome, job: &Job) -> Duration {
     match outcome {
-        Outcome::CommandFailed { .. } | Outcome::CommandKilled { .. } | Outcome::InputNotRead { .. } => Duration::ZERO,
+        Outcome::CommandFailed { .. }
+        | Outcome::CommandKilled { .. }
+        | Outcome::InputNotRead { .. }
+        | Outcome::LeftRunning { .. } => Duration::ZERO,
         _ => Duration::from_secs(job.grace_seconds),
     }
 }
@@ -172,12 +175,13 @@ impl Work {
         inbox: &Receiver<Event>,
     ) -> Outcome {
         let mut deadline = None;
-        let mut exited: Option<Instant> = None;
+        let mut linger: Option<Linger> = None;
         let mut unread = 0;
         loop {
             let now = Instant::now();
-            let mut wake = now + if exited.is_some() { LOOK } else { TICK };
-            if let (Some((at, _)), None) = (deadline, exited) {
+            let soon = linger.as_ref().is_some_and(|linger| linger.waited(now) < DRAIN);
+            let mut wake = now + if soon { LOOK } else { TICK };
+            if let (Some((at, _)), None) = (deadline, &linger) {
                 wake = wake.min(at);
             }
             match inbox.recv_timeout(wake.saturating_duration_since(now)) {
@@ -195,7 +199,10 @@ impl Work {
                 }
                 Ok(Event::Exited(exit)) => match exit.failure() {
                     Some(failure) => return failure,
-                    None => exited = Some(Instant::now()),
+                    None => {
+                        let taken = self.taken();
+                        linger = Some(Linger::begin(Instant::now(), deadline.map(|(at, _)| at), taken));
+                    }
                 },
                 Ok(Event::Fed(end)) => {
                     if let Verdict::Bad(outcome) = &end.verdict {
@@ -224,12 +231,12 @@ impl Work {
                 self.written.load(Ordering::Relaxed),
                 self.watched.bytes.load(Ordering::Relaxed),
             );
-            if let Some(at) = exited
-                && let Some(outcome) = self.after_exit(at, &mut unread)
+            if let Some(linger) = &mut linger
+                && let Some(outcome) = self.after_exit(linger, &mut unread)
             {
                 return outcome;
             }
-            if let (Some((at, seconds)), None) = (deadline, exited)
+            if let (Some((at, seconds)), None) = (deadline, &linger)
                 && Instant::now() >= at
             {
                 return Outcome::DeadlineExceeded { seconds };
@@ -237,16 +244,28 @@ impl Work {
         }
     }
 
-    /// The leader ended with 0: was everything read? What it left running may read on for a while.
-    fn after_exit(&mut self, exited: Instant, unread: &mut u64) -> Option<Outcome> {
+    /// Plain bytes that were taken out of the command's input.
+    fn taken(&self) -> u64 {
+        let written = self.written.load(Ordering::Relaxed);
+        written.saturating_sub(pipe::unread(&self.input))
+    }
+
+    /// The leader ended with 0: has everything that it started ended, and was everything read? Whatever lives may still
+    /// apply what it has read, and would die with the Pod.
+    fn after_exit(&mut self, linger: &mut Linger, unread: &mut u64) -> Option<Outcome> {
+        let now = Instant::now();
+        if !self.running.as_ref().is_none_or(Running::is_gone) {
+            let starved = self.fed.is_none() && pipe::unread(&self.input) == 0;
+            let over = linger.is_over(now, self.taken(), starved);
+            return over.then(|| Outcome::LeftRunning {
+                processes: tree::named(),
+                seconds: linger.waited(now).as_secs(),
+            });
+        }
+        let settled = linger.is_settled(now);
         let fed = self.fed.as_ref().map(|end| &end.verdict);
         if matches!(fed, Some(Verdict::Proved)) && *unread == 0 && pipe::unread(&self.input) == 0 {
             return Some(Outcome::Done);
-        }
-        let alone = self.running.as_ref().is_none_or(Running::is_gone);
-        let over = exited.elapsed() >= DRAIN;
-        if !alone && !over {
-            return None;
         }
         // Nobody reads any more. The feeder may be in a write: taking out what is there lets it see this flag.
         self.watched.stop.store(true, Ordering::Relaxed);
@@ -256,7 +275,7 @@ impl Work {
             Some(Verdict::Proved) if *unread > 0 => Some(Outcome::InputNotRead { left: *unread }),
             Some(Verdict::Proved) => Some(Outcome::Done),
             // In the middle of a download, with at least one byte in hand.
-            _ if over => Some(Outcome::InputNotRead { left: (*unread).max(1) }),
+            _ if settled => Some(Outcome::InputNotRead { left: (*unread).max(1) }),
             _ => None,
         }
     }

@@ -17,6 +17,8 @@ pub use parts::PartPlan;
 pub use secret::Secret;
 
 /// Version of the protocol. An agent answers with its own; an operator speaks to all up to its own.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The first version that knows tunnelled streams and `Probe`.
 pub const RELAY: u32 = 2;
+/// The first version that knows the outcomes `LeftRunning` and `OutOfMemory`.
+pub const ENDINGS: u32 = 3;

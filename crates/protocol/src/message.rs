@@ -2,6 +2,7 @@
 //! moment and says again what matters after the next `Hello`.
 use serde::{Deserialize, Serialize};
 
+use crate::ENDINGS;
 use crate::parts::PartPlan;
 use crate::said::{SaidMessage, SaidOutcome, no_more_than_an_upload_has};
 use crate::secret::Secret;
@@ -357,6 +358,16 @@ pub enum Outcome {
         /// Bytes that it did not take, at least.
         left: u64,
     },
+    /// The restoring command ended with 0, but what it had started never ended. Since version 3.
+    LeftRunning {
+        /// Who still ran: `mysql (pid 17), cat (pid 18)`.
+        processes: String,
+        /// How long they were waited for, after the command's end.
+        seconds: u64,
+    },
+    /// The command ended with 0, but meanwhile the kernel killed a process of its container for want of memory. Since
+    /// version 3.
+    OutOfMemory,
     /// A part could not be stored, a range not be read, or a stage failed: named with the last error.
     TransferFailed {
         /// `upload part 7`, `download at 1234`, `compress`, `encrypt`.
@@ -376,4 +387,47 @@ pub enum Outcome {
         /// Its reason.
         reason: String,
     },
+}
+
+impl Outcome {
+    /// In words that an operator of this version knows: it cannot read a message with an outcome that it does not know,
+    /// and would never hear of the end.
+    pub fn for_version(self, version: u32) -> Self {
+        match self {
+            Self::LeftRunning { processes, seconds } if version < ENDINGS => Self::TransferFailed {
+                step: "waiting for all that the command has started".into(),
+                message: format!("{seconds} s after the command ended with status 0 there still ran: {processes}"),
+            },
+            Self::OutOfMemory if version < ENDINGS => Self::CommandKilled {
+                signal: "SIGKILL".into(),
+            },
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_operator_is_told_a_new_outcome_in_words_that_it_knows() {
+        let left = Outcome::LeftRunning {
+            processes: "mysql (pid 17)".into(),
+            seconds: 600,
+        };
+        for new in [left.clone(), Outcome::OutOfMemory] {
+            assert_eq!(new.clone().for_version(ENDINGS), new);
+        }
+        let Outcome::TransferFailed { message, .. } = left.for_version(ENDINGS - 1) else {
+            panic!("an operator of version 2 does not know it otherwise")
+        };
+        assert!(
+            message.contains("mysql (pid 17)") && message.contains("600 s"),
+            "{message}"
+        );
+        let signal = "SIGKILL".to_string();
+        assert_eq!(Outcome::OutOfMemory.for_version(1), Outcome::CommandKilled { signal });
+        assert_eq!(Outcome::Done.for_version(1), Outcome::Done);
+    }
 }

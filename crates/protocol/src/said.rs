@@ -73,6 +73,7 @@ pub(crate) struct SaidOutcome {
     left: Option<u64>,
     step: Option<String>,
     reason: Option<String>,
+    processes: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +87,8 @@ enum OutcomeKind {
     Empty,
     OutputHeld,
     InputNotRead,
+    LeftRunning,
+    OutOfMemory,
     TransferFailed,
     BadObject,
     Cancelled,
@@ -183,6 +186,11 @@ impl TryFrom<SaidOutcome> for Outcome {
             K::InputNotRead => Self::InputNotRead {
                 left: some(said.left, "left")?,
             },
+            K::LeftRunning => Self::LeftRunning {
+                processes: some(said.processes, "processes")?,
+                seconds: some(said.seconds, "seconds")?,
+            },
+            K::OutOfMemory => Self::OutOfMemory,
             K::TransferFailed => Self::TransferFailed {
                 step: some(said.step, "step")?,
                 message: some(said.message, "message")?,
@@ -246,6 +254,11 @@ mod tests {
             Outcome::Empty,
             Outcome::OutputHeld,
             Outcome::InputNotRead { left: u64::MAX },
+            Outcome::LeftRunning {
+                processes: text(),
+                seconds: 1,
+            },
+            Outcome::OutOfMemory,
             Outcome::TransferFailed {
                 step: text(),
                 message: text(),

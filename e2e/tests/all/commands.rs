@@ -205,6 +205,32 @@ fn a_restore_command_that_does_not_read_everything_has_not_restored() {
 }
 
 #[test]
+fn a_restore_is_good_only_when_all_that_its_command_started_has_ended() {
+    case("children", |case| async move {
+        // What is waited for says so in the log, which is the restore's only if its Pod was not deleted before.
+        let late = "cat >/tmp/dump; (sleep 12; echo $(wc -c </tmp/dump) bytes were loaded late) & exit 0";
+        for (name, script) in [("waited", late), ("never", "cat >/dev/null; sleep 1000 & exit 0")] {
+            let mut spec = stream(&case.path(name), "random 1M");
+            spec["template"]["spec"]["containers"] = json!([sleeping("redis:7"), e2e::runs::static_container()]);
+            spec["backup"]["container"] = json!("stream");
+            spec["restore"] = json!({"command": ["sh", "-c", script]});
+            if name == "never" {
+                spec["restore"]["deadlineSeconds"] = json!(8);
+            }
+            case.keeps(name);
+            case.backup(name, spec).await;
+        }
+        case.fault("waited", "restore command: a child works on after its end");
+        case.fault("never", "restore command: leaves a child that never ends");
+        let run = case.restore("waited").await;
+        let log = status(&run).log.unwrap_or_default();
+        assert!(log.contains("1048576 bytes were loaded late"), "{log:?}");
+        let run = case.restore_fails("never", "LeftRunning", 100).await;
+        assert!(message(&run).contains("sleep (pid "), "{}", message(&run));
+    });
+}
+
+#[test]
 fn a_command_that_takes_all_memory_fails_and_memory_is_named() {
     case("memory", |case| async move {
         case.fault("db", "command: takes more memory than its container may");

@@ -74,7 +74,7 @@ fn ask(desk: &Arc<Desk>, connection: u64, request: UrlRequest) -> thread::JoinHa
 }
 
 fn greet(desk: &Desk, state: AgentState) -> u64 {
-    let connection = desk.hello("uid", "backup-1").unwrap();
+    let connection = desk.hello("uid", "backup-1", VERSION).unwrap();
     assert_eq!(
         next(desk, connection),
         Some(FromAgent::Welcome {
@@ -91,10 +91,13 @@ fn greet(desk: &Desk, state: AgentState) -> u64 {
 fn a_connection_for_another_run_or_attempt_is_not_taken() {
     let desk = desk();
     assert_eq!(
-        (desk.hello("other", "backup-1"), desk.hello("uid", "backup-2")),
+        (
+            desk.hello("other", "backup-1", VERSION),
+            desk.hello("uid", "backup-2", VERSION)
+        ),
         (None, None)
     );
-    assert!(desk.hello("uid", "backup-1").is_some());
+    assert!(desk.hello("uid", "backup-1", VERSION).is_some());
 }
 
 #[test]
@@ -284,4 +287,25 @@ fn the_store_is_asked_once_at_a_time_and_the_newest_connection_gets_the_answer()
     };
     assert_eq!(next(&desk, second), Some(said));
     assert!(desk.begin_probe(second));
+}
+
+#[test]
+fn an_older_operator_hears_the_end_in_words_that_it_knows() {
+    let desk = desk();
+    let mut report = report();
+    report.outcome = Outcome::OutOfMemory;
+    desk.finish(report);
+    for (version, killed) in [(2, true), (VERSION, false)] {
+        let connection = desk.hello("uid", "backup-1", version).unwrap();
+        assert!(matches!(next(&desk, connection), Some(FromAgent::Welcome { .. })));
+        let Some(FromAgent::Finished(report)) = next(&desk, connection) else {
+            panic!("no report for version {version}")
+        };
+        assert_eq!(
+            matches!(report.outcome, Outcome::CommandKilled { .. }),
+            killed,
+            "{:?}",
+            report.outcome
+        );
+    }
 }

@@ -271,20 +271,47 @@ fn stored_empty() -> Vec<u8> {
 }
 
 #[test]
-fn what_the_leader_leaves_behind_may_read_on_for_a_while() {
+fn a_restore_is_good_only_when_all_that_it_started_has_ended() {
     let object = noise(3_000_000);
-    let (rig, store) = (Rig::new(), Store::with_object(object.clone()));
-    let script = format!(
-        "exec 3<&0; (sleep 0.5; cat <&3 > {}) & exit 0",
-        rig.path("out").display()
-    );
-    done(&rig.run(&restore(sh(&script), &store), &store));
-    // The reader ends after the agent has seen the pipe empty.
-    let until = std::time::Instant::now() + LONG;
-    while taken(&rig) != object {
-        assert!(std::time::Instant::now() < until);
-        std::thread::yield_now();
+    for script in [
+        // Reads on after the leader's end, and for longer than its output would be waited for in a backup.
+        "exec 3<&0; (sleep 6; cat <&3 > OUT) & exit 0",
+        // Everything was read, but not yet applied.
+        "cat > OUT.read; (sleep 1; cat OUT.read > OUT) & exit 0",
+        // In a session of its own, and without a parent.
+        "cat > OUT.read; (setsid sh -c 'sleep 1; cat OUT.read > OUT' &) ; exit 0",
+    ] {
+        let (rig, store) = (Rig::new(), Store::with_object(object.clone()));
+        let script = script.replace("OUT", rig.path("out").to_str().unwrap());
+        done(&rig.run(&restore(sh(&script), &store), &store));
+        assert!(taken(&rig) == object, "{script}: it was not waited for");
     }
+}
+
+#[test]
+fn a_restore_whose_command_leaves_something_that_never_ends_fails_at_its_deadline_and_names_it() {
+    let (rig, store) = (Rig::new(), Store::with_object(noise(3_000_000)));
+    let script = format!(
+        "cat >/dev/null; (cat {}; exec sleep 600) & exit 0",
+        rig.path("none").display()
+    );
+    let mut job = restore(sh(&script), &store);
+    job.deadline_seconds = Some(2);
+    let report = rig.run(&job, &store);
+    let Outcome::LeftRunning { processes, seconds } = &report.outcome else {
+        panic!("{:?}", report.outcome)
+    };
+    assert!(
+        processes.starts_with("sleep (pid ") && !processes.contains(','),
+        "{processes}"
+    );
+    // A moment is given even where the deadline is over before.
+    assert!((5..30).contains(seconds), "{seconds}");
+    let pid = processes.trim_start_matches("sleep (pid ").trim_end_matches(')');
+    assert!(
+        !fs::exists(format!("/proc/{pid}/cwd")).unwrap_or(false),
+        "{pid} lives on"
+    );
 }
 
 #[test]

@@ -137,6 +137,17 @@ pub fn words(outcome: &Outcome) -> (&'static str, String) {
             "InputNotRead",
             format!("the command ended with status 0 but left at least {left} bytes of the backup unread"),
         ),
+        Outcome::LeftRunning { processes, seconds } => (
+            "LeftRunning",
+            format!(
+                "the command ended with status 0, but {seconds} s later something that it had started still ran, so the backup may be applied in part only: {}; all of it was stopped; let the command `wait` for what it starts, or run it in the foreground (spec.restore.deadlineSeconds says how long it may take)",
+                cut(processes)
+            ),
+        ),
+        Outcome::OutOfMemory => (
+            "OutOfMemory",
+            "the command ended with status 0, but meanwhile the kernel killed a process of its container for want of memory, so not all of its work may be done; raise the container's memory limit".into(),
+        ),
         Outcome::TransferFailed { step, message } => {
             ("TransferFailed", format!("{} failed: {}", cut(step), cut(message)))
         }

@@ -212,6 +212,11 @@ async fn a_failure_is_told_in_words_that_do_nothing() {
         Outcome::Cancelled { reason: foul() },
         Outcome::DeadlineExceeded { seconds: u64::MAX },
         Outcome::InputNotRead { left: u64::MAX },
+        Outcome::LeftRunning {
+            processes: foul(),
+            seconds: u64::MAX,
+        },
+        Outcome::OutOfMemory,
         Outcome::CommandFailed { code: i32::MIN },
     ];
     for outcome in outcomes {
