@@ -85,7 +85,9 @@ pub fn compression(of: Compression) -> pipeline::Compression {
 /// What stops the command leaves it time to end by itself, unless it has had its time.
 fn grace(outcome: &Outcome, job: &Job) -> Duration {
     match outcome {
-        Outcome::CommandFailed { .. } | Outcome::CommandKilled { .. } | Outcome::OutputHeld => Duration::ZERO,
+        Outcome::CommandFailed { .. } | Outcome::CommandKilled { .. } | Outcome::OutputHeld | Outcome::OutOfMemory => {
+            Duration::ZERO
+        }
         _ => Duration::from_secs(job.grace_seconds),
     }
 }
@@ -179,6 +181,10 @@ impl Work {
             }
             desk.progress(self.pump.bytes(), self.upload.stored_bytes());
             if output_ended && drain.is_some() && !sent {
+                // Before the last part: a small object is visible as soon as that is stored.
+                if self.running.lost_to_memory() {
+                    return Outcome::OutOfMemory;
+                }
                 if self.pump.bytes() == 0 && !target.allow_empty {
                     return Outcome::Empty;
                 }

@@ -1,5 +1,6 @@
 //! The user's command: a process group of its own, its pipes, and all that it leaves behind.
 pub mod log;
+mod oom;
 pub mod pipe;
 pub mod tree;
 
@@ -17,6 +18,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, 
 
 use crate::event::{Event, Exit};
 use log::Log;
+use oom::Kills;
 
 /// How long a process that was killed may take to die. One that hangs in the kernel does not, whatever is done.
 const DEATH: Duration = Duration::from_secs(10);
@@ -28,6 +30,8 @@ pub struct Running {
     leader: Pid,
     watch: Arc<Watch>,
     log: Log,
+    /// Since before it was started; None where the kernel does not say.
+    kills: Option<Kills>,
 }
 
 #[derive(Default)]
@@ -69,6 +73,7 @@ pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>
         Ok((command, Log::start(errors, log)?))
     };
     let (mut command, log) = pipes().map_err(|e: io::Error| failed(format!("no pipe for the command: {e}")))?;
+    let kills = Kills::watch();
     let child = command.spawn().map_err(|e| failed(why_not(program, &e)))?;
     // The pipes' ends in here have to be closed, or the command's end would never be seen.
     drop(command);
@@ -79,7 +84,12 @@ pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>
         .name("reap".into())
         .spawn(move || reap(leader, &watching, &events))
         .map_err(|e| failed(format!("no thread to watch the command: {e}")))?;
-    Ok(Running { leader, watch, log })
+    Ok(Running {
+        leader,
+        watch,
+        log,
+        kills,
+    })
 }
 
 /// The usual reasons in words that name the cure.
@@ -146,6 +156,12 @@ impl Running {
     /// Neither the command nor anything that it started lives.
     pub fn is_gone(&self) -> bool {
         self.watch.wait_gone(Duration::ZERO)
+    }
+
+    /// The kernel killed something in this container for want of memory since the command was about to start: a shell
+    /// whose pipeline lost a program ends well all the same.
+    pub fn lost_to_memory(&self) -> bool {
+        self.kills.as_ref().is_some_and(Kills::grew)
     }
 
     /// Ends the command and all that it started: TERM to its group, KILL to every descendant after `grace`; false

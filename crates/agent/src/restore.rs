@@ -47,7 +47,10 @@ pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, guard: Guard, log: 
     match begin(job, object, desk, guard, &events) {
         Err(outcome) => report.outcome = outcome,
         Ok(mut work) => {
-            let outcome = work.follow(job, desk, log, &events, &inbox);
+            let mut outcome = work.follow(job, desk, log, &events, &inbox);
+            if outcome == Outcome::Done && work.running.as_ref().is_some_and(Running::lost_to_memory) {
+                outcome = Outcome::OutOfMemory;
+            }
             work.watched.stop.store(true, Ordering::Relaxed);
             desk.stop();
             let mut dead = true;

@@ -258,6 +258,38 @@ fn a_command_that_takes_all_memory_fails_and_memory_is_named() {
 }
 
 #[test]
+fn a_pipeline_whose_first_program_was_killed_for_want_of_memory_is_no_backup() {
+    case("pipeline", |case| async move {
+        case.fault(
+            "db",
+            "command: a pipeline whose producer the kernel kills for want of memory",
+        );
+        // Debian's sh ends with gzip's status, which is 0. A string that grows is touched as it is made.
+        let script = "perl -e 'my $x = \"x\" x 1048576; my @all; push @all, \"$x$_\" for 1..1000; print @all' | gzip";
+        let mut spec = spec(&case.path("db"), sleeping("redis:7"), &["sh", "-c", script], &[]);
+        spec["template"]["spec"]["containers"][0]["resources"] =
+            json!({"limits": {"memory": "96Mi"}, "requests": {"memory": "16Mi"}});
+        case.start("db", spec).await;
+        let run = case.ended("db", 100).await;
+        // As above: with cgroup v2 the whole container goes, and with v1 sometimes the agent, too.
+        let reason = reason(&run, condition::FAILED);
+        let expected = if reason == "Interrupted" {
+            "Interrupted"
+        } else {
+            "OutOfMemory"
+        };
+        case.failed("db", expected, 10).await;
+        let told = message(&run);
+        assert!(
+            ["memory limit", "OOMKilled", "SIGKILL (out of memory?)"]
+                .iter()
+                .any(|words| told.contains(words)),
+            "{told}"
+        );
+    });
+}
+
+#[test]
 fn a_command_that_floods_its_standard_error_is_not_held_up_and_its_last_words_are_kept() {
     case("flood", |case| async move {
         case.fault("db", "command: floods its standard error with 256 MiB");
