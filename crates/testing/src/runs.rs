@@ -2,7 +2,7 @@
 use api::run::{BackupAction, PodTemplate, RestoreAction, RetainPolicy, RunStorage};
 use api::{BackupRun, BackupRunSpec};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
-use kube::api::ObjectMeta;
+use kube::core::ObjectMeta;
 
 /// A run `db` in namespace `team` with UID `uid-1` that makes a backup into `/db.sql` of storage `minio`, and can restore it.
 pub fn backup_run() -> BackupRun {
