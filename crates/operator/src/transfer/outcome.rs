@@ -279,6 +279,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_left_running_is_named_with_what_would_be_right() {
+        let (reason, message) = words(&Outcome::LeftRunning {
+            processes: "mysql (pid 17)\u{1b}[2J".into(),
+            seconds: 600,
+        });
+        assert_eq!(reason, "LeftRunning");
+        for word in [
+            "status 0",
+            "600 s",
+            "mysql (pid 17)",
+            "`wait`",
+            "spec.restore.deadlineSeconds",
+        ] {
+            assert!(message.contains(word), "{word}: {message}");
+        }
+        assert!(!message.contains('\u{1b}'), "{message:?}");
+        let (reason, message) = words(&Outcome::OutOfMemory);
+        assert!(reason == "OutOfMemory" && message.contains("memory limit"), "{message}");
+    }
+
+    #[test]
     fn an_agent_gets_urls_for_its_own_work_only() {
         let part = |number, size| UrlRequest::Part {
             number,
