@@ -4,6 +4,7 @@ pub mod decide;
 pub mod field;
 pub mod history;
 pub mod observed;
+pub mod restores;
 pub mod ticks;
 
 pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};

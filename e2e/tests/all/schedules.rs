@@ -302,3 +302,48 @@ fn rotation_keeps_the_newest_and_what_is_annotated_and_removes_the_objects_of_th
         keeps_all(&case, "daily").await;
     });
 }
+
+#[test]
+fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
+    case("restore-pauses", |case| async move {
+        let mut run = spec(&case, "random 1000");
+        run["restore"] = json!({"command": ["/stream", "slow", "sum", "20"]});
+        let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Replace", "successfulRunsHistoryLimit": 2});
+        case.schedule("daily", settings, run).await;
+        let mut names = Vec::new();
+        for _ in 0..2 {
+            let name = case.triggered("daily").await;
+            case.succeeded(&name, 90).await;
+            names.push(name);
+        }
+        case.fault(&names[0], "schedule: triggered in mid-restore, concurrencyPolicy Replace");
+        case.ask_restore(&names[0]).await;
+        case.until(&names[0], "is being restored", 60, |run| {
+            status(run).transfer?.command_started_at
+        })
+        .await;
+        // Three are more than the limit: without the pause the first trigger's run would push one out.
+        e2e::cluster::merge(&case.schedules(), "daily", json!({"spec": {"successfulRunsHistoryLimit": 1}})).await;
+        case.ask_trigger("daily").await;
+        case.wait("the schedule says what its run waits for", 15, || async {
+            let status = case.schedules().get("daily").await.ok()?.status?;
+            let told = condition::find(&status.conditions, condition::IN_PROGRESS)?;
+            (told.reason == "NextWaitsForRestore" && told.message.contains(&names[0])).then_some(())
+        })
+        .await;
+        let there: Vec<_> = case.runs_of("daily").await.iter().map(ResourceExt::name_any).collect();
+        assert_eq!(there, names, "no run was made, none was rotated away");
+        let (run, restore) = case.restore_ended(&names[0], 1, 90).await;
+        case.end(&names[0], "restores", e2e::runs::restore_end_of(&run));
+        assert!(restore.successful, "{:?}", restore.message);
+        let third = case.new_run("daily", &names).await;
+        case.succeeded(&third, 90).await;
+        case.wait("rotation has gone on", 30, || async {
+            (case.runs_of("daily").await.len() == 1).then_some(())
+        })
+        .await;
+        for key in case.store().list(&format!("{}/", case.namespace())) {
+            case.keeps(key.split('/').next_back().unwrap());
+        }
+    });
+}

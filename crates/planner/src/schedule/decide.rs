@@ -13,7 +13,7 @@ use kube::{Resource, ResourceExt};
 use crate::run::Event;
 use crate::schedule::cron::Calendar;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
-use crate::schedule::{history, ticks};
+use crate::schedule::{history, restores, ticks};
 use crate::validate;
 
 /// What is to be done for a schedule.
@@ -186,8 +186,21 @@ fn was_stopping_for(o: &Observed<'_>, name: &str) -> bool {
 
 /// Whether a run may start now. Replace asks the one under way to go, and the new one starts when it is gone.
 fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
-    let active: Vec<_> = o.runs.iter().filter(|r| standing(r) == Standing::Active).collect();
     let policy = o.schedule.spec.concurrency_policy.unwrap_or_default();
+    match restores::may_start(o, policy, what) {
+        restores::Start::Now => {}
+        restores::Start::Warned { condition, event } => {
+            d.waiting = Some(condition);
+            d.events.extend(event);
+            return true;
+        }
+        restores::Start::Waits { condition, event } => {
+            d.waiting = Some(condition);
+            d.events.extend(event);
+            return false;
+        }
+    }
+    let active: Vec<_> = o.runs.iter().filter(|r| standing(r) == Standing::Active).collect();
     if policy == ConcurrencyPolicy::Allow || (active.is_empty() && d.create.is_empty()) {
         return true;
     }
@@ -375,11 +388,13 @@ fn count(o: &Observed<'_>, d: &mut Decision) {
         .max();
     let before = d.status.last_successful_time.as_ref().map(|t| t.0);
     d.status.last_successful_time = last_good.max(before).map(Time);
-    let (reason, message) = match d.waiting.take() {
-        Some((reason, message)) if active > 0 => (reason, message),
-        _ => (if active > 0 { "RunUnderWay" } else { "Idle" }, String::new()),
+    let restores = restores::condition(o);
+    let busy = active > 0 || restores.is_some();
+    let (reason, message) = match d.waiting.take().or(restores) {
+        Some((reason, message)) if busy => (reason, message),
+        _ => (if busy { "RunUnderWay" } else { "Idle" }, String::new()),
     };
-    say(o, d, condition::IN_PROGRESS, active > 0, reason, &message);
+    say(o, d, condition::IN_PROGRESS, busy, reason, &message);
     let last = o
         .runs
         .iter()

@@ -3,14 +3,20 @@ use api::{BackupRun, labels};
 use kube::ResourceExt;
 
 use crate::schedule::decide::Doomed;
-use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
 
 /// At most this many are removed in one pass, so that a schedule with thousands does not keep others waiting.
 const AT_ONCE: usize = 20;
 
 /// The runs to remove now, oldest first, and whether more are left. Backups are counted, never restores; the newest
-/// good backup is never removed, nor a run that is kept, being restored or asked to be.
+/// good backup is never removed, nor a run that is kept.
+///
+/// While one of them is being restored none is removed: if that backup turns out to be a bad one, the others are needed, and what
+/// is backed up meanwhile, by hand or by Allow, may be half restored and count as good.
 pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
+    if o.runs.iter().any(|r| is_being_restored(r)) {
+        return (Vec::new(), false);
+    }
     let spec = &o.schedule.spec;
     let stays = |r: &&&BackupRun| r.metadata.deletion_timestamp.is_none() && standing(r) == Standing::Successful;
     let newest = o
@@ -54,5 +60,5 @@ fn is_kept(run: &BackupRun) -> bool {
 }
 
 fn is_in_use(run: &BackupRun) -> bool {
-    run.annotations().contains_key(labels::RESTORE) || run.status.as_ref().is_some_and(|s| s.transfer.is_some())
+    run.status.as_ref().is_some_and(|s| s.transfer.is_some())
 }

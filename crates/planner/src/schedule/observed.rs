@@ -1,6 +1,8 @@
 //! What a decision about a schedule is made from.
-use api::{BackupRun, BackupSchedule, condition};
+use api::names::Action;
+use api::{BackupRun, BackupSchedule, condition, labels};
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 /// Everything that was seen before deciding; the clock included.
 #[derive(Clone, Debug)]
@@ -34,6 +36,17 @@ pub fn standing(run: &BackupRun) -> Standing {
     } else {
         Standing::Active
     }
+}
+
+/// Whether a run is being restored, or was asked to be. Also while it is being deleted, as long as its command may run.
+pub fn is_being_restored(run: &BackupRun) -> bool {
+    let attempt = run
+        .status
+        .as_ref()
+        .and_then(|s| s.transfer.as_ref())
+        .map(|t| &t.attempt);
+    let restores = attempt.is_some_and(|attempt| attempt.starts_with(Action::Restore.word()));
+    restores || run.metadata.deletion_timestamp.is_none() && run.annotations().contains_key(labels::RESTORE)
 }
 
 /// When a run ended; when it was created, where it does not say.

@@ -13,6 +13,7 @@ use testing::backup_run;
 use crate::schedule::{Decision, Observed, decide};
 
 mod jitter;
+mod restores;
 mod rotation;
 mod triggers;
 
@@ -123,6 +124,24 @@ impl World {
         self.runs.push(run);
         self.end(name, good);
         self.runs.last_mut().unwrap()
+    }
+
+    fn annotate_run(&mut self, name: &str, annotation: &str) {
+        let run = self.runs.iter_mut().find(|r| r.name_any() == name).unwrap();
+        run.annotations_mut().insert(annotation.into(), "now".into());
+    }
+
+    fn transfer(&self, attempt: &str) -> Transfer {
+        Transfer {
+            attempt: attempt.into(),
+            started_at: Time(self.now),
+            pod_uid: None,
+            command_started_at: None,
+            key: None,
+            upload_id: None,
+            route: "Direct".into(),
+            failed_at: None,
+        }
     }
 
     fn end(&mut self, name: &str, good: bool) {
@@ -367,17 +386,6 @@ fn a_run_without_an_end_is_under_way_also_while_it_is_deleted() {
     let d = world.step();
     assert!(d.create.is_empty());
     assert_eq!((d.status.in_progress, d.status.active.len()), (Some(1), 1));
-}
-
-#[test]
-fn a_restore_of_an_ended_run_does_not_hold_a_tick() {
-    for policy in [ConcurrencyPolicy::Forbid, ConcurrencyPolicy::Replace] {
-        let mut world = World::new().at("2026-01-01T11:00:00Z").policy(policy);
-        world.ended("restoring", true, 1000).metadata.annotations =
-            Some(BTreeMap::from([(labels::RESTORE.to_string(), "x".to_string())]));
-        let d = world.look();
-        assert_eq!((d.create.len(), d.delete.len()), (1, 0), "{policy:?}");
-    }
 }
 
 #[test]

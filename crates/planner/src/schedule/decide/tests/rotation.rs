@@ -33,25 +33,14 @@ fn rotation_keeps_the_newest_up_to_the_limit_of_each_kind() {
 }
 
 #[test]
-fn rotation_passes_by_what_is_kept_restored_or_asked_to_be() {
+fn rotation_passes_by_what_is_kept_and_what_is_not_cleaned_up_yet() {
     let mut world = World::new();
     for n in 0..7 {
         world.ended(&format!("r{n}"), true, 100 * n);
     }
-    let annotation = |name: &str| Some(BTreeMap::from([(name.to_string(), "x".to_string())]));
-    world.runs[3].metadata.annotations = annotation(labels::KEEP);
-    world.runs[4].metadata.annotations = annotation(labels::RESTORE);
-    world.runs[5].status.as_mut().unwrap().transfer = Some(Transfer {
-        attempt: "restore-1".into(),
-        started_at: Time(world.now),
-        pod_uid: None,
-        command_started_at: None,
-        key: None,
-        upload_id: None,
-        route: "Direct".into(),
-        failed_at: None,
-    });
-    assert_eq!(world.doomed(), ["r6"]);
+    world.annotate_run("r3", labels::KEEP);
+    world.runs[5].status.as_mut().unwrap().transfer = Some(world.transfer("backup-1"));
+    assert_eq!(world.doomed(), ["r6", "r4"]);
 }
 
 #[test]
