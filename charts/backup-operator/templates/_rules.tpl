@@ -12,15 +12,15 @@
 - apiGroups: ["backup-operator.io"]
   resources: ["backupstorages/finalizers"]
   verbs: ["update"]
-# Labels of a run's namespace, where a storage's allowedNamespaces selects by them.
+# Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is.
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
-# Follow schedules; take the trigger annotation away.
+# Follow schedules; take the trigger annotation away; look whether a schedule is still there before an object of its run is deleted.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
   verbs: ["get", "list", "watch", "update", "patch"]
-# A schedule makes runs and rotation deletes them; the finalizer and the restore annotation change.
+# A schedule makes runs, rotation deletes them, a schedule that comes back adopts them; the finalizer and the restore annotation change.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupruns"]
   verbs: ["get", "list", "watch", "create", "update", "patch", "delete"]
@@ -62,17 +62,17 @@
 - apiGroups: ["backup-operator.io"]
   resources: ["backupstorages/finalizers"]
   verbs: ["update"]
-# Labels of a run's namespace, where a storage's allowedNamespaces selects by them.
+# Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is.
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
 {{- end }}
 {{- define "backup-operator.rules.watched" -}}
-# Follow schedules; take the trigger annotation away.
+# Follow schedules; take the trigger annotation away; look whether a schedule is still there before an object of its run is deleted.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
   verbs: ["get", "list", "watch", "update", "patch"]
-# A schedule makes runs and rotation deletes them; the finalizer and the restore annotation change.
+# A schedule makes runs, rotation deletes them, a schedule that comes back adopts them; the finalizer and the restore annotation change.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupruns"]
   verbs: ["get", "list", "watch", "create", "update", "patch", "delete"]

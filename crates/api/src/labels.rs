@@ -26,6 +26,8 @@ pub const DELETION_PROTECTION: &str = "backup-operator.io/deletion-protection";
 pub const ALLOWED_NAMESPACES: &str = "backup-operator.io/allowed-namespaces";
 /// On a `BackupRun` made by a schedule: the tick that it stands for, RFC 3339.
 pub const SCHEDULED_AT: &str = "backup-operator.io/scheduled-at";
+/// On a `BackupRun` made by a schedule with `whenDeleted: Delete`: `Delete`. The schedule is gone when this is read.
+pub const WHEN_DELETED: &str = "backup-operator.io/when-schedule-deleted";
 
 /// On runs and Pods: the schedule that they come from.
 pub const SCHEDULE: &str = "backup-operator.io/schedule";

@@ -91,6 +91,15 @@ pub const RESTORE_CONTAINER: Said = Said {
     once: false,
     field: Some(".restore.container"),
 };
+/// On a backup action.
+pub const MIN_SIZE: Said = Said {
+    rule: r"!has(self.minSize) || self.minSize.matches('^([0-9]{1,15}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?|([1-9][0-9]?|100)%)$')",
+    message: Words::Fixed(
+        "must be bytes, as in 10Mi or 500k, or a percentage of the median of the last five good backups, from 1% to 100%; leave it out for no limit",
+    ),
+    once: false,
+    field: Some(".minSize"),
+};
 /// On a run's storage. A path with a template is judged when it is rendered.
 pub const PATH_FORM: Said = Said {
     rule: r"self.path.contains('{{') || self.path.trim().matches('^(/[^/\\x00-\\x1f\\x7f]+)+$')",

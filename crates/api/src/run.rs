@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::rules;
 
-/// Where a backup goes when `spec.storage.path` is not given.
-pub const DEFAULT_PATH: &str = r#"{{ now | date "20060102-150405" | printf "/%s.backup" }}"#;
+/// Where a backup goes when `spec.storage.path` is not given. With namespace and name in it no two runs get one object. Objects of
+/// before this default keep the one that was written into them: the time alone.
+pub const DEFAULT_PATH: &str = r#"/{{ .namespace }}/{{ .name }}-{{ now | date "20060102-150405" }}.backup"#;
 /// Seconds that a Pod has to become ready when `spec.startDeadlineSeconds` is not given.
 pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
 
@@ -104,8 +105,9 @@ pub enum RetainPolicy {
 }
 
 /// The backup command.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::MIN_SIZE.rule())]
 pub struct BackupAction {
     /// Container of the template to run in. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,6 +126,12 @@ pub struct BackupAction {
     /// Take a backup of zero bytes for a good one. Default: false, because a dump that prints nothing has usually failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_empty: Option<bool>,
+    /// The fewest bytes that a good backup has, as the command prints them (before compression): a quantity such as `10Mi`, or a percentage such as `50%` of
+    /// the median of the last five good backups of the same schedule, which counts from the second on. A smaller one fails with the reason `TooSmall`, and nothing of it is stored.
+    /// Default: no limit, and a Warning Event `Shrunk` where a backup has less than half of that median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub min_size: Option<String>,
 }
 
 /// The restore command.
@@ -155,7 +163,7 @@ pub struct RunStorage {
     pub name: String,
     /// Path of the object: a Go template with Sprig's functions, rendered once when the backup starts and recorded in `status.path`.
     /// Begins with `/`, has no empty, `.` or `..` segment and at most 1,000 bytes once rendered. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
-    /// Default: the time, as in `/20260131-235959.backup`.
+    /// Default: namespace, name and time, as in `/shop/nightly-29494080-20260131-235959.backup`.
     #[serde(default = "default_path")]
     #[schemars(length(min = 1, max = 4096))]
     pub path: String,

@@ -65,6 +65,13 @@ pub struct BackupScheduleSpec {
     #[schemars(default = "no")]
     pub suspend: Option<bool>,
 
+    /// What happens to the stored objects of runs with `retainPolicy: Delete` when not the run is deleted but this schedule or
+    /// its namespace, and the runs go along. Retain (default): the objects stay in the storage, and Events name them. Delete: they are removed.
+    /// Retain also covers a schedule that is renamed or pruned in Git or replaced by `kubectl replace --force`. Rotation, and a run that is deleted by itself, always follow `retainPolicy`.
+    #[serde(default = "keep", skip_serializing_if = "Option::is_none")]
+    #[schemars(default = "keep")]
+    pub when_deleted: Option<WhenDeleted>,
+
     /// The run that each tick makes.
     pub template: RunTemplate,
 
@@ -81,6 +88,9 @@ pub struct BackupScheduleSpec {
 
 fn replace() -> Option<ConcurrencyPolicy> {
     Some(ConcurrencyPolicy::Replace)
+}
+fn keep() -> Option<WhenDeleted> {
+    Some(WhenDeleted::Retain)
 }
 fn no() -> Option<bool> {
     Some(false)
@@ -103,6 +113,17 @@ pub enum ConcurrencyPolicy {
     /// Stop the one under way.
     #[default]
     Replace,
+}
+
+/// What happens to stored objects when a schedule or its namespace is deleted. Retain (default): they stay.
+/// Delete: they are removed, where the run's `retainPolicy` is Delete.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDeleted {
+    /// They stay.
+    #[default]
+    Retain,
+    /// They are removed, where the run's retainPolicy is Delete.
+    Delete,
 }
 
 /// The run that each tick makes.

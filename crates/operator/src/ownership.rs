@@ -1,4 +1,5 @@
 //! Whose child an object is.
+use api::{BackupRun, BackupSchedule, labels};
 use kube::ResourceExt;
 
 /// Whether `owner` is the controller of `child`, both of them in the same namespace.
@@ -14,6 +15,13 @@ pub fn controls(owner: &impl ResourceExt, child: &impl ResourceExt) -> bool {
             .owner_references()
             .iter()
             .any(|o| o.controller == Some(true) && o.uid == uid)
+}
+
+/// Whether a run of the same namespace carries the label of a schedule, whoever controls it.
+pub fn is_labelled(schedule: &BackupSchedule, run: &BackupRun) -> bool {
+    run.metadata.namespace == schedule.metadata.namespace
+        && run.labels().get(labels::SCHEDULE) == schedule.metadata.name.as_ref()
+        && schedule.metadata.name.is_some()
 }
 
 #[cfg(test)]

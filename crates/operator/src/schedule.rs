@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, labels};
 use jiff::Timestamp;
-use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
+use planner::schedule::adopt::Adopted;
 use planner::schedule::{Observed, decide, is_triggered};
+use serde_json::json;
 
 use crate::context::Context;
 use crate::events;
-use crate::ownership::controls;
+use crate::ownership::{controls, is_labelled};
 use crate::write::{API, WriteError, Written, bounded};
 
 /// One pass over a schedule.
@@ -26,15 +28,19 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         return Ok(Action::await_change());
     }
     let uid = schedule.uid().unwrap_or_default();
-    let owned: Vec<_> = context
-        .runs
-        .state()
-        .into_iter()
-        .filter(|r| controls(schedule.as_ref(), r.as_ref()))
-        .collect();
+    let mut owned = Vec::new();
+    let mut others = Vec::new();
+    for run in context.runs.state() {
+        if controls(schedule.as_ref(), run.as_ref()) {
+            owned.push(run);
+        } else if is_labelled(schedule.as_ref(), run.as_ref()) {
+            others.push(run);
+        }
+    }
     let observed = Observed {
         schedule: &schedule,
         runs: owned.iter().map(AsRef::as_ref).collect(),
+        others: others.iter().map(AsRef::as_ref).collect(),
         now: Timestamp::now(),
     };
     let decision = decide(&observed);
@@ -42,6 +48,9 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
     let namespace = schedule.namespace().unwrap_or_default();
     let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &namespace);
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), schedule.as_ref());
+    for run in &decision.adopt {
+        adopt(&runs, run).await?;
+    }
     for doomed in &decision.delete {
         delete(&runs, &doomed.name, &doomed.uid).await?;
     }
@@ -93,6 +102,24 @@ async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Resul
             Ok(ours && is_triggered(run) == is_triggered(&there))
         }
         None => Err(WriteError::Stale),
+    }
+}
+
+/// Writes owners and note of a run. One that changed or went meanwhile is seen again by itself.
+async fn adopt(runs: &Api<BackupRun>, run: &Adopted) -> Result<(), WriteError> {
+    let change = Patch::Merge(json!({ "metadata": {
+        "resourceVersion": run.version,
+        "ownerReferences": run.owners,
+        "annotations": { labels::WHEN_DELETED: run.when_deleted },
+    } }));
+    let parameters = PatchParams {
+        field_manager: Some(labels::FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    match bounded("adopt a run", runs.patch_metadata(&run.name, &parameters, &change)).await {
+        Ok(_) | Err(WriteError::Stale) => Ok(()),
+        Err(WriteError::Refused(_, kube::Error::Api(status))) if status.code == 404 => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

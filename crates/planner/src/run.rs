@@ -30,6 +30,10 @@ pub mod life;
 
 pub mod limits;
 
+pub mod leaving;
+
+pub mod shrunk;
+
 pub mod path;
 
 pub mod step;

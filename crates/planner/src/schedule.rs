@@ -1,4 +1,5 @@
 //! Schedules: which runs are to be made, cancelled and rotated.
+pub mod adopt;
 pub mod cron;
 pub mod decide;
 pub mod field;

@@ -14,6 +14,7 @@ pub fn backup_run() -> BackupRun {
             args: vec![],
             deadline_seconds: None,
             allow_empty: None,
+            min_size: None,
         }),
         restore: Some(RestoreAction {
             container: None,

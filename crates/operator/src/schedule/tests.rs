@@ -52,6 +52,30 @@ async fn a_run_that_went_away_while_its_name_was_taken_is_created_by_the_next_pa
 }
 
 #[tokio::test]
+async fn a_run_is_adopted_as_it_was_looked_at_or_left_for_the_next_pass() {
+    let adopted = Adopted {
+        name: "db-17".into(),
+        version: Some("7".into()),
+        owners: run("s", false).metadata.owner_references.unwrap(),
+        when_deleted: None,
+        orphan: true,
+    };
+    let gone = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "gone", "reason": "NotFound", "code": 404
+    });
+    let there = serde_json::to_value(run("s", false)).unwrap();
+    for (code, body) in [(200, there), (409, conflict()), (404, gone)] {
+        let (api, mut server) = api();
+        let (done, (method, _, sent)) = tokio::join!(adopt(&api, &adopted), answer(&mut server, code, body));
+        assert!(done.is_ok(), "{code} {done:?}");
+        let metadata = &sent["metadata"];
+        assert_eq!((method.as_str(), &metadata["resourceVersion"]), ("PATCH", &"7".into()));
+        assert_eq!(metadata["ownerReferences"][0]["uid"], "s");
+        assert!(metadata["annotations"][labels::WHEN_DELETED].is_null());
+    }
+}
+
+#[tokio::test]
 async fn a_run_is_created_in_one_request() {
     let (api, mut server) = api();
     let wanted = run("s", false);

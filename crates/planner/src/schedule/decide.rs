@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference,
 use kube::{Resource, ResourceExt};
 
 use crate::run::Event;
+use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
 use crate::schedule::{history, restores, ticks};
@@ -23,6 +24,8 @@ pub struct Decision {
     pub create: Vec<BackupRun>,
     /// Runs to delete: cancelled, or rotated.
     pub delete: Vec<Doomed>,
+    /// Runs to take up, or to note something on.
+    pub adopt: Vec<Adopted>,
     /// The whole status; the old one where nothing changed.
     pub status: BackupScheduleStatus,
     /// What people should hear of.
@@ -87,8 +90,12 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     };
     let suspended = o.schedule.spec.suspend.unwrap_or(false);
     say_suspended(o, &mut d, suspended);
-    let (doomed, more) = history::doomed(o);
+    let (adopted, more_to_adopt) = adopt::adopted(o);
+    d.events.extend(adopt::taken_up(o, &adopted));
+    d.adopt = adopted;
+    let (doomed, more_to_rotate) = history::doomed(o);
     d.delete = doomed;
+    let more = more_to_adopt || more_to_rotate;
     if let Some(calendar) = &calendar {
         if !suspended {
             tick(o, &mut d, calendar);
@@ -299,6 +306,7 @@ fn create(o: &Observed<'_>, d: &mut Decision, name: String, own: BTreeMap<String
     annotations.extend(own);
     let mut all = metadata.labels.unwrap_or_default();
     all.insert(labels::SCHEDULE.into(), schedule.name_any());
+    annotations.extend(adopt::noted(schedule).map(|value| (labels::WHEN_DELETED.to_string(), value.to_string())));
     let mut run = BackupRun::new(&name, template.spec.clone());
     run.metadata = ObjectMeta {
         name: Some(name.clone()),
@@ -317,7 +325,7 @@ fn create(o: &Observed<'_>, d: &mut Decision, name: String, own: BTreeMap<String
     });
 }
 
-fn owner(schedule: &BackupSchedule) -> OwnerReference {
+pub(super) fn owner(schedule: &BackupSchedule) -> OwnerReference {
     OwnerReference {
         api_version: BackupSchedule::api_version(&()).into(),
         kind: BackupSchedule::kind(&()).into(),

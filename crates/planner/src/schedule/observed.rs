@@ -11,6 +11,8 @@ pub struct Observed<'a> {
     pub schedule: &'a BackupSchedule,
     /// Runs that have it as their controller, by UID.
     pub runs: Vec<&'a BackupRun>,
+    /// Runs of its namespace that carry its label and have another controller, or none.
+    pub others: Vec<&'a BackupRun>,
     /// Now.
     pub now: Timestamp,
 }

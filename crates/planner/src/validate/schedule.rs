@@ -60,6 +60,7 @@ mod tests {
             jitter_seconds: None,
             concurrency_policy: None,
             suspend: None,
+            when_deleted: None,
             template: RunTemplate {
                 metadata: None,
                 spec: testing::backup_run().spec,

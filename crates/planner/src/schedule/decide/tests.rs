@@ -12,6 +12,7 @@ use testing::backup_run;
 
 use crate::schedule::{Decision, Observed, decide};
 
+mod adopt;
 mod jitter;
 mod restores;
 mod rotation;
@@ -20,6 +21,7 @@ mod triggers;
 struct World {
     schedule: BackupSchedule,
     runs: Vec<BackupRun>,
+    others: Vec<BackupRun>,
     now: Timestamp,
 }
 
@@ -37,6 +39,7 @@ impl World {
             jitter_seconds: None,
             concurrency_policy: Some(ConcurrencyPolicy::Replace),
             suspend: None,
+            when_deleted: None,
             template: RunTemplate {
                 metadata: None,
                 spec: backup_run().spec,
@@ -52,6 +55,7 @@ impl World {
         Self {
             schedule,
             runs: vec![],
+            others: vec![],
             now: t("2026-01-01T10:30:00Z"),
         }
     }
@@ -70,6 +74,7 @@ impl World {
         decide(&Observed {
             schedule: &self.schedule,
             runs: self.runs.iter().collect(),
+            others: self.others.iter().collect(),
             now: self.now,
         })
     }

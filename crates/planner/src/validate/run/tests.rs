@@ -95,6 +95,11 @@ fn what_is_wrong_is_named_with_its_field_and_the_cure() {
             "no limit",
         ),
         (
+            |s| s.backup.as_mut().unwrap().min_size = Some("10MB".into()),
+            "spec.backup.minSize: ",
+            "as in 10Mi",
+        ),
+        (
             |s| s.start_deadline_seconds = Some(0),
             "spec.startDeadlineSeconds: ",
             "at least 1",
@@ -309,11 +314,14 @@ fn a_path_leads_to_one_object_below_the_root() {
 fn a_path_is_rendered_at_the_time_in_utc() {
     let mut spec = backup_run().spec;
     spec.storage.path = api::run::DEFAULT_PATH.into();
-    let at = |time: &str| Context::utc(time.parse().unwrap());
+    let at = |time: &str| Context {
+        data: sample().data,
+        ..Context::utc(time.parse().unwrap())
+    };
     let now = at("2026-11-24T23:30:00+02:00");
     assert_eq!(
         validate(&spec).unwrap().render_path(&now).as_deref(),
-        Ok("/20261124-213000.backup")
+        Ok("/example/example-0-20261124-213000.backup")
     );
     // Right at most times, and not at this one.
     spec.storage.path = "/{{ ternary \"a\" \"..\" (lt now.Year 2027) }}".into();
