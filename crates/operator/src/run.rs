@@ -1,5 +1,6 @@
 //! Runs: observe, decide, apply.
 pub mod apply;
+pub mod leaving;
 pub mod look;
 pub mod observe;
 

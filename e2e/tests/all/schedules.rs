@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::run::RetainPolicy;
 use api::{condition, labels};
-use e2e::runs::{is, status, stream};
+use e2e::runs::{is, sleeping, static_container, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case};
 use kube::ResourceExt;
@@ -307,7 +307,10 @@ fn rotation_keeps_the_newest_and_what_is_annotated_and_removes_the_objects_of_th
 fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
     case("restore-pauses", |case| async move {
         let mut run = spec(&case, "random 1000");
-        run["restore"] = json!({"command": ["/stream", "slow", "sum", "20"]});
+        let mut reader = sleeping("redis:7");
+        reader["name"] = json!("reader");
+        run["template"]["spec"]["containers"] = json!([static_container(), reader]);
+        run["restore"] = json!({"container": "reader", "command": ["sh", "-c", "cat >/dev/null; sleep 20"]});
         let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Replace", "successfulRunsHistoryLimit": 2});
         case.schedule("daily", settings, run).await;
         let mut names = Vec::new();
@@ -316,14 +319,22 @@ fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
             case.succeeded(&name, 90).await;
             names.push(name);
         }
-        case.fault(&names[0], "schedule: triggered in mid-restore, concurrencyPolicy Replace");
+        case.fault(
+            &names[0],
+            "schedule: triggered in mid-restore, concurrencyPolicy Replace",
+        );
         case.ask_restore(&names[0]).await;
         case.until(&names[0], "is being restored", 60, |run| {
             status(run).transfer?.command_started_at
         })
         .await;
         // Three are more than the limit: without the pause the first trigger's run would push one out.
-        e2e::cluster::merge(&case.schedules(), "daily", json!({"spec": {"successfulRunsHistoryLimit": 1}})).await;
+        e2e::cluster::merge(
+            &case.schedules(),
+            "daily",
+            json!({"spec": {"successfulRunsHistoryLimit": 1}}),
+        )
+        .await;
         case.ask_trigger("daily").await;
         case.wait("the schedule says what its run waits for", 15, || async {
             let status = case.schedules().get("daily").await.ok()?.status?;
@@ -345,5 +356,97 @@ fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
         for key in case.store().list(&format!("{}/", case.namespace())) {
             case.keeps(key.split('/').next_back().unwrap());
         }
+    });
+}
+
+/// Deletes a schedule as `kubectl delete` does and waits until its runs are gone.
+async fn gone(case: &Case, schedule: &str) {
+    e2e::cluster::delete(&case.schedules(), schedule).await;
+    case.wait(&format!("the runs of {schedule} are gone"), 60, || async {
+        case.runs_of(schedule).await.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn objects_outlive_their_schedule_unless_it_says_otherwise() {
+    case("when-deleted", |case| async move {
+        for (name, when) in [("kept", None), ("removed", Some("Delete"))] {
+            let mut run = spec(&case, "random 1000");
+            run["retainPolicy"] = json!("Delete");
+            let settings = json!({"schedule": NEVER, "whenDeleted": when, "successfulRunsHistoryLimit": 1});
+            case.schedule(name, settings, run).await;
+            let first = case.triggered(name).await;
+            case.succeeded(&first, 90).await;
+            let old = keys(&case, name).await;
+            let second = case.triggered(name).await;
+            let run = case.succeeded(&second, 90).await;
+            case.wait("rotation removes the first object", 30, || async {
+                case.store().head(&old[0]).is_none().then_some(())
+            })
+            .await;
+            let key = status(&run).key.unwrap();
+            case.fault(
+                &second,
+                &format!("schedule: deleted, whenDeleted {}", when.unwrap_or("Retain")),
+            );
+            gone(&case, name).await;
+            let there = case.store().head(&key).is_some();
+            let end = |there: bool| if there { "object kept" } else { "object removed" };
+            case.end(&second, end(when.is_none()), end(there));
+            assert_eq!(there, when.is_none(), "{name}");
+            if there {
+                case.keeps(key.split('/').next_back().unwrap());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_schedule_that_is_replaced_by_force_keeps_its_objects_and_one_that_comes_back_adopts_its_orphans() {
+    case("replaced", |case| async move {
+        let mut run = spec(&case, "random 1000");
+        run["retainPolicy"] = json!("Delete");
+        let settings = json!({"schedule": NEVER, "successfulRunsHistoryLimit": 2});
+        case.schedule("daily", settings.clone(), run.clone()).await;
+        let first = case.triggered("daily").await;
+        let key = status(&case.succeeded(&first, 90).await).key.unwrap();
+        case.keeps(key.split('/').next_back().unwrap());
+        // What `kubectl replace --force` does: a new schedule is there before the garbage collector has followed the old one.
+        e2e::cluster::delete(&case.schedules(), "daily").await;
+        case.schedule("daily", settings.clone(), run.clone()).await;
+        case.wait("the run is taken up, or gone", 60, || async {
+            let uid = case.schedules().get("daily").await.ok()?.uid()?;
+            let run = case.runs().get_opt(&first).await.unwrap();
+            run.is_none_or(|r| {
+                r.metadata.deletion_timestamp.is_none() && r.owner_references().iter().any(|o| o.uid == uid)
+            })
+            .then_some(())
+        })
+        .await;
+        assert!(case.store().head(&key).is_some(), "the object went with the schedule");
+
+        let second = case.triggered("daily").await;
+        case.succeeded(&second, 90).await;
+        let orphaned = kube::api::DeleteParams {
+            propagation_policy: Some(kube::api::PropagationPolicy::Orphan),
+            ..kube::api::DeleteParams::default()
+        };
+        case.schedules().delete("daily", &orphaned).await.unwrap();
+        case.wait("the schedule is gone", 30, || async {
+            case.schedules().get_opt("daily").await.unwrap().is_none().then_some(())
+        })
+        .await;
+        case.schedule("daily", settings, run).await;
+        case.wait("the run is adopted", 30, || async {
+            let uid = case.schedules().get("daily").await.ok()?.uid()?;
+            let run = case.runs().get(&second).await.ok()?;
+            run.owner_references().iter().any(|o| o.uid == uid).then_some(())
+        })
+        .await;
+        let left = case.runs_of("daily").await.len();
+        let left = u32::try_from(left).unwrap();
+        counts(&case, "daily", (left, left, 0, 0)).await;
+        keeps_all(&case, "daily").await;
     });
 }

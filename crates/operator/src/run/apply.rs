@@ -8,13 +8,14 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
+use planner::run::leaving::{Fate, fate, kept};
 use planner::run::{Decision, Event, Guarded, Refusal, TransferOrder, Unguarded};
 use store::StoreError;
 
 use crate::claims;
 use crate::context::Context;
 use crate::events;
-use crate::run::look;
+use crate::run::{leaving, look};
 use crate::stores::{OpenError, OpenStore};
 use crate::transfer::session::Session;
 use crate::transfer::uploads;
@@ -267,6 +268,11 @@ async fn delete_object(
     etag: &str,
     version_id: Option<&str>,
 ) -> Result<(), ApplyError> {
+    // Looked at last: whoever deletes a schedule may do so between the decision and this.
+    if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
+        events::publish(&context.client, run.object_ref(&()), &kept(run, key, &why)).await;
+        return Ok(());
+    }
     let store = tokio::time::timeout(Duration::from_secs(60), open(run, context));
     let store = store
         .await
