@@ -1,8 +1,10 @@
 //! What is legal but unwise: warnings, for whoever writes an object. Nothing here keeps an object from working.
 mod endpoint;
 mod path;
+mod pipes;
 
-use api::run::{BackupAction, RestoreAction};
+use api::run::RetainPolicy;
+use api::schedule::WhenDeleted;
 use api::storage::{NamespaceIsolation, NamespacesFrom};
 use api::{BackupRunSpec, BackupSchedule, BackupStorage};
 
@@ -35,11 +37,15 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
 /// also how the two go together. It need not be valid.
 pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -> Vec<Fault> {
     let mut said = Vec::new();
-    if let Some(BackupAction { deadline_seconds, .. }) = &spec.backup {
-        deadline(*deadline_seconds, spec, &format!("{field}.backup"), &mut said);
+    if let Some(backup) = &spec.backup {
+        let field = format!("{field}.backup");
+        deadline(backup.deadline_seconds, spec, &field, &mut said);
+        said.extend(pipes::advise(&backup.command, &backup.args, &field));
     }
-    if let Some(RestoreAction { deadline_seconds, .. }) = &spec.restore {
-        deadline(*deadline_seconds, spec, &format!("{field}.restore"), &mut said);
+    if let Some(restore) = &spec.restore {
+        let field = format!("{field}.restore");
+        deadline(restore.deadline_seconds, spec, &field, &mut said);
+        said.extend(pipes::advise(&restore.command, &restore.args, &field));
     }
     encryption(spec, field, storage, &mut said);
     if let Some(policy @ ("Always" | "OnFailure")) = spec.template.spec.restart_policy.as_deref() {
@@ -71,6 +77,18 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>) -> V
             &mut said,
             "spec.successfulRunsHistoryLimit",
             "0 asks for no good backup to be kept, and the newest one is kept all the same; write 1 or more",
+        );
+    }
+    if spec.when_deleted == Some(WhenDeleted::Delete) {
+        let deletes = spec.template.spec.retain_policy == Some(RetainPolicy::Delete);
+        say(
+            &mut said,
+            "spec.whenDeleted",
+            if deletes {
+                "Delete, with retainPolicy: Delete, takes every backup out of the storage when this schedule or its namespace is deleted, renamed in Git or replaced by force; leave it out to have rotation remove objects and nothing else"
+            } else {
+                "Delete does nothing while spec.template.spec.retainPolicy is Retain; leave it out"
+            },
         );
     }
     let mut below = run(&spec.template.spec, "spec.template.spec", storage);

@@ -229,3 +229,37 @@ fn a_key_in_the_schedules_own_namespace_needs_nobodys_leave() {
         assert_eq!(fields(&schedule(&one, None)), wanted);
     }
 }
+
+#[test]
+fn a_schedule_that_takes_its_backups_along_is_told_of() {
+    for (retain, when, told) in [
+        ("Delete", Some("Delete"), Some("takes every backup out")),
+        ("Retain", Some("Delete"), Some("does nothing")),
+        ("Delete", Some("Retain"), None),
+        ("Delete", None, None),
+    ] {
+        let mut one = a_schedule("@daily", "/{{ .name }}");
+        one.spec.template.spec.retain_policy = serde_json::from_value(json!(retain)).unwrap();
+        one.spec.when_deleted = serde_json::from_value(json!(when)).unwrap();
+        let said = schedule(&one, None);
+        assert_eq!(said.len(), usize::from(told.is_some()), "{said:?}");
+        if let (Some(words), [fault]) = (told, said.as_slice()) {
+            assert!(
+                fault.field == "spec.whenDeleted" && fault.message.contains(words),
+                "{fault}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pipe_without_pipefail_is_told_of_in_both_commands() {
+    let change = json!({
+        "backup": { "command": ["sh", "-c", "dump | gzip"], "deadlineSeconds": 60 },
+        "restore": { "command": ["bash"], "args": ["-c", "gunzip | load"], "deadlineSeconds": 60 },
+    });
+    assert_eq!(
+        fields(&run(&a_run(&change), "f", None)),
+        ["f.backup.command[2]", "f.restore.args[1]"]
+    );
+}
