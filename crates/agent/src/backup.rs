@@ -28,6 +28,8 @@ pub struct Target<'a> {
     pub recipients: &'a [String],
     /// Nothing printed is a good backup.
     pub allow_empty: bool,
+    /// Fewer bytes are no good backup.
+    pub minimum: u64,
     /// Sizes of parts.
     pub plan: PartPlan,
     /// How parts are bound to their URLs.
@@ -187,6 +189,10 @@ impl Work {
                 }
                 if self.pump.bytes() == 0 && !target.allow_empty {
                     return Outcome::Empty;
+                }
+                // Before the last part goes: what is put whole would be an object, over that of the last good backup, maybe.
+                if self.pump.bytes() < target.minimum {
+                    return Outcome::TooSmall;
                 }
                 self.upload.send_last();
                 sent = true;

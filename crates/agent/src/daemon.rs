@@ -85,12 +85,14 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
         Action::Backup {
             recipients,
             allow_empty,
+            minimum,
             plan,
             checksum,
         } => {
             let target = backup::Target {
                 recipients,
                 allow_empty: *allow_empty,
+                minimum: *minimum,
                 plan: *plan,
                 checksum: *checksum,
             };

@@ -3,6 +3,7 @@ pub mod apply;
 pub mod leaving;
 pub mod look;
 pub mod observe;
+pub mod siblings;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -257,6 +257,9 @@ pub enum Action {
         recipients: Vec<String>,
         /// Zero bytes from the command are a good backup.
         allow_empty: bool,
+        /// Fewer bytes from the command are no good backup.
+        #[serde(default)]
+        minimum: u64,
         /// Sizes of parts.
         plan: PartPlan,
         /// How parts are bound to their URLs.
@@ -351,6 +354,8 @@ pub enum Outcome {
     },
     /// The command printed nothing and that was not allowed.
     Empty,
+    /// The command printed less than the job's `minimum`.
+    TooSmall,
     /// The command ended, but something it started holds its standard output open.
     OutputHeld,
     /// The command ended with 0 without reading all of its standard input.

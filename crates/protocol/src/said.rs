@@ -85,6 +85,7 @@ enum OutcomeKind {
     CommandKilled,
     DeadlineExceeded,
     Empty,
+    TooSmall,
     OutputHeld,
     InputNotRead,
     LeftRunning,
@@ -182,6 +183,7 @@ impl TryFrom<SaidOutcome> for Outcome {
                 seconds: some(said.seconds, "seconds")?,
             },
             K::Empty => Self::Empty,
+            K::TooSmall => Self::TooSmall,
             K::OutputHeld => Self::OutputHeld,
             K::InputNotRead => Self::InputNotRead {
                 left: some(said.left, "left")?,
@@ -252,6 +254,7 @@ mod tests {
             Outcome::CommandKilled { signal: text() },
             Outcome::DeadlineExceeded { seconds: 1 },
             Outcome::Empty,
+            Outcome::TooSmall,
             Outcome::OutputHeld,
             Outcome::InputNotRead { left: u64::MAX },
             Outcome::LeftRunning {

@@ -42,6 +42,28 @@ fn exactly_one_part_is_one_object_and_exactly_two_are_two_parts() {
 }
 
 #[test]
+fn a_backup_below_the_least_size_fails_before_anything_is_an_object() {
+    // Put whole, and in parts.
+    for (bytes, minimum, good) in [(999, 1000, false), (1000, 1000, true), (3_000_000, 3_000_001, false)] {
+        let (rig, store) = (Rig::new(), Store::new());
+        let mut job = backup(words(&["head", "-c", &bytes.to_string(), "/dev/zero"]));
+        if let Action::Backup { minimum: least, .. } = &mut job.action {
+            *least = minimum;
+        }
+        let mut link = rig.connect();
+        link.say(&protocol::ToAgent::Start(Box::new(job)));
+        let report = link.serve(&store);
+        if good {
+            done(&report);
+        } else {
+            assert_eq!((report.outcome, report.bytes), (Outcome::TooSmall, bytes));
+            let whole = link.requests.iter().any(|r| matches!(r, UrlRequest::Object { .. }));
+            assert!(!whole, "{:?}", link.requests);
+        }
+    }
+}
+
+#[test]
 fn nothing_printed_is_a_failure_unless_it_is_allowed() {
     for allowed in [false, true] {
         let (rig, store) = (Rig::new(), Store::new());

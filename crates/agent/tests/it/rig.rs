@@ -286,6 +286,7 @@ pub fn backup(command: Vec<String>) -> Job {
     let action = Action::Backup {
         recipients: vec![],
         allow_empty: false,
+        minimum: 0,
         plan,
         checksum: Checksum::Sha256,
     };

@@ -6,6 +6,7 @@ use api::run::{Algorithm, DecryptionKey};
 use api::{BackupRun, labels};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{Api, Client, ResourceExt};
+use planner::run::shrunk::minimum;
 use planner::run::{Route, TransferOrder};
 use planner::validate;
 use protocol::{Checksum, Compression, Job, PartPlan, Secret};
@@ -34,7 +35,7 @@ fn no(reason: &'static str, message: String) -> NoJob {
     NoJob { reason, message }
 }
 
-/// Makes the job. `object` is what a restore reads, `route` how the bytes travel.
+/// Makes the job. `object` is what a restore reads, `route` how the bytes travel, `before` what the size of a backup is measured by.
 pub async fn make(
     client: &Client,
     run: &BackupRun,
@@ -42,6 +43,7 @@ pub async fn make(
     store: &OpenStore,
     object: Option<&ObjectInfo>,
     route: Route,
+    before: &[u64],
 ) -> Result<Job, NoJob> {
     let valid = validate::run::validate(&run.spec).map_err(|faults| {
         no(
@@ -69,6 +71,7 @@ pub async fn make(
                     .map(|e| e.recipients.clone())
                     .unwrap_or_default(),
                 allow_empty: spec.allow_empty.unwrap_or(false),
+                minimum: minimum(spec, before).unwrap_or(0),
                 plan: PartPlan {
                     smallest,
                     ..PartPlan::default()

@@ -129,6 +129,10 @@ pub fn words(outcome: &Outcome) -> (&'static str, String) {
             "EmptyBackup",
             "the command ended with status 0 and printed nothing; if that is right, set spec.backup.allowEmpty".into(),
         ),
+        Outcome::TooSmall => (
+            "TooSmall",
+            "the command ended with status 0 and printed fewer bytes than spec.backup.minSize asks for: is the dump whole? Nothing was stored".into(),
+        ),
         Outcome::OutputHeld => (
             "OutputHeld",
             "the command ended, but a process that it started kept its standard output open, so the backup may be incomplete; all of them were stopped".into(),

@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use api::names::Action;
 use kube::ResourceExt;
+use planner::run::shrunk::{Judged, judge};
 use planner::run::{Contact, End, Route};
 use protocol::{Outcome, Report, ToAgent};
 use store::ObjectInfo;
 use tokio::time::{sleep, timeout};
 
 use super::Session;
+use crate::run::siblings::good_sizes;
 use crate::transfer::budget::Held;
 use crate::transfer::commit::Claim;
 use crate::transfer::link::Link;
@@ -62,6 +64,7 @@ impl Session {
                     log: report.stderr,
                 },
             },
+            (Outcome::TooSmall, Action::Backup) => self.too_small(report),
             _ => {
                 let cure = self.cure(&mut link, &report.outcome).await;
                 outcome::with_cure(outcome::failure(report), cure)
@@ -87,6 +90,27 @@ impl Session {
             link.send(ToAgent::Done).await;
             // Let the frame leave before the socket is closed under it.
             sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The sizes that this backup's is measured by.
+    pub(super) fn sizes_before(&self) -> Vec<u64> {
+        good_sizes(&self.run, &self.keys.context.runs)
+    }
+
+    /// In numbers, which the agent has no words for.
+    fn too_small(&self, report: Report) -> End {
+        let judged = self.run.spec.backup.as_ref();
+        let judged = judged.map(|backup| judge(backup, report.bytes, &self.sizes_before()));
+        match judged {
+            Some(Judged::TooSmall(message)) => End::Failed {
+                reason: "TooSmall",
+                message,
+                bytes: report.bytes,
+                log: report.stderr,
+            },
+            // Measured by others than when it began, or the agent invents it.
+            _ => outcome::failure(report),
         }
     }
 

@@ -203,16 +203,25 @@ impl Session {
             None => self.choose(link).await?,
         };
         self.chosen = Some(chosen.clone());
-        let job = job::make(&self.client, &self.run, &self.order, &self.store, object, chosen.route)
-            .await
-            .map_err(|no| {
-                Ended::Over(End::Failed {
-                    reason: no.reason,
-                    message: no.message,
-                    bytes: 0,
-                    log: String::new(),
-                })
-            })?;
+        let (route, before) = (chosen.route, self.sizes_before());
+        let job = job::make(
+            &self.client,
+            &self.run,
+            &self.order,
+            &self.store,
+            object,
+            route,
+            &before,
+        )
+        .await
+        .map_err(|no| {
+            Ended::Over(End::Failed {
+                reason: no.reason,
+                message: no.message,
+                bytes: 0,
+                log: String::new(),
+            })
+        })?;
         self.handle.awaits_start(&chosen);
         if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
         {

@@ -294,6 +294,24 @@ async fn a_restore_is_done_when_all_of_the_object_was_read() {
 }
 
 #[tokio::test]
+async fn a_backup_that_is_too_small_is_told_in_numbers_and_never_completed() {
+    let mut run = testing::backup_run();
+    run.spec.backup.as_mut().unwrap().min_size = Some("1Ki".into());
+    let mut rig = rig_of(Action::Backup, DataPath::Direct, run).await;
+    let (mut peer, job) = rig.started().await;
+    assert!(
+        matches!(job.action, protocol::Action::Backup { minimum: 1024, .. }),
+        "{job:?}"
+    );
+    let outcome = Outcome::TooSmall;
+    peer.say(&finished(Report { outcome, ..report() })).await;
+    let (reason, message) = rig.failed().await;
+    assert_eq!(reason, "TooSmall");
+    assert!(message.contains("8 bytes") && message.contains("1024"), "{message}");
+    assert_eq!(rig.store.count("complete"), 0);
+}
+
+#[tokio::test]
 async fn one_report_is_enough() {
     let (mut rig, mut peer) = stored().await;
     for n in 0..20 {

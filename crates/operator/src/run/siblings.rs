@@ -1,0 +1,69 @@
+//! The good backups that a run's schedule made before: what its own size is measured by.
+use api::{BackupRun, condition, labels};
+use kube::ResourceExt;
+use kube::runtime::reflector::Store as Cache;
+use planner::run::shrunk::LAST;
+
+/// Their sizes on the command's side, newest first. A run that no schedule made has none.
+pub fn good_sizes(run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<u64> {
+    let Some(schedule) = run.labels().get(labels::SCHEDULE) else {
+        return Vec::new();
+    };
+    let mut good: Vec<_> = runs
+        .state()
+        .iter()
+        .filter(|r| r.namespace() == run.namespace() && r.labels().get(labels::SCHEDULE) == Some(schedule))
+        .filter(|r| r.uid() != run.uid())
+        .filter_map(|r| {
+            let status = r.status.as_ref()?;
+            let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
+            Some((status.completion_time.as_ref()?.0, status.bytes?)).filter(|_| good)
+        })
+        .collect();
+    good.sort_unstable_by(|a, b| b.cmp(a));
+    good.into_iter().take(LAST).map(|(_, bytes)| bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(name: &str, schedule: Option<&str>, good: bool, hour: u8, bytes: u64) -> BackupRun {
+        let mut run = testing::backup_run();
+        run.metadata.name = Some(name.into());
+        run.metadata.uid = Some(name.into());
+        run.metadata.labels = schedule.map(|s| [(labels::SCHEDULE.to_string(), s.to_string())].into());
+        let type_ = if good { condition::SUCCESSFUL } else { condition::FAILED };
+        let at = format!("2026-01-01T{hour:02}:00:00Z");
+        run.status = serde_json::from_value(json!({"bytes": bytes, "completionTime": at,
+            "conditions": [{"type": type_, "status": "True", "reason": "x", "message": "", "lastTransitionTime": at}]}))
+        .unwrap();
+        run
+    }
+
+    #[test]
+    fn a_size_is_measured_by_the_last_good_ones_of_the_same_schedule() {
+        let (runs, mut writer) = reflector::store();
+        let mut elsewhere = run("elsewhere", Some("nightly"), true, 9, 9);
+        elsewhere.metadata.namespace = Some("other".into());
+        let mut all = vec![
+            elsewhere,
+            run("bad", Some("nightly"), false, 9, 9),
+            run("single", None, true, 9, 9),
+            run("other", Some("other"), true, 9, 9),
+            run("now", Some("nightly"), true, 10, 9),
+        ];
+        // The newest is not the largest, and one more is there than is looked at.
+        all.extend((0..6).map(|n| run(&format!("r{n}"), Some("nightly"), true, n, 100 - u64::from(n))));
+        for one in all {
+            writer.apply_watcher_event(&Event::Apply(one));
+        }
+        let of = |name: &str, schedule| good_sizes(&run(name, schedule, true, 10, 9), &runs);
+        assert_eq!(of("now", Some("nightly")), [95, 96, 97, 98, 99]);
+        assert!(of("single", None).is_empty());
+    }
+}
