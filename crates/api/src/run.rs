@@ -163,7 +163,7 @@ pub struct RunStorage {
     pub name: String,
     /// Path of the object: a Go template with Sprig's functions, rendered once when the backup starts and recorded in `status.path`.
     /// Begins with `/`, has no empty, `.` or `..` segment and at most 1,000 bytes once rendered. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
-    /// Default: namespace, name and time, as in `/shop/nightly-29494080-20260131-235959.backup`.
+    /// Default: namespace, name and time, as in `/shop/nightly-1769904000-20260201-000000.backup`.
     #[serde(default = "default_path")]
     #[schemars(length(min = 1, max = 4096))]
     pub path: String,

@@ -270,6 +270,9 @@ async fn delete_object(
 ) -> Result<(), ApplyError> {
     // Looked at last: whoever deletes a schedule may do so between the decision and this.
     if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
+        let namespace = run.namespace().unwrap_or_default();
+        // In a namespace that goes no Event can be made.
+        tracing::info!(namespace, run = %run.name_any(), storage = run.spec.storage.name, key, why, "an object was kept");
         events::publish(&context.client, run.object_ref(&()), &kept(run, key, &why)).await;
         return Ok(());
     }
