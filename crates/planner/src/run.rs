@@ -24,6 +24,8 @@ pub mod end;
 
 pub mod attempt;
 
+pub mod shrunk;
+
 pub mod tell;
 
 pub mod life;
@@ -31,8 +33,6 @@ pub mod life;
 pub mod limits;
 
 pub mod leaving;
-
-pub mod shrunk;
 
 pub mod path;
 

@@ -113,7 +113,6 @@ async fn write(
                 *status = *new;
             }
         }
-        Guarded::RemoveAnnotation(name) => written.annotation(name, None).await?,
         Guarded::Annotate(name, value) => written.annotation(name, Some(&value)).await?,
     }
     Ok(())

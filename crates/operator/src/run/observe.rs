@@ -19,6 +19,7 @@ use store::S3Parameters;
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
+use crate::run::siblings;
 use crate::write::{WriteError, bounded};
 
 /// Where `kubectl apply` keeps what it applied.
@@ -31,6 +32,7 @@ pub struct Seen {
     transfer: TransferView,
     found: Found,
     request_is_kept: bool,
+    sizes_before: Vec<u64>,
     path_taken_over: bool,
     now: Timestamp,
 }
@@ -46,6 +48,7 @@ impl Seen {
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
             found: self.found.clone(),
             request_is_kept: self.request_is_kept,
+            sizes_before: self.sizes_before.clone(),
             refused: context.refusals.get(&run.uid().unwrap_or_default()),
             path_taken_over: self.path_taken_over,
             agent: &context.agent,
@@ -90,6 +93,10 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         transfer,
         found: context.looks.found(&uid),
         request_is_kept: request_is_kept(run, context).await?,
+        sizes_before: match under_way(run) {
+            Some((api::names::Action::Backup, _)) => siblings::good_sizes(run, &context.runs),
+            _ => Vec::new(),
+        },
         path_taken_over: run.metadata.deletion_timestamp.is_some() && taken_over(run, context),
         now: Timestamp::now(),
     })

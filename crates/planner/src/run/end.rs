@@ -10,6 +10,7 @@ use crate::run::attempt::pod_of_attempt;
 use crate::run::life::{Attempt, is_finished, is_followed};
 use crate::run::limits::{RESTORES, pause};
 use crate::run::observed::{End, Observed, PodView, StorageView, StoredObject};
+use crate::run::shrunk::{self, Judged};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 use crate::size::humanize;
@@ -180,12 +181,29 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         action: noun(action),
         note: text,
     }));
+    decision.unguarded.extend(shrunk(o, end).map(Unguarded::Event));
     decision.unguarded.extend(pod_of_attempt(o, at).and_then(go));
     decision.unguarded.push(Unguarded::ForgetTransfer);
     if left {
         decision.requeue = Some(Duration::ZERO);
     }
     decision
+}
+
+/// A good backup that is far smaller than those before it.
+fn shrunk(o: &Observed<'_>, end: &End) -> Option<Event> {
+    let (End::Stored { bytes, .. }, Some(backup)) = (end, &o.run.spec.backup) else {
+        return None;
+    };
+    match shrunk::judge(backup, *bytes, &o.sizes_before) {
+        Judged::Shrunk(note) => Some(Event {
+            warning: true,
+            reason: "Shrunk",
+            action: "Backup",
+            note,
+        }),
+        Judged::Ok | Judged::TooSmall(_) => None,
+    }
 }
 
 /// Takes over what the store knows of a backup.

@@ -25,6 +25,8 @@ pub struct Observed<'a> {
     pub found: Found,
     /// The request to restore has the value that was taken up last, and is kept on the run by an applier.
     pub request_is_kept: bool,
+    /// Bytes of the good backups of its schedule before this one, newest first; empty where nothing is compared.
+    pub sizes_before: Vec<u64>,
     /// Whether another run that exists recorded the same path in the same storage after this one's backup ended.
     pub path_taken_over: bool,
     /// How the agent is put into Pods.

@@ -54,8 +54,6 @@ pub enum Guarded {
     RemoveFinalizer,
     /// Write this status, if it differs from the one that is there.
     Report(Box<BackupRunStatus>),
-    /// Remove an annotation.
-    RemoveAnnotation(&'static str),
     /// Set an annotation.
     Annotate(&'static str, String),
 }

@@ -48,7 +48,11 @@ pub fn is_being_restored(run: &BackupRun) -> bool {
         .and_then(|s| s.transfer.as_ref())
         .map(|t| &t.attempt);
     let restores = attempt.is_some_and(|attempt| attempt.starts_with(Action::Restore.word()));
-    restores || run.metadata.deletion_timestamp.is_none() && run.annotations().contains_key(labels::RESTORE)
+    // What an applier puts back has been taken up: it waits for nothing.
+    let annotations = run.annotations();
+    let asked = annotations.get(labels::RESTORE);
+    let waits = asked.is_some() && asked != annotations.get(labels::RESTORE_TAKEN);
+    restores || run.metadata.deletion_timestamp.is_none() && waits
 }
 
 /// When a run ended; when it was created, where it does not say.

@@ -53,6 +53,7 @@ struct World {
     found: Found,
     stored: Option<StoredObject>,
     request_is_kept: bool,
+    sizes_before: Vec<u64>,
     taken_over: bool,
     began: Timestamp,
     now: Timestamp,
@@ -70,6 +71,7 @@ impl World {
             found: Found::Unknown,
             stored: None,
             request_is_kept: false,
+            sizes_before: vec![],
             taken_over: false,
             began: Timestamp::UNIX_EPOCH,
             now: Timestamp::from_second(1_000_000).unwrap(),
@@ -93,6 +95,7 @@ impl World {
             obstacle: self.obstacle.clone(),
             found: self.found.clone(),
             request_is_kept: self.request_is_kept,
+            sizes_before: self.sizes_before.clone(),
             began: self.began,
             agent: &agent,
             now: self.now,
@@ -112,9 +115,6 @@ impl World {
                 }
                 Step::Guarded(Guarded::RemoveFinalizer) => self.run.metadata.finalizers = None,
                 Step::Guarded(Guarded::Report(status)) => self.run.status = Some((**status).clone()),
-                Step::Guarded(Guarded::RemoveAnnotation(name)) => {
-                    self.run.metadata.annotations.as_mut().map(|a| a.remove(*name));
-                }
                 Step::Guarded(Guarded::Begin { path }) => {
                     self.run.metadata.finalizers = Some(vec![labels::FINALIZER.into()]);
                     let uid = self.run.uid().unwrap_or_default();

@@ -155,6 +155,7 @@ fn a_pod_left_by_a_crash_after_the_report_is_removed() {
 #[test]
 fn a_commit_under_way_is_waited_for_and_what_it_made_visible_is_taken_back() {
     let mut world = World::working();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
     world.active(Contact::Committing, Some("u"));
     world.delete();
     world.pass(299);
@@ -167,6 +168,12 @@ fn a_commit_under_way_is_waited_for_and_what_it_made_visible_is_taken_back() {
         has(&steps, taken) && has(&steps, |s| *s == Step::Guarded(Guarded::RemoveFinalizer)),
         "{steps:?}"
     );
+    // What is visible is whole: where objects outlive their runs, so does this one.
+    world.run.spec.retain_policy = Some(RetainPolicy::Retain);
+    world.run.metadata.finalizers = Some(vec![labels::FINALIZER.into()]);
+    world.ended(stored());
+    assert!(!has(&world.step(), taken));
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
 
     let mut world = World::stored();
     world.delete();

@@ -171,6 +171,23 @@ fn a_stored_backup_is_reported_before_its_pod_goes_and_never_changes_again() {
 }
 
 #[test]
+fn a_good_backup_that_is_far_smaller_than_those_before_is_told() {
+    let told = |before: &[u64]| {
+        let mut world = World::working();
+        world.sizes_before = before.to_vec();
+        world.ended(stored());
+        let steps = world.step();
+        assert!(world.is(condition::SUCCESSFUL));
+        has(
+            &steps,
+            |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "Shrunk" && e.warning),
+        )
+    };
+    assert!(told(&[1 << 40; 3]));
+    assert!(!told(&[1]) && !told(&[]));
+}
+
+#[test]
 fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
     let gone: [fn(&mut World); 4] = [
         |w| w.pods.clear(),
