@@ -31,6 +31,8 @@ mod objects;
 mod pods;
 #[path = "all/relay.rs"]
 mod relay;
+#[path = "all/returned.rs"]
+mod returned;
 #[path = "all/rights.rs"]
 mod rights;
 #[path = "all/schedules.rs"]

@@ -308,16 +308,19 @@ impl Store {
                 from_header(value.to_str().ok()?),
             ))
         });
+        // Where it were taken for 0, a restore of nothing would be proved whole.
+        let size = answer.header("content-length").and_then(|s| s.parse().ok());
+        let size = size.ok_or_else(|| {
+            let why = "the store's answer has no Content-Length: something between operator and store takes it away";
+            StoreError::new("look at the object", StoreErrorKind::Refused, why)
+        })?;
         let time = |name: &str| Some(jiff::fmt::rfc2822::parse(&answer.header(name)?).ok()?.timestamp());
         let age = time("date")
             .zip(time("last-modified"))
             .map(|(now, then)| now.duration_since(then));
         Ok(Some(ObjectInfo {
             age,
-            size: answer
-                .header("content-length")
-                .and_then(|s| s.parse().ok())
-                .unwrap_or_default(),
+            size,
             etag: answer.header("etag").unwrap_or_default(),
             metadata: metadata.collect(),
             checksum_sha256: answer.header("x-amz-checksum-sha256"),

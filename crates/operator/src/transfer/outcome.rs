@@ -179,6 +179,10 @@ pub fn lost_work(killed: Option<&str>) -> String {
 }
 
 /// In which words a node says that it cannot execute the agent, and what would cure it.
+///
+/// Only what the runtime says of the agent's own file counts: a runtime that is away ends its sentence in the same words
+/// ("dial unix /run/containerd/containerd.sock: connect: no such file or directory"), and so does `agent connect` about its
+/// socket.
 pub fn cannot_execute(words: &str) -> Option<String> {
     let table = [
         (
@@ -195,9 +199,10 @@ pub fn cannot_execute(words: &str) -> Option<String> {
         ),
     ];
     let low = words.to_lowercase();
+    let (_, said) = low.split_once(planner::run::pod::AGENT)?;
     table
         .iter()
-        .find(|(sign, _)| low.contains(sign))
+        .find(|(sign, _)| said.contains(sign))
         .map(|(_, cure)| format!("{cure} ({})", cut(words)))
 }
 
@@ -365,5 +370,35 @@ mod tests {
             checksum: long,
         };
         assert!(matches!(anonymous(request), UrlRequest::Part { checksum, .. } if checksum.is_empty()));
+    }
+
+    #[test]
+    fn only_the_runtimes_own_sentence_about_the_agent_says_that_it_cannot_start() {
+        let agent = "/.backup-operator/bin/agent";
+        let runc = format!(
+            "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{agent}\": stat {agent}: no such file or directory: unknown"
+        );
+        let crun = format!(
+            "exec failed: executable file `{agent}` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found"
+        );
+        let arch = format!("unable to start container process: exec {agent}: exec format error");
+        let noexec = format!("unable to start container process: exec: \"{agent}\": permission denied");
+        for (words, cure) in [
+            (&runc, "its init container has not put it there"),
+            (&crun, "its init container has not put it there"),
+            (&arch, "another processor architecture"),
+            (&noexec, "noexec"),
+        ] {
+            assert!(cannot_execute(words).is_some_and(|c| c.contains(cure)), "{words}");
+        }
+        // The runtime itself is away, as each time its package is upgraded; or the agent speaks of its socket.
+        for words in [
+            "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: no such file or directory\"",
+            "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /var/run/crio/crio.sock: connect: no such file or directory\"",
+            "dial unix /run/containerd/containerd.sock: connect: permission denied",
+            "the agent's socket /.backup-operator/run/agent.sock: no such file or directory",
+        ] {
+            assert_eq!(cannot_execute(words), None, "{words}");
+        }
     }
 }

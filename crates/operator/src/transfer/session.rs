@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
+use api::names::Action;
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
 use planner::run::{Chosen, End, TransferOrder, pod};
@@ -89,7 +90,7 @@ impl Session {
             client: context.client.clone(),
             exec: context.exec.clone(),
             run: run.clone(),
-            may_stray: order.command_started,
+            may_stray: order.command_started && order.action == Action::Backup,
             order,
             store,
             keys: Keys {
@@ -137,7 +138,13 @@ enum Ended {
 impl Session {
     /// Serves the transfer to its end.
     pub async fn run(mut self) {
-        let object = match self.find_object().await {
+        // A command that runs already reads the object by itself: what this operator cannot reach is no reason to end it.
+        let found = if self.order.command_started {
+            Ok(None)
+        } else {
+            self.find_object().await
+        };
+        let mut object = match found {
             Ok(object) => object,
             Err(end) => return self.handle.end(end),
         };
@@ -161,7 +168,7 @@ impl Session {
             }
             let connected = Instant::now();
             let words = match self.connect().await {
-                Ok(mut link) => match self.serve(&mut link, object.as_ref(), &mut upload).await {
+                Ok(mut link) => match self.serve(&mut link, &mut object, &mut upload).await {
                     Ended::Reported(report, held) => return self.conclude(link, *report, held, object, upload).await,
                     Ended::Over(end) => return self.fail(end, upload).await,
                     Ended::Broken(words) => words,
@@ -177,7 +184,8 @@ impl Session {
                 tracing::info!(run, attempt, words, "the connection to the agent is lost");
                 reached = true;
             }
-            let cure = outcome::cannot_execute(&words);
+            // An agent that was reached is there: what is away now is the runtime, as when its package is upgraded.
+            let cure = outcome::cannot_execute(&words).filter(|_| !reached);
             unable = if cure.is_some() { unable + 1 } else { 0 };
             // A node that cannot execute the agent says so at once and for ever; anything else may pass.
             if unable >= 3

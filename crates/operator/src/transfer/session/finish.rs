@@ -52,18 +52,7 @@ impl Session {
                 )
                 .await
             }
-            (Outcome::Done, Action::Restore) => match self.has_read(object.as_ref(), &report) {
-                Ok(()) => End::Restored {
-                    bytes: report.bytes,
-                    log: report.stderr,
-                },
-                Err(message) => End::Failed {
-                    reason: "AgentReport",
-                    message,
-                    bytes: report.bytes,
-                    log: report.stderr,
-                },
-            },
+            (Outcome::Done, Action::Restore) => self.restored(object, report).await,
             (Outcome::TooSmall, Action::Backup) => self.too_small(report),
             _ => {
                 let cure = self.cure(&mut link, &report.outcome).await;
@@ -115,8 +104,34 @@ impl Session {
     }
 
     /// A restore is done when all of the object was read, and it was the one that was stored.
-    fn has_read(&self, object: Option<&ObjectInfo>, report: &Report) -> Result<(), String> {
-        let size = object.map_or(0, |o| o.size);
+    /// A restore is done when all of the object was read.
+    async fn restored(&self, object: Option<ObjectInfo>, report: Report) -> End {
+        let status = self.run.status.as_ref();
+        let known = object.as_ref().map(|o| o.size);
+        // An operator that came in mid-restore has not looked: what the run recorded is enough, where it has a hash.
+        let recorded = status.and_then(|s| s.sha256.as_ref().and(s.size_in_bytes));
+        let size = match known.or(recorded) {
+            Some(size) => size,
+            None => match self.find_object().await {
+                Ok(found) => found.map_or(0, |o| o.size),
+                Err(end) => return end,
+            },
+        };
+        match self.has_read(size, &report) {
+            Ok(()) => End::Restored {
+                bytes: report.bytes,
+                log: report.stderr,
+            },
+            Err(message) => End::Failed {
+                reason: "AgentReport",
+                message,
+                bytes: report.bytes,
+                log: report.stderr,
+            },
+        }
+    }
+
+    fn has_read(&self, size: u64, report: &Report) -> Result<(), String> {
         if report.stored_bytes != size {
             return Err(format!(
                 "the agent's report does not add up: {} bytes were read of an object of {size}",

@@ -69,7 +69,7 @@ impl Session {
     pub(super) async fn serve(
         &mut self,
         link: &mut Link,
-        object: Option<&ObjectInfo>,
+        object: &mut Option<ObjectInfo>,
         upload: &mut Option<String>,
     ) -> Ended {
         let hello = ToAgent::Hello {
@@ -108,10 +108,16 @@ impl Session {
                 Err(words) => return Ended::Broken(words),
             }
         }
-        if state == AgentState::Idle
-            && let Err(ended) = self.start(link, object, upload.as_deref()).await
-        {
-            return ended;
+        if state == AgentState::Idle {
+            if object.is_none() && !self.past.started {
+                match self.find_object().await {
+                    Ok(found) => *object = found,
+                    Err(end) => return Ended::Over(end),
+                }
+            }
+            if let Err(ended) = self.start(link, object.as_ref(), upload.as_deref()).await {
+                return ended;
+            }
         }
         self.handle.contact(Contact::Working);
         self.talk(link, upload).await

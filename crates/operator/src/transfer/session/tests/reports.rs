@@ -2,9 +2,9 @@
 use api::names::Action;
 use api::storage::DataPath;
 use planner::run::End;
-use protocol::{FromAgent, Outcome, Report, ToAgent, UrlRequest};
+use protocol::{AgentState, FromAgent, Outcome, Report, ToAgent, UrlRequest};
 
-use super::rig::{rig, rig_of};
+use super::rig::{rig, rig_after, rig_of};
 use super::{finished, foul, part, receipt, report, store, stored};
 
 #[tokio::test]
@@ -291,6 +291,30 @@ async fn a_restore_is_done_when_all_of_the_object_was_read() {
             "{end:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_restore_that_runs_already_goes_on_where_the_next_operator_does_not_see_its_object() {
+    let hash = "ab".repeat(32);
+    let mut run = testing::backup_run();
+    run.status = Some(api::BackupRunStatus {
+        sha256: Some(hash.clone()),
+        size_in_bytes: Some(10),
+        ..Default::default()
+    });
+    let mut rig = rig_after(Action::Restore, DataPath::Direct, run, true).await;
+    rig.store.held().object = None;
+    let mut peer = rig.connected().await;
+    peer.welcome_after(AgentState::Running, true, None).await;
+    let report = Report {
+        stored_bytes: 10,
+        sha256: hash,
+        parts: vec![],
+        ..report()
+    };
+    peer.say(&finished(report)).await;
+    let end = rig.end().await;
+    assert!(matches!(end, End::Restored { .. }), "{end:?}");
 }
 
 #[tokio::test]

@@ -45,6 +45,11 @@ pub async fn rig(action: Action, path: DataPath) -> Rig {
 }
 
 pub async fn rig_of(action: Action, path: DataPath, run: BackupRun) -> Rig {
+    rig_after(action, path, run, false).await
+}
+
+/// The session of an operator that comes after another one had handed the command over, or before.
+pub async fn rig_after(action: Action, path: DataPath, run: BackupRun, command_started: bool) -> Rig {
     let store = MemoryStore::default();
     if action == Action::Restore {
         store.held().object = Some((10, Default::default()));
@@ -68,7 +73,7 @@ pub async fn rig_of(action: Action, path: DataPath, run: BackupRun) -> Rig {
         key: "db.sql".into(),
         upload_id: None,
         route: Route::Direct,
-        command_started: false,
+        command_started,
     };
     let registry = context.registry.clone();
     let handle = registry.open(&run, UID, &order.attempt, Timestamp::now()).unwrap();
