@@ -1,6 +1,7 @@
 //! An attempt whose end was reported: what it needed goes, and then the status forgets it.
 use std::time::Duration;
 
+use api::run::State;
 use api::{BackupRunStatus, condition};
 
 use crate::run::attempt::{left_of, pod_of_attempt};
@@ -25,7 +26,11 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> De
     }
     // Crash window: a good end was reported and the transfer kept by an older operator; its object stays.
     if !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
-        unguarded.extend(end::abort(o, at));
+        // Of an interrupted attempt nobody knows that it went wrong: what it made visible is whole, and where the store could
+        // not be asked, it is not taken back unseen.
+        let interrupted = status.state == Some(State::InterruptedFailed);
+        let aborts = end::abort(o, at).into_iter();
+        unguarded.extend(aborts.filter(|s| !(interrupted && matches!(s, Unguarded::TakeBack { .. }))));
     }
     status.transfer = None;
     Decision {

@@ -190,3 +190,22 @@ fn an_object_of_another_run_or_attempt_proves_nothing() {
         assert_eq!(world.status().state, Some(State::InterruptedFailed));
     }
 }
+
+#[test]
+fn what_an_interrupted_attempt_made_visible_is_not_taken_back_unseen() {
+    // The storage is not ready when the old status is found: the store cannot be asked.
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pods.clear();
+    world.storage = not_ready("down.", None);
+    world.step();
+    assert_eq!(world.status().state, Some(State::InterruptedFailed));
+    world.storage = ready("");
+    let steps = world.step();
+    assert!(has(&steps, |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::AbortStrays { .. })
+    )));
+    let takes = |s: &Step| matches!(s, Step::Unguarded(Unguarded::TakeBack { .. }));
+    assert!(!has(&steps, takes), "{steps:?}");
+}
