@@ -101,6 +101,7 @@ fn a_status_of_mid_run_that_comes_back_takes_no_good_object_away() {
 fn a_request_that_an_applier_puts_back_restores_once() {
     case("put-back", |case| async move {
         case.keeps("db");
+        case.keeps("later");
         case.backup("db", stream(&case.path("db"), "random 1000")).await;
         let ask = json!({
             "apiVersion": "backup-operator.io/v1", "kind": "BackupRun",
