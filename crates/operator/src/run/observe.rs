@@ -87,16 +87,18 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
     };
+    // All runs are looked through: once, when the end is reported.
+    let sizes_before = match (&transfer, under_way(run)) {
+        (TransferView::Ended { .. }, Some((api::names::Action::Backup, _))) => siblings::good_sizes(run, &context.runs),
+        _ => Vec::new(),
+    };
     Ok(Seen {
         storage,
         pods,
         transfer,
         found: context.looks.found(&uid),
         request_is_kept: request_is_kept(run, context).await?,
-        sizes_before: match under_way(run) {
-            Some((api::names::Action::Backup, _)) => siblings::good_sizes(run, &context.runs),
-            _ => Vec::new(),
-        },
+        sizes_before,
         path_taken_over: run.metadata.deletion_timestamp.is_some() && taken_over(run, context),
         now: Timestamp::now(),
     })

@@ -33,7 +33,8 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
             ..Decision::default()
         };
     }
-    let abort = end::abort(o, at);
+    let mut abort = end::abort(o, at);
+    abort.extend(end::take_back(o, at));
     if !abort.is_empty() && left_of(ABORT, failed, o.now).is_zero() {
         let message = format!(
             "{} It did not: the upload of the last one could not be aborted for {} minutes, which is still tried. Look at the storage, its access keys, and the log of the operator.",

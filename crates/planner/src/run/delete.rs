@@ -67,10 +67,11 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Unguarded> {
     let mut steps = Vec::new();
     let mut left = Vec::new();
     let attempt = status.transfer.as_ref().map(Attempt::of);
+    steps.extend(attempt.iter().flat_map(|at| end::abort(o, at)));
     // What became visible is whole: the agent sends its last part only after the command ended well.
-    let keep = o.run.spec.retain_policy != Some(RetainPolicy::Delete);
-    let aborts = attempt.iter().flat_map(|at| end::abort(o, at));
-    steps.extend(aborts.filter(|s| !(keep && matches!(s, Unguarded::TakeBack { .. }))));
+    if o.run.spec.retain_policy == Some(RetainPolicy::Delete) {
+        steps.extend(attempt.iter().filter_map(|at| end::take_back(o, at)));
+    }
     for step in &steps {
         if let Unguarded::AbortUpload { key, upload_id } = step {
             left.push(format!("the upload {upload_id} of {key}"));

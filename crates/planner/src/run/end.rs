@@ -163,7 +163,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         let over = status.restores.len().saturating_sub(RESTORES);
         status.restores.drain(..over);
     }
-    let left = warning && !abort(o, at).is_empty();
+    let left = warning && (!abort(o, at).is_empty() || take_back(o, at).is_some());
     if !left {
         status.transfer = None;
     }
@@ -255,12 +255,19 @@ pub fn abort(o: &Observed<'_>, at: &Attempt) -> Vec<Unguarded> {
     // Strays are told by the time of their attempt, which somebody else may have written: who may not use the storage any
     // more loses what is recorded only.
     if !matches!(o.storage, StorageView::Refused { .. }) {
-        let key = key.clone();
         steps.push(Unguarded::AbortStrays { key });
     }
-    let attempt = transfer.attempt.clone();
-    steps.push(Unguarded::TakeBack { key, attempt });
     steps
+}
+
+/// What removes the object that a failed attempt made visible.
+pub fn take_back(o: &Observed<'_>, at: &Attempt) -> Option<Unguarded> {
+    let transfer = &at.transfer;
+    let key = transfer.key.clone().filter(|key| o.storage.forbids(key).is_none())?;
+    (at.action == Action::Backup && transfer.command_started_at.is_some()).then(|| Unguarded::TakeBack {
+        key,
+        attempt: transfer.attempt.clone(),
+    })
 }
 
 /// Reason, message and log of an end that another attempt follows.

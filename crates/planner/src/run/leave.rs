@@ -29,8 +29,8 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> De
         // Of an interrupted attempt nobody knows that it went wrong: what it made visible is whole, and where the store could
         // not be asked, it is not taken back unseen.
         let interrupted = status.state == Some(State::InterruptedFailed);
-        let aborts = end::abort(o, at).into_iter();
-        unguarded.extend(aborts.filter(|s| !(interrupted && matches!(s, Unguarded::TakeBack { .. }))));
+        unguarded.extend(end::abort(o, at));
+        unguarded.extend(end::take_back(o, at).filter(|_| !interrupted));
     }
     status.transfer = None;
     Decision {

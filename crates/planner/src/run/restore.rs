@@ -77,10 +77,11 @@ fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision
     });
     let mut waiting = told.unwrap_or(status);
     waiting.restore_requested_at = Some(Time(since));
-    let mut unguarded = wait.map(|w| w.unguarded).unwrap_or_default();
-    if unguarded.is_empty() && held.is_some() {
+    // One cause at a time: two that take turns in the message would be told by an Event each time.
+    if wait.is_none() {
         waiting.message = held;
     }
+    let mut unguarded = wait.map(|w| w.unguarded).unwrap_or_default();
     unguarded.extend(o.pods.iter().filter_map(end::go));
     Decision {
         guarded: vec![Guarded::Report(Box::new(waiting))],

@@ -104,7 +104,6 @@ impl Session {
     }
 
     /// A restore is done when all of the object was read, and it was the one that was stored.
-    /// A restore is done when all of the object was read.
     async fn restored(&self, object: Option<ObjectInfo>, report: Report) -> End {
         let status = self.run.status.as_ref();
         let known = object.as_ref().map(|o| o.size);

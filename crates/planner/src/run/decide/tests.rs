@@ -35,6 +35,7 @@ fn steps(decision: Decision) -> Vec<Step> {
 }
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
+mod deadlines;
 mod deletion;
 mod pods;
 mod requests;
@@ -467,72 +468,4 @@ fn a_pod_that_does_not_go_keeps_no_upload_for_ever() {
         Step::Unguarded(Unguarded::AbortUpload { .. })
     )));
     assert_eq!(world.status().transfer, None);
-}
-
-#[test]
-fn the_operator_ends_a_command_that_its_agent_did_not_stop() {
-    let mut world = World::working();
-    world.run.spec.backup.as_mut().unwrap().deadline_seconds = Some(60);
-    world.pass(100);
-    world.step();
-    assert!(
-        !world.is(condition::FAILED),
-        "the agent keeps the deadline; the operator is the backstop"
-    );
-    // It may have ended in time and wait for a store as long as that is tried again, and an operator may have been away.
-    world.pass(17 * 60);
-    world.step();
-    assert!(!world.is(condition::FAILED));
-    world.pass(16 * 60);
-    world.step();
-    assert!(world.is(condition::FAILED));
-}
-
-#[test]
-fn an_agent_that_cannot_be_reached_is_given_up_in_the_end() {
-    let mut world = World::working();
-    world.active(world.connecting(), None);
-    world.pass(29 * 60);
-    world.step();
-    assert!(!world.is(condition::FAILED));
-    world.pass(2 * 60);
-    world.step();
-    assert_eq!(world.status().state, Some(State::InterruptedFailed));
-    assert!(
-        world
-            .status()
-            .message
-            .unwrap()
-            .ends_with(": exec was refused: Forbidden")
-    );
-}
-
-#[test]
-fn progress_is_written_every_ten_seconds_at_most() {
-    let mut world = World::working();
-    let set = |world: &mut World, n| {
-        if let TransferView::Active { bytes, .. } = &mut world.transfer {
-            *bytes = n;
-        }
-    };
-    set(&mut world, 5);
-    world.step();
-    assert_eq!(world.status().progress.unwrap().bytes, 5);
-    set(&mut world, 6);
-    world.pass(9);
-    assert_eq!(world.step(), vec![]);
-    world.pass(1);
-    world.step();
-    assert_eq!(world.status().progress.unwrap().bytes, 6);
-}
-
-#[test]
-fn a_requeue_is_never_longer_than_what_is_left_of_the_deadline() {
-    let mut world = World::new(backup_run());
-    world.run.spec.start_deadline_seconds = Some(30);
-    world.step();
-    world.pod(starting("", false));
-    world.step();
-    world.pass(25);
-    assert_eq!(world.decide().requeue, Some(Duration::from_secs(5)));
 }

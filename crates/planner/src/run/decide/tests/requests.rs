@@ -171,3 +171,15 @@ fn a_longer_patience_of_the_storage_moves_the_backstop() {
     world.step();
     assert!(!world.is(condition::FAILED));
 }
+
+#[test]
+fn a_restore_that_waits_for_two_things_is_not_told_of_them_in_turns() {
+    let mut world = asks("1");
+    world.pod(PodStage::Running);
+    world.pods[0].terminating = true;
+    world.storage = not_ready("down.", None);
+    assert!(said(&world.step(), "StorageNotReady").is_some());
+    for _ in 0..3 {
+        assert!(said(&world.step(), "StorageNotReady").is_none());
+    }
+}
