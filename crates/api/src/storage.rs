@@ -177,6 +177,9 @@ pub struct Capabilities {
     /// HEAD returns the checksum of the whole object.
     #[serde(default)]
     pub composite_checksum: bool,
+    /// The store does not complete an upload over an object that is there when it is asked not to (`If-None-Match: *`): two clusters that write one new object at the same time cannot overwrite each other.
+    #[serde(default)]
+    pub if_none_match: bool,
 }
 
 /// Ready and how it came to be, for callers that hold a storage.

@@ -1,10 +1,72 @@
 //! What other runs say of an object's key, and whether it is believed.
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use api::names::Action;
 use api::storage::NamespaceIsolation;
-use api::{BackupRun, BackupStorage};
+use api::{BackupRun, BackupStorage, condition};
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store as Cache};
+use planner::run::{Claim, life, taken};
+
+use crate::context::Context;
+
+/// Which runs name which key in their status, so that nobody has to look through all of them.
+#[derive(Default)]
+pub struct Claims {
+    /// By a hash of the key: who is found so is asked again.
+    by_key: Mutex<HashMap<u64, Vec<ObjectRef<BackupRun>>>>,
+    hasher: RandomState,
+}
+
+impl Claims {
+    /// A run was seen, perhaps again. A key that it names no more is found out when somebody asks.
+    pub fn seen(&self, run: &BackupRun) {
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys(run) {
+            let named = by_key.entry(self.hasher.hash_one(key)).or_default();
+            let run = ObjectRef::from_obj(run);
+            if !named.contains(&run) {
+                named.push(run);
+            }
+        }
+    }
+
+    /// A run is gone.
+    pub fn gone(&self, run: &BackupRun) {
+        let gone = ObjectRef::from_obj(run);
+        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys(run) {
+            let hash = self.hasher.hash_one(key);
+            if let Some(named) = by_key.get_mut(&hash) {
+                named.retain(|one| *one != gone);
+                if named.is_empty() {
+                    by_key.remove(&hash);
+                }
+            }
+        }
+    }
+
+    /// The other runs that name a key, of whatever storage.
+    pub fn of(&self, key: &str, run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<Arc<BackupRun>> {
+        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = by_key.get(&self.hasher.hash_one(key)).into_iter().flatten();
+        named
+            .filter_map(|one| runs.get(one))
+            .filter(|other| other.uid() != run.uid() && keys(other).any(|k| k == key))
+            .collect()
+    }
+}
+
+fn keys(run: &BackupRun) -> impl Iterator<Item = &str> {
+    let status = run.status.as_ref();
+    let stored = status.and_then(|s| s.key.as_deref());
+    let written = status.and_then(|s| s.transfer.as_ref()?.key.as_deref());
+    stored
+        .into_iter()
+        .chain(written.filter(move |key| Some(*key) != stored))
+}
 
 /// The other runs that could have to do with an object of this one.
 ///
@@ -12,10 +74,43 @@ use kube::runtime::reflector::{ObjectRef, Store as Cache};
 /// namespace has nothing to do with this one's objects, whatever its status says: else a tenant could keep another one's
 /// object from being deleted. Nor has one whose storage is another bucket. Otherwise such a word is taken: an object too many is
 /// better than one too few.
-pub fn others(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupStorage>) -> Vec<Arc<BackupRun>> {
-    let mut others = runs.state();
-    others.retain(|other| other.uid() != run.uid() && is_believed(run, other, storages));
+pub fn others(
+    claims: &Claims,
+    key: &str,
+    run: &BackupRun,
+    runs: &Cache<BackupRun>,
+    storages: &Cache<BackupStorage>,
+) -> Vec<Arc<BackupRun>> {
+    let mut others = claims.of(key, run, runs);
+    others.retain(|other| is_believed(run, other, storages));
     others
+}
+
+/// What the other runs say of a key of this one's storage.
+pub fn on(key: &str, run: &BackupRun, context: &Context) -> Vec<Claim> {
+    let others = others(&context.claims, key, run, &context.runs, &context.storages);
+    let there = others
+        .iter()
+        .filter(|other| other.spec.storage.name == run.spec.storage.name);
+    there.filter_map(|other| claim(other)).collect()
+}
+
+/// What a decision has to know of such a run; none of one that only reads.
+fn claim(other: &BackupRun) -> Option<Claim> {
+    let status = other.status.as_ref().filter(|_| other.spec.backup.is_some())?;
+    let at_work = status
+        .transfer
+        .as_ref()
+        .filter(|t| life::parse(&t.attempt).0 == Action::Backup);
+    Some(Claim {
+        run: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
+        uid: other.uid().unwrap_or_default(),
+        schedule: taken::schedule_of(other),
+        at_work_since: at_work.filter(|t| t.failed_at.is_none()).map(|t| t.started_at.0),
+        etag: status.etag.clone(),
+        ended_at: status.completion_time.as_ref().map(|t| t.0),
+        good: condition::is_true(&status.conditions, condition::SUCCESSFUL),
+    })
 }
 
 fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorage>) -> bool {
@@ -43,6 +138,10 @@ mod tests {
         run.metadata.uid = Some(uid.into());
         run.metadata.namespace = Some(namespace.into());
         run.spec.storage.name = storage.into();
+        run.status = Some(api::BackupRunStatus {
+            key: Some("db.sql".into()),
+            ..api::BackupRunStatus::default()
+        });
         run
     }
 
@@ -67,17 +166,65 @@ mod tests {
             (run("no-storage", "eve", "gone"), false),
         ];
         let (runs, mut writer) = reflector::store();
+        let claims = Claims::default();
         let lost = run("lost", "shop", "gone");
         for other in cases.iter().map(|(other, _)| other).chain([&mine]) {
             writer.apply_watcher_event(&Event::Apply(other.clone()));
+            claims.seen(other);
         }
         // Whose own storage is gone could have been anywhere.
-        let believed = others(&lost, &runs, &storages);
+        let believed = others(&claims, "db.sql", &lost, &runs, &storages);
         assert!(believed.iter().any(|r| r.name_any() == "other-bucket"));
-        let mut seen: Vec<_> = others(&mine, &runs, &storages).iter().map(|r| r.name_any()).collect();
+        let mut seen: Vec<_> = others(&claims, "db.sql", &mine, &runs, &storages)
+            .iter()
+            .map(|r| r.name_any())
+            .collect();
         seen.sort();
         let mut wanted: Vec<_> = cases.iter().filter(|(_, is)| *is).map(|(r, _)| r.name_any()).collect();
         wanted.sort();
         assert_eq!(seen, wanted);
+    }
+
+    #[test]
+    fn a_run_is_found_by_the_keys_that_it_names_now_until_it_is_gone() {
+        let (runs, mut writer) = reflector::store();
+        let claims = Claims::default();
+        let mut other = run("other", "shop", "s");
+        let mine = run("mine", "shop", "s");
+        let mut see = |run: &BackupRun| {
+            writer.apply_watcher_event(&Event::Apply(run.clone()));
+            claims.seen(run);
+        };
+        see(&other);
+        see(&other);
+        see(&mine);
+        let found = |key: &str| claims.of(key, &mine, &runs).len();
+        assert_eq!((found("db.sql"), found("another")), (1, 0));
+        other.status.as_mut().unwrap().key = Some("another".into());
+        see(&other);
+        assert_eq!((found("db.sql"), found("another")), (0, 1));
+        claims.gone(&other);
+        claims.gone(&mine);
+        assert_eq!((found("db.sql"), found("another")), (0, 0));
+    }
+
+    #[test]
+    fn a_run_claims_what_it_writes_and_wrote_and_nothing_that_it_reads() {
+        let transfer = |attempt: &str, failed: Option<&str>| {
+            let mut other = run("other", "shop", "s");
+            other.status =
+                serde_json::from_value(json!({"key": "db.sql", "etag": "e", "transfer": {"attempt": attempt,
+                "startedAt": "2026-01-01T00:00:00Z", "key": "db.sql", "route": "Direct", "failedAt": failed}}))
+                .unwrap();
+            claim(&other).unwrap().at_work_since.is_some()
+        };
+        assert!(transfer("backup-1", None) && !transfer("restore-1", None));
+        assert!(
+            !transfer("backup-1", Some("2026-01-01T00:01:00Z")),
+            "it waits for its next attempt"
+        );
+        let mut reader = testing::restore_only_run();
+        reader.status = run("other", "shop", "s").status;
+        assert_eq!(claim(&reader), None);
     }
 }

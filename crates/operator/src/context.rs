@@ -1,6 +1,6 @@
 //! What every reconcile works with.
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
@@ -11,6 +11,7 @@ use kube::runtime::reflector::Store as Cache;
 use planner::run::pod::AgentSettings;
 use planner::run::{Obstacle, Refusal};
 
+use crate::claims::Claims;
 use crate::stores::Stores;
 use crate::transfer::budget::Budget;
 use crate::transfer::exec::Exec;
@@ -46,6 +47,10 @@ pub struct Context {
     pub probes: crate::storage::Probes,
     /// Pods that the API server refused to create, by the UID of their run.
     pub refusals: Refusals,
+    /// Which runs name which key.
+    pub claims: Claims,
+    /// UID of this cluster; set before anything is decided.
+    pub cluster: OnceLock<String>,
     /// What was looked for in stores.
     pub looks: crate::run::look::Looks,
     /// Why transfers cannot be begun, by the UID of their run.
@@ -57,6 +62,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// UID of this cluster; empty where it could not be read.
+    pub fn cluster(&self) -> &str {
+        self.cluster.get().map_or("", String::as_str)
+    }
+
     /// A run is gone. Nobody waits for the end of its transfer, which would otherwise try for ever where somebody took the
     /// run's finalizer away under it.
     pub fn forget(&self, uid: &str) {

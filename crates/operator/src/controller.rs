@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{BackupRun, BackupSchedule, BackupStorage, labels};
+use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::{self, select_all};
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -26,7 +26,7 @@ use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::registry::Registry;
-use crate::{run, runtime, schedule, storage};
+use crate::{cluster, run, runtime, schedule, storage};
 
 /// The kinds that are watched.
 pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
@@ -58,6 +58,8 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         pods,
         probes: storage::Probes::default(),
         refusals: Refusals::default(),
+        claims: Default::default(),
+        cluster: Default::default(),
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),
@@ -98,7 +100,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     );
     // A change of a run: itself, its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
-    let forgetful = context.clone();
+    let (told, forgetful) = (context.clone(), context.clone());
     watch(
         &client,
         scope.watched(&client),
@@ -111,8 +113,18 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
             if let Some(owner) = owner_of(run) {
                 send(&wake_owner, owner);
             }
+            for written_over in written_over(run, &told) {
+                send(&wake, written_over);
+            }
         },
-        move |run| forgetful.forget(&run.uid().unwrap_or_default()),
+        move |event| match event {
+            watcher::Event::Apply(run) | watcher::Event::InitApply(run) => forgetful.claims.seen(run),
+            watcher::Event::Delete(run) => {
+                forgetful.claims.gone(run);
+                forgetful.forget(&run.uid().unwrap_or_default());
+            }
+            watcher::Event::Init | watcher::Event::InitDone => {}
+        },
     );
     // A change of a Pod that carries our label: its run.
     let wake = wake_run.clone();
@@ -132,6 +144,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
 
     // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
     ready.wait().await;
+    let _ = context.cluster.set(cluster::uid(&client).await);
     tracing::info!("every kind was seen; working");
     let runs = controller(runs, woken_runs)
         .run(run::reconcile, run::retry, context.clone())
@@ -147,8 +160,8 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     futures::join!(runs, schedules, storages);
 }
 
-/// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included, of
-/// which `gone` is told before.
+/// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included. `told` of
+/// each event in between.
 fn watch<K>(
     client: &Client,
     watched: Vec<Watched<Read<K>>>,
@@ -156,7 +169,7 @@ fn watch<K>(
     writer: Writer<K>,
     ready: &Ready,
     wake: impl Fn(&K) + Send + 'static,
-    gone: impl Fn(&K) + Send + 'static,
+    told: impl Fn(&watcher::Event<K>) + Send + 'static,
 ) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
@@ -191,10 +204,11 @@ fn watch<K>(
         })
         .reflect(writer)
         // After the cache: who waits for this finds the objects there.
-        .inspect_ok(move |event| match event {
-            watcher::Event::InitDone => ready.seen(K::kind(&()).as_ref()),
-            watcher::Event::Delete(object) => gone(object),
-            _ => {}
+        .inspect_ok(move |event| {
+            told(event);
+            if matches!(event, watcher::Event::InitDone) {
+                ready.seen(K::kind(&()).as_ref());
+            }
         })
         .touched_objects();
     runtime::spawn(stream.for_each(move |seen| {
@@ -253,6 +267,16 @@ fn owner_of<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<O
         .iter()
         .find(|o| o.controller == Some(true) && o.kind == K::kind(&()))?;
     Some(ObjectRef::new(&owner.name).within(&child.namespace()?))
+}
+
+/// Runs whose object a good backup may have written over.
+fn written_over(run: &BackupRun, context: &Context) -> Vec<ObjectRef<BackupRun>> {
+    let good = |status: &&api::BackupRunStatus| condition::is_true(&status.conditions, condition::SUCCESSFUL);
+    let Some(key) = run.status.as_ref().filter(good).and_then(|s| s.key.as_deref()) else {
+        return Vec::new();
+    };
+    let others = context.claims.of(key, run, &context.runs);
+    others.iter().map(|r| ObjectRef::from_obj(r.as_ref())).collect()
 }
 
 /// Runs that have not begun and name the storage.

@@ -4,6 +4,7 @@
 mod admin;
 mod args;
 mod claims;
+mod cluster;
 mod context;
 mod controller;
 mod events;

@@ -71,6 +71,8 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         pods: reflector::store().0,
         probes: crate::storage::Probes::default(),
         refusals: Refusals::default(),
+        claims: Default::default(),
+        cluster: Default::default(),
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),

@@ -28,6 +28,8 @@ pub struct OpenStore {
     pub metadata: bool,
     /// HEAD returns the checksum of checksums.
     pub composite: bool,
+    /// Completing with `If-None-Match: *` leaves what is there.
+    pub if_none_match: bool,
     /// How the bytes are to travel.
     pub data_path: DataPath,
 }
@@ -169,6 +171,7 @@ impl Stores {
             checksum,
             metadata: capabilities.as_ref().is_some_and(|c| c.metadata),
             composite: capabilities.as_ref().is_some_and(|c| c.composite_checksum),
+            if_none_match: capabilities.as_ref().is_some_and(|c| c.if_none_match),
             data_path: storage.spec.data_path.unwrap_or_default(),
         };
         let entry = (Instant::now(), storage.resource_version(), opened.clone());
@@ -202,13 +205,14 @@ mod tests {
             checksum,
             metadata: true,
             composite: true,
+            if_none_match: true,
         }
     }
 
     fn signed(store: &OpenStore) -> String {
         let url = store
             .store
-            .sign_get("k", Duration::from_secs(60), jiff::Timestamp::UNIX_EPOCH)
+            .sign_get("k", None, Duration::from_secs(60), jiff::Timestamp::UNIX_EPOCH)
             .url;
         url.reveal().to_string()
     }

@@ -18,6 +18,8 @@ pub mod returned;
 
 pub mod over;
 
+pub mod taken;
+
 pub mod waiting;
 
 pub mod end;
@@ -45,6 +47,7 @@ pub mod pod;
 pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{
-    Chosen, Contact, End, Found, Observed, Obstacle, PodView, Refusal, Route, StorageView, StoredObject, TransferView,
+    Chosen, Claim, Contact, End, Found, Observed, Obstacle, PodView, Refusal, Route, StorageView, StoredObject,
+    TransferView,
 };
 pub use step::{Decision, Event, Guarded, TransferOrder, Unguarded};

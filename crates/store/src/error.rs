@@ -10,6 +10,8 @@ pub enum StoreErrorKind {
     NoSuchUpload,
     /// A part that completion names is not there (any more).
     InvalidPart,
+    /// An object is there, and nothing but a new one was wanted.
+    Exists,
     /// There is no such bucket.
     NoSuchBucket,
     /// The credentials are known and may not do this.
@@ -98,11 +100,16 @@ impl StoreError {
             ("InvalidPart", _) => K::InvalidPart,
             ("NoSuchBucket", _) => K::NoSuchBucket,
             ("RequestTimeTooSkewed", _) => K::ClockSkew,
+            ("PreconditionFailed", _) | (_, 412) => K::Exists,
             ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => {
                 K::BadCredentials
             }
             ("AccessDenied" | "AllAccessDisabled", _) | (_, 403) => K::AccessDenied,
-            ("SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable", _) | (_, 429 | 500..) => K::Busy,
+            (
+                "SlowDown" | "ConditionalRequestConflict" | "RequestTimeout" | "InternalError" | "ServiceUnavailable",
+                _,
+            )
+            | (_, 429 | 500..) => K::Busy,
             (_, 404) => K::NotFound,
             _ => K::Refused,
         };

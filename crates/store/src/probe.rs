@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub metadata: bool,
     /// HEAD gives back the composite SHA-256 of a multipart object.
     pub composite_checksum: bool,
+    /// An upload that is completed with `If-None-Match: *` does not replace an object that is there.
+    pub if_none_match: bool,
 }
 
 impl Store {
@@ -57,7 +59,7 @@ impl Store {
                 Err(error) => return Err(error.at("write").into()),
             }
             let object = self
-                .head(key)
+                .head(key, None)
                 .await
                 .map_err(|e| e.at("read"))?
                 .ok_or(ProbeError::Different)?;
@@ -73,6 +75,7 @@ impl Store {
                         checksum,
                         metadata: kept(&object),
                         composite_checksum: checksum == Checksum::Sha256 && object.checksum_sha256 == Some(composite),
+                        if_none_match: self.keeps_what_is_there(key, &metadata, checksum).await,
                     });
                 }
                 Err(error) if error.kind() == StoreErrorKind::Refused && !last => {}
@@ -116,13 +119,13 @@ impl Store {
         checksum: Checksum,
     ) -> Result<(ObjectInfo, String), StoreError> {
         let upload = self.create_upload(key, metadata, checksum).await?;
-        let made = self.one_part(key, &upload, checksum).await;
+        let made = self.one_part(key, &upload, checksum, false).await;
         if made.is_err() {
             // The first error is the one to tell.
             let _ = self.abort(key, &upload).await;
         }
         let digest = made?;
-        let object = self.head(key).await?;
+        let object = self.head(key, None).await?;
         let object = object.ok_or_else(|| {
             StoreError::new(
                 "multipart upload",
@@ -133,7 +136,25 @@ impl Store {
         Ok((object, digest))
     }
 
-    async fn one_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<String, StoreError> {
+    /// Whether the store refuses to complete an upload over the object that is there, where it was asked to. A failure of
+    /// another kind is no promise of anything.
+    async fn keeps_what_is_there(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> bool {
+        let Ok(upload) = self.create_upload(key, metadata, checksum).await else {
+            return false;
+        };
+        let made = self.one_part(key, &upload, checksum, true).await;
+        // One that was completed after all, or went with the refusal, is gone already.
+        let _ = self.abort(key, &upload).await;
+        made.is_err_and(|error| error.kind() == StoreErrorKind::Exists)
+    }
+
+    async fn one_part(
+        &self,
+        key: &str,
+        upload: &str,
+        checksum: Checksum,
+        only_new: bool,
+    ) -> Result<String, StoreError> {
         let digest = checksum.digest(CANARY);
         let size = CANARY.len() as u64;
         let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
@@ -143,7 +164,7 @@ impl Store {
             etag: answer.header("etag").unwrap_or_default(),
             digest: digest.clone(),
         };
-        self.complete(key, upload, &[part], checksum).await?;
+        self.complete(key, upload, &[part], checksum, only_new).await?;
         Ok(digest)
     }
 }

@@ -49,6 +49,8 @@ pub struct CompletedPart {
 pub struct Completed {
     /// Of the whole object.
     pub etag: String,
+    /// Which version of the key it became. None where the bucket keeps none, or the store does not say.
+    pub version_id: Option<String>,
 }
 
 /// An object, as HEAD tells of it.
@@ -247,30 +249,38 @@ impl Store {
         self.signer.sign(Method::Put, key, &Pairs::new(), headers, expires, now)
     }
 
-    /// A URL to read an object; the holder adds the range.
-    pub fn sign_get(&self, key: &str, expires: Duration, now: Timestamp) -> Signed {
+    /// A URL to read an object, or one version of it; the holder adds the range.
+    pub fn sign_get(&self, key: &str, version_id: Option<&str>, expires: Duration, now: Timestamp) -> Signed {
         self.signer
-            .sign(Method::Get, key, &Pairs::new(), Pairs::new(), expires, now)
+            .sign(Method::Get, key, &of_version(version_id), Pairs::new(), expires, now)
     }
 
-    /// Makes the object of the parts. From here on it is visible.
+    /// Makes the object of the parts. From here on it is visible. With `only_new` the store does so only where nothing is
+    /// visible under the key (`If-None-Match: *`), if it honours that: a probe tells.
     ///
     /// # Errors
-    /// `NoSuchUpload` also where an earlier call whose answer was lost has done it: look at the object.
+    /// `NoSuchUpload` also where an earlier call whose answer was lost has done it: look at the object. `Exists`, of an upload
+    /// that stays, where something is visible under the key and nothing but a new one was wanted.
     pub async fn complete(
         &self,
         key: &str,
         upload_id: &str,
         parts: &[CompletedPart],
         checksum: Checksum,
+        only_new: bool,
     ) -> Result<Completed, StoreError> {
         let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
         let body = xml::complete(parts, checksum == Checksum::Sha256);
+        let mut headers = Pairs::new();
+        if only_new {
+            headers.insert("if-none-match".into(), "*".into());
+        }
         let answer = self
-            .request("complete", Method::Post, key, query, Pairs::new(), body.into())
+            .request("complete", Method::Post, key, query, headers, body.into())
             .await?;
         Ok(Completed {
             etag: xml::text_of(&answer.body, "ETag").unwrap_or_default(),
+            version_id: version_of(&answer),
         })
     }
 
@@ -283,8 +293,8 @@ impl Store {
         )
     }
 
-    /// Looks at an object; None where there is none.
-    pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, StoreError> {
+    /// Looks at an object, or at one version of it; None where there is none.
+    pub async fn head(&self, key: &str, version_id: Option<&str>) -> Result<Option<ObjectInfo>, StoreError> {
         // Signed, so that a store that keeps a checksum gives it back.
         let headers = Pairs::from([("x-amz-checksum-mode".to_string(), "ENABLED".to_string())]);
         let answer = match self
@@ -292,7 +302,7 @@ impl Store {
                 "look at the object",
                 Method::Head,
                 key,
-                Pairs::new(),
+                of_version(version_id),
                 headers,
                 Bytes::new(),
             )
@@ -324,10 +334,7 @@ impl Store {
             etag: answer.header("etag").unwrap_or_default(),
             metadata: metadata.collect(),
             checksum_sha256: answer.header("x-amz-checksum-sha256"),
-            // `null` is the one version of a bucket that keeps none any more: whoever writes next replaces it.
-            version_id: answer
-                .header("x-amz-version-id")
-                .filter(|id| !id.is_empty() && id != "null"),
+            version_id: version_of(&answer),
         }))
     }
 
@@ -366,7 +373,7 @@ impl Store {
     /// Removes one version of an object for good; one that is not there is fine. A plain delete of a bucket that keeps
     /// versions only hides the object, and keeps its bytes.
     pub async fn delete_version(&self, key: &str, version_id: &str) -> Result<(), StoreError> {
-        let query = Pairs::from([("versionId".to_string(), version_id.to_string())]);
+        let query = of_version(Some(version_id));
         gone(
             self.request("delete", Method::Delete, key, query, Pairs::new(), Bytes::new())
                 .await,
@@ -403,6 +410,20 @@ impl Store {
             .await?;
         Ok(xml::all_of(&answer.body, &["Key"]).into_iter().flatten().collect())
     }
+}
+
+/// `null` is the one version of a bucket that keeps none any more: whoever writes next replaces it.
+fn version_of(answer: &Answer) -> Option<String> {
+    answer
+        .header("x-amz-version-id")
+        .filter(|id| !id.is_empty() && id != "null")
+}
+
+fn of_version(version_id: Option<&str>) -> Pairs {
+    version_id
+        .map(|id| ("versionId".to_string(), id.to_string()))
+        .into_iter()
+        .collect()
 }
 
 fn gone(answer: Result<Answer, StoreError>) -> Result<(), StoreError> {

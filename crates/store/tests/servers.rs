@@ -52,8 +52,13 @@ async fn a_probe_finds_what_the_store_can_do_and_leaves_nothing(kind: Kind) {
     let store = open(&server.endpoint, server::PASSWORD, &[]);
     let found = store.probe("", "1", None).await.unwrap();
     assert_eq!(
-        (found.checksum, found.metadata, found.composite_checksum),
-        (Checksum::Sha256, true, true),
+        (
+            found.checksum,
+            found.metadata,
+            found.composite_checksum,
+            found.if_none_match
+        ),
+        (Checksum::Sha256, true, true, true),
         "{kind:?}"
     );
     let forced = store.probe("team/", "2", Some(Checksum::None)).await.unwrap();
@@ -69,12 +74,12 @@ async fn a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other(kind: K
         let signed = store.sign_object("a/b", 5, checksum, &digest, &metadata(), EXPIRES, Timestamp::now());
         assert!(put(&signed, b"wrong").await.0 >= 400, "{checksum:?}");
         assert_eq!(
-            store.head("a/b").await.unwrap(),
+            store.head("a/b", None).await.unwrap(),
             None,
             "{checksum:?}: a body that was refused is not there"
         );
         assert_eq!(put(&signed, b"right").await.0, 200, "{checksum:?}");
-        let object = store.head("a/b").await.unwrap().unwrap();
+        let object = store.head("a/b", None).await.unwrap().unwrap();
         assert_eq!((object.size, object.metadata), (5, metadata()));
         assert_eq!(store.get("a/b", None).await.unwrap(), b"right");
         assert_eq!(store.get("a/b", Some((1, 3))).await.unwrap(), b"igh");
@@ -113,22 +118,25 @@ async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(kind: K
         assert_eq!(put(&signed, body).await.0, 200);
         parts.push(CompletedPart { number, etag, digest });
     }
-    assert_eq!(store.head("big").await.unwrap(), None);
-    store.complete("big", &upload, &parts, Checksum::Sha256).await.unwrap();
-    let object = store.head("big").await.unwrap().unwrap();
+    assert_eq!(store.head("big", None).await.unwrap(), None);
+    store
+        .complete("big", &upload, &parts, Checksum::Sha256, false)
+        .await
+        .unwrap();
+    let object = store.head("big", None).await.unwrap().unwrap();
     assert_eq!((object.size, object.metadata), ((5 << 20) + 3, metadata()));
     assert_eq!(
         object.checksum_sha256,
         Some(composite_sha256(parts.iter().map(|p| p.digest.as_str())))
     );
-    match store.complete("big", &upload, &parts, Checksum::Sha256).await {
+    match store.complete("big", &upload, &parts, Checksum::Sha256, false).await {
         // Either is fine: the object decides.
         Ok(_) => {}
         Err(error) => assert_eq!(error.kind(), StoreErrorKind::NoSuchUpload, "{error}"),
     }
     store.abort("big", &upload).await.unwrap();
     assert!(
-        store.head("big").await.unwrap().is_some(),
+        store.head("big", None).await.unwrap().is_some(),
         "an abort that comes too late removes nothing"
     );
     store.delete("big").await.unwrap();

@@ -10,7 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate, kept};
 use planner::run::{Decision, Event, Guarded, Refusal, TransferOrder, Unguarded};
-use store::StoreError;
+use store::{ObjectInfo, StoreError};
 
 use crate::claims;
 use crate::context::Context;
@@ -156,7 +156,7 @@ async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> R
         }
         Unguarded::AbortStrays { key } => {
             let store = open(run, context).await?;
-            let others = claims::others(run, &context.runs, &context.storages);
+            let others = claims::others(&context.claims, &key, run, &context.runs, &context.storages);
             let aborted = uploads::abort_strays(&store, run, &key, &others).await;
             passed(run, "abort strayed uploads", aborted)?;
         }
@@ -164,7 +164,7 @@ async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> R
             let store = open(run, context).await?;
             // Without metadata nothing says whose an object is.
             if store.metadata {
-                let taken = uploads::take_back(&store, run, &key, &attempt).await;
+                let taken = uploads::take_back(&store, run, &key, &attempt, context.cluster()).await;
                 passed(run, "remove what a failed attempt stored", taken)?;
             }
         }
@@ -279,40 +279,43 @@ async fn delete_object(
     let store = store
         .await
         .map_err(|_| ApplyError::Open("its Secret could not be read in time".into()))??;
-    if let Some(version) = version_id {
-        let deleted = store.store.delete_version(key, version).await;
-        deleted.map_err(|e| ApplyError::Store("delete the version of the object", e))?;
-        let note = format!("version {version} of object {key} was deleted (retainPolicy: Delete)");
-        say_deleted(run, context, note).await;
-        return Ok(());
-    }
     let object = store
         .store
-        .head(key)
+        .head(key, version_id)
         .await
         .map_err(|e| ApplyError::Store("look at the object", e))?;
     let Some(object) = object else { return Ok(()) };
-    if object.etag != etag {
-        let note = format!(
-            "object {key} was left: it is not the one that this run wrote (its ETag is {})",
-            object.etag
-        );
+    if let Some(why) = left_alone(&object, etag, version_id, context.cluster()) {
         let event = Event {
             warning: true,
             reason: "ObjectKept",
             action: "Delete",
-            note,
+            note: format!("object {key} was left: {why}"),
         };
         events::publish(&context.client, run.object_ref(&()), &event).await;
         return Ok(());
     }
-    store
-        .store
-        .delete(key)
-        .await
-        .map_err(|e| ApplyError::Store("delete the object", e))?;
-    say_deleted(run, context, format!("object {key} was deleted (retainPolicy: Delete)")).await;
+    let (deleted, what) = match version_id {
+        Some(version) => {
+            let deleted = store.store.delete_version(key, version).await;
+            (deleted, format!("version {version} of object {key}"))
+        }
+        None => (store.store.delete(key).await, format!("object {key}")),
+    };
+    deleted.map_err(|e| ApplyError::Store("delete the object", e))?;
+    say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete)")).await;
     Ok(())
+}
+
+/// Why an object that a run has recorded is not its own to delete.
+fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str) -> Option<String> {
+    if let Some(theirs) = uploads::elsewheres(object, cluster) {
+        return Some(format!(
+            "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"
+        ));
+    }
+    (version_id.is_none() && object.etag != etag)
+        .then(|| format!("it is not the one that this run wrote (its ETag is {})", object.etag))
 }
 
 async fn say_deleted(run: &BackupRun, context: &Context, note: String) {

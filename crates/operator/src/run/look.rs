@@ -7,8 +7,7 @@ use api::BackupRun;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::{Found, StoredObject};
-use store::ObjectInfo;
+use planner::run::Found;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -83,7 +82,7 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, key: String) {
     let (run, context) = (run.clone(), context.clone());
     crate::runtime::spawn(async move {
         let found = timeout(ANSWER, look(&run, &context, &key)).await;
-        let found = found.unwrap_or_else(|_| Found::Unseen(format!("no answer within {} s", ANSWER.as_secs())));
+        let found = found.unwrap_or_else(|_| unseen(format!("no answer within {} s", ANSWER.as_secs()), true));
         context.looks.end(&uid, &key, found);
         context.registry.wake(ObjectRef::from_obj(run.as_ref()));
     });
@@ -94,69 +93,22 @@ async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
     let _turn = context.looks.turns.acquire().await;
     let store = match super::apply::open(run, context).await {
         Ok(store) => store,
-        Err(error) => return Found::Unseen(crate::events::causes(&error)),
+        Err(error) => return unseen(crate::events::causes(&error), true),
     };
-    match store.store.head(key).await {
-        Ok(Some(object)) => Found::Object(Box::new(stored(key, &object, Timestamp::now()))),
+    match store.store.head(key, None).await {
+        Ok(Some(object)) => Found::Object(Box::new(uploads::stored(key, &object, Timestamp::now()))),
         Ok(None) => Found::Nothing,
-        Err(error) => Found::Unseen(crate::events::causes(&error)),
+        Err(error) => unseen(crate::events::causes(&error), error.may_pass()),
     }
 }
 
-/// What the store tells of an object, as far as a decision needs it.
-fn stored(key: &str, object: &ObjectInfo, now: Timestamp) -> StoredObject {
-    let said = |name: &str| object.metadata.get(name).cloned();
-    StoredObject {
-        key: key.into(),
-        size: object.size,
-        etag: object.etag.clone(),
-        version_id: object.version_id.clone(),
-        sha256: object.checksum_sha256.as_deref().and_then(store::hex_of_sha256),
-        stored_at: object.age.and_then(|age| now.checked_sub(age).ok()),
-        run: said(uploads::NAME),
-        run_uid: said(uploads::RUN),
-        attempt: said(uploads::ATTEMPT),
-    }
+fn unseen(words: String, passes: bool) -> Found {
+    Found::Unseen { words, passes }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use jiff::SignedDuration;
-
     use super::*;
-
-    #[test]
-    fn an_object_is_told_of_with_its_maker_its_hash_and_the_time_by_the_stores_clock() {
-        let metadata = BTreeMap::from([
-            (uploads::RUN.to_string(), "u-1".to_string()),
-            (uploads::ATTEMPT.to_string(), "backup-1".to_string()),
-            (uploads::NAME.to_string(), "team/db".to_string()),
-        ]);
-        let mut object = ObjectInfo {
-            size: 7,
-            etag: "\"e\"".into(),
-            metadata,
-            checksum_sha256: Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".into()),
-            version_id: None,
-            age: Some(SignedDuration::from_secs(60)),
-        };
-        let now = Timestamp::from_second(1_000).unwrap();
-        let seen = stored("a/b", &object, now);
-        assert_eq!(
-            (seen.run.as_deref(), seen.run_uid.as_deref(), seen.attempt.as_deref()),
-            (Some("team/db"), Some("u-1"), Some("backup-1"))
-        );
-        assert_eq!(seen.stored_at, Timestamp::from_second(940).ok());
-        assert_eq!(
-            seen.sha256.as_deref(),
-            Some("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-        );
-        // The composite checksum of a multipart object is not the hash of its bytes.
-        object.checksum_sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=-3".into());
-        assert_eq!(stored("a/b", &object, now).sha256, None);
-    }
 
     #[test]
     fn a_key_is_looked_at_once_until_it_is_forgotten() {

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::run::observed::Place;
-use planner::run::{Found, Observed, PodView, StorageView, TransferView, is_finished};
+use planner::run::{Claim, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 use store::S3Parameters;
 
@@ -33,7 +33,7 @@ pub struct Seen {
     found: Found,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
-    path_taken_over: bool,
+    claims: Vec<Claim>,
     now: Timestamp,
 }
 
@@ -50,7 +50,8 @@ impl Seen {
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
             refused: context.refusals.get(&run.uid().unwrap_or_default()),
-            path_taken_over: self.path_taken_over,
+            claims: self.claims.clone(),
+            cluster: context.cluster(),
             agent: &context.agent,
             began: context.began,
             now: self.now,
@@ -99,7 +100,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         found: context.looks.found(&uid),
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,
-        path_taken_over: run.metadata.deletion_timestamp.is_some() && taken_over(run, context),
+        claims: claims_of(run, context),
         now: Timestamp::now(),
     })
 }
@@ -209,18 +210,11 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
     )
 }
 
-/// Another run that ended later has recorded the same object.
-fn taken_over(run: &BackupRun, context: &Context) -> bool {
-    let Some(status) = &run.status else { return false };
-    let others = claims::others(run, &context.runs, &context.storages);
-    others.iter().any(|other| {
-        let Some(theirs) = &other.status else { return false };
-        other.spec.backup.is_some()
-            && other.spec.storage.name == run.spec.storage.name
-            && theirs.key.is_some()
-            && theirs.key == status.key
-            && (theirs.completion_time.is_none() || theirs.completion_time >= status.completion_time)
-    })
+/// What others say of the key that this run wrote to, or is about to.
+fn claims_of(run: &BackupRun, context: &Context) -> Vec<Claim> {
+    let status = run.status.as_ref().filter(|_| run.spec.backup.is_some());
+    let key = status.and_then(|s| s.key.as_deref());
+    key.map(|key| claims::on(key, run, context)).unwrap_or_default()
 }
 
 fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {

@@ -73,6 +73,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
                 checksum: checksum.into(),
                 metadata: found.metadata,
                 composite_checksum: found.composite_checksum,
+                if_none_match: found.if_none_match,
             };
             ProbeView::Good {
                 capabilities,

@@ -4,11 +4,14 @@ use std::time::Duration;
 use api::BackupRun;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use planner::run::life::Attempt;
+use planner::run::taken::{self, Maker, Verdict};
 use planner::run::{End, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
 use store::{Checksum, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
+use crate::claims;
 use crate::stores::OpenStore;
 use crate::transfer::keys::Keys;
 use crate::transfer::signed::SignedFor;
@@ -68,14 +71,17 @@ async fn prove(
 ) -> Result<ObjectInfo, (&'static str, String)> {
     check(claim, report, store.checksum)
         .map_err(|e| ("AgentReport", format!("the agent's report does not add up: {e}")))?;
+    let mut stored = Completion::default();
     let checksum = if let Some(upload) = claim.upload {
-        complete(store, keys, order, upload, report).await?;
+        stored = complete(store, keys, run, order, upload, report).await?;
         (store.composite && store.checksum == Checksum::Sha256)
             .then(|| store::composite_sha256(report.parts.iter().map(|p| p.checksum.as_str())))
     } else {
         store::sha256_of_hex(&report.sha256)
     };
-    let head = || async { keys.renewed(store).await.store.head(&order.key).await };
+    // Where versions are kept, somebody may have written another one since.
+    let version = stored.version_id.as_deref();
+    let head = || async { keys.renewed(store).await.store.head(&order.key, version).await };
     let object = patiently(within(store.parameters.retry()), head)
         .await
         .map_err(|e| (unseen(&e), format!("the stored object cannot be looked at: {e}")))?;
@@ -92,6 +98,14 @@ async fn prove(
         );
         ("StoredObjectDiffers", message)
     };
+    if stored.kept && !uploads::is_made_by(&object, run, &order.attempt) {
+        let by = object.metadata.get(uploads::NAME).map_or("somebody", String::as_str);
+        let message = format!(
+            "object {} was written by {by} while this backup was made, and is not replaced",
+            order.key
+        );
+        return Err(("PathTaken", message));
+    }
     if object.size != report.stored_bytes {
         return Err(differs(
             "size",
@@ -183,15 +197,26 @@ fn is_receipt(part: &PartReceipt, checksum: Checksum) -> bool {
     etag.len() <= limits::ETAG && etag.iter().all(u8::is_ascii_graphic) && checksum.is_digest(&part.checksum)
 }
 
+/// How an upload was completed.
+#[derive(Default)]
+struct Completion {
+    /// The version that it became, where the store tells.
+    version_id: Option<String>,
+    /// The store kept what was there: somebody else's, or this one's own of a lost reply.
+    kept: bool,
+}
+
 /// Crash window: after a lost reply, or an operator that died between complete and status, the store answers
-/// NoSuchUpload for one's own success. The object's metadata decide, by the checks that follow.
+/// NoSuchUpload for one's own success, or that an object is there. The object's metadata decide, by the checks that follow.
 async fn complete(
     store: &OpenStore,
     keys: &Keys,
+    run: &BackupRun,
     order: &TransferOrder,
     upload: &str,
     report: &Report,
-) -> Result<(), (&'static str, String)> {
+) -> Result<Completion, (&'static str, String)> {
+    let only_new = clear(store, keys, run, order).await?;
     let parts: Vec<_> = report
         .parts
         .iter()
@@ -203,7 +228,9 @@ async fn complete(
         .collect();
     let ask = || async {
         let now = keys.renewed(store).await;
-        now.store.complete(&order.key, upload, &parts, store.checksum).await
+        now.store
+            .complete(&order.key, upload, &parts, store.checksum, only_new)
+            .await
     };
     // A dead operator's request may still be at work: while it takes the parts, they are missing to another one.
     let (mut passes, mut taken) = (within(store.parameters.retry()), 0);
@@ -213,10 +240,53 @@ async fn complete(
         if missing { taken <= TAKEN } else { passes(error) }
     };
     match patiently(may_pass, ask).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(()),
+        Ok(done) => Ok(Completion {
+            version_id: done.version_id,
+            kept: false,
+        }),
+        Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => Ok(Completion::default()),
+        Err(error) if error.kind() == StoreErrorKind::Exists => Ok(Completion {
+            version_id: None,
+            kept: true,
+        }),
         Err(error) => Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
     }
+}
+
+/// Looks once more at what lies under the key: the command may have taken hours. Whether nothing does, and the store can be held
+/// to that.
+async fn clear(
+    store: &OpenStore,
+    keys: &Keys,
+    run: &BackupRun,
+    order: &TransferOrder,
+) -> Result<bool, (&'static str, String)> {
+    let head = || async { keys.renewed(store).await.store.head(&order.key, None).await };
+    let there = match patiently(within(store.parameters.retry()), head).await {
+        Ok(there) => there.map(|object| uploads::stored(&order.key, &object, Timestamp::now())),
+        Err(error) if error.may_pass() => {
+            return Err((
+                "StoreUnreachable",
+                format!("what is stored cannot be looked at: {error}"),
+            ));
+        }
+        // The access keys may do all but look.
+        Err(_) => return Ok(false),
+    };
+    let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
+    if let Some(transfer) = transfer {
+        let claims = claims::on(&order.key, run, &keys.context);
+        let maker = Maker {
+            run,
+            cluster: &order.cluster,
+            attempt: &Attempt::of(transfer),
+            claims: &claims,
+        };
+        if let Verdict::Taken(message) = taken::judge(&maker, there.as_ref()) {
+            return Err(("PathTaken", message));
+        }
+    }
+    Ok(there.is_none() && store.metadata && store.if_none_match)
 }
 
 /// Asks again for as long as what the store answers may pass.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::BackupRun;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use planner::run::TransferOrder;
+use planner::run::{StoredObject, TransferOrder, taken};
 use protocol::{Secret, ToAgent, UrlRequest};
 use store::{ObjectInfo, Signed, StoreError, Upload};
 
@@ -21,17 +21,50 @@ pub const ATTEMPT: &str = "backup-operator-attempt";
 
 /// Metadata: that run, as `namespace/name`.
 pub const NAME: &str = "backup-operator-name";
+/// Metadata: the schedule that made that run, as `namespace/name`.
+pub const SCHEDULE: &str = "backup-operator-schedule";
+/// Metadata: the cluster of the operator, as the UID of its namespace kube-system.
+pub const CLUSTER: &str = "backup-operator-cluster";
 
 /// What the object says of its maker.
 pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, String> {
-    BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         (RUN.to_string(), run.uid().unwrap_or_default()),
         (ATTEMPT.to_string(), order.attempt.clone()),
         (
             NAME.to_string(),
             format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any()),
         ),
-    ])
+    ]);
+    metadata.extend(taken::schedule_of(run).map(|schedule| (SCHEDULE.to_string(), schedule)));
+    if !order.cluster.is_empty() {
+        metadata.insert(CLUSTER.into(), order.cluster.clone());
+    }
+    metadata
+}
+
+/// What the store tells of an object, as far as a decision needs it.
+pub fn stored(key: &str, object: &ObjectInfo, now: Timestamp) -> StoredObject {
+    let said = |name: &str| object.metadata.get(name).cloned();
+    StoredObject {
+        key: key.into(),
+        size: object.size,
+        etag: object.etag.clone(),
+        version_id: object.version_id.clone(),
+        sha256: object.checksum_sha256.as_deref().and_then(store::hex_of_sha256),
+        stored_at: object.age.and_then(|age| now.checked_sub(age).ok()),
+        run: said(NAME),
+        run_uid: said(RUN),
+        attempt: said(ATTEMPT),
+        schedule: said(SCHEDULE),
+        cluster: said(CLUSTER),
+    }
+}
+
+/// The other cluster that wrote an object: it is that one's, whatever a copy of its runs says here.
+pub fn elsewheres<'o>(object: &'o ObjectInfo, cluster: &str) -> Option<&'o str> {
+    let theirs = object.metadata.get(CLUSTER)?;
+    (theirs != cluster && !cluster.is_empty()).then_some(theirs)
 }
 
 /// The object's metadata name this attempt of this run.
@@ -41,11 +74,17 @@ pub fn is_made_by(object: &ObjectInfo, run: &BackupRun, attempt: &str) -> bool {
 }
 
 /// Removes the object that a failed attempt has made visible, and no other.
-pub async fn take_back(store: &OpenStore, run: &BackupRun, key: &str, attempt: &str) -> Result<(), StoreError> {
-    let Some(object) = store.store.head(key).await? else {
+pub async fn take_back(
+    store: &OpenStore,
+    run: &BackupRun,
+    key: &str,
+    attempt: &str,
+    cluster: &str,
+) -> Result<(), StoreError> {
+    let Some(object) = store.store.head(key, None).await? else {
         return Ok(());
     };
-    if !is_made_by(&object, run, attempt) {
+    if !is_made_by(&object, run, attempt) || elsewheres(&object, cluster).is_some() {
         return Ok(());
     }
     tracing::info!(run = %run.name_any(), key, "the object of a failed backup is removed");
@@ -129,7 +168,7 @@ pub fn sign(
             EXPIRES,
             now,
         ),
-        (UrlRequest::Get { .. }, _) => s.sign_get(&order.key, EXPIRES, now),
+        (UrlRequest::Get { .. }, _) => s.sign_get(&order.key, version_of(run, &order.key), EXPIRES, now),
     };
     Ok(ToAgent::Url {
         request,
@@ -138,9 +177,16 @@ pub fn sign(
     })
 }
 
+/// The version that a run restores: its own, where it has recorded one. Who reads by a path takes the newest.
+pub fn version_of<'r>(run: &'r BackupRun, key: &str) -> Option<&'r str> {
+    let status = run.status.as_ref().filter(|s| s.key.as_deref() == Some(key))?;
+    status.version_id.as_deref()
+}
+
 #[cfg(test)]
 mod tests {
     use api::run::Transfer;
+    use jiff::SignedDuration;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::*;
@@ -191,5 +237,36 @@ mod tests {
                 other.status
             );
         }
+    }
+
+    #[test]
+    fn an_object_is_told_of_with_its_maker_its_hash_and_the_time_by_the_stores_clock() {
+        let metadata = BTreeMap::from([
+            (RUN.to_string(), "u-1".to_string()),
+            (ATTEMPT.to_string(), "backup-1".to_string()),
+            (NAME.to_string(), "team/db".to_string()),
+        ]);
+        let mut object = ObjectInfo {
+            size: 7,
+            etag: "\"e\"".into(),
+            metadata,
+            checksum_sha256: Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".into()),
+            version_id: None,
+            age: Some(SignedDuration::from_secs(60)),
+        };
+        let now = Timestamp::from_second(1_000).unwrap();
+        let seen = stored("a/b", &object, now);
+        assert_eq!(
+            (seen.run.as_deref(), seen.run_uid.as_deref(), seen.attempt.as_deref()),
+            (Some("team/db"), Some("u-1"), Some("backup-1"))
+        );
+        assert_eq!(seen.stored_at, Timestamp::from_second(940).ok());
+        assert_eq!(
+            seen.sha256.as_deref(),
+            Some("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+        );
+        // The composite checksum of a multipart object is not the hash of its bytes.
+        object.checksum_sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=-3".into());
+        assert_eq!(stored("a/b", &object, now).sha256, None);
     }
 }

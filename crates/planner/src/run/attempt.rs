@@ -84,6 +84,7 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
         pod_uid: pod.uid.clone(),
         container: container_of(o.run, at.action).unwrap_or_default(),
         storage: o.run.spec.storage.name.clone(),
+        cluster: o.cluster.into(),
         key: transfer.key.clone().unwrap_or_default(),
         upload_id: transfer.upload_id.clone(),
         route: Route::of(&transfer.route),

@@ -89,7 +89,7 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Unguarded> {
     }
     let wanted = wanted && forbidden.is_none();
     // A version is this run's alone; without versions the object under the path may be another's by now.
-    let ours = !o.path_taken_over || status.version_id.is_some();
+    let ours = !o.is_taken_over() || status.version_id.is_some();
     if let (true, true, Some(key), Some(etag)) = (wanted, ours, &status.key, &status.etag) {
         left.push(format!("the object {key}"));
         steps.push(Unguarded::DeleteObject {

@@ -16,11 +16,12 @@ use crate::run::tell;
 use crate::size::humanize;
 
 /// Ends that no other attempt would change, or that were asked for.
-const FINAL: [&str; 11] = [
+const FINAL: [&str; 12] = [
     "Cancelled",
     "InvalidSpec",
     "ObjectNotAllowed",
     "UploadNotAborted",
+    "PathTaken",
     "NoDecryptionKey",
     "PodRefused",
     "PodCannotStart",

@@ -10,10 +10,11 @@ use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, left_of, order, pod_of_attempt, start_deadline};
 use crate::run::life::Attempt;
-use crate::run::limits::{PROGRESS, UNREACHED};
+use crate::run::limits::{LOOK_AGAIN, PROGRESS, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::over::{over, refused};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::taken::{self, Way};
 use crate::run::{end, over};
 
 /// What to do next for the attempt that the status names.
@@ -83,10 +84,12 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End) ->
             };
         }
         Found::Object(object) => {
-            let named = object.run_uid == o.run.uid() && object.attempt.as_deref() == Some(&at.transfer.attempt);
+            let named = object.run_uid == o.run.uid()
+                && object.attempt.as_deref() == Some(&at.transfer.attempt)
+                && !taken::is_elsewheres(object, o.cluster);
             named.then(|| End::Adopted(object.clone()))
         }
-        Found::Unknown | Found::Nothing | Found::Unseen(_) => None,
+        Found::Unknown | Found::Nothing | Found::Unseen { .. } => None,
     };
     let mut decision = end::report(o, status, at, proof.as_ref().unwrap_or(end));
     decision.unguarded.push(Unguarded::ForgetFound);
@@ -130,15 +133,35 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
         return decision;
     }
     let mut decision = Decision::wait(PROGRESS);
-    let note = o.obstacle.as_ref().map(|obstacle| obstacle.message.clone());
-    if at.transfer.pod_uid.is_none() || status.message != note {
-        status.message = note;
+    let mut note = o.obstacle.as_ref().map(|obstacle| obstacle.message.clone());
+    match taken::way(o, at) {
+        Way::Over(end) => {
+            let mut decision = end::report(o, status, at, &end);
+            decision.unguarded.push(Unguarded::ForgetFound);
+            return decision;
+        }
+        Way::Unknown { key } => decision.unguarded.push(Unguarded::Look { key }),
+        Way::Unseen(words) => {
+            decision = Decision::wait(LOOK_AGAIN);
+            decision.unguarded.push(Unguarded::ForgetFound);
+            note = Some(words);
+        }
+        Way::Open(event) => {
+            // What lies there now says nothing about the end of this attempt.
+            decision.unguarded.push(Unguarded::ForgetFound);
+            decision.unguarded.extend(event.map(Unguarded::Event));
+            let order = Box::new(order(o, at, pod));
+            decision.unguarded.push(Unguarded::StartTransfer(order));
+        }
+    }
+    let keeps = matches!(decision.unguarded.first(), Some(Unguarded::Look { .. }));
+    if at.transfer.pod_uid.is_none() || (status.message != note && !keeps) {
+        if !keeps {
+            status.message = note;
+        }
         set_pod(&mut status, pod);
         decision.guarded.push(Guarded::Report(Box::new(status)));
     }
-    decision
-        .unguarded
-        .push(Unguarded::StartTransfer(Box::new(order(o, at, pod))));
     decision
 }
 

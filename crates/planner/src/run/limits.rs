@@ -5,6 +5,8 @@ use std::time::Duration;
 pub const PROGRESS: Duration = Duration::from_secs(10);
 /// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
 pub const STORAGE_WAIT: Duration = Duration::from_secs(30);
+/// Look again at what lies under a backup's key, before its command starts, where the store did not answer.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A container that is just being started cannot be reached either; this long it is not worth a word.
 pub const UNREACHED: Duration = Duration::from_secs(15);
 /// How long the agent keeps its work for an operator that is away (`Job.absence_seconds`).

@@ -27,8 +27,10 @@ pub struct Observed<'a> {
     pub request_is_kept: bool,
     /// Bytes of the good backups of its schedule before this one, newest first; empty where nothing is compared.
     pub sizes_before: Vec<u64>,
-    /// Whether another run that exists recorded the same path in the same storage after this one's backup ended.
-    pub path_taken_over: bool,
+    /// The other runs that have to do with the same key: before a backup's command starts, and when the run is over.
+    pub claims: Vec<Claim>,
+    /// UID of this cluster; empty where it could not be read.
+    pub cluster: &'a str,
     /// How the agent is put into Pods.
     pub agent: &'a AgentSettings,
     /// When this operator began to work: nobody may have looked at anything before.
@@ -65,8 +67,13 @@ pub enum Found {
     Nothing,
     /// An object.
     Object(Box<StoredObject>),
-    /// The store does not let it be looked at, in its words.
-    Unseen(String),
+    /// The store does not let it be looked at.
+    Unseen {
+        /// Its words.
+        words: String,
+        /// It may pass: no answer, or too many requests. Where the access keys may not look, it does not.
+        passes: bool,
+    },
 }
 
 /// An object, as the store tells of it.
@@ -90,6 +97,53 @@ pub struct StoredObject {
     pub run_uid: Option<String>,
     /// The attempt that wrote it.
     pub attempt: Option<String>,
+    /// The schedule that made that run: `namespace/name`.
+    pub schedule: Option<String>,
+    /// The cluster of the operator that wrote it, by UID.
+    pub cluster: Option<String>,
+}
+
+/// What another run of this cluster says of a key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claim {
+    /// `namespace/name`.
+    pub run: String,
+    /// Its UID.
+    pub uid: String,
+    /// The schedule that made it: `namespace/name`.
+    pub schedule: Option<String>,
+    /// An attempt of its backup is under way there, and since when.
+    pub at_work_since: Option<Timestamp>,
+    /// Its backup lies or lay there, with this ETag.
+    pub etag: Option<String>,
+    /// When its backup ended; none: it has not.
+    pub ended_at: Option<Timestamp>,
+    /// It ended well.
+    pub good: bool,
+}
+
+impl Observed<'_> {
+    /// The run that wrote over this one's backup since, where the bucket keeps no versions of it.
+    pub fn overwritten_by(&self) -> Option<&str> {
+        let status = self.run.status.as_ref().filter(|s| s.version_id.is_none())?;
+        let ours = (status.completion_time.as_ref()?.0, self.run.metadata.uid.as_deref()?);
+        let over = self.claims.iter().filter(|c| c.etag.is_some() && c.etag != status.etag);
+        let over = over.filter(|c| c.good && c.ended_at.is_some_and(|at| (at, c.uid.as_str()) > ours));
+        over.max_by_key(|c| c.ended_at).map(|c| c.run.as_str())
+    }
+
+    /// Another run may have recorded the same object since: it is not this one's to delete.
+    pub fn is_taken_over(&self) -> bool {
+        let ended = self
+            .run
+            .status
+            .as_ref()
+            .and_then(|s| s.completion_time.as_ref())
+            .map(|t| t.0);
+        self.claims
+            .iter()
+            .any(|c| c.ended_at.is_none_or(|at| Some(at) >= ended))
+    }
 }
 
 /// The storage, as far as a run cares.

@@ -7,7 +7,7 @@ use crate::run::attempt::{left_of, start_deadline};
 use crate::run::end::failed;
 use crate::run::life::Attempt;
 use crate::run::limits::{self, CONTACT_LOST};
-use crate::run::observed::{Contact, End, Observed, PodStage, PodView, StorageView, TransferView};
+use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 
 /// How the attempt ends, if it cannot go on; with or without a transfer that this operator holds.
 pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End> {
@@ -99,6 +99,10 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         PodStage::Starting { message, .. } => Some(message.as_str()),
         _ => None,
     };
+    let unseen = match &o.found {
+        Found::Unseen { words, passes: true } => Some(format!("the store cannot be looked at: {words}")),
+        _ => None,
+    };
     let (since, words) = match contact {
         Some(Contact::Connecting { since, why }) => {
             let words = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -109,11 +113,13 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         }
         _ => match o.obstacle.as_ref().filter(|_| starting.is_none()) {
             Some(obstacle) => (Some(obstacle.since), obstacle.message.clone()),
-            None => (None, "the Pod is not ready".into()),
+            None => (None, unseen.clone().unwrap_or_else(|| "the Pod is not ready".into())),
         },
     };
     if at.transfer.command_started_at.is_none() {
-        if !start_is_over(o, at) || (contact.is_none() && starting.is_none() && o.obstacle.is_none()) {
+        if !start_is_over(o, at)
+            || (contact.is_none() && starting.is_none() && o.obstacle.is_none() && unseen.is_none())
+        {
             return None;
         }
         let why = starting.filter(|m| !m.is_empty()).map_or(words, Into::into);

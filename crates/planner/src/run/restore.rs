@@ -9,11 +9,14 @@ use crate::run::end;
 use crate::run::limits::PROGRESS;
 use crate::run::observed::{Observed, StorageView};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::waiting;
+use crate::run::{tell, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
+    if let Some(by) = o.overwritten_by().filter(|_| !tell::is_overwritten(&status)) {
+        return overwritten(o, status, by);
+    }
     if !o.run.annotations().contains_key(labels::RESTORE) {
         return Decision {
             unguarded: o.pods.iter().filter_map(end::go).collect(),
@@ -57,6 +60,25 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         unguarded: vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)],
         requeue: Some(start_deadline(o)),
+        ..Decision::default()
+    }
+}
+
+/// Its backup is there no more. That it was good once stays.
+fn overwritten(o: &Observed<'_>, mut status: BackupRunStatus, by: &str) -> Decision {
+    let note = format!(
+        "object {} was overwritten by run {by}, which rendered the same path: this run cannot be restored any more",
+        status.key.as_deref().unwrap_or_default()
+    );
+    tell::overwritten(o, &mut status, &note);
+    Decision {
+        guarded: vec![Guarded::Report(Box::new(status))],
+        unguarded: vec![Unguarded::Event(Event {
+            warning: false,
+            reason: tell::OVERWRITTEN,
+            action: "Backup",
+            note,
+        })],
         ..Decision::default()
     }
 }
@@ -130,6 +152,9 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     let restore_only = o.run.spec.backup.is_none();
     if !restore_only && !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return Some("this run has no good backup".into());
+    }
+    if tell::is_overwritten(status) {
+        return Some("its object was overwritten by a newer run of the same path; restore that one".into());
     }
     if path_of(o, status).is_none() {
         return Some("this run never got as far as a path; see its message".into());

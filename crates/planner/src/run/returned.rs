@@ -45,7 +45,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Dec
             unguarded: vec![Unguarded::Look { key }],
             ..Decision::wait(STORAGE_WAIT)
         },
-        Found::Unseen(words) => unseen(o, words),
+        Found::Unseen { words, .. } => unseen(o, words),
         Found::Object(object) if is_its_own(o, object) => adopt(o, status, object),
         Found::Object(object) => {
             let whose = object.run.as_deref().unwrap_or("nobody that it names");

@@ -165,6 +165,8 @@ pub struct TransferOrder {
     pub container: String,
     /// The storage.
     pub storage: String,
+    /// UID of this cluster, which the object names; empty where it could not be read.
+    pub cluster: String,
     /// Object key.
     pub key: String,
     /// The upload that an earlier operator recorded.

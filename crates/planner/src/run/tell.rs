@@ -119,6 +119,21 @@ pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, re
     }
 }
 
+/// The reason of a backup whose object was written over.
+pub const OVERWRITTEN: &str = "Overwritten";
+
+/// A good backup's object was written over: it is no longer ready for anything.
+pub fn overwritten(o: &Observed<'_>, status: &mut BackupRunStatus, text: &str) {
+    status.message = Some(text.into());
+    say(o, status, condition::READY, false, OVERWRITTEN, text);
+    say(o, status, condition::RESTORABLE, false, OVERWRITTEN, text);
+}
+
+/// Whether a good backup's object was written over.
+pub fn is_overwritten(status: &BackupRunStatus) -> bool {
+    condition::find(&status.conditions, condition::READY).is_some_and(|c| c.status != "True" && c.reason == OVERWRITTEN)
+}
+
 /// An attempt ended well.
 pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, reason: &str, text: &str) {
     status.state = Some(match action {

@@ -1,7 +1,9 @@
 //! Rotation: which ended runs are too many.
 use api::{BackupRun, labels};
+use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::run::tell::is_overwritten;
 use crate::schedule::decide::Doomed;
 use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
 
@@ -9,7 +11,7 @@ use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, st
 const AT_ONCE: usize = 20;
 
 /// The runs to remove now, oldest first, and whether more are left. Backups are counted, never restores; the newest
-/// good backup is never removed, nor a run that is kept.
+/// good backup is never removed, nor a run that is kept. Backups that were written over go first.
 ///
 /// While one of them is being restored none is removed: if that backup turns out to be a bad one, the others are needed, and what
 /// is backed up meanwhile, by hand or by Allow, may be half restored and count as good.
@@ -23,7 +25,7 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
         .runs
         .iter()
         .filter(stays)
-        .max_by_key(|r| (ended(r), r.name_any()))
+        .max_by_key(|r| (worth(r), r.name_any()))
         .map(|r| r.uid());
     let mut all = Vec::new();
     for (kind, limit) in [
@@ -36,7 +38,7 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
             .copied()
             .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind && !is_kept(r))
             .collect();
-        runs.sort_by_key(|r| std::cmp::Reverse((ended(r), r.name_any())));
+        runs.sort_by_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
         let over = runs
             .into_iter()
             .skip(limit as usize)
@@ -53,6 +55,12 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
             .collect(),
         more,
     )
+}
+
+/// What is kept rather: a backup that is still there, then the newer one. One that was written over takes no place from one
+/// that can be restored.
+fn worth(run: &BackupRun) -> (bool, Timestamp) {
+    (!run.status.as_ref().is_some_and(is_overwritten), ended(run))
 }
 
 fn is_kept(run: &BackupRun) -> bool {

@@ -186,7 +186,15 @@ impl Session {
         if !self.signed.object() || !store.metadata {
             return;
         }
-        if let Err(error) = uploads::take_back(&store, &self.run, &self.order.key, &self.order.attempt).await {
+        if let Err(error) = uploads::take_back(
+            &store,
+            &self.run,
+            &self.order.key,
+            &self.order.attempt,
+            &self.order.cluster,
+        )
+        .await
+        {
             tracing::warn!(run = %self.run.name_any(), %error, "the object of a failed backup cannot be removed yet");
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Ended, Past, Session};
 use crate::transfer::link::{Incoming, Link};
-use crate::transfer::{commit, job, limits, outcome, text};
+use crate::transfer::{commit, job, limits, outcome, text, uploads};
 use crate::write::bounded;
 
 /// Until the agent has answered `Hello`.
@@ -41,7 +41,13 @@ impl Session {
             log: String::new(),
         };
         let found = commit::patiently(commit::within(FIND.min(self.store.parameters.retry())), || async {
-            self.keys.renewed(&self.store).await.store.head(&self.order.key).await
+            let version = uploads::version_of(&self.run, &self.order.key);
+            self.keys
+                .renewed(&self.store)
+                .await
+                .store
+                .head(&self.order.key, version)
+                .await
         })
         .await;
         let found = found.map_err(|e| fail(commit::unseen(&e), format!("the backup cannot be looked at: {e}")))?;

@@ -11,7 +11,7 @@ use testing::{backup_run, restore_only_run};
 
 use crate::run::decide;
 use crate::run::observed::{
-    Chosen, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
+    Chosen, Claim, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
     StoredObject, TransferView,
 };
 use crate::run::pod::AgentSettings;
@@ -42,6 +42,7 @@ mod requests;
 mod restores;
 mod retry;
 mod returned;
+mod taken;
 mod tenancy;
 
 struct World {
@@ -55,7 +56,7 @@ struct World {
     stored: Option<StoredObject>,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
-    taken_over: bool,
+    claims: Vec<Claim>,
     began: Timestamp,
     now: Timestamp,
 }
@@ -73,7 +74,7 @@ impl World {
             stored: None,
             request_is_kept: false,
             sizes_before: vec![],
-            taken_over: false,
+            claims: vec![],
             began: Timestamp::UNIX_EPOCH,
             now: Timestamp::from_second(1_000_000).unwrap(),
         }
@@ -92,7 +93,8 @@ impl World {
             pods: self.pods.clone(),
             transfer: self.transfer.clone(),
             refused: self.refused.clone(),
-            path_taken_over: self.taken_over,
+            claims: self.claims.clone(),
+            cluster: "here",
             obstacle: self.obstacle.clone(),
             found: self.found.clone(),
             request_is_kept: self.request_is_kept,

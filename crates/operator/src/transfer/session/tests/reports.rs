@@ -1,4 +1,6 @@
 //! An agent's report is a claim: what it has to agree with before anything becomes visible.
+use std::collections::HashMap;
+
 use api::names::Action;
 use api::storage::DataPath;
 use planner::run::End;
@@ -24,7 +26,7 @@ async fn what_was_signed_for_and_stored_is_completed() {
         "{end:?}"
     );
     assert_eq!(peer.heard().await, Some(ToAgent::Done));
-    assert_eq!(rig.store.held().asked, ["create", "complete", "head"]);
+    assert_eq!(rig.store.held().asked, ["create", "head", "complete", "head"]);
 }
 
 /// The crash window between complete and status, where the store is still at the dead operator's request.
@@ -36,7 +38,57 @@ async fn a_completion_that_a_dead_operator_left_at_work_is_waited_for() {
     let end = rig.end().await;
     assert!(matches!(end, End::Stored { stored_bytes: 8, .. }), "{end:?}");
     assert_eq!(peer.heard().await, Some(ToAgent::Done));
-    assert_eq!(rig.store.held().asked, ["create", "complete", "complete", "head"]);
+    assert_eq!(
+        rig.store.held().asked,
+        ["create", "head", "complete", "complete", "head"]
+    );
+}
+
+/// Metadata of an object that a run of another cluster wrote, as the store gives them back.
+fn another() -> HashMap<String, String> {
+    [
+        ("run", "uid-2"),
+        ("attempt", "backup-1"),
+        ("name", "shop/other"),
+        ("cluster", "there"),
+    ]
+    .map(|(name, value)| (format!("x-amz-meta-backup-operator-{name}"), value.to_string()))
+    .into()
+}
+
+#[tokio::test]
+async fn what_another_run_wrote_while_this_backup_was_made_is_not_replaced() {
+    for late in [false, true] {
+        let (mut rig, mut peer) = stored().await;
+        if late {
+            rig.store.held().intruder = Some(another());
+        } else {
+            rig.store.held().object = Some((3, another()));
+        }
+        peer.say(&finished(report())).await;
+        let End::Failed { reason, message, .. } = rig.end().await else {
+            panic!("it was replaced");
+        };
+        assert_eq!(reason, "PathTaken", "{message}");
+        assert!(
+            message.contains("shop/other") && message.contains("db.sql"),
+            "{message}"
+        );
+        let held = rig.store.held();
+        assert_eq!(held.object.as_ref().map(|(size, _)| *size), Some(3), "late: {late}");
+        assert_eq!(held.asked.last().map(String::as_str), Some("abort"), "{:?}", held.asked);
+        assert_eq!(held.asked.contains(&"complete".to_string()), late, "{:?}", held.asked);
+    }
+}
+
+/// Crash window: the answer to a completion is lost, and the store says of the second that an object is there.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_there_because_of_a_lost_answer_is_this_backups_own() {
+    let (mut rig, mut peer) = stored().await;
+    rig.store.held().loses_an_answer = true;
+    peer.say(&finished(report())).await;
+    let end = rig.end().await;
+    assert!(matches!(end, End::Stored { stored_bytes: 8, .. }), "{end:?}");
 }
 
 #[tokio::test]

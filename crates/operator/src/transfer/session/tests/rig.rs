@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use api::BackupRun;
 use api::names::Action;
+use api::run::Transfer;
 use api::storage::DataPath;
 use futures::{SinkExt, StreamExt};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Config;
 use planner::run::{Chosen, End, Route, TransferOrder, TransferView};
 use protocol::{AgentState, Decoder, Frame, FromAgent, Job, ToAgent, encode};
@@ -49,7 +51,7 @@ pub async fn rig_of(action: Action, path: DataPath, run: BackupRun) -> Rig {
 }
 
 /// The session of an operator that comes after another one had handed the command over, or before.
-pub async fn rig_after(action: Action, path: DataPath, run: BackupRun, command_started: bool) -> Rig {
+pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, command_started: bool) -> Rig {
     let store = MemoryStore::default();
     if action == Action::Restore {
         store.held().object = Some((10, Default::default()));
@@ -70,11 +72,22 @@ pub async fn rig_after(action: Action, path: DataPath, run: BackupRun, command_s
         pod_uid: "pod-1".into(),
         container: "main".into(),
         storage: "minio".into(),
+        cluster: "here".into(),
         key: "db.sql".into(),
         upload_id: None,
         route: Route::Direct,
         command_started,
     };
+    run.status.get_or_insert_default().transfer = Some(Transfer {
+        attempt: order.attempt.clone(),
+        started_at: Time(Timestamp::now()),
+        pod_uid: Some(order.pod_uid.clone()),
+        command_started_at: None,
+        key: Some(order.key.clone()),
+        upload_id: None,
+        route: "Direct".into(),
+        failed_at: None,
+    });
     let registry = context.registry.clone();
     let handle = registry.open(&run, UID, &order.attempt, Timestamp::now()).unwrap();
     tokio::spawn(Session::new(&context, &Arc::new(run), order, open, handle).run());
@@ -117,6 +130,7 @@ fn open(endpoint: &str, data_path: DataPath) -> OpenStore {
         checksum: store::Checksum::None,
         metadata: true,
         composite: false,
+        if_none_match: true,
         data_path,
     }
 }

@@ -24,6 +24,10 @@ pub struct Held {
     pub begun: HashMap<String, String>,
     /// Uploads cannot be created.
     pub down: bool,
+    /// Somebody writes an object of these metadata right after the next look.
+    pub intruder: Option<HashMap<String, String>>,
+    /// The next completion is done, and its answer lost.
+    pub loses_an_answer: bool,
     /// A completion that a dead operator asked for is at work: so often its parts are missing to another one, then it
     /// is done.
     pub completing: Option<u32>,
@@ -116,6 +120,9 @@ async fn answer(
             held.parts.insert(number.unwrap(), body.len());
             [("etag", etag(number.unwrap()))].into_response()
         }
+        "complete" if held.object.is_some() && headers.contains_key("if-none-match") => {
+            refuse(StatusCode::PRECONDITION_FAILED, "PreconditionFailed")
+        }
         "complete" if held.completing.is_some_and(|left| left > 0) => {
             held.completing = held.completing.map(|left| left - 1);
             refuse(StatusCode::BAD_REQUEST, "InvalidPart")
@@ -134,6 +141,9 @@ async fn answer(
             }
             let size = known.iter().map(|(_, size)| **size).sum();
             held.object = Some((size, held.begun.clone()));
+            if std::mem::take(&mut held.loses_an_answer) {
+                return refuse(StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
+            }
             "<R><ETag>e</ETag></R>".into_response()
         }
         "abort" => {
@@ -149,7 +159,10 @@ async fn answer(
             [("etag", etag(0))].into_response()
         }
         "head" => match &held.object {
-            None => StatusCode::NOT_FOUND.into_response(),
+            None => {
+                held.object = held.intruder.take().map(|metadata| (3, metadata));
+                StatusCode::NOT_FOUND.into_response()
+            }
             Some((size, metadata)) => {
                 let mut response = StatusCode::OK.into_response();
                 let headers = response.headers_mut();

@@ -1,6 +1,18 @@
 //! Runs that are deleted: what is stopped, removed and let go.
 use super::*;
 
+/// A run that recorded the same object later.
+fn another() -> Claim {
+    Claim {
+        run: "team/other".into(),
+        uid: "other".into(),
+        etag: Some("\"o\"".into()),
+        good: true,
+        ended_at: Timestamp::from_second(2_000_000).ok(),
+        ..Claim::default()
+    }
+}
+
 #[test]
 fn an_upload_that_nobody_recorded_is_looked_for_when_a_backup_fails_or_is_deleted() {
     // The operator died between the creation of the upload and the report; then the Pod went, or the run was deleted.
@@ -64,7 +76,7 @@ fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
     for (policy, taken_over, deleted) in cases {
         let mut world = World::stored();
         world.run.spec.retain_policy = Some(policy);
-        world.taken_over = taken_over;
+        world.claims = taken_over.then(another).into_iter().collect();
         world.delete();
         let steps = world.step();
         let wanted = Step::Unguarded(Unguarded::DeleteObject {
@@ -103,7 +115,7 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
     world.step();
     world.pods.clear();
     world.run.spec.retain_policy = Some(RetainPolicy::Delete);
-    world.taken_over = true;
+    world.claims = vec![another()];
     world.delete();
     let wanted = |s: &Step| matches!(s, Step::Unguarded(Unguarded::DeleteObject { version_id, .. }) if version_id.as_deref() == Some("v1"));
     assert!(has(&world.step(), wanted));

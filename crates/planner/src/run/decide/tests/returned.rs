@@ -132,7 +132,10 @@ fn a_restore_that_began_and_of_whose_end_nothing_is_known_is_not_done_again() {
 #[test]
 fn a_store_that_does_not_answer_is_asked_again_for_what_came_back() {
     let mut world = returned(lived());
-    world.found = Found::Unseen("timeout".into());
+    world.found = Found::Unseen {
+        words: "timeout".into(),
+        passes: true,
+    };
     let steps = world.step();
     assert!(!executes(&steps) && !world.is(condition::FAILED), "{steps:?}");
     assert!(world.status().message.unwrap().contains("timeout"));

@@ -33,6 +33,37 @@ fn rotation_keeps_the_newest_up_to_the_limit_of_each_kind() {
 }
 
 #[test]
+fn a_backup_that_was_written_over_takes_no_place_from_one_that_can_be_restored() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(2);
+    // The path was made constant: the newer ones wrote over each other, and the last one is the one that is there.
+    for (name, at) in [("a", 500), ("b", 400), ("c", 300), ("d", 200), ("e", 100)] {
+        world.ended(name, true, at);
+    }
+    let overwrite = |run: &mut BackupRun| {
+        let conditions = &mut run.status.as_mut().unwrap().conditions;
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let say = condition::Say {
+            type_: condition::READY,
+            status: false,
+            reason: "Overwritten",
+            message: "",
+        };
+        condition::set(conditions, &say, None, now);
+    };
+    world
+        .runs
+        .iter_mut()
+        .filter(|r| ["c", "d"].contains(&r.name_any().as_str()))
+        .for_each(overwrite);
+    assert_eq!(world.doomed(), ["a", "c", "d"]);
+    // Where nothing else is left, the newest stays all the same.
+    world.runs.iter_mut().for_each(overwrite);
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    assert_eq!(world.doomed(), ["a", "b", "c", "d"]);
+}
+
+#[test]
 fn rotation_passes_by_what_is_kept_and_what_is_not_cleaned_up_yet() {
     let mut world = World::new();
     for n in 0..7 {
