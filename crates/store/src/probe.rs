@@ -25,7 +25,7 @@ pub struct Capabilities {
     pub metadata: bool,
     /// HEAD gives back the composite SHA-256 of a multipart object.
     pub composite_checksum: bool,
-    /// An upload that is completed with `If-None-Match: *` does not replace an object that is there.
+    /// An object that is put, or an upload that is completed, with `If-None-Match: *` does not replace an object that is there.
     pub if_none_match: bool,
 }
 
@@ -99,6 +99,7 @@ impl Store {
             checksum,
             &digest,
             metadata,
+            false,
             EXPIRES,
             Timestamp::now(),
         );
@@ -136,9 +137,15 @@ impl Store {
         Ok((object, digest))
     }
 
-    /// Whether the store refuses to complete an upload over the object that is there, where it was asked to. A failure of
-    /// another kind is no promise of anything.
+    /// Whether the store refuses to put an object over the one that is there, and to complete an upload over it, where it was
+    /// asked to. A failure of another kind is no promise of anything.
     async fn keeps_what_is_there(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> bool {
+        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
+        let signed = self.sign_object(key, size, checksum, &digest, metadata, true, EXPIRES, Timestamp::now());
+        let put = self.put_signed("write", &signed, CANARY).await;
+        if !put.is_err_and(|error| error.kind() == StoreErrorKind::Exists) {
+            return false;
+        }
         let Ok(upload) = self.create_upload(key, metadata, checksum).await else {
             return false;
         };

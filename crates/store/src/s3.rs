@@ -232,7 +232,7 @@ impl Store {
         )
     }
 
-    /// A URL for a whole object, of that size and with that digest (base64).
+    /// A URL for a whole object, of that size and with that digest (base64); with `only_new` for one where none is visible.
     #[allow(clippy::too_many_arguments)] // Each is signed.
     pub fn sign_object(
         &self,
@@ -241,10 +241,12 @@ impl Store {
         checksum: Checksum,
         digest: &str,
         metadata: &BTreeMap<String, String>,
+        only_new: bool,
         expires: Duration,
         now: Timestamp,
     ) -> Signed {
         let mut headers = Signer::body_headers(size, checksum, digest);
+        headers.extend(only_new.then(|| ("if-none-match".to_string(), "*".to_string())));
         headers.extend(self.signer.creation_headers(metadata));
         self.signer.sign(Method::Put, key, &Pairs::new(), headers, expires, now)
     }

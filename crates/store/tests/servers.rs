@@ -71,7 +71,16 @@ async fn a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other(kind: K
     let store = open(&server.endpoint, server::PASSWORD, &[]);
     for checksum in [Checksum::Sha256, Checksum::Md5] {
         let digest = checksum.digest(b"right");
-        let signed = store.sign_object("a/b", 5, checksum, &digest, &metadata(), EXPIRES, Timestamp::now());
+        let signed = store.sign_object(
+            "a/b",
+            5,
+            checksum,
+            &digest,
+            &metadata(),
+            false,
+            EXPIRES,
+            Timestamp::now(),
+        );
         assert!(put(&signed, b"wrong").await.0 >= 400, "{checksum:?}");
         assert_eq!(
             store.head("a/b", None).await.unwrap(),

@@ -114,6 +114,16 @@ impl Worker {
                         etag,
                     });
                 }
+                // Something is there, and a new object only was signed for: another's, or this one of a lost answer. The operator
+                // looks whose.
+                Err(error) if part.whole && error.status == Some(412) => {
+                    return Ok(PartReceipt {
+                        number: part.number,
+                        size,
+                        checksum,
+                        etag: String::new(),
+                    });
+                }
                 Err(error) => {
                     let Some(pause) = retry.after(error.hope, Instant::now()) else {
                         return Err(failed(error.to_string()));

@@ -77,6 +77,7 @@ async fn prove(
         (store.composite && store.checksum == Checksum::Sha256)
             .then(|| store::composite_sha256(report.parts.iter().map(|p| p.checksum.as_str())))
     } else {
+        stored.kept = report.object_etag.as_deref() == Some("");
         store::sha256_of_hex(&report.sha256)
     };
     // Where versions are kept, somebody may have written another one since.
@@ -98,7 +99,7 @@ async fn prove(
         );
         ("StoredObjectDiffers", message)
     };
-    if stored.kept && !uploads::is_made_by(&object, run, &order.attempt) {
+    if stored.kept && store.metadata && !uploads::is_made_by(&object, run, &order.attempt) {
         let by = object.metadata.get(uploads::NAME).map_or("somebody", String::as_str);
         let message = format!(
             "object {} was written by {by} while this backup was made, and is not replaced",
@@ -202,7 +203,7 @@ fn is_receipt(part: &PartReceipt, checksum: Checksum) -> bool {
 struct Completion {
     /// The version that it became, where the store tells.
     version_id: Option<String>,
-    /// The store kept what was there: somebody else's, or this one's own of a lost reply.
+    /// The store kept what was there: somebody else's, or this one's own of a lost reply. Or it gave no ETag.
     kept: bool,
 }
 

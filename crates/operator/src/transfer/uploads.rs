@@ -137,12 +137,13 @@ fn is_at_work(runs: &[Arc<BackupRun>], key: &str) -> bool {
     runs.iter().any(|run| at_work(run) == Some(true))
 }
 
-/// Signs what the agent asks for. A part has to have an upload.
+/// Signs what the agent asks for. A part has to have an upload; `only_new` is for an object put whole.
 pub fn sign(
     store: &OpenStore,
     run: &BackupRun,
     order: &TransferOrder,
     upload_id: Option<&str>,
+    only_new: bool,
     request: UrlRequest,
     now: Timestamp,
 ) -> Result<ToAgent, String> {
@@ -165,6 +166,7 @@ pub fn sign(
             store.checksum,
             checksum,
             &metadata(run, order),
+            only_new,
             EXPIRES,
             now,
         ),

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::life::Attempt;
-use crate::run::observed::{Observed, PodView, Route};
+use crate::run::observed::{Found, Observed, PodView, Route};
 use crate::run::step::{TransferOrder, Unguarded};
 use crate::run::{pod, tell};
 
@@ -86,6 +86,7 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
         storage: o.run.spec.storage.name.clone(),
         cluster: o.cluster.into(),
         key: transfer.key.clone().unwrap_or_default(),
+        only_new: o.found == Found::Nothing,
         upload_id: transfer.upload_id.clone(),
         route: Route::of(&transfer.route),
         command_started: transfer.command_started_at.is_some(),

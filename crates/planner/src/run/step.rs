@@ -169,6 +169,8 @@ pub struct TransferOrder {
     pub cluster: String,
     /// Object key.
     pub key: String,
+    /// Nothing was there before the command started: what comes meanwhile is another's.
+    pub only_new: bool,
     /// The upload that an earlier operator recorded.
     pub upload_id: Option<String>,
     /// How the bytes travel, as recorded.

@@ -179,6 +179,7 @@ impl Session {
             &self.run,
             &self.order,
             upload.as_deref(),
+            self.only_new(),
             request.clone(),
             Timestamp::now(),
         );
@@ -187,6 +188,14 @@ impl Session {
         }
         let answer = signed.unwrap_or_else(|message| ToAgent::Refuse { request, message });
         tell(link, answer).await
+    }
+
+    /// A new object only: the agent has to know what the store's refusal means, and the store to say whose the object is.
+    fn only_new(&self) -> bool {
+        self.order.only_new
+            && self.agent_version >= protocol::ONLY_NEW
+            && self.store.if_none_match
+            && self.store.metadata
     }
 
     /// Takes the access keys as they are now, unless they were just looked at.

@@ -81,6 +81,60 @@ async fn what_another_run_wrote_while_this_backup_was_made_is_not_replaced() {
     }
 }
 
+/// An object that is put whole is asked for as a new one; its agent reports that one is there without looking whose.
+#[tokio::test]
+async fn an_object_that_is_there_when_one_is_put_is_ones_own_or_is_not_replaced() {
+    for own in [true, false] {
+        let mut rig = rig(Action::Backup, DataPath::Direct).await;
+        let (mut peer, _) = rig.started().await;
+        let checksum = String::new();
+        peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 8, checksum }))
+            .await;
+        let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
+            panic!()
+        };
+        assert!(headers.contains(&("if-none-match".into(), "*".into())), "{headers:?}");
+        let ours = headers.into_iter().filter(|(name, _)| name.starts_with("x-amz-meta-"));
+        let metadata = if own { ours.collect() } else { another() };
+        rig.store.held().object = Some((8, metadata));
+        let (parts, object_etag) = (vec![], Some(String::new()));
+        peer.say(&finished(Report {
+            parts,
+            object_etag,
+            ..report()
+        }))
+        .await;
+        match rig.end().await {
+            End::Stored { stored_bytes: 8, .. } => assert!(own),
+            End::Failed { reason, message, .. } => {
+                assert!(
+                    !own && reason == "PathTaken" && message.contains("shop/other"),
+                    "{message}"
+                );
+                assert!(rig.store.held().object.is_some(), "another's object was removed");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_know_what_a_refusal_means_is_given_none() {
+    let mut rig = rig(Action::Backup, DataPath::Direct).await;
+    let mut peer = rig.connected().await;
+    peer.welcome_as(protocol::ONLY_NEW - 1, AgentState::Idle, false, None)
+        .await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Start(_))));
+    let checksum = String::new();
+    peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 8, checksum }))
+        .await;
+    let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
+        panic!()
+    };
+    assert!(headers.iter().all(|(name, _)| name != "if-none-match"), "{headers:?}");
+    rig.cancel();
+}
+
 /// Crash window: the answer to a completion is lost, and the store says of the second that an object is there.
 #[tokio::test(start_paused = true)]
 async fn an_object_that_is_there_because_of_a_lost_answer_is_this_backups_own() {

@@ -74,6 +74,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         storage: "minio".into(),
         cluster: "here".into(),
         key: "db.sql".into(),
+        only_new: action == Action::Backup,
         upload_id: None,
         route: Route::Direct,
         command_started,
@@ -282,8 +283,12 @@ impl Peer {
 
     /// Greets in turn, and tells what was before.
     pub async fn welcome_after(&mut self, state: AgentState, started: bool, killed: Option<String>) {
+        self.welcome_as(protocol::VERSION, state, started, killed).await;
+    }
+
+    /// The same, of an agent of that version.
+    pub async fn welcome_as(&mut self, version: u32, state: AgentState, started: bool, killed: Option<String>) {
         assert!(matches!(self.heard().await, Some(ToAgent::Hello { .. })));
-        let version = protocol::VERSION;
         let welcome = FromAgent::Welcome {
             version,
             state,

@@ -154,6 +154,9 @@ async fn answer(
             held.object = None;
             StatusCode::NO_CONTENT.into_response()
         }
+        "put" if held.object.is_some() && headers.contains_key("if-none-match") => {
+            refuse(StatusCode::PRECONDITION_FAILED, "PreconditionFailed")
+        }
         "put" => {
             held.object = Some((body.len(), metadata()));
             [("etag", etag(0))].into_response()
