@@ -201,6 +201,21 @@ impl Store {
         assert_eq!(answer.status().as_u16(), 200, "{key}");
     }
 
+    /// Writes an object of these metadata.
+    pub fn put_with(&self, key: &str, bytes: &[u8], metadata: &[(&str, &str)]) {
+        let mut put = self.bucket.put_object(Some(&self.credentials), key);
+        let header = |name: &str| format!("x-amz-meta-{name}");
+        for (name, value) in metadata {
+            put.headers_mut().insert(header(name), *value);
+        }
+        let mut request = self.agent.put(put.sign(SIGNED).as_str());
+        for (name, value) in metadata {
+            request = request.header(header(name), *value);
+        }
+        let answer = request.send(bytes).expect("the store");
+        assert_eq!(answer.status().as_u16(), 200, "{key}");
+    }
+
     /// Removes an object.
     pub fn delete(&self, key: &str) {
         let url = self.bucket.delete_object(Some(&self.credentials), key).sign(SIGNED);

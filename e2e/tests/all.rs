@@ -27,6 +27,8 @@ mod leaders;
 mod manifests;
 #[path = "all/objects.rs"]
 mod objects;
+#[path = "all/paths.rs"]
+mod paths;
 #[path = "all/pods.rs"]
 mod pods;
 #[path = "all/relay.rs"]

@@ -269,14 +269,18 @@ fn owner_of<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<O
     Some(ObjectRef::new(&owner.name).within(&child.namespace()?))
 }
 
-/// Runs whose object a good backup may have written over.
+/// Runs whose object a good backup may have written over, and that do not say so yet.
 fn written_over(run: &BackupRun, context: &Context) -> Vec<ObjectRef<BackupRun>> {
     let good = |status: &&api::BackupRunStatus| condition::is_true(&status.conditions, condition::SUCCESSFUL);
     let Some(key) = run.status.as_ref().filter(good).and_then(|s| s.key.as_deref()) else {
         return Vec::new();
     };
     let others = context.claims.of(key, run, &context.runs);
-    others.iter().map(|r| ObjectRef::from_obj(r.as_ref())).collect()
+    let ready = others.iter().filter(|other| {
+        let status = other.status.as_ref();
+        status.is_some_and(|s| condition::is_true(&s.conditions, condition::READY))
+    });
+    ready.map(|other| ObjectRef::from_obj(other.as_ref())).collect()
 }
 
 /// Runs that have not begun and name the storage.

@@ -234,6 +234,8 @@ fn a_bucket_that_keeps_versions_loses_the_version_that_the_run_wrote_and_no_othe
         let of = |run| (version(run), false);
         let key = case.key("db");
         assert_eq!(sorted(store.versions(&key)), sorted(vec![of(&first), of(&second)]));
+        // Each restores its own version, the older one too.
+        case.restore("first").await;
         delete(&case, "first", 30).await;
         assert_eq!(
             store.versions(&key),

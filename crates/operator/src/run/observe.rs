@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use api::names::pod_of;
 use api::storage::NamespaceIsolation;
-use api::{BackupRun, BackupStorage, condition, labels};
+use api::{BackupRun, BackupRunStatus, BackupStorage, condition, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -210,10 +210,14 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
     )
 }
 
-/// What others say of the key that this run wrote to, or is about to.
+/// What others say of the key that this run wrote to, or is about to: where something depends on it.
 fn claims_of(run: &BackupRun, context: &Context) -> Vec<Claim> {
     let status = run.status.as_ref().filter(|_| run.spec.backup.is_some());
-    let key = status.and_then(|s| s.key.as_deref());
+    let goes = run.metadata.deletion_timestamp.is_some();
+    let begins = |s: &BackupRunStatus| s.transfer.as_ref().is_some_and(|t| t.command_started_at.is_none());
+    let may_be_over = |s: &BackupRunStatus| condition::is_true(&s.conditions, condition::READY);
+    let asks = status.filter(|s| goes || begins(s) || may_be_over(s));
+    let key = asks.and_then(|s| s.key.as_deref());
     key.map(|key| claims::on(key, run, context)).unwrap_or_default()
 }
 
