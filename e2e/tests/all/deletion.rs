@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use api::condition;
 use e2e::runs::{is, status, stream};
+use e2e::schedules::NEVER;
 use e2e::{Case, case, operator};
 use k8s_openapi::api::core::v1::Namespace;
 use serde_json::json;
@@ -143,23 +144,27 @@ fn an_object_that_another_wrote_since_survives_the_deletion_of_the_earlier_run()
             spec["retainPolicy"] = json!("Delete");
             spec
         };
-        case.backup("first", spec(1)).await;
-        let second = case.backup("second", spec(2)).await;
-        case.fault("second", "retention: the path was used again by a later run");
-        delete(&case, "first", 30).await;
-        assert_eq!(Some(case.store().sha256(&case.key("db"))), status(&second).sha256);
-        case.restore("second").await;
-        case.fault("second", "retention: another tool wrote to the path since");
+        case.schedule("daily", json!({"schedule": NEVER}), spec(1)).await;
+        let first = case.triggered("daily").await;
+        case.succeeded(&first, 60).await;
+        case.schedule("daily", json!({"schedule": NEVER}), spec(2)).await;
+        let second = case.triggered("daily").await;
+        case.fault(&second, "retention: the path was used again by a later run");
+        let run = case.succeeded(&second, 60).await;
+        delete(&case, &first, 30).await;
+        assert_eq!(Some(case.store().sha256(&case.key("db"))), status(&run).sha256);
+        case.restore(&second).await;
+        case.fault(&second, "retention: another tool wrote to the path since");
         // Somebody who is not a run wrote there: the ETag tells.
         case.store().put(&case.key("db"), b"by hand");
-        delete(&case, "second", 30).await;
+        delete(&case, &second, 30).await;
         case.keeps("db");
         let seen = if case.store().get(&case.key("db")) == b"by hand" {
             "its object stays"
         } else {
             "it is gone"
         };
-        case.end("second", "its object stays", seen);
+        case.end(&second, "its object stays", seen);
     });
 }
 

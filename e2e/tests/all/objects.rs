@@ -175,18 +175,6 @@ fn a_restore_only_run_knows_a_bad_object_by_its_own_checks() {
 }
 
 #[test]
-fn an_object_that_another_run_replaced_is_not_restored_as_this_runs() {
-    case("replaced", |case| async move {
-        case.keeps("db");
-        case.backup("first", stream(&case.path("db"), "random 1000 1")).await;
-        case.fault("first", "object: replaced by another run");
-        case.backup("second", stream(&case.path("db"), "random 1000 2")).await;
-        case.restore_fails("first", "ObjectChanged", 60).await;
-        case.restore("second").await;
-    });
-}
-
-#[test]
 fn an_object_that_is_replaced_in_mid_restore_kills_the_command_before_its_input_ends() {
     case("mid-restore", |case| async move {
         // An operator that takes over would look at the object again, and find it changed before the agent does.

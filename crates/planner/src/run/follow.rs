@@ -69,9 +69,8 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
 /// snapshot, a crash between completion and report). The agent sends what makes an object visible only after its command
 /// ended well, so an object that names this attempt is the evidence of a good backup.
 fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End) -> Decision {
-    let doubtful = matches!(end, End::Interrupted { .. })
-        && at.action == Action::Backup
-        && at.transfer.command_started_at.is_some();
+    // Also where the status knows of no command: it may be from before that.
+    let doubtful = matches!(end, End::Interrupted { .. }) && at.action == Action::Backup;
     let key = at.transfer.key.as_deref().filter(|k| o.storage.forbids(k).is_none());
     let (true, Some(key)) = (doubtful, key) else {
         return end::report(o, status, at, end);

@@ -184,6 +184,17 @@ fn an_object_that_this_attempt_made_before_its_status_was_set_back_is_adopted() 
 }
 
 #[test]
+fn an_old_pod_that_goes_does_not_hide_what_it_made_from_a_status_that_was_set_back() {
+    let mut world = about_to_begin();
+    world.pods[0].terminating = true;
+    let mut stored = object(Some("team/db"), None);
+    (stored.run_uid, stored.attempt) = (world.run.uid(), Some("backup-1".into()));
+    world.stored = Some(stored);
+    world.step();
+    assert!(world.is(condition::SUCCESSFUL), "{:?}", world.status().message);
+}
+
+#[test]
 fn a_failed_attempts_object_that_is_still_there_is_no_good_backup() {
     let mut world = about_to_begin();
     let mut transfer = world.status().transfer.unwrap();
