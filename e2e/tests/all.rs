@@ -39,6 +39,8 @@ mod returned;
 mod rights;
 #[path = "all/schedules.rs"]
 mod schedules;
+#[path = "all/sizes.rs"]
+mod sizes;
 #[path = "all/specs.rs"]
 mod specs;
 #[path = "all/storages.rs"]

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::run::RetainPolicy;
 use api::{condition, labels};
-use e2e::runs::{is, message, sleeping, static_container, status, stream};
+use e2e::runs::{is, sleeping, static_container, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case};
 use kube::ResourceExt;
@@ -448,34 +448,5 @@ fn a_schedule_that_is_replaced_by_force_keeps_its_objects_and_one_that_comes_bac
         let left = u32::try_from(left).unwrap();
         counts(&case, "daily", (left, left, 0, 0)).await;
         keeps_all(&case, "daily").await;
-    });
-}
-
-#[test]
-fn a_backup_far_smaller_than_those_before_fails_and_the_last_good_object_stays() {
-    case("min-size", |case| async move {
-        let run = |size: &str| {
-            let mut run = stream(&case.path("db"), &format!("random {size}"));
-            run["backup"]["minSize"] = json!("50%");
-            run
-        };
-        let settings = json!({"schedule": NEVER});
-        case.schedule("daily", settings.clone(), run("1000")).await;
-        let first = case.triggered("daily").await;
-        case.succeeded(&first, 90).await;
-        case.keeps("db");
-        let etag = case.store().head(&case.key("db")).map(|o| o.etag);
-        assert!(etag.is_some());
-
-        case.schedule("daily", settings, run("499")).await;
-        let second = case.triggered("daily").await;
-        case.fault(
-            &second,
-            "command: prints less than half of the last good backup, minSize 50%",
-        );
-        let failed = case.failed(&second, "TooSmall", 90).await;
-        let said = message(&failed);
-        assert!(said.contains("499 bytes") && said.contains("500"), "{said}");
-        assert_eq!(case.store().head(&case.key("db")).map(|o| o.etag), etag);
     });
 }
