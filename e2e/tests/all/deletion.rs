@@ -93,6 +93,43 @@ fn a_namespace_that_is_deleted_takes_its_runs_their_pods_and_their_uploads_with_
 }
 
 #[test]
+fn objects_outlive_their_namespace_unless_their_schedule_says_otherwise() {
+    case("namespace-objects", |case| async move {
+        let schedules = [("kept", None), ("removed", Some("Delete"))];
+        let mut runs = Vec::new();
+        for (name, when) in schedules {
+            let mut run = stream(&case.path(name), "random 1000");
+            run["retainPolicy"] = json!("Delete");
+            let settings = json!({"schedule": NEVER, "whenDeleted": when});
+            case.schedule(name, settings, run).await;
+            runs.push(case.triggered(name).await);
+        }
+        for (run, (_, when)) in runs.iter().zip(schedules) {
+            case.succeeded(run, 90).await;
+            let fault = format!(
+                "schedule: its namespace is deleted, whenDeleted {}",
+                when.unwrap_or("Retain")
+            );
+            case.fault(run, &fault);
+        }
+        let namespaces: kube::Api<Namespace> = kube::Api::all(case.client().clone());
+        e2e::cluster::delete(&namespaces, case.namespace()).await;
+        case.wait("the namespace is gone", 60, || async {
+            let there = namespaces.get_opt(case.namespace()).await.unwrap();
+            there.is_none().then_some(())
+        })
+        .await;
+        case.keeps("kept");
+        for (run, (name, when)) in runs.iter().zip(schedules) {
+            let end = |there: bool| if there { "object kept" } else { "object removed" };
+            let there = case.store().head(&case.key(name)).is_some();
+            case.end(run, end(when.is_none()), end(there));
+            assert_eq!(there, when.is_none(), "{name}");
+        }
+    });
+}
+
+#[test]
 fn a_run_that_is_deleted_while_its_pod_starts_takes_it_along() {
     case("delete-early", |case| async move {
         let mut spec = stream(&case.path("db"), "random 1000");
