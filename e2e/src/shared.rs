@@ -53,6 +53,12 @@ pub fn parameters() -> Value {
     json!({"bucket": BUCKET, "endpoint": ENDPOINT, "insecure": "true", "s3ForcePathStyle": "true"})
 }
 
+/// A Secret with the keys of the bucket.
+pub fn secret(name: &str) -> Value {
+    let data = json!({"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY});
+    json!({"metadata": {"name": name}, "stringData": data})
+}
+
 async fn set_up(client: &Client) -> Store {
     admission::set_up(client).await;
     let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -61,13 +67,7 @@ async fn set_up(client: &Client) -> Store {
         json!({"metadata": {"name": NAMESPACE, "labels": {"e2e": "true"}}}),
     )
     .await;
-    let data = json!({"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY});
-    apply::<Secret>(
-        client,
-        NAMESPACE,
-        json!({"metadata": {"name": SECRET}, "stringData": data}),
-    )
-    .await;
+    apply::<Secret>(client, NAMESPACE, secret(SECRET)).await;
     apply::<Deployment>(client, NAMESPACE, minio()).await;
     let ports = json!([{"name": "s3", "port": 9000}]);
     let spec = json!({"type": "NodePort", "selector": {"app": "minio"}, "ports": ports});

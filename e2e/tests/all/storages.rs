@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::run::State;
 use api::{BackupStorage, condition, labels};
-use e2e::runs::{message, status, stream};
+use e2e::runs::{is, message, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, case};
 use k8s_openapi::api::core::v1::Secret;
@@ -172,6 +172,45 @@ fn a_storage_becomes_ready_when_its_secret_is_corrected() {
         ready(&case, &name, false).await;
         case.apply::<Secret>(of("e2e-secret-0123456789")).await;
         ready(&case, &name, true).await;
+    });
+}
+
+#[test]
+fn a_run_whose_storage_loses_its_secret_while_its_pod_starts_ends_in_time_and_names_it() {
+    case("secret-gone", |case| async move {
+        case.apply::<Secret>(e2e::shared::secret("keys")).await;
+        let own = json!({"name": "keys", "namespace": case.namespace()});
+        let storage = case
+            .storage("secret-gone", json!({"parameters": parameters(), "credentials": own}))
+            .await;
+        ready(&case, &storage, true).await;
+        let mut run = stream(&format!("/{}/{{{{ .name }}}}", case.namespace()), "random 1000");
+        (run["storage"]["name"], run["startDeadlineSeconds"]) = (json!(storage), json!(30));
+        // Until it has ended nothing needs the Secret.
+        let slow = json!({"name": "slow", "image": "redis:7", "command": ["sleep", "5"]});
+        run["template"]["spec"]["initContainers"] = json!([slow]);
+        let settings = json!({"schedule": "@every 5s", "concurrencyPolicy": "Forbid"});
+        case.schedule("often", settings, run).await;
+        let first = case.new_run("often", &[]).await;
+        case.until(&first, "begins", 30, |run| status(run).transfer).await;
+        e2e::cluster::delete(&case.api::<Secret>(), "keys").await;
+        case.fault(&first, "storage: its Secret is deleted while the Pod starts");
+        let secret = format!("Secret {}/keys ", case.namespace());
+        let names = |run: &api::BackupRun| message(run).contains(&secret);
+        case.until(&first, "says what it waits for", 30, |run| {
+            (is(run, condition::IN_PROGRESS) && names(run)).then_some(())
+        })
+        .await;
+        let run = case.failed(&first, "StartDeadlineExceeded", 60).await;
+        assert!(names(&run), "{}", message(&run));
+        let ended = status(&run);
+        let took = ended.completion_time.unwrap().0.as_second() - ended.start_time.unwrap().0.as_second();
+        assert!((30..=75).contains(&took), "{took} s");
+        case.apply::<Secret>(e2e::shared::secret("keys")).await;
+        let next = case.new_run("often", std::slice::from_ref(&first)).await;
+        e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
+        case.succeeded(&next, 90).await;
+        case.keeps(&next);
     });
 }
 

@@ -1,5 +1,7 @@
 //! A store that misbehaves in mid-run, as a proxy between the storage and MinIO makes it: parts are tried again, the command
 //! is held back, and past the storage's `retrySeconds` the run fails and says which step.
+use std::time::Duration;
+
 use api::run::State;
 use e2e::bytes::random;
 use e2e::proxy::{Proxy, Request};
@@ -7,6 +9,7 @@ use e2e::runs::{message, status, stream};
 use e2e::sts::{self, Temporary};
 use e2e::{Case, case};
 use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
@@ -130,7 +133,7 @@ fn a_store_that_is_down_for_a_moment_at_any_step_is_waited_for() {
             case.start("db", spec(&case, &proxy, "db")).await;
             proxy.until_met(1, 60).await;
             // Long enough for a few tries in vain.
-            tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+            tokio::time::sleep(Duration::from_secs(4)).await;
             proxy.up();
             whole(&case, "db").await;
         });
@@ -150,6 +153,39 @@ fn a_store_that_is_down_for_a_moment_at_any_step_is_waited_for() {
                 std::panic::resume_unwind(panic);
             }
         }
+    });
+}
+
+#[test]
+fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
+    case("in-time", |case| async move {
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        case.fault("db", "store: away while deadlineSeconds pass, the command ended before");
+        case.keeps("db");
+        // So few bytes are sent when the command has ended.
+        let mut spec = spec(&case, &proxy, "db");
+        spec["backup"] = json!({"command": ["/stream", "random", "1000"], "deadlineSeconds": 5});
+        let down = json!({"do": "down", "times": 1});
+        proxy.rule("PUT", &format!("{}?", case.key("db")), down);
+        case.start("db", spec).await;
+        let begun = case.until("db", "has its command started", 60, |run| {
+            status(run).transfer?.command_started_at
+        });
+        let deadline = begun.await.0 + Duration::from_secs(5);
+        proxy.until_met(1, 60).await;
+        assert!(
+            Timestamp::now() < deadline,
+            "the store was not away before the deadline"
+        );
+        // Longer than a command gets between SIGTERM and SIGKILL.
+        while Timestamp::now() < deadline + Duration::from_secs(7) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        proxy.up();
+        let said = status(&case.succeeded("db", SECONDS).await);
+        assert!(said.completion_time.unwrap().0 > deadline);
+        assert_eq!((said.bytes, said.attempts), (Some(1000), Some(1)));
+        assert_eq!(case.store().get(&case.key("db")), random(1000, 1));
     });
 }
 
