@@ -2,14 +2,14 @@
 use std::time::Duration;
 
 use api::{condition, labels};
-use e2e::runs::{is, status, stream};
+use e2e::runs::{is, restore_end_of, sleeping, static_container, status, stream};
 use e2e::{case, operator};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::Api;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Bytes of a backup that takes a while.
 const WHILE: usize = 24 << 20;
@@ -65,6 +65,44 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
         case.ended_whole("db", WHILE, 120).await;
         let (_, leader) = operator::leader(case.client()).await.expect("a leader");
         assert_eq!(leader.uid(), new.uid(), "the one that took over goes on");
+    });
+}
+
+#[test]
+fn a_restore_goes_on_under_a_leader_that_does_not_reach_the_store_itself() {
+    case("no-way", |case| async move {
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        case.keeps("db");
+        let mut spec = stream(&case.path("db"), "random 12M");
+        spec["storage"]["name"] = json!(proxy.storage);
+        spec["template"]["spec"]["containers"] = json!([sleeping("redis:7"), static_container()]);
+        spec["backup"]["container"] = json!("stream");
+        spec["restore"] = json!({"command": ["sh", "-c", "head -c 1000 >/dev/null; sleep 12; cat >/dev/null"]});
+        case.backup("db", spec).await;
+        case.fault(
+            "db",
+            "operator: rolled out in mid-restore, and only the Pod reaches the store",
+        );
+        case.ask_restore("db").await;
+        case.until("db", "restores", 60, |run| status(run).transfer?.command_started_at)
+            .await;
+        // All that a restoring Pod asks for is the object's bytes. The operator looks at it, and probes the store.
+        for method in ["HEAD", "PUT", "POST", "DELETE"] {
+            proxy.rule(method, "", json!({"do": "close"}));
+        }
+        let away = operator::steady().await;
+        let (_, old) = operator::leader(case.client()).await.expect("a leader");
+        let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        e2e::cluster::delete(&pods, &old.name_any()).await;
+        operator::up(case.client(), |pod| pod.uid() != old.uid()).await;
+        let other = Timestamp::now();
+        drop(away);
+        let (run, restore) = case.restore_ended("db", 1, 90).await;
+        case.end("db", "restores", restore_end_of(&run));
+        assert!(restore.successful, "{:?}", restore.message);
+        assert!(restore.completion_time.0 > other, "it had ended under the first leader");
     });
 }
 
