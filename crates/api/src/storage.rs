@@ -172,6 +172,9 @@ pub struct BackupStorageStatus {
 pub struct Capabilities {
     /// How a part is bound to its signed URL: `sha256` (x-amz-checksum-sha256 and content-length are enforced), `md5` (Content-MD5), or `none`.
     pub checksum: String,
+    /// The store was seen to refuse other bytes than those that a URL was signed for: for whole objects and for parts. `false` with `spec.parameters.checksum` set by hand, or with `none`: bytes that are damaged on their way are stored.
+    #[serde(default)]
+    pub checksum_enforced: bool,
     /// The object's metadata given at creation come back on HEAD.
     pub metadata: bool,
     /// HEAD returns the checksum of the whole object.

@@ -18,6 +18,8 @@ pub enum StoreErrorKind {
     AccessDenied,
     /// The credentials are not known, or the secret key is wrong.
     BadCredentials,
+    /// The requests are signed for another region than the store's.
+    WrongRegion,
     /// The clocks of store and operator are too far apart.
     ClockSkew,
     /// No connection: name, address, port or TLS.
@@ -96,21 +98,28 @@ impl StoreError {
     ) -> Self {
         use StoreErrorKind as K;
         let kind = match (code, status) {
+            ("NoSuchKey" | "NoSuchVersion", _) => K::NotFound,
             ("NoSuchUpload", _) => K::NoSuchUpload,
             ("InvalidPart", _) => K::InvalidPart,
             ("NoSuchBucket", _) => K::NoSuchBucket,
             ("RequestTimeTooSkewed", _) => K::ClockSkew,
             ("PreconditionFailed", _) | (_, 412) => K::Exists,
-            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => {
-                K::BadCredentials
-            }
+            // versitygw says XAdminUserNotFound, with a 404; s3s NotSignedUp; Garage a denial whose message tells.
+            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _)
+            | ("XAdminUserNotFound" | "NotSignedUp", _)
+            | (_, 401) => K::BadCredentials,
+            ("AccessDenied", 403) if is_about_keys(message) => K::BadCredentials,
+            ("AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError", _) => K::WrongRegion,
             ("AccessDenied" | "AllAccessDisabled", _) | (_, 403) => K::AccessDenied,
+            // It will not be implemented while somebody waits.
+            ("NotImplemented", _) | (_, 501 | 505) => K::Refused,
             (
                 "SlowDown" | "ConditionalRequestConflict" | "RequestTimeout" | "InternalError" | "ServiceUnavailable",
                 _,
             )
             | (_, 429 | 500..) => K::Busy,
-            (_, 404) => K::NotFound,
+            // A HEAD's answer, which has no code. Another code, as of a gateway that knows no such host, says nothing of an object.
+            ("", 404) => K::NotFound,
             _ => K::Refused,
         };
         let mut text = format!("the store answered {status}");
@@ -132,6 +141,13 @@ impl StoreError {
     }
 }
 
+/// Garage denies what is signed with a key that it does not know, or with the wrong secret.
+fn is_about_keys(message: &str) -> bool {
+    ["Invalid signature", "No such key"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
 fn cure(kind: StoreErrorKind) -> &'static str {
     match kind {
         StoreErrorKind::NoSuchBucket => "; create the bucket, or correct spec.parameters.bucket",
@@ -139,6 +155,7 @@ fn cure(kind: StoreErrorKind) -> &'static str {
             "; the access key needs GetObject, PutObject, DeleteObject and AbortMultipartUpload on the bucket"
         }
         StoreErrorKind::BadCredentials => "; check the Secret that spec.credentials names",
+        StoreErrorKind::WrongRegion => "; set spec.parameters.region to the region that the store expects",
         StoreErrorKind::ClockSkew => "; set the clocks right",
         StoreErrorKind::Unreachable => "; check spec.parameters.endpoint, and that the store runs",
         _ => "",
@@ -170,6 +187,20 @@ mod tests {
             (403, "RequestTimeTooSkewed", K::ClockSkew, "1970-01-01T00:00:00Z", false),
             (404, "NoSuchUpload", K::NoSuchUpload, "", false),
             (404, "", K::NotFound, "", false),
+            (404, "NoSuchVersion", K::NotFound, "", false),
+            // versitygw of a key that it does not know: nothing is gone.
+            (404, "XAdminUserNotFound", K::BadCredentials, "Secret", false),
+            (404, "NoSuchHost", K::Refused, "NoSuchHost", false),
+            (403, "NotSignedUp", K::BadCredentials, "Secret", false),
+            (
+                400,
+                "AuthorizationQueryParametersError",
+                K::WrongRegion,
+                "spec.parameters.region",
+                false,
+            ),
+            (501, "NotImplemented", K::Refused, "NotImplemented", false),
+            (505, "", K::Refused, "", false),
             (503, "SlowDown", K::Busy, "", true),
             (500, "", K::Busy, "", true),
             (400, "BadDigest", K::Refused, "BadDigest", false),

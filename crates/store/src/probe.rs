@@ -21,6 +21,9 @@ const NAME: &str = "backup-operator-probe";
 pub struct Capabilities {
     /// How bodies are bound to signed URLs, for whole objects and for parts.
     pub checksum: Checksum,
+    /// The store was seen to refuse other bodies: for whole objects and for parts. Where nobody asked for a certain checksum, one
+    /// that is not enforced is none.
+    pub enforced: bool,
     /// HEAD gives back the metadata of creation.
     pub metadata: bool,
     /// HEAD gives back the composite SHA-256 of a multipart object.
@@ -52,12 +55,16 @@ impl Store {
         };
         for checksum in candidates {
             let last = checksum == Checksum::None || wanted.is_some();
-            match self.write(key, &metadata, checksum).await {
-                Ok(bound) if bound || last => {}
+            // Google's store says that the signature does not match where a checksum's header is signed.
+            let other = |error: &StoreError| {
+                !last && matches!(error.kind(), StoreErrorKind::Refused | StoreErrorKind::BadCredentials)
+            };
+            let whole = match self.write(key, &metadata, checksum).await {
+                Ok(bound) if bound || last => bound,
                 Ok(_) => continue,
-                Err(error) if error.kind() == StoreErrorKind::Refused && !last => continue,
+                Err(error) if other(&error) => continue,
                 Err(error) => return Err(error.at("write").into()),
-            }
+            };
             let object = self
                 .head(key, None)
                 .await
@@ -68,17 +75,24 @@ impl Store {
                 return Err(ProbeError::Different);
             }
             let kept = |o: &ObjectInfo| o.metadata.get(NAME).is_some_and(|v| v == id);
+            let parts = match self.binds_parts(key, &metadata, checksum).await {
+                Ok(bound) if bound || last => bound,
+                Ok(_) => continue,
+                Err(error) if other(&error) => continue,
+                Err(error) => return Err(error.at("multipart upload").into()),
+            };
             match self.multipart(key, &metadata, checksum).await {
                 Ok((object, digest)) => {
                     let composite = composite_sha256([digest.as_str()].into_iter());
                     return Ok(Capabilities {
                         checksum,
+                        enforced: whole && parts,
                         metadata: kept(&object),
                         composite_checksum: checksum == Checksum::Sha256 && object.checksum_sha256 == Some(composite),
                         if_none_match: self.keeps_what_is_there(key, &metadata, checksum).await,
                     });
                 }
-                Err(error) if error.kind() == StoreErrorKind::Refused && !last => {}
+                Err(error) if other(&error) => {}
                 Err(error) => return Err(error.at("multipart upload").into()),
             }
         }
@@ -110,6 +124,26 @@ impl Store {
         };
         self.put_signed("write", &signed, CANARY).await?;
         Ok(refused)
+    }
+
+    /// Whether the store refuses another body for a part. Some look at what is put whole only. In an upload of its own: others
+    /// drop the whole upload then.
+    async fn binds_parts(
+        &self,
+        key: &str,
+        metadata: &BTreeMap<String, String>,
+        checksum: Checksum,
+    ) -> Result<bool, StoreError> {
+        let upload = self.create_upload(key, metadata, checksum).await?;
+        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
+        let signed = self.sign_part(key, &upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let put = self.put_signed("write a part", &signed, IMPOSTOR).await;
+        self.abort(key, &upload).await?;
+        match put {
+            Ok(_) => Ok(false),
+            Err(error) if error.passes() => Err(error),
+            Err(_) => Ok(true),
+        }
     }
 
     /// A multipart upload of one part, completed.

@@ -45,7 +45,7 @@ pub struct CompletedPart {
 }
 
 /// A completed upload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completed {
     /// Of the whole object.
     pub etag: String,
@@ -168,6 +168,11 @@ impl Store {
             .header("date")
             .and_then(|d| jiff::fmt::rfc2822::parse(&d).ok())
             .map(|z| z.timestamp());
+        if answer.status == 404 && code.is_empty() && !answer.body.is_empty() {
+            let words =
+                "404 without an S3 error code: what answered is not the store (a proxy or a gateway before it?)";
+            return Err(StoreError::new(step, StoreErrorKind::Refused, words));
+        }
         let status = if answer.status < 300 { 500 } else { answer.status };
         let message = self.signer.credentials().redact(&message);
         Err(StoreError::of_answer(step, status, &code, &message, theirs, ours))
@@ -196,6 +201,8 @@ impl Store {
         if checksum == Checksum::Sha256 {
             headers.insert("x-amz-checksum-algorithm".into(), "SHA256".into());
         }
+        // A body of nothing, said: Google's store answers 411 where it is not.
+        headers.insert("content-length".into(), "0".into());
         let query = Pairs::from([("uploads".to_string(), String::new())]);
         let answer = self
             .request(STEP, Method::Post, key, query, headers, Bytes::new())
@@ -289,31 +296,52 @@ impl Store {
     /// Drops an upload and its parts; one that is not there is fine.
     pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
-        gone(
+        let aborted = gone(
             self.request("abort upload", Method::Delete, key, query, Pairs::new(), Bytes::new())
                 .await,
-        )
+        );
+        match aborted {
+            // s3s and s3rver refuse what they do not know any more: where the store lists no such upload, it is gone.
+            Err(error) if matches!(error.kind(), StoreErrorKind::AccessDenied | StoreErrorKind::Refused) => {
+                let listed = self.list_uploads(key).await.map_err(|_| error.clone())?;
+                let there = listed.iter().any(|u| u.key == key && u.id == upload_id);
+                if there { Err(error) } else { Ok(()) }
+            }
+            other => other,
+        }
     }
 
     /// Looks at an object, or at one version of it; None where there is none.
     pub async fn head(&self, key: &str, version_id: Option<&str>) -> Result<Option<ObjectInfo>, StoreError> {
+        match self.head_once(key, version_id).await {
+            // A HEAD's answer has no code: whether the object, the bucket or the access key is not there, a GET tells.
+            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::AccessDenied) => {
+                match self.why_not(key, version_id).await {
+                    Some(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+                    Some(error) => Err(error),
+                    // It came meanwhile, or HEAD alone is denied.
+                    None => self.head_once(key, version_id).await.map(Some),
+                }
+            }
+            looked => looked.map(Some),
+        }
+    }
+
+    /// Why an object cannot be read; None: it can.
+    async fn why_not(&self, key: &str, version_id: Option<&str>) -> Option<StoreError> {
+        let first = Pairs::from([("range".to_string(), "bytes=0-0".to_string())]);
+        let query = of_version(version_id);
+        let asked = self.request("look at the object", Method::Get, key, query, first, Bytes::new());
+        asked.await.err()
+    }
+
+    async fn head_once(&self, key: &str, version_id: Option<&str>) -> Result<ObjectInfo, StoreError> {
         // Signed, so that a store that keeps a checksum gives it back.
         let headers = Pairs::from([("x-amz-checksum-mode".to_string(), "ENABLED".to_string())]);
-        let answer = match self
-            .request(
-                "look at the object",
-                Method::Head,
-                key,
-                of_version(version_id),
-                headers,
-                Bytes::new(),
-            )
-            .await
-        {
-            Ok(answer) => answer,
-            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let query = of_version(version_id);
+        let answer = self
+            .request("look at the object", Method::Head, key, query, headers, Bytes::new())
+            .await?;
         let metadata = answer.headers.iter().filter_map(|(name, value)| {
             Some((
                 name.as_str().strip_prefix(METADATA)?.to_string(),
@@ -330,14 +358,14 @@ impl Store {
         let age = time("date")
             .zip(time("last-modified"))
             .map(|(now, then)| now.duration_since(then));
-        Ok(Some(ObjectInfo {
+        Ok(ObjectInfo {
             age,
             size,
             etag: answer.header("etag").unwrap_or_default(),
             metadata: metadata.collect(),
             checksum_sha256: answer.header("x-amz-checksum-sha256"),
             version_id: version_of(&answer),
-        }))
+        })
     }
 
     /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
@@ -376,10 +404,18 @@ impl Store {
     /// versions only hides the object, and keeps its bytes.
     pub async fn delete_version(&self, key: &str, version_id: &str) -> Result<(), StoreError> {
         let query = of_version(Some(version_id));
-        gone(
+        let deleted = gone(
             self.request("delete", Method::Delete, key, query, Pairs::new(), Bytes::new())
                 .await,
-        )
+        );
+        match deleted {
+            // versitygw and LocalStack call the id of a version that is gone an invalid one.
+            Err(error) if error.kind() == StoreErrorKind::Refused => match self.why_not(key, Some(version_id)).await {
+                Some(why) if matches!(why.kind(), StoreErrorKind::NotFound | StoreErrorKind::Refused) => Ok(()),
+                _ => Err(error),
+            },
+            other => other,
+        }
     }
 
     /// Uploads below a prefix that are not completed, the first thousand.

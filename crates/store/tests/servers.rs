@@ -61,8 +61,9 @@ async fn a_probe_finds_what_the_store_can_do_and_leaves_nothing(kind: Kind) {
         (Checksum::Sha256, true, true, true),
         "{kind:?}"
     );
+    assert!(found.enforced, "{kind:?}");
     let forced = store.probe("team/", "2", Some(Checksum::None)).await.unwrap();
-    assert_eq!(forced.checksum, Checksum::None);
+    assert_eq!((forced.checksum, forced.enforced), (Checksum::None, false));
     nothing_is_left(&store).await;
 }
 
@@ -179,6 +180,81 @@ async fn what_is_wrong_with_a_store_is_said_with_its_cure(kind: Kind) {
     }
 }
 
+/// As after a rotation of the access key: what the store then says must not read as "it is gone".
+async fn nothing_is_gone_for_who_has_the_wrong_keys(kind: Kind) {
+    let server = Server::start(kind).await;
+    let store = open(&server.endpoint, server::PASSWORD, &[]);
+    let digest = Checksum::None.digest(b"kept");
+    let signed = store.sign_object(
+        "kept",
+        4,
+        Checksum::None,
+        &digest,
+        &metadata(),
+        false,
+        EXPIRES,
+        Timestamp::now(),
+    );
+    assert_eq!(put(&signed, b"kept").await.0, 200);
+    let upload = store.create_upload("kept", &metadata(), Checksum::None).await.unwrap();
+    for (key, secret) in [
+        ("nobody-knows-me", server::PASSWORD),
+        (server::USER, "wrong-secret-key"),
+    ] {
+        let credentials = Credentials::new(key, Secret::new(secret), None);
+        let stranger = Store::s3(parameters(&server.endpoint, &[]), credentials).unwrap();
+        let errors = [
+            ("head", stranger.head("kept", None).await.map(drop)),
+            ("head of a missing one", stranger.head("missing", None).await.map(drop)),
+            ("delete", stranger.delete("kept").await),
+            ("delete a version", stranger.delete_version("kept", "v1").await),
+            ("abort", stranger.abort("kept", &upload).await),
+        ];
+        for (what, done) in errors {
+            let error = done.expect_err(what);
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::BadCredentials,
+                "{kind:?} {key} {what}: {error}"
+            );
+        }
+    }
+    assert!(store.head("kept", None).await.unwrap().is_some());
+    assert_eq!(store.list_uploads("kept").await.unwrap().len(), 1);
+}
+
+async fn a_version_that_is_gone_is_gone_however_often_it_is_removed(kind: Kind) {
+    let server = Server::start(kind).await;
+    server.keep_versions().await;
+    let store = open(&server.endpoint, server::PASSWORD, &[]);
+    let mut versions = Vec::new();
+    for body in [b"first", b"other"] {
+        let digest = Checksum::None.digest(body);
+        let signed = store.sign_object(
+            "k",
+            5,
+            Checksum::None,
+            &digest,
+            &metadata(),
+            false,
+            EXPIRES,
+            Timestamp::now(),
+        );
+        assert_eq!(put(&signed, body).await.0, 200);
+        let object = store.head("k", None).await.unwrap().unwrap();
+        versions.push((object.version_id.expect("a version"), object.etag));
+    }
+    let [(old, etag), (new, _)] = versions.try_into().unwrap();
+    let first = store.head("k", Some(&old)).await.unwrap().unwrap();
+    assert_eq!((first.etag, first.version_id.as_deref()), (etag, Some(old.as_str())));
+    for _ in 0..2 {
+        store.delete_version("k", &old).await.unwrap();
+    }
+    assert_eq!(store.head("k", Some(&old)).await.unwrap(), None);
+    let left = store.head("k", None).await.unwrap().unwrap();
+    assert_eq!(left.version_id, Some(new));
+}
+
 macro_rules! on_each_server {
     ($($rule:ident),* $(,)?) => { $(
         mod $rule {
@@ -196,4 +272,6 @@ on_each_server!(
     a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other,
     an_upload_is_invisible_until_it_is_completed_and_completes_once,
     what_is_wrong_with_a_store_is_said_with_its_cure,
+    nothing_is_gone_for_who_has_the_wrong_keys,
+    a_version_that_is_gone_is_gone_however_often_it_is_removed,
 );

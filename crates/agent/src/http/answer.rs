@@ -29,6 +29,8 @@ impl Answer {
     pub fn hope(&self) -> Hope {
         let expired = self.message.to_ascii_lowercase().contains("expired");
         match (self.status, self.code.as_str()) {
+            // It will not be implemented while somebody waits.
+            (501 | 505, _) | (_, "NotImplemented") => Hope::None,
             (408 | 429, _) | (500.., _) => Hope::Passes,
             (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => Hope::Passes,
             // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
@@ -119,6 +121,8 @@ mod tests {
             (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
             (400, "BadDigest", "", Hope::Doubtful),
             (404, "NoSuchUpload", "", Hope::None),
+            (501, "NotImplemented", "", Hope::None),
+            (505, "", "", Hope::None),
             (412, "PreconditionFailed", "", Hope::None),
             (416, "InvalidRange", "", Hope::None),
             (307, "", "", Hope::None),

@@ -71,6 +71,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
             };
             let capabilities = Capabilities {
                 checksum: checksum.into(),
+                checksum_enforced: found.enforced,
                 metadata: found.metadata,
                 composite_checksum: found.composite_checksum,
                 if_none_match: found.if_none_match,

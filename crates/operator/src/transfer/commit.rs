@@ -8,7 +8,7 @@ use planner::run::life::Attempt;
 use planner::run::taken::{self, Maker, Verdict};
 use planner::run::{End, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
-use store::{Checksum, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
+use store::{Checksum, Completed, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::claims;
@@ -217,7 +217,14 @@ async fn complete(
     upload: &str,
     report: &Report,
 ) -> Result<Completion, (&'static str, String)> {
-    let only_new = clear(store, keys, run, order).await?;
+    let found = clear(store, keys, run, order).await?;
+    let is_there = |object: &ObjectInfo| {
+        store.metadata && uploads::is_made_by(object, run, &order.attempt) && object.size == report.stored_bytes
+    };
+    if found.as_ref().is_some_and(is_there) {
+        return Ok(Completion::default());
+    }
+    let only_new = found.is_none() && store.metadata && store.if_none_match;
     let parts: Vec<_> = report
         .parts
         .iter()
@@ -228,10 +235,14 @@ async fn complete(
         })
         .collect();
     let ask = || async {
-        let now = keys.renewed(store).await;
-        now.store
-            .complete(&order.key, upload, &parts, store.checksum, only_new)
-            .await
+        let now = keys.renewed(store).await.store;
+        let done = now.complete(&order.key, upload, &parts, store.checksum, only_new).await;
+        let Err(error) = done else { return done };
+        // Stores differ in what they say of an upload that they have completed: NoSuchKey, AccessDenied, an error of their own.
+        match now.head(&order.key, None).await {
+            Ok(Some(object)) if is_there(&object) => Ok(Completed::default()),
+            _ => Err(error),
+        }
     };
     // A dead operator's request may still be at work: while it takes the parts, they are missing to another one.
     let (mut passes, mut taken) = (within(store.parameters.retry()), 0);
@@ -254,17 +265,16 @@ async fn complete(
     }
 }
 
-/// Looks once more at what lies under the key: the command may have taken hours. Whether nothing does, and the store can be held
-/// to that.
+/// Looks once more at what lies under the key: the command may have taken hours.
 async fn clear(
     store: &OpenStore,
     keys: &Keys,
     run: &BackupRun,
     order: &TransferOrder,
-) -> Result<bool, (&'static str, String)> {
+) -> Result<Option<ObjectInfo>, (&'static str, String)> {
     let head = || async { keys.renewed(store).await.store.head(&order.key, None).await };
     let there = match patiently(within(store.parameters.retry()), head).await {
-        Ok(there) => there.map(|object| uploads::stored(&order.key, &object, Timestamp::now())),
+        Ok(there) => there,
         Err(error) if error.may_pass() => {
             return Err((
                 "StoreUnreachable",
@@ -272,8 +282,10 @@ async fn clear(
             ));
         }
         // The access keys may do all but look.
-        Err(_) => return Ok(false),
+        Err(_) => return Ok(None),
     };
+    let seen = there.as_ref();
+    let seen = seen.map(|object| uploads::stored(&order.key, object, Timestamp::now()));
     let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
     if let Some(transfer) = transfer {
         let claims = claims::on(&order.key, run, &keys.context);
@@ -283,11 +295,11 @@ async fn clear(
             attempt: &Attempt::of(transfer),
             claims: &claims,
         };
-        if let Verdict::Taken(message) = taken::judge(&maker, there.as_ref()) {
+        if let Verdict::Taken(message) = taken::judge(&maker, seen.as_ref()) {
             return Err(("PathTaken", message));
         }
     }
-    Ok(there.is_none() && store.metadata && store.if_none_match)
+    Ok(there)
 }
 
 /// Asks again for as long as what the store answers may pass.

@@ -1,8 +1,9 @@
 //! The decision about a storage.
 use std::ops::RangeInclusive;
 
+use api::BackupStorageStatus;
 use api::condition::{self, READY, Say};
-use api::{BackupStorageStatus, storage::is_ready};
+use api::storage::{Capabilities, is_ready};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -52,11 +53,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             }
             status.capabilities = Some(capabilities.clone());
             status.probed_configuration = Some(configuration.clone());
-            (
-                true,
-                "Probed".to_string(),
-                "the store took, gave back and deleted an object".to_string(),
-            )
+            (true, "Probed".to_string(), took(capabilities))
         }
         ProbeView::Failed {
             reason,
@@ -121,10 +118,25 @@ fn due(o: &Observed<'_>, status: &BackupStorageStatus) -> Timestamp {
     at.checked_add(pause).unwrap_or(o.now)
 }
 
+/// What a good probe saw, and what whoever relies on the store should know.
+fn took(capabilities: &Capabilities) -> String {
+    let mut said = "the store took, gave back and deleted an object".to_string();
+    if !capabilities.checksum_enforced {
+        let what = match capabilities.checksum.as_str() {
+            "none" => "it checks no digest of what it is sent".to_string(),
+            chosen => format!("it does not enforce spec.parameters.checksum {chosen}"),
+        };
+        said.push_str(&format!(
+            "; {what}, so bytes that are damaged on their way to it are not refused"
+        ));
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use api::BackupStorage;
-    use api::storage::{BackupStorageSpec, Capabilities, StorageType};
+    use api::storage::{BackupStorageSpec, StorageType};
 
     use super::*;
 

@@ -2,6 +2,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rusty_s3::{Bucket, Method, UrlStyle};
 use store::Signed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -36,10 +37,11 @@ impl Server {
         };
         let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`"));
         let data = tempfile::tempdir().unwrap();
-        let (root, sidecar) = (data.path().join("root"), data.path().join("sidecar"));
+        let [root, sidecar, versions] = ["root", "sidecar", "versions"].map(|name| data.path().join(name));
         // Both servers take a folder for a bucket.
         std::fs::create_dir_all(root.join("test")).unwrap();
         std::fs::create_dir(&sidecar).unwrap();
+        std::fs::create_dir(&versions).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -53,6 +55,8 @@ impl Server {
             Kind::Versitygw => command
                 .args(["--port", &address, "posix", "--sidecar"])
                 .arg(&sidecar)
+                .arg("--versioning-dir")
+                .arg(&versions)
                 .arg(&root),
         };
         command
@@ -81,6 +85,37 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         server
+    }
+}
+
+impl Server {
+    /// From now on the bucket keeps what is overwritten or deleted.
+    pub async fn keep_versions(&self) {
+        let bucket = Bucket::new(
+            self.endpoint.parse().unwrap(),
+            UrlStyle::Path,
+            "test".to_string(),
+            "us-east-1".to_string(),
+        )
+        .unwrap();
+        let url = rusty_s3::signing::sign(
+            &jiff::Timestamp::now(),
+            Method::Put,
+            bucket.base_url().clone(),
+            USER,
+            PASSWORD,
+            None,
+            bucket.region(),
+            60,
+            [("versioning", "")].into_iter(),
+            std::iter::empty(),
+        );
+        let body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let signed = Signed {
+            url: store::Secret::new(url.to_string()),
+            headers: vec![("content-length".into(), body.len().to_string())],
+        };
+        assert_eq!(put(&signed, body).await.0, 200);
     }
 }
 

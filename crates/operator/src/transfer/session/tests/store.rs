@@ -28,6 +28,8 @@ pub struct Held {
     pub intruder: Option<HashMap<String, String>>,
     /// The next completion is done, and its answer lost.
     pub loses_an_answer: bool,
+    /// How it answers the completion of an upload that it has completed, where it does not know `NoSuchUpload`.
+    pub completed_again: Option<(StatusCode, &'static str)>,
     /// A completion that a dead operator asked for is at work: so often its parts are missing to another one, then it
     /// is done.
     pub completing: Option<u32>,
@@ -96,6 +98,7 @@ async fn answer(
         ("PUT", ..) => "put",
         ("DELETE", ..) => "delete",
         ("HEAD", ..) => "head",
+        ("GET", ..) => "get",
         _ => "else",
     };
     held.asked.push(what.into());
@@ -119,6 +122,10 @@ async fn answer(
         "part" => {
             held.parts.insert(number.unwrap(), body.len());
             [("etag", etag(number.unwrap()))].into_response()
+        }
+        "complete" if held.object.is_some() && held.completed_again.is_some() => {
+            let (status, code) = held.completed_again.unwrap();
+            refuse(status, code)
         }
         "complete" if held.object.is_some() && headers.contains_key("if-none-match") => {
             refuse(StatusCode::PRECONDITION_FAILED, "PreconditionFailed")
@@ -162,10 +169,7 @@ async fn answer(
             [("etag", etag(0))].into_response()
         }
         "head" => match &held.object {
-            None => {
-                held.object = held.intruder.take().map(|metadata| (3, metadata));
-                StatusCode::NOT_FOUND.into_response()
-            }
+            None => StatusCode::NOT_FOUND.into_response(),
             Some((size, metadata)) => {
                 let mut response = StatusCode::OK.into_response();
                 let headers = response.headers_mut();
@@ -178,6 +182,11 @@ async fn answer(
                 response
             }
         },
+        // A HEAD's 404 has no code: it is asked for again.
+        "get" if held.object.is_none() => {
+            held.object = held.intruder.take().map(|metadata| (3, metadata));
+            refuse(StatusCode::NOT_FOUND, "NoSuchKey")
+        }
         _ => StatusCode::NOT_IMPLEMENTED.into_response(),
     }
 }
