@@ -158,12 +158,29 @@ pub struct BackupStorageStatus {
     /// What the probe found the store able to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
+    /// What runs that are gone have left in the store because it did not let it be removed, the newest 20 first. Remove it by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<LeftBehind>,
     /// When the store was last probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_probe_time: Option<Time>,
     /// Hash of the configuration (spec and Secret version) that the last probe used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probed_configuration: Option<String>,
+}
+
+/// What a run left in the store.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftBehind {
+    /// The run's namespace.
+    pub namespace: String,
+    /// The run.
+    pub run: String,
+    /// The objects and uploads, and why they could not be removed, in the store's words.
+    pub message: String,
+    /// When the run was let go.
+    pub time: Time,
 }
 
 /// What a store was seen to do; S3-compatible is not S3.

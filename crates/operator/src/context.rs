@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
+use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::runtime::reflector::Store as Cache;
+use kube::runtime::reflector::{ObjectRef, Store as Cache};
 use planner::run::pod::AgentSettings;
 use planner::run::{Obstacle, Refusal};
 
 use crate::claims::Claims;
+use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
 use crate::transfer::budget::Budget;
 use crate::transfer::exec::Exec;
@@ -51,6 +53,12 @@ pub struct Context {
     pub claims: Claims,
     /// UID of this cluster; set before anything is decided.
     pub cluster: OnceLock<String>,
+    /// What stores are asked for on behalf of runs.
+    pub errands: Errands,
+    /// Whose turn it is at a store.
+    pub turns: Turns,
+    /// To have a storage looked at again.
+    pub wake_storage: UnboundedSender<ObjectRef<BackupStorage>>,
     /// What was looked for in stores.
     pub looks: crate::run::look::Looks,
     /// Why transfers cannot be begun, by the UID of their run.
@@ -67,6 +75,14 @@ impl Context {
         self.cluster.get().map_or("", String::as_str)
     }
 
+    /// A storage is gone: its access keys leave the memory.
+    pub fn forget_storage(&self, uid: &str) {
+        self.stores.forget(uid);
+        self.probes.forget(uid);
+        self.turns.forget(uid);
+        self.failures.clear(uid);
+    }
+
     /// A run is gone. Nobody waits for the end of its transfer, which would otherwise try for ever where somebody took the
     /// run's finalizer away under it.
     pub fn forget(&self, uid: &str) {
@@ -74,6 +90,7 @@ impl Context {
         self.refusals.set(uid, None);
         self.obstacles.clear(uid);
         self.looks.forget(uid);
+        self.errands.forget(uid);
         self.failures.clear(uid);
     }
 }

@@ -60,6 +60,9 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         refusals: Refusals::default(),
         claims: Default::default(),
         cluster: Default::default(),
+        errands: Default::default(),
+        turns: Default::default(),
+        wake_storage: wake_storage.clone(),
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),
@@ -70,6 +73,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
 
     // A change of a storage: itself, and the runs that wait for it.
     let (by_storage, wake_runs, wake) = (runs.clone(), wake_run.clone(), wake_storage.clone());
+    let forgetful = context.clone();
     watch(
         &client,
         vec![Watched::all(&client)],
@@ -82,7 +86,11 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
                 send(&wake_runs, run);
             }
         },
-        |_| {},
+        move |event| {
+            if let watcher::Event::Delete(storage) = event {
+                forgetful.forget_storage(&storage.uid().unwrap_or_default());
+            }
+        },
     );
     // A change of a schedule: itself, and the storage that counts it.
     let (wake, count) = (wake_schedule.clone(), wake_storage.clone());

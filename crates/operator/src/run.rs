@@ -1,6 +1,8 @@
 //! Runs: observe, decide, apply.
 pub mod apply;
+pub mod errands;
 pub mod leaving;
+mod left_behind;
 pub mod look;
 pub mod observe;
 pub mod siblings;
@@ -13,6 +15,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use crate::context::Context;
+use crate::run::apply::Applied;
 use crate::write::WriteError;
 
 /// After a write that came too late.
@@ -26,8 +29,11 @@ pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Act
         .map_err(apply::ApplyError::Write)?;
     let decision = planner::run::decide(&seen.observed(&run, &context));
     let requeue = decision.requeue;
-    apply::apply(&run, &context, decision).await?;
+    let applied = apply::apply(&run, &context, decision).await?;
     context.failures.clear(&uid);
+    if let Applied::Waits(after) = applied {
+        return Ok(Action::requeue(after));
+    }
     Ok(requeue.map_or_else(Action::await_change, Action::requeue))
 }
 

@@ -1,24 +1,29 @@
 //! Storages: observe, decide, apply.
-pub mod probe;
+mod probe;
+mod probes;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use api::{BackupStorage, labels};
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
-use planner::storage::{Observed, ProbeView, decide};
+use planner::storage::{Observed, decide};
+pub use probes::Probes;
 
 use crate::context::Context;
 use crate::events;
 use crate::write::{WriteError, Written};
 
+/// The longest time without a look at a storage that is being probed.
+const PROBING: Duration = Duration::from_secs(120);
+
 /// One pass over a storage.
 pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result<Action, WriteError> {
     let uid = storage.uid().unwrap_or_default();
     if storage.metadata.deletion_timestamp.is_some() {
-        context.stores.forget(&uid);
+        context.forget_storage(&uid);
         Written::new(Api::all(context.client.clone()), storage.as_ref())
             .release(storage.finalizers())
             .await?;
@@ -44,21 +49,15 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
         // Whatever the statuses say, the sum can be written: the API's numbers end here.
         .min(i64::MAX as u64);
     let configuration = probe::configuration(&storage, &context).await;
-    let observe = |probe| Observed {
+    let decision = decide(&Observed {
         storage: &storage,
         schedules: u32::try_from(schedules).unwrap_or(u32::MAX),
         runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
         size_in_bytes,
-        probe,
+        probe: context.probes.get(&uid),
         configuration: &configuration,
         now: Timestamp::now(),
-    };
-    let mut decision = decide(&observe(context.probes.get(&uid)));
-    if decision.probe {
-        let result = probe::probe(&storage, &context, &configuration).await;
-        context.probes.set(&uid, result);
-        decision = decide(&observe(context.probes.get(&uid)));
-    }
+    });
     let mut written = Written::new(Api::all(context.client.clone()), storage.as_ref());
     if decision.set_deletion_protection {
         // Before the first status: once there is one, an annotation that is missing was removed on purpose.
@@ -71,9 +70,14 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
         events::publish(&context.client, storage.object_ref(&()), event).await;
     }
     context.failures.clear(&uid);
+    if decision.probe {
+        // Its end wakes this storage.
+        probes::begin(&storage, &context, configuration);
+        return Ok(Action::requeue(PROBING));
+    }
     let wait = decision
         .requeue_at
-        .map(|at| std::time::Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+        .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }
 
@@ -88,28 +92,4 @@ pub fn retry(storage: Arc<BackupStorage>, error: &WriteError, context: Arc<Conte
         );
     }
     Action::requeue(context.failures.again(&storage.uid().unwrap_or_default()))
-}
-
-/// The last probe of each storage, by UID.
-#[derive(Default)]
-pub struct Probes(Mutex<HashMap<String, ProbeView>>);
-
-impl Probes {
-    /// The last one.
-    pub fn get(&self, uid: &str) -> ProbeView {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(uid)
-            .cloned()
-            .unwrap_or(ProbeView::NotYet)
-    }
-
-    /// Remembers one.
-    pub fn set(&self, uid: &str, probe: ProbeView) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(uid.into(), probe);
-    }
 }

@@ -125,6 +125,22 @@ impl Stores {
         self.open_fresh(storage).await
     }
 
+    /// The store of a storage, to remove something from it: where its Secret is gone or cannot be read, with the access keys that
+    /// it was last opened with. In a namespace that is deleted the Secret may go before the runs.
+    pub async fn open_to_remove(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
+        let error = match self.open(storage).await {
+            Err(error @ (OpenError::Credentials(_) | OpenError::Api(_) | OpenError::Timeout)) => error,
+            opened => return opened,
+        };
+        let held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = held.get(&storage.uid().unwrap_or_default());
+        let parameters = S3Parameters::parse(&storage.spec.parameters.clone().unwrap_or_default()).ok();
+        // The keys of another bucket are not for this one.
+        held.filter(|(_, _, store)| Some(&store.parameters) == parameters.as_ref())
+            .map(|(_, _, store)| store.clone())
+            .ok_or(error)
+    }
+
     /// The store of a storage, with its Secret read now.
     pub async fn open_fresh(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
         let empty = BTreeMap::new();
@@ -225,5 +241,48 @@ mod tests {
         assert_eq!(rotated.checksum, Checksum::Sha256, "the upload was created with it");
         let moved = old.with_keys_of(opened("elsewhere", Checksum::Sha256, "new-key"));
         assert!(signed(&moved).contains("old-key") && !signed(&moved).contains("elsewhere"));
+    }
+
+    #[tokio::test]
+    async fn what_is_removed_may_be_with_the_keys_that_a_storage_last_had_and_nothing_else() {
+        let storage: BackupStorage = serde_json::from_value(serde_json::json!({
+            "apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": "s", "uid": "s"},
+            "spec": {"type": "s3", "parameters": {"bucket": "backups"}, "credentials": {"name": "keys", "namespace": "team"}},
+        }))
+        .unwrap();
+        let gone = serde_json::json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "gone", "reason": "NotFound", "code": 404
+        });
+        for (held, found) in [
+            (Some("backups"), true),
+            // The keys of another bucket are not for this one.
+            (Some("elsewhere"), false),
+            (None, false),
+        ] {
+            let (client, mut server) = crate::mocked::connect();
+            let stores = Stores::new(client);
+            if let Some(bucket) = held {
+                let entry = (
+                    Instant::now(),
+                    Some("before".into()),
+                    opened(bucket, Checksum::Sha256, "last-key"),
+                );
+                stores.open.lock().unwrap().insert("s".into(), entry);
+            }
+            let (to_remove, _) = tokio::join!(
+                stores.open_to_remove(&storage),
+                crate::mocked::answer(&mut server, 404, gone.clone())
+            );
+            assert_eq!(to_remove.is_ok(), found, "{held:?}");
+            let Err(error) = to_remove else {
+                let (new, _) = tokio::join!(
+                    stores.open_fresh(&storage),
+                    crate::mocked::answer(&mut server, 404, gone.clone())
+                );
+                assert!(new.is_err(), "nothing is begun with them");
+                continue;
+            };
+            assert!(error.text().contains("team/keys does not exist"), "{}", error.text());
+        }
     }
 }

@@ -48,6 +48,6 @@ pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{
     Chosen, Claim, Contact, End, Found, Observed, Obstacle, PodView, Refusal, Route, StorageView, StoredObject,
-    TransferView,
+    TransferView, Trouble,
 };
 pub use step::{Decision, Event, Guarded, TransferOrder, Unguarded};

@@ -1,6 +1,6 @@
 //! Takes the effects of a decision about a run, in order, and stops at the first that fails.
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupRunStatus, labels};
 use jiff::Timestamp;
@@ -8,18 +8,15 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
-use planner::run::leaving::{Fate, fate, kept};
-use planner::run::{Decision, Event, Guarded, Refusal, TransferOrder, Unguarded};
-use store::{ObjectInfo, StoreError};
+use planner::run::{Decision, Guarded, Refusal, TransferOrder, Unguarded};
 
-use crate::claims;
 use crate::context::Context;
 use crate::events;
-use crate::run::{leaving, look};
+use crate::run::errands::{self, Progress};
+use crate::run::{left_behind, look};
 use crate::stores::{OpenError, OpenStore};
 use crate::transfer::session::Session;
-use crate::transfer::uploads;
-use crate::write::{API, WriteError, Written, bounded};
+use crate::write::{API, WriteError, Written};
 
 /// Why a step failed; the pass is made again.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +27,6 @@ pub enum ApplyError {
     /// The storage's store cannot be opened.
     #[error("the storage cannot be used: {0}")]
     Open(String),
-    /// The store did not do it.
-    #[error("the store did not {0}")]
-    Store(&'static str, #[source] StoreError),
     /// The API server does not take the Pod: quota, policy, or a fault of the template.
     #[error("the Pod was refused: {0}")]
     PodRefused(String),
@@ -47,8 +41,12 @@ impl From<WriteError> for ApplyError {
     }
 }
 
-/// Takes the effects of a decision: what is guarded, then what is not, then what settles it.
-pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decision) -> Result<(), ApplyError> {
+/// The longest time without a look at a run that waits for its store.
+const ERRAND: Duration = Duration::from_secs(60);
+
+/// Takes the effects of a decision: what is guarded, then what is not, then what settles it. What a store is asked for is not
+/// waited for: the next pass goes on behind it.
+pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decision) -> Result<Applied, ApplyError> {
     let namespace = run.namespace().unwrap_or_default();
     let uid = run.uid().unwrap_or_default();
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), run.as_ref());
@@ -62,6 +60,19 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
         write(run, &mut written, &mut status, step).await?;
     }
     for step in decision.unguarded {
+        if step.is_errand() {
+            let wait = match context.errands.progress(&uid, &step, Instant::now()) {
+                Progress::Done => continue,
+                Progress::Begun => ERRAND,
+                Progress::Waits(after) => after,
+                Progress::Due => {
+                    written.confirm().await?;
+                    errands::begin(run, context, step);
+                    ERRAND
+                }
+            };
+            return Ok(Applied::Waits(wait));
+        }
         if !step.is_harmless() {
             written.confirm().await?;
         }
@@ -70,7 +81,18 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
     for step in decision.settled {
         write(run, &mut written, &mut status, step).await?;
     }
-    Ok(())
+    // Not before it is settled: another pass would have it done again.
+    context.errands.forget(&uid);
+    Ok(Applied::All)
+}
+
+/// How far a decision was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Whole.
+    All,
+    /// Up to what a store is asked for. The run is woken when that has ended; after this it is looked at again all the same.
+    Waits(Duration),
 }
 
 async fn write(
@@ -146,65 +168,39 @@ async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> R
             context.registry.forget(&uid);
             context.refusals.set(&uid, None);
         }
-        Unguarded::AbortUpload { key, upload_id } => {
-            let store = open(run, context).await?;
-            store
-                .store
-                .abort(&key, &upload_id)
-                .await
-                .map_err(|e| ApplyError::Store("abort the upload", e))?;
-        }
-        Unguarded::AbortStrays { key } => {
-            let store = open(run, context).await?;
-            let others = claims::others(&context.claims, &key, run, &context.runs, &context.storages);
-            let aborted = uploads::abort_strays(&store, run, &key, &others).await;
-            passed(run, "abort strayed uploads", aborted)?;
-        }
-        Unguarded::TakeBack { key, attempt } => {
-            let store = open(run, context).await?;
-            // Without metadata nothing says whose an object is.
-            if store.metadata {
-                let taken = uploads::take_back(&store, run, &key, &attempt, context.cluster()).await;
-                passed(run, "remove what a failed attempt stored", taken)?;
-            }
-        }
-        Unguarded::DeleteObject { key, etag, version_id } => {
-            delete_object(run, context, &key, &etag, version_id.as_deref()).await?;
-        }
+        Unguarded::TellStorage(left) => left_behind::tell(run, context, *left).await?,
+        // These are errands, which are not waited for.
+        Unguarded::AbortUpload { .. }
+        | Unguarded::AbortStrays { .. }
+        | Unguarded::TakeBack { .. }
+        | Unguarded::DeleteObject { .. } => {}
     }
     Ok(())
 }
 
-/// What the store refuses for good is left, and said; what may pass is tried again.
-fn passed(run: &BackupRun, step: &'static str, done: Result<(), StoreError>) -> Result<(), ApplyError> {
-    match done {
-        Err(error) if error.passes() => return Err(ApplyError::Store(step, error)),
-        Err(error) => tracing::warn!(run = %run.name_any(), step, %error, "the store refuses; it is left"),
-        Ok(()) => {}
-    }
-    Ok(())
-}
-
-/// A Pod of that name that exists is looked at by the next observation, which asks the API server for it.
+/// A Pod of that name that exists is looked at by the next observation, which asks the API server for it. Any other answer keeps
+/// its words: also of somebody else's webhook, and of a quota that two requests fell upon at once (409 Conflict).
 async fn create_pod(pods: &Api<Pod>, pod: Pod, uid: &str, context: &Context) -> Result<(), ApplyError> {
-    match bounded("create the Pod", pods.create(&PostParams::default(), &pod)).await {
-        Ok(_) | Err(WriteError::Stale) => {
-            context.refusals.set(uid, None);
-            Ok(())
-        }
-        Err(WriteError::Refused(_, kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 422) => {
-            let hopeless = status.code != 403;
+    match tokio::time::timeout(API, pods.create(&PostParams::default(), &pod)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 && status.reason == "AlreadyExists" => {}
+        Ok(Err(kube::Error::Api(status))) => {
+            let message = status.message.clone();
             context.refusals.set(
                 uid,
                 Some(Refusal {
-                    message: status.message.clone(),
-                    hopeless,
+                    message: message.clone(),
+                    // A quota, a policy or a webhook may change; the Pod does not.
+                    hopeless: matches!(status.code, 400 | 422),
                 }),
             );
-            Err(ApplyError::PodRefused(status.message.clone()))
+            return Err(ApplyError::PodRefused(message));
         }
-        Err(error) => Err(error.into()),
+        Ok(Err(error)) => return Err(WriteError::Refused("create the Pod", error).into()),
+        Err(_) => return Err(WriteError::Timeout("create the Pod").into()),
     }
+    context.refusals.set(uid, None);
+    Ok(())
 }
 
 async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, now: bool) -> Result<(), ApplyError> {
@@ -257,73 +253,36 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
     Ok(())
 }
 
-/// Removes the object only while it is the one that this run wrote; a bucket may have been written to by others.
-///
-/// A version of an object is this run's alone and never changes: it is removed by its id, whoever wrote there since.
-async fn delete_object(
-    run: &BackupRun,
-    context: &Context,
-    key: &str,
-    etag: &str,
-    version_id: Option<&str>,
-) -> Result<(), ApplyError> {
-    // Looked at last: whoever deletes a schedule may do so between the decision and this.
-    if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
-        let namespace = run.namespace().unwrap_or_default();
-        // In a namespace that goes no Event can be made.
-        tracing::info!(namespace, run = %run.name_any(), storage = run.spec.storage.name, key, why, "an object was kept");
-        events::publish(&context.client, run.object_ref(&()), &kept(run, key, &why)).await;
-        return Ok(());
-    }
-    let store = tokio::time::timeout(Duration::from_secs(60), open(run, context));
-    let store = store
-        .await
-        .map_err(|_| ApplyError::Open("its Secret could not be read in time".into()))??;
-    let object = store
-        .store
-        .head(key, version_id)
-        .await
-        .map_err(|e| ApplyError::Store("look at the object", e))?;
-    let Some(object) = object else { return Ok(()) };
-    if let Some(why) = left_alone(&object, etag, version_id, context.cluster()) {
-        let event = Event {
-            warning: true,
-            reason: "ObjectKept",
-            action: "Delete",
-            note: format!("object {key} was left: {why}"),
-        };
-        events::publish(&context.client, run.object_ref(&()), &event).await;
-        return Ok(());
-    }
-    let (deleted, what) = match version_id {
-        Some(version) => {
-            let deleted = store.store.delete_version(key, version).await;
-            (deleted, format!("version {version} of object {key}"))
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::mocked::{answer, connect};
+
+    #[tokio::test]
+    async fn a_pod_that_exists_is_taken_for_it_and_every_other_refusal_keeps_its_words() {
+        let said = |code: u16, reason: &str| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": format!("said {code}"), "reason": reason, "code": code});
+        for (code, reason, refused) in [
+            (409, "AlreadyExists", None),
+            // Two requests fell upon one quota.
+            (409, "Conflict", Some(false)),
+            (403, "Forbidden", Some(false)),
+            (422, "Invalid", Some(true)),
+            (500, "InternalError", Some(false)),
+            (503, "ServiceUnavailable", Some(false)),
+        ] {
+            let (client, mut server) = connect();
+            let context = crate::mocked::context(client.clone(), Default::default()).0;
+            let pods: Api<Pod> = Api::namespaced(client, "team");
+            let (done, _) = tokio::join!(
+                create_pod(&pods, Pod::default(), "u", &context),
+                answer(&mut server, code, said(code, reason))
+            );
+            assert_eq!(done.is_err(), refused.is_some(), "{code} {reason}: {done:?}");
+            let kept = context.refusals.get("u");
+            assert_eq!(kept.as_ref().map(|r| r.hopeless), refused, "{code} {reason}");
+            assert!(kept.is_none_or(|r| r.message == format!("said {code}")));
         }
-        None => (store.store.delete(key).await, format!("object {key}")),
-    };
-    deleted.map_err(|e| ApplyError::Store("delete the object", e))?;
-    say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete)")).await;
-    Ok(())
-}
-
-/// Why an object that a run has recorded is not its own to delete.
-fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str) -> Option<String> {
-    if let Some(theirs) = uploads::elsewheres(object, cluster) {
-        return Some(format!(
-            "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"
-        ));
     }
-    (version_id.is_none() && object.etag != etag)
-        .then(|| format!("it is not the one that this run wrote (its ETag is {})", object.etag))
-}
-
-async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
-    let event = Event {
-        warning: false,
-        reason: "ObjectDeleted",
-        action: "Delete",
-        note,
-    };
-    events::publish(&context.client, run.object_ref(&()), &event).await;
 }

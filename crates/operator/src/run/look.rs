@@ -8,35 +8,23 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use planner::run::Found;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::context::Context;
 use crate::transfer::uploads;
 
-/// How many stores are asked at once: a cluster that was brought back has thousands of runs to look for.
-const AT_ONCE: usize = 8;
-/// Until a store has answered, its turn included.
-const ANSWER: Duration = Duration::from_secs(120);
+/// Until a store has answered, once it is the look's turn.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// What was found, by the UID of the run that it was looked for.
+#[derive(Default)]
 pub struct Looks {
     entries: Mutex<HashMap<String, Entry>>,
-    turns: Arc<Semaphore>,
 }
 
 struct Entry {
     key: String,
     found: Found,
-}
-
-impl Default for Looks {
-    fn default() -> Self {
-        Self {
-            entries: Mutex::default(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-        }
-    }
 }
 
 impl Looks {
@@ -81,16 +69,16 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, key: String) {
     }
     let (run, context) = (run.clone(), context.clone());
     crate::runtime::spawn(async move {
+        let turn = context.turns.take(&run.spec.storage.name, &context.storages).await;
         let found = timeout(ANSWER, look(&run, &context, &key)).await;
         let found = found.unwrap_or_else(|_| unseen(format!("no answer within {} s", ANSWER.as_secs()), true));
+        drop(turn);
         context.looks.end(&uid, &key, found);
         context.registry.wake(ObjectRef::from_obj(run.as_ref()));
     });
 }
 
 async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
-    // The semaphore is never closed.
-    let _turn = context.looks.turns.acquire().await;
     let store = match super::apply::open(run, context).await {
         Ok(store) => store,
         Err(error) => return unseen(crate::events::causes(&error), true),

@@ -2,6 +2,7 @@
 mod stage;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use api::names::pod_of;
 use api::storage::NamespaceIsolation;
@@ -46,6 +47,7 @@ impl Seen {
             pods: self.pods.clone(),
             transfer: self.transfer.clone(),
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
+            trouble: context.errands.trouble(&run.uid().unwrap_or_default(), Instant::now()),
             found: self.found.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use api::labels;
 use api::run::RetainPolicy;
-use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::attempt::left_of;
@@ -53,7 +52,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             ..Decision::wait(Duration::from_secs(1))
         };
     }
-    steps.extend(store_steps(o, since));
+    steps.extend(store_steps(o));
     Decision {
         unguarded: steps,
         settled: vec![Guarded::RemoveFinalizer],
@@ -61,8 +60,8 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     }
 }
 
-/// What is to be removed from the store; past the limit, or without a storage, only said.
-fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Unguarded> {
+/// What is to be removed from the store. Without a storage, or where it was tried for too long, it is only said: never untried.
+fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     let Some(status) = &o.run.status else { return Vec::new() };
     let mut steps = Vec::new();
     let mut left = Vec::new();
@@ -98,22 +97,32 @@ fn store_steps(o: &Observed<'_>, since: Timestamp) -> Vec<Unguarded> {
             version_id: status.version_id.clone(),
         });
     }
-    let hopeless = o.storage == StorageView::Missing || left_of(STORE, since, o.now).is_zero();
-    if hopeless && left.is_empty() {
+    let why = match &o.trouble {
+        _ if o.storage == StorageView::Missing => "the storage is gone".to_string(),
+        Some(trouble) if trouble.since >= STORE => {
+            format!(
+                "for {} minutes the store did not do it: {}",
+                STORE.as_secs() / 60,
+                trouble.message
+            )
+        }
+        _ => return steps,
+    };
+    if left.is_empty() {
         return Vec::new();
     }
-    if hopeless {
-        let note = format!(
-            "storage {:?} cannot be reached; this was left behind there: {}",
-            o.run.spec.storage.name,
-            left.join(", ")
-        );
-        return vec![Unguarded::Event(Event {
-            warning: true,
-            reason: "LeftBehind",
-            action: "Delete",
-            note,
-        })];
-    }
-    steps
+    let note = format!(
+        "run {}/{} left this behind in storage {}: {}. {why}. Remove it by hand",
+        o.run.namespace().unwrap_or_default(),
+        o.run.name_any(),
+        o.run.spec.storage.name,
+        left.join(", ")
+    );
+    let event = Event {
+        warning: true,
+        reason: "LeftBehind",
+        action: "Delete",
+        note,
+    };
+    vec![Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]
 }

@@ -32,7 +32,7 @@ pub const ABORT: Duration = Duration::from_secs(15 * 60);
 pub const CANCEL: Duration = Duration::from_secs(30);
 /// How long Pods get to go away before a deleted run is let go without them; they are owned and go by themselves.
 pub const PODS: Duration = Duration::from_secs(60);
-/// How long a store that does not answer holds a deleted run.
+/// How long a commit, and a store that fails, hold a deleted run: since its first failure.
 pub const STORE: Duration = Duration::from_secs(5 * 60);
 
 /// How many restores are remembered.

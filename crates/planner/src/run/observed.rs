@@ -21,6 +21,8 @@ pub struct Observed<'a> {
     pub refused: Option<Refusal>,
     /// Why this operator cannot open what a transfer needs, as long as it cannot.
     pub obstacle: Option<Obstacle>,
+    /// What the store does not do that it was asked for on behalf of this run.
+    pub trouble: Option<Trouble>,
     /// What lies in the store under the key of the run, as far as it was looked at.
     pub found: Found,
     /// The request to restore has the value that was taken up last, and is kept on the run by an applier.
@@ -55,6 +57,15 @@ pub struct Obstacle {
     pub message: String,
     /// Since when, by this process's own clock.
     pub since: Timestamp,
+}
+
+/// The store was asked, and has not done it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Its last words.
+    pub message: String,
+    /// Since its first failure, by this process's own clock.
+    pub since: Duration,
 }
 
 /// What lies under a run's key.

@@ -63,6 +63,8 @@ pub enum Guarded {
 pub enum Unguarded {
     /// Say it to people.
     Event(Event),
+    /// Say it of the run's storage, and note it there.
+    TellStorage(Box<Event>),
     /// Create a Pod; one that exists with that name and this run as its controller is taken for it.
     CreatePod(Box<Pod>),
     /// Delete a Pod by name and UID; one that is gone is fine.
@@ -133,6 +135,14 @@ impl Unguarded {
                 | Self::ForgetTransfer
                 | Self::Look { .. }
                 | Self::ForgetFound
+        )
+    }
+
+    /// What a store is asked for: not waited for, and not done twice before it is settled.
+    pub fn is_errand(&self) -> bool {
+        matches!(
+            self,
+            Self::AbortUpload { .. } | Self::AbortStrays { .. } | Self::TakeBack { .. } | Self::DeleteObject { .. }
         )
     }
 }

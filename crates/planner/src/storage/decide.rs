@@ -20,7 +20,7 @@ const FAILED: RangeInclusive<SignedDuration> = SignedDuration::from_secs(2)..=Si
 /// What is to be done for a storage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// Probe it, then decide again.
+    /// Probe it, beside all else, and decide again when that has ended.
     pub probe: bool,
     /// The whole status; the old one where nothing changed.
     pub status: BackupStorageStatus,

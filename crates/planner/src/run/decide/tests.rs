@@ -12,7 +12,7 @@ use testing::{backup_run, restore_only_run};
 use crate::run::decide;
 use crate::run::observed::{
     Chosen, Claim, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
-    StoredObject, TransferView,
+    StoredObject, TransferView, Trouble,
 };
 use crate::run::pod::AgentSettings;
 use crate::run::step::{Decision, Guarded, Unguarded};
@@ -52,6 +52,7 @@ struct World {
     transfer: TransferView,
     refused: Option<Refusal>,
     obstacle: Option<Obstacle>,
+    trouble: Option<Trouble>,
     found: Found,
     stored: Option<StoredObject>,
     request_is_kept: bool,
@@ -70,6 +71,7 @@ impl World {
             transfer: TransferView::None,
             refused: None,
             obstacle: None,
+            trouble: None,
             found: Found::Unknown,
             stored: None,
             request_is_kept: false,
@@ -96,6 +98,7 @@ impl World {
             claims: self.claims.clone(),
             cluster: "here",
             obstacle: self.obstacle.clone(),
+            trouble: self.trouble.clone(),
             found: self.found.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),

@@ -1,5 +1,6 @@
 //! Runs that are deleted: what is stopped, removed and let go.
 use super::*;
+use crate::run::step::Event;
 
 /// A run that recorded the same object later.
 fn another() -> Claim {
@@ -122,25 +123,43 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
 }
 
 #[test]
-fn a_missing_or_dead_store_never_holds_a_deleted_run_for_ever() {
-    for (storage, seconds, held) in [
-        (StorageView::Missing, 0, false),
-        (not_ready("down", None), 0, true),
-        (not_ready("down", None), 301, false),
+fn a_missing_or_dead_store_never_holds_a_deleted_run_for_ever_and_is_tried_before_it_is_given_up() {
+    let failed = |seconds| {
+        Some(Trouble {
+            message: "503 SlowDown".into(),
+            since: Duration::from_secs(seconds),
+        })
+    };
+    for (storage, trouble, held) in [
+        (StorageView::Missing, None, false),
+        (not_ready("down", None), None, true),
+        (not_ready("down", None), failed(299), true),
+        (not_ready("down", None), failed(300), false),
+        (ready(""), failed(300), false),
     ] {
         let mut world = World::stored();
         world.run.spec.retain_policy = Some(RetainPolicy::Delete);
         world.delete();
-        world.storage = storage;
-        world.pass(seconds);
+        world.storage = storage.clone();
+        world.trouble = trouble.clone();
+        // However long nobody had a turn at the store.
+        world.pass(24 * 3600);
         let steps = world.step();
         assert_eq!(
             has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeleteObject { .. }))),
-            held
+            held,
+            "{storage:?} {trouble:?}"
         );
-        let named =
-            |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.warning && e.note.contains("db.sql"));
-        assert_eq!(has(&steps, named), !held, "what is left behind is named");
+        let words = |e: &Event| {
+            let tells = trouble.as_ref().is_none_or(|t| e.note.contains(&t.message));
+            e.warning && e.note.contains("db.sql") && e.note.contains("team/db") && tells
+        };
+        let said = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if words(e));
+        let noted = |s: &Step| matches!(s, Step::Unguarded(Unguarded::TellStorage(e)) if words(e));
+        assert!(
+            has(&steps, said) != held && has(&steps, noted) != held,
+            "what is left behind is named: {steps:?}"
+        );
     }
 }
 
@@ -196,22 +215,4 @@ fn a_commit_under_way_is_waited_for_and_what_it_made_visible_is_taken_back() {
         )),
         "what is recorded is retained"
     );
-}
-
-#[test]
-fn a_deletion_that_waited_for_an_operator_gets_as_much_time_as_any() {
-    let mut world = World::stored();
-    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
-    world.delete();
-    world.pass(3600);
-    world.began = world.now;
-    assert!(has(&world.step(), |s| matches!(
-        s,
-        Step::Unguarded(Unguarded::DeleteObject { .. })
-    )));
-    world.began = Timestamp::UNIX_EPOCH;
-    assert!(!has(&world.step(), |s| matches!(
-        s,
-        Step::Unguarded(Unguarded::DeleteObject { .. })
-    )));
 }

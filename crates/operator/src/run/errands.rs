@@ -1,0 +1,218 @@
+//! What a store is asked to do for runs, beside reconcile, which never waits for one: each storage has a few turns, so that one
+//! that does not answer holds up nobody but those who want something of it.
+mod steps;
+mod turns;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::BackupRun;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use planner::run::{Trouble, Unguarded};
+use tokio::time::timeout;
+
+use crate::context::Context;
+pub use turns::Turns;
+
+/// Until an errand has ended, once it is its turn.
+const ANSWER: Duration = Duration::from_secs(120);
+/// After a failure: the first pause, doubled up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The errands of each run, by its UID.
+#[derive(Default)]
+pub struct Errands(Mutex<HashMap<String, Vec<Errand>>>);
+
+struct Errand {
+    step: Unguarded,
+    state: State,
+    /// The first failure and how many there were since.
+    failed: Option<(Instant, u32)>,
+}
+
+enum State {
+    /// Under way, or waiting for its turn.
+    Begun,
+    Done,
+    Failed {
+        words: String,
+        again: Instant,
+    },
+}
+
+/// How far an errand is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It is to be begun now.
+    Due,
+    /// It is under way; who waits for it is woken.
+    Begun,
+    /// It failed, and is due after this.
+    Waits(Duration),
+    /// It was done.
+    Done,
+}
+
+impl Errands {
+    /// How far a step is that the store is asked for.
+    pub fn progress(&self, uid: &str, step: &Unguarded, now: Instant) -> Progress {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let errand = all.get(uid).into_iter().flatten().find(|e| e.step == *step);
+        match errand.map(|e| &e.state) {
+            None => Progress::Due,
+            Some(State::Begun) => Progress::Begun,
+            Some(State::Done) => Progress::Done,
+            Some(State::Failed { again, .. }) => match again.saturating_duration_since(now) {
+                Duration::ZERO => Progress::Due,
+                left => Progress::Waits(left),
+            },
+        }
+    }
+
+    /// What was done for a run is settled, or the run is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// What the store last said of what does not succeed for a run, and for how long it has not.
+    pub fn trouble(&self, uid: &str, now: Instant) -> Option<Trouble> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = all.get(uid)?.iter().filter_map(|errand| {
+            let State::Failed { words, .. } = &errand.state else {
+                return None;
+            };
+            let (since, _) = errand.failed?;
+            Some(Trouble {
+                message: words.clone(),
+                since: now.saturating_duration_since(since),
+            })
+        });
+        failed.max_by_key(|trouble| trouble.since)
+    }
+
+    fn begun(&self, uid: &str, step: &Unguarded) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let errands = all.entry(uid.into()).or_default();
+        match errands.iter_mut().find(|e| e.step == *step) {
+            Some(errand) => errand.state = State::Begun,
+            None => errands.push(Errand {
+                step: step.clone(),
+                state: State::Begun,
+                failed: None,
+            }),
+        }
+    }
+
+    /// Nothing of a run that was forgotten meanwhile.
+    fn ended(&self, uid: &str, step: &Unguarded, end: Result<(), String>, now: Instant) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let errand = all.get_mut(uid).into_iter().flatten().find(|e| e.step == *step);
+        let Some(errand) = errand else { return };
+        errand.state = match end {
+            Ok(()) => State::Done,
+            Err(words) => {
+                let (first, times) = errand.failed.unwrap_or((now, 0));
+                errand.failed = Some((first, times.saturating_add(1)));
+                State::Failed {
+                    words,
+                    again: now + pause(times),
+                }
+            }
+        };
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(2u32.saturating_pow(failures))
+        .min(LONGEST_PAUSE)
+}
+
+/// Begins an errand; the run is woken when it has ended, well or not.
+///
+/// Crash window: what was done and not settled yet is done again by the next operator. Each step bears that.
+pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
+    let uid = run.uid().unwrap_or_default();
+    context.errands.begun(&uid, &step);
+    let (run, context) = (run.clone(), context.clone());
+    crate::runtime::spawn(async move {
+        let turn = context.turns.take(&run.spec.storage.name, &context.storages).await;
+        let done = match timeout(ANSWER, steps::take(&run, &context, &step)).await {
+            Ok(done) => done.map_err(|error| crate::events::causes(&error)),
+            Err(_) => Err(format!("the store did not answer within {} s", ANSWER.as_secs())),
+        };
+        drop(turn);
+        if let Err(words) = &done {
+            let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
+            tracing::warn!(
+                namespace,
+                name,
+                error = words,
+                "the store did not do what a run needs; trying again"
+            );
+        }
+        context.errands.ended(&uid, &step, done, Instant::now());
+        context.registry.wake(ObjectRef::from_obj(run.as_ref()));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(upload: &str) -> Unguarded {
+        Unguarded::AbortUpload {
+            key: "db.sql".into(),
+            upload_id: upload.into(),
+        }
+    }
+
+    #[test]
+    fn an_errand_is_begun_once_and_done_until_it_is_forgotten() {
+        let (errands, now) = (Errands::default(), Instant::now());
+        assert_eq!(errands.progress("r", &step("a"), now), Progress::Due);
+        errands.begun("r", &step("a"));
+        assert_eq!(errands.progress("r", &step("a"), now), Progress::Begun);
+        assert_eq!(errands.progress("r", &step("b"), now), Progress::Due);
+        assert_eq!(errands.progress("another", &step("a"), now), Progress::Due);
+        errands.ended("r", &step("a"), Ok(()), now);
+        assert_eq!(errands.progress("r", &step("a"), now), Progress::Done);
+        errands.forget("r");
+        assert_eq!(errands.progress("r", &step("a"), now), Progress::Due);
+        // One that ends after its run is gone leaves nothing.
+        errands.begun("r", &step("a"));
+        errands.forget("r");
+        errands.ended("r", &step("a"), Ok(()), now);
+        assert!(errands.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_fails_is_due_later_and_later_and_is_in_trouble_since_its_first_failure() {
+        let (errands, start) = (Errands::default(), Instant::now());
+        assert_eq!(errands.trouble("r", start), None);
+        let mut now = start;
+        let mut pauses = Vec::new();
+        for n in 0..7 {
+            errands.begun("r", &step("a"));
+            // It took its time to be refused; waiting for a turn is no trouble.
+            now += Duration::from_secs(30);
+            errands.ended("r", &step("a"), Err(format!("no {n}")), now);
+            let Progress::Waits(pause) = errands.progress("r", &step("a"), now) else {
+                panic!()
+            };
+            pauses.push(pause.as_secs());
+            now += pause;
+            assert_eq!(errands.progress("r", &step("a"), now), Progress::Due);
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
+        let trouble = errands.trouble("r", now).unwrap();
+        assert_eq!(trouble.message, "no 6");
+        assert_eq!(trouble.since, now - start - Duration::from_secs(30));
+        errands.begun("r", &step("a"));
+        errands.ended("r", &step("a"), Ok(()), now);
+        assert_eq!(errands.trouble("r", now), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The errands themselves: what is removed from a store for a run. Each may be done again.
+use api::BackupRun;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+use planner::run::leaving::{Fate, fate, kept};
+use planner::run::{Event, Unguarded};
+use store::{ObjectInfo, StoreError};
+
+use crate::context::Context;
+use crate::run::leaving;
+use crate::stores::OpenStore;
+use crate::transfer::uploads;
+use crate::write::WriteError;
+use crate::{claims, events};
+
+/// Why an errand failed; it is run again.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The API server does not say what is around the run.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The storage's store cannot be opened.
+    #[error("the storage cannot be used: {0}")]
+    Open(String),
+    /// The store did not do it.
+    #[error("the store did not {0}")]
+    Store(&'static str, #[source] StoreError),
+}
+
+/// Runs an errand.
+pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Result<(), StepError> {
+    match step {
+        Unguarded::AbortUpload { key, upload_id } => {
+            let store = open(run, context).await?;
+            let aborted = store.store.abort(key, upload_id).await;
+            aborted.map_err(|e| StepError::Store("abort the upload", e))
+        }
+        Unguarded::AbortStrays { key } => {
+            let store = open(run, context).await?;
+            let others = claims::others(&context.claims, key, run, &context.runs, &context.storages);
+            let aborted = uploads::abort_strays(&store, run, key, &others).await;
+            passed(run, "abort strayed uploads", aborted)
+        }
+        Unguarded::TakeBack { key, attempt } => {
+            let store = open(run, context).await?;
+            // Without metadata nothing says whose an object is.
+            if !store.metadata {
+                return Ok(());
+            }
+            let taken = uploads::take_back(&store, run, key, attempt, context.cluster()).await;
+            passed(run, "remove what a failed attempt stored", taken)
+        }
+        Unguarded::DeleteObject { key, etag, version_id } => {
+            delete_object(run, context, key, etag, version_id.as_deref()).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the store refuses for good is left, and said; what may pass is tried again.
+fn passed(run: &BackupRun, step: &'static str, done: Result<(), StoreError>) -> Result<(), StepError> {
+    match done {
+        Err(error) if error.passes() => return Err(StepError::Store(step, error)),
+        Err(error) => tracing::warn!(run = %run.name_any(), step, %error, "the store refuses; it is left"),
+        Ok(()) => {}
+    }
+    Ok(())
+}
+
+/// Also with the access keys that it last had, where the Secret went first, as in a namespace that is deleted.
+async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, StepError> {
+    let name = &run.spec.storage.name;
+    let storage = context.storages.get(&ObjectRef::new(name));
+    let storage = storage.ok_or_else(|| StepError::Open(format!("there is no BackupStorage {name:?}")))?;
+    let opened = context.stores.open_to_remove(&storage).await;
+    opened.map_err(|e| StepError::Open(e.text()))
+}
+
+/// Removes the object only while it is the one that this run wrote; a bucket may have been written to by others.
+///
+/// A version of an object is this run's alone and never changes: it is removed by its id, whoever wrote there since.
+async fn delete_object(
+    run: &BackupRun,
+    context: &Context,
+    key: &str,
+    etag: &str,
+    version_id: Option<&str>,
+) -> Result<(), StepError> {
+    // Looked at last: whoever deletes a schedule may do so between the decision and this.
+    if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
+        let namespace = run.namespace().unwrap_or_default();
+        // In a namespace that goes no Event can be made.
+        tracing::info!(namespace, run = %run.name_any(), storage = run.spec.storage.name, key, why, "an object was kept");
+        events::publish(&context.client, run.object_ref(&()), &kept(run, key, &why)).await;
+        return Ok(());
+    }
+    let store = open(run, context).await?;
+    let object = store
+        .store
+        .head(key, version_id)
+        .await
+        .map_err(|e| StepError::Store("look at the object", e))?;
+    let Some(object) = object else { return Ok(()) };
+    if let Some(why) = left_alone(&object, etag, version_id, context.cluster()) {
+        let event = Event {
+            warning: true,
+            reason: "ObjectKept",
+            action: "Delete",
+            note: format!("object {key} was left: {why}"),
+        };
+        events::publish(&context.client, run.object_ref(&()), &event).await;
+        return Ok(());
+    }
+    let (deleted, what) = match version_id {
+        Some(version) => {
+            let deleted = store.store.delete_version(key, version).await;
+            (deleted, format!("version {version} of object {key}"))
+        }
+        None => (store.store.delete(key).await, format!("object {key}")),
+    };
+    deleted.map_err(|e| StepError::Store("delete the object", e))?;
+    say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete)")).await;
+    Ok(())
+}
+
+/// Why an object that a run has recorded is not its own to delete.
+fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str) -> Option<String> {
+    if let Some(theirs) = uploads::elsewheres(object, cluster) {
+        return Some(format!(
+            "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"
+        ));
+    }
+    (version_id.is_none() && object.etag != etag)
+        .then(|| format!("it is not the one that this run wrote (its ETag is {})", object.etag))
+}
+
+async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
+    let event = Event {
+        warning: false,
+        reason: "ObjectDeleted",
+        action: "Delete",
+        note,
+    };
+    events::publish(&context.client, run.object_ref(&()), &event).await;
+}
