@@ -1,13 +1,16 @@
 //! What happens to transfers when the node's own programs end: these cases have the cluster to themselves, so they are a
 //! program of their own, which runs after the others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-use std::process::Command;
+use std::fs::{File, OpenOptions};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use api::run::State;
 use api::{condition, labels};
 use e2e::runs::{is, message, sleeping, static_container, status, stream};
 use e2e::{Case, case, operator};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
@@ -21,26 +24,25 @@ fn kill(program: impl Fn(&str) -> bool) -> usize {
     signal("-KILL", program)
 }
 
-/// Sends a signal to processes of the node; how many there were. They are seen from here, as the node is a set of
-/// namespaces on this machine.
+/// Sends a signal to processes of the node; how many there were.
 fn signal(signal: &str, program: impl Fn(&str) -> bool) -> usize {
-    let mut found = 0;
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .filter(|n| n.parse::<u32>().is_ok())
-            .map(ToString::to_string)
-        else {
-            continue;
-        };
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if program(&line) && Command::new("kill").args([signal, &pid]).status().unwrap().success() {
-            found += 1;
-        }
-    }
-    found
+    let sent = |pid: &&String| Command::new("kill").args([signal, pid]).status().unwrap().success();
+    processes(program).iter().filter(sent).count()
+}
+
+/// Processes of the node by their command line. They are seen from here, as the node is a set of namespaces on this
+/// machine.
+fn processes(program: impl Fn(&str) -> bool) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let names = entries.filter_map(|e| e.file_name().into_string().ok());
+    let pids = names.filter(|n| n.parse::<u32>().is_ok());
+    pids.filter(|pid| program(&command_line(pid).join(" "))).collect()
+}
+
+fn command_line(pid: &str) -> Vec<String> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line);
+    line.split_terminator('\0').map(ToString::to_string).collect()
 }
 
 fn program(name: &'static str) -> impl Fn(&str) -> bool {
@@ -63,6 +65,47 @@ impl Silence {
 impl Drop for Silence {
     fn drop(&mut self) {
         signal("-CONT", program("kubelet"));
+    }
+}
+
+/// The node has no container runtime, as while its package is upgraded: the containers go on, and nobody can reach them.
+/// Started again when this is dropped.
+struct NoRuntime {
+    line: Vec<String>,
+    log: File,
+}
+
+impl NoRuntime {
+    async fn begin() -> Self {
+        let found = processes(program("containerd"));
+        let [pid] = found.as_slice() else {
+            panic!("one containerd, not {found:?}")
+        };
+        let log = OpenOptions::new().append(true).open(format!("/proc/{pid}/fd/1"));
+        let away = Self {
+            line: command_line(pid),
+            log: log.expect("its log"),
+        };
+        assert_eq!(signal("-TERM", program("containerd")), 1);
+        let ended = Duration::from_secs(10);
+        e2e::cluster::wait("containerd ends", ended, || async {
+            processes(program("containerd")).is_empty().then_some(())
+        })
+        .await;
+        away
+    }
+}
+
+impl Drop for NoRuntime {
+    fn drop(&mut self) {
+        // Into the node's namespaces, by a process that is there and does not go.
+        let node = processes(program("kubelet")).pop().expect("a kubelet");
+        let mut start = Command::new("nsenter");
+        start.args(["-t", &node, "-m", "-n", "-p", "-u", "--", "setsid", "--fork"]);
+        start.args(&self.line).stdin(Stdio::null());
+        start.stdout(self.log.try_clone().expect("its log"));
+        start.stderr(self.log.try_clone().expect("its log"));
+        assert!(start.status().expect("nsenter").success(), "containerd is not started");
     }
 }
 
@@ -105,6 +148,83 @@ fn a_backup_goes_on_when_the_exec_ends_with_a_status() {
     });
 }
 
+/// A run of known bytes, whose restore command is a script.
+fn restored_by(case: &Case, name: &str, script: &str) -> Value {
+    let mut spec = stream(&case.path(name), "random 12M");
+    spec["template"]["spec"]["containers"] = json!([sleeping("redis:7"), static_container()]);
+    spec["backup"]["container"] = json!("stream");
+    spec["restore"] = json!({"command": ["sh", "-c", script]});
+    spec
+}
+
+/// Reads so little that it is in the middle of its input for as long as it lives.
+const STUCK: &str = "head -c 1000 >/dev/null; sleep 600; cat >/dev/null";
+
+async fn restoring(case: &Case, name: &str) -> String {
+    case.ask_restore(name).await;
+    case.until(name, "restores", 60, |run| {
+        status(run).transfer?.command_started_at.and(status(run).pod_name)
+    })
+    .await
+}
+
+#[test]
+fn a_backup_and_a_restore_go_on_when_the_container_runtime_is_restarted() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    case("runtime", |case| async move {
+        operator::fresh(case.client()).await;
+        case.keeps("restored");
+        // Executed a second time it would fail, for it has been there.
+        let once = "mkdir /tmp/once && head -c 1000 >/dev/null && sleep 15 && cat >/dev/null";
+        case.backup("restored", restored_by(&case, "restored", once)).await;
+        case.begin_slow("db", WHILE, 24).await;
+        restoring(&case, "restored").await;
+        let away = NoRuntime::begin().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        drop(away);
+        let back = Timestamp::now();
+        let (run, restore) = case.restore_ended("restored", 1, 90).await;
+        assert!(restore.successful, "{:?}", restore.message);
+        assert!(
+            restore.completion_time.0 > back,
+            "the restart came too late to show anything"
+        );
+        assert_eq!(status(&run).restores.len(), 1);
+        case.ended_whole("db", WHILE, 90).await;
+    });
+}
+
+#[test]
+fn a_restore_waits_for_the_pod_of_the_one_before_while_its_node_is_silent() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    case("silent", |case| async move {
+        operator::fresh(case.client()).await;
+        case.keeps("db");
+        case.backup("db", restored_by(&case, "db", STUCK)).await;
+        let pod = restoring(&case, "db").await;
+        let node = Silence::begin();
+        e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
+        case.until("db", "is said to be interrupted", 30, |run| {
+            (status(run).state == Some(State::InterruptedFailed)).then_some(())
+        })
+        .await;
+        let whole = json!({"spec": {"restore": {"command": ["sh", "-c", "cat >/dev/null"]}}});
+        e2e::cluster::merge(&case.runs(), "db", whole).await;
+        case.ask_restore("db").await;
+        // Its Pod gets a minute to go before the first restore is over.
+        case.until("db", "says whose end the second restore waits for", 90, |run| {
+            message(run).contains(&format!("until Pod {pod} ")).then_some(())
+        })
+        .await;
+        let there = case.our_pods().await;
+        assert_eq!(there, [pod], "a second command beside the first");
+        drop(node);
+        let (run, restore) = case.restore_ended("db", 2, 90).await;
+        assert!(restore.successful, "{:?}", restore.message);
+        assert_eq!(status(&run).restores.len(), 2);
+    });
+}
+
 /// A run whose Pod goes as soon as its node is given up, and not five minutes later.
 fn leaves_at_once(mut spec: Value) -> Value {
     let gone = |key: &str| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0});
@@ -121,16 +241,9 @@ fn what_a_lost_node_took_along_is_said_to_be_interrupted_or_made_again_where_it_
     case("lost", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("restored");
-        let mut spec = leaves_at_once(stream(&case.path("restored"), "random 12M"));
-        spec["template"]["spec"]["containers"] = json!([sleeping("redis:7"), static_container()]);
-        spec["backup"]["container"] = json!("stream");
-        spec["restore"] = json!({"command": ["sh", "-c", "head -c 1000 >/dev/null; sleep 600; cat >/dev/null"]});
+        let spec = leaves_at_once(restored_by(&case, "restored", STUCK));
         case.backup("restored", spec).await;
-        case.ask_restore("restored").await;
-        case.until("restored", "restores", 60, |run| {
-            status(run).transfer?.command_started_at
-        })
-        .await;
+        restoring(&case, "restored").await;
         case.keeps("again");
         // More than one: a Pod that is made while the node comes back may be taken for one of the lost ones.
         for (name, limit) in [("again", 3), ("once", 0)] {
