@@ -5,7 +5,7 @@ use api::condition;
 use e2e::runs::{is, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, operator};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use serde_json::json;
 
 /// How long a command that obeys gets to be gone, with its Pod and its upload.
@@ -126,6 +126,50 @@ fn objects_outlive_their_namespace_unless_their_schedule_says_otherwise() {
             case.end(run, end(when.is_none()), end(there));
             assert_eq!(there, when.is_none(), "{name}");
         }
+    });
+}
+
+#[test]
+fn a_namespace_whose_secret_goes_first_leaves_no_object_and_no_upload_behind() {
+    case("secret-first", |case| async move {
+        case.apply::<Secret>(e2e::shared::secret("keys")).await;
+        let own = json!({"name": "keys", "namespace": case.namespace()});
+        let storage = case
+            .storage(
+                "secret-first",
+                json!({"parameters": e2e::shared::parameters(), "credentials": own}),
+            )
+            .await;
+        case.storage_ready(&storage).await;
+        let on_it = |name: &str, command: &str| {
+            let mut run = stream(&case.path(name), command);
+            (run["retainPolicy"], run["storage"]["name"]) = (json!("Delete"), json!(storage));
+            run
+        };
+        let settings = json!({"schedule": NEVER, "whenDeleted": "Delete"});
+        case.schedule("daily", settings, on_it("done", "random 1000")).await;
+        let done = case.triggered("daily").await;
+        case.succeeded(&done, 90).await;
+        case.start("db", on_it("db", "slow random 60M 60")).await;
+        case.until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
+            .await;
+        case.fault("db", "retention: the namespace is deleted, and its Secret goes first");
+        let namespaces: kube::Api<Namespace> = kube::Api::all(case.client().clone());
+        e2e::cluster::delete(&case.api::<Secret>(), "keys").await;
+        e2e::cluster::delete(&namespaces, case.namespace()).await;
+        case.wait("the namespace is gone", 120, || async {
+            let there = namespaces.get_opt(case.namespace()).await.unwrap();
+            there.is_none().then_some(())
+        })
+        .await;
+        let left = case.store().list(&format!("{}/", case.namespace())).len() + case.store().uploads(&case.key("db"));
+        let seen = if left == 0 {
+            "nothing is left"
+        } else {
+            "something is left"
+        };
+        case.end("db", "nothing is left", seen);
+        assert_eq!(left, 0);
     });
 }
 

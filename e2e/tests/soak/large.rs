@@ -1,4 +1,5 @@
 //! A backup that needs parts of three sizes.
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use e2e::long_case;
@@ -12,6 +13,7 @@ const LIMIT: Duration = Duration::from_secs(1800);
 
 #[test]
 fn twenty_gib_are_stored_in_growing_parts_and_come_back() {
+    let _load = super::LOAD.read().unwrap_or_else(PoisonError::into_inner);
     long_case("large", LIMIT, |case| async move {
         case.fault("big", "size: 20 GiB, in parts of three sizes");
         case.keeps("big");
