@@ -42,6 +42,8 @@ pub mod step;
 
 pub mod observed;
 
+pub mod reason;
+
 pub mod pod;
 
 pub use decide::decide;
@@ -50,4 +52,5 @@ pub use observed::{
     Chosen, Claim, Contact, End, Found, Observed, Obstacle, PodView, Refusal, Route, StorageView, StoredObject,
     TransferView, Trouble,
 };
+pub use reason::Reason;
 pub use step::{Decision, Event, Guarded, TransferOrder, Unguarded};

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use planner::run::life::Attempt;
 use planner::run::taken::{self, Maker, Verdict};
-use planner::run::{End, TransferOrder};
+use planner::run::{End, Reason, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
 use store::{Checksum, Completed, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
@@ -68,9 +68,9 @@ async fn prove(
     order: &TransferOrder,
     claim: &Claim<'_>,
     report: &Report,
-) -> Result<ObjectInfo, (&'static str, String)> {
+) -> Result<ObjectInfo, (Reason, String)> {
     check(claim, report, store.checksum)
-        .map_err(|e| ("AgentReport", format!("the agent's report does not add up: {e}")))?;
+        .map_err(|e| (Reason::AgentReport, format!("the agent's report does not add up: {e}")))?;
     let mut stored = Completion::default();
     let checksum = if let Some(upload) = claim.upload {
         stored = complete(store, keys, run, order, upload, report).await?;
@@ -88,7 +88,7 @@ async fn prove(
         .map_err(|e| (unseen(&e), format!("the stored object cannot be looked at: {e}")))?;
     let object = object.ok_or_else(|| {
         (
-            "ObjectMissing",
+            Reason::ObjectMissing,
             format!("the store took the backup, but has no object {}", order.key),
         )
     })?;
@@ -97,7 +97,7 @@ async fn prove(
             "the stored object {} is not what was sent: its {what} is {seen}, expected {want}",
             order.key
         );
-        ("StoredObjectDiffers", message)
+        (Reason::StoredObjectDiffers, message)
     };
     if stored.kept && store.metadata && !uploads::is_made_by(&object, run, &order.attempt) {
         let by = object.metadata.get(uploads::NAME).map_or("somebody", String::as_str);
@@ -105,7 +105,7 @@ async fn prove(
             "object {} was written by {by} while this backup was made, and is not replaced",
             order.key
         );
-        return Err(("PathTaken", message));
+        return Err((Reason::PathTaken, message));
     }
     if object.size != report.stored_bytes {
         return Err(differs(
@@ -129,7 +129,7 @@ async fn prove(
         && is_older(age, begun, Timestamp::now())
     {
         return Err((
-            "StoredObjectDiffers",
+            Reason::StoredObjectDiffers,
             format!("the stored object {} was there before this attempt began", order.key),
         ));
     }
@@ -216,7 +216,7 @@ async fn complete(
     order: &TransferOrder,
     upload: &str,
     report: &Report,
-) -> Result<Completion, (&'static str, String)> {
+) -> Result<Completion, (Reason, String)> {
     let found = clear(store, keys, run, order).await?;
     let is_there = |object: &ObjectInfo| {
         store.metadata && uploads::is_made_by(object, run, &order.attempt) && object.size == report.stored_bytes
@@ -261,7 +261,10 @@ async fn complete(
             version_id: None,
             kept: true,
         }),
-        Err(error) => Err(("CompleteFailed", format!("the upload could not be completed: {error}"))),
+        Err(error) => Err((
+            Reason::CompleteFailed,
+            format!("the upload could not be completed: {error}"),
+        )),
     }
 }
 
@@ -271,13 +274,13 @@ async fn clear(
     keys: &Keys,
     run: &BackupRun,
     order: &TransferOrder,
-) -> Result<Option<ObjectInfo>, (&'static str, String)> {
+) -> Result<Option<ObjectInfo>, (Reason, String)> {
     let head = || async { keys.renewed(store).await.store.head(&order.key, None).await };
     let there = match patiently(within(store.parameters.retry()), head).await {
         Ok(there) => there,
         Err(error) if error.may_pass() => {
             return Err((
-                "StoreUnreachable",
+                Reason::StoreUnreachable,
                 format!("what is stored cannot be looked at: {error}"),
             ));
         }
@@ -296,7 +299,7 @@ async fn clear(
             claims: &claims,
         };
         if let Verdict::Taken(message) = taken::judge(&maker, seen.as_ref()) {
-            return Err(("PathTaken", message));
+            return Err((Reason::PathTaken, message));
         }
     }
     Ok(there)
@@ -319,11 +322,11 @@ where
 }
 
 /// The reason of an end for which the store did not let its object be looked at.
-pub fn unseen(error: &StoreError) -> &'static str {
+pub fn unseen(error: &StoreError) -> Reason {
     if error.may_pass() {
-        "StoreUnreachable"
+        Reason::StoreUnreachable
     } else {
-        "StoreRefused"
+        Reason::StoreRefused
     }
 }
 

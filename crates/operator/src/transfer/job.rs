@@ -7,7 +7,7 @@ use api::{BackupRun, labels};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{Api, Client, ResourceExt};
 use planner::run::shrunk::minimum;
-use planner::run::{Route, TransferOrder};
+use planner::run::{Reason, Route, TransferOrder};
 use planner::validate;
 use protocol::{Checksum, Compression, Job, PartPlan, Secret};
 use store::ObjectInfo;
@@ -26,12 +26,12 @@ const API: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct NoJob {
     /// One CamelCase word.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What is wrong and what would cure it.
     pub message: String,
 }
 
-fn no(reason: &'static str, message: String) -> NoJob {
+fn no(reason: Reason, message: String) -> NoJob {
     NoJob { reason, message }
 }
 
@@ -47,7 +47,7 @@ pub async fn make(
 ) -> Result<Job, NoJob> {
     let valid = validate::run::validate(&run.spec).map_err(|faults| {
         no(
-            "InvalidSpec",
+            Reason::InvalidSpec,
             faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         )
     })?;
@@ -61,7 +61,7 @@ pub async fn make(
                 .spec
                 .backup
                 .as_ref()
-                .ok_or_else(|| no("InvalidSpec", "spec.backup is gone".into()))?;
+                .ok_or_else(|| no(Reason::InvalidSpec, "spec.backup is gone".into()))?;
             let smallest = store.parameters.part_size().unwrap_or(protocol::parts::SMALLEST_PART);
             let action = protocol::Action::Backup {
                 recipients: run
@@ -93,13 +93,14 @@ pub async fn make(
                 .spec
                 .restore
                 .as_ref()
-                .ok_or_else(|| no("InvalidSpec", "spec.restore is gone".into()))?;
-            let object = object.ok_or_else(|| no("ObjectMissing", format!("there is no object {}", order.key)))?;
+                .ok_or_else(|| no(Reason::InvalidSpec, "spec.restore is gone".into()))?;
+            let object =
+                object.ok_or_else(|| no(Reason::ObjectMissing, format!("there is no object {}", order.key)))?;
             let identity = match &run.spec.encryption {
                 Some(encryption) => {
                     let key = encryption.decryption_key.as_ref().ok_or_else(|| {
                         no(
-                            "NoDecryptionKey",
+                            Reason::NoDecryptionKey,
                             "spec.encryption.decryptionKey is not set and the backup is encrypted".into(),
                         )
                     })?;
@@ -146,11 +147,16 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
     let found = found
         .map_err(|_| {
             no(
-                "NoDecryptionKey",
+                Reason::NoDecryptionKey,
                 format!("{FIELD}: the API server did not answer for Secret {name}"),
             )
         })?
-        .map_err(|e| no("NoDecryptionKey", format!("{FIELD}: Secret {name} cannot be read: {e}")))?;
+        .map_err(|e| {
+            no(
+                Reason::NoDecryptionKey,
+                format!("{FIELD}: Secret {name} cannot be read: {e}"),
+            )
+        })?;
     let granted = |secret: &KubeSecret| {
         let list = secret
             .annotations()
@@ -169,7 +175,7 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
                 labels::ALLOWED_NAMESPACES
             )
         };
-        no("NoDecryptionKey", format!("{FIELD}: {cure}"))
+        no(Reason::NoDecryptionKey, format!("{FIELD}: {cure}"))
     })?;
     let mut data = secret.data.unwrap_or_default();
     let found = data.remove(&key.key).map(|bytes| bytes.0);
@@ -177,7 +183,7 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
     let bytes = found.ok_or_else(|| {
         let there: Vec<_> = data.keys().map(String::as_str).collect();
         no(
-            "NoDecryptionKey",
+            Reason::NoDecryptionKey,
             format!(
                 "{FIELD}.key: Secret {name} has no key {:?}; it has: {}",
                 key.key,
@@ -188,7 +194,7 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
     let text = String::from_utf8(bytes).map_err(|no_text| {
         no_text.into_bytes().zeroize();
         no(
-            "NoDecryptionKey",
+            Reason::NoDecryptionKey,
             format!("{FIELD}: key {:?} of Secret {name} is not text", key.key),
         )
     })?;

@@ -1,6 +1,6 @@
 //! What an agent's words mean to people; the agent runs in a stranger's container, so all of them are bounded.
 use api::names::Action;
-use planner::run::End;
+use planner::run::{End, Reason};
 use protocol::{Outcome, Report, UrlRequest, parts};
 use store::Checksum;
 
@@ -112,54 +112,48 @@ fn with_stderr(message: String, stderr: &str) -> String {
 }
 
 /// One CamelCase word, and what to say to people.
-pub fn words(outcome: &Outcome) -> (&'static str, String) {
+pub fn words(outcome: &Outcome) -> (Reason, String) {
     match outcome {
-        Outcome::Done => ("Done", String::new()),
+        Outcome::Done => (Reason::AgentReport, "the agent says that it is done".into()),
         Outcome::CommandNotStarted { message } => {
-            ("CommandNotStarted", format!("the command could not be started: {}; command[0] has to be an executable of the container's image", cut(message)))
+            (Reason::CommandNotStarted, format!("the command could not be started: {}; command[0] has to be an executable of the container's image", cut(message)))
         }
-        Outcome::CommandFailed { code } => ("CommandFailed", format!("the command ended with status {code}")),
+        Outcome::CommandFailed { code } => (Reason::CommandFailed, format!("the command ended with status {code}")),
         Outcome::CommandKilled { signal } => {
-            ("CommandKilled", format!("the command was {}", killed_by(signal)))
+            (Reason::CommandKilled, format!("the command was {}", killed_by(signal)))
         }
         Outcome::DeadlineExceeded { seconds } => {
-            ("DeadlineExceeded", format!("the command was stopped at its deadline (deadlineSeconds: {seconds})"))
+            (Reason::DeadlineExceeded, format!("the command was stopped at its deadline (deadlineSeconds: {seconds})"))
         }
         Outcome::Empty => (
-            "EmptyBackup",
+            Reason::EmptyBackup,
             "the command ended with status 0 and printed nothing; if that is right, set spec.backup.allowEmpty".into(),
         ),
         Outcome::TooSmall => (
-            "TooSmall",
+            Reason::TooSmall,
             "the command ended with status 0 and printed fewer bytes than spec.backup.minSize asks for: is the dump whole? Nothing was stored".into(),
         ),
         Outcome::OutputHeld => (
-            "OutputHeld",
+            Reason::OutputHeld,
             "the command ended, but a process that it started kept its standard output open, so the backup may be incomplete; all of them were stopped".into(),
         ),
-        Outcome::InputNotRead { left } => (
-            "InputNotRead",
-            format!("the command ended with status 0 but left at least {left} bytes of the backup unread"),
+        Outcome::InputNotRead { left } => (Reason::InputNotRead, format!("the command ended with status 0 but left at least {left} bytes of the backup unread"),
         ),
-        Outcome::LeftRunning { processes, seconds } => (
-            "LeftRunning",
-            format!(
+        Outcome::LeftRunning { processes, seconds } => (Reason::LeftRunning, format!(
                 "the command ended with status 0, but {seconds} s later something that it had started still ran, so the backup may be applied in part only: {}; all of it was stopped; let the command `wait` for what it starts, or run it in the foreground (spec.restore.deadlineSeconds says how long it may take)",
                 cut(processes)
             ),
         ),
         Outcome::OutOfMemory => (
-            "OutOfMemory",
+            Reason::OutOfMemory,
             "the command ended with status 0, but meanwhile the kernel killed a process of its container for want of memory, so not all of its work may be done; raise the container's memory limit".into(),
         ),
         Outcome::TransferFailed { step, message } => {
-            ("TransferFailed", format!("{} failed: {}", cut(step), cut(message)))
+            (Reason::TransferFailed, format!("{} failed: {}", cut(step), cut(message)))
         }
-        Outcome::BadObject { step, message } => (
-            "BadObject",
-            format!("the stored backup is not whole ({}): {}; the command was killed before it could take it for complete", cut(step), cut(message)),
+        Outcome::BadObject { step, message } => (Reason::BadObject, format!("the stored backup is not whole ({}): {}; the command was killed before it could take it for complete", cut(step), cut(message)),
         ),
-        Outcome::Cancelled { reason } => ("Cancelled", cut(reason)),
+        Outcome::Cancelled { reason } => (Reason::Cancelled, cut(reason)),
     }
 }
 
@@ -280,7 +274,7 @@ mod tests {
         )) else {
             panic!()
         };
-        assert_eq!(reason, "CommandFailed");
+        assert_eq!(reason, Reason::CommandFailed);
         assert_eq!(
             message,
             "the command ended with status 3; its last words: Access denied for user"
@@ -293,7 +287,7 @@ mod tests {
             processes: "mysql (pid 17)\u{1b}[2J".into(),
             seconds: 600,
         });
-        assert_eq!(reason, "LeftRunning");
+        assert_eq!(reason, Reason::LeftRunning);
         for word in [
             "status 0",
             "600 s",
@@ -305,7 +299,10 @@ mod tests {
         }
         assert!(!message.contains('\u{1b}'), "{message:?}");
         let (reason, message) = words(&Outcome::OutOfMemory);
-        assert!(reason == "OutOfMemory" && message.contains("memory limit"), "{message}");
+        assert!(
+            reason == Reason::OutOfMemory && message.contains("memory limit"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use api::BackupRun;
 use api::names::Action;
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
-use planner::run::{Chosen, End, TransferOrder, pod};
+use planner::run::{Chosen, End, Reason, TransferOrder, pod};
 use protocol::Report;
 use tokio::time::{Instant, timeout};
 
@@ -159,7 +159,7 @@ impl Session {
         loop {
             if let Some(reason) = self.handle.orders().cancel {
                 let end = End::Failed {
-                    reason: "Cancelled",
+                    reason: Reason::Cancelled,
                     message: reason,
                     bytes: 0,
                     log: String::new(),
@@ -193,7 +193,7 @@ impl Session {
                 && let Some(cure) = cure
             {
                 let end = End::Failed {
-                    reason: "AgentCannotStart",
+                    reason: Reason::AgentCannotStart,
                     message: cure,
                     bytes: 0,
                     log: String::new(),

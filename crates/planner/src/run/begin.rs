@@ -6,6 +6,7 @@ use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::observed::{Observed, StorageView};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, path, tell, waiting};
 use crate::validate;
@@ -24,10 +25,10 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus) -> Decision {
 fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     let valid = match validate::run::validate(&o.run.spec) {
         Ok(valid) => valid,
-        Err(faults) => return end::refuse(o, status, "InvalidSpec", &validate::sentence(&faults)),
+        Err(faults) => return end::refuse(o, status, Reason::InvalidSpec, &validate::sentence(&faults)),
     };
     if let StorageView::Refused { message } = &o.storage {
-        return end::refuse(o, status, "NamespaceNotAllowed", message);
+        return end::refuse(o, status, Reason::NamespaceNotAllowed, message);
     }
     let prefix = match waiting::prefix_or_wait(o, &status) {
         Ok(prefix) => prefix,
@@ -35,7 +36,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     };
     let path = match valid.render_path(&path::context(o.run, o.now)) {
         Ok(path) => path,
-        Err(why) => return end::refuse(o, status, "InvalidPath", &format!("spec.storage.path: {why}")),
+        Err(why) => return end::refuse(o, status, Reason::InvalidPath, &format!("spec.storage.path: {why}")),
     };
     let action = if o.run.spec.backup.is_some() {
         Action::Backup
@@ -51,17 +52,17 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     start(o, &mut status, action, 1, key);
     let (reason, note) = match action {
         Action::Backup => (
-            "BackupStarted",
+            Reason::BackupStarted,
             format!("making a backup into {path} of storage {}", o.run.spec.storage.name),
         ),
         Action::Restore => (
-            "RestoreStarted",
+            Reason::RestoreStarted,
             format!("restoring {path} of storage {}", o.run.spec.storage.name),
         ),
     };
     let event = Event {
         warning: false,
-        reason,
+        reason: reason.word(),
         action: "Start",
         note,
     };

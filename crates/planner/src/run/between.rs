@@ -9,6 +9,7 @@ use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::{ABORT, OLD_POD, pause};
 use crate::run::observed::{Observed, TransferView};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
 /// What to do for a run whose last attempt failed and is followed by another.
@@ -41,7 +42,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
             status.message.clone().unwrap_or_default(),
             ABORT.as_secs() / 60
         );
-        let mut decision = end::report(o, status, at, &end::failed("UploadNotAborted", message));
+        let mut decision = end::report(o, status, at, &end::failed(Reason::UploadNotAborted, message));
         decision.unguarded.splice(0..0, unguarded);
         return decision;
     }
@@ -77,7 +78,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
     );
     unguarded.push(Unguarded::Event(Event {
         warning: false,
-        reason: "BackupRetried",
+        reason: Reason::BackupRetried.word(),
         action: "Start",
         note,
     }));

@@ -1,6 +1,7 @@
 //! The decision about a run: a match over its life.
 use crate::run::life::{self, Life};
 use crate::run::observed::Observed;
+use crate::run::reason::Reason;
 use crate::run::step::Decision;
 use crate::run::{begin, between, delete, end, follow, leave, restore, returned};
 
@@ -14,7 +15,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         Life::UnderWay(attempt) => follow::decide(o, status, &attempt),
         Life::Between { attempt, failed } => between::decide(o, status, &attempt, failed),
         Life::Leaving(attempt) => leave::decide(o, status, &attempt),
-        Life::Abandoned => end::refuse(o, status, "Interrupted", ABANDONED),
+        Life::Abandoned => end::refuse(o, status, Reason::Interrupted, ABANDONED),
         Life::Finished => restore::decide(o, status),
     }
 }

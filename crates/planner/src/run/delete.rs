@@ -10,6 +10,7 @@ use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::{CANCEL, PODS, STORE};
 use crate::run::observed::{Contact, Observed, StorageView, TransferView};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
 /// What to do next for a run whose deletion was asked for.
@@ -81,7 +82,7 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     if let (Some(why), true) = (&forbidden, wanted) {
         steps.push(Unguarded::Event(Event {
             warning: true,
-            reason: "ObjectKept",
+            reason: Reason::ObjectKept.word(),
             action: "Delete",
             note: format!("{why}; it was left"),
         }));
@@ -120,7 +121,7 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     );
     let event = Event {
         warning: true,
-        reason: "LeftBehind",
+        reason: Reason::LeftBehind.word(),
         action: "Delete",
         note,
     };

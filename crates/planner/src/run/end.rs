@@ -10,29 +10,14 @@ use crate::run::attempt::pod_of_attempt;
 use crate::run::life::{Attempt, is_finished, is_followed};
 use crate::run::limits::{RESTORES, pause};
 use crate::run::observed::{End, Observed, PodView, StorageView, StoredObject};
+use crate::run::reason::Reason;
 use crate::run::shrunk::{self, Judged};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 use crate::size::humanize;
 
-/// Ends that no other attempt would change, or that were asked for.
-const FINAL: [&str; 12] = [
-    "Cancelled",
-    "InvalidSpec",
-    "ObjectNotAllowed",
-    "UploadNotAborted",
-    "PathTaken",
-    "NoDecryptionKey",
-    "PodRefused",
-    "PodCannotStart",
-    "PodNameTaken",
-    "AgentCannotStart",
-    "CommandNotStarted",
-    "EmptyBackup",
-];
-
 /// A failed end without a command's output.
-pub fn failed(reason: &'static str, message: String) -> End {
+pub fn failed(reason: Reason, message: String) -> End {
     End::Failed {
         reason,
         message,
@@ -50,7 +35,7 @@ pub fn words(end: &End) -> &str {
 }
 
 /// The run is wrong as it stands and ends before it began.
-pub fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, reason: &'static str, text: &str) -> Decision {
+pub fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, reason: Reason, text: &str) -> Decision {
     let action = if o.run.spec.backup.is_some() || o.run.spec.restore.is_none() {
         Action::Backup
     } else {
@@ -60,7 +45,7 @@ pub fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, reason: &'static st
     tell::failed(o, &mut status, action, reason, text);
     let event = Event {
         warning: true,
-        reason,
+        reason: reason.word(),
         action: "Validate",
         note: text.into(),
     };
@@ -89,7 +74,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         status.completion_time = Some(Time(o.now));
     }
     let mut restored = None;
-    let (warning, reason, text): (bool, &'static str, String) = match end {
+    let (warning, reason, text): (bool, Reason, String) = match end {
         End::Stored {
             bytes,
             stored_bytes,
@@ -107,7 +92,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             status.log = kept(log);
             (
                 false,
-                "BackupSuccessful",
+                Reason::BackupSuccessful,
                 format!(
                     "{} from the command, {} stored",
                     humanize(*bytes),
@@ -119,7 +104,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             adopt(&mut status, object);
             (
                 false,
-                "Adopted",
+                Reason::Adopted,
                 format!(
                     "{} stored; no report of it is left, and the store's own record proves it",
                     humanize(object.size)
@@ -131,7 +116,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             restored = Some(*bytes);
             (
                 false,
-                "RestoreSuccessful",
+                Reason::RestoreSuccessful,
                 format!("the command took {}, proved whole", humanize(*bytes)),
             )
         }
@@ -145,12 +130,12 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             restored = Some(*bytes);
             (true, *reason, message.clone())
         }
-        End::Interrupted { message } => (true, "Interrupted", message.clone()),
+        End::Interrupted { message } => (true, Reason::Interrupted, message.clone()),
     };
     if warning {
         tell::failed(o, &mut status, action, reason, &text);
     } else {
-        tell::successful(o, &mut status, action, reason, &text);
+        tell::successful(o, &mut status, action, reason.word(), &text);
     }
     if action == Action::Restore {
         status.restores.push(Restore {
@@ -178,7 +163,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
     }
     decision.unguarded.push(Unguarded::Event(Event {
         warning,
-        reason,
+        reason: reason.word(),
         action: noun(action),
         note: text,
     }));
@@ -199,7 +184,7 @@ fn shrunk(o: &Observed<'_>, end: &End) -> Option<Event> {
     match shrunk::judge(backup, *bytes, &o.sizes_before) {
         Judged::Shrunk(note) => Some(Event {
             warning: true,
-            reason: "Shrunk",
+            reason: Reason::Shrunk.word(),
             action: "Backup",
             note,
         }),
@@ -272,21 +257,21 @@ pub fn take_back(o: &Observed<'_>, at: &Attempt) -> Option<Unguarded> {
 }
 
 /// Reason, message and log of an end that another attempt follows.
-fn followed<'e>(o: &Observed<'_>, at: &Attempt, end: &'e End) -> Option<(&'static str, &'e str, &'e str)> {
+fn followed<'e>(o: &Observed<'_>, at: &Attempt, end: &'e End) -> Option<(Reason, &'e str, &'e str)> {
     if !is_followed(o.run, at.action, at.number) {
         return None;
     }
     match end {
         End::Failed {
             reason, message, log, ..
-        } if !FINAL.contains(reason) => Some((reason, message, log)),
-        End::Interrupted { message } => Some(("Interrupted", message, "")),
+        } if !reason.is_final() => Some((*reason, message, log)),
+        End::Interrupted { message } => Some((Reason::Interrupted, message, "")),
         _ => None,
     }
 }
 
 /// The attempt has failed and another follows. The upload stays in the status until it is aborted.
-fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason: &'static str, text: &str) -> Decision {
+fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason: Reason, text: &str) -> Decision {
     let number = at.number;
     let of = o.run.spec.backoff_limit.unwrap_or(0).saturating_add(1);
     let note = format!(
@@ -302,7 +287,7 @@ fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason:
     });
     let event = Event {
         warning: true,
-        reason,
+        reason: reason.word(),
         action: noun(at.action),
         note,
     };

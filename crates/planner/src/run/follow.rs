@@ -13,6 +13,7 @@ use crate::run::life::Attempt;
 use crate::run::limits::{LOOK_AGAIN, PROGRESS, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::over::{over, refused};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::taken::{self, Way};
 use crate::run::{end, over};
@@ -30,7 +31,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             guarded: vec![Guarded::TakeRequest],
             unguarded: vec![Unguarded::Event(Event {
                 warning: false,
-                reason: "RestoreUnderWay",
+                reason: Reason::RestoreUnderWay.word(),
                 action: "Restore",
                 note,
             })],
@@ -100,7 +101,7 @@ fn cause(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> En
     let cancelled = matches!(
         end,
         End::Failed {
-            reason: "Cancelled",
+            reason: Reason::Cancelled,
             ..
         }
     );
@@ -243,7 +244,7 @@ fn relayed(chosen: &Chosen) -> Option<Unguarded> {
     let why = chosen.why.as_ref()?;
     Some(Unguarded::Event(Event {
         warning: false,
-        reason: "Relayed",
+        reason: Reason::Relayed.word(),
         action: "Transfer",
         note: format!("the Pod cannot reach the store, so its bytes go through the operator: {why}"),
     }))

@@ -8,6 +8,7 @@ use api::{BackupRun, BackupSchedule, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 
+use crate::run::reason::Reason;
 use crate::run::step::Event;
 
 /// What the API server says of a run's surroundings. Asked for when the run goes: the caches of two kinds do not keep step, and
@@ -88,7 +89,7 @@ pub const DELETE: &str = "Delete";
 pub fn kept(run: &BackupRun, key: &str, why: &str) -> Event {
     Event {
         warning: false,
-        reason: "ObjectKept",
+        reason: Reason::ObjectKept.word(),
         action: "Delete",
         note: format!(
             "object {key} of storage {:?} was kept: {why} (spec.whenDeleted: Retain of the schedule). To restore it, make a run without backup whose storage.path is its path; to be rid of it, remove it by hand",

@@ -5,6 +5,7 @@ use api::BackupRun;
 use jiff::Timestamp;
 
 use crate::run::pod::AgentSettings;
+use crate::run::reason::Reason;
 
 /// Everything that was seen before deciding; the clock included.
 #[derive(Clone, Debug)]
@@ -367,7 +368,7 @@ pub enum End {
     /// It failed.
     Failed {
         /// One CamelCase word.
-        reason: &'static str,
+        reason: Reason,
         /// What went wrong and what would cure it.
         message: String,
         /// Bytes on the command's side.

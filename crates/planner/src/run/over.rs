@@ -8,6 +8,7 @@ use crate::run::end::failed;
 use crate::run::life::Attempt;
 use crate::run::limits::{self, CONTACT_LOST};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
+use crate::run::reason::Reason;
 
 /// How the attempt ends, if it cannot go on; with or without a transfer that this operator holds.
 pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End> {
@@ -23,7 +24,7 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
     };
     // Whoever may write the status may have put the transfer there: what this operator holds, it began by the rules.
     if let (None, StorageView::Refused { message }) = (contact, &o.storage) {
-        return Some(failed("NamespaceNotAllowed", message.clone()));
+        return Some(failed(Reason::NamespaceNotAllowed, message.clone()));
     }
     let lost = match pod {
         None => no_pod(o, at, contact),
@@ -41,11 +42,11 @@ fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<E
     }
     let why = refused(o);
     if let (Some(why), true) = (&why, o.refused.as_ref().is_some_and(|r| r.hopeless)) {
-        return Some(failed("PodRefused", why.clone()));
+        return Some(failed(Reason::PodRefused, why.clone()));
     }
     start_is_over(o, at).then(|| {
         let why = why.unwrap_or_else(|| "the Pod could not be created in time".into());
-        failed("StartDeadlineExceeded", why)
+        failed(Reason::StartDeadlineExceeded, why)
     })
 }
 
@@ -64,7 +65,7 @@ fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contac
             "a Pod {:?} exists that does not belong to this run; it was left alone",
             pod.name
         );
-        return Some(failed("PodNameTaken", text));
+        return Some(failed(Reason::PodNameTaken, text));
     }
     if pod.terminating || transfer.pod_uid.as_ref().is_some_and(|uid| *uid != pod.uid) {
         return Some(End::Interrupted { message: deleted(pod) });
@@ -73,18 +74,18 @@ fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contac
         PodStage::Ended { message, .. } if started => Some(End::Interrupted {
             message: format!("the Pod ended: {message}"),
         }),
-        PodStage::Ended { message, init } => Some(failed("PodEnded", ended_early(message, *init))),
+        PodStage::Ended { message, init } => Some(failed(Reason::PodEnded, ended_early(message, *init))),
         // While its command runs a container may be not ready for a moment; that is no reason to end it.
         PodStage::Starting {
             message,
             hopeless: true,
-        } if !started && is_unconnected(contact) => Some(failed("PodCannotStart", message.clone())),
+        } if !started && is_unconnected(contact) => Some(failed(Reason::PodCannotStart, message.clone())),
         PodStage::Starting { .. } => None,
         PodStage::Running => {
             // The status is not believed where the storage keeps namespaces apart.
             let key = transfer.key.as_deref().filter(|_| contact.is_none());
             key.and_then(|key| o.storage.forbids(key))
-                .map(|why| failed("ObjectNotAllowed", why))
+                .map(|why| failed(Reason::ObjectNotAllowed, why))
         }
     }
 }
@@ -124,7 +125,7 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         }
         let why = starting.filter(|m| !m.is_empty()).map_or(words, Into::into);
         let message = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
-        return Some(failed("StartDeadlineExceeded", message));
+        return Some(failed(Reason::StartDeadlineExceeded, message));
     }
     left_of(CONTACT_LOST, since?, o.now).is_zero().then(|| {
         let minutes = CONTACT_LOST.as_secs() / 60;
@@ -147,7 +148,7 @@ fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
             "the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it",
             at.action.word()
         );
-        failed("DeadlineExceeded", message)
+        failed(Reason::DeadlineExceeded, message)
     })
 }
 

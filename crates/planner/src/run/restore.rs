@@ -8,6 +8,7 @@ use crate::run::attempt::{create_pod, key, left_of, start, start_deadline};
 use crate::run::end;
 use crate::run::limits::PROGRESS;
 use crate::run::observed::{Observed, StorageView};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{tell, waiting};
 use crate::validate;
@@ -50,7 +51,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     start(o, &mut status, Action::Restore, number, key);
     let event = Event {
         warning: false,
-        reason: "RestoreStarted",
+        reason: Reason::RestoreStarted.word(),
         action: "Restore",
         note: format!("restoring {path} of storage {}", o.run.spec.storage.name),
     };
@@ -75,7 +76,7 @@ fn overwritten(o: &Observed<'_>, mut status: BackupRunStatus, by: &str) -> Decis
         guarded: vec![Guarded::Report(Box::new(status))],
         unguarded: vec![Unguarded::Event(Event {
             warning: false,
-            reason: tell::OVERWRITTEN,
+            reason: Reason::Overwritten.word(),
             action: "Backup",
             note,
         })],
@@ -125,7 +126,7 @@ fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, why: &str) -> Decision 
         guarded,
         unguarded: vec![Unguarded::Event(Event {
             warning: true,
-            reason: "RestoreRefused",
+            reason: Reason::RestoreRefused.word(),
             action: "Restore",
             note: format!("the restore was refused: {why}"),
         })],

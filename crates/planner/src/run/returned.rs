@@ -11,6 +11,7 @@ use crate::run::attempt::key;
 use crate::run::life::Past;
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::observed::{Found, Observed, StorageView, StoredObject};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, tell, waiting};
 use crate::validate::run::check_path;
@@ -22,7 +23,7 @@ const AGAIN: &str =
 /// What to do for a run that was brought back.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision {
     if let StorageView::Refused { message } = &o.storage {
-        return end::refuse(o, status, "NamespaceNotAllowed", message);
+        return end::refuse(o, status, Reason::NamespaceNotAllowed, message);
     }
     tell::stored_as(o, &mut status);
     status.path.clone_from(&past.path);
@@ -33,7 +34,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Dec
         let text = format!(
             "this run was brought back without its status, and its annotation backup-operator.io/rendered-path does not say where its backup is. {AGAIN}"
         );
-        return end::refuse(o, status, "NotRepeated", &text);
+        return end::refuse(o, status, Reason::NotRepeated, &text);
     };
     let prefix = match waiting::prefix_or_wait(o, &o.run.status.clone().unwrap_or_default()) {
         Ok(prefix) => prefix,
@@ -52,14 +53,14 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Dec
             let text = format!(
                 "this run was brought back without its status, and object {key} is not its own: it was written by {whose}. {AGAIN}"
             );
-            forget(end::refuse(o, status, "NotRepeated", &text))
+            forget(end::refuse(o, status, Reason::NotRepeated, &text))
         }
         Found::Nothing => {
             let text = format!(
                 "this run was brought back without its status, and there is no object {key} in storage {}. {AGAIN}",
                 o.run.spec.storage.name
             );
-            forget(end::refuse(o, status, "NotRepeated", &text))
+            forget(end::refuse(o, status, Reason::NotRepeated, &text))
         }
     }
 }
@@ -77,8 +78,8 @@ fn adopt(o: &Observed<'_>, mut status: BackupRunStatus, object: &StoredObject) -
         "this run was brought back without its status; its backup of {} is in the store and was adopted. Nothing was executed",
         crate::size::humanize(object.size)
     );
-    tell::successful(o, &mut status, Action::Backup, "Adopted", &text);
-    tell::began(o, &mut status, "Adopted", &text);
+    tell::successful(o, &mut status, Action::Backup, Reason::Adopted.word(), &text);
+    tell::began(o, &mut status, Reason::Adopted.word(), &text);
     forget(finish(status, text))
 }
 
@@ -88,14 +89,14 @@ fn restored(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decis
         let text = format!(
             "this run was brought back without its status, and nothing says how its restore ended. {AGAIN}, or ask for it (annotation backup-operator.io/restore)"
         );
-        return end::refuse(o, status, "NotRepeated", &text);
+        return end::refuse(o, status, Reason::NotRepeated, &text);
     };
     status.completion_time = Some(Time(at.parse().unwrap_or(o.now)));
     let text = format!(
         "this run was brought back without its status; its restore was done at {at} and is not done again until it is asked for (annotation backup-operator.io/restore)"
     );
-    tell::successful(o, &mut status, Action::Restore, "Adopted", &text);
-    tell::began(o, &mut status, "Adopted", &text);
+    tell::successful(o, &mut status, Action::Restore, Reason::Adopted.word(), &text);
+    tell::began(o, &mut status, Reason::Adopted.word(), &text);
     finish(status, text)
 }
 
@@ -105,7 +106,7 @@ fn finish(status: BackupRunStatus, note: String) -> Decision {
         guarded: vec![Guarded::AddFinalizer, Guarded::Report(Box::new(status))],
         unguarded: vec![Unguarded::Event(Event {
             warning: false,
-            reason: "Adopted",
+            reason: Reason::Adopted.word(),
             action: "Adopt",
             note,
         })],
@@ -118,7 +119,7 @@ fn unseen(o: &Observed<'_>, words: &str) -> Decision {
     let mut waiting = o.run.status.clone().unwrap_or_default();
     let mut decision = forget(Decision::wait(STORAGE_WAIT));
     if waiting.message.as_ref() != Some(&message) {
-        tell::waiting(o, &mut waiting, "StorageNotReady", &message);
+        tell::waiting(o, &mut waiting, Reason::StorageNotReady.word(), &message);
         decision.guarded.push(Guarded::Report(Box::new(waiting)));
     }
     decision

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use crate::run::end::failed;
 use crate::run::life::{Attempt, parse};
 use crate::run::observed::{Claim, End, Found, Observed, StoredObject};
+use crate::run::reason::Reason;
 use crate::run::step::Event;
 
 /// Whether the command of an attempt may be started.
@@ -51,11 +52,11 @@ pub fn way(o: &Observed<'_>, at: &Attempt) -> Way {
         claims: &o.claims,
     };
     match (judge(&maker, object), object) {
-        (Verdict::Taken(message), _) => Way::Over(failed("PathTaken", message)),
+        (Verdict::Taken(message), _) => Way::Over(failed(Reason::PathTaken, message)),
         (Verdict::Own, Some(object)) => Way::Over(End::Adopted(Box::new(object.clone()))),
         (Verdict::Replaces { what, known }, _) => Way::Open(Some(Event {
             warning: !known,
-            reason: "Replaces",
+            reason: Reason::Replaces.word(),
             action: "Backup",
             note: format!("this backup will replace object {what}"),
         })),

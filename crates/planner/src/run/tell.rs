@@ -6,6 +6,7 @@ use api::run::{Algorithm, State};
 
 use crate::run::life::is_finished;
 use crate::run::observed::Observed;
+use crate::run::reason::Reason;
 
 fn say(o: &Observed<'_>, status: &mut BackupRunStatus, type_: &str, on: bool, reason: &str, message: &str) {
     let say = Say {
@@ -96,42 +97,44 @@ pub fn stored_as(o: &Observed<'_>, status: &mut BackupRunStatus) {
 }
 
 /// An attempt failed, or a run ends before its first one.
-pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, reason: &str, text: &str) {
+pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, reason: Reason, text: &str) {
     status.message = Some(text.into());
-    status.state = Some(match (reason, action) {
-        ("Interrupted", _) => State::InterruptedFailed,
-        (_, Action::Backup) => State::BackupFailed,
-        (_, Action::Restore) => State::RestoreFailed,
-    });
-    say(o, status, condition::IN_PROGRESS, false, reason, text);
+    let word = reason.word();
+    status.state = Some(reason.state(action));
+    say(o, status, condition::IN_PROGRESS, false, word, text);
     if action == Action::Restore {
-        say(o, status, condition::RESTORED, false, reason, text);
+        say(o, status, condition::RESTORED, false, word, text);
     }
     if is_finished(status) {
         return;
     }
-    say(o, status, condition::NEVER_RUN, false, reason, text);
-    say(o, status, condition::READY, false, reason, text);
-    say(o, status, condition::SUCCESSFUL, false, reason, text);
-    say(o, status, condition::FAILED, true, reason, text);
+    say(o, status, condition::NEVER_RUN, false, word, text);
+    say(o, status, condition::READY, false, word, text);
+    say(o, status, condition::SUCCESSFUL, false, word, text);
+    say(o, status, condition::FAILED, true, word, text);
     if action == Action::Backup {
         say(o, status, condition::RESTORABLE, false, "BackupFailed", text);
     }
 }
 
-/// The reason of a backup whose object was written over.
-pub const OVERWRITTEN: &str = "Overwritten";
-
 /// A good backup's object was written over: it is no longer ready for anything.
 pub fn overwritten(o: &Observed<'_>, status: &mut BackupRunStatus, text: &str) {
     status.message = Some(text.into());
-    say(o, status, condition::READY, false, OVERWRITTEN, text);
-    say(o, status, condition::RESTORABLE, false, OVERWRITTEN, text);
+    say(o, status, condition::READY, false, Reason::Overwritten.word(), text);
+    say(
+        o,
+        status,
+        condition::RESTORABLE,
+        false,
+        Reason::Overwritten.word(),
+        text,
+    );
 }
 
 /// Whether a good backup's object was written over.
 pub fn is_overwritten(status: &BackupRunStatus) -> bool {
-    condition::find(&status.conditions, condition::READY).is_some_and(|c| c.status != "True" && c.reason == OVERWRITTEN)
+    condition::find(&status.conditions, condition::READY)
+        .is_some_and(|c| c.status != "True" && c.reason == Reason::Overwritten.word())
 }
 
 /// An attempt ended well.
@@ -155,7 +158,7 @@ pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action
         let restorable = o.run.spec.restore.is_some();
         let (reason, text) = if restorable {
             (
-                "BackupSuccessful",
+                Reason::BackupSuccessful.word(),
                 "annotate the run with backup-operator.io/restore to restore it",
             )
         } else {

@@ -3,6 +3,7 @@ use api::BackupRunStatus;
 
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::observed::{Observed, StorageView};
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 
@@ -33,13 +34,13 @@ fn reason_to_wait(o: &Observed<'_>) -> Result<String, (&'static str, String)> {
     match &o.storage {
         StorageView::Ready(place) => Ok(place.prefix.clone()),
         StorageView::Missing => Err((
-            "StorageMissing",
+            Reason::StorageMissing.word(),
             format!(
                 "spec.storage.name: there is no BackupStorage {name:?}; create it, or correct the name. The run waits."
             ),
         )),
         StorageView::NotReady { message, .. } | StorageView::Refused { message } => Err((
-            "StorageNotReady",
+            Reason::StorageNotReady.word(),
             format!("storage {name:?} is not ready: {message} The run waits."),
         )),
     }

@@ -3,7 +3,7 @@ use api::BackupRun;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate, kept};
-use planner::run::{Event, Unguarded};
+use planner::run::{Event, Reason, Unguarded};
 use store::{ObjectInfo, StoreError};
 
 use crate::context::Context;
@@ -104,7 +104,7 @@ async fn delete_object(
     if let Some(why) = left_alone(&object, etag, version_id, context.cluster()) {
         let event = Event {
             warning: true,
-            reason: "ObjectKept",
+            reason: Reason::ObjectKept.word(),
             action: "Delete",
             note: format!("object {key} was left: {why}"),
         };
@@ -137,7 +137,7 @@ fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster
 async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
     let event = Event {
         warning: false,
-        reason: "ObjectDeleted",
+        reason: Reason::ObjectDeleted.word(),
         action: "Delete",
         note,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 use api::names::Action;
 use kube::ResourceExt;
 use planner::run::shrunk::{Judged, judge};
-use planner::run::{Contact, End, Route};
+use planner::run::{Contact, End, Reason, Route};
 use protocol::{Outcome, Report, ToAgent};
 use store::ObjectInfo;
 use tokio::time::{sleep, timeout};
@@ -31,7 +31,10 @@ impl Session {
     ) {
         let report = outcome::bounded(report);
         let (outcome, bytes, stored, peak) = (
-            outcome::words(&report.outcome).0,
+            match &report.outcome {
+                Outcome::Done => "Done",
+                failed => outcome::words(failed).0.word(),
+            },
             report.bytes,
             report.stored_bytes,
             report.peak_memory,
@@ -93,7 +96,7 @@ impl Session {
         let judged = judged.map(|backup| judge(backup, report.bytes, &self.sizes_before()));
         match judged {
             Some(Judged::TooSmall(message)) => End::Failed {
-                reason: "TooSmall",
+                reason: Reason::TooSmall,
                 message,
                 bytes: report.bytes,
                 log: report.stderr,
@@ -122,7 +125,7 @@ impl Session {
                 log: report.stderr,
             },
             Err(message) => End::Failed {
-                reason: "AgentReport",
+                reason: Reason::AgentReport,
                 message,
                 bytes: report.bytes,
                 log: report.stderr,

@@ -5,7 +5,7 @@ use api::BackupRun;
 use api::names::Action;
 use api::storage::DataPath;
 use kube::{Api, ResourceExt};
-use planner::run::{Chosen, Contact, End, Route};
+use planner::run::{Chosen, Contact, End, Reason, Route};
 use protocol::{AgentState, FromAgent, ToAgent};
 use store::ObjectInfo;
 use tokio::time::{Instant, timeout};
@@ -53,7 +53,7 @@ impl Session {
         let found = found.map_err(|e| fail(commit::unseen(&e), format!("the backup cannot be looked at: {e}")))?;
         let object = found.ok_or_else(|| {
             fail(
-                "ObjectMissing",
+                Reason::ObjectMissing,
                 format!("there is no object {} in the storage", self.order.key),
             )
         })?;
@@ -63,7 +63,7 @@ impl Session {
                 "object {} is not the one that this run stored: its {what} is {seen}, expected {want}",
                 self.order.key
             );
-            Err(fail("ObjectChanged", message))
+            Err(fail(Reason::ObjectChanged, message))
         };
         match (status.size_in_bytes, &status.etag) {
             (Some(size), _) if size != object.size => changed("size", size.to_string(), object.size.to_string()),

@@ -15,6 +15,7 @@ use crate::run::observed::{
     StoredObject, TransferView, Trouble,
 };
 use crate::run::pod::AgentSettings;
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Guarded, Unguarded};
 
 /// One effect of a decision, in the order in which they are taken.
@@ -263,7 +264,7 @@ fn stored() -> End {
 
 fn failed() -> End {
     End::Failed {
-        reason: "CommandFailed",
+        reason: Reason::CommandFailed,
         message: "status 3".into(),
         bytes: 10,
         log: "oops".into(),

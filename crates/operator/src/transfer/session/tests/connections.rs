@@ -1,7 +1,7 @@
 //! What is not the protocol, and agents that lose their work.
 use api::names::Action;
 use api::storage::DataPath;
-use planner::run::End;
+use planner::run::{End, Reason};
 use protocol::{AgentState, FromAgent, ToAgent, encode};
 
 use super::rig::rig;
@@ -150,7 +150,7 @@ async fn a_restore_is_handed_over_again_where_it_never_began_and_only_there() {
             peer.cancelled().await;
         }
         match rig.end().await {
-            End::Failed { reason, .. } => assert_eq!((reason, began), ("Cancelled", false)),
+            End::Failed { reason, .. } => assert_eq!((reason, began), (Reason::Cancelled, false)),
             End::Interrupted { .. } => assert!(began),
             other => panic!("{other:?}"),
         }

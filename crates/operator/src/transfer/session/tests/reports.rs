@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 
 use api::names::Action;
 use api::storage::DataPath;
-use planner::run::End;
+use planner::run::{End, Reason};
 use protocol::{AgentState, FromAgent, Outcome, Report, ToAgent, UrlRequest};
 
 use super::rig::{rig, rig_after, rig_of};
@@ -68,7 +68,7 @@ async fn what_another_run_wrote_while_this_backup_was_made_is_not_replaced() {
         let End::Failed { reason, message, .. } = rig.end().await else {
             panic!("it was replaced");
         };
-        assert_eq!(reason, "PathTaken", "{message}");
+        assert_eq!(reason, Reason::PathTaken, "{message}");
         assert!(
             message.contains("shop/other") && message.contains("db.sql"),
             "{message}"
@@ -126,7 +126,7 @@ async fn an_object_that_is_there_when_one_is_put_is_ones_own_or_is_not_replaced(
             End::Stored { stored_bytes: 8, .. } => assert!(own),
             End::Failed { reason, message, .. } => {
                 assert!(
-                    !own && reason == "PathTaken" && message.contains("shop/other"),
+                    !own && reason == Reason::PathTaken && message.contains("shop/other"),
                     "{message}"
                 );
                 assert!(rig.store.held().object.is_some(), "another's object was removed");
@@ -278,7 +278,7 @@ async fn another_runs_object_is_not_taken_for_ones_own() {
     .await;
     let end = rig.end().await;
     assert!(
-        matches!(&end, End::Failed { reason: "AgentReport", message, .. } if message.contains("nothing was signed for")),
+        matches!(&end, End::Failed { reason: Reason::AgentReport, message, .. } if message.contains("nothing was signed for")),
         "{end:?}"
     );
 }
@@ -310,7 +310,7 @@ async fn what_a_failed_agent_has_put_whole_is_removed_and_what_is_anothers_is_no
             matches!(
                 end,
                 End::Failed {
-                    reason: "CommandFailed",
+                    reason: Reason::CommandFailed,
                     ..
                 }
             ),
@@ -408,7 +408,7 @@ async fn a_restore_is_done_when_all_of_the_object_was_read() {
             good || matches!(
                 end,
                 End::Failed {
-                    reason: "AgentReport",
+                    reason: Reason::AgentReport,
                     ..
                 }
             ),

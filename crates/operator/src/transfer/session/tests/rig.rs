@@ -262,7 +262,7 @@ impl Rig {
         }
         drop(held);
         match end {
-            End::Failed { reason, message, .. } => (reason, message),
+            End::Failed { reason, message, .. } => (reason.word(), message),
             End::Interrupted { message } => ("Interrupted", message),
             other => panic!("{other:?}"),
         }

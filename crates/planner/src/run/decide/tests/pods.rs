@@ -311,7 +311,7 @@ fn a_transfer_that_was_cancelled_because_its_pod_went_was_interrupted() {
     let mut world = World::working();
     world.run.spec.backoff_limit = Some(1);
     world.pods.clear();
-    world.ended(crate::run::end::failed("Cancelled", "the Pod was deleted".into()));
+    world.ended(crate::run::end::failed(Reason::Cancelled, "the Pod was deleted".into()));
     let steps = world.step();
     assert!(
         has(

@@ -7,7 +7,7 @@ fn limited(limit: u32) -> World {
     world
 }
 
-fn failing(reason: &'static str) -> End {
+fn failing(reason: Reason) -> End {
     End::Failed {
         reason,
         message: "words".into(),
@@ -38,7 +38,7 @@ fn settle(world: &mut World) -> Vec<Step> {
 fn a_failed_backup_is_made_again_in_a_fresh_pod_after_its_upload_is_aborted() {
     let mut world = limited(2);
     world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
-    world.ended(failing("CommandFailed"));
+    world.ended(failing(Reason::CommandFailed));
     let steps = settle(&mut world);
     let at = |wanted: fn(&Step) -> bool| steps.iter().position(wanted);
     let event =
@@ -96,9 +96,9 @@ fn an_interrupted_backup_is_made_again_within_its_limit_and_then_has_failed() {
 
 #[test]
 fn what_no_new_attempt_cures_fails_at_once() {
-    for reason in ["Cancelled", "NoDecryptionKey", "PodRefused", "CommandNotStarted"] {
+    for reason in Reason::ALL.iter().filter(|r| r.is_final()) {
         let mut world = limited(5);
-        world.ended(failing(reason));
+        world.ended(failing(*reason));
         settle(&mut world);
         assert!(world.is(condition::FAILED), "{reason}");
     }
@@ -112,7 +112,7 @@ fn a_good_backup_and_a_restore_are_never_made_again() {
     assert!(world.is(condition::SUCCESSFUL));
     world.annotate(labels::RESTORE);
     world.step();
-    world.ended(failing("CommandFailed"));
+    world.ended(failing(Reason::CommandFailed));
     settle(&mut world);
     assert_eq!((world.status().restores.len(), world.status().transfer), (1, None));
 }
@@ -120,7 +120,7 @@ fn a_good_backup_and_a_restore_are_never_made_again() {
 #[test]
 fn the_old_pod_is_waited_for_but_not_for_ever() {
     let mut world = limited(1);
-    world.ended(failing("TransferFailed"));
+    world.ended(failing(Reason::TransferFailed));
     world.step();
     world.step();
     world.pods[0].terminating = true;
@@ -139,7 +139,7 @@ fn the_old_pod_is_waited_for_but_not_for_ever() {
 fn a_run_that_waits_for_its_next_attempt_can_be_deleted() {
     let mut world = limited(3);
     world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
-    world.ended(failing("TransferFailed"));
+    world.ended(failing(Reason::TransferFailed));
     world.step();
     world.run.metadata.deletion_timestamp = Some(Time(world.now));
     let steps = settle(&mut world);
@@ -173,7 +173,7 @@ fn a_failure_that_nobody_can_have_seen_ends_no_attempt() {
 fn a_store_that_lets_no_upload_be_aborted_ends_the_run_and_not_the_attempts_to_abort_it() {
     let mut world = limited(2);
     world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
-    world.ended(failing("TransferFailed"));
+    world.ended(failing(Reason::TransferFailed));
     world.step();
     world.pods.clear();
     world.transfer = TransferView::None;
