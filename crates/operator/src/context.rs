@@ -12,6 +12,7 @@ use kube::runtime::reflector::{ObjectRef, Store as Cache};
 use planner::run::pod::AgentSettings;
 use planner::run::{Obstacle, Refusal};
 
+use crate::ages::Ages;
 use crate::claims::Claims;
 use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
@@ -59,6 +60,8 @@ pub struct Context {
     pub turns: Turns,
     /// To have a storage looked at again.
     pub wake_storage: UnboundedSender<ObjectRef<BackupStorage>>,
+    /// How long ago the times of their statuses were.
+    pub ages: Ages,
     /// What was looked for in stores.
     pub looks: crate::run::look::Looks,
     /// Why transfers cannot be begun, by the UID of their run.
@@ -91,6 +94,7 @@ impl Context {
         self.obstacles.clear(uid);
         self.looks.forget(uid);
         self.errands.forget(uid);
+        self.ages.forget(uid);
         self.failures.clear(uid);
     }
 }

@@ -63,6 +63,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         errands: Default::default(),
         turns: Default::default(),
         wake_storage: wake_storage.clone(),
+        ages: Default::default(),
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod ages;
 mod args;
 mod claims;
 mod cluster;

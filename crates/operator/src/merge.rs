@@ -90,12 +90,18 @@ where
     fn listed_again(&mut self, cached: &[Arc<K>]) -> Vec<Event<K>> {
         let list = std::mem::take(&mut self.list);
         let mine = |object: &K| self.namespace.is_none() || object.namespace() == self.namespace;
-        let gone: Vec<_> = cached
+        // One that was made anew under its name is another one: what is known of the old one goes with it.
+        let is_there = |object: &K| {
+            let now = list.get(&ObjectRef::from_obj(object));
+            now.is_some_and(|now| now.meta().uid == object.meta().uid)
+        };
+        let mut all: Vec<_> = cached
             .iter()
-            .filter(|object| mine(object) && !list.contains_key(&ObjectRef::from_obj(object.as_ref())))
+            .filter(|object| mine(object) && !is_there(object))
             .map(|object| Event::Delete(object.as_ref().clone()))
             .collect();
-        list.into_values().map(Event::Apply).chain(gone).collect()
+        all.extend(list.into_values().map(Event::Apply));
+        all
     }
 }
 
@@ -216,6 +222,21 @@ mod tests {
         assert_eq!(rig.take(0, Event::Delete(pod("a", "1"))), ["delete 1"]);
         assert_eq!(rig.list(0, &[pod("c", "3")]), ["apply 3", "delete 2"]);
         assert_eq!(named(&rig.cache.state()), ["c/3"]);
+    }
+
+    #[test]
+    fn one_that_was_made_anew_under_its_name_while_a_watch_was_lost_is_gone_and_there() {
+        let with_uid = |uid: &str| {
+            let mut pod = pod("a", "1");
+            pod.metadata.uid = Some(uid.into());
+            pod
+        };
+        let mut rig = Rig::of(&[None]);
+        rig.list(0, &[with_uid("old")]);
+        rig.take(0, Event::Init);
+        rig.take(0, Event::InitApply(with_uid("new")));
+        assert_eq!(rig.take(0, Event::InitDone), ["delete 1", "apply 1"], "in this order");
+        assert_eq!(rig.cache.state()[0].metadata.uid.as_deref(), Some("new"));
     }
 
     #[test]

@@ -76,6 +76,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         errands: Default::default(),
         turns: Default::default(),
         wake_storage: futures::channel::mpsc::unbounded().0,
+        ages: Default::default(),
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),

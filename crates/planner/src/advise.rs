@@ -6,7 +6,8 @@ mod pipes;
 use api::run::RetainPolicy;
 use api::schedule::WhenDeleted;
 use api::storage::{NamespaceIsolation, NamespacesFrom};
-use api::{BackupRunSpec, BackupSchedule, BackupStorage};
+use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
+use kube::ResourceExt;
 
 use crate::schedule::cron::Calendar;
 use crate::validate::Fault;
@@ -29,6 +30,21 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
                 );
             }
         }
+    }
+    said
+}
+
+/// What is unwise about a run besides its spec: one that was exported carries the mark of its first life.
+pub fn marks(run: &BackupRun) -> Vec<Fault> {
+    let mark = run.annotations().get(labels::STARTED_AS);
+    let lived = mark.is_some_and(|uid| Some(uid) != run.metadata.uid.as_ref()) && run.status.is_none();
+    let mut said = Vec::new();
+    if lived {
+        say(
+            &mut said,
+            &format!("metadata.annotations[{}]", labels::STARTED_AS),
+            "was exported with the run: it is brought back, not executed (its backup is adopted from the store, its restore waits to be asked for); to have it executed, take this annotation out",
+        );
     }
     said
 }

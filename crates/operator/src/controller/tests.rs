@@ -244,7 +244,7 @@ async fn a_run_that_is_gone_takes_what_is_known_of_it_along() {
     let context = crate::mocked::context(connect().0, Default::default()).0;
     let handle = context
         .registry
-        .open(&testing::backup_run(), "u", "backup-1", jiff::Timestamp::UNIX_EPOCH)
+        .open(&testing::backup_run(), "u", "backup-1", std::time::Instant::now())
         .unwrap();
     context.failures.again("u");
     context.forget("u");

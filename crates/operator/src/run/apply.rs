@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupRunStatus, labels};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
@@ -245,7 +244,7 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
         }
     };
     context.obstacles.clear(&uid);
-    let Some(handle) = context.registry.open(run, &uid, &order.attempt, Timestamp::now()) else {
+    let Some(handle) = context.registry.open(run, &uid, &order.attempt, Instant::now()) else {
         return Ok(());
     };
     let session = Session::new(context, run, order, store, handle);

@@ -2,7 +2,7 @@
 mod stage;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use api::names::pod_of;
 use api::storage::NamespaceIsolation;
@@ -35,6 +35,7 @@ pub struct Seen {
     request_is_kept: bool,
     sizes_before: Vec<u64>,
     claims: Vec<Claim>,
+    ages: BTreeMap<Timestamp, Duration>,
     now: Timestamp,
 }
 
@@ -55,6 +56,7 @@ impl Seen {
             claims: self.claims.clone(),
             cluster: context.cluster(),
             agent: &context.agent,
+            ages: self.ages.clone(),
             began: context.began,
             now: self.now,
         }
@@ -90,6 +92,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
     };
+    let now = Timestamp::now();
     // All runs are looked through: once, when the end is reported.
     let sizes_before = match (&transfer, under_way(run)) {
         (TransferView::Ended { .. }, Some((api::names::Action::Backup, _))) => siblings::good_sizes(run, &context.runs),
@@ -103,7 +106,8 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,
         claims: claims_of(run, context),
-        now: Timestamp::now(),
+        ages: context.ages.of(&uid, run, now, Instant::now()),
+        now,
     })
 }
 

@@ -4,6 +4,7 @@
 //! asks to have recorded; reconcile writes it into the run's status and says so here.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use api::BackupRun;
 use futures::channel::mpsc::UnboundedSender;
@@ -22,7 +23,11 @@ pub struct Registry {
 
 struct Entry {
     attempt: String,
-    contact: Contact,
+    /// None: not connected (yet, or again).
+    contact: Option<Contact>,
+    /// Since when it is not, and why.
+    away_since: Instant,
+    away_why: Option<String>,
     upload: Option<String>,
     route: Option<Chosen>,
     bytes: u64,
@@ -44,6 +49,19 @@ pub struct Orders {
     pub forget: bool,
 }
 
+impl Entry {
+    /// As a decision sees it: since when nobody is connected, by the monotonic clock.
+    fn contact(&self) -> Contact {
+        self.contact.clone().unwrap_or_else(|| {
+            let now = Timestamp::now();
+            Contact::Connecting {
+                since: now.checked_sub(self.away_since.elapsed()).unwrap_or(now),
+                why: self.away_why.clone(),
+            }
+        })
+    }
+}
+
 impl Registry {
     /// Wakes reconcile through the channel.
     pub fn new(wake: UnboundedSender<ObjectRef<BackupRun>>) -> Arc<Self> {
@@ -58,7 +76,7 @@ impl Registry {
     }
 
     /// Takes a new transfer in; None where the run has one.
-    pub fn open(self: &Arc<Self>, run: &BackupRun, uid: &str, attempt: &str, now: Timestamp) -> Option<Handle> {
+    pub fn open(self: &Arc<Self>, run: &BackupRun, uid: &str, attempt: &str, now: Instant) -> Option<Handle> {
         let mut entries = self.entries();
         if entries.contains_key(uid) {
             return None;
@@ -66,7 +84,9 @@ impl Registry {
         let (orders, seen) = watch::channel(Orders::default());
         let entry = Entry {
             attempt: attempt.into(),
-            contact: Contact::Connecting { since: now, why: None },
+            contact: None,
+            away_since: now,
+            away_why: None,
             upload: None,
             route: None,
             bytes: 0,
@@ -97,7 +117,7 @@ impl Registry {
             },
             None => TransferView::Active {
                 attempt,
-                contact: entry.contact.clone(),
+                contact: entry.contact(),
                 upload: entry.upload.clone(),
                 route: entry.route.clone(),
                 bytes: entry.bytes,
@@ -129,7 +149,7 @@ impl Registry {
     pub fn cancel(&self, uid: &str, reason: &str) -> bool {
         let entries = self.entries();
         let Some(entry) = entries.get(uid) else { return true };
-        if entry.end.is_some() || entry.contact == Contact::Committing {
+        if entry.end.is_some() || entry.contact == Some(Contact::Committing) {
             return false;
         }
         entry.orders.send_if_modified(|o| {
@@ -176,26 +196,24 @@ impl Handle {
 
     /// Says how far the talk with the agent has come.
     pub fn contact(&self, contact: Contact) {
-        self.change(|e| e.contact = contact);
+        self.change(|e| e.contact = Some(contact));
     }
 
     /// Says that the agent was not reached, and in which words. How long that has been so counts from the first time.
-    pub fn unreached(&self, words: &str, now: Timestamp) {
+    pub fn unreached(&self, words: &str, now: Instant) {
         let words = text::line(words, limits::TEXT);
         self.change(|e| {
-            let since = match e.contact {
-                Contact::Connecting { since, .. } => since,
-                _ => now,
-            };
-            let why = (!words.is_empty()).then_some(words);
-            e.contact = Contact::Connecting { since, why };
+            if e.contact.take().is_some() {
+                e.away_since = now;
+            }
+            e.away_why = (!words.is_empty()).then_some(words);
         });
     }
 
     /// Asks to have the start of the command recorded, and the route with it.
     pub fn awaits_start(&self, chosen: &Chosen) {
         self.change(|e| {
-            e.contact = Contact::AwaitsStart;
+            e.contact = Some(Contact::AwaitsStart);
             e.route = Some(chosen.clone());
         });
         self.wake();
@@ -242,7 +260,7 @@ mod tests {
         let (wake, _woken) = futures::channel::mpsc::unbounded();
         let registry = Registry::new(wake);
         let handle = registry
-            .open(&testing::backup_run(), "uid-1", "backup-1", Timestamp::UNIX_EPOCH)
+            .open(&testing::backup_run(), "uid-1", "backup-1", Instant::now())
             .unwrap();
         let seen = || match registry.view("uid-1") {
             TransferView::Active {

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use api::BackupRun;
 use api::names::Action;
-use jiff::Timestamp;
 use kube::{Client, ResourceExt};
 use planner::run::{Chosen, End, Reason, TransferOrder, pod};
 use protocol::Report;
@@ -200,7 +199,7 @@ impl Session {
                 };
                 return self.fail(end, upload).await;
             }
-            self.handle.unreached(&words, Timestamp::now());
+            self.handle.unreached(&words, Instant::now().into_std());
             let cancelled = self.handle.until(|o| o.cancel.is_some());
             let _ = timeout(pause, cancelled).await;
             // A container that is just being started is worth asking often; one that was reached before is not.

@@ -152,6 +152,7 @@ impl Reviewer {
             .said
             .warnings
             .extend(texts(&advise::run(&run.spec, "spec", storage.as_ref())));
+        answer.said.warnings.extend(texts(&advise::marks(&run)));
         Ok(answer.said)
     }
 

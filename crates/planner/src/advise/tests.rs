@@ -263,3 +263,25 @@ fn a_pipe_without_pipefail_is_told_of_in_both_commands() {
         ["f.backup.command[2]", "f.restore.args[1]"]
     );
 }
+
+#[test]
+fn an_exported_run_is_said_to_be_brought_back_and_not_executed() {
+    let told = |mark: Option<&str>, uid: Option<&str>| {
+        let mut run = testing::backup_run();
+        run.status = None;
+        run.metadata.uid = uid.map(Into::into);
+        if let Some(mark) = mark {
+            run.annotations_mut().insert(labels::STARTED_AS.into(), mark.into());
+        }
+        marks(&run).first().map(ToString::to_string)
+    };
+    assert_eq!(told(None, None), None);
+    assert_eq!(told(Some("u"), Some("u")), None, "its own");
+    for uid in [None, Some("new")] {
+        let words = told(Some("u"), uid).unwrap();
+        assert!(
+            words.contains("started-as") && words.contains("not executed"),
+            "{words}"
+        );
+    }
+}

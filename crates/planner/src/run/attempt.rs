@@ -4,7 +4,6 @@ use std::time::Duration;
 use api::BackupRunStatus;
 use api::names::{Action, attempt, pod_of};
 use api::run::{State, Transfer};
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -91,10 +90,4 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
         route: Route::of(&transfer.route),
         command_started: transfer.command_started_at.is_some(),
     }
-}
-
-/// What is left of a limit that began at a time; zero when it is over.
-pub fn left_of(limit: Duration, since: Timestamp, now: Timestamp) -> Duration {
-    let gone = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    limit.saturating_sub(gone)
 }

@@ -32,7 +32,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
     let prefix = match waiting::prefix_or_wait(o, &status) {
         Ok(prefix) => prefix,
-        Err(wait) => return wait,
+        Err(wait) => return expired(o, &status).unwrap_or(wait),
     };
     let path = match valid.render_path(&path::context(o.run, o.now)) {
         Ok(path) => path,
@@ -72,4 +72,19 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         requeue: Some(start_deadline(o)),
         ..Decision::default()
     }
+}
+
+/// A restore that waits for its storage does not wait for ever: days later it would go over data that somebody has repaired. A
+/// backup does: it is good whenever it is made.
+fn expired(o: &Observed<'_>, status: &BackupRunStatus) -> Option<Decision> {
+    let asked = o.run.metadata.creation_timestamp.as_ref()?.0;
+    let over = o.run.spec.backup.is_none() && o.left_of(start_deadline(o), asked).is_zero();
+    over.then(|| {
+        let why = status.message.clone().unwrap_or_default();
+        let text = format!(
+            "the restore has waited for {} s (spec.startDeadlineSeconds) and is given up, so that it does not go over data that were repaired meanwhile; make a new run. {why}",
+            start_deadline(o).as_secs()
+        );
+        end::refuse(o, status.clone(), Reason::StartDeadlineExceeded, &text)
+    })
 }

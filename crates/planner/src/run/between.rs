@@ -4,7 +4,7 @@ use api::names::Action;
 use api::run::Transfer;
 use jiff::Timestamp;
 
-use crate::run::attempt::{create_pod, left_of, pod_of_attempt, start, start_deadline};
+use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
 use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::{ABORT, OLD_POD, pause};
@@ -26,7 +26,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
             now: true,
         });
     }
-    if old.is_some() && !left_of(OLD_POD, failed, o.now).is_zero() {
+    if old.is_some() && !o.left_of(OLD_POD, failed).is_zero() {
         // Two commands at once on one database are nobody's wish.
         return Decision {
             unguarded,
@@ -36,7 +36,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
     }
     let mut abort = end::abort(o, at);
     abort.extend(end::take_back(o, at));
-    if !abort.is_empty() && left_of(ABORT, failed, o.now).is_zero() {
+    if !abort.is_empty() && o.left_of(ABORT, failed).is_zero() {
         let message = format!(
             "{} It did not: the upload of the last one could not be aborted for {} minutes, which is still tried. Look at the storage, its access keys, and the log of the operator.",
             status.message.clone().unwrap_or_default(),
@@ -46,7 +46,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         decision.unguarded.splice(0..0, unguarded);
         return decision;
     }
-    let left = left_of(pause(at.number), failed, o.now);
+    let left = o.left_of(pause(at.number), failed);
     if !abort.is_empty() {
         unguarded.extend(abort);
         status.transfer = Some(Transfer {

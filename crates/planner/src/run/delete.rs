@@ -5,7 +5,6 @@ use api::labels;
 use api::run::RetainPolicy;
 use kube::ResourceExt;
 
-use crate::run::attempt::left_of;
 use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::{CANCEL, PODS, STORE};
@@ -18,20 +17,18 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     if !o.run.finalizers().iter().any(|f| labels::is_our_finalizer(f)) {
         return Decision::default();
     }
-    let asked = o.run.metadata.deletion_timestamp.as_ref().map_or(o.now, |t| t.0);
-    // What was asked for while no operator was there gets the same time as anything else.
-    let since = asked.max(o.began);
+    let since = o.run.metadata.deletion_timestamp.as_ref().map_or(o.now, |t| t.0);
     if let TransferView::Active {
         contact: Contact::Committing,
         ..
     } = &o.transfer
-        && !left_of(STORE, since, o.now).is_zero()
+        && !o.left_of(STORE, since).is_zero()
     {
         // What it stores has to be known, to be removed.
         return Decision::wait(Duration::from_secs(1));
     }
     if let TransferView::Active { cancelling, .. } = &o.transfer
-        && !left_of(CANCEL, since, o.now).is_zero()
+        && !o.left_of(CANCEL, since).is_zero()
     {
         return Decision {
             cancel: (!cancelling).then(|| "the run is being deleted".into()),
@@ -47,7 +44,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             now: true,
         });
     }
-    if !ours.is_empty() && !left_of(PODS, since, o.now).is_zero() {
+    if !ours.is_empty() && !o.left_of(PODS, since).is_zero() {
         return Decision {
             unguarded: steps,
             ..Decision::wait(Duration::from_secs(1))

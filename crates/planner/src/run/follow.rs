@@ -8,7 +8,7 @@ use api::run::Progress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::attempt::{create_pod, left_of, order, pod_of_attempt, start_deadline};
+use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline};
 use crate::run::life::Attempt;
 use crate::run::limits::{LOOK_AGAIN, PROGRESS, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
@@ -111,7 +111,7 @@ fn cause(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> En
 
 /// This operator holds no transfer: the Pod is not up yet, or an earlier operator held it.
 fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Option<&PodView>) -> Decision {
-    let left = left_of(start_deadline(o), at.transfer.started_at.0, o.now);
+    let left = o.left_of(start_deadline(o), at.transfer.started_at.0);
     let Some(pod) = pod else {
         let mut decision = Decision::wait(left);
         let why = refused(o);
@@ -190,7 +190,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
     // In the status before the command starts: an operator that takes over has to know whether it is the agent's only way.
     let record_route = route.as_ref().filter(|c| c.route.word() != transfer.route);
     let moved = status.progress.as_ref().is_none_or(|p| {
-        (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && left_of(PROGRESS, p.updated_at.0, o.now).is_zero()
+        (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && o.left_of(PROGRESS, p.updated_at.0).is_zero()
     });
     let mut decision = Decision::wait(PROGRESS);
     let note = match pod.map(|p| &p.stage) {
@@ -198,7 +198,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
             Some(format!("waiting for the Pod: {message}"))
         }
         _ => match contact {
-            Contact::Connecting { since, why: Some(why) } if left_of(UNREACHED, *since, o.now).is_zero() => {
+            Contact::Connecting { since, why: Some(why) } if o.left_of(UNREACHED, *since).is_zero() => {
                 Some(format!("the agent in the Pod cannot be reached: {why}"))
             }
             _ => None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use api::run::State;
 use api::{BackupRunStatus, condition};
 
-use crate::run::attempt::{left_of, pod_of_attempt};
+use crate::run::attempt::pod_of_attempt;
 use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::PODS;
@@ -17,7 +17,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> De
     let mut unguarded: Vec<_> = pod.and_then(end::go).into_iter().collect();
     unguarded.push(Unguarded::ForgetTransfer);
     let ended = status.completion_time.as_ref().map_or(o.began, |t| t.0);
-    if pod.is_some() && !left_of(PODS, ended.max(o.began), o.now).is_zero() {
+    if pod.is_some() && !o.left_of(PODS, ended.max(o.began)).is_zero() {
         // What it has in flight would become visible after it was looked for.
         return Decision {
             unguarded,

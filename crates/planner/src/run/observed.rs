@@ -1,4 +1,5 @@
 //! What a decision about a run is made from.
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::BackupRun;
@@ -36,6 +37,8 @@ pub struct Observed<'a> {
     pub cluster: &'a str,
     /// How the agent is put into Pods.
     pub agent: &'a AgentSettings,
+    /// How long ago the times of the status were, by this process's own clock; see [`Observed::left_of`].
+    pub ages: BTreeMap<Timestamp, Duration>,
     /// When this operator began to work: nobody may have looked at anything before.
     pub began: Timestamp,
     /// Now.
@@ -135,6 +138,16 @@ pub struct Claim {
 }
 
 impl Observed<'_> {
+    /// What is left of a limit that began at a time; zero when it is over.
+    ///
+    /// A clock that is set meanwhile neither ends nor prolongs it: from the moment that this process has seen the time, it
+    /// counts by its monotonic clock. Before that there is only the wall clock, and what it says is ahead of now has begun now.
+    pub fn left_of(&self, limit: Duration, since: Timestamp) -> Duration {
+        let by_wall = || Duration::try_from(self.now.duration_since(since)).unwrap_or_default();
+        let age = self.ages.get(&since).copied().unwrap_or_else(by_wall);
+        limit.saturating_sub(age)
+    }
+
     /// The run that wrote over this one's backup since, where the bucket keeps no versions of it.
     pub fn overwritten_by(&self) -> Option<&str> {
         let status = self.run.status.as_ref().filter(|s| s.version_id.is_none())?;

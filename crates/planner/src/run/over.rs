@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::names::Action;
 
-use crate::run::attempt::{left_of, start_deadline};
+use crate::run::attempt::start_deadline;
 use crate::run::end::failed;
 use crate::run::life::Attempt;
 use crate::run::limits::{self, CONTACT_LOST};
@@ -127,7 +127,7 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         let message = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
         return Some(failed(Reason::StartDeadlineExceeded, message));
     }
-    left_of(CONTACT_LOST, since?, o.now).is_zero().then(|| {
+    o.left_of(CONTACT_LOST, since?).is_zero().then(|| {
         let minutes = CONTACT_LOST.as_secs() / 60;
         let message = format!("nothing could be done for the command for {minutes} minutes: {words}");
         End::Interrupted { message }
@@ -143,7 +143,7 @@ fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
     let started = at.transfer.command_started_at.as_ref()?;
     let limit =
         Duration::from_secs(seconds?).saturating_add(limits::backstop(o.storage.retry().unwrap_or(limits::RETRY)));
-    left_of(limit, started.0, o.now).is_zero().then(|| {
+    o.left_of(limit, started.0).is_zero().then(|| {
         let message = format!(
             "the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it",
             at.action.word()
@@ -157,7 +157,7 @@ fn is_unconnected(contact: Option<&Contact>) -> bool {
 }
 
 fn start_is_over(o: &Observed<'_>, at: &Attempt) -> bool {
-    left_of(start_deadline(o), at.transfer.started_at.0, o.now).is_zero()
+    o.left_of(start_deadline(o), at.transfer.started_at.0).is_zero()
 }
 
 /// The container was gone before the command could start in it.

@@ -4,7 +4,7 @@ use api::{BackupRunStatus, condition, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::attempt::{create_pod, key, left_of, start, start_deadline};
+use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::end;
 use crate::run::limits::PROGRESS;
 use crate::run::observed::{Observed, StorageView};
@@ -87,7 +87,7 @@ fn overwritten(o: &Observed<'_>, mut status: BackupRunStatus, by: &str) -> Decis
 /// A request does not wait for ever: days later it would go over data that somebody has repaired.
 fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision>, held: Option<String>) -> Decision {
     let since = status.restore_requested_at.as_ref().map_or(o.now, |t| t.0);
-    let left = left_of(start_deadline(o), since, o.now);
+    let left = o.left_of(start_deadline(o), since);
     if left.is_zero() {
         let why = status.message.take().unwrap_or_default();
         let seconds = start_deadline(o).as_secs();

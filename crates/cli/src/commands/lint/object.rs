@@ -85,7 +85,9 @@ fn schedule(schedule: &BackupSchedule, storages: &BTreeMap<String, BackupStorage
 fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {
     let storage = storages.get(&run.spec.storage.name);
     let faults = validate::run::validate(&run.spec).err().unwrap_or_default();
-    (faults, advise::run(&run.spec, "spec", storage))
+    let mut said = advise::marks(run);
+    said.extend(advise::run(&run.spec, "spec", storage));
+    (faults, said)
 }
 
 /// One line for each field: where two layers speak of the same one, the schema's words and then the cure. What stands beside

@@ -59,6 +59,7 @@ struct World {
     request_is_kept: bool,
     sizes_before: Vec<u64>,
     claims: Vec<Claim>,
+    ages: std::collections::BTreeMap<Timestamp, Duration>,
     began: Timestamp,
     now: Timestamp,
 }
@@ -78,6 +79,7 @@ impl World {
             request_is_kept: false,
             sizes_before: vec![],
             claims: vec![],
+            ages: Default::default(),
             began: Timestamp::UNIX_EPOCH,
             now: Timestamp::from_second(1_000_000).unwrap(),
         }
@@ -103,6 +105,7 @@ impl World {
             found: self.found.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
+            ages: self.ages.clone(),
             began: self.began,
             agent: &agent,
             now: self.now,

@@ -90,7 +90,9 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         failed_at: None,
     });
     let registry = context.registry.clone();
-    let handle = registry.open(&run, UID, &order.attempt, Timestamp::now()).unwrap();
+    let handle = registry
+        .open(&run, UID, &order.attempt, std::time::Instant::now())
+        .unwrap();
     tokio::spawn(Session::new(&context, &Arc::new(run), order, open, handle).run());
     let (tell, ended) = mpsc::channel(1);
     // As reconcile does: what is asked for is recorded.

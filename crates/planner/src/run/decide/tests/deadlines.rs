@@ -40,6 +40,24 @@ fn an_agent_that_cannot_be_reached_is_given_up_in_the_end() {
 }
 
 #[test]
+fn a_clock_that_is_set_in_mid_run_ends_nothing_and_keeps_nothing_for_ever() {
+    // What this process has seen for a minute, a clock that went a day ahead does not end.
+    let mut world = World::working();
+    world.run.spec.backup.as_mut().unwrap().deadline_seconds = Some(3600);
+    world.active(Contact::Working, None);
+    let begun = world.status().transfer.unwrap().command_started_at.unwrap().0;
+    world.ages.insert(begun, Duration::from_secs(60));
+    world.pass(86_400);
+    world.step();
+    assert!(!world.is(condition::FAILED));
+    // One that went back a day does not keep what is over by the hours that have passed.
+    world.ages.insert(begun, Duration::from_secs(2 * 86_400));
+    world.now = begun.checked_sub(SignedDuration::from_secs(86_400)).unwrap();
+    world.step();
+    assert!(world.is(condition::FAILED));
+}
+
+#[test]
 fn progress_is_written_every_ten_seconds_at_most() {
     let mut world = World::working();
     let set = |world: &mut World, n| {

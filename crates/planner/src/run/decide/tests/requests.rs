@@ -20,6 +20,33 @@ fn begins(steps: &[Step]) -> bool {
 }
 
 #[test]
+fn a_first_restore_that_waits_for_its_storage_expires_and_a_backup_does_not() {
+    for (mut run, expires) in [(restore_only_run(), true), (backup_run(), false)] {
+        run.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000_000).unwrap()));
+        let mut world = World::new(run);
+        world.storage = not_ready("down", None);
+        world.step();
+        world.pass(599);
+        world.step();
+        assert!(!world.is(condition::FAILED));
+        world.pass(1);
+        world.step();
+        assert_eq!(world.is(condition::FAILED), expires);
+        world.storage = ready("");
+        world.pass(86_400);
+        let begun = has(&world.step(), |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_))));
+        assert_eq!(begun, !expires);
+        if expires {
+            let message = world.status().message.unwrap();
+            assert!(
+                message.contains("startDeadlineSeconds") && message.contains("down"),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_request_that_an_applier_puts_back_is_the_same_request() {
     let mut world = asks("monday");
     assert!(begins(&world.step()));
