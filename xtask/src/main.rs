@@ -9,6 +9,7 @@ mod generate;
 mod install;
 mod permissions;
 mod rbac;
+mod reasons;
 mod reference;
 #[cfg(test)]
 mod rules;

@@ -114,7 +114,7 @@ pub const GRANTS: &[Grant] = &[
         group: "",
         resources: &["namespaces"],
         verbs: &["get"],
-        why: "Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is.",
+        why: "Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is; the UID of kube-system, which objects name as their cluster.",
     },
     Grant {
         scope: Scope::Watched,

@@ -12,7 +12,7 @@
 - apiGroups: ["backup-operator.io"]
   resources: ["backupstorages/finalizers"]
   verbs: ["update"]
-# Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is.
+# Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is; the UID of kube-system, which objects name as their cluster.
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
@@ -62,7 +62,7 @@
 - apiGroups: ["backup-operator.io"]
   resources: ["backupstorages/finalizers"]
   verbs: ["update"]
-# Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is.
+# Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is; the UID of kube-system, which objects name as their cluster.
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
