@@ -55,6 +55,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
     {
         return Err(ApplyError::Committing);
     }
+    context.errands.keep(&uid, &decision.unguarded);
     for step in decision.guarded {
         write(run, &mut written, &mut status, step).await?;
     }

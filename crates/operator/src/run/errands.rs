@@ -14,6 +14,7 @@ use planner::run::{Trouble, Unguarded};
 use tokio::time::timeout;
 
 use crate::context::Context;
+use crate::runtime::Task;
 pub use turns::Turns;
 
 /// Until an errand has ended, once it is its turn.
@@ -34,8 +35,10 @@ struct Errand {
 }
 
 enum State {
-    /// Under way, or waiting for its turn.
-    Begun,
+    /// Under way, or waiting for its turn, for as long as this is held.
+    Begun {
+        _task: Task,
+    },
     Done,
     Failed {
         words: String,
@@ -63,7 +66,7 @@ impl Errands {
         let errand = all.get(uid).into_iter().flatten().find(|e| e.step == *step);
         match errand.map(|e| &e.state) {
             None => Progress::Due,
-            Some(State::Begun) => Progress::Begun,
+            Some(State::Begun { .. }) => Progress::Begun,
             Some(State::Done) => Progress::Done,
             Some(State::Failed { again, .. }) => match again.saturating_duration_since(now) {
                 Duration::ZERO => Progress::Due,
@@ -72,7 +75,16 @@ impl Errands {
         }
     }
 
-    /// What was done for a run is settled, or the run is gone.
+    /// Ends what is not wanted any more: it was begun for the run as it was then, and its turn may come an hour later, when the
+    /// run's object is to be retained. What failed stays known: a run is given up by it.
+    pub fn keep(&self, uid: &str, wanted: &[Unguarded]) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(errands) = all.get_mut(uid) {
+            errands.retain(|e| !matches!(e.state, State::Begun { .. }) || wanted.contains(&e.step));
+        }
+    }
+
+    /// What was done for a run is settled, or the run is gone; what is under way for it ends.
     pub fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
@@ -93,14 +105,16 @@ impl Errands {
         failed.max_by_key(|trouble| trouble.since)
     }
 
-    fn begun(&self, uid: &str, step: &Unguarded) {
+    /// The task is spawned with the errands locked: it cannot end before it is known to have begun.
+    fn begun(&self, uid: &str, step: &Unguarded, spawn: impl FnOnce() -> Task) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let errands = all.entry(uid.into()).or_default();
+        let state = State::Begun { _task: spawn() };
         match errands.iter_mut().find(|e| e.step == *step) {
-            Some(errand) => errand.state = State::Begun,
+            Some(errand) => errand.state = state,
             None => errands.push(Errand {
                 step: step.clone(),
-                state: State::Begun,
+                state,
                 failed: None,
             }),
         }
@@ -136,9 +150,9 @@ fn pause(failures: u32) -> Duration {
 /// Crash window: what was done and not settled yet is done again by the next operator. Each step bears that.
 pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
     let uid = run.uid().unwrap_or_default();
-    context.errands.begun(&uid, &step);
+    let (of, asked, all) = (uid.clone(), step.clone(), context.clone());
     let (run, context) = (run.clone(), context.clone());
-    crate::runtime::spawn(async move {
+    let errand = async move {
         let turn = context.turns.take(&run.spec.storage.name, &context.storages).await;
         let done = match timeout(ANSWER, steps::take(&run, &context, &step)).await {
             Ok(done) => done.map_err(|error| crate::events::causes(&error)),
@@ -156,7 +170,8 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
         }
         context.errands.ended(&uid, &step, done, Instant::now());
         context.registry.wake(ObjectRef::from_obj(run.as_ref()));
-    });
+    };
+    all.errands.begun(&of, &asked, || crate::runtime::spawn_held(errand));
 }
 
 #[cfg(test)]
@@ -170,11 +185,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_errand_is_begun_once_and_done_until_it_is_forgotten() {
+    fn endless() -> Task {
+        crate::runtime::spawn_held(std::future::pending())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_run_wants_no_more_is_not_done_when_its_turn_comes() {
+        let begun = |errands: &Errands, upload: &str| {
+            let (turn, came) = tokio::sync::oneshot::channel::<()>();
+            let task = || {
+                crate::runtime::spawn_held(async move {
+                    let _held = came;
+                    std::future::pending::<()>().await;
+                })
+            };
+            errands.begun("r", &step(upload), task);
+            turn
+        };
+        let errands = Errands::default();
+        let (mut kept, mut dropped) = (begun(&errands, "a"), begun(&errands, "b"));
+        errands.begun("r", &step("c"), endless);
+        errands.ended("r", &step("c"), Err("no".into()), Instant::now());
+        errands.keep("r", &[step("a")]);
+        timeout(ANSWER, dropped.closed()).await.unwrap();
+        assert!(!kept.is_closed());
+        assert_eq!(errands.progress("r", &step("a"), Instant::now()), Progress::Begun);
+        assert_eq!(errands.progress("r", &step("b"), Instant::now()), Progress::Due);
+        assert!(
+            errands.trouble("r", Instant::now()).is_some(),
+            "a run is given up by it"
+        );
+        errands.forget("r");
+        timeout(ANSWER, kept.closed()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_errand_is_begun_once_and_done_until_it_is_forgotten() {
         let (errands, now) = (Errands::default(), Instant::now());
         assert_eq!(errands.progress("r", &step("a"), now), Progress::Due);
-        errands.begun("r", &step("a"));
+        errands.begun("r", &step("a"), endless);
         assert_eq!(errands.progress("r", &step("a"), now), Progress::Begun);
         assert_eq!(errands.progress("r", &step("b"), now), Progress::Due);
         assert_eq!(errands.progress("another", &step("a"), now), Progress::Due);
@@ -183,20 +232,20 @@ mod tests {
         errands.forget("r");
         assert_eq!(errands.progress("r", &step("a"), now), Progress::Due);
         // One that ends after its run is gone leaves nothing.
-        errands.begun("r", &step("a"));
+        errands.begun("r", &step("a"), endless);
         errands.forget("r");
         errands.ended("r", &step("a"), Ok(()), now);
         assert!(errands.0.lock().unwrap().is_empty());
     }
 
-    #[test]
-    fn what_fails_is_due_later_and_later_and_is_in_trouble_since_its_first_failure() {
+    #[tokio::test]
+    async fn what_fails_is_due_later_and_later_and_is_in_trouble_since_its_first_failure() {
         let (errands, start) = (Errands::default(), Instant::now());
         assert_eq!(errands.trouble("r", start), None);
         let mut now = start;
         let mut pauses = Vec::new();
         for n in 0..7 {
-            errands.begun("r", &step("a"));
+            errands.begun("r", &step("a"), endless);
             // It took its time to be refused; waiting for a turn is no trouble.
             now += Duration::from_secs(30);
             errands.ended("r", &step("a"), Err(format!("no {n}")), now);
@@ -211,7 +260,7 @@ mod tests {
         let trouble = errands.trouble("r", now).unwrap();
         assert_eq!(trouble.message, "no 6");
         assert_eq!(trouble.since, now - start - Duration::from_secs(30));
-        errands.begun("r", &step("a"));
+        errands.begun("r", &step("a"), endless);
         errands.ended("r", &step("a"), Ok(()), now);
         assert_eq!(errands.trouble("r", now), None);
     }
