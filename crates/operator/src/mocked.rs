@@ -50,6 +50,10 @@ pub fn conflict() -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "old", "reason": "Conflict", "code": 409})
 }
 
+pub fn exists() -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "there", "reason": "AlreadyExists", "code": 409})
+}
+
 /// What reconcile works with, where no watch has seen anything; and whom it is told to wake.
 pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<ObjectRef<BackupRun>>) {
     let (wake, woken) = futures::channel::mpsc::unbounded();

@@ -91,10 +91,12 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
 /// Creates a run: whether it exists now. One that was there with that name is the run of this tick or trigger, if it is
 /// the schedule's; false means that it is not.
 async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Result<bool, WriteError> {
-    match bounded("create the run", runs.create(&PostParams::default(), run)).await {
-        Ok(_) => return Ok(true),
-        Err(WriteError::Stale) => {}
-        Err(error) => return Err(error),
+    match tokio::time::timeout(API, runs.create(&PostParams::default(), run)).await {
+        Ok(Ok(_)) => return Ok(true),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 && status.reason == "AlreadyExists" => {}
+        // Two requests that fell upon one quota are a conflict, too, and no run is there.
+        Ok(Err(error)) => return Err(WriteError::Refused("create the run", error)),
+        Err(_) => return Err(WriteError::Timeout("create the run")),
     }
     match bounded("read a run", runs.get_opt(&run.name_any())).await? {
         Some(there) => {

@@ -59,6 +59,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
     for step in decision.guarded {
         write(run, &mut written, &mut status, step).await?;
     }
+    let mut waits: Option<Duration> = None;
     for step in decision.unguarded {
         if step.is_errand() {
             let wait = match context.errands.progress(&uid, &step, Instant::now()) {
@@ -71,12 +72,20 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
                     ERRAND
                 }
             };
-            return Ok(Applied::Waits(wait));
+            // They go side by side: what one of them is refused does not keep another from its try.
+            waits = Some(waits.map_or(wait, |before| before.min(wait)));
+            continue;
+        }
+        if waits.is_some() {
+            break;
         }
         if !step.is_harmless() {
             written.confirm().await?;
         }
         act(run, context, step).await?;
+    }
+    if let Some(after) = waits {
+        return Ok(Applied::Waits(after));
     }
     for step in decision.settled {
         write(run, &mut written, &mut status, step).await?;

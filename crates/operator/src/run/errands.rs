@@ -30,8 +30,15 @@ pub struct Errands(Mutex<HashMap<String, Vec<Errand>>>);
 struct Errand {
     step: Unguarded,
     state: State,
-    /// The first failure and how many there were since.
-    failed: Option<(Instant, u32)>,
+    failed: Option<Failure>,
+}
+
+/// That an errand has failed, once or more.
+struct Failure {
+    first: Instant,
+    times: u32,
+    /// The last words.
+    words: String,
 }
 
 enum State {
@@ -41,7 +48,6 @@ enum State {
     },
     Done,
     Failed {
-        words: String,
         again: Instant,
     },
 }
@@ -68,7 +74,7 @@ impl Errands {
             None => Progress::Due,
             Some(State::Begun { .. }) => Progress::Begun,
             Some(State::Done) => Progress::Done,
-            Some(State::Failed { again, .. }) => match again.saturating_duration_since(now) {
+            Some(State::Failed { again }) => match again.saturating_duration_since(now) {
                 Duration::ZERO => Progress::Due,
                 left => Progress::Waits(left),
             },
@@ -79,8 +85,11 @@ impl Errands {
     /// run's object is to be retained. What failed stays known: a run is given up by it.
     pub fn keep(&self, uid: &str, wanted: &[Unguarded]) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(errands) = all.get_mut(uid) {
-            errands.retain(|e| !matches!(e.state, State::Begun { .. }) || wanted.contains(&e.step));
+        let Some(errands) = all.get_mut(uid) else { return };
+        let dropped = |e: &Errand| matches!(e.state, State::Begun { .. }) && !wanted.contains(&e.step);
+        errands.retain(|e| !dropped(e) || e.failed.is_some());
+        for errand in errands.iter_mut().filter(|e| dropped(e)) {
+            errand.state = State::Failed { again: Instant::now() };
         }
     }
 
@@ -89,20 +98,20 @@ impl Errands {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    /// What the store last said of what does not succeed for a run, and for how long it has not.
+    /// What the store last said of what does not succeed for a run, and for how long it has not: of all of it. What has not
+    /// had its turn yet was not tried.
     pub fn trouble(&self, uid: &str, now: Instant) -> Option<Trouble> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = all.get(uid)?.iter().filter_map(|errand| {
-            let State::Failed { words, .. } = &errand.state else {
-                return None;
-            };
-            let (since, _) = errand.failed?;
-            Some(Trouble {
-                message: words.clone(),
-                since: now.saturating_duration_since(since),
-            })
-        });
-        failed.max_by_key(|trouble| trouble.since)
+        let open = all
+            .get(uid)?
+            .iter()
+            .filter(|errand| !matches!(errand.state, State::Done));
+        let failures: Vec<_> = open.map(|errand| errand.failed.as_ref()).collect::<Option<_>>()?;
+        let last = failures.into_iter().max_by_key(|failure| failure.first)?;
+        Some(Trouble {
+            message: last.words.clone(),
+            since: now.saturating_duration_since(last.first),
+        })
     }
 
     /// The task is spawned with the errands locked: it cannot end before it is known to have begun.
@@ -128,12 +137,11 @@ impl Errands {
         errand.state = match end {
             Ok(()) => State::Done,
             Err(words) => {
-                let (first, times) = errand.failed.unwrap_or((now, 0));
-                errand.failed = Some((first, times.saturating_add(1)));
-                State::Failed {
-                    words,
-                    again: now + pause(times),
-                }
+                let (first, times) = errand.failed.as_ref().map_or((now, 0), |f| (f.first, f.times));
+                let again = now + pause(times);
+                let times = times.saturating_add(1);
+                errand.failed = Some(Failure { first, times, words });
+                State::Failed { again }
             }
         };
     }
@@ -211,12 +219,36 @@ mod tests {
         assert!(!kept.is_closed());
         assert_eq!(errands.progress("r", &step("a"), Instant::now()), Progress::Begun);
         assert_eq!(errands.progress("r", &step("b"), Instant::now()), Progress::Due);
+        errands.keep("r", &[]);
+        timeout(ANSWER, kept.closed()).await.unwrap();
         assert!(
             errands.trouble("r", Instant::now()).is_some(),
-            "a run is given up by it"
+            "a run is given up by what has failed"
         );
+        // Also where it is tried once more.
+        let mut again = begun(&errands, "c");
+        errands.keep("r", &[]);
+        timeout(ANSWER, again.closed()).await.unwrap();
+        assert!(errands.trouble("r", Instant::now()).is_some());
+        let mut last = begun(&errands, "d");
         errands.forget("r");
-        timeout(ANSWER, kept.closed()).await.unwrap();
+        timeout(ANSWER, last.closed()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_run_is_not_in_trouble_before_all_that_it_wants_was_tried() {
+        let (errands, start) = (Errands::default(), Instant::now());
+        let later = |seconds| start + Duration::from_secs(seconds);
+        errands.begun("r", &step("refused"), endless);
+        errands.begun("r", &step("waits"), endless);
+        errands.ended("r", &step("refused"), Err("403".into()), start);
+        assert_eq!(errands.trouble("r", later(3600)), None);
+        errands.ended("r", &step("waits"), Err("503".into()), later(3600));
+        let trouble = errands.trouble("r", later(3610)).unwrap();
+        assert_eq!((trouble.message.as_str(), trouble.since.as_secs()), ("503", 10));
+        errands.ended("r", &step("waits"), Ok(()), later(3620));
+        let trouble = errands.trouble("r", later(3630)).unwrap();
+        assert_eq!((trouble.message.as_str(), trouble.since.as_secs()), ("403", 3630));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::Value;
 use testing::backup_run;
 
 use super::*;
-use crate::mocked::{answer, api, conflict};
+use crate::mocked::{answer, api, conflict, exists};
 
 fn run(owner: &str, triggered: bool) -> BackupRun {
     let mut run = backup_run();
@@ -29,7 +29,7 @@ async fn a_run_that_exists_is_the_run_of_this_tick_only_if_the_schedule_made_it_
     ] {
         let (api, mut server) = api();
         let (done, _) = tokio::join!(create(&api, &wanted, "s"), async {
-            let (method, ..) = answer(&mut server, 409, conflict()).await;
+            let (method, ..) = answer(&mut server, 409, exists()).await;
             assert_eq!(method, "POST");
             answer(&mut server, 200, serde_json::to_value(&there).unwrap()).await
         });
@@ -42,7 +42,7 @@ async fn a_run_that_went_away_while_its_name_was_taken_is_created_by_the_next_pa
     let (api, mut server) = api();
     let wanted = run("s", false);
     let (done, _) = tokio::join!(create(&api, &wanted, "s"), async {
-        answer(&mut server, 409, conflict()).await;
+        answer(&mut server, 409, exists()).await;
         let gone: Value = serde_json::json!({
             "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "gone", "reason": "NotFound", "code": 404
         });
@@ -82,4 +82,14 @@ async fn a_run_is_created_in_one_request() {
     let answered = answer(&mut server, 201, serde_json::to_value(&wanted).unwrap());
     let (done, _) = tokio::join!(create(&api, &wanted, "s"), answered);
     assert!(done.unwrap());
+}
+
+#[tokio::test]
+async fn a_conflict_that_is_not_about_the_name_is_a_refusal_with_its_words() {
+    let (api, mut server) = api();
+    let wanted = run("s", false);
+    let (done, _) = tokio::join!(create(&api, &wanted, "s"), answer(&mut server, 409, conflict()));
+    let error = done.unwrap_err();
+    assert!(matches!(error, WriteError::Refused(..)), "{error:?}");
+    assert!(crate::events::causes(&error).contains("old"), "the API server's words");
 }
