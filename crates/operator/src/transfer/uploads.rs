@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use planner::run::{StoredObject, TransferOrder, taken};
 use protocol::{Secret, ToAgent, UrlRequest};
@@ -103,33 +103,40 @@ pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -
 }
 
 /// Aborts uploads of the key that nobody knows of. Crash window: an operator created one and died, or the store's answer
-/// was lost, before it was recorded. Uploads say nothing of their maker, so only those are touched that were begun since
-/// this attempt was, and none while one of the `others` is at work on the same key: an upload that was there before, or of which
-/// the store does not say when it was begun, may be another tool's.
+/// was lost, before it was recorded. Uploads say nothing of their maker, so only those are touched that were begun while this
+/// attempt was under way, and none while one of the `others` is at work on the same key: an upload that was there before, that came
+/// after, or of which the store does not say when it was begun, may be another tool's.
 pub async fn abort_strays(
     store: &OpenStore,
     run: &BackupRun,
     key: &str,
     others: &[Arc<BackupRun>],
 ) -> Result<(), StoreError> {
-    let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
-    let Some(begun) = transfer.map(|t| t.started_at.0) else {
+    let status = run.status.as_ref();
+    let Some(transfer) = status.and_then(|s| s.transfer.as_ref()) else {
         return Ok(());
     };
+    let ended = transfer.failed_at.as_ref();
+    let ended = ended.or_else(|| status.and_then(|s| s.completion_time.as_ref()));
+    let (begun, ended) = (transfer.started_at.0, ended.map(|t| t.0));
     if is_at_work(others, key) {
         return Ok(());
     }
     let listed = store.store.list_uploads(key).await?;
-    for stray in listed.iter().filter(|u| u.key == key && is_of_attempt(u, begun)) {
+    for stray in listed.iter().filter(|u| u.key == key && is_of_attempt(u, begun, ended)) {
         tracing::info!(run = %run.name_any(), key, "an upload that was not recorded is aborted");
         store.store.abort(key, &stray.id).await?;
     }
     Ok(())
 }
 
+/// How long after the end of an attempt an upload may be begun for it: a request of a dead operator under way, and clocks.
+const LATE: SignedDuration = SignedDuration::from_secs(120);
+
 /// The store's clock may be behind ours by seconds; a stray comes after the Pod, which takes longer than that.
-fn is_of_attempt(upload: &Upload, begun: Timestamp) -> bool {
-    upload.initiated.is_some_and(|at| at >= begun)
+fn is_of_attempt(upload: &Upload, begun: Timestamp, ended: Option<Timestamp>) -> bool {
+    let in_time = |at: Timestamp| ended.is_none_or(|ended| at.duration_since(ended) <= LATE);
+    upload.initiated.is_some_and(|at| at >= begun && in_time(at))
 }
 
 fn is_at_work(runs: &[Arc<BackupRun>], key: &str) -> bool {
@@ -188,7 +195,6 @@ pub fn version_of<'r>(run: &'r BackupRun, key: &str) -> Option<&'r str> {
 #[cfg(test)]
 mod tests {
     use api::run::Transfer;
-    use jiff::SignedDuration;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::*;
@@ -212,15 +218,26 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_was_there_before_the_attempt_is_not_ours_to_abort() {
+    fn an_upload_that_was_there_before_the_attempt_or_came_after_it_is_not_ours_to_abort() {
         let at = |seconds| Timestamp::from_second(seconds).ok();
-        for (initiated, ours) in [(at(99), false), (at(100), true), (at(101), true), (None, false)] {
+        for (initiated, ended, ours) in [
+            (at(99), None, false),
+            (at(100), None, true),
+            (at(5_000), None, true),
+            (None, None, false),
+            (at(320), at(200), true),
+            (at(321), at(200), false),
+        ] {
             let upload = Upload {
                 key: "db.sql".into(),
                 id: "u".into(),
                 initiated,
             };
-            assert_eq!(is_of_attempt(&upload, at(100).unwrap()), ours, "{initiated:?}");
+            assert_eq!(
+                is_of_attempt(&upload, at(100).unwrap(), ended),
+                ours,
+                "{initiated:?} {ended:?}"
+            );
         }
     }
 
