@@ -1,6 +1,6 @@
 //! Pods that do not start: the run ends in time and says in the Pod's own words why.
 use e2e::case;
-use e2e::runs::{message, static_container, status, stream};
+use e2e::runs::{message, sleeping, spec, static_container, status, stream};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -138,5 +138,61 @@ fn a_pod_of_somebody_else_that_has_the_name_is_left_alone() {
         assert!(message(&run).contains(&name), "{}", message(&run));
         let pods = case.api::<k8s_openapi::api::core::v1::Pod>();
         assert!(pods.get(&name).await.unwrap().metadata.deletion_timestamp.is_none());
+    });
+}
+
+const SHELL: &str = "redis:7";
+
+#[test]
+fn a_command_runs_when_all_that_prepares_its_pod_has_ended() {
+    case("prepared", |case| async move {
+        // What postStart writes, or another container before it is ready, is what the command reads.
+        let late = |file: &str| json!(["sh", "-c", format!("sleep 4; echo prepared > {file}")]);
+        let mut main = sleeping(SHELL);
+        main["lifecycle"] = json!({"postStart": {"exec": {"command": late("/tmp/up")}}});
+        let by_hook = spec(&case.path("hook"), main, &["cat", "/tmp/up"], &[]);
+        let shared = json!([{"name": "shared", "mountPath": "/shared"}]);
+        let mut main = sleeping(SHELL);
+        main["volumeMounts"] = shared.clone();
+        let mut side = json!({"name": "side", "image": SHELL, "volumeMounts": shared});
+        side["command"] = json!(["sh", "-c", "sleep 4; echo prepared > /shared/up; sleep 1d"]);
+        side["readinessProbe"] = json!({"exec": {"command": ["test", "-f", "/shared/up"]}, "periodSeconds": 1});
+        let mut by_side = spec(&case.path("side"), main, &["cat", "/shared/up"], &[]);
+        let pod = &mut by_side["template"]["spec"];
+        pod["volumes"] = json!([{"name": "shared", "emptyDir": {}}]);
+        pod["containers"].as_array_mut().unwrap().push(side.clone());
+        // The same as a native sidecar.
+        let mut by_sidecar = by_side.clone();
+        by_sidecar["storage"]["path"] = json!(case.path("sidecar"));
+        let pod = &mut by_sidecar["template"]["spec"];
+        pod["containers"].as_array_mut().unwrap().truncate(1);
+        side["restartPolicy"] = json!("Always");
+        pod["initContainers"] = json!([side]);
+        for (name, spec) in [("hook", by_hook), ("side", by_side), ("sidecar", by_sidecar)] {
+            case.keeps(name);
+            case.fault(name, &format!("Pod: prepared late, by its {name}"));
+            case.start(name, spec).await;
+        }
+        for name in ["hook", "side", "sidecar"] {
+            case.succeeded(name, 120).await;
+            assert_eq!(case.store().get(&case.key(name)), b"prepared\n", "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_pod_that_is_done_does_not_stay_for_as_long_as_its_template_lets_it() {
+    case("grace", |case| async move {
+        case.keeps("db");
+        let mut main = sleeping(SHELL);
+        main["command"] = json!(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]);
+        let mut run = spec(&case.path("db"), main, &["echo", "x"], &[]);
+        run["template"]["spec"]["terminationGracePeriodSeconds"] = json!(3600);
+        case.fault("db", "Pod: an hour to end in, and a container that does not");
+        case.backup("db", run).await;
+        case.wait("its Pod is gone", 60, || async {
+            case.our_pods().await.is_empty().then_some(())
+        })
+        .await;
     });
 }

@@ -163,7 +163,10 @@ async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> R
     match step {
         Unguarded::Event(event) => events::publish(&context.client, run.object_ref(&()), &event).await,
         Unguarded::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
-        Unguarded::DeletePod { name, uid, now } => delete_pod(&pods, &name, uid, now).await?,
+        Unguarded::DeletePod { name, uid, now } => {
+            let grace = run.spec.template.spec.termination_grace_period_seconds;
+            delete_pod(&pods, &name, uid, grace_of(now, grace)).await?;
+        }
         Unguarded::Look { key } => look::begin(run, context, key),
         Unguarded::ForgetFound => context.looks.forget(&uid),
         Unguarded::StartTransfer(order) => start(run, context, *order).await?,
@@ -212,10 +215,23 @@ async fn create_pod(pods: &Api<Pod>, pod: Pod, uid: &str, context: &Context) -> 
     Ok(())
 }
 
-async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, now: bool) -> Result<(), ApplyError> {
+/// The longest time that a Pod gets whose work has ended, seconds: a template copied from a database may give it an hour, in which
+/// it would hold its volume and its quota.
+const GRACE: i64 = 30;
+
+/// Seconds to end in. Never 0: that would drop the object while the kubelet still runs the containers.
+fn grace_of(now: bool, template: Option<i64>) -> u32 {
+    let seconds = if now {
+        1
+    } else {
+        template.unwrap_or(GRACE).clamp(1, GRACE)
+    };
+    u32::try_from(seconds).unwrap_or(1)
+}
+
+async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, grace: u32) -> Result<(), ApplyError> {
     let parameters = DeleteParams {
-        // Never 0: that would drop the object while the kubelet still runs the containers.
-        grace_period_seconds: now.then_some(1),
+        grace_period_seconds: Some(grace),
         preconditions: Some(Preconditions {
             uid: Some(uid),
             resource_version: None,
@@ -268,6 +284,20 @@ mod tests {
 
     use super::*;
     use crate::mocked::{answer, connect};
+
+    #[test]
+    fn a_pod_that_is_done_goes_within_half_a_minute() {
+        for (now, template, grace) in [
+            (false, None, 30),
+            (false, Some(3600), 30),
+            (false, Some(5), 5),
+            (false, Some(0), 1),
+            (false, Some(-3), 1),
+            (true, Some(3600), 1),
+        ] {
+            assert_eq!(grace_of(now, template), grace, "{now} {template:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_pod_that_exists_is_taken_for_it_and_every_other_refusal_keeps_its_words() {

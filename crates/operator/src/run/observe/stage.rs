@@ -1,5 +1,5 @@
 //! Where a Pod is on its way, in its own words.
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, ContainerStatus, Pod};
 use planner::run::observed::PodStage;
 
 /// Reasons that no waiting cures. A missing Secret may still come, a registry that is down may come back.
@@ -50,15 +50,15 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
     let main = status.container_statuses.iter().flatten().find(|c| c.name == container);
     if let Some(state) = main.and_then(|c| c.state.as_ref()) {
         if state.running.is_some() {
-            let ready = main.is_some_and(|c| c.ready);
-            let message = "its container runs but is not ready (readinessProbe)".to_string();
-            return if ready {
-                PodStage::Running
-            } else {
-                PodStage::Starting {
-                    message,
-                    hopeless: false,
-                }
+            let unready = unready(pod);
+            let message = match (main.is_some_and(|c| c.ready), unready) {
+                (true, None) => return PodStage::Running,
+                (_, Some(others)) => others,
+                (false, None) => "its container runs but is not ready (readinessProbe)".to_string(),
+            };
+            return PodStage::Starting {
+                message,
+                hopeless: false,
             };
         }
         if let Some(waiting) = state
@@ -110,7 +110,7 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
             hopeless: false,
         };
     }
-    if installed(pod) && !probed(pod, container) {
+    if installed(pod) && !waits(pod) {
         // The kubelet tells of a started container a second later; an exec finds it before.
         return PodStage::Running;
     }
@@ -146,13 +146,36 @@ fn installed(pod: &Pod) -> bool {
     wanted > 0 && inits.len() == wanted && inits.iter().all(ended)
 }
 
-/// The container has a say in when it is ready.
-fn probed(pod: &Pod, container: &str) -> bool {
-    let spec = pod
-        .spec
-        .as_ref()
-        .and_then(|s| s.containers.iter().find(|c| c.name == container));
-    spec.is_none_or(|c| c.readiness_probe.is_some() || c.startup_probe.is_some())
+/// A container has a say in when the Pod can be worked with: by a probe, or by a postStart that prepares it. That of the command
+/// may need another one: a proxy to the database, a mesh.
+fn waits(pod: &Pod) -> bool {
+    let of = |c: &Container| {
+        let prepares = c.lifecycle.as_ref().is_some_and(|l| l.post_start.is_some());
+        prepares || c.readiness_probe.is_some() || c.startup_probe.is_some()
+    };
+    let sidecar = |c: &&Container| c.restart_policy.as_deref() == Some("Always");
+    pod.spec.as_ref().is_some_and(|spec| {
+        let sidecars = spec.init_containers.iter().flatten().filter(sidecar);
+        spec.containers.iter().chain(sidecars).any(of)
+    })
+}
+
+/// Why the Pod is not ready, where that is waited for.
+fn unready(pod: &Pod) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.iter().flatten();
+    let ready = conditions.into_iter().find(|c| c.type_ == "Ready");
+    if !waits(pod) || ready.is_some_and(|c| c.status == "True") {
+        return None;
+    }
+    let said = ready.and_then(|c| c.message.clone()).unwrap_or_default();
+    let said = if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {said}")
+    };
+    Some(format!(
+        "the Pod is not ready (readinessProbe, startupProbe or postStart of its containers){said}"
+    ))
 }
 
 /// The init container that keeps the others from starting: most have ended well, and are not told of. One that is tried
@@ -215,6 +238,58 @@ mod tests {
         assert!(matches!(other, PodStage::Starting { .. }));
         let unready = seen(json!({"containerStatuses": [container("main", false, running)]}));
         assert!(matches!(unready, PodStage::Starting { message, .. } if message.contains("readinessProbe")));
+    }
+
+    #[test]
+    fn a_pod_whose_containers_have_a_say_is_waited_for_until_it_is_ready() {
+        let probe = json!({"readinessProbe": {"exec": {"command": ["ok"]}}});
+        let startup = json!({"startupProbe": {"exec": {"command": ["ok"]}}});
+        let prepared = json!({"lifecycle": {"postStart": {"exec": {"command": ["ok"]}}}});
+        let sidecar = |mut c: Value| {
+            c["restartPolicy"] = json!("Always");
+            c
+        };
+        let nothing = json!({});
+        for (main, side, init, waits) in [
+            (&nothing, &nothing, nothing.clone(), false),
+            (&probe, &nothing, nothing.clone(), true),
+            (&prepared, &nothing, nothing.clone(), true),
+            (&nothing, &probe, nothing.clone(), true),
+            (&nothing, &startup, nothing.clone(), true),
+            (&nothing, &nothing, sidecar(probe.clone()), true),
+            // An init container that ends is not waited for once more.
+            (&nothing, &nothing, prepared.clone(), false),
+        ] {
+            let named = |name: &str, c: &Value| {
+                let mut c = c.clone();
+                c["name"] = json!(name);
+                c
+            };
+            let started = |name: &str| container(name, true, json!({"running": {}}));
+            let at = |ready: &str, statuses: Value| {
+                let condition =
+                    json!({"type": "Ready", "status": ready, "message": "containers with unready status: [side]"});
+                let pod = json!({
+                    "spec": {"containers": [named("main", main), named("side", side)], "initContainers": [named("init", &init)]},
+                    "status": {"containerStatuses": statuses, "conditions": [condition],
+                        "initContainerStatuses": [container("init", true, json!({"terminated": {"exitCode": 0}}))]},
+                });
+                stage(&serde_json::from_value(pod).unwrap(), "main")
+            };
+            // As the kubelet tells it, and before it tells of any container.
+            for statuses in [json!([started("main"), started("side")]), json!([])] {
+                let unready = at("False", statuses.clone());
+                match &unready {
+                    PodStage::Running => assert!(!waits, "{main} {side} {init}"),
+                    PodStage::Starting { message, .. } => {
+                        let said = statuses == json!([]) || message.contains("unready status: [side]");
+                        assert!(waits && said, "{main} {side} {init}: {message}");
+                    }
+                    PodStage::Ended { .. } => panic!("{unready:?}"),
+                }
+            }
+            assert_eq!(at("True", json!([started("main"), started("side")])), PodStage::Running);
+        }
     }
 
     #[test]
