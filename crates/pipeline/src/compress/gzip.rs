@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use flate2::bufread::GzDecoder;
 use libdeflater::{CompressionLvl, Compressor};
 
 use crate::error::{Step, at};
@@ -197,15 +198,129 @@ impl Sink for Ended {
     }
 }
 
-/// Reads a row of members to its end; anything behind the last one is an error.
+/// Reads a row of members to its end. Zeros behind the last one are padding, as of a tape or a block device, and are the end, too;
+/// anything else there is an error.
 pub(super) fn reader(source: Box<dyn BufRead + Send>) -> Box<dyn Read + Send> {
-    Box::new(Reader(flate2::bufread::MultiGzDecoder::new(source)))
+    let source = Counted { source, at: 0 };
+    Box::new(Reader(Some(GzDecoder::new(source))))
 }
 
-struct Reader(flate2::bufread::MultiGzDecoder<Box<dyn BufRead + Send>>);
+/// The member that is read; None at the end.
+struct Reader(Option<GzDecoder<Counted>>);
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|e| at(Step::Decompress, e))
+        while let Some(member) = &mut self.0 {
+            let read = member.read(buffer).map_err(|e| at(Step::Decompress, e))?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(member) = self.0.take() else { break };
+            let mut source = member.into_inner();
+            if source.has_another().map_err(|e| at(Step::Decompress, e))? {
+                self.0 = Some(GzDecoder::new(source));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// The compressed bytes, and how many of them were read.
+struct Counted {
+    source: Box<dyn BufRead + Send>,
+    at: u64,
+}
+
+impl Counted {
+    /// Whether another member begins here; what stands between is padding.
+    fn has_another(&mut self) -> io::Result<bool> {
+        let mut padded = false;
+        loop {
+            let seen = match self.source.fill_buf() {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                seen => seen?,
+            };
+            match seen.iter().position(|byte| *byte != 0) {
+                None if seen.is_empty() => return Ok(false),
+                None => {
+                    let zeros = seen.len();
+                    padded = true;
+                    self.consume(zeros);
+                }
+                // RFC 1952 section 2.3.1: a member begins so.
+                Some(0) if !padded && seen.first() == Some(&0x1f) => return Ok(true),
+                Some(zeros) => {
+                    let place = self.at + zeros as u64;
+                    let words = format!(
+                        "after the last member, at byte {place}, there is something that is neither a member nor padding"
+                    );
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+                }
+            }
+        }
+    }
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl BufRead for Counted {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at += count as u64;
+        self.source.consume(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(text: &str) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    }
+
+    /// In pieces of that size, as they come from a store.
+    fn read(bytes: Vec<u8>, piece: usize) -> Result<String, String> {
+        let source = io::BufReader::with_capacity(piece, io::Cursor::new(bytes));
+        let mut text = String::new();
+        match reader(Box::new(source)).read_to_string(&mut text) {
+            Ok(_) => Ok(text),
+            Err(e) => Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), |s| format!("{e}: {s}"))),
+        }
+    }
+
+    #[test]
+    fn zeros_behind_the_last_member_are_the_end_and_anything_else_is_an_error_with_its_place() {
+        let (a, b) = (member("one "), member("two"));
+        let both = [a.clone(), b.clone()].concat();
+        for piece in [1, 7, 4096] {
+            let with = |tail: &[u8]| read([&both, tail].concat(), piece);
+            assert_eq!(with(b""), Ok("one two".into()));
+            assert_eq!(with(&[0; 511]), Ok("one two".into()));
+            for (tail, place) in [(&b"x"[..], 0), (b"\0\0x", 2), (b"\0\x1f\x8b", 1)] {
+                let place = format!("at byte {}", both.len() + place);
+                assert!(
+                    with(tail).is_err_and(|e| e.contains(&place)),
+                    "{tail:?} {:?}",
+                    with(tail)
+                );
+            }
+            // A member that is cut is no end, whatever is behind it.
+            let cut = [&both[..both.len() - 8], &[0; 64][..]].concat();
+            assert!(read(cut, piece).is_err());
+            assert!(read(Vec::new(), piece).is_err(), "no bytes at all are no gzip file");
+            assert!(read(vec![0; 64], piece).is_err());
+        }
     }
 }

@@ -212,8 +212,11 @@ fn bytes_behind_the_end_are_an_error() {
         for length in [0, 100, 65_536, 600_000] {
             for garbage in [&b"x"[..], b"\0", b"garbage behind the end", &[0; 70_000]] {
                 let stored = [&case.write(&text(length), 65_536), garbage].concat();
-                assert!(
-                    case.read(&stored).is_err(),
+                // Zeros behind gzip's last member are padding.
+                let padding = case.name == "gzip" && garbage.iter().all(|byte| *byte == 0);
+                assert_eq!(
+                    case.read(&stored).ok(),
+                    padding.then(|| text(length)),
                     "{} of {length} and {} more",
                     case.name,
                     garbage.len()

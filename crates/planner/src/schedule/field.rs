@@ -142,9 +142,11 @@ impl Shape {
     }
 }
 
+/// As Go's `strconv.Atoi`, which robfig/cron reads numbers with, takes them: also `+5`.
 fn number(text: &str) -> Result<u32, String> {
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(format!("{text:?} is not a number or a name"));
     }
-    text.parse().map_err(|_| format!("{text:?} is too large"))
+    digits.parse().map_err(|_| format!("{text:?} is too large"))
 }
