@@ -4,17 +4,25 @@ use planner::run::{End, Reason};
 use protocol::{Outcome, Report, UrlRequest, parts};
 use store::Checksum;
 
-use crate::transfer::{limits, text};
+use crate::transfer::{limits, mask, text};
 
 /// Cuts all texts and numbers of a report to what a status may hold. A hash that is none becomes empty.
 pub fn bounded(mut report: Report) -> Report {
-    report.stderr = text::tail(&report.stderr, limits::LOG);
+    report.stderr = text::tail(&mask::masked(whole_lines(&report.stderr)), limits::LOG);
     if !is_sha256(&report.sha256) {
         report.sha256 = String::new();
     }
     report.bytes = report.bytes.min(limits::BYTES);
     report.stored_bytes = report.stored_bytes.min(limits::BYTES);
     report
+}
+
+/// Without the first line where the agent has cut it: half a secret has no form that is found.
+fn whole_lines(stderr: &str) -> &str {
+    match stderr.split_once('\n') {
+        Some((_, rest)) if stderr.len() + char::MAX_LEN_UTF8 > limits::LOG => rest,
+        _ => stderr,
+    }
 }
 
 fn is_sha256(hex: &str) -> bool {
