@@ -6,7 +6,7 @@ use api::{BackupRun, BackupSchedule, labels};
 use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::controller::Action;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use planner::schedule::adopt::Adopted;
 use planner::schedule::{Observed, decide, is_triggered};
 use serde_json::json;
@@ -56,8 +56,13 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
     }
     let mut events = decision.events;
     for run in &decision.create {
-        if create(&runs, run, &uid).await? {
-            continue;
+        match create(&runs, run, &uid).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => {
+                tell_refused(&schedule, run, &error, &mut written, &context.client).await?;
+                return Err(error);
+            }
         }
         if is_triggered(run) {
             // A tick or a person took that name in the same second: the next pass finds another.
@@ -86,6 +91,24 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// A tick that makes no run is not passed over in silence: with the condition, people and monitoring see it.
+async fn tell_refused(
+    schedule: &BackupSchedule,
+    run: &BackupRun,
+    error: &WriteError,
+    written: &mut Written<BackupSchedule>,
+    client: &Client,
+) -> Result<(), WriteError> {
+    let WriteError::Refused(_, kube::Error::Api(said)) = error else {
+        return Ok(());
+    };
+    let (status, event) = planner::schedule::refused(schedule, &run.name_any(), &said.message, Timestamp::now());
+    let Some(event) = event else { return Ok(()) };
+    written.status(&status).await?;
+    events::publish(client, schedule.object_ref(&()), &event).await;
+    Ok(())
 }
 
 /// Creates a run: whether it exists now. One that was there with that name is the run of this tick or trigger, if it is

@@ -5,8 +5,10 @@ pub mod decide;
 pub mod field;
 pub mod history;
 pub mod observed;
+pub mod refused;
 pub mod restores;
 pub mod ticks;
 
 pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};
 pub use observed::Observed;
+pub use refused::refused;

@@ -93,3 +93,32 @@ async fn a_conflict_that_is_not_about_the_name_is_a_refusal_with_its_words() {
     assert!(matches!(error, WriteError::Refused(..)), "{error:?}");
     assert!(crate::events::causes(&error).contains("old"), "the API server's words");
 }
+
+#[tokio::test]
+async fn a_run_that_is_refused_is_told_on_the_schedule_and_one_that_is_not_answered_is_only_tried_again() {
+    let schedule: BackupSchedule = serde_json::from_value(serde_json::json!({
+        "apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule",
+        "metadata": {"name": "nightly", "namespace": "team", "resourceVersion": "3"},
+        "spec": {"schedule": "@daily", "template": {"spec": backup_run().spec}},
+    }))
+    .unwrap();
+    let (client, mut server) = crate::mocked::connect();
+    let mut written = Written::new(Api::namespaced(client.clone(), "team"), &schedule);
+    let forbidden = kube::Error::Api(Box::new(serde_json::from_value(crate::mocked::conflict()).unwrap()));
+    let error = WriteError::Refused("create the run", forbidden);
+    let run = run("s", false);
+    let (told, (method, path, sent)) =
+        tokio::join!(tell_refused(&schedule, &run, &error, &mut written, &client), async {
+            let seen = answer(&mut server, 200, serde_json::to_value(&schedule).unwrap()).await;
+            answer(&mut server, 201, serde_json::json!({})).await;
+            seen
+        });
+    told.unwrap();
+    assert!(method == "PATCH" && path.contains("/status"), "{method} {path}");
+    assert_eq!(sent["status"]["conditions"][0]["reason"], "RunRefused");
+    assert_eq!(sent["metadata"]["resourceVersion"], "3");
+    let late = WriteError::Timeout("create the run");
+    tell_refused(&schedule, &run, &late, &mut written, &client)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,67 @@
+//! A schedule whose run the API server does not take: quota, policy, somebody else's webhook.
+use api::condition::{self, Say};
+use api::{BackupSchedule, BackupScheduleStatus};
+use jiff::Timestamp;
+
+use crate::run::Event;
+
+/// The reason of the condition and of the Event.
+const REASON: &str = "RunRefused";
+
+/// What is told of it, in the API server's words; by an Event once for the same words. The next run that is created takes it back.
+pub fn refused(
+    schedule: &BackupSchedule,
+    run: &str,
+    words: &str,
+    now: Timestamp,
+) -> (BackupScheduleStatus, Option<Event>) {
+    let mut status = schedule.status.clone().unwrap_or_default();
+    let note = format!("run {run} cannot be created, which is tried again: {words}");
+    let known =
+        condition::find(&status.conditions, condition::READY).is_some_and(|c| c.reason == REASON && c.message == note);
+    let say = Say {
+        type_: condition::READY,
+        status: false,
+        reason: REASON,
+        message: &note,
+    };
+    condition::set(&mut status.conditions, &say, schedule.metadata.generation, now);
+    let event = Event {
+        warning: true,
+        reason: REASON,
+        action: "Schedule",
+        note,
+    };
+    (status, (!known).then_some(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_the_api_server_does_not_take_is_told_once_in_its_words() {
+        let mut schedule: BackupSchedule = serde_json::from_value(serde_json::json!({
+            "apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "metadata": {"name": "nightly", "namespace": "team"},
+            "spec": {"schedule": "@daily", "template": {"spec": testing::backup_run().spec}},
+        }))
+        .unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        for (words, told) in [
+            ("exceeded quota: runs", true),
+            ("exceeded quota: runs", false),
+            ("denied by policy", true),
+        ] {
+            let (status, event) = refused(&schedule, "nightly-1", words, now);
+            let ready = condition::find(&status.conditions, condition::READY).unwrap();
+            assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", REASON));
+            assert!(
+                ready.message.contains(words) && ready.message.contains("nightly-1"),
+                "{}",
+                ready.message
+            );
+            assert_eq!(event.is_some(), told, "{words}");
+            schedule.status = Some(status);
+        }
+    }
+}
