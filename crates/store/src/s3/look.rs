@@ -1,0 +1,97 @@
+//! Looks at objects. A HEAD's answer has no code: what is not there, or may not be seen, is asked for once more.
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+use rusty_s3::Method;
+
+use super::{Store, of_version};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::http::Answer;
+use crate::signing::{Pairs, from_header};
+
+/// Metadata headers.
+const METADATA: &str = "x-amz-meta-";
+
+/// An object, as HEAD tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Bytes.
+    pub size: u64,
+    /// Quotes included.
+    pub etag: String,
+    /// As given at creation; names in lower case.
+    pub metadata: BTreeMap<String, String>,
+    /// SHA-256, base64; of a multipart object the composite one (`...-N`). None where the store does not keep it.
+    pub checksum_sha256: Option<String>,
+    /// Which version of the key it is. None where the bucket keeps none.
+    pub version_id: Option<String>,
+    /// How long it has been there, by the store's own clock. None where the store does not say.
+    pub age: Option<SignedDuration>,
+}
+
+impl Store {
+    /// Looks at an object, or at one version of it; None where there is none.
+    pub async fn head(&self, key: &str, version_id: Option<&str>) -> Result<Option<ObjectInfo>, StoreError> {
+        match self.head_once(key, version_id).await {
+            // A HEAD's answer has no code: whether the object, the bucket or the access key is not there, a GET tells.
+            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::AccessDenied) => {
+                match self.why_not(key, version_id).await {
+                    Some(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+                    Some(error) => Err(error),
+                    // It came meanwhile, or HEAD alone is denied.
+                    None => self.head_once(key, version_id).await.map(Some),
+                }
+            }
+            looked => looked.map(Some),
+        }
+    }
+
+    /// Why an object cannot be read; None: it can.
+    pub(super) async fn why_not(&self, key: &str, version_id: Option<&str>) -> Option<StoreError> {
+        let first = Pairs::from([("range".to_string(), "bytes=0-0".to_string())]);
+        let query = of_version(version_id);
+        let asked = self.request("look at the object", Method::Get, key, query, first, Bytes::new());
+        asked.await.err()
+    }
+
+    async fn head_once(&self, key: &str, version_id: Option<&str>) -> Result<ObjectInfo, StoreError> {
+        // Signed, so that a store that keeps a checksum gives it back.
+        let headers = Pairs::from([("x-amz-checksum-mode".to_string(), "ENABLED".to_string())]);
+        let query = of_version(version_id);
+        let answer = self
+            .request("look at the object", Method::Head, key, query, headers, Bytes::new())
+            .await?;
+        let metadata = answer.headers.iter().filter_map(|(name, value)| {
+            Some((
+                name.as_str().strip_prefix(METADATA)?.to_string(),
+                from_header(value.to_str().ok()?),
+            ))
+        });
+        // Where it were taken for 0, a restore of nothing would be proved whole.
+        let size = answer.header("content-length").and_then(|s| s.parse().ok());
+        let size = size.ok_or_else(|| {
+            let why = "the store's answer has no Content-Length: something between operator and store takes it away";
+            StoreError::new("look at the object", StoreErrorKind::Refused, why)
+        })?;
+        let time = |name: &str| Some(jiff::fmt::rfc2822::parse(&answer.header(name)?).ok()?.timestamp());
+        let age = time("date")
+            .zip(time("last-modified"))
+            .map(|(now, then)| now.duration_since(then));
+        Ok(ObjectInfo {
+            age,
+            size,
+            etag: answer.header("etag").unwrap_or_default(),
+            metadata: metadata.collect(),
+            checksum_sha256: answer.header("x-amz-checksum-sha256"),
+            version_id: version_of(&answer),
+        })
+    }
+}
+
+/// `null` is the one version of a bucket that keeps none any more: whoever writes next replaces it.
+pub(super) fn version_of(answer: &Answer) -> Option<String> {
+    answer
+        .header("x-amz-version-id")
+        .filter(|id| !id.is_empty() && id != "null")
+}
