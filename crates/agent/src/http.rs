@@ -1,5 +1,6 @@
 //! The agent's HTTP client, and what an answer of a store lets hope for.
 mod answer;
+mod early;
 mod resolver;
 mod tunnel;
 
@@ -11,13 +12,14 @@ use ureq::config::Config;
 use ureq::http::Response;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, DefaultConnector, RustlsConnector};
+use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
 use ureq::{Agent, Body};
 
 pub use answer::Answer;
 
 use crate::desk::{Desk, SignedUrl};
 use crate::retry::Hope;
+use early::EarlyAnswers;
 use resolver::Remembering;
 use tunnel::{NoResolver, TunnelConnector};
 
@@ -55,11 +57,10 @@ pub struct BadBundle(String);
 pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Agent, BadBundle> {
     let config = settings(ca_bundle, CONNECT, SILENCE)?;
     Ok(match tunnel {
-        None => Agent::with_parts(
-            config,
-            DefaultConnector::default(),
-            Remembering::<DefaultResolver>::default(),
-        ),
+        None => {
+            let connector = ().chain(TcpConnector::default()).chain(EarlyAnswers).chain(RustlsConnector::default());
+            Agent::with_parts(config, connector, Remembering::<DefaultResolver>::default())
+        }
         Some(desk) => {
             let connector = TunnelConnector(desk.clone()).chain(RustlsConnector::default());
             Agent::with_parts(config, connector, NoResolver)

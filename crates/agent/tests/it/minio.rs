@@ -343,3 +343,35 @@ fn a_checksum_that_does_not_fit_is_refused_in_the_stores_words() {
     }
     assert!(minio.object().is_none());
 }
+
+/// MinIO answers before it has read such a part, and closes: who stops at the failed write never hears why, and tries again.
+#[test]
+fn what_a_store_says_before_it_has_read_a_part_is_heard() {
+    let minio = Minio::start();
+    let upload = minio.create();
+    let abort = minio
+        .bucket
+        .abort_multipart_upload(Some(&minio.credentials), KEY, &upload);
+    assert_eq!(minio.signed("DELETE", &abort, &[]).0, 204);
+    for _ in 0..3 {
+        let rig = Rig::new();
+        let mut link = rig.connect();
+        let mut job = backup(sh("cat /dev/zero"));
+        if let Action::Backup { plan, .. } = &mut job.action {
+            // More than the sockets between them hold.
+            plan.smallest = 16 << 20;
+        }
+        link.say(&ToAgent::Start(Box::new(job)));
+        let report = loop {
+            match link.hear() {
+                protocol::FromAgent::NeedUrl(request) => link.say(&minio.sign(&request, Some(&upload))),
+                protocol::FromAgent::Finished(report) => break *report,
+                _ => {}
+            }
+        };
+        match report.outcome {
+            Outcome::TransferFailed { message, .. } => assert!(message.contains("404 NoSuchUpload"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
