@@ -166,6 +166,13 @@ pub const GRANTS: &[Grant] = &[
         why: "Access keys of storages and age identities for restores, each by its name.",
     },
     Grant {
+        scope: Scope::Watched,
+        group: "events.k8s.io",
+        resources: &["events"],
+        verbs: &["list"],
+        why: "Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.",
+    },
+    Grant {
         scope: Scope::WatchedAndDefault,
         group: "events.k8s.io",
         resources: &["events"],

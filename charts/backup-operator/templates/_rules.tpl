@@ -44,6 +44,10 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
+# Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.
+- apiGroups: ["events.k8s.io"]
+  resources: ["events"]
+  verbs: ["list"]
 # Say what happened, and count repetitions.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
@@ -96,6 +100,10 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
+# Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.
+- apiGroups: ["events.k8s.io"]
+  resources: ["events"]
+  verbs: ["list"]
 # Say what happened, and count repetitions.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]

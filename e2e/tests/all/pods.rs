@@ -22,7 +22,7 @@ fn init(command: &str) -> Value {
 #[test]
 fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
     case("pods", |case| async move {
-        let cases: [Fault; 10] = [
+        let cases: [Fault; 11] = [
             (
                 "not-pulled",
                 "Pod: image cannot be pulled (ImagePullBackOff)",
@@ -43,6 +43,16 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                 |p| p["containers"][0]["envFrom"] = json!([{"secretRef": {"name": "nowhere"}}]),
                 "StartDeadlineExceeded",
                 &["nowhere"],
+            ),
+            (
+                "no-volume",
+                "Pod: a volume of a Secret that is missing, which only an Event tells",
+                |p| {
+                    p["volumes"] = json!([{"name": "keys", "secret": {"secretName": "nowhere"}}]);
+                    p["containers"][0]["volumeMounts"] = json!([{"name": "keys", "mountPath": "/keys"}]);
+                },
+                "StartDeadlineExceeded",
+                &["FailedMount", "nowhere", "spec.startDeadlineSeconds"],
             ),
             (
                 "ends",

@@ -1,5 +1,6 @@
 //! Observes what a decision about a run needs.
 mod stage;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -85,6 +86,10 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         let api: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
         pods.extend(bounded("read the Pod", api.get_opt(&name)).await?.map(|p| view(&p)));
     }
+    let now = Timestamp::now();
+    for pod in pods.iter_mut().filter(|pod| pod.ours) {
+        warnings::explain(pod, &context.client, &run.namespace().unwrap_or_default(), now).await;
+    }
     let storage = match storage {
         None => StorageView::Missing,
         Some(storage) => match refusal(run, &storage, &transfer, context).await? {
@@ -92,7 +97,6 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
     };
-    let now = Timestamp::now();
     // All runs are looked through: once, when the end is reported.
     let sizes_before = match (&transfer, under_way(run)) {
         (TransferView::Ended { .. }, Some((api::names::Action::Backup, _))) => siblings::good_sizes(run, &context.runs),
