@@ -11,8 +11,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
-/// Name of the volume that holds the agent and its socket.
-pub const VOLUME: &str = "backup-operator";
+/// Names of the volumes that hold the agent, and its sockets. Two of them, mounted whole: a part of one (`subPath`) is not seen
+/// in every sandbox (kata-containers#12218), and breaks when a container is restarted.
+pub const VOLUMES: [&str; 2] = ["backup-operator", "backup-operator-run"];
 /// Name of the init container that puts the agent there.
 pub const INIT_CONTAINER: &str = "backup-operator-agent";
 /// Where containers that run commands find both.
@@ -89,30 +90,29 @@ pub fn owner(run: &BackupRun) -> OwnerReference {
 }
 
 fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings) {
-    spec.volumes.get_or_insert_default().push(Volume {
-        name: VOLUME.into(),
+    spec.volumes.get_or_insert_default().extend(VOLUMES.map(|name| Volume {
+        name: name.into(),
         empty_dir: Some(EmptyDirVolumeSource::default()),
         ..Volume::default()
-    });
+    }));
     let root = spec.security_context.as_ref().and_then(|s| s.run_as_user) == Some(0);
     spec.init_containers
         .get_or_insert_default()
         .insert(0, installer(agent, root));
     for c in spec.containers.iter_mut().filter(|c| c.name == container) {
-        let mounts = c.volume_mounts.get_or_insert_default();
-        mounts.push(mount("bin", true));
-        mounts.push(mount("run", false));
+        c.volume_mounts.get_or_insert_default().extend(mounts(true));
     }
 }
 
-fn mount(part: &str, read_only: bool) -> VolumeMount {
-    VolumeMount {
-        name: VOLUME.into(),
+/// Where the two are; only the init container writes the agent.
+fn mounts(read_only: bool) -> [VolumeMount; 2] {
+    let [bin, run] = VOLUMES;
+    [(bin, "bin", read_only), (run, "run", false)].map(|(name, part, read_only)| VolumeMount {
+        name: name.into(),
         mount_path: format!("{MOUNT}/{part}"),
-        sub_path: Some(part.into()),
         read_only: read_only.then_some(true),
         ..VolumeMount::default()
-    }
+    })
 }
 
 /// Copies the agent, nothing else. No `runAsUser`: OpenShift gives its own, elsewhere the image says 65532.
@@ -147,11 +147,52 @@ fn installer(agent: &AgentSettings, root: bool) -> Container {
             }),
             ..SecurityContext::default()
         }),
-        volume_mounts: Some(vec![VolumeMount {
-            name: VOLUME.into(),
-            mount_path: MOUNT.into(),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(mounts(false).into()),
         ..Container::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agents_volumes_are_mounted_whole_where_commands_run_and_only_the_installer_writes_the_agent() {
+        let agent = AgentSettings {
+            image: "operator:1".into(),
+            image_pull_policy: "IfNotPresent".into(),
+            cpu: "250m".into(),
+            memory: "32Mi".into(),
+        };
+        let mut run = testing::backup_run();
+        let mut side = run.spec.template.spec.containers[0].clone();
+        side.name = "side".into();
+        run.spec.template.spec.containers.push(side);
+        let main = run.spec.template.spec.containers[0].name.clone();
+        let spec = build(&run, Action::Backup, 1, &main, &agent).spec.unwrap();
+        let of = |c: &Container| -> Vec<_> {
+            let mounts = c.volume_mounts.iter().flatten();
+            mounts
+                .filter(|m| VOLUMES.contains(&m.name.as_str()))
+                .map(|m| (m.mount_path.clone(), m.sub_path.is_some(), m.read_only == Some(true)))
+                .collect()
+        };
+        let at = |read_only| {
+            [
+                (format!("{MOUNT}/bin"), false, read_only),
+                (format!("{MOUNT}/run"), false, false),
+            ]
+        };
+        assert_eq!(of(&spec.containers[0]), at(true));
+        assert_eq!(
+            of(&spec.containers[1]),
+            [],
+            "a container that runs no command has no part in it"
+        );
+        assert_eq!(of(&spec.init_containers.unwrap()[0]), at(false));
+        assert_eq!(
+            spec.volumes.unwrap().iter().filter(|v| v.empty_dir.is_some()).count(),
+            2
+        );
     }
 }

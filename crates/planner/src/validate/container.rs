@@ -3,7 +3,7 @@ use api::BackupRunSpec;
 use k8s_openapi::api::core::v1::Container;
 
 use super::{Faults, meant};
-use crate::run::pod::{INIT_CONTAINER, MOUNT, VOLUME};
+use crate::run::pod::{INIT_CONTAINER, MOUNT, VOLUMES};
 
 /// The container of an action: the one that it names, or the first of the template.
 pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, faults: &mut Faults) -> Option<String> {
@@ -50,9 +50,10 @@ pub(super) fn check(spec: &BackupRunSpec, faults: &mut Faults) {
             "at least one container is needed, for the commands to run in",
         );
     }
-    let volume = pod.volumes.iter().flatten().position(|v| v.name == VOLUME);
-    if let Some(index) = volume {
-        reserved(faults, &format!("template.spec.volumes[{index}].name"), VOLUME);
+    for (index, volume) in pod.volumes.iter().flatten().enumerate() {
+        if VOLUMES.contains(&volume.name.as_str()) {
+            reserved(faults, &format!("template.spec.volumes[{index}].name"), &volume.name);
+        }
     }
     let groups = [
         ("containers", pod.containers.as_slice()),

@@ -65,8 +65,8 @@ fn mounts(mounts: &[VolumeMount], pod: &PodSpec, at: &str, faults: &mut Faults) 
     let mut seen = BTreeSet::new();
     for (index, mount) in mounts.iter().enumerate() {
         let at = format!("{at}.volumeMounts[{index}]");
-        // The operator's own volume is refused elsewhere, with the reason.
-        if !known().any(|k| k == mount.name) && mount.name != crate::run::pod::VOLUME {
+        // The operator's own volumes are refused elsewhere, with the reason.
+        if !known().any(|k| k == mount.name) && !crate::run::pod::VOLUMES.contains(&mount.name.as_str()) {
             let hint = meant(&mount.name, known())
                 .map(|m| format!("; did you mean {m:?}?"))
                 .unwrap_or_default();
