@@ -168,6 +168,11 @@ pub enum ProbeError {
     /// A request failed.
     #[error("the probe failed at {0}")]
     Request(#[from] StoreError),
+    /// It was seen to refuse other bytes than those that a URL was signed for, and does so no more.
+    #[error(
+        "the probe failed at write: the store took other bytes than those that its URL was signed for, which it refused before; was something put between the operator and the store?"
+    )]
+    TakesAnything,
     /// The store gave back something else than was written.
     #[error("the probe failed at read: the store gave back other bytes than were written")]
     Different,

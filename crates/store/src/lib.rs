@@ -19,6 +19,6 @@ pub use credentials::{Credentials, CredentialsError};
 pub use error::{ProbeError, StoreError, StoreErrorKind};
 pub use parameters::{ParameterFault, S3Parameters};
 pub use probe::Capabilities;
-pub use s3::{Completed, CompletedPart, ObjectInfo, Store, Upload};
+pub use s3::{Completed, CompletedPart, ObjectInfo, Store, Upload, Version};
 pub use secret::Secret;
 pub use signing::Signed;

@@ -2,15 +2,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::checksum::{Checksum, composite_sha256};
 use crate::error::{ProbeError, StoreError, StoreErrorKind};
-use crate::s3::{CompletedPart, ObjectInfo, Store};
+use crate::s3::{CompletedPart, ObjectInfo, Store, Version};
 
 /// What is written, and what is sent in its place to a URL that was not signed for it.
 const CANARY: &[u8] = b"backup-operator probes this store\n";
 const IMPOSTOR: &[u8] = b"backup-operator probed this store\n";
+/// A probe's object that is older than this is no probe's under way.
+const LEFT: SignedDuration = SignedDuration::from_secs(3600);
 /// How long the probe's URLs are good.
 const EXPIRES: Duration = Duration::from_secs(300);
 /// Metadata that the probe gives and wants back.
@@ -33,7 +35,8 @@ pub struct Capabilities {
 }
 
 impl Store {
-    /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps two probes apart. Nothing is left behind.
+    /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps two probes apart. Nothing is left behind, also in a
+    /// bucket that keeps versions.
     ///
     /// # Errors
     /// The step that failed, and the cure.
@@ -41,10 +44,71 @@ impl Store {
         let key = format!("{prefix}.backup-operator/probe-{id}");
         let found = self.look(&key, id, wanted).await;
         // Also after a failure: the write may have come before it.
-        let removed = self.delete(&key).await.map_err(|e| e.at("delete"));
+        let removed = self.clean(prefix, &key).await.map_err(|e| e.at("delete"));
         let found = found?;
         removed?;
         Ok(found)
+    }
+
+    /// Looks whether a store that was probed well still takes and refuses what it did: without making an object, which a bucket that
+    /// keeps versions or locks them would keep each time.
+    ///
+    /// # Errors
+    /// The step that failed, and the cure.
+    pub async fn probe_again(&self, prefix: &str, known: Capabilities) -> Result<(), ProbeError> {
+        let key = format!("{prefix}.backup-operator/probe");
+        let upload = self
+            .create_upload(&key, &BTreeMap::new(), known.checksum)
+            .await
+            .map_err(|e| e.at("multipart upload"))?;
+        let tried = self.try_part(&key, &upload, known).await;
+        // Also after a failure; the first error is the one to tell.
+        let aborted = self.abort(&key, &upload).await.map_err(|e| e.at("delete"));
+        tried?;
+        aborted?;
+        self.head(&key, None).await.map_err(|e| e.at("read"))?;
+        Ok(())
+    }
+
+    async fn try_part(&self, key: &str, upload: &str, known: Capabilities) -> Result<(), ProbeError> {
+        let (size, digest) = (CANARY.len() as u64, known.checksum.digest(CANARY));
+        let signed = self.sign_part(key, upload, 1, size, known.checksum, &digest, EXPIRES, Timestamp::now());
+        if known.enforced {
+            match self.put_signed("write a part", &signed, IMPOSTOR).await {
+                Ok(_) => return Err(ProbeError::TakesAnything),
+                Err(error) if error.passes() => return Err(error.at("write").into()),
+                Err(_) => {}
+            }
+        }
+        self.put_signed("write a part", &signed, CANARY)
+            .await
+            .map_err(|e| e.at("write"))?;
+        Ok(())
+    }
+
+    /// Removes what a probe has written: each version of it where the bucket keeps them, and what probes before left, too.
+    async fn clean(&self, prefix: &str, key: &str) -> Result<(), StoreError> {
+        let all = match self.head(key, None).await {
+            Ok(Some(object)) if object.version_id.is_some() => {
+                // Where they cannot be listed, the marker of a plain deletion is all that can be had.
+                let below = format!("{prefix}.backup-operator/probe-");
+                self.list_versions(&below).await.unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let own = |version: &Version| version.key == key;
+        if !all.iter().any(own) {
+            return self.delete(key).await;
+        }
+        let old = |version: &Version| {
+            version
+                .modified
+                .is_some_and(|at| Timestamp::now().duration_since(at) > LEFT)
+        };
+        for version in all.iter().filter(|v| own(v) || old(v)) {
+            self.delete_version(&version.key, &version.id).await?;
+        }
+        Ok(())
     }
 
     async fn look(&self, key: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {

@@ -66,6 +66,17 @@ pub struct Upload {
     pub initiated: Option<Timestamp>,
 }
 
+/// A version of an object, or the marker of a deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Object key.
+    pub key: String,
+    /// Which version.
+    pub id: String,
+    /// When it was made, by the store's clock; None where the store does not say.
+    pub modified: Option<Timestamp>,
+}
+
 impl Store {
     /// A bucket of an S3 store. Nothing is sent.
     ///
@@ -363,6 +374,24 @@ impl Store {
                 initiated: initiated.parse().ok(),
             })
             .collect())
+    }
+
+    /// Versions below a prefix, markers of deletions too, the first thousand.
+    pub async fn list_versions(&self, prefix: &str) -> Result<Vec<Version>, StoreError> {
+        let query = Pairs::from([
+            ("prefix".to_string(), prefix.to_string()),
+            ("versions".to_string(), String::new()),
+        ]);
+        let answer = self
+            .request("list versions", Method::Get, "", query, Pairs::new(), Bytes::new())
+            .await?;
+        let groups = xml::all_of(&answer.body, &["Key", "VersionId", "LastModified"]);
+        let version = |group: Vec<String>| {
+            let [key, id, modified] = group.try_into().ok()?;
+            let modified = modified.parse().ok();
+            Some(Version { key, id, modified })
+        };
+        Ok(groups.into_iter().filter_map(version).collect())
     }
 
     /// Keys below a prefix, the first thousand.

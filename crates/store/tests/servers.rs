@@ -255,6 +255,26 @@ async fn a_version_that_is_gone_is_gone_however_often_it_is_removed(kind: Kind) 
     assert_eq!(left.version_id, Some(new));
 }
 
+async fn a_probe_leaves_no_version_and_a_second_one_makes_no_object(kind: Kind) {
+    let server = Server::start(kind).await;
+    server.keep_versions().await;
+    let store = open(&server.endpoint, server::PASSWORD, &[]);
+    let known = store.probe("team/", "1", None).await.unwrap();
+    assert_eq!(store.list_versions("").await.unwrap(), [], "{kind:?}");
+    for _ in 0..3 {
+        store.probe_again("team/", known).await.unwrap();
+    }
+    assert_eq!(store.list_versions("").await.unwrap(), [], "{kind:?}");
+    assert_eq!(store.list_uploads("").await.unwrap(), [], "{kind:?}");
+    let none = store::Capabilities {
+        checksum: Checksum::None,
+        ..known
+    };
+    let error = store.probe_again("", none).await.unwrap_err().to_string();
+    assert!(error.contains("refused before"), "{kind:?}: {error}");
+    assert_eq!(store.list_uploads("").await.unwrap(), [], "{kind:?}");
+}
+
 macro_rules! on_each_server {
     ($($rule:ident),* $(,)?) => { $(
         mod $rule {
@@ -274,4 +294,5 @@ on_each_server!(
     what_is_wrong_with_a_store_is_said_with_its_cure,
     nothing_is_gone_for_who_has_the_wrong_keys,
     a_version_that_is_gone_is_gone_however_often_it_is_removed,
+    a_probe_leaves_no_version_and_a_second_one_makes_no_object,
 );

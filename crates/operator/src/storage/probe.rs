@@ -34,8 +34,9 @@ pub async fn configuration(storage: &BackupStorage, context: &Context) -> String
     format!("{generation}/{version}")
 }
 
-/// Makes a probe; its result names the step that failed and what would cure it.
-pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &str) -> ProbeView {
+/// Makes a probe; its result names the step that failed and what would cure it. A store that was well the last time is looked at
+/// without making an object.
+pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &str, last: &ProbeView) -> ProbeView {
     let failed = |reason: &str, message: String| ProbeView::Failed {
         reason: reason.into(),
         message,
@@ -55,37 +56,80 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
         storage.uid().unwrap_or_default(),
         Timestamp::now().as_millisecond()
     );
-    match tokio::time::timeout(
-        PROBE,
-        opened
-            .store
-            .probe(&opened.parameters.key(""), &id, opened.parameters.checksum()),
-    )
-    .await
-    {
-        Ok(Ok(found)) => {
-            let checksum = match found.checksum {
-                Checksum::Sha256 => "sha256",
-                Checksum::Md5 => "md5",
-                Checksum::None => "none",
-            };
-            let capabilities = Capabilities {
-                checksum: checksum.into(),
-                checksum_enforced: found.enforced,
-                metadata: found.metadata,
-                composite_checksum: found.composite_checksum,
-                if_none_match: found.if_none_match,
-            };
+    let (store, prefix) = (&opened.store, opened.parameters.key(""));
+    let tried = async {
+        match last {
             ProbeView::Good {
                 capabilities,
-                at: Timestamp::now(),
-                configuration: configuration.into(),
+                configuration: probed,
+                ..
+            } if probed == configuration => {
+                store.probe_again(&prefix, known(capabilities)).await?;
+                Ok(capabilities.clone())
             }
+            _ => store.probe(&prefix, &id, opened.parameters.checksum()).await.map(told),
         }
+    };
+    match tokio::time::timeout(PROBE, tried).await {
+        Ok(Ok(capabilities)) => ProbeView::Good {
+            capabilities,
+            at: Timestamp::now(),
+            configuration: configuration.into(),
+        },
         Ok(Err(error)) => failed("ProbeFailed", error.to_string()),
         Err(_) => failed(
             "ProbeTimeout",
             format!("the store did not answer within {} s", PROBE.as_secs()),
         ),
+    }
+}
+
+/// As the status has it.
+fn told(found: store::Capabilities) -> Capabilities {
+    Capabilities {
+        checksum: match found.checksum {
+            Checksum::Sha256 => "sha256",
+            Checksum::Md5 => "md5",
+            Checksum::None => "none",
+        }
+        .into(),
+        checksum_enforced: found.enforced,
+        metadata: found.metadata,
+        composite_checksum: found.composite_checksum,
+        if_none_match: found.if_none_match,
+    }
+}
+
+/// The opposite.
+fn known(told: &Capabilities) -> store::Capabilities {
+    store::Capabilities {
+        checksum: match told.checksum.as_str() {
+            "sha256" => Checksum::Sha256,
+            "md5" => Checksum::Md5,
+            _ => Checksum::None,
+        },
+        enforced: told.checksum_enforced,
+        metadata: told.metadata,
+        composite_checksum: told.composite_checksum,
+        if_none_match: told.if_none_match,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_can_do_is_the_same_when_it_is_read_back() {
+        for checksum in [Checksum::Sha256, Checksum::Md5, Checksum::None] {
+            let found = store::Capabilities {
+                checksum,
+                enforced: checksum != Checksum::None,
+                metadata: true,
+                composite_checksum: false,
+                if_none_match: true,
+            };
+            assert_eq!(known(&told(found)), found);
+        }
     }
 }

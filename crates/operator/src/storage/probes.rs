@@ -85,7 +85,7 @@ pub fn begin(storage: &Arc<BackupStorage>, context: &Arc<Context>, configuration
     crate::runtime::spawn(async move {
         // It is never closed.
         let turn = turns.acquire_owned().await;
-        let seen = probe(&storage, &context, &configuration).await;
+        let seen = probe(&storage, &context, &configuration, &context.probes.get(&uid)).await;
         drop(turn);
         context.probes.end(&uid, seen);
         // Without a receiver the process is ending.
