@@ -27,20 +27,37 @@ impl Ages {
         let seen = all.entry(uid.into()).or_default();
         seen.retain(|time, _| times.contains(time));
         let age = |time: Timestamp| {
-            // A time ahead of the clock was written by another clock: it has begun now. So has a deletion that was asked for while
-            // no operator was there: it gets the same time as any.
-            let by_wall = Duration::try_from(wall.duration_since(time)).unwrap_or_default();
-            let by_wall = if Some(time) == goes { Duration::ZERO } else { by_wall };
-            let (at, old) = *seen.entry(time).or_insert((now, by_wall));
-            (time, old.saturating_add(now.saturating_duration_since(at)))
+            // A deletion that was asked for while no operator was there gets the same time as any.
+            let old = if Some(time) == goes {
+                Duration::ZERO
+            } else {
+                by_wall(time, wall)
+            };
+            (time, since(*seen.entry(time).or_insert((now, old)), now))
         };
         times.into_iter().map(age).collect()
+    }
+
+    /// How old one of those times is.
+    pub fn one(&self, uid: &str, time: Timestamp, wall: Timestamp, now: Instant) -> Duration {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.get(uid).and_then(|seen| seen.get(&time));
+        seen.map_or_else(|| by_wall(time, wall), |seen| since(*seen, now))
     }
 
     /// The run is gone.
     pub fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
+}
+
+/// A time ahead of the clock was written by another clock: it has begun now.
+fn by_wall(time: Timestamp, wall: Timestamp) -> Duration {
+    Duration::try_from(wall.duration_since(time)).unwrap_or_default()
+}
+
+fn since((at, old): (Instant, Duration), now: Instant) -> Duration {
+    old.saturating_add(now.saturating_duration_since(at))
 }
 
 /// Of what is under way, or waits: of a run that is over nothing is counted.
@@ -94,6 +111,9 @@ mod tests {
         // Set forward by a day, and back by another.
         assert_eq!(age(1_020 + 86_400, 20), 20);
         assert_eq!(age(1_030 - 86_400, 30), 30);
+        let one = |uid, wall| ages.one(uid, second(1_000), second(wall), start + Duration::from_secs(40));
+        assert_eq!(one("u", 1_040 - 86_400).as_secs(), 40);
+        assert_eq!((one("unseen", 1_040).as_secs(), one("unseen", 0).as_secs()), (40, 0));
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub struct Context {
     /// How often an object has failed in a row, by UID.
     pub failures: Failures,
     /// When all of this began.
-    pub began: Timestamp,
+    pub began: Instant,
 }
 
 impl Context {

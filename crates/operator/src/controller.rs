@@ -67,7 +67,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),
-        began: jiff::Timestamp::now(),
+        began: std::time::Instant::now(),
         client: client.clone(),
     });
     tracing::info!(namespaces = %scope, "watching");

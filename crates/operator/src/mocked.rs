@@ -84,7 +84,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),
-        began: jiff::Timestamp::UNIX_EPOCH,
+        began: std::time::Instant::now(),
     };
     (Arc::new(context), woken)
 }

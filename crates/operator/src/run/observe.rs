@@ -58,7 +58,7 @@ impl Seen {
             cluster: context.cluster(),
             agent: &context.agent,
             ages: self.ages.clone(),
-            began: context.began,
+            working_for: context.began.elapsed(),
             now: self.now,
         }
     }

@@ -126,7 +126,12 @@ async fn prove(
             }
         }
     } else if let (Some(age), Some(begun)) = (object.age, begun(run))
-        && is_older(age, begun, Timestamp::now())
+        && is_older(
+            age,
+            keys.context
+                .ages
+                .one(&uid, begun, Timestamp::now(), Instant::now().into_std()),
+        )
     {
         return Err((
             Reason::StoredObjectDiffers,
@@ -145,9 +150,10 @@ fn begun(run: &BackupRun) -> Option<Timestamp> {
     Some(run.status.as_ref()?.transfer.as_ref()?.started_at.0)
 }
 
-/// Whether an object of that age, by the store's own clock, was there before the attempt began, by ours.
-fn is_older(age: SignedDuration, begun: Timestamp, now: Timestamp) -> bool {
-    age > now.duration_since(begun).saturating_add(OLDER)
+/// Whether an object of that age, by the store's own clock, was there before the attempt of this one began, by ours.
+fn is_older(object: SignedDuration, attempt: Duration) -> bool {
+    let attempt = SignedDuration::try_from(attempt).unwrap_or(SignedDuration::MAX);
+    object > attempt.saturating_add(OLDER)
 }
 
 /// An agent's word is not taken: what it says has to be what it was given URLs for, all there, in order, and to add up.

@@ -16,8 +16,10 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> De
     let pod = pod_of_attempt(o, at).filter(|p| p.ours);
     let mut unguarded: Vec<_> = pod.and_then(end::go).into_iter().collect();
     unguarded.push(Unguarded::ForgetTransfer);
-    let ended = status.completion_time.as_ref().map_or(o.began, |t| t.0);
-    if pod.is_some() && !o.left_of(PODS, ended.max(o.began)).is_zero() {
+    let ended = status.completion_time.as_ref().map(|t| o.age(t.0));
+    // Since this operator works, where it ended before: nobody has waited for the Pod until then.
+    let waited = ended.map_or(o.working_for, |ended| ended.min(o.working_for));
+    if pod.is_some() && waited < PODS {
         // What it has in flight would become visible after it was looked for.
         return Decision {
             unguarded,

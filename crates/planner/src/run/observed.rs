@@ -39,8 +39,8 @@ pub struct Observed<'a> {
     pub agent: &'a AgentSettings,
     /// How long ago the times of the status were, by this process's own clock; see [`Observed::left_of`].
     pub ages: BTreeMap<Timestamp, Duration>,
-    /// When this operator began to work: nobody may have looked at anything before.
-    pub began: Timestamp,
+    /// How long this operator has worked, by its monotonic clock: nobody may have looked at anything before.
+    pub working_for: Duration,
     /// Now.
     pub now: Timestamp,
 }
@@ -139,13 +139,18 @@ pub struct Claim {
 
 impl Observed<'_> {
     /// What is left of a limit that began at a time; zero when it is over.
-    ///
-    /// A clock that is set meanwhile neither ends nor prolongs it: from the moment that this process has seen the time, it
-    /// counts by its monotonic clock. Before that there is only the wall clock, and what it says is ahead of now has begun now.
     pub fn left_of(&self, limit: Duration, since: Timestamp) -> Duration {
+        limit.saturating_sub(self.age(since))
+    }
+
+    /// How long ago a time was.
+    ///
+    /// A clock that is set meanwhile makes it neither older nor younger: from the moment that this process has seen the time,
+    /// it counts by its monotonic clock. Before that there is only the wall clock, and what it says is ahead of now has begun
+    /// now.
+    pub fn age(&self, since: Timestamp) -> Duration {
         let by_wall = || Duration::try_from(self.now.duration_since(since)).unwrap_or_default();
-        let age = self.ages.get(&since).copied().unwrap_or_else(by_wall);
-        limit.saturating_sub(age)
+        self.ages.get(&since).copied().unwrap_or_else(by_wall)
     }
 
     /// The run that wrote over this one's backup since, where the bucket keeps no versions of it.

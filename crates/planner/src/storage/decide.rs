@@ -112,7 +112,8 @@ fn due(o: &Observed<'_>, status: &BackupStorageStatus) -> Timestamp {
             (at, failing.clamp(*FAILED.start(), *FAILED.end()), configuration)
         }
     };
-    if probed != o.configuration {
+    // Ahead of now: the clock was set back since, and would keep the next probe for as long as it went.
+    if probed != o.configuration || *at > o.now {
         return o.now;
     }
     at.checked_add(pause).unwrap_or(o.now)
@@ -194,6 +195,9 @@ mod tests {
             (good(0), "2", 1, true),
             (failed(0, "x"), "1", 1, false),
             (failed(0, "x"), "1", 2, true),
+            // The clock was set back.
+            (good(86_400), "1", 0, true),
+            (failed(86_400, "x"), "1", 0, true),
         ];
         for (probe, configuration, now, wanted) in cases {
             assert_eq!(

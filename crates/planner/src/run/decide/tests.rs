@@ -60,7 +60,7 @@ struct World {
     sizes_before: Vec<u64>,
     claims: Vec<Claim>,
     ages: std::collections::BTreeMap<Timestamp, Duration>,
-    began: Timestamp,
+    working_for: Duration,
     now: Timestamp,
 }
 
@@ -80,7 +80,7 @@ impl World {
             sizes_before: vec![],
             claims: vec![],
             ages: Default::default(),
-            began: Timestamp::UNIX_EPOCH,
+            working_for: Duration::MAX,
             now: Timestamp::from_second(1_000_000).unwrap(),
         }
     }
@@ -106,7 +106,7 @@ impl World {
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
             ages: self.ages.clone(),
-            began: self.began,
+            working_for: self.working_for,
             agent: &agent,
             now: self.now,
         })
@@ -462,6 +462,24 @@ fn a_failed_backup_keeps_its_upload_in_the_status_until_it_is_aborted() {
         .rposition(|s| matches!(s, Step::Guarded(Guarded::Report(_))));
     assert!(Some(at(&steps, aborts)) < settled, "{steps:?}");
     assert_eq!(world.status().transfer, None);
+}
+
+#[test]
+fn an_operator_that_comes_late_waits_for_the_pod_by_no_clock_that_can_be_set() {
+    let mut world = World::working();
+    world.active(Contact::Working, Some("up-1"));
+    world.step();
+    world.ended(failed());
+    world.step();
+    let aborts = |s: &Step| matches!(s, Step::Unguarded(Unguarded::AbortUpload { .. }));
+    // The run ended an hour ago, and the clock was set back by a day since this operator began.
+    let ended = world.status().completion_time.unwrap().0;
+    world.ages.insert(ended, Duration::from_secs(3600));
+    world.pass(-86_400);
+    world.working_for = Duration::from_secs(59);
+    assert!(!has(&world.step(), aborts), "nobody has waited for the Pod before it");
+    world.working_for = Duration::from_secs(60);
+    assert!(has(&world.step(), aborts));
 }
 
 #[test]

@@ -167,18 +167,26 @@ fn a_storage_that_cannot_be_opened_ends_also_what_was_under_way() {
 }
 
 #[test]
-fn a_start_by_a_clock_that_is_ahead_is_announced_once() {
+fn a_start_by_a_clock_that_is_ahead_is_announced_and_written_once() {
     let mut world = World::working();
     world.run.spec.backoff_limit = Some(1);
-    let ahead = world.now.checked_add(SignedDuration::from_mins(10)).unwrap();
+    let ahead = world.now.checked_add(SignedDuration::from_hours(24)).unwrap();
     world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().started_at = Time(ahead);
     world.ended(failed());
-    assert!(has(&world.step(), |s| matches!(
-        s,
-        Step::Unguarded(Unguarded::Event(_))
-    )));
+    let is_told = |s: &Step| {
+        matches!(
+            s,
+            Step::Unguarded(Unguarded::Event(_)) | Step::Guarded(Guarded::Report(_))
+        )
+    };
+    assert_eq!(world.step().iter().filter(|s| is_told(s)).count(), 2);
+    world.pods.clear();
+    // What the attempt left is removed, which is noted.
+    world.step();
     for _ in 0..3 {
+        let before = world.status();
         let steps = world.step();
+        assert_eq!(world.status(), before);
         assert!(
             !has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::Event(_)))),
             "{steps:?}"
