@@ -333,7 +333,7 @@ pub struct BackupRunStatus {
     /// The end of what the last command wrote to its standard error, at most 4 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// Since when a request to restore waits for its storage or for the Pod of an earlier attempt; it expires after `startDeadlineSeconds`.
+    /// Since when a restore waits for its storage or for the Pod of an earlier attempt; it expires after `startDeadlineSeconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_requested_at: Option<Time>,
     /// The last ten restores, newest last.

@@ -76,9 +76,7 @@ fn times(run: &BackupRun) -> Vec<Timestamp> {
     let asked = status.and_then(|s| s.restore_requested_at.as_ref());
     let told = status.and_then(|s| Some(&s.progress.as_ref()?.updated_at));
     let goes = run.metadata.deletion_timestamp.as_ref();
-    let begun = status.is_some_and(|s| s.start_time.is_some() || s.completion_time.is_some());
-    let created = run.metadata.creation_timestamp.as_ref().filter(|_| !begun);
-    let all = of_transfer.chain([asked, told, goes, created]);
+    let all = of_transfer.chain([asked, told, goes]);
     all.flatten().map(|t| t.0).collect()
 }
 

@@ -23,6 +23,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus) -> Decision {
 }
 
 fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
+    let since = status.restore_requested_at.take();
     let valid = match validate::run::validate(&o.run.spec) {
         Ok(valid) => valid,
         Err(faults) => return end::refuse(o, status, Reason::InvalidSpec, &validate::sentence(&faults)),
@@ -32,7 +33,8 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
     let prefix = match waiting::prefix_or_wait(o, &status) {
         Ok(prefix) => prefix,
-        Err(wait) => return expired(o, &status).unwrap_or(wait),
+        Err(wait) if o.run.spec.backup.is_some() => return wait,
+        Err(wait) => return wait_for(o, status, since, wait),
     };
     let path = match valid.render_path(&path::context(o.run, o.now)) {
         Ok(path) => path,
@@ -74,17 +76,13 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
 }
 
-/// A restore that waits for its storage does not wait for ever: days later it would go over data that somebody has repaired. A
-/// backup does: it is good whenever it is made.
-fn expired(o: &Observed<'_>, status: &BackupRunStatus) -> Option<Decision> {
-    let asked = o.run.metadata.creation_timestamp.as_ref()?.0;
-    let over = o.run.spec.backup.is_none() && o.left_of(start_deadline(o), asked).is_zero();
-    over.then(|| {
+/// A first restore does not wait for ever. A backup does: it is good whenever it is made.
+fn wait_for(o: &Observed<'_>, status: BackupRunStatus, since: Option<Time>, wait: Decision) -> Decision {
+    waiting::restore(o, &status, since, wait).unwrap_or_else(|expired| {
         let why = status.message.clone().unwrap_or_default();
         let text = format!(
-            "the restore has waited for {} s (spec.startDeadlineSeconds) and is given up, so that it does not go over data that were repaired meanwhile; make a new run. {why}",
-            start_deadline(o).as_secs()
+            "the restore is given up, so that it does not go over data that were repaired meanwhile: {expired}; make a new run. {why}"
         );
-        end::refuse(o, status.clone(), Reason::StartDeadlineExceeded, &text)
+        end::refuse(o, status, Reason::StartDeadlineExceeded, &text)
     })
 }

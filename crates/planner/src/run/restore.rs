@@ -1,12 +1,10 @@
 //! A finished run: restores on demand, and what an interrupted clean-up left.
 use api::names::Action;
 use api::{BackupRunStatus, condition, labels};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::end;
-use crate::run::limits::PROGRESS;
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -84,32 +82,26 @@ fn overwritten(o: &Observed<'_>, mut status: BackupRunStatus, by: &str) -> Decis
     }
 }
 
-/// A request does not wait for ever: days later it would go over data that somebody has repaired.
+/// A request does not wait for ever, neither for its storage nor for an earlier Pod.
 fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision>, held: Option<String>) -> Decision {
-    let since = status.restore_requested_at.as_ref().map_or(o.now, |t| t.0);
-    let left = o.left_of(start_deadline(o), since);
-    if left.is_zero() {
-        let why = status.message.take().unwrap_or_default();
-        let seconds = start_deadline(o).as_secs();
-        let why = format!("it waited for {seconds} s (spec.startDeadlineSeconds) and has expired; ask again. {why}");
-        return refuse(o, status, &why);
-    }
-    let told = wait.iter().flat_map(|w| &w.guarded).find_map(|g| match g {
-        Guarded::Report(told) => Some((**told).clone()),
-        _ => None,
-    });
-    let mut waiting = told.unwrap_or(status);
-    waiting.restore_requested_at = Some(Time(since));
+    let since = status.restore_requested_at.clone();
     // One cause at a time: two that take turns in the message would be told by an Event each time.
-    if wait.is_none() {
-        waiting.message = held;
-    }
-    let mut unguarded = wait.map(|w| w.unguarded).unwrap_or_default();
-    unguarded.extend(o.pods.iter().filter_map(end::go));
-    Decision {
-        guarded: vec![Guarded::Report(Box::new(waiting))],
-        unguarded,
-        ..Decision::wait(left.min(PROGRESS))
+    let wait = wait.unwrap_or_else(|| Decision {
+        guarded: vec![Guarded::Report(Box::new(BackupRunStatus {
+            message: held,
+            ..status.clone()
+        }))],
+        ..Decision::default()
+    });
+    match waiting::restore(o, &status, since, wait) {
+        Ok(mut waits) => {
+            waits.unguarded.extend(o.pods.iter().filter_map(end::go));
+            waits
+        }
+        Err(expired) => {
+            let why = status.message.take().unwrap_or_default();
+            refuse(o, status, &format!("{expired}; ask again. {why}"))
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A run that waits for its storage.
 use api::BackupRunStatus;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::run::limits::STORAGE_WAIT;
+use crate::run::attempt::start_deadline;
+use crate::run::limits::{PROGRESS, STORAGE_WAIT};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -26,6 +28,37 @@ pub fn prefix_or_wait(o: &Observed<'_>, status: &BackupRunStatus) -> Result<Stri
         }));
     }
     Err(decision)
+}
+
+/// How a restore waits, or that it has expired, in words: days later it would go over data that somebody has repaired.
+///
+/// Since when it waits stands in the status, so that neither a restart nor the next leader begins anew. It is not the time at
+/// which it was asked for: nobody may have been there to take it up, and its storage may be Ready in a moment.
+pub fn restore(
+    o: &Observed<'_>,
+    status: &BackupRunStatus,
+    since: Option<Time>,
+    wait: Decision,
+) -> Result<Decision, String> {
+    let since = since.map_or(o.now, |t| t.0);
+    let left = o.left_of(start_deadline(o), since);
+    if left.is_zero() {
+        return Err(format!(
+            "it waited for {} s (spec.startDeadlineSeconds) and has expired",
+            start_deadline(o).as_secs()
+        ));
+    }
+    let told = wait.guarded.iter().find_map(|g| match g {
+        Guarded::Report(told) => Some((**told).clone()),
+        _ => None,
+    });
+    let mut waiting = told.unwrap_or_else(|| status.clone());
+    waiting.restore_requested_at = Some(Time(since));
+    Ok(Decision {
+        guarded: vec![Guarded::Report(Box::new(waiting))],
+        unguarded: wait.unguarded,
+        ..Decision::wait(left.min(PROGRESS))
+    })
 }
 
 /// The storage's prefix, or why it cannot be used now.

@@ -21,17 +21,17 @@ fn begins(steps: &[Step]) -> bool {
 
 #[test]
 fn a_first_restore_that_waits_for_its_storage_expires_and_a_backup_does_not() {
-    for (mut run, expires) in [(restore_only_run(), true), (backup_run(), false)] {
-        run.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000_000).unwrap()));
+    for (run, expires) in [(restore_only_run(), true), (backup_run(), false)] {
         let mut world = World::new(run);
         world.storage = not_ready("down", None);
-        world.step();
+        assert!(said(&world.step(), "StorageNotReady").is_some());
         world.pass(599);
         world.step();
         assert!(!world.is(condition::FAILED));
         world.pass(1);
         world.step();
         assert_eq!(world.is(condition::FAILED), expires);
+        assert_eq!(world.status().restore_requested_at, None);
         world.storage = ready("");
         world.pass(86_400);
         let begun = has(&world.step(), |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_))));
@@ -44,6 +44,23 @@ fn a_first_restore_that_waits_for_its_storage_expires_and_a_backup_does_not() {
             );
         }
     }
+}
+
+#[test]
+fn a_first_restore_that_was_made_long_before_an_operator_came_waits_for_its_storage_as_any() {
+    let mut run = restore_only_run();
+    run.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000_000 - 86_400).unwrap()));
+    let mut world = World::new(run);
+    world.storage = not_ready("it was not probed yet", None);
+    assert!(said(&world.step(), "StorageNotReady").is_some());
+    world.pass(5);
+    world.storage = ready("");
+    assert!(begins(&world.step()));
+    assert_eq!(
+        world.status().restore_requested_at,
+        None,
+        "a later request does not inherit it"
+    );
 }
 
 #[test]
