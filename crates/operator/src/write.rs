@@ -46,7 +46,7 @@ pub struct Written<K> {
 
 impl<K> Written<K>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug,
 {
     /// Writes to the observed version of the object only.
     pub fn new(api: Api<K>, observed: &K) -> Self {
@@ -72,7 +72,9 @@ where
         Ok(())
     }
 
-    /// Replaces the status, by server-side apply with our one field manager.
+    /// Replaces the status, by server-side apply with our one field manager. What somebody else has written there too (a tool that
+    /// brings objects back with their status) is not ours to leave out in an apply, and would stand for ever: then the whole is
+    /// replaced.
     pub async fn status(&mut self, status: &impl Serialize) -> Result<(), WriteError> {
         let patch = Patch::Apply(json!({
             "apiVersion": K::api_version(&()),
@@ -82,8 +84,25 @@ where
         }));
         let parameters = PatchParams::apply(api::labels::FIELD_MANAGER).force();
         let written = self.api.patch_status(&self.name, &parameters, &patch);
-        self.version = bounded("write the status", written).await?.resource_version();
+        let object = bounded("write the status", written).await?;
+        self.version = object.resource_version();
         self.confirmed = true;
+        let wanted = serde_json::to_value(status).unwrap_or_default();
+        let seen = serde_json::to_value(&object).unwrap_or_default();
+        if seen.get("status").is_none_or(|seen| *seen == wanted) {
+            return Ok(());
+        }
+        let seen = seen.get("status").cloned().unwrap_or_default();
+        let whole = Patch::Merge(json!({
+            "metadata": { "resourceVersion": self.version },
+            "status": replacing(&seen, &wanted),
+        }));
+        let parameters = PatchParams {
+            field_manager: Some(api::labels::FIELD_MANAGER.into()),
+            ..PatchParams::default()
+        };
+        let written = self.api.patch_status(&self.name, &parameters, &whole);
+        self.version = bounded("write the whole status", written).await?.resource_version();
         Ok(())
     }
 
@@ -138,6 +157,22 @@ where
         self.confirmed = true;
         Ok(())
     }
+}
+
+/// The merge patch that makes one of the other: what is not wanted is null in it (RFC 7396).
+fn replacing(seen: &Value, wanted: &Value) -> Value {
+    let (Value::Object(seen), Value::Object(wanted)) = (seen, wanted) else {
+        return wanted.clone();
+    };
+    let gone = seen.keys().filter(|name| !wanted.contains_key(*name));
+    let gone = gone.map(|name| (name.clone(), Value::Null));
+    let kept = wanted.iter().map(|(name, value)| {
+        let value = seen
+            .get(name)
+            .map_or_else(|| value.clone(), |seen| replacing(seen, value));
+        (name.clone(), value)
+    });
+    gone.chain(kept).collect()
 }
 
 #[cfg(test)]

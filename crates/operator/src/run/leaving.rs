@@ -24,12 +24,17 @@ pub async fn around(run: &BackupRun, client: &Client) -> Result<Surroundings, Wr
     let found = bounded("read the namespace", namespaces.get_metadata_opt(&namespace)).await?;
     Ok(Surroundings {
         schedule,
-        namespace_goes: goes(found.as_ref()),
+        namespace_goes: goes(found.as_ref(), run),
     })
 }
 
-fn goes(namespace: Option<&PartialObjectMeta<Namespace>>) -> bool {
-    namespace.is_none_or(|n| n.metadata.deletion_timestamp.is_some())
+/// The namespace takes the run along; not where the run was deleted by itself before.
+fn goes(namespace: Option<&PartialObjectMeta<Namespace>>, run: &BackupRun) -> bool {
+    let deleted = run.metadata.deletion_timestamp.as_ref();
+    namespace.is_none_or(|n| {
+        let goes = n.metadata.deletion_timestamp.as_ref();
+        goes.is_some_and(|goes| deleted.is_none_or(|deleted| goes.0 <= deleted.0))
+    })
 }
 
 #[cfg(test)]
@@ -45,6 +50,7 @@ mod tests {
         run.spec.retain_policy = Some(api::run::RetainPolicy::Delete);
         let owner = json!([{"apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "name": "nightly", "uid": "s", "controller": true}]);
         run.metadata.owner_references = serde_json::from_value(owner).unwrap();
+        run.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         run
     }
 
@@ -62,12 +68,16 @@ mod tests {
             let at = going.then_some("2026-01-01T00:00:00Z");
             json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "team", "deletionTimestamp": at}})
         };
+        let mut namespace_later = namespace(true);
+        namespace_later["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:01Z");
         let gone = json!({
             "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "gone", "reason": "NotFound", "code": 404
         });
         for (said, around_it, removed) in [
             ((200, schedule("s")), (200, namespace(false)), true),
             ((200, schedule("s")), (200, namespace(true)), false),
+            // The run was deleted by itself, and its namespace after it.
+            ((200, schedule("s")), (200, namespace_later.clone()), true),
             ((200, schedule("s")), (404, gone.clone()), false),
             ((200, schedule("new")), (200, namespace(false)), false),
             ((404, gone.clone()), (200, namespace(false)), false),

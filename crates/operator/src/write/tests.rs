@@ -16,6 +16,7 @@ async fn a_status_is_applied_by_our_manager_to_the_version_that_was_observed() {
     };
     let mut after = serde_json::to_value(&run).unwrap();
     after["metadata"]["resourceVersion"] = json!("7");
+    after["status"] = json!({"message": "m"});
     let (done, (method, uri, body)) = tokio::join!(written.status(&status), answer(&mut server, 200, after));
     done.unwrap();
     assert_eq!(method, "PATCH");
@@ -70,4 +71,36 @@ async fn a_version_is_confirmed_once_by_a_write_or_by_asking_and_an_old_one_is_s
     newer["metadata"]["resourceVersion"] = json!("7");
     let (done, _) = tokio::join!(behind.confirm(), answer(&mut server, 200, newer));
     assert!(matches!(done, Err(WriteError::Stale)), "{done:?}");
+}
+
+/// As Velero restores a status, or `kubectl replace --subresource=status`: an apply leaves what another manager owns, too.
+#[tokio::test]
+async fn what_another_tool_has_written_into_a_status_does_not_stand_for_ever() {
+    let (api, mut server) = api();
+    let run = backup_run();
+    let mut written = Written::new(api, &run);
+    let status = api::BackupRunStatus {
+        message: Some("m".into()),
+        ..Default::default()
+    };
+    let mut applied = serde_json::to_value(&run).unwrap();
+    applied["metadata"]["resourceVersion"] = json!("7");
+    applied["status"] = json!({"message": "m", "transfer": {"attempt": "backup-1", "startedAt": "2026-01-01T00:00:00Z", "route": "Direct"}});
+    let mut after = applied.clone();
+    after["metadata"]["resourceVersion"] = json!("8");
+    after["status"] = json!({"message": "m"});
+    let (done, (uri, body)) = tokio::join!(written.status(&status), async {
+        answer(&mut server, 200, applied).await;
+        let (_, uri, body) = answer(&mut server, 200, after.clone()).await;
+        (uri, body)
+    });
+    done.unwrap();
+    assert!(
+        uri.contains("/status?") && uri.contains("fieldManager=backup-operator"),
+        "{uri}"
+    );
+    assert_eq!(body["status"], json!({"message": "m", "transfer": null}));
+    assert_eq!(body["metadata"]["resourceVersion"], "7");
+    let (_, (_, _, body)) = tokio::join!(written.annotation("a", None), answer(&mut server, 200, after));
+    assert_eq!(body["metadata"]["resourceVersion"], "8");
 }

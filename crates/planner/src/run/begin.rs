@@ -10,6 +10,7 @@ use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, path, tell, waiting};
 use crate::validate;
+use crate::validate::run::check_path;
 
 /// What to do for a run for which nothing was done yet.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus) -> Decision {
@@ -36,7 +37,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         Err(wait) if o.run.spec.backup.is_some() => return wait,
         Err(wait) => return wait_for(o, status, since, wait),
     };
-    let path = match valid.render_path(&path::context(o.run, o.now)) {
+    let path = match rendered(o).map_or_else(|| valid.render_path(&path::context(o.run, o.now)), Ok) {
         Ok(path) => path,
         Err(why) => return end::refuse(o, status, Reason::InvalidPath, &format!("spec.storage.path: {why}")),
     };
@@ -76,10 +77,21 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
 }
 
+/// The path that this very run has rendered before: its status was lost, or the first report after the mark was not written. One
+/// path for one run: what it has stored lies there, and is found.
+fn rendered(o: &Observed<'_>) -> Option<String> {
+    let annotations = o.run.annotations();
+    let own = annotations
+        .get(labels::STARTED_AS)
+        .is_some_and(|uid| Some(uid) == o.run.metadata.uid.as_ref());
+    let path = annotations.get(labels::RENDERED_PATH).filter(|_| own)?;
+    check_path(path).is_ok().then(|| path.clone())
+}
+
 /// A first restore does not wait for ever. A backup does: it is good whenever it is made.
 fn wait_for(o: &Observed<'_>, status: BackupRunStatus, since: Option<Time>, wait: Decision) -> Decision {
     waiting::restore(o, &status, since, wait).unwrap_or_else(|expired| {
-        let why = status.message.clone().unwrap_or_default();
+        let why = waiting::cause(&status);
         let text = format!(
             "the restore is given up, so that it does not go over data that were repaired meanwhile: {expired}; make a new run. {why}"
         );

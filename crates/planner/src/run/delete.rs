@@ -50,12 +50,33 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             ..Decision::wait(Duration::from_secs(1))
         };
     }
+    let (guarded, told) = told(o).unwrap_or_default();
+    steps.extend(told.map(Unguarded::Event));
     steps.extend(store_steps(o));
     Decision {
+        guarded,
         unguarded: steps,
         settled: vec![Guarded::RemoveFinalizer],
         ..Decision::default()
     }
+}
+
+/// A run that is held by its store says so, once for the same words.
+fn told(o: &Observed<'_>) -> Option<(Vec<Guarded>, Option<Event>)> {
+    let words = &o.trouble.as_ref()?.message;
+    let note = format!("the run goes when its store has removed what is to be removed, which is tried again: {words}");
+    let mut status = o.run.status.clone()?;
+    if status.message.as_ref() == Some(&note) {
+        return None;
+    }
+    status.message = Some(note.clone());
+    let event = Event {
+        warning: true,
+        reason: Reason::StorageNotReady.word(),
+        action: "Delete",
+        note,
+    };
+    Some((vec![Guarded::Report(Box::new(status))], Some(event)))
 }
 
 /// What is to be removed from the store. Without a storage, or where it was tried for too long, it is only said: never untried.

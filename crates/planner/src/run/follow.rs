@@ -51,27 +51,31 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             requeue: Some(Duration::from_secs(1)),
             ..Decision::default()
         },
-        TransferView::Ended { end, .. } => finish(o, status, at, &cause(o, at, pod, end)),
+        TransferView::Ended { end, .. } => {
+            let end = cause(o, at, pod, end);
+            let doubtful = matches!(end, End::Interrupted { .. });
+            finish(o, status, at, &end, doubtful)
+        }
         TransferView::Active { .. } => match over(o, at, pod) {
             Some(end) => Decision {
                 cancel: Some(end::words(&end).into()),
-                ..finish(o, status, at, &end)
+                ..finish(o, status, at, &end, true)
             },
             None => watch(o, status, at, pod),
         },
         TransferView::None => match over(o, at, pod) {
-            Some(end) => finish(o, status, at, &end),
+            Some(end) => finish(o, status, at, &end, true),
             None => connect(o, status, at, pod),
         },
     }
 }
 
-/// An interrupted backup is not called bad before the store was asked: the status may be older than the store (an etcd
+/// A backup of whose end nobody has told (it is `doubtful`) is not called bad before the store was asked: the status may be older than the store (an etcd
 /// snapshot, a crash between completion and report). The agent sends what makes an object visible only after its command
 /// ended well, so an object that names this attempt is the evidence of a good backup.
-fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End) -> Decision {
-    // Also where the status knows of no command: it may be from before that.
-    let doubtful = matches!(end, End::Interrupted { .. }) && at.action == Action::Backup;
+fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, doubtful: bool) -> Decision {
+    // Also where the status knows of no command or Pod: it may be from before that.
+    let doubtful = doubtful && at.action == Action::Backup;
     let key = at.transfer.key.as_deref().filter(|k| o.storage.forbids(k).is_none());
     let (true, Some(key)) = (doubtful, key) else {
         return end::report(o, status, at, end);

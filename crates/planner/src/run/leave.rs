@@ -1,7 +1,6 @@
 //! An attempt whose end was reported: what it needed goes, and then the status forgets it.
 use std::time::Duration;
 
-use api::run::State;
 use api::{BackupRunStatus, condition};
 
 use crate::run::attempt::pod_of_attempt;
@@ -9,6 +8,7 @@ use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::PODS;
 use crate::run::observed::Observed;
+use crate::run::reason::Reason;
 use crate::run::step::{Decision, Guarded, Unguarded};
 
 /// What to do for a run of whose last attempt something may be left.
@@ -28,11 +28,14 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> De
     }
     // Crash window: a good end was reported and the transfer kept by an older operator; its object stays.
     if !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
-        // Of an interrupted attempt nobody knows that it went wrong: what it made visible is whole, and where the store could
-        // not be asked, it is not taken back unseen.
-        let interrupted = status.state == Some(State::InterruptedFailed);
+        // Of some ends nobody knows that the backup went wrong: what it made visible is whole, and where the store could not be
+        // asked, it is not taken back unseen.
+        let reason = condition::find(&status.conditions, condition::FAILED).map(|c| c.reason.clone());
+        let unseen = Reason::ALL
+            .iter()
+            .any(|r| r.is_unseen() && Some(r.word()) == reason.as_deref());
         unguarded.extend(end::abort(o, at));
-        unguarded.extend(end::take_back(o, at).filter(|_| !interrupted));
+        unguarded.extend(end::take_back(o, at).filter(|_| !unseen));
     }
     status.transfer = None;
     Decision {

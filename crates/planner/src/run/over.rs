@@ -36,7 +36,8 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
 
 /// The Pod is not there: it is gone, or the API server does not let it be created.
 fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<End> {
-    if contact.is_some() || at.transfer.pod_uid.is_some() {
+    // A command that was handed over is never started afresh by itself.
+    if contact.is_some() || at.transfer.pod_uid.is_some() || at.transfer.command_started_at.is_some() {
         let message = "the Pod is gone: it was deleted or its node is lost".into();
         return Some(End::Interrupted { message });
     }

@@ -112,6 +112,21 @@ reasons! {
 }
 
 impl Reason {
+    /// Nobody has told how the command ended: what the attempt made visible may be good, and is not taken back unseen.
+    pub fn is_unseen(self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted
+                | Self::StartDeadlineExceeded
+                | Self::PodEnded
+                | Self::PodCannotStart
+                | Self::PodRefused
+                | Self::PodNameTaken
+                | Self::ObjectNotAllowed
+                | Self::NamespaceNotAllowed
+        )
+    }
+
     /// The state of a run that fails for this.
     pub fn state(self, action: Action) -> State {
         match (self, action) {

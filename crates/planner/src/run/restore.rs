@@ -99,7 +99,8 @@ fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision
             waits
         }
         Err(expired) => {
-            let why = status.message.take().unwrap_or_default();
+            let why = waiting::cause(&status);
+            status.message = None;
             refuse(o, status, &format!("{expired}; ask again. {why}"))
         }
     }

@@ -72,9 +72,21 @@ fn reason_to_wait(o: &Observed<'_>) -> Result<String, (&'static str, String)> {
                 "spec.storage.name: there is no BackupStorage {name:?}; create it, or correct the name. The run waits."
             ),
         )),
-        StorageView::NotReady { message, .. } | StorageView::Refused { message } => Err((
-            Reason::StorageNotReady.word(),
-            format!("storage {name:?} is not ready: {message} The run waits."),
-        )),
+        StorageView::NotReady { message, .. } | StorageView::Refused { message } => {
+            let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+            Err((
+                Reason::StorageNotReady.word(),
+                format!("storage {name:?} is not ready: {message}{stop}{WAITS}"),
+            ))
+        }
     }
+}
+
+/// The end of such a message.
+const WAITS: &str = " The run waits.";
+
+/// What it has waited for, when it waits no more.
+pub fn cause(status: &BackupRunStatus) -> String {
+    let message = status.message.as_deref().unwrap_or_default();
+    message.trim_end_matches(WAITS).to_string()
 }

@@ -216,3 +216,21 @@ fn a_commit_under_way_is_waited_for_and_what_it_made_visible_is_taken_back() {
         "what is recorded is retained"
     );
 }
+
+#[test]
+fn a_run_that_its_store_holds_says_so_once_in_the_stores_words() {
+    let mut world = World::stored();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+    world.delete();
+    world.trouble = Some(Trouble {
+        message: "Secret team/keys does not exist".into(),
+        since: Duration::from_secs(2),
+    });
+    let told = |steps: &[Step]| {
+        let said = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.note.contains("team/keys"));
+        has(steps, said)
+    };
+    assert!(told(&world.step()));
+    assert!(world.status().message.unwrap().contains("team/keys"));
+    assert!(!told(&world.step()));
+}

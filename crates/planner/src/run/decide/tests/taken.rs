@@ -281,3 +281,84 @@ fn a_version_of_an_object_is_not_written_over() {
     }];
     assert!(!says("Overwritten", &world.step()) && world.is(condition::READY));
 }
+
+#[test]
+fn a_status_that_was_set_back_before_its_pod_does_not_call_a_good_backup_bad() {
+    // Past its start deadline, with and without a command that was handed over.
+    for started in [false, true] {
+        let mut world = about_to_begin();
+        world.pods.clear();
+        let mut stored = object(Some("team/db"), None);
+        (stored.run_uid, stored.attempt) = (world.run.uid(), Some("backup-1".into()));
+        world.stored = Some(stored);
+        let now = world.now;
+        let transfer = world.run.status.as_mut().unwrap().transfer.as_mut().unwrap();
+        transfer.pod_uid = None;
+        transfer.command_started_at = started.then_some(Time(now));
+        world.pass(700);
+        let steps = world.step();
+        assert!(says("Adopted", &steps), "{started}: {steps:?}");
+        let takes = |s: &Step| matches!(s, Step::Unguarded(Unguarded::TakeBack { .. }));
+        assert!(world.is(condition::SUCCESSFUL) && !has(&steps, takes));
+    }
+}
+
+#[test]
+fn what_nobody_has_told_the_end_of_is_not_taken_back_where_the_store_could_not_be_asked() {
+    let mut world = World::working();
+    world.transfer = TransferView::None;
+    world.pod(PodStage::Ended {
+        message: "its container ended".into(),
+        init: false,
+    });
+    world
+        .run
+        .status
+        .as_mut()
+        .unwrap()
+        .transfer
+        .as_mut()
+        .unwrap()
+        .command_started_at = None;
+    world.storage = not_ready("down", None);
+    let takes = |s: &Step| matches!(s, Step::Unguarded(Unguarded::TakeBack { .. }));
+    assert!(says("PodEnded", &world.step()));
+    // As the status of an attempt has it whose command was begun.
+    let mut transfer = World::working().status().transfer.unwrap();
+    transfer.command_started_at = Some(Time(world.now));
+    world.run.status.as_mut().unwrap().transfer = Some(transfer);
+    world.pods.clear();
+    world.storage = ready("");
+    assert!(!has(&world.step(), takes));
+}
+
+#[test]
+fn a_run_whose_status_was_lost_finds_what_it_stored_under_the_path_that_it_rendered() {
+    let mut run = backup_run();
+    run.spec.storage.path = "/{{ now | date \"150405\" }}.sql".into();
+    let mut world = World::new(run);
+    world.step();
+    let path = world.status().path.unwrap();
+    world.run.status = None;
+    world.pass(3600);
+    world.step();
+    assert_eq!(world.status().path.as_deref(), Some(path.as_str()));
+    // Another life of it renders anew: the mark is not its own.
+    world.run.status = None;
+    world.run.annotations_mut().remove(labels::STARTED_AS);
+    world.pass(3600);
+    world.step();
+    assert_ne!(world.status().path.as_deref(), Some(path.as_str()));
+}
+
+#[test]
+fn a_restore_that_was_handed_over_is_not_begun_afresh_without_its_pod() {
+    let mut world = World::new(restore_only_run());
+    world.step();
+    let now = world.now;
+    let transfer = world.run.status.as_mut().unwrap().transfer.as_mut().unwrap();
+    (transfer.pod_uid, transfer.command_started_at) = (None, Some(Time(now)));
+    let steps = world.step();
+    assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
+    assert!(says("Interrupted", &steps), "{steps:?}");
+}
