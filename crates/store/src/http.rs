@@ -10,6 +10,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -36,6 +37,11 @@ impl Answer {
     /// A header as text.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name)?.to_str().ok().map(ToString::to_string)
+    }
+
+    /// A header as a time.
+    pub(crate) fn time(&self, name: &str) -> Option<Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(&self.header(name)?).ok()?.timestamp())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusty_s3::Method;
 
 use crate::checksum::Checksum;
@@ -62,8 +62,8 @@ pub struct Upload {
     pub key: String,
     /// Upload.
     pub id: String,
-    /// When it was begun, by the store's clock; None where the store does not say.
-    pub initiated: Option<Timestamp>,
+    /// How long ago it was begun, by the store's own clock; None where the store does not say.
+    pub age: Option<SignedDuration>,
 }
 
 /// A version of an object, or the marker of a deletion.
@@ -160,10 +160,7 @@ impl Store {
             return Ok(answer);
         }
         let message = xml::text_of(&answer.body, "Message").unwrap_or_default();
-        let theirs = answer
-            .header("date")
-            .and_then(|d| jiff::fmt::rfc2822::parse(&d).ok())
-            .map(|z| z.timestamp());
+        let theirs = answer.time("date");
         if answer.status == 404 && code.is_empty() && !answer.body.is_empty() {
             let words =
                 "404 without an S3 error code: what answered is not the store (a proxy or a gateway before it?)";
@@ -366,12 +363,15 @@ impl Store {
         let answer = self
             .request("list uploads", Method::Get, "", query, Pairs::new(), Bytes::new())
             .await?;
+        let now = answer.time("date");
         let uploads = xml::uploads(&answer.body).into_iter();
         Ok(uploads
             .map(|[key, id, initiated]| Upload {
                 key,
                 id,
-                initiated: initiated.parse().ok(),
+                age: now
+                    .zip(initiated.parse().ok())
+                    .map(|(now, then): (_, Timestamp)| now.duration_since(then)),
             })
             .collect())
     }

@@ -1,15 +1,17 @@
 //! The upload of a backup: created late, recorded before its first URL, every URL bound to one body.
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::BackupRun;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use planner::run::{StoredObject, TransferOrder, taken};
 use protocol::{Secret, ToAgent, UrlRequest};
 use store::{ObjectInfo, Signed, StoreError, Upload};
 
+use crate::ages::Ages;
 use crate::stores::OpenStore;
 
 /// How long a URL is good: enough for the largest part on a slow line, short enough to be worthless in a log.
@@ -111,6 +113,7 @@ pub async fn abort_strays(
     run: &BackupRun,
     key: &str,
     others: &[Arc<BackupRun>],
+    ages: &Ages,
 ) -> Result<(), StoreError> {
     let status = run.status.as_ref();
     let Some(transfer) = status.and_then(|s| s.transfer.as_ref()) else {
@@ -118,11 +121,13 @@ pub async fn abort_strays(
     };
     let ended = transfer.failed_at.as_ref();
     let ended = ended.or_else(|| status.and_then(|s| s.completion_time.as_ref()));
-    let (begun, ended) = (transfer.started_at.0, ended.map(|t| t.0));
     if is_at_work(others, key) {
         return Ok(());
     }
     let listed = store.store.list_uploads(key).await?;
+    let uid = run.uid().unwrap_or_default();
+    let age = |t: &Time| ages.one(&uid, t.0, Timestamp::now(), Instant::now());
+    let (begun, ended) = (age(&transfer.started_at), ended.map(age));
     for stray in listed.iter().filter(|u| u.key == key && is_of_attempt(u, begun, ended)) {
         tracing::info!(run = %run.name_any(), key, "an upload that was not recorded is aborted");
         store.store.abort(key, &stray.id).await?;
@@ -130,13 +135,17 @@ pub async fn abort_strays(
     Ok(())
 }
 
-/// How long after the end of an attempt an upload may be begun for it: a request of a dead operator under way, and clocks.
-const LATE: SignedDuration = SignedDuration::from_secs(120);
+/// How long after the end of an attempt an upload may be begun for it: a request of a dead operator under way.
+const LATE: Duration = Duration::from_secs(120);
 
-/// The store's clock may be behind ours by seconds; a stray comes after the Pod, which takes longer than that.
-fn is_of_attempt(upload: &Upload, begun: Timestamp, ended: Option<Timestamp>) -> bool {
-    let in_time = |at: Timestamp| ended.is_none_or(|ended| at.duration_since(ended) <= LATE);
-    upload.initiated.is_some_and(|at| at >= begun && in_time(at))
+/// How long ago the upload was begun is told by the store's own clock, and since when the attempt is there, or over, by ours: it
+/// does not matter that they differ. Seconds are lost on the way; a stray comes after the Pod, which takes longer than that.
+fn is_of_attempt(upload: &Upload, begun: Duration, ended: Option<Duration>) -> bool {
+    let in_time = |age: Duration| age <= begun && ended.is_none_or(|ended| age.saturating_add(LATE) >= ended);
+    // Answered within the second in which it was begun.
+    upload
+        .age
+        .is_some_and(|age| in_time(Duration::try_from(age).unwrap_or_default()))
 }
 
 fn is_at_work(runs: &[Arc<BackupRun>], key: &str) -> bool {
@@ -195,7 +204,7 @@ pub fn version_of<'r>(run: &'r BackupRun, key: &str) -> Option<&'r str> {
 #[cfg(test)]
 mod tests {
     use api::run::Transfer;
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use jiff::SignedDuration;
 
     use super::*;
 
@@ -219,25 +228,22 @@ mod tests {
 
     #[test]
     fn an_upload_that_was_there_before_the_attempt_or_came_after_it_is_not_ours_to_abort() {
-        let at = |seconds| Timestamp::from_second(seconds).ok();
-        for (initiated, ended, ours) in [
-            (at(99), None, false),
-            (at(100), None, true),
-            (at(5_000), None, true),
+        let (ago, of) = (SignedDuration::from_secs, Duration::from_secs);
+        for (age, ended, ours) in [
+            (Some(ago(901)), None, false),
+            (Some(ago(900)), None, true),
+            (Some(ago(0)), None, true),
+            (Some(ago(-1)), None, true),
             (None, None, false),
-            (at(320), at(200), true),
-            (at(321), at(200), false),
+            (Some(ago(680)), Some(of(800)), true),
+            (Some(ago(679)), Some(of(800)), false),
         ] {
             let upload = Upload {
                 key: "db.sql".into(),
                 id: "u".into(),
-                initiated,
+                age,
             };
-            assert_eq!(
-                is_of_attempt(&upload, at(100).unwrap(), ended),
-                ours,
-                "{initiated:?} {ended:?}"
-            );
+            assert_eq!(is_of_attempt(&upload, of(900), ended), ours, "{age:?} {ended:?}");
         }
     }
 

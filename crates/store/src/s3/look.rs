@@ -74,9 +74,9 @@ impl Store {
             let why = "the store's answer has no Content-Length: something between operator and store takes it away";
             StoreError::new("look at the object", StoreErrorKind::Refused, why)
         })?;
-        let time = |name: &str| Some(jiff::fmt::rfc2822::parse(&answer.header(name)?).ok()?.timestamp());
-        let age = time("date")
-            .zip(time("last-modified"))
+        let age = answer
+            .time("date")
+            .zip(answer.time("last-modified"))
             .map(|(now, then)| now.duration_since(then));
         Ok(ObjectInfo {
             age,

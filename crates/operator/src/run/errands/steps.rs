@@ -38,7 +38,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
         Unguarded::AbortStrays { key } => {
             let store = open(run, context).await?;
             let others = claims::others(&context.claims, key, run, &context.runs, &context.storages);
-            let aborted = uploads::abort_strays(&store, run, key, &others).await;
+            let aborted = uploads::abort_strays(&store, run, key, &others, &context.ages).await;
             passed(run, "abort strayed uploads", aborted)
         }
         Unguarded::TakeBack { key, attempt } => {

@@ -223,7 +223,7 @@ impl Session {
             &context.runs,
             &context.storages,
         );
-        match uploads::abort_strays(&self.store, &self.run, &self.order.key, &others).await {
+        match uploads::abort_strays(&self.store, &self.run, &self.order.key, &others, &context.ages).await {
             Err(error) if error.passes() => Err(error),
             Err(error) => {
                 // A store that does not let uploads be listed shall not fail a backup.
