@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline};
-use crate::run::life::Attempt;
+use crate::run::life::{self, Attempt};
 use crate::run::limits::{LOOK_AGAIN, PROGRESS, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::over::{over, refused};
@@ -88,7 +88,9 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
             };
         }
         Found::Object(object) => {
-            let named = object.run_uid == o.run.uid()
+            let lives = [o.run.metadata.uid.as_ref(), life::earlier(o.run)];
+            let named = object.run_uid.is_some()
+                && lives.contains(&object.run_uid.as_ref())
                 && object.attempt.as_deref() == Some(&at.transfer.attempt)
                 && !taken::is_elsewheres(object, o.cluster);
             named.then(|| End::Adopted(object.clone()))

@@ -111,6 +111,12 @@ fn lived_before(run: &BackupRun) -> Option<Past> {
     }
 }
 
+/// The UID of its earlier life, where the run was brought back as another object; with its status, too, where a tool does that.
+pub fn earlier(run: &BackupRun) -> Option<&String> {
+    let uid = run.annotations().get(labels::STARTED_AS)?;
+    (Some(uid) != run.metadata.uid.as_ref()).then_some(uid)
+}
+
 /// `restore-2` is the second restore.
 pub fn parse(attempt: &str) -> (Action, u32) {
     let (word, number) = attempt.split_once('-').unwrap_or((attempt, "1"));

@@ -5,7 +5,7 @@ use api::names::Action;
 
 use crate::run::attempt::start_deadline;
 use crate::run::end::failed;
-use crate::run::life::Attempt;
+use crate::run::life::{self, Attempt};
 use crate::run::limits::{self, CONTACT_LOST};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
@@ -36,8 +36,11 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
 
 /// The Pod is not there: it is gone, or the API server does not let it be created.
 fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<End> {
-    // A command that was handed over is never started afresh by itself.
-    if contact.is_some() || at.transfer.pod_uid.is_some() || at.transfer.command_started_at.is_some() {
+    // A command that was handed over is never started afresh by itself, nor one of an attempt that the run brings along from an
+    // earlier life.
+    let transfer = &at.transfer;
+    let begun = transfer.pod_uid.is_some() || transfer.command_started_at.is_some() || life::earlier(o.run).is_some();
+    if contact.is_some() || begun {
         let message = "the Pod is gone: it was deleted or its node is lost".into();
         return Some(End::Interrupted { message });
     }

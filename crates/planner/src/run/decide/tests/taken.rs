@@ -362,3 +362,21 @@ fn a_restore_that_was_handed_over_is_not_begun_afresh_without_its_pod() {
     assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
     assert!(says("Interrupted", &steps), "{steps:?}");
 }
+
+#[test]
+fn an_attempt_that_a_run_brings_along_from_an_earlier_life_is_not_begun() {
+    for (run, stored) in [(restore_only_run(), false), (backup_run(), false), (backup_run(), true)] {
+        let mut world = World::new(run);
+        world.step();
+        // A tool has brought it back with its status, from the moment before its Pod was there.
+        let earlier = world.run.uid();
+        world.run.metadata.uid = Some("new".into());
+        let mut object = object(Some("team/db"), None);
+        (object.run_uid, object.attempt) = (earlier, Some("backup-1".into()));
+        world.stored = stored.then_some(object);
+        let steps = world.step();
+        assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
+        assert_eq!(says("Adopted", &steps), stored, "{steps:?}");
+        assert_eq!(says("Interrupted", &steps), !stored, "{steps:?}");
+    }
+}
