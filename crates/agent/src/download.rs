@@ -129,7 +129,8 @@ impl Download {
             })
     }
 
-    /// A server that knows no ranges sends all from the start: fine for the first byte only.
+    /// What came is told by Content-Range, whatever the status: some servers (rclone) answer a range with 200. One that knows no
+    /// ranges sends all from the start: fine for the first byte only.
     fn check(&self, response: &Response<Body>) -> Result<(), Trouble> {
         let size = self.wanted.size;
         let bad = |step: &str, message: String| {
@@ -138,13 +139,11 @@ impl Download {
                 message,
             })
         };
-        let total = if response.status().as_u16() == 206 {
-            let (start, total) = http::header(response, "content-range")
-                .as_deref()
-                .and_then(content_range)
-                .ok_or_else(|| {
-                    Trouble::Again(Hope::Doubtful, "the store's answer has no usable Content-Range".into())
-                })?;
+        let range = http::header(response, "content-range");
+        let total = if response.status().as_u16() == 206 || range.is_some() {
+            let (start, total) = range.as_deref().and_then(content_range).ok_or_else(|| {
+                Trouble::Again(Hope::Doubtful, "the store's answer has no usable Content-Range".into())
+            })?;
             if start != self.offset {
                 return Err(Trouble::Again(
                     Hope::Doubtful,

@@ -82,6 +82,7 @@ fn a_download_that_breaks_goes_on_where_it_was() {
         Fault::Drop,
         Fault::Answer(403, "AccessDenied", "Request has expired"),
         Fault::CutAfter(1_000_000),
+        Fault::RangeAs200,
     ]);
     let mut link = rig.connect();
     link.say(&protocol::ToAgent::Start(Box::new(restore(taker(&rig), &store))));

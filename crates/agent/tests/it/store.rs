@@ -21,6 +21,8 @@ pub enum Fault {
     Etag(&'static str),
     /// PUT: stored, but the answer is lost.
     LoseAnswer,
+    /// GET: the range that was asked for, with status 200, as rclone answers it.
+    RangeAs200,
 }
 
 #[derive(Default)]
@@ -212,8 +214,13 @@ fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: O
         _ => "e",
     };
     let (total, last) = (object.len(), object.len() - 1);
+    let status = if matches!(fault, Some(Fault::RangeAs200)) {
+        200
+    } else {
+        206
+    };
     let head = format!(
-        "HTTP/1.1 206 X\r\netag: \"{etag}\"\r\ncontent-range: bytes {start}-{last}/{total}\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 {status} X\r\netag: \"{etag}\"\r\ncontent-range: bytes {start}-{last}/{total}\r\ncontent-length: {}\r\n\r\n",
         total - start
     );
     stream.write_all(head.as_bytes()).ok()?;
