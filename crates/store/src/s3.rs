@@ -166,6 +166,9 @@ impl Store {
                 "404 without an S3 error code: what answered is not the store (a proxy or a gateway before it?)";
             return Err(StoreError::new(step, StoreErrorKind::Refused, words));
         }
+        if (300..400).contains(&answer.status) {
+            return Err(StoreError::new(step, StoreErrorKind::Refused, sent_on(&answer, &code)));
+        }
         let status = if answer.status < 300 { 500 } else { answer.status };
         let message = self.signer.credentials().redact(&message);
         Err(StoreError::of_answer(step, status, &code, &message, theirs, ours))
@@ -407,6 +410,28 @@ impl Store {
     }
 }
 
+/// A redirect, which is not followed: a request is signed for one place. Of where it points to only the place is said; the rest of
+/// the URL may be the signed one.
+fn sent_on(answer: &Answer, code: &str) -> String {
+    let location = answer.header("location").and_then(|to| url::Url::parse(&to).ok());
+    let origin = location.map(|to| to.origin().ascii_serialization());
+    let to = origin.or_else(|| xml::text_of(&answer.body, "Endpoint"));
+    let to = to.map(|to| format!(" to {to}")).unwrap_or_default();
+    let said = if code.is_empty() {
+        String::new()
+    } else {
+        format!(" {code}")
+    };
+    let cure = match answer.header("x-amz-bucket-region") {
+        Some(region) => format!("set spec.parameters.region to {region}, and spec.parameters.endpoint if it names a region"),
+        None => "set spec.parameters.endpoint to the store's own address (scheme, host and port; not that of a console or a proxy)".to_string(),
+    };
+    format!(
+        "the store answered {}{said}: it sends requests on{to}, and none is followed; {cure}",
+        answer.status
+    )
+}
+
 fn of_version(version_id: Option<&str>) -> Pairs {
     version_id
         .map(|id| ("versionId".to_string(), id.to_string()))
@@ -428,6 +453,44 @@ fn gone(answer: Result<Answer, StoreError>) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_redirect_points_to_is_said_with_the_parameter_to_change_and_without_the_signed_url() {
+        let answer = |status: u16, headers: &[(&str, &str)], body: &str| Answer {
+            status,
+            headers: headers
+                .iter()
+                .map(|(name, value)| {
+                    let name: http::HeaderName = name.parse().unwrap();
+                    (name, value.parse().unwrap())
+                })
+                .collect(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        };
+        let moved = answer(
+            301,
+            &[("x-amz-bucket-region", "eu-west-1")],
+            "<Error><Code>PermanentRedirect</Code><Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint></Error>",
+        );
+        let words = sent_on(&moved, "PermanentRedirect");
+        for part in [
+            "301 PermanentRedirect",
+            "to b.s3.eu-west-1.amazonaws.com",
+            "spec.parameters.region to eu-west-1",
+        ] {
+            assert!(words.contains(part), "{words}");
+        }
+        let secure = answer(308, &[("location", "https://minio:9001/b/k?X-Amz-Signature=abc")], "");
+        let words = sent_on(&secure, "");
+        assert!(
+            words.contains("308: it sends requests on to https://minio:9001,"),
+            "{words}"
+        );
+        assert!(
+            words.contains("spec.parameters.endpoint") && !words.contains("Signature"),
+            "{words}"
+        );
+    }
 
     #[test]
     fn what_was_in_a_bucket_that_is_gone_is_gone_with_it() {
