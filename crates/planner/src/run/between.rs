@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
 use crate::run::end;
-use crate::run::life::Attempt;
+use crate::run::life::{self, Attempt};
 use crate::run::limits::{ABORT, OLD_POD, pause};
 use crate::run::observed::{Observed, TransferView};
 use crate::run::reason::Reason;
@@ -67,6 +67,12 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
             requeue: Some(left),
             ..Decision::default()
         };
+    }
+    if life::earlier(o.run).is_some() {
+        let text = "this run was brought back between two attempts of an earlier life, and none is made any more; make a new run";
+        let mut decision = end::report(o, status, at, &end::failed(Reason::NotRepeated, text.into()));
+        decision.unguarded.splice(0..0, unguarded);
+        return decision;
     }
     let next = at.number.saturating_add(1);
     status.attempts = Some(next);

@@ -365,7 +365,14 @@ fn a_restore_that_was_handed_over_is_not_begun_afresh_without_its_pod() {
 
 #[test]
 fn an_attempt_that_a_run_brings_along_from_an_earlier_life_is_not_begun() {
-    for (run, stored) in [(restore_only_run(), false), (backup_run(), false), (backup_run(), true)] {
+    let mut patient = backup_run();
+    patient.spec.backoff_limit = Some(3);
+    for (run, stored) in [
+        (restore_only_run(), false),
+        (backup_run(), false),
+        (backup_run(), true),
+        (patient, false),
+    ] {
         let mut world = World::new(run);
         world.step();
         // A tool has brought it back with its status, from the moment before its Pod was there.
@@ -378,5 +385,12 @@ fn an_attempt_that_a_run_brings_along_from_an_earlier_life_is_not_begun() {
         assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
         assert_eq!(says("Adopted", &steps), stored, "{steps:?}");
         assert_eq!(says("Interrupted", &steps), !stored, "{steps:?}");
+        // Nor is another one.
+        for _ in 0..5 {
+            world.pass(3600);
+            let steps = world.step();
+            assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
+        }
+        assert_ne!(world.is(condition::FAILED), stored);
     }
 }
