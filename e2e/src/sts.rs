@@ -23,9 +23,27 @@ pub struct Temporary {
     pub token: String,
 }
 
-/// Asks for keys that are good for an hour. Signed in the header (AWS Signature Version 4), because this service takes no
-/// signed URLs.
+/// Keys that are good for an hour.
 pub fn temporary(store: &Store) -> Temporary {
+    asked(store, BODY)
+}
+
+/// The same, which may do what the policy says and no more.
+pub fn limited(store: &Store, policy: &serde_json::Value) -> Temporary {
+    let policy: String = policy
+        .to_string()
+        .bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(b).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    asked(store, &format!("{BODY}&Policy={policy}"))
+}
+
+/// Asks for keys. Signed in the header (AWS Signature Version 4), because this service takes no
+/// signed URLs.
+fn asked(store: &Store, body: &str) -> Temporary {
     let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     let (day, date) = (
         now.strftime("%Y%m%d").to_string(),
@@ -34,7 +52,7 @@ pub fn temporary(store: &Store) -> Temporary {
     let host = store.host();
     let request = format!(
         "POST\n/\n\nhost:{host}\nx-amz-date:{date}\n\nhost;x-amz-date\n{}",
-        hex(digest(&SHA256, BODY.as_bytes()).as_ref())
+        hex(digest(&SHA256, body.as_bytes()).as_ref())
     );
     let text = format!(
         "AWS4-HMAC-SHA256\n{date}\n{day}/{SCOPE}\n{}",
@@ -59,7 +77,7 @@ pub fn temporary(store: &Store) -> Temporary {
         .header("x-amz-date", &date)
         .header("authorization", &authorization)
         .header("content-type", "application/x-www-form-urlencoded")
-        .send(BODY)
+        .send(body)
         .expect("the store");
     let text = answer.into_body().read_to_string().expect("an answer");
     let element = |name: &str| {

@@ -22,6 +22,10 @@ pub const COMPRESSED: &str = "Compressed";
 pub const RESTORED: &str = "Restored";
 /// The schedule is suspended.
 pub const SUSPENDED: &str = "Suspended";
+/// The access key of a storage may delete; said where it may not.
+pub const DELETABLE: &str = "Deletable";
+/// The access key of a storage may list; said where it may not.
+pub const LISTABLE: &str = "Listable";
 
 /// What one condition shall say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -192,6 +192,12 @@ pub struct Capabilities {
     /// The store was seen to refuse other bytes than those that a URL was signed for: for whole objects and for parts. `false` with `spec.parameters.checksum` set by hand, or with `none`: bytes that are damaged on their way are stored.
     #[serde(default)]
     pub checksum_enforced: bool,
+    /// The access key may delete objects. Without, `retainPolicy: Delete` cannot be carried out: what is left is listed in `leftBehind`. A key that may only add keeps ransomware from the backups.
+    #[serde(default = "yes")]
+    pub deletable: bool,
+    /// The access key may list, so that the store says of an object that is missing that it is (404) and not that it may not be seen (403). Without, whether a backup would replace an object of another run is not known before it starts.
+    #[serde(default = "yes")]
+    pub listable: bool,
     /// The object's metadata given at creation come back on HEAD.
     pub metadata: bool,
     /// HEAD returns the checksum of the whole object.
@@ -200,6 +206,11 @@ pub struct Capabilities {
     /// The store does not complete an upload over an object that is there when it is asked not to (`If-None-Match: *`): two clusters that write one new object at the same time cannot overwrite each other.
     #[serde(default)]
     pub if_none_match: bool,
+}
+
+/// What was seen by operators that did not look.
+fn yes() -> bool {
+    true
 }
 
 /// Ready and how it came to be, for callers that hold a storage.

@@ -64,6 +64,14 @@ pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -
         said.extend(pipes::advise(&restore.command, &restore.args, &field));
     }
     encryption(spec, field, storage, &mut said);
+    let can = storage.and_then(|s| s.status.as_ref()?.capabilities.as_ref());
+    if spec.retain_policy == Some(RetainPolicy::Delete) && can.is_some_and(|can| !can.deletable) {
+        say(
+            &mut said,
+            &format!("{field}.retainPolicy"),
+            "Delete cannot be carried out: the access key of the storage may not delete (its condition Deletable); write Retain and let the bucket's own rules remove what is old",
+        );
+    }
     if let Some(policy @ ("Always" | "OnFailure")) = spec.template.spec.restart_policy.as_deref() {
         say(
             &mut said,

@@ -32,6 +32,10 @@ pub struct Capabilities {
     pub composite_checksum: bool,
     /// An object that is put, or an upload that is completed, with `If-None-Match: *` does not replace an object that is there.
     pub if_none_match: bool,
+    /// The access key may delete objects.
+    pub deletable: bool,
+    /// The access key may know that an object is not there: that needs the right to list, else it is told 403.
+    pub listable: bool,
 }
 
 impl Store {
@@ -46,8 +50,23 @@ impl Store {
         // Also after a failure: the write may have come before it.
         let removed = self.clean(prefix, &key).await.map_err(|e| e.at("delete"));
         let found = found?;
-        removed?;
-        Ok(found)
+        // A key that may only add is a defence: backups work with it.
+        let deletable = match removed {
+            Ok(()) => true,
+            Err(error) if error.kind() == StoreErrorKind::AccessDenied => false,
+            Err(error) => return Err(error.into()),
+        };
+        let missing = self.head(&format!("{key}-missing"), None).await;
+        let listable = match missing {
+            Ok(_) => true,
+            Err(error) if error.kind() == StoreErrorKind::AccessDenied => false,
+            Err(error) => return Err(error.at("read").into()),
+        };
+        Ok(Capabilities {
+            deletable,
+            listable,
+            ..found
+        })
     }
 
     /// Looks whether a store that was probed well still takes and refuses what it did: without making an object, which a bucket that
@@ -66,8 +85,12 @@ impl Store {
         let aborted = self.abort(&key, &upload).await.map_err(|e| e.at("delete"));
         tried?;
         aborted?;
-        self.head(&key, None).await.map_err(|e| e.at("read"))?;
-        Ok(())
+        match self.head(&key, None).await {
+            Err(error) if known.listable || error.kind() != StoreErrorKind::AccessDenied => {
+                Err(error.at("read").into())
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn try_part(&self, key: &str, upload: &str, known: Capabilities) -> Result<(), ProbeError> {
@@ -154,6 +177,9 @@ impl Store {
                         metadata: kept(&object),
                         composite_checksum: checksum == Checksum::Sha256 && object.checksum_sha256 == Some(composite),
                         if_none_match: self.keeps_what_is_there(key, &metadata, checksum).await,
+                        // Found out when it is removed.
+                        deletable: true,
+                        listable: true,
                     });
                 }
                 Err(error) if other(&error) => {}

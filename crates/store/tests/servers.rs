@@ -61,7 +61,7 @@ async fn a_probe_finds_what_the_store_can_do_and_leaves_nothing(kind: Kind) {
         (Checksum::Sha256, true, true, true),
         "{kind:?}"
     );
-    assert!(found.enforced, "{kind:?}");
+    assert!(found.enforced && found.deletable && found.listable, "{kind:?}");
     let forced = store.probe("team/", "2", Some(Checksum::None)).await.unwrap();
     assert_eq!((forced.checksum, forced.enforced), (Checksum::None, false));
     nothing_is_left(&store).await;

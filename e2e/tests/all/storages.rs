@@ -317,3 +317,37 @@ fn a_storage_without_a_bucket_is_refused_with_the_field() {
         );
     });
 }
+
+#[test]
+fn a_key_that_may_only_add_makes_backups_and_says_what_it_may_not() {
+    case("add-only", |case| async move {
+        case.keeps("db");
+        let allow = |actions: &[&str]| json!({"Effect": "Allow", "Action": actions, "Resource": ["arn:aws:s3:::*"]});
+        let policy = json!({"Version": "2012-10-17", "Statement": [allow(&["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"])]});
+        let keys = e2e::sts::limited(case.store(), &policy);
+        let data = json!({"AWS_ACCESS_KEY_ID": keys.id, "AWS_SECRET_ACCESS_KEY": keys.secret, "AWS_SESSION_TOKEN": keys.token});
+        case.apply::<Secret>(json!({"metadata": {"name": "keys"}, "stringData": data}))
+            .await;
+        let credentials = json!({"name": "keys", "namespace": case.namespace()});
+        // Below the case's own folder, where the canary that cannot be removed is seen and taken away.
+        let mut with = parameters();
+        with["prefix"] = json!(case.namespace());
+        let storage = case
+            .storage("add-only", json!({"parameters": with, "credentials": credentials}))
+            .await;
+        case.storage_ready(&storage).await;
+        let found = case.storages().get(&storage).await.unwrap().status.unwrap();
+        for type_ in [condition::DELETABLE, condition::LISTABLE] {
+            let said = condition::find(&found.conditions, type_).expect(type_);
+            assert_eq!(said.status, "False", "{type_}: {}", said.message);
+        }
+        let mut spec = stream("/db", "random 6M 1");
+        spec["storage"]["name"] = json!(storage);
+        case.fault("db", "store: the access key may neither delete nor list");
+        case.backup("db", spec).await;
+        case.restore("db").await;
+        for key in case.store().list(&format!("{}/.backup-operator/", case.namespace())) {
+            case.store().delete(&key);
+        }
+    });
+}

@@ -94,6 +94,8 @@ fn told(found: store::Capabilities) -> Capabilities {
         }
         .into(),
         checksum_enforced: found.enforced,
+        deletable: found.deletable,
+        listable: found.listable,
         metadata: found.metadata,
         composite_checksum: found.composite_checksum,
         if_none_match: found.if_none_match,
@@ -109,6 +111,8 @@ fn known(told: &Capabilities) -> store::Capabilities {
             _ => Checksum::None,
         },
         enforced: told.checksum_enforced,
+        deletable: told.deletable,
+        listable: told.listable,
         metadata: told.metadata,
         composite_checksum: told.composite_checksum,
         if_none_match: told.if_none_match,
@@ -128,6 +132,8 @@ mod tests {
                 metadata: true,
                 composite_checksum: false,
                 if_none_match: true,
+                deletable: false,
+                listable: true,
             };
             assert_eq!(known(&told(found)), found);
         }

@@ -86,6 +86,9 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         message: &message,
     };
     condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
+    if let ProbeView::Good { capabilities, .. } = &o.probe {
+        may_not(o, &mut status, capabilities, &mut events);
+    }
     decision(o, status, events)
 }
 
@@ -117,6 +120,43 @@ fn due(o: &Observed<'_>, status: &BackupStorageStatus) -> Timestamp {
         return o.now;
     }
     at.checked_add(pause).unwrap_or(o.now)
+}
+
+/// What the access key may not do, and what will not work for that. Storages whose key may do all have no such conditions.
+fn may_not(o: &Observed<'_>, status: &mut BackupStorageStatus, can: &Capabilities, events: &mut Vec<Event>) {
+    let cases = [
+        (
+            condition::DELETABLE,
+            can.deletable,
+            "the access key may not delete: objects of retainPolicy Delete stay in the store, and are listed in status.leftBehind",
+        ),
+        (
+            condition::LISTABLE,
+            can.listable,
+            "the access key may not list: whether an object is there that a backup would replace is not known before it starts, and strayed uploads are not found",
+        ),
+    ];
+    for (type_, may, words) in cases {
+        let before = condition::find(&status.conditions, type_).map(|c| c.status == "True");
+        if may && before.is_none() {
+            continue;
+        }
+        if !may && before != Some(false) {
+            events.push(Event {
+                warning: true,
+                reason: "AccessKeyMayNot",
+                action: "Probe",
+                note: words.into(),
+            });
+        }
+        let say = Say {
+            type_,
+            status: may,
+            reason: if may { "Allowed" } else { "AccessKeyMayNot" },
+            message: if may { "" } else { words },
+        };
+        condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
+    }
 }
 
 /// What a good probe saw, and what whoever relies on the store should know.
@@ -159,7 +199,7 @@ mod tests {
 
     fn good(at: i64) -> ProbeView {
         ProbeView::Good {
-            capabilities: Capabilities::default(),
+            capabilities: able(true, true),
             at: t(at),
             configuration: "1".into(),
         }
@@ -237,6 +277,43 @@ mod tests {
             s.status = Some(once.status.clone());
             let again = look(&s, second, "1", 301);
             assert_eq!((again.status, again.events.len()), (once.status, 0));
+        }
+    }
+
+    fn able(deletable: bool, listable: bool) -> Capabilities {
+        Capabilities {
+            deletable,
+            listable,
+            ..Capabilities::default()
+        }
+    }
+
+    #[test]
+    fn what_the_access_key_may_not_do_is_a_condition_of_a_storage_that_is_ready() {
+        let mut storage = storage();
+        for (can, told, conditions) in [
+            (able(true, true), 0, (None, None)),
+            (able(false, true), 1, (Some("False"), None)),
+            (able(false, true), 0, (Some("False"), None)),
+            (able(false, false), 1, (Some("False"), Some("False"))),
+            (able(true, true), 0, (Some("True"), Some("True"))),
+        ] {
+            let probe = ProbeView::Good {
+                capabilities: can.clone(),
+                at: Timestamp::UNIX_EPOCH,
+                configuration: "c".into(),
+            };
+            let d = look(&storage, probe, "c", 0);
+            let said = d.events.iter().filter(|e| e.reason == "AccessKeyMayNot");
+            assert_eq!(said.count(), told, "{can:?}");
+            let status = |type_| condition::find(&d.status.conditions, type_).map(|c| c.status.as_str());
+            assert_eq!(
+                (status(condition::DELETABLE), status(condition::LISTABLE)),
+                conditions,
+                "{can:?}"
+            );
+            assert_eq!(status(READY), Some("True"));
+            storage.status = Some(d.status.clone());
         }
     }
 
