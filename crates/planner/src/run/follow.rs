@@ -57,10 +57,14 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             finish(o, status, at, &end, doubtful)
         }
         TransferView::Active { .. } => match over(o, at, pod) {
-            Some(end) => Decision {
-                cancel: Some(end::words(&end).into()),
-                ..finish(o, status, at, &end, true)
-            },
+            Some(end) => {
+                let mut decision = finish(o, status, at, &end, true);
+                // Not while the store is asked: a transfer that is cancelled tells of the cancel only, and what it was for would be
+                // forgotten.
+                let looks = decision.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. }));
+                decision.cancel = (!looks).then(|| end::words(&end).into());
+                decision
+            }
             None => watch(o, status, at, pod),
         },
         TransferView::None => match over(o, at, pod) {
@@ -199,6 +203,10 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
         (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && o.left_of(PROGRESS, p.updated_at.0).is_zero()
     });
     let mut decision = Decision::wait(PROGRESS);
+    if o.found != Found::Unknown {
+        // It was asked for an end that did not come.
+        decision.unguarded.push(Unguarded::ForgetFound);
+    }
     let note = match pod.map(|p| &p.stage) {
         Some(PodStage::Starting { message, .. }) if !message.is_empty() => {
             Some(format!("waiting for the Pod: {message}"))

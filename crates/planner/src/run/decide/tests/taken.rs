@@ -394,3 +394,26 @@ fn an_attempt_that_a_run_brings_along_from_an_earlier_life_is_not_begun() {
         assert_ne!(world.is(condition::FAILED), stored);
     }
 }
+
+#[test]
+fn an_attempt_is_not_cancelled_before_the_store_was_asked_and_keeps_the_cause_of_its_end() {
+    let mut world = about_to_begin();
+    world.step();
+    world.active(world.connecting(), None);
+    world.pod(PodStage::Starting {
+        message: "InvalidImageName".into(),
+        hopeless: true,
+    });
+    world.found = Found::Unknown;
+    let first = world.decide();
+    assert!(first.cancel.is_none(), "{first:?}");
+    assert!(first.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. })));
+    world.found = Found::Nothing;
+    assert!(world.decide().cancel.is_some());
+    assert!(says("PodCannotStart", &world.step()));
+    // What was found for an end that did not come is not kept for another.
+    let mut world = World::working();
+    world.found = Found::Nothing;
+    world.step();
+    assert_eq!(world.found, Found::Unknown);
+}
