@@ -74,9 +74,11 @@ impl Rig {
     }
     /// As the kernel does when memory is out; returns when they are dead.
     pub fn kill_daemons(&self) {
-        signal(&self.daemons(), Signal::KILL);
+        let daemons = self.daemons();
+        signal(&daemons, Signal::KILL);
         let until = Instant::now() + LONG;
-        while !self.daemons().is_empty() {
+        // Not when their words are gone: the kernel closes their sockets after that, and one would still be connected to.
+        while !daemons.iter().all(|pid| is_dead(*pid)) {
             assert!(Instant::now() < until, "the agent dies");
             thread::yield_now();
         }
@@ -95,6 +97,13 @@ impl Rig {
         };
         fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
     }
+}
+
+/// Gone, or nothing but an entry that waits for its parent: its files are closed by then.
+fn is_dead(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+    state.is_none_or(|state| state.starts_with(['Z', 'X']))
 }
 
 impl Drop for Rig {
