@@ -337,13 +337,12 @@ fn a_key_that_may_only_add_makes_backups_and_says_what_it_may_not() {
             .await;
         case.storage_ready(&storage).await;
         let found = case.storages().get(&storage).await.unwrap().status.unwrap();
-        for type_ in [condition::DELETABLE, condition::LISTABLE] {
-            let said = condition::find(&found.conditions, type_).expect(type_);
-            assert_eq!(said.status, "False", "{type_}: {}", said.message);
-        }
+        // MinIO tells also who may not list that an object is missing: nothing is said of that here.
+        let said = condition::find(&found.conditions, condition::DELETABLE).expect("a word about deleting");
+        assert_eq!(said.status, "False", "{}", said.message);
         let mut spec = stream("/db", "random 6M 1");
         spec["storage"]["name"] = json!(storage);
-        case.fault("db", "store: the access key may neither delete nor list");
+        case.fault("db", "store: the access key may add and read only");
         case.backup("db", spec).await;
         case.restore("db").await;
         for key in case.store().list(&format!("{}/.backup-operator/", case.namespace())) {

@@ -161,7 +161,11 @@ fn may_not(o: &Observed<'_>, status: &mut BackupStorageStatus, can: &Capabilitie
 
 /// What a good probe saw, and what whoever relies on the store should know.
 fn took(capabilities: &Capabilities) -> String {
-    let mut said = "the store took, gave back and deleted an object".to_string();
+    let mut said = if capabilities.deletable {
+        "the store took, gave back and deleted an object".to_string()
+    } else {
+        "the store took an object and gave it back".to_string()
+    };
     if !capabilities.checksum_enforced {
         let what = match capabilities.checksum.as_str() {
             "none" => "it checks no digest of what it is sent".to_string(),
