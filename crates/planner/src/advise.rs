@@ -7,8 +7,8 @@ use api::run::RetainPolicy;
 use api::schedule::WhenDeleted;
 use api::storage::{NamespaceIsolation, NamespacesFrom};
 use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
-use kube::ResourceExt;
 
+use crate::run::life::earlier;
 use crate::schedule::cron::Calendar;
 use crate::validate::Fault;
 
@@ -36,10 +36,8 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
 
 /// What is unwise about a run besides its spec: one that was exported carries the mark of its first life.
 pub fn marks(run: &BackupRun) -> Vec<Fault> {
-    let mark = run.annotations().get(labels::STARTED_AS);
-    let lived = mark.is_some_and(|uid| Some(uid) != run.metadata.uid.as_ref()) && run.status.is_none();
     let mut said = Vec::new();
-    if lived {
+    if run.status.is_none() && earlier(run).is_some() {
         say(
             &mut said,
             &format!("metadata.annotations[{}]", labels::STARTED_AS),

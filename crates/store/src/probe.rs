@@ -50,10 +50,11 @@ impl Store {
         // Also after a failure: the write may have come before it.
         let removed = self.clean(prefix, &key).await.map_err(|e| e.at("delete"));
         let found = found?;
-        // A key that may only add is a defence: backups work with it.
+        // A key that may only add is a defence, and so is a bucket that locks its objects, which some stores say by a 400: backups
+        // work with both.
         let deletable = match removed {
             Ok(()) => true,
-            Err(error) if error.kind() == StoreErrorKind::AccessDenied => false,
+            Err(error) if matches!(error.kind(), StoreErrorKind::AccessDenied | StoreErrorKind::Refused) => false,
             Err(error) => return Err(error.into()),
         };
         let missing = self.head(&format!("{key}-missing"), None).await;

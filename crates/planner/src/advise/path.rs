@@ -30,7 +30,7 @@ pub(super) fn advise(schedule: &BackupSchedule, calendar: Option<&Calendar>) -> 
             return Some(Fault::new(
                 "spec.template.spec.storage.path",
                 format!(
-                    "is {path} at {earlier} and at {tick}, two ticks in a row: each backup overwrites the one before, and older runs restore the newer bytes; put the time into it, as in {{{{ .scheduledTime | date \"20060102-150405\" }}}}, or {{{{ .name }}}}"
+                    "is {path} at {earlier} and at {tick}, two ticks in a row: each backup overwrites the one before, whose run can be restored no more (Overwritten), unless the bucket keeps versions; put the time into it, as in {{{{ .scheduledTime | date \"20060102-150405\" }}}}, or {{{{ .name }}}}"
                 ),
             ));
         }

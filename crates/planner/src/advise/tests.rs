@@ -2,6 +2,8 @@
 use api::{BackupRunSpec, BackupSchedule, BackupStorage};
 use serde_json::{Value, json};
 
+use kube::ResourceExt;
+
 use super::*;
 
 const AGE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";

@@ -128,7 +128,7 @@ fn may_not(o: &Observed<'_>, status: &mut BackupStorageStatus, can: &Capabilitie
         (
             condition::DELETABLE,
             can.deletable,
-            "the access key may not delete: objects of retainPolicy Delete stay in the store, and are listed in status.leftBehind",
+            "the access key may not delete, or the bucket locks its objects: objects of retainPolicy Delete stay in the store, and are listed in status.leftBehind",
         ),
         (
             condition::LISTABLE,
