@@ -53,6 +53,7 @@ fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits
         ("gotemplate", false, false),
         ("pipeline", false, false),
         ("protocol", false, false),
+        ("trust", false, false),
         ("agent", false, false),
         ("store", false, true),
         ("cli", true, true),

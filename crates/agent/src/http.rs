@@ -2,17 +2,18 @@
 mod answer;
 mod early;
 mod resolver;
+mod tls;
 mod tunnel;
 
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use trust::Bundle;
 use ureq::config::Config;
 use ureq::http::Response;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
+use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body};
 
 pub use answer::Answer;
@@ -21,6 +22,7 @@ use crate::desk::{Desk, SignedUrl};
 use crate::retry::Hope;
 use early::EarlyAnswers;
 use resolver::Remembering;
+use tls::TlsConnector;
 use tunnel::{NoResolver, TunnelConnector};
 
 /// Until a name is resolved, and until a connection stands.
@@ -46,23 +48,30 @@ pub struct HttpError {
     pub status: Option<u16>,
 }
 
-/// The caBundle is of no use.
+/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
-#[error("caBundle: {0}")]
-pub struct BadBundle(String);
+pub enum NoClient {
+    /// The caBundle is of no use.
+    #[error("caBundle {0}")]
+    Bundle(#[from] trust::BundleFault),
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(#[from] rustls::Error),
+}
 
 /// A client with the public roots and these certificates, whose connections go through the operator where there is a
 /// `tunnel`. Nothing of the user's environment: no proxy, and no redirect, which would carry the bytes to where nobody
 /// signed for them.
-pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Agent, BadBundle> {
-    let config = settings(ca_bundle, CONNECT, SILENCE)?;
+pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Agent, NoClient> {
+    let config = settings(CONNECT, SILENCE);
+    let tls = tls(ca_bundle)?;
     Ok(match tunnel {
         None => {
-            let connector = ().chain(TcpConnector::default()).chain(EarlyAnswers).chain(RustlsConnector::default());
+            let connector = ().chain(TcpConnector::default()).chain(EarlyAnswers).chain(tls);
             Agent::with_parts(config, connector, Remembering::<DefaultResolver>::default())
         }
         Some(desk) => {
-            let connector = TunnelConnector(desk.clone()).chain(RustlsConnector::default());
+            let connector = TunnelConnector(desk.clone()).chain(tls);
             Agent::with_parts(config, connector, NoResolver)
         }
     })
@@ -70,38 +79,21 @@ pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Age
 
 /// Asks an endpoint for anything. Ok(status): it can be reached, whatever it says to a request that is not signed.
 pub fn probe(url: &str, ca_bundle: Option<&str>) -> Result<u16, String> {
-    let config = settings(ca_bundle, PROBE, PROBE).map_err(|e| e.to_string())?;
-    match Agent::new_with_config(config).head(url).call() {
+    let connector = ().chain(TcpConnector::default()).chain(tls(ca_bundle).map_err(|e| e.to_string())?);
+    let agent = Agent::with_parts(settings(PROBE, PROBE), connector, DefaultResolver::default());
+    match agent.head(url).call() {
         Ok(response) => Ok(response.status().as_u16()),
         Err(error) => Err(failed(&error).message),
     }
 }
 
-fn settings(ca_bundle: Option<&str>, connect: Duration, silence: Duration) -> Result<Config, BadBundle> {
-    let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|der| Certificate::from_der(der))
-        .collect();
-    if let Some(pem) = ca_bundle {
-        let before = roots.len();
-        for item in ureq::tls::parse_pem(pem.as_bytes()) {
-            match item {
-                Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
-                Ok(_) => {}
-                Err(_) => return Err(BadBundle("not PEM: expected -----BEGIN CERTIFICATE-----".into())),
-            }
-        }
-        if roots.len() == before {
-            return Err(BadBundle(
-                "holds no certificate: expected -----BEGIN CERTIFICATE-----".into(),
-            ));
-        }
-    }
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .build();
-    Ok(Agent::config_builder()
-        .tls_config(tls)
+fn tls(ca_bundle: Option<&str>) -> Result<TlsConnector, NoClient> {
+    let bundle = ca_bundle.map(Bundle::parse).transpose()?.unwrap_or_default();
+    Ok(TlsConnector::new(trust::client(&bundle)?))
+}
+
+fn settings(connect: Duration, silence: Duration) -> Config {
+    Agent::config_builder()
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -115,7 +107,7 @@ fn settings(ca_bundle: Option<&str>, connect: Duration, silence: Duration) -> Re
         .max_idle_connections(4)
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
-        .build())
+        .build()
 }
 
 /// PUTs a body; returns the ETag, quotes included, empty where the store gives none.
@@ -188,10 +180,11 @@ fn refused(response: &mut Response<Body>) -> HttpError {
 fn failed(error: &ureq::Error) -> HttpError {
     use ureq::Error;
     let (hope, message) = match error {
+        Error::Io(e) if let Some(found) = trust::found_in(e) => (Hope::Doubtful, trust::told(found)),
         Error::Io(e) => (Hope::Passes, e.to_string()),
         Error::Timeout(what) => (Hope::Passes, format!("timeout: {what}")),
         Error::HostNotFound => (Hope::Passes, "the store's name is not found".into()),
-        Error::Tls(_) | Error::Rustls(_) => (Hope::Doubtful, format!("TLS: {error}")),
+        Error::Tls(_) => (Hope::Doubtful, format!("TLS: {error}")),
         Error::BadUri(_) => (Hope::None, "the URL is not one".into()),
         Error::Http(_) => (Hope::None, "a signed header cannot be sent".into()),
         other => (Hope::Passes, other.to_string()),
@@ -215,7 +208,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
         ] {
             let message = client(Some(pem), None).err().unwrap().to_string();
-            assert!(message.starts_with("caBundle: "), "{message}");
+            assert!(message.starts_with("caBundle "), "{message}");
         }
         assert!(client(None, None).is_ok());
     }

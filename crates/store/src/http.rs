@@ -1,6 +1,5 @@
 //! One HTTP client for a store: every request has a deadline, every answer a bound.
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use trust::Bundle;
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::signing::Signed;
@@ -50,21 +48,9 @@ impl Http {
     /// a signed request goes where it was signed for.
     pub(crate) fn new(ca_bundle: Option<&str>) -> Result<Self, StoreError> {
         let wrong = |message: String| StoreError::new("configure", StoreErrorKind::Configuration, message);
-        let mut roots = rustls::RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        for certificate in CertificateDer::pem_slice_iter(ca_bundle.unwrap_or_default().as_bytes()) {
-            let certificate = certificate.map_err(|e| wrong(format!("spec.parameters.caBundle: {e:?}")))?;
-            roots
-                .add(certificate)
-                .map_err(|e| wrong(format!("spec.parameters.caBundle: {e}")))?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| wrong(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let bundle = ca_bundle.map(Bundle::parse).transpose();
+        let bundle = bundle.map_err(|e| wrong(format!("spec.parameters.caBundle {e}")))?;
+        let tls = trust::client(&bundle.unwrap_or_default()).map_err(|e| wrong(e.to_string()))?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT));
@@ -124,6 +110,9 @@ impl Http {
 
 /// The error's innermost words: the outer ones only say that a connection failed. None of them holds the URL.
 fn unreachable(step: &'static str, error: &(dyn Error + 'static)) -> StoreError {
+    if let Some(found) = trust::found_in(error) {
+        return StoreError::new(step, StoreErrorKind::Unreachable, trust::told(found));
+    }
     let mut words = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

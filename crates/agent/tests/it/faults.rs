@@ -114,7 +114,7 @@ fn what_cannot_work_is_refused_before_the_command_starts() {
     let bad_recipient = |job: Job| with_recipients(job, &["age1nonsense"]);
     for (change, step, word) in [
         (&bad_level as &dyn Fn(Job) -> Job, "compress", "gzip has no level 12"),
-        (&bad_bundle, "tls", "caBundle: "),
+        (&bad_bundle, "tls", "caBundle "),
         (&bad_recipient, "encrypt", "recipients[0]: "),
     ] {
         let (rig, store) = (Rig::new(), Store::new());

@@ -161,19 +161,9 @@ pub(super) fn retry(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn ca_bundle(text: &str) -> Result<String, String> {
-    let certificates: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    match certificates {
-        Err(error) => Err(format!("is not PEM: {error}")),
-        Ok(none) if none.is_empty() => {
-            Err("holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----".to_owned())
-        }
-        Ok(all) => match all
-            .into_iter()
-            .try_for_each(|der| rustls::RootCertStore::empty().add(der))
-        {
-            Err(error) => Err(format!("holds a certificate that cannot be read: {error}")),
-            Ok(()) => Ok(text.to_owned()),
-        },
+    match trust::Bundle::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(fault) => Err(fault.to_string()),
     }
 }
 

@@ -1,0 +1,87 @@
+//! What is wrong with a store's TLS, and what would be right, in words for whoever runs the store.
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError, Error};
+
+use crate::pinned::is_authority;
+
+/// The TLS error that is behind another one: HTTP clients and sockets wrap it.
+pub fn found_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<Error>() {
+            return Some(found);
+        }
+        // The source of an io::Error is the source of what it holds, which leaves out just that.
+        if let Some(found) = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .and_then(|held| found_in(held))
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The fault and its cure. It names parameters of a storage, and nothing that is secret.
+pub fn told(error: &Error) -> String {
+    let cure = match error {
+        Error::InvalidCertificate(certificate) => return format!("TLS: {}", of_certificate(error, certificate)),
+        Error::InvalidMessage(_) => {
+            "is https:// right in spec.parameters.endpoint? What answers there does not speak TLS"
+        }
+        Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
+        | Error::PeerIncompatible(_) => "the store has to offer TLS 1.2 or 1.3 with a cipher suite of today",
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the store asks for a client's certificate, and none can be given: requests are signed with the access keys"
+        }
+        _ => return format!("TLS: {error}"),
+    };
+    format!("TLS: {error} ({cure})")
+}
+
+fn of_certificate(error: &Error, certificate: &CertificateError) -> String {
+    match certificate {
+        CertificateError::UnknownIssuer => {
+            "the store's certificate is signed by nobody that is known here: put the certificate of the authority that signed it, or the store's own, into spec.parameters.caBundle as PEM".to_owned()
+        }
+        CertificateError::BadSignature => {
+            "the store's certificate is signed by an authority that has the name of one that is known here, and another key: if the authority was made anew, put its new certificate into spec.parameters.caBundle".to_owned()
+        }
+        _ if is_authority(error) => {
+            "the store shows an authority's certificate as its own, and not one that stands in spec.parameters.caBundle: put exactly that one there, as PEM".to_owned()
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let name = expected.to_str();
+            let names = if presented.is_empty() {
+                // A common name is no name of a server any more (RFC 9110, 4.3.4).
+                "no name at all (only a subjectAltName counts, no common name)".to_owned()
+            } else {
+                presented.join(", ")
+            };
+            let kind = if matches!(expected, rustls::pki_types::ServerName::IpAddress(_)) {
+                "IP"
+            } else {
+                "DNS"
+            };
+            format!(
+                "the store's certificate is not for {name:?}, the host of spec.parameters.endpoint, but for {names}: use a name that it is for, or give it one for this (subjectAltName {kind}:{name})"
+            )
+        }
+        CertificateError::ExpiredContext { time, not_after } => format!(
+            "the store's certificate expired {} days ago; renew it, or set the clock here right",
+            time.as_secs().saturating_sub(not_after.as_secs()) / 86_400
+        ),
+        CertificateError::NotValidYetContext { time, not_before } => format!(
+            "the store's certificate becomes valid in {} s only: is a clock wrong, here or where it was made?",
+            not_before.as_secs().saturating_sub(time.as_secs())
+        ),
+        CertificateError::Other(_) => {
+            format!("the store's certificate cannot be used: {error} (it has to be X.509 version 3, with a subjectAltName)")
+        }
+        _ => format!("the store's certificate is refused: {error}"),
+    }
+}
