@@ -21,7 +21,7 @@ kubeconfig: ## prints the path of the local cluster's kubeconfig
 
 images: ## makes all images (the operator's, databases, MinIO) and prints their paths
 	@dev/tools build
-	@dev/image minio mysql postgres redis static
+	@dev/image minio mysql postgres redis static tinyproxy
 	@dev/operator image
 
 cli: ## builds kubectl-backup and prints its path; on the PATH it answers to `kubectl backup`

@@ -51,3 +51,5 @@ mod stores;
 mod tenancy;
 #[path = "all/tenants.rs"]
 mod tenants;
+#[path = "all/ways.rs"]
+mod ways;

@@ -110,8 +110,9 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
         message,
     };
     let recipients = Recipients::parse(target.recipients).map_err(|e| failed("encrypt", e.to_string()))?;
-    let client =
-        http::client(job.ca_bundle.as_deref(), job.relay.then_some(desk)).map_err(|e| failed("tls", e.to_string()))?;
+    let client = http::Way::of(job, desk)
+        .client()
+        .map_err(|e| failed("tls", e.to_string()))?;
     let (events, inbox) = channel();
     desk.listen(events.clone());
     let patience = Duration::from_secs(job.retry_seconds);

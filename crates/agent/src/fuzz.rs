@@ -93,7 +93,7 @@ fn fuzz_http_answers() {
             while matches!(tcp.read(&mut piece), Ok(n) if n > 0) {}
         }
     });
-    let client = http::client(None, None).unwrap();
+    let client = http::Way::default().client().unwrap();
     let signed = SignedUrl {
         url: Secret::new(url.clone()),
         headers: vec![],

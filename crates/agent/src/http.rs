@@ -9,12 +9,13 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::{Job, Secret};
 use trust::Bundle;
 use ureq::config::Config;
 use ureq::http::Response;
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, TcpConnector};
-use ureq::{Agent, Body};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::{Agent, Body, Proxy};
 
 pub use answer::Answer;
 
@@ -57,44 +58,109 @@ pub enum NoClient {
     /// TLS cannot be set up.
     #[error("{0}")]
     Tls(#[from] rustls::Error),
+    /// No proxy can be reached by that URL.
+    #[error("proxy: {0}")]
+    Proxy(String),
 }
 
-/// A client with the public roots and these certificates, whose connections go through the operator where there is a
-/// `tunnel`. Nothing of the user's environment: no proxy, and no redirect, which would carry the bytes to where nobody
-/// signed for them.
-pub fn client(ca_bundle: Option<&str>, tunnel: Option<&Arc<Desk>>) -> Result<Agent, NoClient> {
-    let config = settings(CONNECT, SILENCE);
-    let tls = tls(ca_bundle)?;
-    Ok(match tunnel {
-        None => {
-            let connector = ().chain(TcpConnector::default()).chain(EarlyAnswers).chain(tls);
-            Agent::with_parts(config, connector, Remembering::<DefaultResolver>::default())
+/// How a store is reached. Nothing of it is of the user's environment.
+#[derive(Clone, Copy, Default)]
+pub struct Way<'a> {
+    /// Certificates to trust beside the public ones, PEM.
+    pub ca_bundle: Option<&'a str>,
+    /// An HTTP proxy that opens tunnels: scheme, host and port.
+    pub proxy: Option<&'a str>,
+    /// Through the operator, which knows of the proxy itself.
+    pub tunnel: Option<&'a Arc<Desk>>,
+}
+
+impl<'a> Way<'a> {
+    /// As the job says.
+    pub fn of(job: &'a Job, desk: &'a Arc<Desk>) -> Self {
+        Self {
+            ca_bundle: job.ca_bundle.as_deref(),
+            proxy: job.proxy.as_deref(),
+            tunnel: job.relay.then_some(desk),
         }
-        Some(desk) => {
+    }
+
+    /// A client that goes this way, and follows no redirect, which would carry the bytes to where nobody signed for them.
+    pub fn client(&self) -> Result<Agent, NoClient> {
+        let tls = self.tls()?;
+        if let Some(desk) = self.tunnel {
             let connector = TunnelConnector(desk.clone()).chain(tls);
-            Agent::with_parts(config, connector, NoResolver)
+            return Ok(Agent::with_parts(
+                settings(None, CONNECT, SILENCE),
+                connector,
+                NoResolver,
+            ));
         }
-    })
+        let connector = ().chain(ConnectProxyConnector::default());
+        let connector = connector.chain(TcpConnector::default()).chain(EarlyAnswers).chain(tls);
+        let config = settings(self.through()?, CONNECT, SILENCE);
+        Ok(Agent::with_parts(
+            config,
+            connector,
+            Remembering::<DefaultResolver>::default(),
+        ))
+    }
+
+    /// A client for one question.
+    fn asking(&self) -> Result<Agent, NoClient> {
+        let connector = ().chain(ConnectProxyConnector::default());
+        let connector = connector.chain(TcpConnector::default()).chain(self.tls()?);
+        Ok(Agent::with_parts(
+            settings(self.through()?, PROBE, PROBE),
+            connector,
+            DefaultResolver::default(),
+        ))
+    }
+
+    fn tls(&self) -> Result<TlsConnector, NoClient> {
+        let bundle = self.ca_bundle.map(Bundle::parse).transpose()?.unwrap_or_default();
+        Ok(TlsConnector::new(trust::client(&bundle)?))
+    }
+
+    fn through(&self) -> Result<Option<Proxy>, NoClient> {
+        let proxy = self.proxy.map(Proxy::new).transpose();
+        proxy.map_err(|e| NoClient::Proxy(e.to_string()))
+    }
 }
 
-/// Asks an endpoint for anything. Ok(status): it can be reached, whatever it says to a request that is not signed.
-pub fn probe(url: &str, ca_bundle: Option<&str>) -> Result<u16, String> {
-    let connector = ().chain(TcpConnector::default()).chain(tls(ca_bundle).map_err(|e| e.to_string())?);
-    let agent = Agent::with_parts(settings(PROBE, PROBE), connector, DefaultResolver::default());
-    match agent.head(url).call() {
+/// Asks a store's endpoint for anything. Ok(status): it can be reached, whatever it says to a request that is not signed.
+pub fn reach(way: &Way<'_>, url: &str) -> Result<u16, String> {
+    let client = way.asking().map_err(|e| e.to_string())?;
+    match client.head(url).call() {
         Ok(response) => Ok(response.status().as_u16()),
         Err(error) => Err(failed(&error).message),
     }
 }
 
-fn tls(ca_bundle: Option<&str>) -> Result<TlsConnector, NoClient> {
-    let bundle = ca_bundle.map(Bundle::parse).transpose()?.unwrap_or_default();
-    Ok(TlsConnector::new(trust::client(&bundle)?))
+/// Asks a store for an object that need not be there. Ok(status): a store answered, and nothing in between.
+pub fn ask(way: &Way<'_>, signed: &Secret) -> Result<u16, String> {
+    let client = way.asking().map_err(|e| e.to_string())?;
+    let mut response = client.get(signed.reveal()).call().map_err(|e| failed(&e).message)?;
+    let status = response.status().as_u16();
+    let named = response
+        .headers()
+        .keys()
+        .any(|name| name.as_str().starts_with("x-amz-"));
+    let mut body = Vec::new();
+    // What is cut has its beginning.
+    let _ = response.body_mut().as_reader().take(ERROR_BODY).read_to_end(&mut body);
+    if named || answer::is_of_a_store(&body) {
+        Ok(status)
+    } else {
+        Err(format!(
+            "it answered {status}, and not as a store does: is a proxy or a mesh in between?"
+        ))
+    }
 }
 
-fn settings(connect: Duration, silence: Duration) -> Config {
+fn settings(proxy: Option<Proxy>, connect: Duration, silence: Duration) -> Config {
     Agent::config_builder()
-        .proxy(None)
+        // None is none: ureq would take the environment's.
+        .proxy(proxy)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
@@ -183,6 +249,10 @@ fn failed(error: &ureq::Error) -> HttpError {
         Error::Io(e) if let Some(found) = trust::found_in(e) => (Hope::Doubtful, trust::told(found)),
         Error::Io(e) => (Hope::Passes, e.to_string()),
         Error::Timeout(what) => (Hope::Passes, format!("timeout: {what}")),
+        Error::ConnectProxyFailed(words) => (
+            Hope::Doubtful,
+            format!("the proxy of spec.parameters.proxy opens no tunnel: {words}"),
+        ),
         Error::HostNotFound => (Hope::Passes, "the store's name is not found".into()),
         Error::Tls(_) => (Hope::Doubtful, format!("TLS: {error}")),
         Error::BadUri(_) => (Hope::None, "the URL is not one".into()),
@@ -207,10 +277,17 @@ mod tests {
             "hello",
             "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
         ] {
-            let message = client(Some(pem), None).err().unwrap().to_string();
+            let message = Way {
+                ca_bundle: Some(pem),
+                ..Way::default()
+            }
+            .client()
+            .err()
+            .unwrap()
+            .to_string();
             assert!(message.starts_with("caBundle "), "{message}");
         }
-        assert!(client(None, None).is_ok());
+        assert!(Way::default().client().is_ok());
     }
 
     #[test]

@@ -46,9 +46,14 @@ fn talk(desk: &Arc<Desk>, stream: &UnixStream) -> io::Result<()> {
         while let Ok(Some(frame)) = reader.next() {
             let newest = match frame {
                 Frame::Data(piece) => desk.take_data(connection, &piece),
-                Frame::Message(ToAgent::Probe { url, ca_bundle }) => {
+                Frame::Message(ToAgent::Probe {
+                    url,
+                    ca_bundle,
+                    proxy,
+                    signed,
+                }) => {
                     if desk.begin_probe(connection) {
-                        probe::start(desk, url, ca_bundle);
+                        probe::start(desk, url, ca_bundle, proxy, signed);
                     }
                     true
                 }

@@ -2,14 +2,26 @@
 use std::sync::Arc;
 use std::thread;
 
-use crate::desk::Desk;
-use crate::http;
+use protocol::Secret;
 
-/// Asks the store on a thread of its own: a name that is not answered must not hold the connection up.
-pub fn start(desk: &Arc<Desk>, url: String, ca_bundle: Option<String>) {
+use crate::desk::Desk;
+use crate::http::{self, Way};
+
+/// Asks the store on a thread of its own: a name that is not answered must not hold the connection up. An operator that signs
+/// nothing for it is content with any answer.
+pub fn start(desk: &Arc<Desk>, url: String, ca_bundle: Option<String>, proxy: Option<String>, signed: Option<Secret>) {
     let asking = desk.clone();
     let started = thread::Builder::new().name("probe".into()).spawn(move || {
-        let (reachable, message) = match http::probe(&url, ca_bundle.as_deref()) {
+        let way = Way {
+            ca_bundle: ca_bundle.as_deref(),
+            proxy: proxy.as_deref(),
+            tunnel: None,
+        };
+        let answered = match &signed {
+            Some(signed) => http::ask(&way, signed),
+            None => http::reach(&way, &url),
+        };
+        let (reachable, message) = match answered {
             Ok(status) => (true, format!("{url} answered {status}")),
             Err(words) => (false, format!("no answer from {url}: {words}")),
         };

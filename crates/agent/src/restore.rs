@@ -121,8 +121,9 @@ fn begin(
         })?),
         None => None,
     };
-    let client =
-        http::client(job.ca_bundle.as_deref(), job.relay.then_some(desk)).map_err(|e| failed("tls", e.to_string()))?;
+    let client = http::Way::of(job, desk)
+        .client()
+        .map_err(|e| failed("tls", e.to_string()))?;
     desk.listen(events.clone());
     let watched = Arc::new(Watched::default());
     let wanted = Wanted {

@@ -41,7 +41,8 @@ pub struct BackupStorageSpec {
     /// `accessKey`, `secretKey`, `sessionToken` (names of the keys inside the Secret; default AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN);
     /// `prefix` (put before every path); `partSize` (smallest part of a multipart upload, `5Mi` to `5Gi`, default 5Mi);
     /// `retrySeconds` (how long a store that fails is tried again before the run fails, 10 to 604800, default 900);
-    /// `caBundle` (PEM certificates to trust beside the public ones: an authority's, or the store's own, self-signed or not); `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
+    /// `caBundle` (PEM certificates to trust beside the public ones: an authority's, or the store's own, self-signed or not); `proxy` (`http://host:port`, an HTTP proxy that opens tunnels, for all requests to this store, the Pods', too);
+    /// `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
     /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work).
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -88,6 +88,15 @@ impl Args {
         }
     }
 
+    /// The proxies of the environment, for what this process sends to stores. Not for names of the cluster, which no proxy
+    /// outside of it knows.
+    ///
+    /// # Errors
+    /// A variable that names none.
+    pub fn proxies(&self) -> Result<store::Proxies, store::ProxyFault> {
+        store::Proxies::from_environment(|name| std::env::var(name).ok(), ".svc,.cluster.local")
+    }
+
     /// How the agent is put into Pods.
     pub fn agent(&self) -> AgentSettings {
         AgentSettings {

@@ -18,6 +18,7 @@ use kube::{Client, Resource, ResourceExt};
 use planner::run::is_finished;
 use planner::run::pod::AgentSettings;
 use serde::de::DeserializeOwned;
+use store::Proxies;
 
 use crate::admin::Ready;
 use crate::context::{Context, Failures, Refusals};
@@ -37,8 +38,9 @@ const PAGE: u32 = 20;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 
-/// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
-pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Ready) {
+/// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces. Stores are
+/// reached through the proxies.
+pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Proxies, ready: Ready) {
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
     let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
@@ -48,7 +50,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, ready: Read
     let (pods, pod_writer) = reflector::store::<Pod>();
     let context = Arc::new(Context {
         exec: Default::default(),
-        stores: Stores::new(client.clone()),
+        stores: Stores::new(client.clone(), proxies),
         agent,
         registry: Registry::new(wake_run.clone()),
         budget: Default::default(),

@@ -76,9 +76,20 @@ async fn serve(args: args::Args, threads: runtime::Threads) -> End {
             webhook: None,
         };
     }
+    let proxies = match args.proxies() {
+        Ok(proxies) => proxies,
+        Err(fault) => {
+            let result = Err(fault.to_string());
+            return End {
+                result,
+                held,
+                webhook: None,
+            };
+        }
+    };
     let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready);
     let result = tokio::select! {
-        result = lead(&args, &threads.work, &ready, &mut held) => result,
+        result = lead(&args, proxies, &threads.work, &ready, &mut held) => result,
         ended = webhook_ended => Err(ended),
         ended = admin::serve(args.health_address, ready.clone()) => {
             Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
@@ -134,6 +145,7 @@ fn no_cluster(error: &kube::Error) -> String {
 /// Works for as long as this one leads.
 async fn lead(
     args: &args::Args,
+    proxies: store::Proxies,
     work: &runtime::Work,
     ready: &admin::Ready,
     held: &mut Option<lease::Held>,
@@ -161,7 +173,10 @@ async fn lead(
                 webhook::keep(client.clone(), names, seen.clone()).await;
             }
         };
-        futures::join!(certificate, controller::run(client.clone(), scope, agent, seen.clone()));
+        futures::join!(
+            certificate,
+            controller::run(client.clone(), scope, agent, proxies, seen.clone())
+        );
         Ok(())
     });
     let Some(leading) = held.as_mut() else {

@@ -58,7 +58,7 @@ pub fn exists() -> Value {
 pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<ObjectRef<BackupRun>>) {
     let (wake, woken) = futures::channel::mpsc::unbounded();
     let context = Context {
-        stores: Stores::new(client.clone()),
+        stores: Stores::new(client.clone(), Default::default()),
         client,
         exec,
         agent: AgentSettings {

@@ -7,7 +7,7 @@ use api::BackupStorage;
 use api::storage::DataPath;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
-use store::{Checksum, Credentials, S3Parameters, Store};
+use store::{Checksum, Credentials, Proxies, S3Parameters, Store};
 use zeroize::Zeroize;
 
 /// Until the API server has answered.
@@ -91,6 +91,7 @@ impl OpenError {
 /// Stores that are open.
 pub struct Stores {
     client: Client,
+    proxies: Proxies,
     open: Mutex<HashMap<String, Held>>,
 }
 
@@ -98,10 +99,11 @@ pub struct Stores {
 type Held = (Instant, Option<String>, OpenStore);
 
 impl Stores {
-    /// None are open yet.
-    pub fn new(client: Client) -> Self {
+    /// None are open yet. They are reached through these proxies, unless a storage names its own.
+    pub fn new(client: Client, proxies: Proxies) -> Self {
         Self {
             client,
+            proxies,
             open: Mutex::default(),
         }
     }
@@ -182,7 +184,8 @@ impl Stores {
             _ => Checksum::Sha256,
         };
         let opened = OpenStore {
-            store: Store::s3(parameters.clone(), credentials).map_err(|e| OpenError::Client(e.to_string()))?,
+            store: Store::s3_behind(&self.proxies, parameters.clone(), credentials)
+                .map_err(|e| OpenError::Client(e.to_string()))?,
             parameters,
             checksum,
             metadata: capabilities.as_ref().is_some_and(|c| c.metadata),
@@ -260,7 +263,7 @@ mod tests {
             (None, false),
         ] {
             let (client, mut server) = crate::mocked::connect();
-            let stores = Stores::new(client);
+            let stores = Stores::new(client, Proxies::default());
             if let Some(bucket) = held {
                 let entry = (
                     Instant::now(),

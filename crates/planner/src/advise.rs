@@ -21,6 +21,15 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
     let spec = &storage.spec;
     if let Some(parameters) = &spec.parameters {
         endpoint::advise(parameters, &mut said);
+        if let Some(class @ ("GLACIER" | "DEEP_ARCHIVE")) = parameters.get("storageClass").map(String::as_str) {
+            say(
+                &mut said,
+                "spec.parameters.storageClass",
+                format!(
+                    "{class} cannot be read for hours after the store was asked to bring it back, so no restore begins before; GLACIER_IR costs little more and is read at once"
+                ),
+            );
+        }
         for key in KEYS {
             if spec.credentials.is_none() && parameters.get(key).is_some_and(|v| !v.is_empty()) {
                 say(

@@ -51,11 +51,17 @@ pub enum ToAgent {
     Ping,
     /// Asks whether the store can be reached from here; answered with `Probed`.
     Probe {
-        /// The store's endpoint; not signed.
+        /// The store's endpoint; not signed. An agent that does not know `signed` asks it.
         url: String,
         /// Certificates (PEM) to trust beside the public ones.
         #[serde(default)]
         ca_bundle: Option<String>,
+        /// The HTTP proxy to ask through: scheme, host and port.
+        #[serde(default)]
+        proxy: Option<String>,
+        /// GET of an object that need not be there: only a store answers it as stores do.
+        #[serde(default)]
+        signed: Option<Secret>,
     },
     /// Answer to `Open`: the operator has connected to the store.
     Opened {
@@ -220,6 +226,9 @@ pub struct Job {
     /// Certificates (PEM) to trust beside the public ones.
     #[serde(default)]
     pub ca_bundle: Option<String>,
+    /// The HTTP proxy between the Pod and the store: scheme, host and port. Not where the connections are tunnelled.
+    #[serde(default)]
+    pub proxy: Option<String>,
     /// The Pod cannot reach the store: connections to it are tunnelled through the operator.
     #[serde(default)]
     pub relay: bool,

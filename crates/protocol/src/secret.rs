@@ -44,6 +44,7 @@ mod tests {
             absence_seconds: 9,
             compression: None,
             ca_bundle: None,
+            proxy: None,
             relay: false,
             action: Action::Restore {
                 identity: Some(Secret::new("AGE-SECRET-KEY-hunter2".into())),

@@ -200,6 +200,8 @@ fn fuzz_what_an_operator_says() {
         ToAgent::Probe {
             url: "u".into(),
             ca_bundle: None,
+            proxy: None,
+            signed: None,
         },
         ToAgent::Opened { stream: 1, credit: 2 },
         ToAgent::Close { stream: 1, error: None },

@@ -178,6 +178,15 @@ pub enum ProbeError {
     Different,
 }
 
+/// The innermost cause's words: of errors of connections, the outer ones only say that there was one.
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

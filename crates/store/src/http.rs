@@ -7,22 +7,20 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
 use trust::Bundle;
 
-use crate::error::{StoreError, StoreErrorKind};
+use crate::dial::Dial;
+use crate::error::{StoreError, StoreErrorKind, innermost};
 use crate::signing::Signed;
 
-/// Until a connection is there.
-const CONNECT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, bytes.
 pub(crate) const LARGEST: usize = 16 << 20;
 
 /// The client; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(crate) struct Http(Client<HttpsConnector<Dial>, Full<Bytes>>);
 
 /// An answer, whole.
 pub(crate) struct Answer {
@@ -44,22 +42,18 @@ impl Answer {
 }
 
 impl Http {
-    /// A client that trusts the public authorities and those of the bundle. It follows no redirect and uses no proxy:
-    /// a signed request goes where it was signed for.
-    pub(crate) fn new(ca_bundle: Option<&str>) -> Result<Self, StoreError> {
+    /// A client that trusts the public authorities and what is in the bundle. It follows no redirect: a signed request goes where
+    /// it was signed for.
+    pub(crate) fn new(ca_bundle: Option<&str>, dial: Dial) -> Result<Self, StoreError> {
         let wrong = |message: String| StoreError::new("configure", StoreErrorKind::Configuration, message);
         let bundle = ca_bundle.map(Bundle::parse).transpose();
         let bundle = bundle.map_err(|e| wrong(format!("spec.parameters.caBundle {e}")))?;
         let tls = trust::client(&bundle.unwrap_or_default()).map_err(|e| wrong(e.to_string()))?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT));
-        tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(tcp);
+            .wrap_connector(dial);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_timer(TokioTimer::new())
@@ -108,16 +102,11 @@ impl Http {
     }
 }
 
-/// The error's innermost words: the outer ones only say that a connection failed. None of them holds the URL.
+/// In the innermost words, which do not hold the URL, and those of `trust` where TLS is what failed.
 fn unreachable(step: &'static str, error: &(dyn Error + 'static)) -> StoreError {
-    if let Some(found) = trust::found_in(error) {
-        return StoreError::new(step, StoreErrorKind::Unreachable, trust::told(found));
-    }
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        words = cause.to_string();
-        next = cause.source();
-    }
-    StoreError::new(step, StoreErrorKind::Unreachable, format!("no connection: {words}"))
+    let words = match trust::found_in(error) {
+        Some(found) => trust::told(found),
+        None => format!("no connection: {}", innermost(error)),
+    };
+    StoreError::new(step, StoreErrorKind::Unreachable, words)
 }

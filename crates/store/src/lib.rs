@@ -3,12 +3,14 @@
 
 pub mod checksum;
 pub mod credentials;
+mod dial;
 pub mod error;
 #[cfg(test)]
 mod fuzz;
 mod http;
 pub mod parameters;
 pub mod probe;
+mod proxy;
 pub mod s3;
 pub mod secret;
 pub mod signing;
@@ -16,9 +18,11 @@ mod xml;
 
 pub use checksum::{Checksum, composite_sha256, hex_of_sha256, sha256_of_hex};
 pub use credentials::{Credentials, CredentialsError};
+pub use dial::Dial;
 pub use error::{ProbeError, StoreError, StoreErrorKind};
 pub use parameters::{ParameterFault, S3Parameters};
 pub use probe::Capabilities;
-pub use s3::{Completed, CompletedPart, ObjectInfo, Store, Upload, Version};
+pub use proxy::{Proxies, ProxyFault};
+pub use s3::{Archived, Completed, CompletedPart, ObjectInfo, Store, Upload, Version};
 pub use secret::Secret;
 pub use signing::Signed;

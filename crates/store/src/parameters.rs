@@ -10,9 +10,10 @@ use url::Url;
 pub use fault::{ParameterFault, faults};
 
 use crate::checksum::Checksum;
+use crate::proxy;
 
 /// Every parameter that is understood, in the order in which it is documented.
-pub const KNOWN: [&str; 16] = [
+pub const KNOWN: [&str; 17] = [
     "bucket",
     "endpoint",
     "region",
@@ -25,6 +26,7 @@ pub const KNOWN: [&str; 16] = [
     "partSize",
     "retrySeconds",
     "caBundle",
+    "proxy",
     "storageClass",
     "serverSideEncryption",
     "kmsKeyId",
@@ -62,6 +64,7 @@ pub struct S3Parameters {
     part_size: Option<u64>,
     retry: Duration,
     ca_bundle: Option<String>,
+    proxy: Option<String>,
     keys: CredentialKeys,
 }
 
@@ -91,6 +94,7 @@ impl S3Parameters {
         let part_size = given.optional("partSize", value::part_size);
         let retry = given.optional("retrySeconds", value::retry).unwrap_or(RETRY);
         let ca_bundle = given.optional("caBundle", value::ca_bundle);
+        let proxy = given.optional("proxy", proxy::parameter);
         let storage_class = given.optional("storageClass", value::storage_class);
         let server_side_encryption = given.optional("serverSideEncryption", value::server_side_encryption);
         let kms_key_id = given.optional("kmsKeyId", value::kms_key_id);
@@ -113,6 +117,7 @@ impl S3Parameters {
                 part_size,
                 retry,
                 ca_bundle,
+                proxy,
                 keys,
             }),
             _ => Err(given.faults),
@@ -138,6 +143,11 @@ impl S3Parameters {
     /// PEM certificates to trust beside the public authorities.
     pub fn ca_bundle(&self) -> Option<&str> {
         self.ca_bundle.as_deref()
+    }
+
+    /// The HTTP proxy through which the store is reached: scheme, host and port.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 
     /// Where the keys are inside the Secret.

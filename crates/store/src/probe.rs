@@ -137,6 +137,8 @@ impl Store {
 
     async fn look(&self, key: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
         let metadata = BTreeMap::from([(NAME.to_string(), id.to_string())]);
+        // No object is made with the storage class: only an upload that is aborted asks whether the store knows it.
+        let plain = self.without_class();
         let candidates = match wanted {
             Some(wanted) => vec![wanted],
             None => vec![Checksum::Sha256, Checksum::Md5, Checksum::None],
@@ -147,7 +149,7 @@ impl Store {
             let other = |error: &StoreError| {
                 !last && matches!(error.kind(), StoreErrorKind::Refused | StoreErrorKind::BadCredentials)
             };
-            let whole = match self.write(key, &metadata, checksum).await {
+            let whole = match plain.write(key, &metadata, checksum).await {
                 Ok(bound) if bound || last => bound,
                 Ok(_) => continue,
                 Err(error) if other(&error) => continue,
@@ -169,7 +171,7 @@ impl Store {
                 Err(error) if other(&error) => continue,
                 Err(error) => return Err(error.at("multipart upload").into()),
             };
-            match self.multipart(key, &metadata, checksum).await {
+            match plain.multipart(key, &metadata, checksum).await {
                 Ok((object, digest)) => {
                     let composite = composite_sha256([digest.as_str()].into_iter());
                     return Ok(Capabilities {
@@ -177,7 +179,7 @@ impl Store {
                         enforced: whole && parts,
                         metadata: kept(&object),
                         composite_checksum: checksum == Checksum::Sha256 && object.checksum_sha256 == Some(composite),
-                        if_none_match: self.keeps_what_is_there(key, &metadata, checksum).await,
+                        if_none_match: plain.keeps_what_is_there(key, &metadata, checksum).await,
                         // Found out when it is removed.
                         deletable: true,
                         listable: true,

@@ -11,13 +11,15 @@ use rusty_s3::Method;
 
 use crate::checksum::Checksum;
 use crate::credentials::Credentials;
+use crate::dial::Dial;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::http::{Answer, Http, LARGEST};
 use crate::parameters::S3Parameters;
+use crate::proxy::Proxies;
 use crate::signing::{Pairs, Signed, Signer};
 use crate::xml;
-pub use look::ObjectInfo;
 use look::version_of;
+pub use look::{Archived, ObjectInfo};
 
 /// Until a request of the operator's own is answered.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -31,6 +33,7 @@ const OWN: Duration = Duration::from_secs(600);
 pub struct Store {
     signer: Arc<Signer>,
     http: Http,
+    dial: Dial,
     /// For messages: the bucket and where it is.
     place: Arc<str>,
 }
@@ -78,12 +81,25 @@ pub struct Version {
 }
 
 impl Store {
-    /// A bucket of an S3 store. Nothing is sent.
+    /// A bucket of an S3 store, reached through the proxy of its parameters, if any. Nothing is sent.
     ///
     /// # Errors
     /// The endpoint or the CA bundle cannot be used.
     pub fn s3(parameters: S3Parameters, credentials: Credentials) -> Result<Self, StoreError> {
-        let http = Http::new(parameters.ca_bundle())?;
+        Self::s3_behind(&Proxies::default(), parameters, credentials)
+    }
+
+    /// The same, where there are proxies for stores that name none.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn s3_behind(
+        proxies: &Proxies,
+        parameters: S3Parameters,
+        credentials: Credentials,
+    ) -> Result<Self, StoreError> {
+        let dial = Dial::new(proxies.of(&parameters.endpoint, parameters.proxy()));
+        let http = Http::new(parameters.ca_bundle(), dial.clone())?;
         let place = format!("bucket {:?} at {}", parameters.bucket(), parameters.endpoint()).into();
         let signer = Signer::new(&parameters, credentials).map_err(|e| {
             StoreError::new(
@@ -95,13 +111,27 @@ impl Store {
         Ok(Self {
             signer: Arc::new(signer),
             http,
+            dial,
             place,
         })
+    }
+
+    /// The same, making objects of the bucket's own class.
+    pub(crate) fn without_class(&self) -> Self {
+        Self {
+            signer: Arc::new(self.signer.without_class()),
+            ..self.clone()
+        }
     }
 
     /// Where its signed URLs go, without anything signed: scheme, host and port.
     pub fn origin(&self) -> String {
         self.signer.base_url().origin().ascii_serialization()
+    }
+
+    /// The way there.
+    pub fn dial(&self) -> &Dial {
+        &self.dial
     }
 
     /// Host and port of the same, to connect to. None where the endpoint has neither, which its parameters refuse.

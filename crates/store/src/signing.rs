@@ -29,7 +29,11 @@ pub struct Signed {
     pub headers: Vec<(String, String)>,
 }
 
+/// Header of the storage class, of creation and of what is told of an object.
+pub(crate) const CLASS: &str = "x-amz-storage-class";
+
 /// Knows the bucket and the credentials. Holds no connection and reads no clock.
+#[derive(Clone)]
 pub(crate) struct Signer {
     bucket: Bucket,
     credentials: Credentials,
@@ -54,7 +58,7 @@ impl Signer {
             parameters.region.clone(),
         )?;
         let creation = [
-            ("x-amz-storage-class", &parameters.storage_class),
+            (CLASS, &parameters.storage_class),
             ("x-amz-server-side-encryption", &parameters.server_side_encryption),
             ("x-amz-server-side-encryption-aws-kms-key-id", &parameters.kms_key_id),
         ];
@@ -67,6 +71,13 @@ impl Signer {
             credentials,
             creation,
         })
+    }
+
+    /// The same, for objects that are removed at once: some classes are paid for by the month, or cannot be read.
+    pub(crate) fn without_class(&self) -> Self {
+        let mut plain = self.clone();
+        plain.creation.retain(|(name, _)| name != CLASS);
+        plain
     }
 
     /// Where all requests go.

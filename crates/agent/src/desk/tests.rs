@@ -30,6 +30,7 @@ fn job() -> Box<Job> {
         absence_seconds: 1,
         compression: None,
         ca_bundle: None,
+        proxy: None,
         relay: false,
         action: Action::Restore {
             identity: None,

@@ -36,11 +36,20 @@ impl Answer {
             // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
             (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Hope::Passes,
             (403, _) if expired => Hope::Passes,
-            (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey") | (411..=416, _) | (300..=399, _) => Hope::None,
+            (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey")
+            | (_, "InvalidObjectState")
+            | (411..=416, _)
+            | (300..=399, _) => Hope::None,
             // BadDigest and the like: damaged on the way, or a rule of the store. Access may just be being given.
             _ => Hope::Doubtful,
         }
     }
+}
+
+/// Whether a body can only be a store's: its errors and its list of buckets are XML of S3, which nothing in between speaks.
+pub fn is_of_a_store(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains("<ListAllMyBucketsResult") || (text.contains("<Error") && text.contains("<Code>"))
 }
 
 impl fmt::Display for Answer {
@@ -56,6 +65,7 @@ impl fmt::Display for Answer {
             "RequestTimeTooSkewed" => f.write_str(
                 " (the clocks of the store and of the operator, which signs the URLs, differ by minutes: set them right)",
             ),
+            "InvalidObjectState" => f.write_str(" (the object lies in an archive: have the store bring it back first)"),
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {
                 f.write_str(" (the store does not know the access keys any more: check the Secret of the storage)")
             }
@@ -107,6 +117,22 @@ mod tests {
     }
 
     #[test]
+    fn only_a_store_answers_as_a_store() {
+        for (body, expected) in [
+            (xml("NoSuchKey", "m"), true),
+            ("<?xml version='1.0'?><ListAllMyBucketsResult xmlns='x'>".into(), true),
+            ("<html><h1>502 Bad Gateway</h1></html>".into(), false),
+            (
+                "upstream connect error or disconnect/reset before headers".into(),
+                false,
+            ),
+            (String::new(), false),
+        ] {
+            assert_eq!(is_of_a_store(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
     fn hope_follows_status_and_code() {
         for (status, code, message, hope) in [
             (500, "InternalError", "", Hope::Passes),
@@ -121,6 +147,7 @@ mod tests {
             (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
             (400, "BadDigest", "", Hope::Doubtful),
             (404, "NoSuchUpload", "", Hope::None),
+            (403, "InvalidObjectState", "", Hope::None),
             (501, "NotImplemented", "", Hope::None),
             (505, "", "", Hope::None),
             (412, "PreconditionFailed", "", Hope::None),

@@ -255,6 +255,8 @@ fn whether_the_store_can_be_reached_is_told_by_any_answer() {
         link.say(&ToAgent::Probe {
             url: url.clone(),
             ca_bundle: None,
+            proxy: None,
+            signed: None,
         });
         // The connection is not held up meanwhile.
         link.say(&ToAgent::Ping);

@@ -307,6 +307,7 @@ pub fn backup(command: Vec<String>) -> Job {
         absence_seconds: 30,
         compression: None,
         ca_bundle: None,
+        proxy: None,
         relay: false,
         action,
     }

@@ -130,6 +130,7 @@ pub async fn make(
         absence_seconds: ABSENCE_SECONDS,
         compression,
         ca_bundle: store.parameters.ca_bundle().map(ToString::to_string),
+        proxy: store.parameters.proxy().map(ToString::to_string),
         relay: route == Route::Relay,
         action,
     })

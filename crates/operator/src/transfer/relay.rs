@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use protocol::{Allowance, Data, Frame, Inbox, MAX_DATA, MAX_STREAMS, ToAgent, WINDOW};
+use store::Dial;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -21,28 +22,29 @@ use tokio::time::timeout;
 use crate::runtime::{Task, spawn_held};
 use crate::transfer::budget::Held;
 
-/// Until the store's name is resolved and a connection stands.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Until the store's name is resolved and a connection stands, also through a proxy.
+const CONNECT: Duration = Duration::from_secs(20);
 /// Until the store takes the next bytes; the agent gives up before.
 const STALL: Duration = Duration::from_secs(120);
 /// How long a store that takes no more bytes may go on answering: it mostly says why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where all streams go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Endpoint {
     /// Name or address.
     pub host: String,
     /// Port.
     pub port: u16,
+    /// The way there.
+    pub dial: Dial,
 }
 
 impl Endpoint {
     /// Connects, or says in words why not.
     pub async fn connect(&self) -> Result<TcpStream, String> {
         let place = format!("{}:{}", self.host, self.port);
-        let connecting = TcpStream::connect((self.host.as_str(), self.port));
-        let tcp = timeout(CONNECT, connecting)
+        timeout(CONNECT, self.dial.connect(&self.host, self.port))
             .await
             .map_err(|_| {
                 format!(
@@ -50,10 +52,7 @@ impl Endpoint {
                     CONNECT.as_secs()
                 )
             })?
-            .map_err(|e| format!("the operator cannot connect to {place}: {e}"))?;
-        // A request's end must not wait for the store's acknowledgement of its beginning.
-        tcp.set_nodelay(true).map_err(|e| e.to_string())?;
-        Ok(tcp)
+            .map_err(|e| format!("the operator cannot connect to {place}: {e}"))
     }
 }
 

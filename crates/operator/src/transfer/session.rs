@@ -3,6 +3,7 @@
 //! A broken connection is nothing but a reason to connect again. The session ends with the agent's report, with a
 //! cancel, or with something that can never work; reconcile ends it when the Pod is gone.
 mod finish;
+mod route;
 mod start;
 mod talk;
 

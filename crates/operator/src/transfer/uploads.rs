@@ -278,6 +278,7 @@ mod tests {
             checksum_sha256: Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".into()),
             version_id: None,
             age: Some(SignedDuration::from_secs(60)),
+            archived: None,
         };
         let now = Timestamp::from_second(1_000).unwrap();
         let seen = stored("a/b", &object, now);

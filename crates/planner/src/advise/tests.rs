@@ -96,6 +96,12 @@ fn settings_of_a_storage_that_do_nothing_are_told_of() {
             false,
             vec!["spec.parameters.caBundle"],
         ),
+        (
+            json!({ "storageClass": "DEEP_ARCHIVE" }),
+            false,
+            vec!["spec.parameters.storageClass"],
+        ),
+        (json!({ "storageClass": "GLACIER_IR" }), false, vec![]),
         (json!({}), false, vec![]),
     ] {
         let credentials = credentials.then(|| json!({ "name": "a", "namespace": "b" }));

@@ -101,6 +101,7 @@ reasons! {
     // The bytes and the store.
     TransferFailed        passes "The store did not take or give the bytes."
     BadObject             passes "The stored backup is not whole."
+    ObjectArchived        passes "The object lies in an archive and has to be brought back before it can be read."
     ObjectMissing         passes "The object is not there."
     ObjectChanged         passes "The object is not the one that this run stored."
     StoredObjectDiffers   passes "What is stored is not what was sent."

@@ -97,6 +97,8 @@ fn an_older_agents_and_operators_messages_are_understood() {
             ToAgent::Probe {
                 url: "http://s".into(),
                 ca_bundle: None,
+                proxy: None,
+                signed: None,
             },
         ),
     ] {

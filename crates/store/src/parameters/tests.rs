@@ -63,6 +63,7 @@ fn everything_that_can_be_said_is_kept() {
         ("partSize", "16Mi"),
         ("retrySeconds", "60"),
         ("caBundle", PEM),
+        ("proxy", "http://proxy.example:3128"),
         ("storageClass", "STANDARD_IA"),
         ("serverSideEncryption", "aws:kms"),
         ("kmsKeyId", "arn:aws:kms:eu-west-1:1:key/2"),
@@ -74,7 +75,8 @@ fn everything_that_can_be_said_is_kept() {
     assert_eq!(all.ca_bundle(), Some(PEM));
     assert_eq!(all.storage_class.as_deref(), Some("STANDARD_IA"));
     assert!(!all.path_style);
-    assert_eq!(KNOWN.len(), 16, "a new parameter belongs into this test");
+    assert_eq!(all.proxy(), Some("http://proxy.example:3128"));
+    assert_eq!(KNOWN.len(), 17, "a new parameter belongs into this test");
 }
 
 #[test]
@@ -224,7 +226,6 @@ fn malformed_values_are_refused_with_what_would_be_right() {
             "cannot be read",
         ),
         ("storageClass", "standard", "STANDARD_IA"),
-        ("storageClass", "DEEP_ARCHIVE", "GLACIER_IR"),
         ("serverSideEncryption", "aes", "AES256 or aws:kms"),
         ("kmsKeyId", "k", "serverSideEncryption: aws:kms"),
         ("checksum", "crc32", "auto, sha256, md5 or none"),

@@ -1,7 +1,6 @@
 //! Reads the value of one parameter each; the error says what would be right.
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, pem::PemObject};
 use url::{Host, Url};
 
 use crate::checksum::Checksum;
@@ -168,11 +167,6 @@ pub(super) fn ca_bundle(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn storage_class(text: &str) -> Result<String, String> {
-    if matches!(text, "GLACIER" | "DEEP_ARCHIVE") {
-        return Err(format!(
-            "{text} cannot be read for hours after it is asked for, so nothing restores from it: use GLACIER_IR, or a lifecycle rule of the bucket"
-        ));
-    }
     if text
         .bytes()
         .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')

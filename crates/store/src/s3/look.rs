@@ -8,7 +8,7 @@ use rusty_s3::Method;
 use super::{Store, of_version};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::http::Answer;
-use crate::signing::{Pairs, from_header};
+use crate::signing::{CLASS, Pairs, from_header};
 
 /// Metadata headers.
 const METADATA: &str = "x-amz-meta-";
@@ -28,6 +28,26 @@ pub struct ObjectInfo {
     pub version_id: Option<String>,
     /// How long it has been there, by the store's own clock. None where the store does not say.
     pub age: Option<SignedDuration>,
+    /// It cannot be read as it is.
+    pub archived: Option<Archived>,
+}
+
+/// An object in a class that has to be brought back before it can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// Its class or tier, as the store says it.
+    pub class: String,
+    /// It is being brought back already.
+    pub coming: bool,
+}
+
+/// From the headers of a HEAD: what has been brought back says so until it goes again.
+fn archived(header: impl Fn(&str) -> Option<String>) -> Option<Archived> {
+    let class = header("x-amz-archive-status")
+        .or_else(|| header(CLASS).filter(|class| matches!(class.as_str(), "GLACIER" | "DEEP_ARCHIVE")))?;
+    let restore = header("x-amz-restore").unwrap_or_default();
+    let coming = restore.contains("ongoing-request=\"true\"");
+    (coming || restore.is_empty()).then_some(Archived { class, coming })
 }
 
 impl Store {
@@ -85,6 +105,7 @@ impl Store {
             metadata: metadata.collect(),
             checksum_sha256: answer.header("x-amz-checksum-sha256"),
             version_id: version_of(&answer),
+            archived: archived(|name| answer.header(name)),
         })
     }
 }
@@ -94,4 +115,37 @@ pub(super) fn version_of(answer: &Answer) -> Option<String> {
     answer
         .header("x-amz-version-id")
         .filter(|id| !id.is_empty() && id != "null")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_an_archive_and_was_not_brought_back_cannot_be_read() {
+        let back = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"";
+        let found = |headers: &[(&str, &str)]| {
+            let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+            archived(header).map(|a| (a.class, a.coming))
+        };
+        let lies = |class: &str, coming| Some((class.to_owned(), coming));
+        let (class, tier, restore) = (CLASS, "x-amz-archive-status", "x-amz-restore");
+        for (headers, expected) in [
+            (vec![], None),
+            (vec![(class, "STANDARD_IA")], None),
+            (vec![(class, "GLACIER_IR")], None),
+            (vec![(class, "GLACIER")], lies("GLACIER", false)),
+            (
+                vec![(class, "DEEP_ARCHIVE"), (restore, "ongoing-request=\"true\"")],
+                lies("DEEP_ARCHIVE", true),
+            ),
+            (vec![(class, "GLACIER"), (restore, back)], None),
+            (
+                vec![(class, "INTELLIGENT_TIERING"), (tier, "ARCHIVE_ACCESS")],
+                lies("ARCHIVE_ACCESS", false),
+            ),
+        ] {
+            assert_eq!(found(&headers), expected, "{headers:?}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ async fn rig() -> Rig {
     let endpoint = Endpoint {
         host: "127.0.0.1".into(),
         port: listener.local_addr().unwrap().port(),
+        dial: Dial::direct(),
     };
     let (out, said) = mpsc::channel(4);
     Rig {

@@ -1,32 +1,23 @@
-//! The beginning of a transfer: what a restore reads, greeting the agent, the bytes' route, the command's start.
+//! The beginning of a transfer: what a restore reads, greeting the agent, the command's start.
 use std::time::Duration;
 
 use api::BackupRun;
 use api::names::Action;
-use api::storage::DataPath;
 use kube::{Api, ResourceExt};
-use planner::run::{Chosen, Contact, End, Reason, Route};
+use planner::run::{Contact, End, Reason};
 use protocol::{AgentState, FromAgent, ToAgent};
 use store::ObjectInfo;
 use tokio::time::{Instant, timeout};
 
 use super::{Ended, Past, Session};
 use crate::transfer::link::{Incoming, Link};
-use crate::transfer::{commit, job, limits, outcome, text, uploads};
+use crate::transfer::{commit, job, limits, outcome, uploads};
 use crate::write::bounded;
 
 /// Until the agent has answered `Hello`.
 const WELCOME: Duration = Duration::from_secs(15);
-/// Until the agent has told whether it reaches the store: it gives its name, the connection and the answer 5 s each.
-const PROBED: Duration = Duration::from_secs(20);
 /// How long a store that fails is asked for the object that a restore reads.
 const FIND: Duration = Duration::from_secs(120);
-
-/// Whether the Pod gets an answer from the store, in the agent's words.
-pub(super) struct Probed {
-    pub reachable: bool,
-    pub message: String,
-}
 
 impl Session {
     /// A restore reads an object: it has to be there, and to be the one that this run stored.
@@ -57,6 +48,18 @@ impl Session {
                 format!("there is no object {} in the storage", self.order.key),
             )
         })?;
+        if let Some(archived) = &object.archived {
+            let cure = if archived.coming {
+                "it is being brought back: ask for the restore again when it is there"
+            } else {
+                "have the store bring it back for some days (RestoreObject of S3), which takes hours, and then ask for the restore again"
+            };
+            let message = format!(
+                "object {} lies in an archive ({}) and cannot be read: {cure}",
+                self.order.key, archived.class
+            );
+            return Err(fail(Reason::ObjectArchived, message));
+        }
         let status = self.run.status.clone().unwrap_or_default();
         let changed = |what: &str, want: String, seen: String| {
             let message = format!(
@@ -140,63 +143,6 @@ impl Session {
         Ok(transfer
             .filter(|t| t.attempt == self.order.attempt)
             .and_then(|t| t.upload_id))
-    }
-
-    /// How the bytes are to travel, before the command starts: as the storage says, or as the Pod can.
-    async fn choose(&mut self, link: &mut Link) -> Result<Chosen, Ended> {
-        let (route, why) = match self.store.data_path {
-            DataPath::Direct => (Route::Direct, None),
-            DataPath::Relay if self.agent_version < protocol::RELAY => {
-                let message = "the Pod's agent is older than this operator and cannot be relayed".into();
-                return Err(Ended::Over(End::Interrupted { message }));
-            }
-            DataPath::Relay => (Route::Relay, None),
-            DataPath::Auto => match self.probe(link).await? {
-                Some(Probed {
-                    reachable: false,
-                    message,
-                }) => (Route::Relay, Some(message)),
-                _ => (Route::Direct, None),
-            },
-        };
-        Ok(Chosen { route, why })
-    }
-
-    /// Asks the agent whether it reaches the store. None: it is too old to be asked.
-    pub(super) async fn probe(&mut self, link: &mut Link) -> Result<Option<Probed>, Ended> {
-        if self.agent_version < protocol::RELAY {
-            return Ok(None);
-        }
-        let asked = ToAgent::Probe {
-            url: self.store.store.origin(),
-            ca_bundle: self.store.parameters.ca_bundle().map(ToString::to_string),
-        };
-        if !link.send(asked).await {
-            return Err(Ended::Broken(String::new()));
-        }
-        let deadline = Instant::now() + PROBED;
-        loop {
-            let incoming = tokio::select! {
-                incoming = link.next() => incoming,
-                _ = self.handle.until(|o| o.cancel.is_some()) => {
-                    return Err(Ended::Broken("cancelled before the command was started".into()));
-                }
-                () = tokio::time::sleep_until(deadline) => {
-                    let message = format!("the agent did not tell within {} s", PROBED.as_secs());
-                    return Ok(Some(Probed { reachable: false, message }));
-                }
-            };
-            match incoming {
-                Incoming::Closed { words } => return Err(Ended::Broken(words)),
-                Incoming::Message(message, _) => {
-                    if let FromAgent::Probed { reachable, message } = *message {
-                        let message = text::line(&message, limits::PROBE);
-                        return Ok(Some(Probed { reachable, message }));
-                    }
-                }
-                Incoming::Data(..) => {}
-            }
-        }
     }
 
     /// Hands the command over, once, after its start is recorded.

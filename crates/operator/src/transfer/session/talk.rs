@@ -32,7 +32,8 @@ impl Session {
     /// Where the store is.
     pub(super) fn endpoint(&self) -> Option<Endpoint> {
         let (host, port) = self.store.store.address()?;
-        Some(Endpoint { host, port })
+        let dial = self.store.store.dial().clone();
+        Some(Endpoint { host, port, dial })
     }
 
     pub(super) async fn talk(&mut self, link: &mut Link, upload: &mut Option<String>) -> Ended {

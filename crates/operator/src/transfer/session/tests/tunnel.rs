@@ -5,7 +5,7 @@ use planner::run::Route;
 use protocol::{AgentState, Data, FromAgent, ToAgent, encode_data};
 
 use super::foul;
-use super::rig::rig;
+use super::rig::{Peer, rig};
 
 #[tokio::test]
 async fn a_tunnel_is_there_where_the_transfer_is_relayed_and_leads_to_the_store_only() {
@@ -71,23 +71,46 @@ async fn a_tunnel_is_there_where_the_transfer_is_relayed_and_leads_to_the_store_
     relayed.failed().await;
 }
 
-#[tokio::test]
+/// Answers the question whether the store is reached.
+async fn tells(peer: &mut Peer, reachable: bool) {
+    let Some(ToAgent::Probe { url, signed, .. }) = peer.heard().await else {
+        panic!("the agent was not asked");
+    };
+    let signed = signed.unwrap();
+    assert!(!url.contains("X-Amz") && signed.reveal().contains("/.backup-operator/no-object?"));
+    let message = foul().chars().take(3000).collect();
+    peer.say(&FromAgent::Probed { reachable, message }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_reaches_the_store_after_some_seconds_goes_straight() {
+    let mut rig = rig(Action::Backup, DataPath::Auto).await;
+    let mut peer = rig.connected().await;
+    peer.welcome(AgentState::Idle).await;
+    for reachable in [false, false, true] {
+        tells(&mut peer, reachable).await;
+    }
+    assert!(matches!(peer.heard().await, Some(ToAgent::Start(_))));
+    assert_eq!(rig.chosen().unwrap().route, Route::Direct);
+    rig.cancel();
+    peer.cancelled().await;
+    rig.failed().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn why_a_pod_does_not_reach_the_store_is_told_in_words_that_do_nothing() {
     let mut rig = rig(Action::Backup, DataPath::Auto).await;
     let mut peer = rig.connected().await;
     peer.welcome(AgentState::Idle).await;
-    assert!(matches!(peer.heard().await, Some(ToAgent::Probe { .. })));
-    peer.say(&FromAgent::Probed {
-        reachable: false,
-        message: foul().chars().take(3000).collect(),
-    })
-    .await;
+    for _ in 0..5 {
+        tells(&mut peer, false).await;
+    }
     assert!(matches!(peer.heard().await, Some(ToAgent::Start(_))));
     let chosen = rig.chosen().unwrap();
     assert_eq!(chosen.route, Route::Relay);
     let why = chosen.why.unwrap();
     assert!(
-        why.chars().count() <= crate::transfer::limits::PROBE && !why.contains(char::is_control),
+        why.chars().count() <= crate::transfer::limits::PROBE + 20 && !why.contains(char::is_control),
         "{why:?}"
     );
     rig.cancel();

@@ -1,0 +1,196 @@
+//! HTTP proxies: which of them a store is reached through. Bytes go through a tunnel (CONNECT, RFC 9110 9.3.6) in any case: a proxy
+//! sees the name of the store, and of what is encrypted nothing else.
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderValue, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
+
+/// What is right.
+const WANTED: &str = "must be http://host:port, a proxy that opens tunnels (CONNECT)";
+
+/// The proxies that an environment names. None by default.
+#[derive(Clone, Default)]
+pub struct Proxies(Option<Arc<Matcher>>);
+
+impl fmt::Debug for Proxies {
+    /// Without their addresses, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Proxies(some)"
+        } else {
+            "Proxies(none)"
+        })
+    }
+}
+
+/// A variable of the environment that names no proxy. The value is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {WANTED}, optionally with user:password@ before the host")]
+pub struct ProxyFault {
+    variable: &'static str,
+}
+
+/// One proxy, and where it was named.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Proxy {
+    pub(crate) uri: Uri,
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) named_by: &'static str,
+}
+
+impl Proxies {
+    /// Those of `HTTPS_PROXY` and `HTTP_PROXY`, one for each scheme of a store, else `ALL_PROXY`, unless `NO_PROXY` or `direct`
+    /// (in the same form) names the host. As curl does it, the small letters count, too, and first.
+    ///
+    /// # Errors
+    /// A variable that names no HTTP proxy: nothing is silently reached another way than was wanted.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>, direct: &str) -> Result<Self, ProxyFault> {
+        let either = |name: &str| {
+            let small = variable(&name.to_ascii_lowercase()).filter(|v| !v.is_empty());
+            small.or_else(|| variable(name).filter(|v| !v.is_empty()))
+        };
+        let proxy = |name: &'static str| match either(name) {
+            Some(value) if parse(&value).is_none() => Err(ProxyFault { variable: name }),
+            value => Ok(value),
+        };
+        let (https, http, all) = (proxy("HTTPS_PROXY")?, proxy("HTTP_PROXY")?, proxy("ALL_PROXY")?);
+        if https.is_none() && http.is_none() && all.is_none() {
+            return Ok(Self::default());
+        }
+        let excepted = [either("NO_PROXY").unwrap_or_default(), direct.to_owned()].join(",");
+        let matcher = Matcher::builder()
+            .all(all.unwrap_or_default())
+            .https(https.unwrap_or_default())
+            .http(http.unwrap_or_default())
+            .no(excepted)
+            .build();
+        Ok(Self(Some(Arc::new(matcher))))
+    }
+
+    /// The one for a store: of its parameters, else of the environment.
+    pub(crate) fn of(&self, store: &Url, parameter: Option<&str>) -> Option<Proxy> {
+        if let Some(uri) = parameter.and_then(|text| text.parse().ok()) {
+            return Some(Proxy {
+                uri,
+                authorization: None,
+                named_by: "spec.parameters.proxy",
+            });
+        }
+        let found = self.0.as_ref()?.intercept(&store.as_str().parse().ok()?)?;
+        Some(Proxy {
+            uri: found.uri().clone(),
+            authorization: found.basic_auth().cloned(),
+            named_by: "the operator's environment",
+        })
+    }
+}
+
+/// A proxy's URL; without a scheme it is http, as everywhere.
+fn parse(text: &str) -> Option<Url> {
+    let url = if text.contains("://") {
+        Url::parse(text)
+    } else {
+        Url::parse(&format!("http://{text}"))
+    };
+    url.ok().filter(|url| url.scheme() == "http" && url.has_host())
+}
+
+/// The parameter `proxy`: a URL with scheme and port, as the agent wants it.
+pub(crate) fn parameter(text: &str) -> Result<String, String> {
+    let Some(url) = parse(text).filter(|url| matches!(url.path(), "/" | "") && url.query().is_none()) else {
+        return Err(format!("{WANTED}, as in http://proxy.example:3128"));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        // The value is not repeated: it holds a secret.
+        return Err(format!(
+            "{WANTED}, without user and password: it is read inside of users' Pods; where a proxy wants them, give them to the operator as HTTPS_PROXY and relay (dataPath: Relay)"
+        ));
+    }
+    let host = url.host_str().unwrap_or_default();
+    Ok(format!("http://{host}:{}", url.port_or_known_default().unwrap_or(80)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(variables: &[(&str, &str)]) -> Result<Proxies, ProxyFault> {
+        let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Proxies::from_environment(variable, ".svc,.cluster.local")
+    }
+
+    #[test]
+    fn a_proxy_of_the_environment_is_used_by_scheme_and_but_for_what_is_excepted() {
+        let all = [
+            ("HTTPS_PROXY", "http://a%40b:c@secure:3128"),
+            ("http_proxy", "plain:8080"),
+            ("NO_PROXY", "s3.example,10.0.0.0/8"),
+        ];
+        let proxies = proxies(&all).unwrap();
+        let through = |store: &str| {
+            let found = proxies.of(&store.parse().unwrap(), None)?;
+            Some((found.uri.to_string(), found.authorization.is_some()))
+        };
+        let (secure, plain) = (
+            Some(("http://secure:3128/".into(), true)),
+            Some(("http://plain:8080/".into(), false)),
+        );
+        for (store, expected) in [
+            ("https://other.example", secure),
+            ("http://other.example", plain),
+            ("https://s3.example", None),
+            ("https://bucket.s3.example:9000", None),
+            ("https://10.1.2.3", None),
+            // Names of the cluster mean nothing to a proxy outside of it.
+            ("https://minio.storage.svc:9000", None),
+            ("http://minio.storage.svc.cluster.local", None),
+        ] {
+            assert_eq!(through(store), expected, "{store}");
+        }
+    }
+
+    #[test]
+    fn without_variables_nothing_is_proxied_and_a_parameter_comes_first() {
+        let none = proxies(&[("NO_PROXY", "x")]).unwrap();
+        let store: Url = "https://minio.storage.svc".parse().unwrap();
+        assert!(none.of(&store, None).is_none());
+        let all = proxies(&[("ALL_PROXY", "http://any:1")]).unwrap();
+        let found = all.of(&store, Some("http://own:3128")).unwrap();
+        assert_eq!(
+            (found.uri.to_string().as_str(), found.named_by),
+            ("http://own:3128/", "spec.parameters.proxy")
+        );
+    }
+
+    #[test]
+    fn a_variable_that_names_no_http_proxy_is_an_error_that_does_not_repeat_it() {
+        for value in ["socks5://u:hunter2@proxy:1080", "https://u:hunter2@proxy", "http://"] {
+            let fault = proxies(&[("HTTPS_PROXY", value)]).unwrap_err().to_string();
+            assert!(
+                fault.starts_with("HTTPS_PROXY: must be http://") && !fault.contains("hunter2"),
+                "{fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_a_url_without_secrets() {
+        assert_eq!(
+            parameter("http://proxy.example:3128/").unwrap(),
+            "http://proxy.example:3128"
+        );
+        assert_eq!(parameter("http://proxy.example").unwrap(), "http://proxy.example:80");
+        assert_eq!(parameter("[::1]:3128").unwrap(), "http://[::1]:3128");
+        for (text, says) in [
+            ("socks5://proxy", "CONNECT"),
+            ("https://proxy", "CONNECT"),
+            ("http://proxy/path", "CONNECT"),
+            ("http://u:hunter2@proxy", "HTTPS_PROXY"),
+        ] {
+            let fault = parameter(text).unwrap_err();
+            assert!(fault.contains(says) && !fault.contains("hunter2"), "{fault}");
+        }
+    }
+}
