@@ -175,6 +175,13 @@ pub const BACKOFF_LIMIT_STAYS: Said = Said {
     field: Some(".spec.backoffLimit"),
 };
 /// On a run.
+pub const AGENT_STAYS: Said = Said {
+    rule: "has(self.spec.agent) == has(oldSelf.spec.agent) && (!has(self.spec.agent) || self.spec.agent == oldSelf.spec.agent)",
+    message: Words::Fixed("cannot change after creation; make a new BackupRun"),
+    once: false,
+    field: Some(".spec.agent"),
+};
+/// On a run.
 pub const TEMPLATE_STAYS: Said = Said {
     rule: "self.spec.template == oldSelf.spec.template",
     message: Words::Fixed(

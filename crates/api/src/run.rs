@@ -1,7 +1,7 @@
 //! `BackupRun`: one backup, and its restores.
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::api::core::v1::{PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -39,6 +39,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     validation = rules::ENCRYPTION_STAYS.rule(),
     validation = rules::START_DEADLINE_STAYS.rule(),
     validation = rules::BACKOFF_LIMIT_STAYS.rule(),
+    validation = rules::AGENT_STAYS.rule(),
     validation = rules::TEMPLATE_STAYS.rule()
 )]
 #[serde(rename_all = "camelCase")]
@@ -75,7 +76,7 @@ pub struct BackupRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
 
-    /// The Pod that the commands run in. Its containers must stay alive while the command runs (for example with the command `sleep 1d`); any image will do, with or without a shell.
+    /// The Pod that the commands run in. Its containers must stay alive while the command runs (for example with the command `sleep infinity`); any image will do, with or without a shell.
     pub template: PodTemplate,
 
     /// How many seconds the Pod may take to become ready before the run fails. Default: 600.
@@ -87,6 +88,19 @@ pub struct BackupRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub backoff_limit: Option<u32>,
+
+    /// How the agent is put into the Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
+}
+
+/// How the agent is put into the Pod.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Agent {
+    /// What the init container `backup-operator-agent`, which copies the agent into the Pod and ends, requests and is limited to: for namespaces whose LimitRange or ResourceQuota wants other amounts than the operator's own (`agent.resources` of the chart). It works within 1m of CPU and 16Mi of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
 }
 
 fn retain() -> Option<RetainPolicy> {

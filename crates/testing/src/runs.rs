@@ -41,6 +41,7 @@ pub fn backup_run() -> BackupRun {
         },
         start_deadline_seconds: None,
         backoff_limit: None,
+        agent: None,
     };
     let mut run = BackupRun::new("db", spec);
     run.metadata = ObjectMeta {

@@ -34,7 +34,14 @@ async fn serves(case: &Case, name: &str, port: u16, container: Value, volumes: V
     let mut container = container;
     container["name"] = json!(name);
     container["readinessProbe"] = json!({"tcpSocket": {"port": port}, "periodSeconds": 1});
+    // A folder is a bucket of MinIO.
+    let bucket = json!({
+        "name": "bucket", "image": "redis:7", "command": ["mkdir", "-p", "/data/test"],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    });
+    let has_data = container["volumeMounts"].to_string().contains("/data");
     let spec = json!({
+        "initContainers": if has_data { vec![bucket] } else { vec![] },
         "containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0,
         "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet",
     });
@@ -62,15 +69,10 @@ async fn secure_store(case: &Case, port: u16, address: &str, pem: &str, key: &st
             {"name": "MINIO_ROOT_USER", "valueFrom": from("AWS_ACCESS_KEY_ID")},
             {"name": "MINIO_ROOT_PASSWORD", "valueFrom": from("AWS_SECRET_ACCESS_KEY")},
         ],
-        // A folder is a bucket.
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/data"}, {"name": "bucket", "mountPath": "/data/test"},
-            {"name": "certificate", "mountPath": "/certificate"},
-        ],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "certificate", "mountPath": "/certificate"}],
     });
     let volumes = json!([
-        {"name": "data", "emptyDir": {}}, {"name": "bucket", "emptyDir": {}},
-        {"name": "certificate", "secret": {"secretName": "certificate"}},
+        {"name": "data", "emptyDir": {}}, {"name": "certificate", "secret": {"secretName": "certificate"}},
     ]);
     serves(case, "store", port, container, volumes).await;
     format!("https://{address}:{port}")

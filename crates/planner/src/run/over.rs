@@ -8,6 +8,7 @@ use crate::run::end::failed;
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{self, CONTACT_LOST};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
+use crate::run::pod::with_cure;
 use crate::run::reason::Reason;
 
 /// How the attempt ends, if it cannot go on; with or without a transfer that this operator holds.
@@ -58,7 +59,7 @@ fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<E
 pub fn refused(o: &Observed<'_>) -> Option<String> {
     o.refused
         .as_ref()
-        .map(|r| format!("the Pod was refused: {}", r.message))
+        .map(|r| format!("the Pod was refused: {}", with_cure(&r.message, o.run, o.agent)))
 }
 
 fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contact>) -> Option<End> {

@@ -50,7 +50,8 @@ pub fn build(run: &BackupRun, action: Action, number: u32, container: &str, agen
         labels.insert(api::labels::SCHEDULE.into(), schedule.clone());
     }
     let mut spec = template.spec.clone();
-    inject(&mut spec, container, agent);
+    let resources = resources(run, agent);
+    inject(&mut spec, container, agent, resources);
     spec.restart_policy.get_or_insert_with(|| "Never".into());
     spec.termination_grace_period_seconds.get_or_insert(GRACE_SECONDS);
     Pod {
@@ -89,7 +90,7 @@ pub fn owner(run: &BackupRun) -> OwnerReference {
     }
 }
 
-fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings) {
+fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings, resources: ResourceRequirements) {
     spec.volumes.get_or_insert_default().extend(VOLUMES.map(|name| Volume {
         name: name.into(),
         empty_dir: Some(EmptyDirVolumeSource::default()),
@@ -98,10 +99,59 @@ fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings) {
     let root = spec.security_context.as_ref().and_then(|s| s.run_as_user) == Some(0);
     spec.init_containers
         .get_or_insert_default()
-        .insert(0, installer(agent, root));
+        .insert(0, installer(agent, resources, root));
     for c in spec.containers.iter_mut().filter(|c| c.name == container) {
         c.volume_mounts.get_or_insert_default().extend(mounts(true));
     }
+}
+
+/// What the init container requests and is limited to: as the run says, else as the operator does.
+fn resources(run: &BackupRun, agent: &AgentSettings) -> ResourceRequirements {
+    let said = run.spec.agent.as_ref().and_then(|a| a.resources.clone());
+    said.unwrap_or_else(|| {
+        let amounts = BTreeMap::from([
+            ("cpu".to_string(), Quantity(agent.cpu.clone())),
+            ("memory".to_string(), Quantity(agent.memory.clone())),
+        ]);
+        ResourceRequirements {
+            requests: Some(amounts.clone()),
+            limits: Some(amounts),
+            ..ResourceRequirements::default()
+        }
+    })
+}
+
+/// The API server's words about a Pod that it does not take, and the cure where the container that we add may be to blame: the
+/// words of a LimitRange do not say which one is, and nobody looks for a container that is not in his template.
+pub fn with_cure(words: &str, run: &BackupRun, agent: &AgentSettings) -> String {
+    let about_amounts = [
+        "per Container",
+        "per Pod",
+        "exceeded quota",
+        "must specify",
+        "limit to request ratio",
+    ];
+    let names_another = words.contains("must specify") && !words.contains(INIT_CONTAINER);
+    if names_another || !about_amounts.iter().any(|part| words.contains(part)) {
+        return words.to_string();
+    }
+    let resources = resources(run, agent);
+    let amounts = |of: Option<BTreeMap<String, Quantity>>| {
+        let all: Vec<_> = of
+            .into_iter()
+            .flatten()
+            .map(|(name, Quantity(q))| format!("{name} {q}"))
+            .collect();
+        if all.is_empty() {
+            "nothing".to_string()
+        } else {
+            all.join(", ")
+        }
+    };
+    let (requests, limits) = (amounts(resources.requests), amounts(resources.limits));
+    format!(
+        "{words} (where that speaks of the init container {INIT_CONTAINER}, which puts the agent into the Pod: it requests {requests} and is limited to {limits}; other amounts can be set as spec.agent.resources of the run, or for all as agent.resources of the chart)"
+    )
 }
 
 /// Where the two are; only the init container writes the agent.
@@ -117,22 +167,14 @@ fn mounts(read_only: bool) -> [VolumeMount; 2] {
 
 /// Copies the agent, nothing else. No `runAsUser`: OpenShift gives its own, elsewhere the image says 65532.
 /// A Pod that runs as root by its own words would contradict `runAsNonRoot`, and the kubelet would refuse it.
-fn installer(agent: &AgentSettings, root: bool) -> Container {
-    let amounts = BTreeMap::from([
-        ("cpu".to_string(), Quantity(agent.cpu.clone())),
-        ("memory".to_string(), Quantity(agent.memory.clone())),
-    ]);
+fn installer(agent: &AgentSettings, resources: ResourceRequirements, root: bool) -> Container {
     Container {
         name: INIT_CONTAINER.into(),
         image: Some(agent.image.clone()),
         image_pull_policy: Some(agent.image_pull_policy.clone()),
         command: Some(vec!["/agent".into(), "install".into(), MOUNT.into()]),
         working_dir: Some("/".into()),
-        resources: Some(ResourceRequirements {
-            requests: Some(amounts.clone()),
-            limits: Some(amounts),
-            ..ResourceRequirements::default()
-        }),
+        resources: Some(resources),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             capabilities: Some(Capabilities {
@@ -154,16 +196,66 @@ fn installer(agent: &AgentSettings, root: bool) -> Container {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    #[test]
-    fn the_agents_volumes_are_mounted_whole_where_commands_run_and_only_the_installer_writes_the_agent() {
-        let agent = AgentSettings {
+    fn agent() -> AgentSettings {
+        AgentSettings {
             image: "operator:1".into(),
             image_pull_policy: "IfNotPresent".into(),
             cpu: "250m".into(),
             memory: "32Mi".into(),
+        }
+    }
+
+    #[test]
+    fn the_agents_amounts_are_the_runs_else_the_operators() {
+        let mut run = testing::backup_run();
+        let of = |run: &BackupRun| {
+            let spec = build(run, Action::Backup, 1, "main", &agent()).spec.unwrap();
+            let resources = spec.init_containers.unwrap()[0].resources.clone().unwrap();
+            let memory =
+                |of: Option<BTreeMap<String, Quantity>>| of.and_then(|all| all.get("memory").map(|q| q.0.clone()));
+            (memory(resources.requests), memory(resources.limits))
         };
+        assert_eq!(of(&run), (Some("32Mi".into()), Some("32Mi".into())));
+        run.spec.agent = serde_json::from_value(json!({"resources": {"requests": {"memory": "64Mi"}}})).unwrap();
+        assert_eq!(of(&run), (Some("64Mi".into()), None));
+    }
+
+    #[test]
+    fn a_refusal_that_may_be_for_the_agents_amounts_says_where_they_are_set() {
+        let run = testing::backup_run();
+        for (words, cured) in [
+            (
+                "pods \"db\" is forbidden: minimum memory usage per Container is 64Mi, but request is 32Mi",
+                true,
+            ),
+            (
+                "pods \"db\" is forbidden: exceeded quota: q, requested: limits.memory=160Mi, used: limits.memory=0",
+                true,
+            ),
+            (
+                "pods \"db\" is forbidden: failed quota: q: must specify limits.cpu for: backup-operator-agent",
+                true,
+            ),
+            (
+                "pods \"db\" is forbidden: failed quota: q: must specify limits.cpu for: db",
+                false,
+            ),
+            ("admission webhook \"x\" denied the request: no", false),
+        ] {
+            let said = with_cure(words, &run, &agent());
+            assert!(said.starts_with(words), "{said}");
+            let names = said.contains("spec.agent.resources") && said.contains("cpu 250m, memory 32Mi");
+            assert_eq!(names, cured, "{said}");
+        }
+    }
+
+    #[test]
+    fn the_agents_volumes_are_mounted_whole_where_commands_run_and_only_the_installer_writes_the_agent() {
+        let agent = agent();
         let mut run = testing::backup_run();
         let mut side = run.spec.template.spec.containers[0].clone();
         side.name = "side".into();

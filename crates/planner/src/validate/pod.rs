@@ -6,7 +6,7 @@ mod quantity;
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements, Volume};
 
 use super::{Faults, meant, metadata, names};
 
@@ -14,6 +14,11 @@ use super::{Faults, meant, metadata, names};
 const RESTARTS: [&str; 3] = ["Always", "OnFailure", "Never"];
 /// Where a Pod can ask for names.
 const DNS: [&str; 4] = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+
+/// Checks the amounts of a container that stand elsewhere.
+pub(super) fn resources(resources: &ResourceRequirements, at: &str, faults: &mut Faults) {
+    container::amounts(resources, at, faults);
+}
 
 /// Checks a Pod at `template.spec`.
 pub(super) fn check(pod: &PodSpec, faults: &mut Faults) {

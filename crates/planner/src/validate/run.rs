@@ -94,6 +94,9 @@ pub(super) fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidR
     metadata::check(spec.template.metadata.as_ref(), "template.metadata", &mut faults);
     container::check(spec, &mut faults);
     pod::check(&spec.template.spec, &mut faults);
+    if let Some(resources) = spec.agent.as_ref().and_then(|a| a.resources.as_ref()) {
+        pod::resources(resources, "agent.resources", &mut faults);
+    }
     action::seconds(
         spec.start_deadline_seconds.map(u64::from),
         "startDeadlineSeconds",

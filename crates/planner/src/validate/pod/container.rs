@@ -90,7 +90,7 @@ fn mounts(mounts: &[VolumeMount], pod: &PodSpec, at: &str, faults: &mut Faults) 
     }
 }
 
-fn amounts(resources: &ResourceRequirements, at: &str, faults: &mut Faults) {
+pub(super) fn amounts(resources: &ResourceRequirements, at: &str, faults: &mut Faults) {
     let empty = BTreeMap::new();
     let requests = resources.requests.as_ref().unwrap_or(&empty);
     let limits = resources.limits.as_ref().unwrap_or(&empty);
