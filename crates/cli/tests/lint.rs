@@ -214,3 +214,20 @@ fn an_object_that_the_webhook_would_not_read_is_not_called_good() {
         "{out}"
     );
 }
+
+#[test]
+fn a_time_that_the_clocks_of_the_zone_skip_or_repeat_is_a_warning() {
+    let template = a_run("").replace('\n', "\n  ");
+    let spec = template.split_once("spec:").unwrap().1.trim_end();
+    for (time, told) in [("30 2", true), ("30 4", false)] {
+        let manifest = format!(
+            "apiVersion: backup-operator.io/v1\nkind: BackupSchedule\nmetadata: {{name: s}}\nspec:\n  schedule: {time} * * *\n  timeZone: Europe/Berlin\n  template:\n    spec:{}\n",
+            spec.replace("\n  ", "\n    ")
+                .replace("path: /a", "path: '/{{ .name }}'")
+        );
+        let (status, out, said) = lint(&["-f", "-"], &manifest);
+        assert_eq!((status, said.as_str()), (0, ""), "{out}");
+        let words = "warning: spec.schedule: in Europe/Berlin 02:30 ";
+        assert_eq!(out.contains(words), told, "{out}");
+    }
+}

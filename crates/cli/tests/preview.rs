@@ -33,7 +33,7 @@ fn ticks_are_shown_with_the_offset_of_their_zone() {
                 "--count",
                 "3",
             ],
-            "2026-03-28T02:30:00+01:00\n2026-03-30T02:30:00+02:00\n2026-03-31T02:30:00+02:00\n",
+            "2026-03-28T02:30:00+01:00\n2026-03-30T02:30:00+02:00\n2026-03-31T02:30:00+02:00\nnote: in Europe/Berlin 02:30 has no tick on 2026-03-29, when clocks are set from 02:00 to 03:00: no run is made then, the next one starts at 2026-03-30T02:30:00+02:00; 02:30 comes twice on 2026-10-25, when clocks are set from 03:00 to 02:00: a run is made each time (2026-10-25T02:30:00+02:00 and 2026-10-25T02:30:00+01:00); name a time that is neither skipped nor repeated there, or the zone Etc/UTC\n",
         ),
         (
             vec![

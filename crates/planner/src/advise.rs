@@ -8,8 +8,11 @@ use api::schedule::WhenDeleted;
 use api::storage::{NamespaceIsolation, NamespacesFrom};
 use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
 
+use jiff::Timestamp;
+
 use crate::run::life::earlier;
 use crate::schedule::cron::Calendar;
+use crate::schedule::shifts;
 use crate::validate::Fault;
 
 /// Parameters that name keys of the Secret that `spec.credentials` names.
@@ -91,8 +94,8 @@ pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -
     said
 }
 
-/// What is unwise in a schedule. It need not be valid.
-pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>) -> Vec<Fault> {
+/// What is unwise in a schedule, and what the clocks of its zone will do to it from now on. It need not be valid.
+pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now: Timestamp) -> Vec<Fault> {
     let mut said = Vec::new();
     let spec = &schedule.spec;
     let calendar = Calendar::parse(&spec.schedule, spec.time_zone.as_deref()).ok();
@@ -102,6 +105,9 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>) -> V
             "spec.schedule",
             "names a date that does not come within five years, so that nothing is ever backed up by itself; correct it, or say suspend: true if only the trigger shall start runs",
         );
+    }
+    if let Some(words) = calendar.as_ref().and_then(|c| shifts::told(c, now)) {
+        say(&mut said, "spec.schedule", words);
     }
     if spec.successful_runs_history_limit == Some(0) {
         say(

@@ -7,6 +7,7 @@ pub mod history;
 pub mod observed;
 pub mod refused;
 pub mod restores;
+pub mod shifts;
 pub mod ticks;
 
 pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};

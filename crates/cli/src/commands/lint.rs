@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use api::BackupStorage;
+use jiff::Timestamp;
 use planner::validate::meant;
 use serde_json::Value;
 
@@ -60,10 +61,11 @@ pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
         .filter(|f| f.kind == "BackupStorage")
         .filter_map(|f| storage(&f.value))
         .collect();
+    let now = Timestamp::now();
     for Found { place, kind, value } in found {
         tally.ours += 1;
         let title = title(&value);
-        for finding in object::check(kind, value, &crds, &storages) {
+        for finding in object::check(kind, value, &crds, &storages, now) {
             let mark = if finding.warning { "warning: " } else { "" };
             let _ = writeln!(text, "{place} {kind}/{title}: {mark}{}", finding.fault);
             *(if finding.warning {

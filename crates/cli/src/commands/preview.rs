@@ -103,7 +103,7 @@ pub fn run(args: Args, out: &mut Vec<u8>) -> Result<(), String> {
     )
 }
 
-/// One tick a line, with the path of its backup.
+/// One tick a line, with the path of its backup; then what changed clocks do to the schedule.
 fn lines(
     schedule: &ticks::Schedule,
     path: Option<&path::Path>,
@@ -123,6 +123,9 @@ fn lines(
             line = format!("{line}  {}", path.render(tick, &TimeZone::UTC, &of)?);
         }
         say(out, &line);
+    }
+    if let Some(words) = schedule.shifts(at) {
+        say(out, &format!("note: {words}"));
     }
     if any {
         Ok(())

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage};
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -128,7 +129,7 @@ impl Reviewer {
         answer
             .said
             .warnings
-            .extend(texts(&advise::schedule(&schedule, storage.as_ref())));
+            .extend(texts(&advise::schedule(&schedule, storage.as_ref(), Timestamp::now())));
         Ok(answer.said)
     }
 

@@ -6,6 +6,9 @@ use kube::ResourceExt;
 
 use super::*;
 
+/// When these are written.
+const NOW: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
 const AGE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
 fn fields(said: &[Fault]) -> Vec<&str> {
@@ -192,7 +195,7 @@ fn a_path_that_stays_from_tick_to_tick_is_told_of() {
         ("@daily", "relative", false),
         ("nonsense", "/db.sql", false),
     ] {
-        let said = schedule(&a_schedule(expression, path), None);
+        let said = schedule(&a_schedule(expression, path), None, NOW);
         let wanted: &[&str] = if told {
             &["spec.template.spec.storage.path"]
         } else {
@@ -202,8 +205,8 @@ fn a_path_that_stays_from_tick_to_tick_is_told_of() {
     }
     let mut only_restores = a_schedule("@daily", "/db.sql");
     only_restores.spec.template.spec.backup = None;
-    assert_eq!(schedule(&only_restores, None), []);
-    let said = schedule(&a_schedule("@daily", "/db.sql"), None);
+    assert_eq!(schedule(&only_restores, None, NOW), []);
+    let said = schedule(&a_schedule("@daily", "/db.sql"), None, NOW);
     assert!(
         said[0]
             .message
@@ -215,12 +218,12 @@ fn a_path_that_stays_from_tick_to_tick_is_told_of() {
 
 #[test]
 fn a_schedule_that_never_comes_or_keeps_nothing_is_told_of() {
-    let never = schedule(&a_schedule("0 0 30 2 *", "/{{ .name }}"), None);
+    let never = schedule(&a_schedule("0 0 30 2 *", "/{{ .name }}"), None, NOW);
     assert_eq!(fields(&never), ["spec.schedule"]);
-    assert_eq!(schedule(&a_schedule("0 0 29 2 *", "/{{ .name }}"), None), []);
+    assert_eq!(schedule(&a_schedule("0 0 29 2 *", "/{{ .name }}"), None, NOW), []);
     let mut none = a_schedule("@daily", "/{{ .name }}");
     none.spec.successful_runs_history_limit = Some(0);
-    assert_eq!(fields(&schedule(&none, None)), ["spec.successfulRunsHistoryLimit"]);
+    assert_eq!(fields(&schedule(&none, None, NOW)), ["spec.successfulRunsHistoryLimit"]);
 }
 
 #[test]
@@ -234,7 +237,7 @@ fn a_key_in_the_schedules_own_namespace_needs_nobodys_leave() {
             json!({ "recipients": [AGE], "decryptionKey": { "name": "a", "namespace": namespace, "key": "k" } }),
         )
         .unwrap();
-        assert_eq!(fields(&schedule(&one, None)), wanted);
+        assert_eq!(fields(&schedule(&one, None, NOW)), wanted);
     }
 }
 
@@ -249,7 +252,7 @@ fn a_schedule_that_takes_its_backups_along_is_told_of() {
         let mut one = a_schedule("@daily", "/{{ .name }}");
         one.spec.template.spec.retain_policy = serde_json::from_value(json!(retain)).unwrap();
         one.spec.when_deleted = serde_json::from_value(json!(when)).unwrap();
-        let said = schedule(&one, None);
+        let said = schedule(&one, None, NOW);
         assert_eq!(said.len(), usize::from(told.is_some()), "{said:?}");
         if let (Some(words), [fault]) = (told, said.as_slice()) {
             assert!(
@@ -291,5 +294,24 @@ fn an_exported_run_is_said_to_be_brought_back_and_not_executed() {
             words.contains("started-as") && words.contains("not executed"),
             "{words}"
         );
+    }
+}
+
+#[test]
+fn a_time_that_the_clocks_skip_or_repeat_is_told_of_with_the_date_of_the_next_one() {
+    for (zone, wanted) in [
+        (None, None),
+        (Some("Europe/Berlin"), Some("2026-03-29")),
+        (Some("Asia/Tokyo"), None),
+    ] {
+        let mut one = a_schedule("30 2 * * *", "/{{ .name }}");
+        one.spec.time_zone = zone.map(Into::into);
+        let said = schedule(&one, None, NOW);
+        let wrong = match (wanted, said.as_slice()) {
+            (None, []) => false,
+            (Some(date), [fault]) => fault.field != "spec.schedule" || !fault.message.contains(date),
+            _ => true,
+        };
+        assert!(!wrong, "{zone:?}: {said:?}");
     }
 }

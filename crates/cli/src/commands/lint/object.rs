@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
+use jiff::Timestamp;
 use kube::core::ObjectMeta;
 use planner::advise;
 use planner::validate::{self, Fault};
@@ -22,8 +23,14 @@ pub struct Finding {
 /// What rules and advice say of an object that could be read.
 type Said = (Vec<Fault>, Vec<Fault>);
 
-/// Everything that is wrong or unwise in an object of one of our kinds.
-pub fn check(kind: &str, mut value: Value, crds: &[Value], storages: &BTreeMap<String, BackupStorage>) -> Vec<Finding> {
+/// Everything that is wrong or unwise in an object of one of our kinds, at a moment.
+pub fn check(
+    kind: &str,
+    mut value: Value,
+    crds: &[Value],
+    storages: &BTreeMap<String, BackupStorage>,
+    now: Timestamp,
+) -> Vec<Finding> {
     let schema = crds
         .iter()
         .find(|crd| crd.pointer("/spec/names/kind").and_then(Value::as_str) == Some(kind))
@@ -39,7 +46,7 @@ pub fn check(kind: &str, mut value: Value, crds: &[Value], storages: &BTreeMap<S
     }
     let said = match kind {
         "BackupStorage" => read::<BackupStorage>(value).map(|object| storage(&object)),
-        "BackupSchedule" => read::<BackupSchedule>(value).map(|object| schedule(&object, storages)),
+        "BackupSchedule" => read::<BackupSchedule>(value).map(|object| schedule(&object, storages, now)),
         _ => read::<BackupRun>(value).map(|object| run(&object, storages)),
     };
     match said {
@@ -76,10 +83,10 @@ fn storage(storage: &BackupStorage) -> Said {
     (faults, advise::storage(storage))
 }
 
-fn schedule(schedule: &BackupSchedule, storages: &BTreeMap<String, BackupStorage>) -> Said {
+fn schedule(schedule: &BackupSchedule, storages: &BTreeMap<String, BackupStorage>, now: Timestamp) -> Said {
     let storage = storages.get(&schedule.spec.template.spec.storage.name);
     let faults = validate::schedule::validate(schedule).err().unwrap_or_default();
-    (faults, advise::schedule(schedule, storage))
+    (faults, advise::schedule(schedule, storage, now))
 }
 
 fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {

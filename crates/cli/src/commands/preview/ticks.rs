@@ -2,6 +2,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use planner::schedule::cron::Calendar;
+use planner::schedule::shifts;
 
 /// A schedule, and the zone to show it in.
 pub struct Schedule {
@@ -30,13 +31,11 @@ impl Schedule {
 
     /// RFC 3339 with the zone's offset.
     pub fn show(&self, tick: Timestamp) -> String {
-        let text = tick
-            .to_zoned(self.zone.clone())
-            .strftime("%Y-%m-%dT%H:%M:%S%:z")
-            .to_string();
-        match text.strip_suffix("+00:00") {
-            Some(head) => format!("{head}Z"),
-            None => text,
-        }
+        shifts::show(tick, &self.zone)
+    }
+
+    /// What the zone's clocks do to it after a moment.
+    pub fn shifts(&self, after: Timestamp) -> Option<String> {
+        shifts::told(&self.calendar, after)
     }
 }
