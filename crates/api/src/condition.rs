@@ -22,6 +22,8 @@ pub const COMPRESSED: &str = "Compressed";
 pub const RESTORED: &str = "Restored";
 /// The schedule is suspended.
 pub const SUSPENDED: &str = "Suspended";
+/// Runs of the schedule are replaced, or its ticks passed over, before one ends; said once it was so.
+pub const STARVING: &str = "Starving";
 /// The access key of a storage may delete; said where it may not.
 pub const DELETABLE: &str = "Deletable";
 /// The access key of a storage may list; said where it may not.

@@ -142,6 +142,7 @@ pub struct RunTemplate {
 #[serde(rename_all = "camelCase")]
 pub struct BackupScheduleStatus {
     /// Ready: the schedule is valid. InProgress: a run is under way. Successful, Failed: how the last run ended. Suspended.
+    /// Starving: three runs in a row were replaced, or three ticks passed over, before one ended; False once one has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -170,4 +171,18 @@ pub struct BackupScheduleStatus {
     /// The next tick; absent while suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_schedule_time: Option<Time>,
+    /// Runs in a row that were replaced before one ended; absent once one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
+}
+
+/// Runs in a row that were replaced before one ended.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// How many.
+    pub runs: u32,
+    /// The last of them, so that none is counted twice.
+    pub last: String,
+    /// When the first one was replaced.
+    pub since: Time,
 }

@@ -51,6 +51,11 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
     for run in &decision.adopt {
         adopt(&runs, run).await?;
     }
+    let changed = schedule.status.as_ref() != Some(&decision.status);
+    let first = decision.tells_first();
+    if changed && first {
+        written.status(&decision.status).await?;
+    }
     for doomed in &decision.delete {
         delete(&runs, &doomed.name, &doomed.uid).await?;
     }
@@ -80,7 +85,7 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         written.annotations(&gone).await?;
     }
     // Crash window: the run exists, the status does not tell of the tick yet: the name keeps it from running twice.
-    if schedule.status.as_ref() != Some(&decision.status) {
+    if changed && !first {
         written.status(&decision.status).await?;
     }
     for event in &events {

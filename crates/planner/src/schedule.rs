@@ -8,6 +8,7 @@ pub mod observed;
 pub mod refused;
 pub mod restores;
 pub mod shifts;
+pub mod starving;
 pub mod ticks;
 
 pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};

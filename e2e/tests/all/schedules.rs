@@ -450,3 +450,33 @@ fn a_schedule_that_is_replaced_by_force_keeps_its_objects_and_one_that_comes_bac
         keeps_all(&case, "daily").await;
     });
 }
+
+#[test]
+fn a_schedule_whose_runs_are_replaced_before_they_end_starves_until_one_ends() {
+    case("starving", |case| async move {
+        let settings = json!({"schedule": "@every 5s", "concurrencyPolicy": "Replace"});
+        case.schedule("often", settings, spec(&case, "slow random 1000 60"))
+            .await;
+        case.wait("the schedule starves", 90, || async {
+            let status = case.schedules().get("often").await.ok()?.status?;
+            let told = condition::find(&status.conditions, condition::STARVING)?;
+            (told.status == "True" && told.reason == "RunsReplaced").then_some(())
+        })
+        .await;
+        let told = case.events("often").await;
+        assert_eq!(
+            told.iter().filter(|e| e.starts_with("Starving: ")).count(),
+            1,
+            "{told:?}"
+        );
+        // A run that nothing replaces ends by itself.
+        e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
+        case.wait("the schedule starves no more", 150, || async {
+            let status = case.schedules().get("often").await.ok()?.status?;
+            let told = condition::find(&status.conditions, condition::STARVING)?;
+            (told.status == "False" && told.reason == "RunEnded").then_some(())
+        })
+        .await;
+        keeps_all(&case, "often").await;
+    });
+}

@@ -14,7 +14,7 @@ use crate::run::Event;
 use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
-use crate::schedule::{history, restores, ticks};
+use crate::schedule::{history, restores, starving, ticks};
 use crate::validate;
 
 /// What is to be done for a schedule.
@@ -38,6 +38,16 @@ pub struct Decision {
     pub requeue_at: Option<Timestamp>,
     /// What a run that may not start yet waits for, reason and message.
     waiting: Option<(&'static str, String)>,
+    /// What came to nothing in this pass.
+    vain: starving::Vain,
+}
+
+impl Decision {
+    /// The status is written before runs are deleted: that they were replaced is known of nothing else once they are gone. One that
+    /// tells of a run is written after that run was created.
+    pub fn tells_first(&self) -> bool {
+        self.create.is_empty()
+    }
 }
 
 /// A run to delete.
@@ -103,6 +113,8 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         trigger(o, &mut d);
     }
     count(o, &mut d);
+    let vain = std::mem::take(&mut d.vain);
+    d.events.extend(starving::count(o, &mut d.status, &vain));
     let next = calendar
         .filter(|_| !suspended)
         .and_then(|c| ticks::next(&c, since(o), behind(o)));
@@ -157,8 +169,14 @@ fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
         d.status.last_schedule_time = Some(Time(due.tick));
         return;
     }
+    let late = limit.is_some_and(|limit| due.tick <= limit);
+    if o.schedule.spec.concurrency_policy == Some(ConcurrencyPolicy::Forbid) && has_active(o) {
+        let ticks = ticks::count(calendar, since, now, starving::ENOUGH + 1);
+        // The last one waits, as long as it is not late.
+        d.vain.passed_over = ticks.saturating_sub(usize::from(!late));
+    }
     // A tick that was taken up in time is not late because the run that it replaces takes long to stop.
-    if limit.is_some_and(|limit| due.tick <= limit) && !was_stopping_for(o, &name) {
+    if late && !was_stopping_for(o, &name) {
         return;
     }
     if !may_start(o, d, &name) {
@@ -189,6 +207,10 @@ fn was_stopping_for(o: &Observed<'_>, name: &str) -> bool {
     let status = o.schedule.status.as_ref();
     let told = status.and_then(|s| condition::find(&s.conditions, condition::IN_PROGRESS));
     told.is_some_and(|c| c.reason == STOPPING && c.message.split(' ').next() == Some(name))
+}
+
+fn has_active(o: &Observed<'_>) -> bool {
+    o.runs.iter().any(|r| standing(r) == Standing::Active)
 }
 
 /// Whether a run may start now. Replace asks the one under way to go, and the new one starts when it is gone.
@@ -228,6 +250,7 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
             continue;
         }
         d.delete.push(Doomed::new(run, "replaced"));
+        d.vain.replaced = Some(run.name_any());
         let note = format!(
             "run {} is stopped to make room for {what} (concurrencyPolicy: Replace)",
             run.name_any()

@@ -34,6 +34,14 @@ pub fn due(calendar: &Calendar, since: Timestamp, counted: Timestamp, now: Times
     })
 }
 
+/// How many ticks there are after `since` and not after `now`, counted up to `most`.
+pub fn count(calendar: &Calendar, since: Timestamp, now: Timestamp, most: usize) -> usize {
+    std::iter::successors(calendar.next(since), |tick| calendar.next(*tick))
+        .take_while(|tick| *tick <= now)
+        .take(most)
+        .count()
+}
+
 fn last(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
     if let Calendar::Every(pause, _) = calendar {
         let pauses = (now.as_second() - since.as_second()) / pause.as_secs().max(1);

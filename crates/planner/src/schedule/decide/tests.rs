@@ -16,6 +16,7 @@ mod adopt;
 mod jitter;
 mod restores;
 mod rotation;
+mod starving;
 mod triggers;
 
 struct World {
