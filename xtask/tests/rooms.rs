@@ -87,3 +87,28 @@ fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits
         "nobody reaches {unknown:?} any more: are these their names?"
     );
 }
+
+/// What would let the machine say which time zones there are, and which of them is its own.
+const MACHINES_ZONES: [&str; 3] = ["tzdb-zoneinfo", "tzdb-concatenated", "tz-system"];
+
+#[test]
+fn time_zones_come_with_the_program_and_never_from_the_machine() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for room in ["operator", "cli"] {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+            .args(["--package", room, "--format", "{p} {f}"])
+            .current_dir(root)
+            .output()
+            .unwrap();
+        let packages = String::from_utf8(output.stdout).unwrap();
+        let jiff = packages
+            .lines()
+            .find(|line| line.starts_with("jiff v"))
+            .unwrap_or_default();
+        let features: BTreeSet<_> = jiff.rsplit(' ').next().unwrap_or_default().split(',').collect();
+        assert!(features.contains("tzdb-bundle-always"), "{room}: {jiff}");
+        let wrong: Vec<_> = MACHINES_ZONES.iter().filter(|f| features.contains(*f)).collect();
+        assert!(wrong.is_empty(), "{room}: something asks jiff for {wrong:?}");
+    }
+}

@@ -39,7 +39,7 @@ pub struct BackupScheduleSpec {
     #[schemars(length(min = 1))]
     pub schedule: String,
 
-    /// IANA time zone of the schedule, such as Europe/Berlin. Where its clocks are changed, a time that they skip has no tick, and one
+    /// IANA time zone of the schedule, such as Europe/Berlin; the zones are those that are built into the operator, not those of its image. Where its clocks are changed, a time that they skip has no tick, and one
     /// that they repeat has two, as in the Go operator. Default: UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
