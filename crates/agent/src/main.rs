@@ -12,6 +12,7 @@ mod download;
 mod event;
 #[cfg(test)]
 mod fuzz;
+mod group;
 mod guard;
 mod http;
 mod install;

@@ -1,8 +1,32 @@
-//! The agent's own memory, as the kernel counts it.
+//! Memory as the kernel counts it: the agent's own, and what the container may have.
+use std::fs;
+
+use crate::group::{self, Named};
+
+const LIMIT: Named = Named {
+    first: "memory.limit_in_bytes",
+    second: "memory.max",
+};
+/// Version 1 has a number where there is no limit, which is near the largest.
+const NONE: u64 = 1 << 60;
+
+/// The memory limit of the container, bytes; None where there is none, or it is not known.
+pub fn limit() -> Option<u64> {
+    group::files(&LIMIT)
+        .iter()
+        .find_map(|file| fs::read_to_string(file).ok())
+        .as_deref()
+        .and_then(parse_limit)
+}
+
+/// A number, or `max`.
+fn parse_limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|limit| *limit < NONE)
+}
 
 /// Peak resident memory (VmHWM), bytes; 0 where /proc does not say.
 pub fn peak() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
+    fs::read_to_string("/proc/self/status")
         .ok()
         .as_deref()
         .and_then(parse_peak)
@@ -18,6 +42,21 @@ fn parse_peak(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_read_in_bytes_and_none_is_none() {
+        for (text, limit) in [
+            ("134217728\n", Some(128 << 20)),
+            ("max\n", None),
+            ("9223372036854771712\n", None),
+            ("", None),
+            ("-1\n", None),
+        ] {
+            assert_eq!(parse_limit(text), limit, "{text}");
+        }
+        // This machine's is read without harm.
+        assert_ne!(limit(), Some(0));
+    }
 
     #[test]
     fn the_peak_is_read_in_bytes() {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use pipeline::{Identities, Stages};
+use pipeline::{Allowance, Identities, Stages};
 use protocol::{Job, Outcome, Report, Secret};
 
 use crate::backup::{compression, empty_report};
@@ -133,7 +133,11 @@ fn begin(
         absence: Duration::from_secs(job.absence_seconds),
     };
     let download = Download::new(client, desk.clone(), wanted, watched.clone());
-    let stages = Stages::to_read(job.compression.map(compression), identities);
+    let allowance = Allowance {
+        window_log: None,
+        memory: memory::limit(),
+    };
+    let stages = Stages::to_read(job.compression.map(compression), identities, allowance);
     let pipes = || {
         let (command_end, feeder_end) = pipe::make()?;
         Ok((command_end.try_clone()?, command_end, feeder_end))

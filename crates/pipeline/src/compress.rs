@@ -4,8 +4,10 @@ mod zstd;
 
 use std::io::{self, BufRead, Read};
 
-use crate::Sink;
+use crate::allowance::Allowance;
 use crate::error::{Step, at};
+use crate::peek::Peek;
+use crate::{Sink, foreign};
 
 /// How to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +37,8 @@ impl Compression {
     /// Refuses a level that the algorithm does not have.
     pub fn check(&self) -> Result<(), BadLevel> {
         let (algorithm, level, highest) = match *self {
-            Compression::Gzip { level } => ("gzip", level, 9),
-            Compression::Zstd { level } => ("zstd", level, 19),
+            Compression::Gzip { level } => (self.name(), level, 9),
+            Compression::Zstd { level } => (self.name(), level, 19),
         };
         if (1..=highest).contains(&level) {
             Ok(())
@@ -59,12 +61,42 @@ impl Compression {
         })
     }
 
-    /// Decompresses from `source`. The level does not matter here.
-    pub(crate) fn reader(self, source: Box<dyn BufRead + Send>) -> io::Result<Box<dyn Read + Send>> {
+    /// Decompresses from `source`. The level does not matter here. Reads the first bytes, so that another format is known here.
+    pub(crate) fn reader(
+        self,
+        source: Box<dyn BufRead + Send>,
+        allowance: Allowance,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        let source = Peek::new(source)?;
+        let head = source.head();
+        if !self.may_begin(head) {
+            let words = match head.is_empty() {
+                true => "the stream is empty".into(),
+                false => foreign::instead_of_compressed(self.name(), head)
+                    .unwrap_or_else(|| format!("the object is no {} file", self.name())),
+            };
+            return Err(at(Step::Decompress, io::Error::new(io::ErrorKind::InvalidData, words)));
+        }
+        let source = Box::new(source);
         Ok(match self {
             Compression::Gzip { .. } => gzip::reader(source),
-            Compression::Zstd { .. } => Box::new(zstd::Reader::new(source)?),
+            Compression::Zstd { .. } => Box::new(zstd::Reader::new(source, allowance)?),
         })
+    }
+
+    /// As `spec.compression.algorithm` has it.
+    fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip { .. } => "gzip",
+            Compression::Zstd { .. } => "zstd",
+        }
+    }
+
+    fn may_begin(self, head: &[u8]) -> bool {
+        match self {
+            Compression::Gzip { .. } => head.starts_with(&[0x1f, 0x8b]),
+            Compression::Zstd { .. } => !head.is_empty() && zstd::may_begin(head),
+        }
     }
 }
 

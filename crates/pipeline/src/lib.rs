@@ -6,13 +6,17 @@
 //! so a reader must compare both before it calls the end an end.
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod compress;
 pub mod encrypt;
 pub mod error;
+mod foreign;
 pub mod hash;
+mod peek;
 pub mod sink;
 pub mod stages;
 
+pub use allowance::Allowance;
 pub use compress::Compression;
 pub use encrypt::{Identities, Recipients};
 pub use error::{Fault, Step};

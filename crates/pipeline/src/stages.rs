@@ -1,6 +1,7 @@
 //! The one list of stages, in the direction of a backup: written forwards, read backwards.
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use crate::allowance::Allowance;
 use crate::compress::Compression;
 use crate::encrypt::{Identities, Recipients};
 use crate::error::{Step, at};
@@ -21,7 +22,11 @@ pub enum Stage {
 
 /// The stages of a stream, in the direction of a backup.
 #[derive(Default)]
-pub struct Stages(Vec<Stage>);
+pub struct Stages {
+    list: Vec<Stage>,
+    /// For reading.
+    allowance: Allowance,
+}
 
 impl Stages {
     /// Stages to write through: plain bytes go in, what is stored comes out.
@@ -29,20 +34,26 @@ impl Stages {
         Self::of(compression, recipients.map(Stage::Encrypt))
     }
 
-    /// The same stages to read back through.
-    pub fn to_read(compression: Option<Compression>, identities: Option<Identities>) -> Self {
-        Self::of(compression, identities.map(Stage::Decrypt))
+    /// The same stages to read back through, within that allowance.
+    pub fn to_read(compression: Option<Compression>, identities: Option<Identities>, allowance: Allowance) -> Self {
+        Self {
+            allowance,
+            ..Self::of(compression, identities.map(Stage::Decrypt))
+        }
     }
 
     /// The order, said once: encrypted bytes do not compress.
     fn of(compression: Option<Compression>, crypt: Option<Stage>) -> Self {
-        Self(compression.map(Stage::Compress).into_iter().chain(crypt).collect())
+        Self {
+            list: compression.map(Stage::Compress).into_iter().chain(crypt).collect(),
+            allowance: Allowance::default(),
+        }
     }
 
     /// A sink for plain bytes whose product goes to `sink`.
     pub fn writer(self, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
         let edge: Box<dyn Sink + Send> = Box::new(Edge(sink));
-        self.0.into_iter().rev().try_fold(edge, |sink, stage| match stage {
+        self.list.into_iter().rev().try_fold(edge, |sink, stage| match stage {
             Stage::Compress(compression) => compression.writer(sink),
             Stage::Encrypt(recipients) => recipients.writer(sink),
             Stage::Decrypt(_) => Err(at(
@@ -56,11 +67,11 @@ impl Stages {
     /// first lines for what they cannot.
     pub fn reader(self, source: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let edge: Box<dyn Read + Send> = Box::new(Edge(source));
-        self.0.into_iter().rev().try_fold(edge, |source, stage| {
+        self.list.into_iter().rev().try_fold(edge, |source, stage| {
             let source: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(READ, source));
             match stage {
-                Stage::Compress(compression) => compression.reader(source),
-                Stage::Decrypt(identities) => identities.reader(source),
+                Stage::Compress(compression) => compression.reader(source, self.allowance),
+                Stage::Decrypt(identities) => identities.reader(source, self.allowance),
                 Stage::Encrypt(_) => Err(at(
                     Step::Decrypt,
                     io::Error::other("there are keys to encrypt, none to decrypt"),

@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use fuzz::Target;
-use pipeline::{Compression, Fault, Identities, Recipients, Sink, Stages};
+use pipeline::{Allowance, Compression, Fault, Identities, Recipients, Sink, Stages};
 
 const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
 /// More than this is not read of one input: what is small in the store may be as large as it likes to be.
@@ -50,10 +50,24 @@ fn stored(compression: Option<Compression>, recipients: Option<Recipients>) -> V
 
 /// Reads it back as a restore does, in pieces, and never more than so much.
 fn restore(bytes: &[u8], compression: Option<Compression>, key: Option<&str>) -> Result<Vec<u8>, String> {
-    let identities = key.map(|k| Identities::parse(k).unwrap());
+    restore_with(bytes, compression, key.map(|k| Identities::parse(k).unwrap()))
+}
+
+fn restore_with(
+    bytes: &[u8],
+    compression: Option<Compression>,
+    identities: Option<Identities>,
+) -> Result<Vec<u8>, String> {
+    // A container that is too small for what hostile bytes ask for.
+    let allowance = Allowance {
+        window_log: None,
+        memory: Some(48 << 20),
+    };
     let source = Box::new(Cursor::new(bytes.to_vec()));
     let words = |e| Fault::of(e).to_string();
-    let mut reader = Stages::to_read(compression, identities).reader(source).map_err(words)?;
+    let mut reader = Stages::to_read(compression, identities, allowance)
+        .reader(source)
+        .map_err(words)?;
     let (mut out, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
     while out.len() < OUTPUT {
         match reader.read(&mut buffer) {
@@ -66,11 +80,11 @@ fn restore(bytes: &[u8], compression: Option<Compression>, key: Option<&str>) ->
     Err("as much as is read".into())
 }
 
-/// How far a reader came tells one course from another: by the order of magnitude.
+/// How far a reader came tells one course from another: by the order of magnitude. Where something stands does not.
 fn course(result: &Result<Vec<u8>, String>) -> String {
     match result {
         Ok(out) => format!("{} bits of length", out.len().checked_ilog2().unwrap_or(0)),
-        Err(words) => words.clone(),
+        Err(words) => words.chars().filter(|c| !c.is_ascii_digit()).collect(),
     }
 }
 
@@ -93,13 +107,16 @@ fn fuzz_gzip() {
 fn fuzz_zstd() {
     let whole = stored(ZSTD, None);
     let twice = whole.repeat(2);
-    // A frame that says that it needs a window of 2 GiB, a frame of zeros without end, one that is skipped.
-    let seeds: [&[u8]; 5] = [
+    // A frame that says that it needs a window of 2 GiB, a frame of zeros without end, one that is skipped, one with a dictionary and
+    // one of a single segment, of 2^40 bytes.
+    let seeds: [&[u8]; 7] = [
         &whole,
         &twice,
         b"\x28\xb5\x2f\xfd\x00\xa8\x01\0\0a",
         b"\x28\xb5\x2f\xfd\x00\x58\xfa\xff\x0f\0\xfa\xff\x0f\0\xfa\xff\x0f\0",
         b"\x50\x2a\x4d\x18\xff\xff\xff\xffx",
+        b"\x28\xb5\x2f\xfd\x03\x58\x01\x02\x03\x04\x01\0\0a",
+        b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\x01\0\0\x01\0\0a",
     ];
     let words = ["\x02\0\0", "\x01", "\0"];
     Target {
@@ -144,6 +161,82 @@ fn fuzz_age_and_what_opens_is_what_was_encrypted() {
             course(&result)
         });
     }
+}
+
+/// As age -a writes it.
+fn armored(binary: &[u8]) -> Vec<u8> {
+    use age::armor::{ArmoredWriter, Format};
+    let mut writer = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor).unwrap();
+    writer.write_all(binary).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn fuzz_armor_and_what_opens_is_what_was_encrypted() {
+    let (recipient, plain) = (recipient(), plain());
+    let whole = armored(&stored(None, Recipients::parse(&[recipient.as_str()]).unwrap()));
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let crlf = text.replace('\n', "\r\n");
+    let one_line = text.replace('\n', "");
+    let seeds: [&[u8]; 5] = [
+        &whole,
+        crlf.as_bytes(),
+        one_line.as_bytes(),
+        b"\n\n-----BEGIN AGE ENCRYPTED FILE-----\n",
+        b"\xff\xfe-\0-\0",
+    ];
+    let words = [
+        "-----BEGIN AGE ENCRYPTED FILE-----\n",
+        "-----END AGE ENCRYPTED FILE-----\n",
+        "\r\n",
+        "\n",
+        "=",
+        " ",
+        "\u{80}",
+    ];
+    Target {
+        name: "armored age",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| {
+        let result = restore(bytes, None, Some(IDENTITY));
+        if let Ok(out) = &result {
+            assert!(*out == plain, "a changed stream was taken for whole");
+        }
+        course(&result)
+    });
+}
+
+#[test]
+fn fuzz_passphrases_and_no_file_chooses_how_much_work_is_done() {
+    let mut recipient = age::scrypt::Recipient::new("correct horse".to_string().into());
+    recipient.set_work_factor(2);
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as _)).unwrap();
+    let mut writer = encryptor.wrap_output(Vec::new()).unwrap();
+    let plain = plain();
+    writer.write_all(&plain).unwrap();
+    let whole = writer.finish().unwrap();
+    let text = armored(&whole);
+    let seeds: [&[u8]; 4] = [
+        &whole,
+        &text,
+        b"age-encryption.org/v1\n-> scrypt rF0/NwblUHHTpgQgRpe5CQ 22\ngUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n--- x\n",
+        b"age-encryption.org/v1\n-> scrypt rF0/NwblUHHTpgQgRpe5CQ 64\ngUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n",
+    ];
+    let words = ["-> scrypt ", " 1", " 18\n", " 30\n", " 255\n", "-> X25519 ", "\n--- "];
+    Target {
+        name: "passphrases",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| {
+        let result = restore_with(bytes, None, Some(Identities::passphrase("correct horse").unwrap()));
+        if let Ok(out) = &result {
+            assert!(*out == plain, "a changed stream was taken for whole");
+        }
+        course(&result)
+    });
 }
 
 fn recipient() -> String {
@@ -198,16 +291,19 @@ AAAEADBJvjZT8X6JRJI8xVq/1aU8nMVgOtVnmdwqWwrSlXG3sKLqeplhpW+uObz5dvMgjz
 -----END OPENSSH PRIVATE KEY-----
 ";
     let file = format!("# created: 2024\n# public key: age1x\n{IDENTITY}\n");
-    let seeds: [&[u8]; 4] = [
+    let seeds: [&[u8]; 5] = [
         IDENTITY.as_bytes(),
         file.as_bytes(),
         PEM.as_bytes(),
         b"AGE-PLUGIN-YUBIKEY-1X",
+        b"PuTTY-User-Key-File-3: ssh-ed25519\n",
     ];
     let words = [
         "AGE-SECRET-KEY-1",
         "AGE-SECRET-KEY-PQ-1",
         "-----BEGIN RSA PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\n",
+        "-----BEGIN AGE ENCRYPTED FILE-----\n",
         "-----END",
         "\n",
         "bcrypt",
@@ -221,6 +317,11 @@ AAAEADBJvjZT8X6JRJI8xVq/1aU8nMVgOtVnmdwqWwrSlXG3sKLqeplhpW+uObz5dvMgjz
     }
     .run(|bytes| {
         let text = String::from_utf8_lossy(bytes);
+        // Whatever it is, it may be a passphrase or is refused, and never repeated.
+        if let Err(error) = Identities::passphrase(&text) {
+            let told = error.to_string();
+            assert!(!told.contains("GFPYYSJZ"), "{told}");
+        }
         match Identities::parse(&text) {
             Ok(_) => "good".to_string(),
             Err(error) => {

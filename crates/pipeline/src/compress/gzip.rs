@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use flate2::bufread::GzDecoder;
 use libdeflater::{CompressionLvl, Compressor};
 
-use crate::error::{Step, at};
+use crate::error::{Fault, Step, at};
 use crate::sink::Sink;
 
 /// Plain bytes of a member.
@@ -202,26 +202,52 @@ impl Sink for Ended {
 /// anything else there is an error.
 pub(super) fn reader(source: Box<dyn BufRead + Send>) -> Box<dyn Read + Send> {
     let source = Counted { source, at: 0 };
-    Box::new(Reader(Some(GzDecoder::new(source))))
+    Box::new(Reader {
+        member: Some(GzDecoder::new(source)),
+        start: 0,
+    })
 }
 
-/// The member that is read; None at the end.
-struct Reader(Option<GzDecoder<Counted>>);
+struct Reader {
+    /// The member that is read; None at the end.
+    member: Option<GzDecoder<Counted>>,
+    /// Where it begins.
+    start: u64,
+}
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.0 {
-            let read = member.read(buffer).map_err(|e| at(Step::Decompress, e))?;
+        while let Some(member) = &mut self.member {
+            let read = member
+                .read(buffer)
+                .map_err(|e| at(Step::Decompress, placed(self.start, e)))?;
             if read > 0 || buffer.is_empty() {
                 return Ok(read);
             }
-            let Some(member) = self.0.take() else { break };
+            let Some(member) = self.member.take() else { break };
             let mut source = member.into_inner();
             if source.has_another().map_err(|e| at(Step::Decompress, e))? {
-                self.0 = Some(GzDecoder::new(source));
+                self.start = source.at;
+                self.member = Some(GzDecoder::new(source));
             }
         }
         Ok(0)
+    }
+}
+
+/// The decoder's own words, with the place; what the source said stays as it is.
+fn placed(start: u64, error: io::Error) -> io::Error {
+    let own = error.get_ref().is_none_or(|inner| !inner.is::<Fault>());
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof if own => io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("the stream is cut inside the member that begins at byte {start}"),
+        ),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData if own => io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the member at byte {start}: {error}"),
+        ),
+        _ => error,
     }
 }
 

@@ -1,10 +1,15 @@
 //! zstd: two worker threads with small jobs, a content checksum, and a reader that insists on whole frames.
+mod frame;
+
 use std::io::{self, BufRead, Read, Write};
 
-use zstd::stream::raw::{CParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
+use crate::allowance::Allowance;
 use crate::error::{Step, at};
 use crate::sink::Sink;
+
+pub(super) use frame::may_begin;
 
 /// Threads that compress.
 const WORKERS: u32 = 2;
@@ -82,25 +87,61 @@ impl Sink for Writer {
     }
 }
 
-/// Decompresses a row of frames to its end.
+/// Decompresses a row of frames to its end; of no bytes at all it makes none.
 pub(super) struct Reader {
     source: Box<dyn BufRead + Send>,
     decoder: Decoder<'static>,
+    allowance: Allowance,
     /// The last call ended a frame, so that the source may end here.
     whole: bool,
-    seen: bool,
+    /// Compressed bytes that were taken.
+    at: u64,
+    /// Where the frame that is read begins, and its first bytes, as far as they were taken.
+    start: u64,
+    head: Vec<u8>,
 }
 
 impl Reader {
-    pub(super) fn new(source: Box<dyn BufRead + Send>) -> io::Result<Self> {
-        let decoder = Decoder::new().map_err(|e| at(Step::Decompress, e))?;
+    pub(super) fn new(source: Box<dyn BufRead + Send>, allowance: Allowance) -> io::Result<Self> {
+        let build = || {
+            let mut decoder = Decoder::new()?;
+            decoder.set_parameter(DParameter::WindowLogMax(allowance.largest_window()))?;
+            Ok(decoder)
+        };
         Ok(Self {
             source,
-            decoder,
+            decoder: build().map_err(|e| at(Step::Decompress, e))?,
+            allowance,
             whole: true,
-            seen: false,
+            at: 0,
+            start: 0,
+            head: Vec::with_capacity(frame::LONGEST),
         })
     }
+}
+
+/// In words, what the decoder has one answer for.
+fn explain(allowance: Allowance, start: u64, head: &[u8], error: &io::Error) -> io::Error {
+    let header = frame::parse(head);
+    let words = match header {
+        Some(header) => match (allowance.refuses_window(header.window), header.dictionary) {
+            (Some(why), _) => format!("the frame at byte {start} {why}"),
+            (None, Some(number)) => format!(
+                "the frame at byte {start} was made with a dictionary ({number}), which no restore has: make the object again without one"
+            ),
+            // Also where it was made with a dictionary and does not say so.
+            (None, None) => format!("the frame at byte {start} is damaged, or was made with a dictionary: {error}"),
+        },
+        None => format!("the frame at byte {start} is damaged: {error}"),
+    };
+    bad(words)
+}
+
+fn bad(words: impl Into<String>) -> io::Error {
+    at(
+        Step::Decompress,
+        io::Error::new(io::ErrorKind::InvalidData, words.into()),
+    )
 }
 
 impl Read for Reader {
@@ -111,36 +152,44 @@ impl Read for Reader {
         loop {
             let piece = self.source.fill_buf().map_err(|e| at(Step::Edge, e))?;
             let ended = piece.is_empty();
-            if ended && self.whole {
-                if self.seen {
+            if self.whole {
+                if ended {
                     return Ok(0);
                 }
-                return Err(at(
-                    Step::Decompress,
-                    io::Error::new(io::ErrorKind::UnexpectedEof, "the stream is empty"),
-                ));
-            }
-            if !ended && self.whole {
                 self.decoder.reinit().map_err(|e| at(Step::Decompress, e))?;
-                self.whole = false;
-                self.seen = true;
+                (self.whole, self.start) = (false, self.at);
+                self.head.clear();
+            }
+            // As far as the decoder may look in this call.
+            let known = self.head.len();
+            let rest = piece.get(..frame::LONGEST - known).unwrap_or(piece);
+            self.head.extend_from_slice(rest);
+            // The first one was looked at before.
+            if !frame::may_begin(&self.head) {
+                return Err(bad(format!(
+                    "after the last frame, at byte {}, there is something that is no frame",
+                    self.start
+                )));
             }
             let mut input = InBuffer::around(piece);
             let mut output = OutBuffer::around(&mut *buffer);
             let hint = self
                 .decoder
                 .run(&mut input, &mut output)
-                .map_err(|e| at(Step::Decompress, e))?;
+                .map_err(|e| explain(self.allowance, self.start, &self.head, &e))?;
             let (used, made) = (input.pos(), output.pos());
+            self.head.truncate(known + used);
+            self.at += used as u64;
             self.source.consume(used);
             self.whole = hint == 0;
             if made > 0 {
                 return Ok(made);
             }
             if ended && !self.whole {
+                let words = format!("the stream is cut inside the frame that begins at byte {}", self.start);
                 return Err(at(
                     Step::Decompress,
-                    io::Error::new(io::ErrorKind::UnexpectedEof, "the stream is cut inside a frame"),
+                    io::Error::new(io::ErrorKind::UnexpectedEof, words),
                 ));
             }
         }

@@ -1,7 +1,14 @@
-//! What to decrypt with: an age identity, a whole key file of age-keygen, or an SSH private key.
+//! What to decrypt with: an age identity, a whole key file of age-keygen, an SSH private key, or a passphrase.
 use age::IdentityFile;
+use age::secrecy::SecretString;
+use age::ssh::{Identity as Ssh, UnsupportedKey};
 
 use super::wire;
+
+/// How a PEM block begins.
+const BEGIN: &str = "-----BEGIN ";
+/// How a key of PuTTY begins.
+const PUTTY: &str = "PuTTY-User-Key-File-";
 
 /// Why a key is refused. Never holds any of it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -9,18 +16,43 @@ pub enum IdentityError {
     /// Nothing but blanks and comments.
     #[error("the key is empty: expected an age identity (AGE-SECRET-KEY-1…) or an SSH private key")]
     Empty,
+    /// No passphrase.
+    #[error("the passphrase is empty")]
+    EmptyPassphrase,
+    /// A key in place of a passphrase.
+    #[error("this is a key, and spec.encryption.decryptionKey.type is Passphrase: leave the type out")]
+    NoPassphrase,
     /// Needs a passphrase.
-    #[error("the SSH private key has a passphrase: store it without one (ssh-keygen -p)")]
+    #[error("the SSH private key has a passphrase: store it without one (ssh-keygen -p -N '' -f FILE, on a copy)")]
     Passphrase,
     /// An SSH key that age cannot use.
     #[error("the SSH private key has an unsupported type: expected ssh-ed25519 or ssh-rsa")]
     UnsupportedSsh,
+    /// On a security key.
+    #[error("the SSH private key is on a security key (sk-…), which no Pod has: expected ssh-ed25519 or ssh-rsa")]
+    SecurityKey,
     /// Damaged.
     #[error("the SSH private key is damaged or cut")]
     DamagedSsh,
+    /// `BEGIN PRIVATE KEY`.
+    #[error(
+        "the private key is in PKCS#8, which age does not read: store it as OpenSSH writes it (ssh-keygen -p -N '' -f FILE, on a copy)"
+    )]
+    Pkcs8,
+    /// PuTTY's own.
+    #[error(
+        "the private key is in PuTTY's format: store it as OpenSSH writes it (puttygen FILE -O private-openssh-new -o KEY)"
+    )]
+    Putty,
+    /// An identity file that was encrypted.
+    #[error("the identity is itself encrypted with a passphrase: store it decrypted (age -d FILE)")]
+    EncryptedIdentity,
+    /// Some other PEM block.
+    #[error("the key is no private key of age or SSH: expected AGE-SECRET-KEY-1… or an OpenSSH private key")]
+    OtherPem,
     /// Post-quantum.
     #[error(
-        "line {line}: post-quantum identities (AGE-SECRET-KEY-PQ-1…) are not supported: expected AGE-SECRET-KEY-1…"
+        "line {line}: post-quantum identities (AGE-SECRET-KEY-PQ-1…) are not supported: expected AGE-SECRET-KEY-1…; what is encrypted for a post-quantum key has to be decrypted with age itself"
     )]
     PostQuantum {
         /// From 1.
@@ -39,21 +71,36 @@ pub enum IdentityError {
         line: usize,
     },
     /// Anything else.
-    #[error("line {line}: not an age identity: expected AGE-SECRET-KEY-1…, a comment or an empty line")]
+    #[error(
+        "line {line}: not an age identity: expected AGE-SECRET-KEY-1…, a comment or an empty line; for a passphrase, set spec.encryption.decryptionKey.type: Passphrase"
+    )]
     Line {
         /// From 1.
         line: usize,
     },
 }
 
-/// Keys that were understood; at least one.
-pub struct Identities(Vec<Box<dyn age::Identity + Send + Sync>>);
+/// What can open an object.
+pub(super) enum Keys {
+    /// At least one.
+    Identities(Vec<Box<dyn age::Identity + Send + Sync>>),
+    /// The words themselves.
+    Passphrase(SecretString),
+}
+
+/// Keys that were understood, or a passphrase.
+pub struct Identities(pub(super) Keys);
 
 impl Identities {
     /// Understands a key as it stands in a file: comments, blank lines and several identities are fine.
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
-        if text.contains("-----BEGIN") {
-            return parse_ssh(text).map(|identity| Self(vec![Box::new(identity)]));
+        if let Some(start) = text.find(BEGIN) {
+            let pem = text.get(start..).unwrap_or_default();
+            let identity: Box<dyn age::Identity + Send + Sync> = Box::new(parse_pem(pem)?);
+            return Ok(Self(Keys::Identities(vec![identity])));
+        }
+        if text.trim_start().starts_with(PUTTY) {
+            return Err(IdentityError::Putty);
         }
         let mut identities = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -62,15 +109,22 @@ impl Identities {
                 identities.extend(parse_line(line, number)?);
             }
         }
-        if identities.is_empty() {
-            Err(IdentityError::Empty)
-        } else {
-            Ok(Self(identities))
+        match identities.is_empty() {
+            true => Err(IdentityError::Empty),
+            false => Ok(Self(Keys::Identities(identities))),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
-        self.0.iter().map(|i| -> &dyn age::Identity { i.as_ref() })
+    /// Takes a passphrase as it stands, but for the line break that an editor leaves behind it: age's own programs read a line.
+    pub fn passphrase(text: &str) -> Result<Self, IdentityError> {
+        let words = text.strip_suffix('\n').unwrap_or(text);
+        let words = words.strip_suffix('\r').unwrap_or(words);
+        let key = ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "# created: ", BEGIN, PUTTY];
+        match () {
+            () if words.is_empty() => Err(IdentityError::EmptyPassphrase),
+            () if key.iter().any(|start| words.starts_with(start)) => Err(IdentityError::NoPassphrase),
+            () => Ok(Self(Keys::Passphrase(SecretString::from(words.to_string())))),
+        }
     }
 }
 
@@ -92,13 +146,23 @@ fn parse_line(text: &str, line: usize) -> Result<Vec<Box<dyn age::Identity + Sen
         .ok_or(IdentityError::Line { line })
 }
 
-fn parse_ssh(text: &str) -> Result<age::ssh::Identity, IdentityError> {
-    // Text that went through a form or a Secret often lost its last newline or gained carriage returns and comments
-    // before the key; the parser wants none of these.
-    let start = text.find("-----BEGIN").unwrap_or_default();
-    let body = text.get(start..).unwrap_or_default();
-    let mut whole = zeroize::Zeroizing::new(String::with_capacity(body.len() + 1));
-    for line in body.trim_end().lines() {
+/// A block whose first line says what it is.
+fn parse_pem(pem: &str) -> Result<age::ssh::Identity, IdentityError> {
+    let label = pem.strip_prefix(BEGIN).and_then(|rest| rest.split("-----").next());
+    match label.unwrap_or_default().trim() {
+        "OPENSSH PRIVATE KEY" | "RSA PRIVATE KEY" => parse_ssh(pem),
+        "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => Err(IdentityError::Pkcs8),
+        "EC PRIVATE KEY" | "DSA PRIVATE KEY" => Err(IdentityError::UnsupportedSsh),
+        "AGE ENCRYPTED FILE" => Err(IdentityError::EncryptedIdentity),
+        _ => Err(IdentityError::OtherPem),
+    }
+}
+
+fn parse_ssh(pem: &str) -> Result<age::ssh::Identity, IdentityError> {
+    // Text that went through a form or a Secret often lost its last newline or gained carriage returns; the parser wants
+    // neither.
+    let mut whole = zeroize::Zeroizing::new(String::with_capacity(pem.len() + 1));
+    for line in pem.trim_end().lines() {
         whole.push_str(line.trim_end());
         whole.push('\n');
     }
@@ -106,19 +170,20 @@ fn parse_ssh(text: &str) -> Result<age::ssh::Identity, IdentityError> {
         return Err(IdentityError::DamagedSsh);
     }
     match age::ssh::Identity::from_buffer(whole.as_bytes(), None) {
-        Ok(identity @ age::ssh::Identity::Unencrypted(_)) => Ok(identity),
-        Ok(age::ssh::Identity::Encrypted(_)) => Err(IdentityError::Passphrase),
-        Ok(age::ssh::Identity::Unsupported(age::ssh::UnsupportedKey::EncryptedPem)) => Err(IdentityError::Passphrase),
-        Ok(age::ssh::Identity::Unsupported(age::ssh::UnsupportedKey::EncryptedSsh(_))) => {
+        Ok(identity @ Ssh::Unencrypted(_)) => Ok(identity),
+        Ok(Ssh::Encrypted(_) | Ssh::Unsupported(UnsupportedKey::EncryptedPem | UnsupportedKey::EncryptedSsh(_))) => {
             Err(IdentityError::Passphrase)
         }
-        Ok(age::ssh::Identity::Unsupported(_)) => Err(IdentityError::UnsupportedSsh),
+        Ok(Ssh::Unsupported(UnsupportedKey::Hardware(_))) => Err(IdentityError::SecurityKey),
+        Ok(Ssh::Unsupported(_)) => Err(IdentityError::UnsupportedSsh),
         Err(_) => Err(IdentityError::DamagedSsh),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use age::secrecy::ExposeSecret;
+
     use super::*;
 
     const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
@@ -140,8 +205,11 @@ mod tests {
             (&windows, 1),
             (&comment, 1),
         ] {
-            let parsed = Identities::parse(text);
-            assert_eq!(parsed.map(|i| i.iter().count()).map_err(|e| e.to_string()), Ok(count));
+            let parsed = Identities::parse(text).map(|keys| match keys.0 {
+                Keys::Identities(list) => list.len(),
+                Keys::Passphrase(_) => 0,
+            });
+            assert_eq!(parsed.map_err(|e| e.to_string()), Ok(count));
         }
     }
 
@@ -161,6 +229,18 @@ mod tests {
             ),
             ("ssh-ed25519 AAAA", IdentityError::Public { line: 1 }),
             (PASSPHRASE, IdentityError::Passphrase),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
+                IdentityError::Pkcs8,
+            ),
+            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n", IdentityError::Pkcs8),
+            ("-----BEGIN EC PRIVATE KEY-----\nMIIF\n", IdentityError::UnsupportedSsh),
+            (
+                "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n",
+                IdentityError::EncryptedIdentity,
+            ),
+            ("-----BEGIN CERTIFICATE-----\nMIIF\n", IdentityError::OtherPem),
+            ("PuTTY-User-Key-File-3: ssh-ed25519\n", IdentityError::Putty),
             (half, IdentityError::DamagedSsh),
             (
                 "-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n",
@@ -170,6 +250,31 @@ mod tests {
             let seen = Identities::parse(text).err().unwrap();
             assert!(!seen.to_string().contains("GQ9778"), "{seen}");
             assert_eq!(seen, error, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_taken_as_it_stands_but_for_the_line_break_behind_it() {
+        for (text, taken) in [
+            ("correct horse", "correct horse"),
+            ("correct horse\n", "correct horse"),
+            ("correct horse\r\n", "correct horse"),
+            (" two \n\n", " two \n"),
+            ("AGE", "AGE"),
+        ] {
+            match Identities::passphrase(text).unwrap().0 {
+                Keys::Passphrase(words) => assert_eq!(words.expose_secret(), taken),
+                Keys::Identities(_) => panic!("{text:?}"),
+            }
+        }
+        for (text, error) in [
+            ("", IdentityError::EmptyPassphrase),
+            ("\n", IdentityError::EmptyPassphrase),
+            (IDENTITY, IdentityError::NoPassphrase),
+            (SSH, IdentityError::NoPassphrase),
+            ("# created: 2026-01-01T00:00:00Z\n", IdentityError::NoPassphrase),
+        ] {
+            assert_eq!(Identities::passphrase(text).err().unwrap(), error, "{text:?}");
         }
     }
 }

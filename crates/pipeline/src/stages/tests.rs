@@ -108,7 +108,7 @@ impl Case {
         let read = || {
             let mut plain = Vec::new();
             let source = io::Cursor::new(stored.to_vec());
-            Stages::to_read(self.compression, identities)
+            Stages::to_read(self.compression, identities, Allowance::default())
                 .reader(Box::new(source))?
                 .read_to_end(&mut plain)?;
             Ok(plain)
@@ -271,7 +271,7 @@ fn another_key_is_refused_in_words() {
     let stored = case.write(b"hello", 9);
     case.identity = Some(key().1);
     let fault = case.read(&stored).unwrap_err();
-    let want = "decrypt: the key is none of those that the backup was encrypted for";
+    let want = "decrypt: the key is none of those that the backup was encrypted for: X25519 keys (age1…)";
     assert_eq!((fault.step, fault.to_string().as_str()), (Step::Decrypt, want));
 }
 
@@ -303,7 +303,7 @@ fn a_header_that_does_not_end_is_not_held() {
         .chain(io::repeat(b'-').take(3))
         .chain(io::repeat(b'a').take(64 << 20));
     let identities = Identities::parse(&key().1).unwrap();
-    let refused = Stages::to_read(None, Some(identities)).reader(Box::new(endless));
+    let refused = Stages::to_read(None, Some(identities), Allowance::default()).reader(Box::new(endless));
     assert_eq!(Fault::of(refused.err().unwrap()).step, Step::Decrypt);
 }
 
@@ -334,7 +334,7 @@ fn a_sink_or_source_that_fails_is_not_taken_for_a_stage() {
         let stored = case.write(&text(600_000), 65_536);
         let half = Broken(io::Cursor::new(stored[..stored.len() / 2].to_vec()));
         let identities = case.identity.as_ref().map(|text| Identities::parse(text).unwrap());
-        let read = Stages::to_read(case.compression, identities)
+        let read = Stages::to_read(case.compression, identities, Allowance::default())
             .reader(Box::new(half))
             .and_then(|mut plain| io::copy(&mut plain, &mut io::sink()));
         let fault = Fault::of(read.unwrap_err());
@@ -362,7 +362,7 @@ fn a_writer_that_is_dropped_leaves_a_stream_that_its_reader_refuses() {
 #[test]
 fn keys_of_the_wrong_direction_are_refused() {
     let (to, from) = key();
-    let read = Stages::to_read(None, Some(Identities::parse(&from).unwrap()));
+    let read = Stages::to_read(None, Some(Identities::parse(&from).unwrap()), Allowance::default());
     assert!(read.writer(Box::new(Store::default())).is_err());
     let write = Stages::to_write(None, Recipients::parse(&[to]).unwrap());
     assert!(write.reader(Box::new(io::empty())).is_err());
