@@ -110,6 +110,16 @@ fn a_run_is_refused_for_what_is_wrong_with_it() {
             "gzip takes 1 to 9",
         ),
         (with(run(), "/spec/compression", json!({})), ""),
+        (with(run(), "/spec/compression/windowLog", json!(10)), ""),
+        (with(run(), "/spec/compression/windowLog", json!(31)), ""),
+        (
+            with(run(), "/spec/compression/windowLog", json!(32)),
+            "must be 10 to 31",
+        ),
+        (
+            with(run(), "/spec/compression", json!({ "windowLog": 27 })),
+            "must be 10 to 31, with algorithm: zstd",
+        ),
     ];
     for (object, expected) in cases {
         let answer = answer(&object, None);
@@ -126,6 +136,8 @@ fn a_run_changes_only_in_what_restores_need() {
         ("/spec/storage/path", json!("/c"), true),
         ("/spec/storage/name", json!("t"), true),
         ("/spec/compression/level", json!(4), true),
+        ("/spec/compression/level", Value::Null, true),
+        ("/spec/compression/algorithm", json!("gzip"), true),
         ("/spec/compression", Value::Null, true),
         ("/spec/encryption/recipients", json!(["age1x", "age1y"]), true),
         ("/spec/encryption", Value::Null, true),
@@ -142,6 +154,7 @@ fn a_run_changes_only_in_what_restores_need() {
         ("/spec/restore/command", json!(["load", "--all"]), false),
         ("/spec/restore", Value::Null, false),
         ("/spec/retainPolicy", json!("Retain"), false),
+        ("/spec/compression/windowLog", json!(31), false),
         ("/spec/encryption/decryptionKey/name", json!("age2"), false),
     ];
     for (pointer, value, refused) in changes {

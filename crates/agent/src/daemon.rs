@@ -100,12 +100,14 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
         }
         Action::Restore {
             identity,
+            window_log,
             size,
             sha256,
             etag,
         } => {
             let object = restore::Object {
                 identity,
+                window_log: *window_log,
                 size: *size,
                 sha256: sha256.as_deref(),
                 etag: etag.as_deref(),

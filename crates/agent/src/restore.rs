@@ -32,6 +32,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Object<'a> {
     /// Key to decrypt with.
     pub identity: &'a Option<Secret>,
+    /// The largest window of a zstd frame to take, where it is said.
+    pub window_log: Option<u32>,
     /// Bytes.
     pub size: u64,
     /// Hexadecimal.
@@ -134,7 +136,7 @@ fn begin(
     };
     let download = Download::new(client, desk.clone(), wanted, watched.clone());
     let allowance = Allowance {
-        window_log: None,
+        window_log: object.window_log,
         memory: memory::limit(),
     };
     let stages = Stages::to_read(job.compression.map(compression), identities, allowance);

@@ -125,12 +125,19 @@ pub const LEVEL: Said = Said {
     once: false,
     field: Some(".level"),
 };
+/// On a compression.
+pub const WINDOW_LOG: Said = Said {
+    rule: "!has(self.windowLog) || has(self.algorithm) && self.algorithm == 'zstd' && self.windowLog >= 10 && self.windowLog <= 31",
+    message: Words::Fixed("must be 10 to 31, with algorithm: zstd; leave it out for 27, which is 128 MiB"),
+    once: false,
+    field: Some(".windowLog"),
+};
 
 /// On a run.
 pub const BACKUP_STAYS: Said = Said {
     rule: "has(self.spec.backup) == has(oldSelf.spec.backup) && (!has(self.spec.backup) || self.spec.backup == oldSelf.spec.backup)",
     message: Words::Fixed(
-        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy, compression.windowLog and encryption.decryptionKey can change)",
     ),
     once: false,
     field: Some(".spec.backup"),
@@ -139,16 +146,16 @@ pub const BACKUP_STAYS: Said = Said {
 pub const STORAGE_STAYS: Said = Said {
     rule: "self.spec.storage == oldSelf.spec.storage",
     message: Words::Fixed(
-        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy, compression.windowLog and encryption.decryptionKey can change)",
     ),
     once: false,
     field: Some(".spec.storage"),
 };
 /// On a run.
 pub const COMPRESSION_STAYS: Said = Said {
-    rule: "has(self.spec.compression) == has(oldSelf.spec.compression) && (!has(self.spec.compression) || self.spec.compression == oldSelf.spec.compression)",
+    rule: "has(self.spec.compression) == has(oldSelf.spec.compression) && (!has(self.spec.compression) || has(self.spec.compression.algorithm) == has(oldSelf.spec.compression.algorithm) && (!has(self.spec.compression.algorithm) || self.spec.compression.algorithm == oldSelf.spec.compression.algorithm) && has(self.spec.compression.level) == has(oldSelf.spec.compression.level) && (!has(self.spec.compression.level) || self.spec.compression.level == oldSelf.spec.compression.level))",
     message: Words::Fixed(
-        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+        "only windowLog can change after creation, because the rest says what was done to the bytes; make a new BackupRun",
     ),
     once: false,
     field: Some(".spec.compression"),
@@ -185,7 +192,7 @@ pub const AGENT_STAYS: Said = Said {
 pub const TEMPLATE_STAYS: Said = Said {
     rule: "self.spec.template == oldSelf.spec.template",
     message: Words::Fixed(
-        "cannot change after creation; make a new BackupRun (restore, retainPolicy and encryption.decryptionKey can change)",
+        "cannot change after creation; make a new BackupRun (restore, retainPolicy, compression.windowLog and encryption.decryptionKey can change)",
     ),
     once: false,
     field: Some(".spec.template"),

@@ -189,7 +189,8 @@ fn default_path() -> String {
 
 /// How a backup is compressed.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
-#[x_kube(validation = rules::LEVEL.rule())]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::LEVEL.rule(), validation = rules::WINDOW_LOG.rule())]
 pub struct Compression {
     /// gzip (default) or zstd; zstd is several times faster at a better ratio.
     #[serde(default)]
@@ -198,6 +199,9 @@ pub struct Compression {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -2, max = 19))]
     pub level: Option<i32>,
+    /// zstd only: the largest window of an object that a restore takes, as a power of two, 10 to 31. What `zstd --long=31` makes of a pipe needs 31, and the container 2 GiB of memory for it. Backups do not depend on it, so it can be changed after creation; what this operator itself has stored is read with any value. Default: 27 (128 MiB), or more where half of the container's memory limit is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_log: Option<i32>,
 }
 
 /// Compression algorithms.
@@ -441,7 +445,8 @@ mod tests {
             spec.compression,
             Some(Compression {
                 algorithm: Algorithm::Gzip,
-                level: None
+                level: None,
+                window_log: None
             })
         );
     }

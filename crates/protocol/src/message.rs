@@ -279,6 +279,10 @@ pub enum Action {
         /// age identity or SSH private key; none: not encrypted.
         #[serde(default)]
         identity: Option<Secret>,
+        /// The largest window of a zstd frame to take, as a power of two; none: 27, or more where the memory allows it. An older
+        /// agent takes 27.
+        #[serde(default)]
+        window_log: Option<u32>,
         /// Bytes of the object.
         size: u64,
         /// SHA-256 of the object, hexadecimal, where known.

@@ -48,6 +48,7 @@ mod tests {
             relay: false,
             action: Action::Restore {
                 identity: Some(Secret::new("AGE-SECRET-KEY-hunter2".into())),
+                window_log: None,
                 size: 1,
                 sha256: None,
                 etag: None,

@@ -34,6 +34,7 @@ fn job() -> Box<Job> {
         relay: false,
         action: Action::Restore {
             identity: None,
+            window_log: None,
             size: 0,
             sha256: None,
             etag: None,

@@ -251,6 +251,7 @@ fn backups_of_all_sizes_and_stages_come_back_from_a_real_store() {
         let identity = encrypted.then(|| Secret::new(secret.into()));
         let action = Action::Restore {
             identity,
+            window_log: None,
             size: report.stored_bytes,
             sha256: Some(report.sha256),
             etag: Some(etag),
@@ -287,6 +288,7 @@ fn an_object_that_was_replaced_since_is_refused_by_its_etag() {
     done(&minio.run(&Rig::new(), real_parts(backup(sh("echo two")))));
     let action = Action::Restore {
         identity: None,
+        window_log: None,
         size: 4,
         sha256: Some(first.sha256),
         etag: Some(etag),

@@ -169,6 +169,32 @@ fn flate_member(whole: &[u8]) -> Vec<u8> {
     whole[..at].to_vec()
 }
 
+/// What `zstd --long=31` made of a pipe.
+const LONG_WINDOW: &[u8] = include_bytes!("../../../pipeline/tests/foreign/zstd-long-31");
+
+#[test]
+fn a_window_is_taken_where_the_run_allows_it_and_else_told_before_the_command_starts() {
+    for (allowed, taken_whole) in [(27, false), (31, true)] {
+        let (rig, store) = (Rig::new(), Store::with_object(LONG_WINDOW.to_vec()));
+        let mut job = with_compression(restore(taker(&rig), &store), ZSTD);
+        if let protocol::Action::Restore { window_log, .. } = &mut job.action {
+            *window_log = Some(allowed);
+        }
+        let report = rig.run(&job, &store);
+        if taken_whole {
+            done(&report);
+            assert_eq!(taken(&rig).len(), 3_000_000);
+            // 2 GiB are allowed, and nothing of them is touched that is not used.
+            assert!(report.peak_memory < 64 << 20, "{}", report.peak_memory);
+        } else {
+            let (step, message) = bad(&report);
+            assert_eq!(step, "decompress");
+            assert!(message.contains("set spec.compression.windowLog: 31"), "{message}");
+            assert_eq!(rig.text("out"), None, "the command was started");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_key_never_starts_the_command() {
     let object = stored(b"secret", None, &[include_str!("keys/ed25519.pub")]);

@@ -317,6 +317,7 @@ pub fn restore(command: Vec<String>, store: &Store) -> Job {
     let object = store.object().unwrap();
     let action = Action::Restore {
         identity: None,
+        window_log: None,
         size: object.len() as u64,
         sha256: Some(sha256(&object)),
         etag: Some(store.etag()),

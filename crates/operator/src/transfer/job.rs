@@ -111,6 +111,7 @@ pub async fn make(
             let status = run.status.as_ref();
             let action = protocol::Action::Restore {
                 identity,
+                window_log: valid.compression.and_then(|c| c.window_log),
                 size: object.size,
                 sha256: status.and_then(|s| s.sha256.clone()),
                 etag: Some(object.etag.clone()).filter(|e| !e.is_empty()),

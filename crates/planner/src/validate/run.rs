@@ -36,6 +36,8 @@ pub struct ValidCompression {
     pub algorithm: Algorithm,
     /// gzip: 1 to 9; zstd: 1 to 19.
     pub level: i32,
+    /// The largest window that a restore takes, where it is said.
+    pub window_log: Option<u32>,
 }
 
 /// A path that did not render, or rendered to what a path cannot be.
@@ -228,7 +230,19 @@ fn compression(compression: &Compression, faults: &mut Faults) -> Option<ValidCo
             return None;
         }
     };
-    Some(ValidCompression { algorithm, level })
+    let window_log = match compression.window_log {
+        None => None,
+        Some(log @ 10..=31) if algorithm == Algorithm::Zstd => u32::try_from(log).ok(),
+        Some(log) => {
+            faults.add("compression.windowLog", format!("{log} {}", rules::WINDOW_LOG.words()));
+            return None;
+        }
+    };
+    Some(ValidCompression {
+        algorithm,
+        level,
+        window_log,
+    })
 }
 
 fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {

@@ -45,7 +45,11 @@ fn encrypted(recipients: &[&str], key: bool) -> Option<Encryption> {
 
 fn compressed(algorithm: Algorithm, level: Option<i32>) -> Result<ValidRun, Vec<Fault>> {
     let mut spec = backup_run().spec;
-    spec.compression = Some(Compression { algorithm, level });
+    spec.compression = Some(Compression {
+        algorithm,
+        level,
+        window_log: None,
+    });
     validate(&spec)
 }
 
@@ -230,6 +234,7 @@ fn all_faults_are_found_at_once() {
         s.compression = Some(Compression {
             algorithm: Algorithm::Gzip,
             level: Some(10),
+            window_log: None,
         });
         s.encryption = encrypted(&["x"], false);
     });
@@ -268,9 +273,44 @@ fn a_level_is_resolved_or_refused_with_the_range() {
     ];
     for (algorithm, level, wanted) in cases {
         match (compressed(algorithm, level), wanted) {
-            (Ok(valid), Ok(level)) => assert_eq!(valid.compression, Some(ValidCompression { algorithm, level })),
+            (Ok(valid), Ok(level)) => assert_eq!(valid.compression.map(|c| c.level), Some(level)),
             (Err(faults), Err(words)) => assert!(faults[0].to_string().contains(words), "{faults:?}"),
             (got, wanted) => panic!("{algorithm:?} {level:?}: {got:?}, wanted {wanted:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_window_is_of_zstd_and_as_large_as_zstd_reads() {
+    for (algorithm, window_log, good) in [
+        (Algorithm::Zstd, None, true),
+        (Algorithm::Zstd, Some(10), true),
+        (Algorithm::Zstd, Some(31), true),
+        (Algorithm::Zstd, Some(9), false),
+        (Algorithm::Zstd, Some(32), false),
+        (Algorithm::Zstd, Some(-27), false),
+        (Algorithm::Gzip, None, true),
+        (Algorithm::Gzip, Some(27), false),
+    ] {
+        let mut spec = restore_only_run().spec;
+        spec.compression = Some(Compression {
+            algorithm,
+            level: None,
+            window_log,
+        });
+        match validate(&spec) {
+            Ok(valid) => {
+                let found = valid.compression.unwrap().window_log;
+                assert!(good && found.map(i32::try_from) == window_log.map(Ok), "{window_log:?}");
+            }
+            Err(faults) => {
+                assert!(!good && faults.len() == 1, "{faults:?}");
+                assert_eq!(faults[0].field, "spec.compression.windowLog");
+                assert!(
+                    faults[0].to_string().contains("must be 10 to 31, with algorithm: zstd"),
+                    "{faults:?}"
+                );
+            }
         }
     }
 }
