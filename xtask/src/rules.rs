@@ -140,6 +140,7 @@ fn a_run_changes_only_in_what_restores_need() {
         ("/spec/compression/algorithm", json!("gzip"), true),
         ("/spec/compression", Value::Null, true),
         ("/spec/encryption/recipients", json!(["age1x", "age1y"]), true),
+        ("/spec/encryption/recipients", Value::Null, true),
         ("/spec/encryption", Value::Null, true),
         ("/spec/startDeadlineSeconds", json!(61), true),
         ("/spec/backoffLimit", json!(3), true),
@@ -156,6 +157,7 @@ fn a_run_changes_only_in_what_restores_need() {
         ("/spec/retainPolicy", json!("Retain"), false),
         ("/spec/compression/windowLog", json!(31), false),
         ("/spec/encryption/decryptionKey/name", json!("age2"), false),
+        ("/spec/encryption/decryptionKey/type", json!("Identity"), false),
     ];
     for (pointer, value, refused) in changes {
         let said = answer(&with(run(), pointer, value), Some(&run()));

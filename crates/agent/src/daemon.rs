@@ -100,6 +100,7 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
         }
         Action::Restore {
             identity,
+            passphrase,
             window_log,
             size,
             sha256,
@@ -107,6 +108,7 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
         } => {
             let object = restore::Object {
                 identity,
+                passphrase: *passphrase,
                 window_log: *window_log,
                 size: *size,
                 sha256: sha256.as_deref(),

@@ -32,6 +32,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Object<'a> {
     /// Key to decrypt with.
     pub identity: &'a Option<Secret>,
+    /// That is a passphrase.
+    pub passphrase: bool,
     /// The largest window of a zstd frame to take, where it is said.
     pub window_log: Option<u32>,
     /// Bytes.
@@ -116,8 +118,12 @@ fn begin(
         step: step.into(),
         message,
     };
+    let parse = match object.passphrase {
+        true => Identities::passphrase,
+        false => Identities::parse,
+    };
     let identities = match object.identity {
-        Some(text) => Some(Identities::parse(text.reveal()).map_err(|e| Outcome::BadObject {
+        Some(text) => Some(parse(text.reveal()).map_err(|e| Outcome::BadObject {
             step: "decrypt".into(),
             message: e.to_string(),
         })?),

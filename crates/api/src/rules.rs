@@ -56,6 +56,22 @@ pub const BACKUP_OR_RESTORE: Said = Said {
     field: None,
 };
 /// On a run's spec.
+pub const BACKUP_NEEDS_RECIPIENT: Said = Said {
+    rule: "!has(self.backup) || !has(self.encryption) || has(self.encryption.recipients) && size(self.encryption.recipients) > 0",
+    message: Words::Fixed("at least one is needed with backup: age1..., ssh-ed25519 ... or ssh-rsa ..."),
+    once: false,
+    field: Some(".encryption.recipients"),
+};
+/// On a run's spec.
+pub const PASSPHRASE_RESTORES: Said = Said {
+    rule: "!has(self.backup) || !has(self.encryption) || !has(self.encryption.decryptionKey) || !has(self.encryption.decryptionKey.type) || self.encryption.decryptionKey.type != 'Passphrase'",
+    message: Words::Fixed(
+        "Passphrase opens what somebody else has encrypted with one, and a backup is encrypted for recipients; leave it out, or make a run without backup",
+    ),
+    once: false,
+    field: Some(".encryption.decryptionKey.type"),
+};
+/// On a run's spec.
 pub const RESTORE_NEEDS_KEY: Said = Said {
     rule: "!has(self.restore) || !has(self.encryption) || has(self.encryption.decryptionKey)",
     message: Words::Fixed(
@@ -162,7 +178,7 @@ pub const COMPRESSION_STAYS: Said = Said {
 };
 /// On a run.
 pub const ENCRYPTION_STAYS: Said = Said {
-    rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients)",
+    rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || has(self.spec.encryption.recipients) == has(oldSelf.spec.encryption.recipients) && (!has(self.spec.encryption.recipients) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients))",
     message: Words::Fixed("only decryptionKey can change after creation; make a new BackupRun to encrypt for others"),
     once: false,
     field: Some(".spec.encryption"),

@@ -45,7 +45,9 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = rules::BACKUP_OR_RESTORE.rule(),
+    validation = rules::BACKUP_NEEDS_RECIPIENT.rule(),
     validation = rules::RESTORE_NEEDS_KEY.rule(),
+    validation = rules::PASSPHRASE_RESTORES.rule(),
     validation = rules::RESTORE_ONLY_RETAINS.rule(),
     validation = rules::BACKUP_CONTAINER.rule(),
     validation = rules::RESTORE_CONTAINER.rule()
@@ -219,15 +221,15 @@ pub enum Algorithm {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Encryption {
-    /// Who can decrypt: age recipients (`age1...`) or SSH public keys (`ssh-ed25519 ...`, `ssh-rsa ...`).
-    #[schemars(length(min = 1))]
+    /// Who can decrypt: age recipients (`age1...`) or SSH public keys (`ssh-ed25519 ...`, `ssh-rsa ...`). Needed with `backup`; a run that only restores needs none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
-    /// Where the matching identity is kept; needed for restores. During a restore it is in the memory of the user's container.
+    /// Where the matching identity, or the passphrase, is kept; needed for restores. During a restore it is in the memory of the user's container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decryption_key: Option<DecryptionKey>,
 }
 
-/// A key of a Secret that holds an age identity or an SSH private key.
+/// A key of a Secret that holds an age identity, an SSH private key, or a passphrase.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 pub struct DecryptionKey {
     /// Name of the Secret.
@@ -241,6 +243,20 @@ pub struct DecryptionKey {
     /// Key inside the Secret.
     #[schemars(length(min = 1))]
     pub key: String,
+    /// What is kept there.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub key_type: Option<KeyType>,
+}
+
+/// What a decryption key is; nothing is guessed. Identity (default): age identities as `age-keygen` writes them, or an SSH private key.
+/// Passphrase: what somebody has typed for `age -p`, for restores of what was encrypted so; never with `backup`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyType {
+    /// Age identities or an SSH private key.
+    #[default]
+    Identity,
+    /// A passphrase.
+    Passphrase,
 }
 
 /// The Pod that commands run in.

@@ -279,6 +279,9 @@ pub enum Action {
         /// age identity or SSH private key; none: not encrypted.
         #[serde(default)]
         identity: Option<Secret>,
+        /// What `identity` holds is a passphrase. An older agent takes it for an identity, and refuses it.
+        #[serde(default)]
+        passphrase: bool,
         /// The largest window of a zstd frame to take, as a power of two; none: 27, or more where the memory allows it. An older
         /// agent takes 27.
         #[serde(default)]

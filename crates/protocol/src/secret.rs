@@ -49,6 +49,7 @@ mod tests {
             action: Action::Restore {
                 identity: Some(Secret::new("AGE-SECRET-KEY-hunter2".into())),
                 window_log: None,
+                passphrase: false,
                 size: 1,
                 sha256: None,
                 etag: None,

@@ -35,6 +35,7 @@ fn job() -> Box<Job> {
         action: Action::Restore {
             identity: None,
             window_log: None,
+            passphrase: false,
             size: 0,
             sha256: None,
             etag: None,

@@ -252,6 +252,7 @@ fn backups_of_all_sizes_and_stages_come_back_from_a_real_store() {
         let action = Action::Restore {
             identity,
             window_log: None,
+            passphrase: false,
             size: report.stored_bytes,
             sha256: Some(report.sha256),
             etag: Some(etag),
@@ -289,6 +290,7 @@ fn an_object_that_was_replaced_since_is_refused_by_its_etag() {
     let action = Action::Restore {
         identity: None,
         window_log: None,
+        passphrase: false,
         size: 4,
         sha256: Some(first.sha256),
         etag: Some(etag),

@@ -195,6 +195,32 @@ fn a_window_is_taken_where_the_run_allows_it_and_else_told_before_the_command_st
     }
 }
 
+/// What `age -a -p` made, with the passphrase beside it.
+const TYPED: (&[u8], &str) = (
+    include_bytes!("../../../pipeline/tests/foreign/age-passphrase-armored"),
+    include_str!("../../../pipeline/tests/foreign/keys/passphrase"),
+);
+
+#[test]
+fn a_passphrase_opens_what_was_encrypted_with_it_and_is_no_identity() {
+    for said in [true, false] {
+        let (rig, store) = (Rig::new(), Store::with_object(TYPED.0.to_vec()));
+        let mut job = with_identity(with_compression(restore(taker(&rig), &store), ZSTD), TYPED.1);
+        if let protocol::Action::Restore { passphrase, .. } = &mut job.action {
+            *passphrase = said;
+        }
+        let report = rig.run(&job, &store);
+        if said {
+            done(&report);
+            assert_eq!(taken(&rig).len(), 3_000_000);
+        } else {
+            let (step, message) = bad(&report);
+            assert!(step == "decrypt" && message.contains("type: Passphrase"), "{message}");
+            assert!(!message.contains("horse"), "{message}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_key_never_starts_the_command() {
     let object = stored(b"secret", None, &[include_str!("keys/ed25519.pub")]);

@@ -318,6 +318,7 @@ pub fn restore(command: Vec<String>, store: &Store) -> Job {
     let action = Action::Restore {
         identity: None,
         window_log: None,
+        passphrase: false,
         size: object.len() as u64,
         sha256: Some(sha256(&object)),
         etag: Some(store.etag()),

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use api::names::Action;
-use api::run::{Algorithm, DecryptionKey};
+use api::run::{Algorithm, DecryptionKey, KeyType};
 use api::{BackupRun, labels};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{Api, Client, ResourceExt};
@@ -96,21 +96,22 @@ pub async fn make(
                 .ok_or_else(|| no(Reason::InvalidSpec, "spec.restore is gone".into()))?;
             let object =
                 object.ok_or_else(|| no(Reason::ObjectMissing, format!("there is no object {}", order.key)))?;
-            let identity = match &run.spec.encryption {
-                Some(encryption) => {
-                    let key = encryption.decryption_key.as_ref().ok_or_else(|| {
-                        no(
-                            Reason::NoDecryptionKey,
-                            "spec.encryption.decryptionKey is not set and the backup is encrypted".into(),
-                        )
-                    })?;
-                    Some(identity(client, run, key).await?)
+            let encryption = run.spec.encryption.as_ref();
+            let key = encryption.and_then(|encryption| encryption.decryption_key.as_ref());
+            let identity = match (encryption, key) {
+                (_, Some(key)) => Some(identity(client, run, key).await?),
+                (Some(_), None) => {
+                    return Err(no(
+                        Reason::NoDecryptionKey,
+                        "spec.encryption.decryptionKey is not set and the backup is encrypted".into(),
+                    ));
                 }
-                None => None,
+                (None, None) => None,
             };
             let status = run.status.as_ref();
             let action = protocol::Action::Restore {
                 identity,
+                passphrase: key.is_some_and(|key| key.key_type == Some(KeyType::Passphrase)),
                 window_log: valid.compression.and_then(|c| c.window_log),
                 size: object.size,
                 sha256: status.and_then(|s| s.sha256.clone()),

@@ -74,14 +74,13 @@ pub fn stored_as(o: &Observed<'_>, status: &mut BackupRunStatus) {
         ),
     }
     match &spec.encryption {
-        Some(e) => say(
-            o,
-            status,
-            condition::ENCRYPTED,
-            true,
-            "Encrypted",
-            &e.recipients.join(", "),
-        ),
+        Some(e) => {
+            let whom = match e.recipients.is_empty() {
+                true => "by whoever stored it".to_string(),
+                false => e.recipients.join(", "),
+            };
+            say(o, status, condition::ENCRYPTED, true, "Encrypted", &whom);
+        }
         None => say(
             o,
             status,

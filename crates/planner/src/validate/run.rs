@@ -3,7 +3,7 @@ use std::fmt;
 
 use api::BackupRunSpec;
 use api::rules;
-use api::run::{Algorithm, Compression, RetainPolicy};
+use api::run::{Algorithm, Compression, KeyType, RetainPolicy};
 use gotemplate::{Context, Template};
 
 use super::{Fault, Faults, action, container, metadata, names, pod, recipient};
@@ -250,10 +250,7 @@ fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
         return Vec::new();
     };
     if encryption.recipients.is_empty() && spec.backup.is_some() {
-        faults.add(
-            "encryption.recipients",
-            "at least one recipient is needed: age1..., ssh-ed25519 ... or ssh-rsa ...",
-        );
+        faults.add("encryption.recipients", rules::BACKUP_NEEDS_RECIPIENT.words());
     }
     for (index, text) in encryption.recipients.iter().enumerate() {
         if let Err(why) = recipient::check(text) {
@@ -291,6 +288,9 @@ fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
                     };
                     faults.add(&at, format!("{shown} cannot be the {field} of a Secret: {words}"));
                 }
+            }
+            if key.key_type == Some(KeyType::Passphrase) && spec.backup.is_some() {
+                faults.add("encryption.decryptionKey.type", rules::PASSPHRASE_RESTORES.words());
             }
         }
         None => {}

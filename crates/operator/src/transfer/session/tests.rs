@@ -1,5 +1,6 @@
 //! The agent as a stranger who sends what he likes: each case is something that he tries, and how it has to end.
 mod connections;
+mod foreign;
 mod reports;
 mod rig;
 mod signing;

@@ -36,6 +36,7 @@ fn encrypted(recipients: &[&str], key: bool) -> Option<Encryption> {
         name: "age".into(),
         namespace: None,
         key: "key".into(),
+        key_type: None,
     });
     Some(Encryption {
         recipients: recipients.iter().map(ToString::to_string).collect(),
@@ -278,6 +279,28 @@ fn a_level_is_resolved_or_refused_with_the_range() {
             (got, wanted) => panic!("{algorithm:?} {level:?}: {got:?}, wanted {wanted:?}"),
         }
     }
+}
+
+fn typed(spec: &mut BackupRunSpec) {
+    let key = spec.encryption.as_mut().and_then(|e| e.decryption_key.as_mut());
+    key.unwrap().key_type = Some(KeyType::Passphrase);
+}
+
+#[test]
+fn what_only_restores_needs_no_recipient_and_may_have_a_passphrase() {
+    let mut spec = restore_only_run().spec;
+    spec.encryption = encrypted(&[], true);
+    assert!(validate(&spec).is_ok());
+    typed(&mut spec);
+    assert!(validate(&spec).is_ok());
+    let all = faults(|spec| {
+        spec.encryption = encrypted(&[AGE], true);
+        typed(spec);
+    });
+    assert!(
+        all.len() == 1 && all[0].starts_with("spec.encryption.decryptionKey.type: Passphrase opens"),
+        "{all:?}"
+    );
 }
 
 #[test]

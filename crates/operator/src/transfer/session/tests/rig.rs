@@ -38,7 +38,8 @@ pub struct Rig {
     pub context: Arc<Context>,
     connections: mpsc::Receiver<TcpStream>,
     ended: mpsc::Receiver<End>,
-    _api: mocked::Server,
+    /// Who answers for the cluster; nobody, unless a test does.
+    pub api: Option<mocked::Server>,
 }
 
 /// A session for a backup or a restore of `/db.sql`, and the route that its storage asks for.
@@ -113,7 +114,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         context,
         connections,
         ended,
-        _api: api,
+        api: Some(api),
     }
 }
 
