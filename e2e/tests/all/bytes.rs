@@ -4,7 +4,7 @@ use std::time::Duration;
 use age::secrecy::ExposeSecret;
 use api::BackupRun;
 use e2e::bytes::{decrypted, gunzipped, random, sha256, sum_line, unzstd};
-use e2e::runs::{status, stream};
+use e2e::runs::{end_of, message, status, stream};
 use e2e::{Case, case};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -119,6 +119,43 @@ fn text_is_stored_compressed() {
         let run = tokio::time::timeout(Duration::from_secs(120), case.restore("text"))
             .await
             .unwrap();
+        assert_eq!(status(&run).log.unwrap().trim(), sum_line(&plain));
+    });
+}
+
+/// What `zstd --long=31` made of a pipe: it asks for 2 GiB and uses 3 MB of them.
+const LONG_WINDOW: &[u8] = include_bytes!("../../../crates/pipeline/tests/foreign/zstd-long-31");
+
+#[test]
+fn a_long_window_is_restored_where_the_run_allows_it_and_else_told_before_the_command_starts() {
+    case("long-window", |case| async move {
+        case.keeps("db");
+        case.store().put(&case.key("db"), LONG_WINDOW);
+        case.fault("db", "object without a record: zstd with a window of 2 GiB");
+        let mut spec = stream(&case.path("db"), "random 1");
+        spec.as_object_mut().unwrap().remove("backup");
+        spec["compression"] = json!({"algorithm": "zstd"});
+        // Half of it holds less than the window.
+        spec["template"]["spec"]["containers"][0]["resources"] = json!({"limits": {"memory": "128Mi"}});
+        case.start("db", spec).await;
+        let run = case.ended("db", 120).await;
+        case.end("db", "fails: BadObject", end_of(&run));
+        assert_eq!(end_of(&run), "fails: BadObject", "{}", message(&run));
+        assert!(
+            message(&run).contains("set spec.compression.windowLog: 31"),
+            "{}",
+            message(&run)
+        );
+        assert_eq!(status(&run).log.unwrap_or_default(), "", "the command was started");
+        let wider = json!({"spec": {"compression": {"windowLog": 31}}});
+        e2e::cluster::merge(&case.runs(), "db", wider).await;
+        let run = case.restore("db").await;
+        let plain: Vec<u8> = b"one row of a table\n"
+            .iter()
+            .copied()
+            .cycle()
+            .take(3_000_000)
+            .collect();
         assert_eq!(status(&run).log.unwrap().trim(), sum_line(&plain));
     });
 }

@@ -1,7 +1,8 @@
 //! Keys: what is encrypted is restored with the right one only.
 use age::secrecy::ExposeSecret;
 use api::labels;
-use e2e::runs::{message, status, stream};
+use e2e::bytes::sum_line;
+use e2e::runs::{end_of, message, status, stream};
 use e2e::{Case, case};
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
@@ -66,5 +67,54 @@ fn a_key_of_another_namespace_is_read_only_where_its_secret_allows_it() {
         case.restore("db").await;
         let secrets: kube::Api<Secret> = kube::Api::namespaced(case.client().clone(), e2e::shared::NAMESPACE);
         e2e::cluster::delete(&secrets, &name).await;
+    });
+}
+
+/// Files that age itself has made, and their keys.
+const ARMORED: &[u8] = include_bytes!("../../../crates/pipeline/tests/foreign/age-armored-crlf");
+const TYPED: &[u8] = include_bytes!("../../../crates/pipeline/tests/foreign/age-passphrase");
+const KEY: &str = include_str!("../../../crates/pipeline/tests/foreign/keys/age");
+const PASSPHRASE: &str = include_str!("../../../crates/pipeline/tests/foreign/keys/passphrase");
+
+#[test]
+fn what_age_made_armored_or_with_a_passphrase_is_restored_without_recipients() {
+    case("foreign-age", |case| async move {
+        secret(&case, "age", json!({"key": KEY, "words": PASSPHRASE})).await;
+        let start = async |name: &str, object: &[u8], key: Value| {
+            case.keeps(name);
+            case.store().put(&case.key(name), object);
+            let mut spec = stream(&case.path(name), "random 1");
+            spec.as_object_mut().unwrap().remove("backup");
+            spec["compression"] = json!({"algorithm": "zstd"});
+            spec["encryption"] = json!({ "decryptionKey": key });
+            case.start(name, spec).await;
+        };
+        let key = json!({"name": "age", "key": "key"});
+        let words = json!({"name": "age", "key": "words", "type": "Passphrase"});
+        start("armored", ARMORED, key.clone()).await;
+        start("typed", TYPED, words).await;
+        case.fault(
+            "no-key",
+            "object without a record: encrypted with a passphrase, not for a key",
+        );
+        start("no-key", TYPED, key).await;
+        let plain: Vec<u8> = b"one row of a table\n"
+            .iter()
+            .copied()
+            .cycle()
+            .take(3_000_000)
+            .collect();
+        for name in ["armored", "typed"] {
+            let run = case.succeeded(name, 120).await;
+            assert_eq!(status(&run).log.unwrap().trim(), sum_line(&plain), "{name}");
+        }
+        let run = case.ended("no-key", 120).await;
+        case.end("no-key", "fails: BadObject", end_of(&run));
+        assert_eq!(end_of(&run), "fails: BadObject", "{}", message(&run));
+        assert!(
+            message(&run).contains("set spec.encryption.decryptionKey.type: Passphrase"),
+            "{}",
+            message(&run)
+        );
     });
 }

@@ -91,7 +91,7 @@ fn an_object_that_was_changed_behind_its_etag_kills_the_command_before_its_input
         }
         for (name, _) in faults() {
             let run = case.restore_fails(name, "BadObject", 60).await;
-            assert!(message(&run).contains("not whole"), "{}", message(&run));
+            assert!(message(&run).contains("cannot be restored ("), "{}", message(&run));
             saw_no_end(status(&run).log, name);
         }
     });

@@ -159,7 +159,7 @@ pub fn words(outcome: &Outcome) -> (Reason, String) {
         Outcome::TransferFailed { step, message } => {
             (Reason::TransferFailed, format!("{} failed: {}", cut(step), cut(message)))
         }
-        Outcome::BadObject { step, message } => (Reason::BadObject, format!("the stored backup is not whole ({}): {}; the command was killed before it could take it for complete", cut(step), cut(message)),
+        Outcome::BadObject { step, message } => (Reason::BadObject, format!("the stored object cannot be restored ({}): {}; no command has taken it for complete", cut(step), cut(message)),
         ),
         Outcome::Cancelled { reason } => (Reason::Cancelled, cut(reason)),
     }

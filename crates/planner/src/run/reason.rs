@@ -100,7 +100,7 @@ reasons! {
     Interrupted           passes "It was cut off and cannot go on."
     // The bytes and the store.
     TransferFailed        passes "The store did not take or give the bytes."
-    BadObject             passes "The stored backup is not whole."
+    BadObject             passes "The stored object is not whole, or not what the run says it is."
     ObjectArchived        passes "The object lies in an archive and has to be brought back before it can be read."
     ObjectMissing         passes "The object is not there."
     ObjectChanged         passes "The object is not the one that this run stored."
