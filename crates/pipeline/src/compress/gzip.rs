@@ -342,6 +342,15 @@ mod tests {
                     with(tail)
                 );
             }
+            // What begins like a member and is none has its place, too.
+            for tail in [&b"\x1f"[..], b"\x1fx", b"\x1f\x8b\x08 not a member"] {
+                let place = format!("at byte {}", both.len());
+                assert!(
+                    with(tail).is_err_and(|e| e.contains(&place)),
+                    "{tail:?} {:?}",
+                    with(tail)
+                );
+            }
             // A member that is cut is no end, whatever is behind it.
             let cut = [&both[..both.len() - 8], &[0; 64][..]].concat();
             assert!(read(cut, piece).is_err());

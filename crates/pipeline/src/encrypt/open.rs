@@ -120,6 +120,8 @@ impl MadeFor {
         match (keys, kinds.as_slice()) {
             (Keys::Identities(_), [PASSPHRASE]) => "the object is encrypted with a passphrase, not for a key: put the passphrase into the Secret, and set spec.encryption.decryptionKey.type: Passphrase".into(),
             (_, [POST_QUANTUM]) => "the object is encrypted for post-quantum keys (age1pq…), which are not supported: decrypt it with age itself, and restore that".into(),
+            // Nobody, or nothing but grease.
+            (_, []) => "the key is none of those that the backup was encrypted for".into(),
             (Keys::Identities(_), _) => format!("the key is none of those that the backup was encrypted for: {all}"),
             (Keys::Passphrase(_), _) => format!(
                 "the object is not encrypted with a passphrase, but for {all}: put a matching key into the Secret, and set spec.encryption.decryptionKey.type: Identity"
