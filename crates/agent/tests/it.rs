@@ -1,5 +1,9 @@
 //! The real agent, driven through `agent connect` by a scripted operator, against a store that can be made to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#[path = "it/cut.rs"]
+mod cut;
+#[path = "it/real.rs"]
+mod real;
 #[path = "it/rig.rs"]
 mod rig;
 #[path = "it/store.rs"]
@@ -11,6 +15,8 @@ mod tunnel;
 mod backup;
 #[path = "it/connection.rs"]
 mod connection;
+#[path = "it/each_server.rs"]
+mod each_server;
 #[path = "it/endings.rs"]
 mod endings;
 #[path = "it/faults.rs"]

@@ -1,16 +1,12 @@
 //! A store behind a real HTTP proxy: tinyproxy, which wants a name and a password.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-#[path = "servers/server.rs"]
-#[allow(dead_code)]
-mod server;
-
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use server::{Kind, Server};
+use servers::Running;
 use store::{Credentials, Proxies, S3Parameters, Secret, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -68,17 +64,24 @@ impl Tinyproxy {
     }
 }
 
+/// A MinIO with the bucket `test`.
+fn minio() -> Running {
+    let running = Running::start(servers::server("minio"));
+    running.bucket("test");
+    running
+}
+
 fn open(proxies: &Proxies, endpoint: &str) -> Store {
     let parameters = [("bucket", "test"), ("endpoint", endpoint), ("s3ForcePathStyle", "true")];
     let parameters: BTreeMap<_, _> = parameters.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let credentials = Credentials::new(server::USER, Secret::new(server::PASSWORD), None);
+    let credentials = Credentials::new(servers::ACCESS_KEY, Secret::new(servers::SECRET_KEY), None);
     Store::s3_behind(proxies, S3Parameters::parse(&parameters).unwrap(), credentials).unwrap()
 }
 
 #[tokio::test]
 async fn a_proxy_of_the_environment_carries_all_requests_and_what_is_relayed() {
-    let (server, proxy) = (Server::start(Kind::Minio).await, Tinyproxy::start());
-    let store = open(&proxy.proxies("hunter2"), &server.endpoint);
+    let (server, proxy) = (minio(), Tinyproxy::start());
+    let store = open(&proxy.proxies("hunter2"), &server.endpoint());
     store.probe("", "1", None).await.unwrap();
     let probed = proxy.tunnels();
     assert!(probed > 0);
@@ -94,8 +97,8 @@ async fn a_proxy_of_the_environment_carries_all_requests_and_what_is_relayed() {
 
 #[tokio::test]
 async fn a_proxy_that_refuses_is_named_without_its_password() {
-    let (server, proxy) = (Server::start(Kind::Minio).await, Tinyproxy::start());
-    let store = open(&proxy.proxies("wrong-one"), &server.endpoint);
+    let (server, proxy) = (minio(), Tinyproxy::start());
+    let store = open(&proxy.proxies("wrong-one"), &server.endpoint());
     let words = store.probe("", "1", None).await.unwrap_err().to_string();
     assert!(
         words.contains(&format!(

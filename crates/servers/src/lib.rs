@@ -1,0 +1,13 @@
+//! Real S3 servers for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! What it is made from, and how it is started, is a folder of `dev/stores`.
+#![forbid(unsafe_code)]
+// Only tests use it: what fails here fails them, and says why.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
+
+mod exchange;
+mod running;
+mod table;
+
+pub use exchange::{Answer, exchange, put};
+pub use running::{ACCESS_KEY, Running, SECRET_KEY};
+pub use table::{SERVERS, Server, Uploads, server};

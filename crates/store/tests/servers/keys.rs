@@ -1,0 +1,35 @@
+//! Access keys that are not known, or not any more.
+use servers::{ACCESS_KEY, SECRET_KEY, Uploads};
+use store::StoreErrorKind;
+
+use super::place::Place;
+
+/// As after a rotation of the access key: what the store then says must not read as "it is gone".
+pub async fn nothing_is_gone_for_who_has_the_wrong_keys(place: &Place<'_>) {
+    let store = place.store();
+    assert_eq!(place.put(&store, "kept", b"kept", false).0, 200);
+    let upload = place.create(&store, "kept").await;
+    for (key, secret) in [("nobody-knows-me", SECRET_KEY), (ACCESS_KEY, "wrong-secret-key")] {
+        let stranger = place.open(key, secret, &[]);
+        if !place.server.checks_keys {
+            let looked = stranger.head("kept", None).await.unwrap();
+            assert!(looked.is_some(), "it looks at keys after all");
+            continue;
+        }
+        let errors = [
+            ("head", stranger.head("kept", None).await.map(drop)),
+            ("head of a missing one", stranger.head("missing", None).await.map(drop)),
+            ("delete", stranger.delete("kept").await),
+            ("delete a version", stranger.delete_version("kept", "v1").await),
+            ("abort", stranger.abort("kept", &upload).await),
+        ];
+        for (what, done) in errors {
+            let error = done.expect_err(what);
+            assert_eq!(error.kind(), StoreErrorKind::BadCredentials, "{key} {what}: {error}");
+        }
+    }
+    assert!(store.head("kept", None).await.unwrap().is_some());
+    if place.server.uploads != Uploads::Never {
+        assert_eq!(store.list_uploads("kept").await.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,112 @@
+//! A bucket on a server that runs, and clients of it.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use servers::{ACCESS_KEY, Running, SECRET_KEY, Server, Uploads, put};
+use store::{Checksum, CompletedPart, Credentials, S3Parameters, Secret, Signed, Store};
+
+/// How long what the tests sign is good.
+pub const EXPIRES: Duration = Duration::from_secs(300);
+
+pub struct Place<'a> {
+    pub running: &'a Running,
+    pub server: &'static Server,
+    bucket: String,
+}
+
+impl<'a> Place<'a> {
+    pub fn new(running: &'a Running, bucket: &str) -> Self {
+        running.bucket(bucket);
+        Self {
+            running,
+            server: running.server,
+            bucket: bucket.to_string(),
+        }
+    }
+
+    /// The bucket as its owner sees it.
+    pub fn store(&self) -> Store {
+        self.open(ACCESS_KEY, SECRET_KEY, &[])
+    }
+
+    /// The same with other keys, or other parameters.
+    pub fn open(&self, access: &str, secret: &str, parameters: &[(&str, &str)]) -> Store {
+        let endpoint = self.running.endpoint();
+        let usual = [
+            ("bucket", self.bucket.as_str()),
+            ("endpoint", &endpoint),
+            ("region", self.server.region.unwrap_or("us-east-1")),
+            ("s3ForcePathStyle", "true"),
+        ];
+        let all = usual.iter().chain(parameters);
+        let all = all.map(|(name, value)| ((*name).to_string(), (*value).to_string()));
+        let parameters = S3Parameters::parse(&all.collect()).unwrap();
+        Store::s3(parameters, Credentials::new(access, Secret::new(secret), None)).unwrap()
+    }
+
+    /// What the server binds bodies by, as its line says.
+    pub fn checksum(&self) -> Checksum {
+        Checksum::from_name(self.server.checksum).unwrap()
+    }
+
+    /// Puts an object whole, bound as the server can: the status and the ETag.
+    pub fn put(&self, store: &Store, key: &str, body: &[u8], only_new: bool) -> (u16, String) {
+        let checksum = self.checksum();
+        let digest = checksum.digest(body);
+        let size = body.len() as u64;
+        send(
+            &store.sign_object(
+                key,
+                size,
+                checksum,
+                &digest,
+                &metadata(),
+                only_new,
+                EXPIRES,
+                Timestamp::now(),
+            ),
+            body,
+        )
+    }
+
+    /// Puts a part.
+    pub fn put_part(&self, store: &Store, key: &str, upload: &str, number: u32, body: &[u8]) -> (u16, CompletedPart) {
+        let checksum = self.checksum();
+        let digest = checksum.digest(body);
+        let size = body.len() as u64;
+        let signed = store.sign_part(key, upload, number, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let (status, etag) = send(&signed, body);
+        (status, CompletedPart { number, etag, digest })
+    }
+
+    pub async fn create(&self, store: &Store, key: &str) -> String {
+        store.create_upload(key, &metadata(), self.checksum()).await.unwrap()
+    }
+
+    /// From now on the bucket keeps versions, if the server has any.
+    pub fn keeps_versions(&self) -> bool {
+        self.running.keep_versions(&self.bucket)
+    }
+
+    /// No object, and no upload as far as the server tells.
+    pub async fn nothing_is_left(&self, store: &Store) {
+        assert_eq!(store.list("").await.unwrap(), Vec::<String>::new());
+        if self.server.uploads != Uploads::Never && self.server.aborts {
+            assert_eq!(store.list_uploads("").await.unwrap(), []);
+        }
+    }
+}
+
+/// What objects are given, with what a header cannot carry as it is.
+pub fn metadata() -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("backup-operator-run".to_string(), "uid-1".to_string()),
+        ("name".to_string(), "ns/ä b".to_string()),
+    ])
+}
+
+/// Sends a body to a signed URL: the status and the ETag.
+pub fn send(signed: &Signed, body: &[u8]) -> (u16, String) {
+    put(signed.url.reveal(), &signed.headers, body)
+}
