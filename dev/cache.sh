@@ -62,5 +62,5 @@ artifact() {
 # prune BASE SUFFIX: keeps the builds that were used last.
 prune() {
 	find "$(dirname "$1")" -maxdepth 1 -name "$(basename "$1")-????????????????$2" -printf '%T@ %p\n' |
-		sort -rn | tail -n +$((kept + 1)) | cut -d' ' -f2- | xargs -r -d '\n' rm -f
+		sort -rn | tail -n +$((kept + 1)) | cut -d' ' -f2- | xargs -r -d '\n' rm -rf
 }

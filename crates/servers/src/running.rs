@@ -176,8 +176,8 @@ fn program(server: &Server) -> PathBuf {
     });
     left.unwrap_or_else(|| {
         panic!(
-            "{variable} is not set, and no {} was built yet: run `make test`",
-            server.name
+            "{variable} is not set, and no {} was built yet: run `dev/s3-server {}`",
+            server.name, server.folder
         )
     })
 }

@@ -77,11 +77,17 @@ impl Store {
     /// The step that failed, and the cure.
     pub async fn probe_again(&self, prefix: &str, known: Capabilities) -> Result<(), ProbeError> {
         let key = format!("{prefix}.backup-operator/probe");
-        let upload = self
-            .create_upload(&key, &BTreeMap::new(), known.checksum)
-            .await
-            .map_err(|e| e.at("multipart upload"))?;
-        let tried = self.try_part(&key, &upload, known).await;
+        let none = BTreeMap::new();
+        if known.enforced {
+            match self.binds_parts(&key, &none, known.checksum).await {
+                Ok(true) => {}
+                Ok(false) => return Err(ProbeError::TakesAnything),
+                Err(error) => return Err(error.at("write").into()),
+            }
+        }
+        let created = self.create_upload(&key, &none, known.checksum).await;
+        let upload = created.map_err(|e| e.at("multipart upload"))?;
+        let tried = self.try_part(&key, &upload, known.checksum).await;
         // Also after a failure; the first error is the one to tell.
         let aborted = self.abort(&key, &upload).await.map_err(|e| e.at("delete"));
         tried?;
@@ -94,20 +100,11 @@ impl Store {
         }
     }
 
-    async fn try_part(&self, key: &str, upload: &str, known: Capabilities) -> Result<(), ProbeError> {
-        let (size, digest) = (CANARY.len() as u64, known.checksum.digest(CANARY));
-        let signed = self.sign_part(key, upload, 1, size, known.checksum, &digest, EXPIRES, Timestamp::now());
-        if known.enforced {
-            match self.put_signed("write a part", &signed, IMPOSTOR).await {
-                Ok(_) => return Err(ProbeError::TakesAnything),
-                Err(error) if error.passes() => return Err(error.at("write").into()),
-                Err(_) => {}
-            }
-        }
-        self.put_signed("write a part", &signed, CANARY)
-            .await
-            .map_err(|e| e.at("write"))?;
-        Ok(())
+    async fn try_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<(), StoreError> {
+        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
+        let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let put = self.put_signed("write a part", &signed, CANARY).await;
+        put.map(drop).map_err(|e| e.at("write"))
     }
 
     /// Removes what a probe has written: each version of it where the bucket keeps them, and what probes before left, too.
@@ -219,8 +216,8 @@ impl Store {
         Ok(refused)
     }
 
-    /// Whether the store refuses another body for a part. Some look at what is put whole only. In an upload of its own: others
-    /// drop the whole upload then.
+    /// Whether the store refuses another body for a part. Some look at what is put whole only. In an upload of its own: rclone
+    /// drops the whole upload then.
     async fn binds_parts(
         &self,
         key: &str,

@@ -76,8 +76,8 @@ macro_rules! each_server {
     ($($test:ident $folder:literal),* $(,)?) => { $(#[test] fn $test() { keeps_the_rules($folder); })* };
 }
 
-mod each_rule_is_kept_by {
+mod each_server_keeps_every_rule {
     use super::keeps_the_rules;
 
-    each_server!(minio "minio", versitygw "versitygw");
+    each_server!(minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto");
 }

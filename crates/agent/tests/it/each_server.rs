@@ -98,5 +98,8 @@ macro_rules! on {
     };
 }
 
-on!(a_backup_comes_back_over_a_cut_and_goes_for_good: minio "minio", versitygw "versitygw");
-on!(what_a_store_says_before_it_has_read_a_part_is_heard: minio "minio", versitygw "versitygw");
+on!(a_backup_comes_back_over_a_cut_and_goes_for_good:
+    minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto");
+// moto says 500, which is an answer to wait after.
+on!(what_a_store_says_before_it_has_read_a_part_is_heard:
+    minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone");
