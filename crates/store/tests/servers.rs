@@ -1,5 +1,6 @@
 //! The store against real servers: one table of rules, each server by each rule. What a server does by its line of
-//! `servers::SERVERS` and not by S3's rules is held against it just so: the line must be true.
+//! `servers::SERVERS` and not by S3's rules is held against it just so: the line must be true, and so is the page made of it.
+//! `make test` has the servers that are had quickly, `make test-stores` (feature `all-servers`) the others, too.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -72,12 +73,6 @@ fn keeps_the_rules(folder: &str) {
     );
 }
 
-macro_rules! each_server {
-    ($($test:ident $folder:literal),* $(,)?) => { $(#[test] fn $test() { keeps_the_rules($folder); })* };
-}
-
 mod each_server_keeps_every_rule {
-    use super::keeps_the_rules;
-
-    each_server!(minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto");
+    servers::each_server!(crate::keeps_the_rules);
 }

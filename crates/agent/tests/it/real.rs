@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use protocol::{Action, Job, Outcome, PartPlan, PartReceipt, Report, ToAgent, UrlRequest};
-use servers::{ACCESS_KEY, Running, SECRET_KEY, exchange, server};
+use servers::{Running, SECRET_KEY, exchange, server};
 use store::{Checksum, CompletedPart, Credentials, ObjectInfo, S3Parameters, Secret, Signed, Store};
 
 use super::rig::*;
@@ -91,8 +91,8 @@ impl Real {
         url(request, &signed)
     }
 
-    /// Answers until the report; the upload is created at the first part, and told.
-    pub fn serve(&self, rig: &Rig, mut job: Job) -> (Report, Option<String>) {
+    /// Answers until the report; where there is no upload, it is created at the first part, and told.
+    pub fn serve(&self, rig: &Rig, mut job: Job, mut upload: Option<String>) -> (Report, Option<String>) {
         if let Action::Backup { checksum, .. } = &mut job.action {
             *checksum = match self.checksum {
                 Checksum::Sha256 => protocol::Checksum::Sha256,
@@ -102,7 +102,6 @@ impl Real {
         }
         let mut link = rig.connect();
         link.say(&ToAgent::Start(Box::new(job)));
-        let mut upload: Option<String> = None;
         loop {
             match link.hear() {
                 protocol::FromAgent::NeedUrl(request) => {
@@ -119,7 +118,7 @@ impl Real {
 
     /// Runs a job as the operator does: an upload is completed after a good end, and aborted after another.
     pub fn run(&self, rig: &Rig, job: Job) -> Report {
-        let (report, upload) = self.serve(rig, job);
+        let (report, upload) = self.serve(rig, job, None);
         if let Some(upload) = upload {
             if report.outcome == Outcome::Done {
                 let parts: Vec<_> = report.parts.iter().map(completed).collect();
@@ -144,7 +143,11 @@ fn open(running: &Running, address: &str) -> Store {
     ];
     let parameters = parameters.map(|(name, value)| (name.to_string(), value.to_string()));
     let parameters = S3Parameters::parse(&parameters.into()).unwrap();
-    Store::s3(parameters, Credentials::new(ACCESS_KEY, Secret::new(SECRET_KEY), None)).unwrap()
+    Store::s3(
+        parameters,
+        Credentials::new(running.server.access_key, Secret::new(SECRET_KEY), None),
+    )
+    .unwrap()
 }
 
 /// What the operator gives each object.

@@ -1,5 +1,5 @@
 //! Access keys that are not known, or not any more.
-use servers::{ACCESS_KEY, SECRET_KEY, Uploads};
+use servers::{SECRET_KEY, Uploads};
 use store::StoreErrorKind;
 
 use super::place::Place;
@@ -9,7 +9,10 @@ pub async fn nothing_is_gone_for_who_has_the_wrong_keys(place: &Place<'_>) {
     let store = place.store();
     assert_eq!(place.put(&store, "kept", b"kept", false).0, 200);
     let upload = place.create(&store, "kept").await;
-    for (key, secret) in [("nobody-knows-me", SECRET_KEY), (ACCESS_KEY, "wrong-secret-key")] {
+    for (key, secret) in [
+        ("nobody-knows-me", SECRET_KEY),
+        (place.server.access_key, "wrong-secret-key"),
+    ] {
         let stranger = place.open(key, secret, &[]);
         if !place.server.checks_keys {
             let looked = stranger.head("kept", None).await.unwrap();

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use servers::{ACCESS_KEY, Running, SECRET_KEY, Server, Uploads, put};
+use servers::{Running, SECRET_KEY, Server, Uploads, put};
 use store::{Checksum, CompletedPart, Credentials, S3Parameters, Secret, Signed, Store};
 
 /// How long what the tests sign is good.
@@ -27,7 +27,7 @@ impl<'a> Place<'a> {
 
     /// The bucket as its owner sees it.
     pub fn store(&self) -> Store {
-        self.open(ACCESS_KEY, SECRET_KEY, &[])
+        self.open(self.server.access_key, SECRET_KEY, &[])
     }
 
     /// The same with other keys, or other parameters.

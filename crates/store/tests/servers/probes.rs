@@ -1,5 +1,5 @@
 //! What a probe finds, and what it says of what is wrong.
-use servers::{ACCESS_KEY, SECRET_KEY};
+use servers::SECRET_KEY;
 use store::{Capabilities, Checksum};
 
 use super::place::Place;
@@ -52,12 +52,12 @@ pub async fn what_is_wrong_with_a_store_is_said_with_its_cure(place: &Place<'_>)
     let (nowhere, elsewhere) = ([("bucket", "nowhere")], [("region", "elsewhere-1")]);
     let cases = [
         (
-            place.open(ACCESS_KEY, SECRET_KEY, &wrong),
+            place.open(server.access_key, SECRET_KEY, &wrong),
             true,
             "spec.parameters.endpoint",
         ),
         (
-            place.open(ACCESS_KEY, "wrong-secret-key", &[]),
+            place.open(server.access_key, "wrong-secret-key", &[]),
             server.checks_keys,
             "spec.credentials",
         ),
@@ -67,12 +67,12 @@ pub async fn what_is_wrong_with_a_store_is_said_with_its_cure(place: &Place<'_>)
             "spec.credentials",
         ),
         (
-            place.open(ACCESS_KEY, SECRET_KEY, &nowhere),
+            place.open(server.access_key, SECRET_KEY, &nowhere),
             !server.makes_buckets,
             "spec.parameters.bucket",
         ),
         (
-            place.open(ACCESS_KEY, SECRET_KEY, &elsewhere),
+            place.open(server.access_key, SECRET_KEY, &elsewhere),
             server.region.is_some(),
             "spec.parameters.region",
         ),
