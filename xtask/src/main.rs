@@ -13,6 +13,7 @@ mod reasons;
 mod reference;
 #[cfg(test)]
 mod rules;
+mod stores;
 mod template;
 mod yaml;
 
