@@ -80,14 +80,13 @@ fn line(server: &Server) -> String {
 
 fn notes(server: &Server) -> Vec<String> {
     let mut notes = Vec::new();
+    for key in server.spoils {
+        notes.push(format!("A key like `{key}` is refused, or not kept as it is."));
+    }
     let mut note = |is: bool, words: &str| notes.extend(is.then(|| words.to_string()));
     note(
         !server.checks_keys,
         "It looks at no access keys: who reaches it may do everything.",
-    );
-    note(
-        !server.spoils.is_empty(),
-        "A `\\` in a key becomes another character: leave it out of paths.",
     );
     note(
         server.makes_buckets && server.notes.is_empty(),
@@ -111,7 +110,7 @@ fn notes(server: &Server) -> Vec<String> {
     );
     note(
         server.uploads != Uploads::Never && !server.upload_times,
-        "It does not tell since when an upload is there, so that none is taken for an old one and removed.",
+        "It does not tell when an upload was begun, so that one that a crash has left is not known for the run's own, and stays.",
     );
     note(!server.aborts, "Uploads cannot be aborted: their parts stay.");
     note(

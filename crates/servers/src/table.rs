@@ -160,7 +160,7 @@ pub const SERVERS: &[Server] = &[
         makes_buckets: true,
         spoils: &["back\\slash"],
         set: "",
-        notes: "A write with an administrator's access key makes a bucket that is not there: a misspelt `bucket` passes the probe. Start the server with `-s3.autoCreateBucket=false`. Each bucket takes volumes of its own; where there are none left, a new one is answered with 500.",
+        notes: "`\\` is taken for `/`, so that `a\\b` and `a/b` are one object. A write with an administrator's access key makes a bucket that is not there: a misspelt `bucket` passes the probe. Start the server with `-s3.autoCreateBucket=false`. Each bucket takes volumes of its own; where there are none left, a new one is answered with 500.",
     },
     Server {
         name: "rclone serve s3",
