@@ -74,7 +74,11 @@ fn minio() -> Running {
 fn open(proxies: &Proxies, endpoint: &str) -> Store {
     let parameters = [("bucket", "test"), ("endpoint", endpoint), ("s3ForcePathStyle", "true")];
     let parameters: BTreeMap<_, _> = parameters.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let credentials = Credentials::new(servers::ACCESS_KEY, Secret::new(servers::SECRET_KEY), None);
+    let credentials = Credentials::new(
+        servers::server("minio").access_key,
+        Secret::new(servers::SECRET_KEY),
+        None,
+    );
     Store::s3_behind(proxies, S3Parameters::parse(&parameters).unwrap(), credentials).unwrap()
 }
 
