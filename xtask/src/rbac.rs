@@ -173,6 +173,27 @@ pub const GRANTS: &[Grant] = &[
         why: "Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.",
     },
     Grant {
+        scope: Scope::Watched,
+        group: "",
+        resources: &["services"],
+        verbs: &["list"],
+        why: "Warn at admission of labels by which a Service would send requests to the Pods of backups; told only to who may list them.",
+    },
+    Grant {
+        scope: Scope::Watched,
+        group: "policy",
+        resources: &["poddisruptionbudgets"],
+        verbs: &["list"],
+        why: "The same of what holds a node's drain up.",
+    },
+    Grant {
+        scope: Scope::Watched,
+        group: "networking.k8s.io",
+        resources: &["networkpolicies"],
+        verbs: &["list"],
+        why: "The same of what keeps them from the store.",
+    },
+    Grant {
         scope: Scope::WatchedAndDefault,
         group: "events.k8s.io",
         resources: &["events"],

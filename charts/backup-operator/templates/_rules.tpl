@@ -48,6 +48,18 @@
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
   verbs: ["list"]
+# Warn at admission of labels by which a Service would send requests to the Pods of backups; told only to who may list them.
+- apiGroups: [""]
+  resources: ["services"]
+  verbs: ["list"]
+# The same of what holds a node's drain up.
+- apiGroups: ["policy"]
+  resources: ["poddisruptionbudgets"]
+  verbs: ["list"]
+# The same of what keeps them from the store.
+- apiGroups: ["networking.k8s.io"]
+  resources: ["networkpolicies"]
+  verbs: ["list"]
 # Say what happened, and count repetitions.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
@@ -103,6 +115,18 @@
 # Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
+  verbs: ["list"]
+# Warn at admission of labels by which a Service would send requests to the Pods of backups; told only to who may list them.
+- apiGroups: [""]
+  resources: ["services"]
+  verbs: ["list"]
+# The same of what holds a node's drain up.
+- apiGroups: ["policy"]
+  resources: ["poddisruptionbudgets"]
+  verbs: ["list"]
+# The same of what keeps them from the store.
+- apiGroups: ["networking.k8s.io"]
+  resources: ["networkpolicies"]
   verbs: ["list"]
 # Say what happened, and count repetitions.
 - apiGroups: ["events.k8s.io"]

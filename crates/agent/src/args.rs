@@ -4,18 +4,19 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::command::first;
+
 /// What the program says of itself.
 pub const USAGE: &str = "usage: agent install DIR
        agent connect --attempt NAME --run UID [--dir DIR] [--log FILE]
   install  copies this program to DIR/bin/agent and makes DIR/run for its sockets
   connect  joins stdin and stdout to the daemon of this attempt, and starts it if there is none
            --dir  where the sockets are (default /.backup-operator/run)
-           --log  where the command's standard error goes beside the report (default /proc/1/fd/2)
+           --log  where the command's standard error goes beside the report (default: that of the container's first process)
 exit status of connect: 0 the operator's side ended, 2 usage, 3 the daemon closed the connection,
   4 the daemon cannot be started, 5 it does not answer, 6 it works for another run";
 
 const DIR: &str = "/.backup-operator/run";
-const LOG: &str = "/proc/1/fd/2";
 /// Longest name of an attempt: with the directory it has to fit into the 108 bytes of a socket's address.
 const NAME: usize = 40;
 
@@ -126,7 +127,7 @@ fn place(mut args: impl Iterator<Item = OsString>) -> Result<Place, ArgsError> {
         attempt,
         run: run.map(text).ok_or(ArgsError::Missing("--run"))?,
         dir: dir.map_or_else(|| DIR.into(), PathBuf::from),
-        log: log.map_or_else(|| LOG.into(), PathBuf::from),
+        log: log.map_or_else(first::stderr, PathBuf::from),
     })
 }
 
@@ -144,7 +145,7 @@ mod tests {
             attempt: "backup-1".into(),
             run: "u".into(),
             dir: DIR.into(),
-            log: LOG.into(),
+            log: first::stderr(),
         };
         assert_eq!(
             parsed("connect --attempt backup-1 --run u"),

@@ -1,4 +1,5 @@
 //! The user's command: a process group of its own, its pipes, and all that it leaves behind.
+pub mod first;
 pub mod log;
 mod oom;
 pub mod pipe;

@@ -4,6 +4,7 @@ mod asks;
 mod certificate;
 mod drain;
 mod keeper;
+mod neighbours;
 mod requester;
 mod review;
 mod rotation;

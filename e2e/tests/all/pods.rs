@@ -2,6 +2,8 @@
 use e2e::case;
 use e2e::runs::{message, sleeping, spec, static_container, status, stream};
 use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::LogParams;
 use serde_json::{Value, json};
 
 /// The fault, a change to the Pod's spec, the reason of the end, words of its message.
@@ -204,5 +206,51 @@ fn a_pod_that_is_done_does_not_stay_for_as_long_as_its_template_lets_it() {
             case.our_pods().await.is_empty().then_some(())
         })
         .await;
+    });
+}
+
+#[test]
+fn where_containers_share_their_processes_the_log_is_the_containers_and_what_was_started_is_found() {
+    case("shared-pids", |case| async move {
+        case.keeps("db");
+        let mut side = sleeping("postgres:15");
+        side["name"] = json!("side");
+        let main = sleeping(SHELL);
+        let script = "echo to-the-log >&2; sleep 10; echo x";
+        let mut run = spec(
+            &case.path("db"),
+            main,
+            &["sh", "-c", script],
+            &["sh", "-c", "cat >/dev/null; sleep 1000 & exit 0"],
+        );
+        run["restore"]["deadlineSeconds"] = json!(5);
+        run["template"]["spec"]["shareProcessNamespace"] = json!(true);
+        let main = run["template"]["spec"]["containers"][0].take();
+        let name = main["name"].clone();
+        // The first container of the Pod is another one.
+        run["template"]["spec"]["containers"] = json!([side, main]);
+        (run["backup"]["container"], run["restore"]["container"]) = (name.clone(), name.clone());
+        case.fault(
+            "db",
+            "Pod: shareProcessNamespace, and a restore command that leaves a child",
+        );
+        case.start("db", run).await;
+        case.wait(
+            "the command's standard error is in its container's log",
+            100,
+            || async {
+                let pod = case.our_pods().await.into_iter().next()?;
+                let of = LogParams {
+                    container: name.as_str().map(ToString::to_string),
+                    ..LogParams::default()
+                };
+                let log = case.api::<Pod>().logs(&pod, &of).await.ok()?;
+                log.contains("to-the-log").then_some(())
+            },
+        )
+        .await;
+        case.succeeded("db", 100).await;
+        let failed = case.restore_fails("db", "LeftRunning", 100).await;
+        assert!(message(&failed).contains("sleep (pid "), "{}", message(&failed));
     });
 }

@@ -14,6 +14,7 @@ pub struct Need {
     /// The field that makes it necessary.
     pub field: String,
     verb: &'static str,
+    group: &'static str,
     resource: &'static str,
     namespace: String,
     name: Option<String>,
@@ -26,6 +27,7 @@ pub fn of_run(spec: &BackupRunSpec, field: &str, namespace: &str) -> Vec<Need> {
     let pods = Need {
         field: format!("{field}.template"),
         verb: "create",
+        group: "",
         resource: "pods",
         namespace: namespace.into(),
         name: None,
@@ -38,6 +40,7 @@ pub fn of_run(spec: &BackupRunSpec, field: &str, namespace: &str) -> Vec<Need> {
         .map(|name| Need {
             field: format!("{field}.template.spec.serviceAccountName"),
             verb: "impersonate",
+            group: "",
             resource: "serviceaccounts",
             namespace: namespace.into(),
             name: Some(name.clone()),
@@ -51,12 +54,26 @@ pub fn of_storage(spec: &BackupStorageSpec) -> Vec<Need> {
     let need = spec.credentials.as_ref().map(|reference| Need {
         field: "spec.credentials".into(),
         verb: "get",
+        group: "",
         resource: "secrets",
         namespace: reference.namespace.clone(),
         name: Some(reference.name.clone()),
         why: "a storage uses the access keys in it, at an endpoint of its own choice",
     });
     need.into_iter().collect()
+}
+
+/// To be told of what is in a namespace.
+pub fn of_a_look(group: &'static str, resource: &'static str, namespace: &str) -> Need {
+    Need {
+        field: String::new(),
+        verb: "list",
+        group,
+        resource,
+        namespace: namespace.into(),
+        name: None,
+        why: "",
+    }
 }
 
 impl Need {
@@ -69,7 +86,7 @@ impl Need {
                 groups: user.groups.clone(),
                 extra: user.extra.clone().map(BTreeMap::from_iter),
                 resource_attributes: Some(ResourceAttributes {
-                    group: Some(String::new()),
+                    group: Some(self.group.into()),
                     verb: Some(self.verb.into()),
                     resource: Some(self.resource.into()),
                     namespace: Some(self.namespace.clone()),

@@ -14,6 +14,7 @@ use planner::validate::{self, Fault};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::neighbours;
 use super::requester::{self, Need};
 use super::trial::{self, Outcome};
 
@@ -197,6 +198,13 @@ impl Reviewer {
                 run.spec.storage.name
             ));
         }
+        let template = &run.spec.template;
+        let near = neighbours::all(&self.client, namespace, &asked.user, template).await;
+        tried.said.warnings.extend(texts(&advise::neighbours::neighbours(
+            template,
+            &format!("{field}.template"),
+            &near,
+        )));
         if let Some(pod) = trial::pod(run, valid, &self.agent) {
             match trial::attempt(&self.client, namespace, &pod).await {
                 Outcome::Taken => {}

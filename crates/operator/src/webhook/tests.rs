@@ -205,6 +205,45 @@ async fn a_pod_that_would_be_refused_refuses_the_run() {
 }
 
 #[tokio::test]
+async fn labels_by_which_a_service_would_find_the_pod_are_told_of_to_who_may_list_services() {
+    for may in [true, false] {
+        let (shared, mut mock) = shared();
+        let mut run = testing::backup_run();
+        run.spec.template.metadata = serde_json::from_value(json!({"labels": {"app": "db"}})).unwrap();
+        let asked = tokio::spawn(validate(State(shared), asks("eve", &run)));
+        serve(
+            &mut mock,
+            &[
+                ("/backupstorages/minio", 200, storage(json!({}))),
+                ("/subjectaccessreviews", 201, allowed(true)),
+            ],
+        )
+        .await;
+        let list = |kind: &str, items: Value| json!({"kind": format!("{kind}List"), "apiVersion": "v1", "metadata": {}, "items": items});
+        let selects = json!([{"metadata": {"name": "shop"}, "spec": {"selector": {"app": "db"}}}]);
+        let look = ("/subjectaccessreviews", 201, allowed(may));
+        let mut answers = vec![look.clone(), look.clone(), look];
+        if may {
+            answers.push(("/services", 200, list("Service", selects)));
+            answers.push(("/poddisruptionbudgets", 200, list("PodDisruptionBudget", json!([]))));
+            answers.push(("/networkpolicies", 200, list("NetworkPolicy", json!([]))));
+        }
+        serve(&mut mock, &answers).await;
+        answer(
+            &mut mock,
+            201,
+            json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "trial"}}),
+        )
+        .await;
+        let said = said(asked.await.unwrap()).await;
+        let warned = said["warnings"]
+            .to_string()
+            .contains("Service \\\"shop\\\" selects them");
+        assert_eq!((said["allowed"].as_bool(), warned), (Some(true), may), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_admitted_that_could_not_be_looked_at() {
     let (shared, mut mock) = shared();
     let run = testing::backup_run();

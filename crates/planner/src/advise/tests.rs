@@ -147,6 +147,31 @@ fn what_is_unwise_in_a_run_is_told_at_its_field() {
             json!({ "template": { "spec": { "restartPolicy": "Never", "activeDeadlineSeconds": 59, "containers": [] } } }),
             vec!["f.backup.deadlineSeconds", "f.restore.deadlineSeconds"],
         ),
+        (
+            json!({ "template": { "spec": { "containers": [{ "name": "db", "command": ["sleep", "59"] }] } } }),
+            vec![
+                "f.template.spec.containers[0].command",
+                "f.template.spec.containers[0].command",
+            ],
+        ),
+        (
+            json!({ "template": { "spec": { "containers": [{ "name": "db", "command": ["sleep", "1h"] }] } } }),
+            vec![],
+        ),
+        (
+            json!({ "backup": { "command": ["dump"], "deadlineSeconds": 7200 } }),
+            vec!["f.template.metadata.annotations"],
+        ),
+        (
+            json!({
+                "backup": { "command": ["dump"], "deadlineSeconds": 7200 },
+                "template": {
+                    "metadata": { "annotations": { "karpenter.sh/do-not-disrupt": "true" } },
+                    "spec": { "containers": [] },
+                },
+            }),
+            vec![],
+        ),
     ] {
         assert_eq!(fields(&run(&a_run(&change), "f", None)), wanted, "{change}");
     }

@@ -1,0 +1,91 @@
+//! What in a namespace selects Pods by labels: told only to who may list it himself, because it says what is there.
+use std::time::Duration;
+
+use api::run::PodTemplate;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::authentication::v1::UserInfo;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::api::ListParams;
+use kube::{Api, Client, Resource, ResourceExt};
+use planner::advise::neighbours::{Kind, Neighbour};
+use serde::de::DeserializeOwned;
+
+use super::requester;
+
+/// So many of a kind are looked at.
+const MOST: u32 = 500;
+/// Advice is worth no more of the requester's time.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// All of a namespace that select by labels. Without labels on the template nobody is asked. What cannot be had is left out: it is
+/// for advice.
+pub async fn all(client: &Client, namespace: &str, user: &UserInfo, template: &PodTemplate) -> Vec<Neighbour> {
+    let labels = template.metadata.as_ref().and_then(|m| m.labels.as_ref());
+    if labels.is_none_or(|l| l.is_empty()) {
+        return Vec::new();
+    }
+    let selector = |s: Service| {
+        s.spec.and_then(|s| s.selector).map(|labels| LabelSelector {
+            match_labels: Some(labels),
+            ..LabelSelector::default()
+        })
+    };
+    let looked = async {
+        futures::join!(
+            listed(client, namespace, user, Kind::Service, selector),
+            listed(
+                client,
+                namespace,
+                user,
+                Kind::PodDisruptionBudget,
+                |b: PodDisruptionBudget| b.spec?.selector
+            ),
+            listed(client, namespace, user, Kind::NetworkPolicy, |p: NetworkPolicy| p
+                .spec?
+                .pod_selector),
+        )
+    };
+    let Ok((services, budgets, policies)) = tokio::time::timeout(PATIENCE, looked).await else {
+        return Vec::new();
+    };
+    [services, budgets, policies].concat()
+}
+
+async fn listed<K>(
+    client: &Client,
+    namespace: &str,
+    user: &UserInfo,
+    kind: Kind,
+    selector: impl Fn(K) -> Option<LabelSelector>,
+) -> Vec<Neighbour>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+{
+    let (group, resource) = match kind {
+        Kind::Service => ("", "services"),
+        Kind::PodDisruptionBudget => ("policy", "poddisruptionbudgets"),
+        Kind::NetworkPolicy => ("networking.k8s.io", "networkpolicies"),
+    };
+    let may = requester::of_a_look(group, resource, namespace).may(client, user).await;
+    if !may.unwrap_or(false) {
+        return Vec::new();
+    }
+    let list = Api::<K>::namespaced(client.clone(), namespace)
+        .list(&ListParams::default().limit(MOST))
+        .await;
+    let items = list.map(|l| l.items).unwrap_or_default();
+    items
+        .into_iter()
+        .filter_map(|one| {
+            let name = one.name_any();
+            Some(Neighbour {
+                kind,
+                name,
+                selector: selector(one)?,
+            })
+        })
+        .collect()
+}
