@@ -76,6 +76,22 @@ pub const PAGES: [Page; 3] = [
                 labels::TRIGGERED,
                 "Set by the operator: the value of the trigger annotation that made this run.",
             ),
+            (
+                labels::RESTORE_TAKEN,
+                "Set by the operator: the value of the request to restore that was taken up last. A tool that puts the same request back asks for nothing.",
+            ),
+            (
+                labels::STARTED_AS,
+                "Set by the operator before the first attempt: the run's UID. A run that is brought back under another one is not executed again.",
+            ),
+            (
+                labels::RENDERED_PATH,
+                "Set by the operator with that: the path, rendered once.",
+            ),
+            (
+                labels::WHEN_DELETED,
+                "Set by the operator: `spec.whenDeleted` of the schedule that made this run.",
+            ),
         ],
         refused: &[
             "`spec.backup`, `spec.restore`: a command whose first element is empty; an element with a NUL or of more than 128 KiB; a deadline of more than 4,294,967,295 seconds",

@@ -231,3 +231,12 @@ fn a_time_that_the_clocks_of_the_zone_skip_or_repeat_is_a_warning() {
         assert_eq!(out.contains(words), told, "{out}");
     }
 }
+
+#[test]
+fn a_run_that_was_exported_is_told_of_also_with_its_uid_and_status() {
+    let exported = "metadata: {name: r, uid: u-1, annotations: {backup-operator.io/started-as: u-1}}\nstatus: {state: BackupSuccessful}\n";
+    let manifest = a_run("").replacen("metadata: {name: r}\n", exported, 1);
+    assert!(manifest.contains("started-as"), "{manifest}");
+    let (_, out, _) = lint(&["-f", "-"], &manifest);
+    assert!(out.contains("started-as") && out.contains("brought back"), "{out}");
+}

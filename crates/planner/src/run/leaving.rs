@@ -87,12 +87,24 @@ pub const DELETE: &str = "Delete";
 
 /// What is said of an object that stays.
 pub fn kept(run: &BackupRun, key: &str, why: &str) -> Event {
+    let path = run.status.as_ref().and_then(|s| s.path.clone());
+    let path = path.map_or_else(|| "its path".to_string(), |path| format!("{path:?}"));
+    let stages = [
+        run.spec.compression.as_ref().map(|_| "compression"),
+        run.spec.encryption.as_ref().map(|_| "encryption.decryptionKey"),
+    ];
+    let stages: Vec<_> = stages.into_iter().flatten().collect();
+    let stages = if stages.is_empty() {
+        String::new()
+    } else {
+        format!(", with the {} of this run", stages.join(" and "))
+    };
     Event {
         warning: false,
         reason: Reason::ObjectKept.word(),
         action: "Delete",
         note: format!(
-            "object {key} of storage {:?} was kept: {why} (spec.whenDeleted: Retain of the schedule). To restore it, make a run without backup whose storage.path is its path; to be rid of it, remove it by hand",
+            "object {key} of storage {:?} was kept: {why} (spec.whenDeleted: Retain of the schedule). To restore it, make a run without backup whose storage.path is {path}{stages}; to be rid of it, remove it by hand",
             run.spec.storage.name
         ),
     }

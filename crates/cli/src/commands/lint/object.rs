@@ -92,7 +92,10 @@ fn schedule(schedule: &BackupSchedule, storages: &BTreeMap<String, BackupStorage
 fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {
     let storage = storages.get(&run.spec.storage.name);
     let faults = validate::run::validate(&run.spec).err().unwrap_or_default();
-    let mut said = advise::marks(run);
+    // As the API server would see it: it gives a UID of its own, and takes no status.
+    let mut applied = run.clone();
+    (applied.metadata.uid, applied.status) = (None, None);
+    let mut said = advise::marks(&applied);
     said.extend(advise::run(&run.spec, "spec", storage));
     (faults, said)
 }
