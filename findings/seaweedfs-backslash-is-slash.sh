@@ -15,7 +15,7 @@ all = [socket.socket() for _ in range(8)]
 for s in all: s.bind(("127.0.0.1", 0))
 for s in all: print(s.getsockname()[1])')
 mkdir "$work/data"
-"$weed" server -ip 127.0.0.1 -ip.bind 127.0.0.1 -dir "$work/data" -volume.max 8 -volume.minFreeSpace 1 -master.volumeSizeLimitMB 64 \
+"$weed" server -ip 127.0.0.1 -ip.bind 127.0.0.1 -dir "$work/data" -volume.max 8 -volume.minFreeSpace 100MiB -master.volumeSizeLimitMB 64 \
 	-master.port "${port[0]}" -master.port.grpc "${port[1]}" -volume.port "${port[2]}" -volume.port.grpc "${port[3]}" \
 	-filer -filer.port "${port[4]}" -filer.port.grpc "${port[5]}" \
 	-s3 -s3.port "${port[6]}" -s3.port.grpc "${port[7]}" -s3.port.iceberg 0 -s3.port.lance 0 > "$work/log" 2>&1 &

@@ -77,9 +77,9 @@ fn what_a_store_says_before_it_has_read_a_part_is_heard(folder: &str) {
     let upload = real.create();
     real.wait(real.store.abort(KEY, &upload)).unwrap();
     for _ in 0..3 {
-        let mut job = backup(sh("head -c 20000000 /dev/zero"));
+        // Two parts, in flight at once, each of them more than the sockets between hold.
+        let mut job = backup(sh("head -c 33554432 /dev/zero"));
         if let Action::Backup { plan, .. } = &mut job.action {
-            // More than the sockets between them hold.
             plan.smallest = 16 << 20;
         }
         let (report, _) = real.serve(&Rig::new(), job, Some(upload.clone()));
