@@ -30,5 +30,5 @@ put 'a/b' 'by the slash'
 put 'a%5Cb' 'by the backslash'
 body=$(curl -sS --max-time 10 "$s3/bucket/a/b")
 keys=$(curl -sS --max-time 10 "$s3/bucket?list-type=2" | grep -o '<Key>[^<]*</Key>' | tr -d '\n')
-echo "SeaweedFS $version: after a write of a/b and one of a\\b the bucket has $keys, and a/b reads: $body"
+printf "SeaweedFS %s: after a write of a/b and one of a\\\\b the bucket has %s, and a/b reads: %s\\n" "$version" "$keys" "$body"
 [ "$keys $body" = "<Key>a/b</Key> by the backslash" ]
