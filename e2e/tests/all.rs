@@ -31,6 +31,8 @@ mod objects;
 mod paths;
 #[path = "all/pods.rs"]
 mod pods;
+#[path = "all/queue.rs"]
+mod queue;
 #[path = "all/relay.rs"]
 mod relay;
 #[path = "all/returned.rs"]

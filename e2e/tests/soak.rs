@@ -5,6 +5,8 @@ use std::sync::RwLock;
 
 #[path = "soak/cronjob.rs"]
 mod cronjob;
+#[path = "soak/crowd.rs"]
+mod crowd;
 #[path = "soak/deletions.rs"]
 mod deletions;
 #[path = "soak/large.rs"]

@@ -258,6 +258,7 @@ image: {repository: registry.example/backup, tag: v1, digest: "sha256:0123456789
 imagePullSecrets: [{name: pull}]
 replicas: 1
 leaderElection: false
+maxConcurrentRuns: 0
 agent: {cpu: 50m, memory: 64Mi, pullPolicy: Always}
 log: {filter: "operator=debug", json: true}
 env: [{name: AWS_REGION, value: eu-west-1}]
@@ -302,6 +303,7 @@ deletionProtection: {enabled: false}
         args(&objects),
         [
             "--leader-election=false",
+            "--max-concurrent-runs=0",
             "--agent-cpu=50m",
             "--agent-memory=64Mi",
             "--agent-image-pull-policy=Always",

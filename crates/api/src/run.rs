@@ -81,7 +81,7 @@ pub struct BackupRunSpec {
     /// The Pod that the commands run in. Its containers must stay alive while the command runs (for example with the command `sleep infinity`); any image will do, with or without a shell.
     pub template: PodTemplate,
 
-    /// How many seconds the Pod may take to become ready before the run fails. Default: 600.
+    /// How many seconds the Pod may take to become ready before the run fails, counted from the run's turn. Default: 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub start_deadline_seconds: Option<u32>,
@@ -100,7 +100,7 @@ pub struct BackupRunSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Agent {
-    /// What the init container `backup-operator-agent`, which copies the agent into the Pod and ends, requests and is limited to: for namespaces whose LimitRange or ResourceQuota wants other amounts than the operator's own (`agent.resources` of the chart). It works within 1m of CPU and 16Mi of memory.
+    /// What the init container `backup-operator-agent`, which copies the agent into the Pod and ends, requests and is limited to: for namespaces whose LimitRange or ResourceQuota wants other amounts than the operator's own (`agent.cpu`, `agent.memory` of the chart). It works within 1m of CPU and 16Mi of memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 }
@@ -297,6 +297,8 @@ pub enum State {
     RestoreFailed,
     /// The run waits for its storage.
     StorageError,
+    /// The run waits for its turn.
+    Queued,
     /// The backup or restore was cut off and cannot go on.
     InterruptedFailed,
 }
@@ -370,6 +372,11 @@ pub struct BackupRunStatus {
     /// Since when a restore waits for its storage or for the Pod of an earlier attempt; it expires after `startDeadlineSeconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_requested_at: Option<Time>,
+    /// The run waits for its turn, because as many runs are under way as may be at once: `spec.maxConcurrentRuns` of its storage, or
+    /// `--max-concurrent-runs` of the operator. Restores go before backups, namespaces take turns, and within one the oldest goes first. No
+    /// deadline runs meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Queued>,
     /// The last ten restores, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -401,6 +408,17 @@ pub struct Transfer {
     /// Set once the attempt has failed and another one follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Time>,
+}
+
+/// A run that waits for its turn.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// Since when.
+    pub since: Time,
+    /// Its place when it was last told, from 1. It is told again when it has come down to a tenth.
+    pub place: u32,
+    /// How many waited for the same then.
+    pub of: u32,
 }
 
 /// How far a transfer has come.

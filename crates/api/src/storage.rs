@@ -56,6 +56,12 @@ pub struct BackupStorageSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
 
+    /// How many runs of this storage may be under way at once, backups and restores together; the others wait for their turn
+    /// (`Queued`). A run has its turn from its Pod's creation until its Pod is gone. Default: no limit but the operator's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_concurrent_runs: Option<u32>,
+
     /// Namespaces whose runs and schedules may use this storage. A change stops the next run, not one that is under way. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,

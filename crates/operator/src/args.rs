@@ -56,6 +56,10 @@ pub struct Args {
     /// Watch and act upon schedules, runs and Pods of these namespaces only, with commas between them; nothing means all.
     #[arg(long, env = "WATCH_NAMESPACES", default_value = "", value_parser = Scope::parse)]
     pub watch_namespaces: Scope,
+    /// How many runs may be under way at once, backups and restores of all namespaces together; the others wait for their turn. 0: no
+    /// limit. A node of Kubernetes has 110 Pods by default: half of them for runs leave the other half to what is backed up.
+    #[arg(long, env = "MAX_CONCURRENT_RUNS", default_value_t = 50)]
+    pub max_concurrent_runs: u32,
     /// Log lines as JSON.
     #[arg(long, env = "LOG_JSON", default_value_t = false)]
     pub log_json: bool,
@@ -71,6 +75,11 @@ impl Args {
             let started = jiff::Timestamp::now().as_nanosecond();
             format!("process-{}-{started}", std::process::id())
         })
+    }
+
+    /// How many runs at once; none: no limit.
+    pub fn at_once(&self) -> Option<u32> {
+        (self.max_concurrent_runs > 0).then_some(self.max_concurrent_runs)
     }
 
     /// How the webhook is served.

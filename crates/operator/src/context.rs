@@ -14,11 +14,13 @@ use planner::run::{Obstacle, Refusal};
 
 use crate::ages::Ages;
 use crate::claims::Claims;
+use crate::queue::Queue;
 use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
 use crate::transfer::budget::Budget;
 use crate::transfer::exec::Exec;
 use crate::transfer::registry::Registry;
+use crate::transfer::trickle::Trickle;
 
 /// The first pause after a failure, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -36,6 +38,8 @@ pub struct Context {
     pub registry: Arc<Registry>,
     /// What their agents may have held.
     pub budget: Budget,
+    /// How connections to them are opened.
+    pub trickle: Trickle,
     /// Opened stores.
     pub stores: Stores,
     /// What the watches have seen.
@@ -56,6 +60,8 @@ pub struct Context {
     pub cluster: OnceLock<String>,
     /// What stores are asked for on behalf of runs.
     pub errands: Errands,
+    /// Which runs have their turn, and which wait for it.
+    pub queue: Queue,
     /// Whose turn it is at a store.
     pub turns: Turns,
     /// To have a storage looked at again.
@@ -89,6 +95,7 @@ impl Context {
     /// A run is gone. Nobody waits for the end of its transfer, which would otherwise try for ever where somebody took the
     /// run's finalizer away under it.
     pub fn forget(&self, uid: &str) {
+        self.queue.gone(uid);
         self.registry.forget(uid);
         self.refusals.set(uid, None);
         self.obstacles.clear(uid);

@@ -23,6 +23,7 @@ use store::Proxies;
 use crate::admin::Ready;
 use crate::context::{Context, Failures, Refusals};
 use crate::merge::Merge;
+use crate::queue::Queue;
 use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
@@ -38,9 +39,18 @@ const PAGE: u32 = 20;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 
-/// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces. Stores are
-/// reached through the proxies.
-pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Proxies, ready: Ready) {
+/// How this operator works.
+pub struct Settings {
+    /// How the agent is put into Pods.
+    pub agent: AgentSettings,
+    /// Through which stores are reached.
+    pub proxies: Proxies,
+    /// How many runs at once; none: no limit.
+    pub at_once: Option<u32>,
+}
+
+/// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
+pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready) {
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
     let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
@@ -50,10 +60,11 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Pr
     let (pods, pod_writer) = reflector::store::<Pod>();
     let context = Arc::new(Context {
         exec: Default::default(),
-        stores: Stores::new(client.clone(), proxies),
-        agent,
+        stores: Stores::new(client.clone(), settings.proxies),
+        agent: settings.agent,
         registry: Registry::new(wake_run.clone()),
         budget: Default::default(),
+        trickle: Default::default(),
         storages: storages.clone(),
         schedules: schedules.clone(),
         runs: runs.clone(),
@@ -63,6 +74,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Pr
         claims: Default::default(),
         cluster: Default::default(),
         errands: Default::default(),
+        queue: Queue::new(settings.at_once, wake_run.clone()),
         turns: Default::default(),
         wake_storage: wake_storage.clone(),
         ages: Default::default(),
@@ -89,10 +101,15 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Pr
                 send(&wake_runs, run);
             }
         },
-        move |event| {
-            if let watcher::Event::Delete(storage) = event {
+        move |event| match event {
+            watcher::Event::Apply(storage) | watcher::Event::InitApply(storage) => {
+                forgetful.queue.storage_seen(storage);
+            }
+            watcher::Event::Delete(storage) => {
+                forgetful.queue.storage_gone(storage);
                 forgetful.forget_storage(&storage.uid().unwrap_or_default());
             }
+            watcher::Event::Init | watcher::Event::InitDone => {}
         },
     );
     // A change of a schedule: itself, and the storage that counts it.
@@ -129,7 +146,10 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Pr
             }
         },
         move |event| match event {
-            watcher::Event::Apply(run) | watcher::Event::InitApply(run) => forgetful.claims.seen(run),
+            watcher::Event::Apply(run) | watcher::Event::InitApply(run) => {
+                forgetful.claims.seen(run);
+                forgetful.queue.seen(run);
+            }
             watcher::Event::Delete(run) => {
                 forgetful.claims.gone(run);
                 forgetful.forget(&run.uid().unwrap_or_default());
@@ -138,7 +158,7 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Pr
         },
     );
     // A change of a Pod that carries our label: its run.
-    let wake = wake_run.clone();
+    let (wake, counts) = (wake_run.clone(), context.clone());
     watch(
         &client,
         scope.watched(&client),
@@ -150,7 +170,11 @@ pub async fn run(client: Client, scope: Scope, agent: AgentSettings, proxies: Pr
                 send(&wake, run);
             }
         },
-        |_| {},
+        move |event| match event {
+            watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => counts.queue.pod_seen(pod, &counts.runs),
+            watcher::Event::Delete(pod) => counts.queue.pod_gone(pod),
+            watcher::Event::Init | watcher::Event::InitDone => {}
+        },
     );
 
     // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
@@ -294,7 +318,8 @@ fn written_over(run: &BackupRun, context: &Context) -> Vec<ObjectRef<BackupRun>>
     ready.map(|other| ObjectRef::from_obj(other.as_ref())).collect()
 }
 
-/// Runs that have not begun and name the storage.
+/// Runs that have not begun and name the storage. Those that wait for their turn are woken when they have it: a storage changes with
+/// each run that ends, and thousands may wait.
 fn waiting_runs(runs: &Store<BackupRun>, storage: &str) -> Vec<ObjectRef<BackupRun>> {
     runs.state()
         .iter()
@@ -303,7 +328,7 @@ fn waiting_runs(runs: &Store<BackupRun>, storage: &str) -> Vec<ObjectRef<BackupR
             let asked = r.annotations().contains_key(labels::RESTORE);
             r.status
                 .as_ref()
-                .is_none_or(|s| s.transfer.is_none() && (asked || !is_finished(s)))
+                .is_none_or(|s| s.transfer.is_none() && s.queued.is_none() && (asked || !is_finished(s)))
         })
         .map(|r| ObjectRef::from_obj(r.as_ref()))
         .collect()

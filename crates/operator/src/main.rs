@@ -14,6 +14,7 @@ mod merge;
 #[cfg(test)]
 mod mocked;
 mod ownership;
+mod queue;
 mod readable;
 mod run;
 mod runtime;
@@ -160,7 +161,12 @@ async fn lead(
         tracing::info!("this one leads");
     }
     ready.leads(&controller::KINDS);
-    let (scope, agent, seen) = (args.watch_namespaces.clone(), args.agent(), ready.clone());
+    let (scope, seen) = (args.watch_namespaces.clone(), ready.clone());
+    let settings = controller::Settings {
+        agent: args.agent(),
+        proxies,
+        at_once: args.at_once(),
+    };
     let keeps = (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings());
     if args.webhook && keeps.is_none() {
         ready.trusted();
@@ -175,7 +181,7 @@ async fn lead(
         };
         futures::join!(
             certificate,
-            controller::run(client.clone(), scope, agent, proxies, seen.clone())
+            controller::run(client.clone(), scope, settings, seen.clone())
         );
         Ok(())
     });

@@ -27,7 +27,15 @@ pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Act
     let seen = observe::observe(&run, &context)
         .await
         .map_err(apply::ApplyError::Write)?;
-    let decision = planner::run::decide(&seen.observed(&run, &context));
+    let mut observed = seen.observed(&run, &context);
+    let mut decision = planner::run::decide(&observed);
+    match decision.ask {
+        Some(ask) => {
+            observed.turn = context.queue.ask(&run, ask);
+            decision = planner::run::decide(&observed);
+        }
+        None => context.queue.leave(&run),
+    }
     let requeue = decision.requeue;
     let applied = apply::apply(&run, &context, decision).await?;
     context.failures.clear(&uid);

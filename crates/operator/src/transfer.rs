@@ -14,4 +14,5 @@ pub mod relay;
 pub mod session;
 pub mod signed;
 pub mod text;
+pub mod trickle;
 pub mod uploads;

@@ -22,6 +22,8 @@ pub mod taken;
 
 pub mod waiting;
 
+pub mod turn;
+
 pub mod end;
 
 pub mod attempt;
@@ -53,4 +55,4 @@ pub use observed::{
     TransferView, Trouble,
 };
 pub use reason::Reason;
-pub use step::{Decision, Event, Guarded, TransferOrder, Unguarded};
+pub use step::{Ask, Decision, Event, Guarded, TransferOrder, Unguarded};

@@ -66,7 +66,12 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
     let (client, mut server) = connect();
     let ready = Ready::default();
     ready.leads(&KINDS);
-    runtime::spawn(run(client, scope, agent(), Default::default(), ready.clone()));
+    let settings = Settings {
+        agent: agent(),
+        proxies: Proxies::default(),
+        at_once: None,
+    };
+    runtime::spawn(run(client, scope, settings, ready.clone()));
     let mut all = Vec::new();
     for _ in 0..lists {
         all.push(asked(&mut server).await);

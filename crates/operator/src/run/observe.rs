@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
+use planner::queue::Turn;
 use planner::run::observed::Place;
 use planner::run::{Claim, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
@@ -48,6 +49,7 @@ impl Seen {
             storage: self.storage.clone(),
             pods: self.pods.clone(),
             transfer: self.transfer.clone(),
+            turn: Turn::NotAsked,
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
             trouble: context.errands.trouble(&run.uid().unwrap_or_default(), Instant::now()),
             found: self.found.clone(),

@@ -33,6 +33,10 @@ pub const BURST: Duration = Duration::from_secs(2);
 pub const WAITING: usize = 16;
 /// How often a command is handed over to an agent that says that it has none. One may be lost with its connection.
 pub const STARTS: u32 = 3;
+/// How many connections to agents are being opened at once.
+pub const OPENING: usize = 16;
+/// How long one that is being opened keeps the next from it.
+pub const OPENING_TURN: Duration = Duration::from_secs(3);
 /// How long the access keys are taken as they are. They are looked at for each URL, and an API server that does not give
 /// them must not be asked as often as an agent asks.
 pub const KEYS: Duration = Duration::from_secs(2);

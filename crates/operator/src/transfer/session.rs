@@ -167,7 +167,12 @@ impl Session {
                 return self.fail(end, upload).await;
             }
             let connected = Instant::now();
-            let words = match self.connect().await {
+            let context = self.keys.context.clone();
+            let turn = tokio::select! {
+                turn = context.trickle.turn() => turn,
+                _ = self.handle.until(|o| o.cancel.is_some()) => continue,
+            };
+            let words = match turn.open(self.connect()).await {
                 Ok(mut link) => match self.serve(&mut link, &mut object, &mut upload).await {
                     Ended::Reported(report, held) => return self.conclude(link, *report, held, object, upload).await,
                     Ended::Over(end) => return self.fail(end, upload).await,

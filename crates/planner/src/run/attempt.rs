@@ -32,6 +32,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         failed_at: None,
     });
     status.progress = None;
+    status.queued = None;
     status.message = None;
     status.log = None;
     tell::started(o, status, action);

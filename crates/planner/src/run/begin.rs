@@ -8,7 +8,7 @@ use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{end, path, tell, waiting};
+use crate::run::{end, path, tell, turn, waiting};
 use crate::validate;
 use crate::validate::run::check_path;
 
@@ -46,6 +46,10 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     } else {
         Action::Restore
     };
+    // What is wrong with the path is told at once; the path that counts is rendered when the run has its turn.
+    if let Some(wait) = turn::wait(o, &status, action == Action::Restore) {
+        return wait;
+    }
     tell::stored_as(o, &mut status);
     let key = key(&prefix, &path);
     status.path = Some(path.clone());

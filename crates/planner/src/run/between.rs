@@ -5,12 +5,12 @@ use api::run::Transfer;
 use jiff::Timestamp;
 
 use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
-use crate::run::end;
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{ABORT, OLD_POD, pause};
 use crate::run::observed::{Observed, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::{end, turn};
 
 /// What to do for a run whose last attempt failed and is followed by another.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, failed: Timestamp) -> Decision {
@@ -73,6 +73,10 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         let mut decision = end::report(o, status, at, &end::failed(Reason::NotRepeated, text.into()));
         decision.unguarded.splice(0..0, unguarded);
         return decision;
+    }
+    // Between its attempts a run does not keep others waiting: it asks for its turn again.
+    if let Some(wait) = turn::wait(o, &status, false) {
+        return Decision { unguarded, ..wait };
     }
     let next = at.number.saturating_add(1);
     status.attempts = Some(next);

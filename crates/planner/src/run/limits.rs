@@ -5,6 +5,11 @@ use std::time::Duration;
 pub const PROGRESS: Duration = Duration::from_secs(10);
 /// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
 pub const STORAGE_WAIT: Duration = Duration::from_secs(30);
+/// Look again at a run that waits for its turn; it is woken when it has it.
+pub const QUEUED: Duration = Duration::from_secs(60);
+/// Its place is told again once it has come down to this part of what was told: 5,000 runs that wait then cost about three writes
+/// each, not thousands.
+pub const PLACE: u32 = 10;
 /// Look again at what lies under a backup's key, before its command starts, where the store did not answer.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A container that is just being started cannot be reached either; this long it is not worth a word.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::BackupRun;
 use jiff::Timestamp;
 
+use crate::queue::Turn;
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
 
@@ -21,6 +22,8 @@ pub struct Observed<'a> {
     pub transfer: TransferView,
     /// What the API server said when it last refused to create the Pod.
     pub refused: Option<Refusal>,
+    /// Whether the run has its turn.
+    pub turn: Turn,
     /// Why this operator cannot open what a transfer needs, as long as it cannot.
     pub obstacle: Option<Obstacle>,
     /// What the store does not do that it was asked for on behalf of this run.

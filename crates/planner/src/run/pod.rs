@@ -150,7 +150,7 @@ pub fn with_cure(words: &str, run: &BackupRun, agent: &AgentSettings) -> String 
     };
     let (requests, limits) = (amounts(resources.requests), amounts(resources.limits));
     format!(
-        "{words} (where that speaks of the init container {INIT_CONTAINER}, which puts the agent into the Pod: it requests {requests} and is limited to {limits}; other amounts can be set as spec.agent.resources of the run, or for all as agent.resources of the chart)"
+        "{words} (where that speaks of the init container {INIT_CONTAINER}, which puts the agent into the Pod: it requests {requests} and is limited to {limits}; other amounts can be set as spec.agent.resources of the run, or for all as agent.cpu and agent.memory of the chart)"
     )
 }
 

@@ -61,6 +61,7 @@ reasons! {
     Replaces              passes "The backup will replace an object that is there."
     StorageMissing        passes "There is no storage of that name."
     StorageNotReady       passes "The storage cannot be used now."
+    Queued                passes "The run waits for its turn, because as many as may be at once are under way."
     RestoreUnderWay       passes "A restore was asked for while one is under way."
     RestoreRefused        passes "A restore was asked for that cannot be, or that has expired."
     // Warnings about what is good.

@@ -8,7 +8,7 @@ use crate::run::end;
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{tell, waiting};
+use crate::run::{tell, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
@@ -17,10 +17,16 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         return overwritten(o, status, by);
     }
     if !o.run.annotations().contains_key(labels::RESTORE) {
-        return Decision {
+        let mut decision = Decision {
             unguarded: o.pods.iter().filter_map(end::go).collect(),
             ..Decision::default()
         };
+        if status.queued.take().is_some() {
+            // The request was withdrawn while it waited.
+            status.message = None;
+            decision.guarded.push(Guarded::Report(Box::new(status)));
+        }
+        return decision;
     }
     if o.request_is_kept {
         // It was taken up; who applies the run's manifest puts it back each time it is taken off.
@@ -40,6 +46,9 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         (wait, held) => return wait_for(o, status, wait.err(), held),
     };
     status.restore_requested_at = None;
+    if let Some(wait) = turn::wait(o, &status, true) {
+        return wait;
+    }
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
     let path = path_of(o, &status).unwrap_or_default();
     let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));
@@ -110,6 +119,7 @@ fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision
 fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, why: &str) -> Decision {
     let mut guarded = Vec::new();
     if status.restore_requested_at.take().is_some()
+        || status.queued.take().is_some()
         || o.run.status.as_ref().is_some_and(|s| s.message != status.message)
     {
         guarded.push(Guarded::Report(Box::new(status)));

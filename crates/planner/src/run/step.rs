@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::BackupRunStatus;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::run::observed::Route;
@@ -14,6 +15,9 @@ use crate::run::observed::Route;
 /// takes the effects asks the API server whether the version is still that one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
+    /// Nothing is decided before it is known whether the run has its turn: this is to be asked for, and the run looked at again
+    /// with the answer.
+    pub ask: Option<Ask>,
     /// Stop the transfer that this process holds, and why. One that is being committed is not taken back: nothing else is
     /// done then.
     pub cancel: Option<String>,
@@ -35,6 +39,15 @@ impl Decision {
             ..Self::default()
         }
     }
+}
+
+/// An attempt could begin, and asks for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// It is a restore.
+    pub restore: bool,
+    /// Since when it waits.
+    pub since: Timestamp,
 }
 
 /// A write to the run that carries the version that was decided from.

@@ -38,13 +38,29 @@ pub fn began(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str, text:
     say(o, status, condition::NEVER_RUN, false, reason, text);
 }
 
-/// The run waits for its storage.
+/// The run waits for its storage. It keeps nobody waiting meanwhile.
 pub fn waiting(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str, message: &str) {
+    status.queued = None;
+    waits(o, status, State::StorageError, reason, message);
+}
+
+/// The run waits for its turn.
+pub fn queued(o: &Observed<'_>, status: &mut BackupRunStatus, message: &str) {
+    let reason = Reason::Queued.word();
+    if status.transfer.is_some() {
+        // Between two attempts the message says how the last one failed.
+        say(o, status, condition::IN_PROGRESS, true, reason, message);
+    } else {
+        waits(o, status, State::Queued, reason, message);
+    }
+}
+
+fn waits(o: &Observed<'_>, status: &mut BackupRunStatus, state: State, reason: &str, message: &str) {
     status.message = Some(message.into());
     if is_finished(status) {
         return;
     }
-    status.state = Some(State::StorageError);
+    status.state = Some(state);
     say(o, status, condition::NEVER_RUN, true, reason, message);
     for type_ in [
         condition::READY,
@@ -98,6 +114,7 @@ pub fn stored_as(o: &Observed<'_>, status: &mut BackupRunStatus) {
 /// An attempt failed, or a run ends before its first one.
 pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, reason: Reason, text: &str) {
     status.message = Some(text.into());
+    status.queued = None;
     let word = reason.word();
     status.state = Some(reason.state(action));
     say(o, status, condition::IN_PROGRESS, false, word, text);

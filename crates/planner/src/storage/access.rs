@@ -58,6 +58,7 @@ mod tests {
             parameters: None,
             credentials: None,
             data_path: None,
+            max_concurrent_runs: None,
             allowed_namespaces: serde_json::from_value::<Option<AllowedNamespaces>>(allowed).unwrap(),
             namespace_isolation: None,
         }

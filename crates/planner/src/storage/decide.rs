@@ -191,6 +191,7 @@ mod tests {
             parameters: None,
             credentials: None,
             data_path: None,
+            max_concurrent_runs: None,
             allowed_namespaces: None,
             namespace_isolation: None,
         };

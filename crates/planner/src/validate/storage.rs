@@ -46,6 +46,12 @@ pub fn validate(
     if let Some(allowed) = &spec.allowed_namespaces {
         selector(allowed, &mut faults);
     }
+    if spec.max_concurrent_runs == Some(0) {
+        faults.add(
+            "maxConcurrentRuns",
+            "has to be at least 1; leave it out for no limit but the operator's own",
+        );
+    }
     for (name, message) in parameters(spec.parameters.as_ref().unwrap_or(&BTreeMap::new())) {
         faults.add(&format!("parameters.{name}"), message);
     }

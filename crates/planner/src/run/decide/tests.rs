@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use testing::{backup_run, restore_only_run};
 
+use crate::queue::{Lack, Place as InLine, Turn};
 use crate::run::decide;
 use crate::run::observed::{
     Chosen, Claim, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
@@ -45,6 +46,7 @@ mod retry;
 mod returned;
 mod taken;
 mod tenancy;
+mod turns;
 
 struct World {
     run: BackupRun,
@@ -52,6 +54,7 @@ struct World {
     pods: Vec<PodView>,
     transfer: TransferView,
     refused: Option<Refusal>,
+    turn: Turn,
     obstacle: Option<Obstacle>,
     trouble: Option<Trouble>,
     found: Found,
@@ -72,6 +75,7 @@ impl World {
             pods: vec![],
             transfer: TransferView::None,
             refused: None,
+            turn: Turn::Given,
             obstacle: None,
             trouble: None,
             found: Found::Unknown,
@@ -100,6 +104,7 @@ impl World {
             refused: self.refused.clone(),
             claims: self.claims.clone(),
             cluster: "here",
+            turn: self.turn.clone(),
             obstacle: self.obstacle.clone(),
             trouble: self.trouble.clone(),
             found: self.found.clone(),
