@@ -25,6 +25,8 @@ mod interruptions;
 mod leaders;
 #[path = "all/manifests.rs"]
 mod manifests;
+#[path = "all/memory.rs"]
+mod memory;
 #[path = "all/objects.rs"]
 mod objects;
 #[path = "all/paths.rs"]

@@ -14,7 +14,7 @@ use protocol::{Checksum, Compression, Job, Outcome, PartPlan, Report};
 use crate::command::{self, Running, Wiring, pipe};
 use crate::desk::Desk;
 use crate::event::Event;
-use crate::upload::{Plan, Upload};
+use crate::upload::{Plan, Room, Upload};
 use crate::{http, memory};
 use drain::{Drain, Look};
 use pump::Pump;
@@ -118,6 +118,7 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
     let patience = Duration::from_secs(job.retry_seconds);
     let plan = Plan {
         parts: target.plan,
+        room: Room::new(memory::limit()),
         checksum: target.checksum,
         patience,
         absence: Duration::from_secs(job.absence_seconds),

@@ -1,5 +1,6 @@
 //! The upload: parts are filled from the stages and PUT by two threads, with buffers that go round.
 mod put;
+mod room;
 mod sink;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,18 +17,16 @@ use protocol::{Checksum, Outcome, PartPlan, PartReceipt};
 use crate::desk::Desk;
 use crate::event::Event;
 
+use room::PUTS;
+pub use room::Room;
 pub use sink::PartSink;
-
-/// PUTs at a time.
-const PUTS: usize = 2;
-/// Parts larger than this go one at a time, bytes: an upload of hundreds of GiB already has parts that fill the line,
-/// and the memory is the user's.
-const LARGE: u64 = 32 << 20;
 
 /// What an upload needs to know.
 pub struct Plan {
     /// Sizes of parts.
     pub parts: PartPlan,
+    /// What there is room for.
+    pub room: Room,
     /// How parts are bound to their URLs.
     pub checksum: Checksum,
     /// How long a part is retried.
@@ -153,11 +152,6 @@ impl Upload {
             parts: state.receipts.values().cloned().collect(),
             object_etag: state.object_etag.clone(),
         }
-    }
-
-    /// Buffers that may exist for parts of this size: those in flight and the one that is being filled.
-    fn buffers(&self, size: u64) -> usize {
-        if size > LARGE { 2 } else { PUTS + 1 }
     }
 
     /// The first failure counts, and is told before the sink can see that it has ended and tell its own.

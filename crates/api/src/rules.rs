@@ -116,6 +116,13 @@ pub const MIN_SIZE: Said = Said {
     once: false,
     field: Some(".minSize"),
 };
+/// On a backup.
+pub const EXPECTED_SIZE: Said = Said {
+    rule: r"!has(self.expectedSize) || self.expectedSize.matches('^[0-9]{1,15}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$')",
+    message: Words::Fixed("must be bytes, as in 200Gi; leave it out for the size of the schedule's newest good backup"),
+    once: false,
+    field: Some(".expectedSize"),
+};
 /// On a run's storage. A path with a template is judged when it is rendered.
 pub const PATH_FORM: Said = Said {
     rule: r"self.path.contains('{{') || self.path.trim().matches('^(/[^/\\x00-\\x1f\\x7f]+)+$')",

@@ -123,7 +123,7 @@ pub enum RetainPolicy {
 /// The backup command.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::MIN_SIZE.rule())]
+#[x_kube(validation = rules::MIN_SIZE.rule(), validation = rules::EXPECTED_SIZE.rule())]
 pub struct BackupAction {
     /// Container of the template to run in. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +148,12 @@ pub struct BackupAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
     pub min_size: Option<String>,
+    /// About how large the backup will be in the store (after compression and encryption), as in `200Gi`: parts of an upload are as large as that wants from the
+    /// start, so that the agent needs less memory. A larger backup is stored all the same. Default: the size of the newest good backup of the same schedule; without
+    /// one, parts grow with the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub expected_size: Option<String>,
 }
 
 /// The restore command.

@@ -1,6 +1,7 @@
 //! What is legal but unwise: warnings, for whoever writes an object. Nothing here keeps an object from working.
 mod alive;
 mod endpoint;
+mod memory;
 pub mod neighbours;
 mod path;
 mod pipes;
@@ -76,6 +77,7 @@ pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -
         said.extend(pipes::advise(&restore.command, &restore.args, &field));
     }
     alive::advise(spec, field, &mut said);
+    memory::advise(spec, field, &mut said);
     encryption(spec, field, storage, &mut said);
     let can = storage.and_then(|s| s.status.as_ref()?.capabilities.as_ref());
     if spec.retain_policy == Some(RetainPolicy::Delete) && can.is_some_and(|can| !can.deletable) {

@@ -3,7 +3,7 @@ mod action;
 pub mod container;
 pub mod metadata;
 mod names;
-mod pod;
+pub(crate) mod pod;
 pub mod recipient;
 pub mod run;
 pub mod schedule;

@@ -17,7 +17,7 @@ pub use parts::PartPlan;
 pub use secret::Secret;
 
 /// Version of the protocol. An agent answers with its own; an operator speaks to all up to its own.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The first version that knows tunnelled streams and `Probe`.
 pub const RELAY: u32 = 2;
 /// The first version that knows the outcomes `LeftRunning` and `OutOfMemory`.
@@ -25,3 +25,5 @@ pub const ENDINGS: u32 = 3;
 /// The first version whose agents take a 412 for an object put whole as stored, with an empty ETag: the operator, who looks at
 /// what is there, decides whose it is.
 pub const ONLY_NEW: u32 = 4;
+/// The first version whose agents know `PartPlan::first`; an older one would double its parts far too early.
+pub const PLAN: u32 = 5;

@@ -9,7 +9,8 @@ pub const LARGEST_PART: u64 = 5 << 30;
 pub const MAX_PARTS: u32 = 10_000;
 
 /// Sizes of parts: all equal within a step, doubled from step to step. With the defaults 4.4 GiB go in parts of
-/// 5 MiB, so that the agent stays small for ordinary backups, and 5 TiB fit into 10,000 parts.
+/// 5 MiB, so that the agent stays small for ordinary backups, and 5 TiB fit into 10,000 parts. Where the size is known
+/// beforehand ([`PartPlan::expecting`]), parts are as large as that wants from the start, and grow beyond it only.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PartPlan {
@@ -19,6 +20,9 @@ pub struct PartPlan {
     pub step: u32,
     /// Parts that the store takes.
     pub max_parts: u32,
+    /// Parts before the first doubling; 0: as many as in a step.
+    #[serde(default)]
+    pub first: u32,
 }
 
 impl Default for PartPlan {
@@ -27,17 +31,50 @@ impl Default for PartPlan {
             smallest: SMALLEST_PART,
             step: 900,
             max_parts: MAX_PARTS,
+            first: 0,
         }
     }
 }
 
+/// Parts for a size that is expected; those behind them are for what is larger than that.
+const EXPECTED_PARTS: u32 = 9_000;
+
 impl PartPlan {
+    /// For an object of about so many bytes: as few parts' growth as can be, because the memory for a part is the user's. 100 GiB go
+    /// in parts of 12 MiB, where the default plan ends with parts of 80 MiB. What becomes larger than expected fits, too, up to
+    /// 3.5 TiB at least.
+    pub fn expecting(bytes: u64, smallest: u64) -> Self {
+        const MIB: u64 = 1 << 20;
+        let even = bytes
+            .div_ceil(u64::from(EXPECTED_PARTS))
+            .div_ceil(MIB)
+            .saturating_mul(MIB);
+        let smallest = even.clamp(smallest, LARGEST_PART.max(smallest));
+        let default = Self::default();
+        let needed = u32::try_from(bytes.div_ceil(smallest)).unwrap_or(u32::MAX);
+        // A tenth more than expected is no reason to grow.
+        let first = needed.saturating_add(needed / 10).clamp(default.step, EXPECTED_PARTS);
+        let doublings = (1..u64::BITS).find(|n| smallest.checked_shl(*n).is_none_or(|s| s >= LARGEST_PART));
+        let step = (MAX_PARTS - first) / (4 * doublings.unwrap_or(1));
+        Self {
+            smallest,
+            step: step.clamp(1, default.step),
+            first,
+            ..default
+        }
+    }
+
     /// Bytes of a part that is not the last; `number` counts from 1. None past the last part that the store takes.
     pub fn size_of(&self, number: u32) -> Option<u64> {
         if number == 0 || number > self.max_parts {
             return None;
         }
-        let doublings = (number - 1) / self.step.max(1);
+        let step = self.step.max(1);
+        let first = if self.first == 0 { step } else { self.first };
+        let doublings = match number.checked_sub(first + 1) {
+            None => 0,
+            Some(beyond) => 1 + beyond / step,
+        };
         let factor = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
         Some(self.smallest.saturating_mul(factor).clamp(1, LARGEST_PART))
     }
@@ -98,6 +135,43 @@ mod tests {
         assert_eq!(of(20), (2149, 20 * MIB));
         assert_eq!(of(100), (4037, 80 * MIB));
         assert_eq!(of(1024), (7046, 640 * MIB));
+    }
+
+    #[test]
+    fn a_size_that_is_expected_goes_in_parts_of_one_size_and_what_is_larger_fits_as_well() {
+        const MIB: u64 = 1 << 20;
+        const GIB: u64 = 1 << 30;
+        for (expected, part) in [
+            (0, 5 * MIB),
+            (GIB, 5 * MIB),
+            (40 * GIB, 5 * MIB),
+            (100 * GIB, 12 * MIB),
+            (1024 * GIB, 117 * MIB),
+            (5120 * GIB, 583 * MIB),
+        ] {
+            let plan = PartPlan::expecting(expected, SMALLEST_PART);
+            let (parts, largest) = parts_of(plan, expected.max(1));
+            assert_eq!((plan.smallest, largest), (part, part), "{expected}");
+            assert!(parts <= 9_000, "{expected}: {parts}");
+            let more = expected + expected / 12;
+            if parts < 8_000 {
+                assert_eq!(parts_of(plan, more.max(1)).1, part, "a little more than {expected}");
+            }
+            let (parts, largest) = parts_of(plan, 3584 * GIB);
+            assert!(
+                parts <= MAX_PARTS && largest <= LARGEST_PART,
+                "{expected}: {parts} of {largest}"
+            );
+        }
+        // A storage that says how large a part is at least is heard.
+        assert_eq!(PartPlan::expecting(GIB, 64 * MIB).smallest, 64 * MIB);
+        assert_eq!(PartPlan::expecting(u64::MAX, SMALLEST_PART).smallest, LARGEST_PART);
+    }
+
+    #[test]
+    fn a_plan_of_before_reads_as_it_was_meant() {
+        let old: PartPlan = serde_json::from_str(r#"{"smallest":5242880,"step":900,"maxParts":10000}"#).unwrap();
+        assert_eq!(old, PartPlan::default());
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn fuzz_what_an_operator_says() {
         ToAgent::Close { stream: 1, error: None },
     ];
     let mut seeds: Vec<_> = messages.iter().map(|m| encode(m).unwrap()).collect();
-    let job = br#"{"type":"start","command":["a"],"graceSeconds":5,"retrySeconds":9,"compression":{"algorithm":"zstd","level":3},"action":{"action":"backup","recipients":[],"allowEmpty":false,"plan":{"smallest":5,"step":9,"maxParts":9},"checksum":"sha256"}}"#;
+    let job = br#"{"type":"start","command":["a"],"graceSeconds":5,"retrySeconds":9,"compression":{"algorithm":"zstd","level":3},"action":{"action":"backup","recipients":[],"allowEmpty":false,"plan":{"smallest":5,"step":9,"maxParts":9,"first":0},"checksum":"sha256"}}"#;
     seeds.push([&u32::try_from(job.len()).unwrap().to_be_bytes()[..], job].concat());
     seeds.push(seeds.concat());
     let seeds: Vec<_> = seeds.iter().map(Vec::as_slice).collect();

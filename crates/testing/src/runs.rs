@@ -15,6 +15,7 @@ pub fn backup_run() -> BackupRun {
             deadline_seconds: None,
             allow_empty: None,
             min_size: None,
+            expected_size: None,
         }),
         restore: Some(RestoreAction {
             container: None,

@@ -27,10 +27,13 @@ impl PartSink {
     /// Queues the full part, if there is one, and gets a buffer for the next; waits for one where all are in use.
     fn next_part(&mut self) -> io::Result<()> {
         let next = self.number + 1;
-        let size = self.upload.plan.parts.size_of(next).ok_or_else(|| {
-            let most = self.upload.plan.parts.max_parts;
-            io::Error::other(format!("the backup is too large: the store takes {most} parts"))
+        let plan = &self.upload.plan;
+        let planned = plan.parts.size_of(next).ok_or_else(|| {
+            let most = plan.parts.max_parts;
+            let last = plan.parts.size_of(most).unwrap_or(0);
+            io::Error::other(plan.room.too_large(last, most))
         })?;
+        let size = planned.min(plan.room.largest());
         let capacity = usize::try_from(size).map_err(io::Error::other)?;
         let mut state = self.upload.lock();
         if self.number > 0 {
@@ -42,7 +45,7 @@ impl PartSink {
             });
             self.upload.changed.notify_all();
         }
-        while !state.ended && state.queue.len() + state.in_flight + 1 > self.upload.buffers(size) {
+        while !state.ended && state.queue.len() + state.in_flight + 1 > self.upload.plan.room.buffers(size) {
             state = self.upload.wait(state);
         }
         if state.ended {

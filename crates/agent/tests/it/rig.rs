@@ -291,6 +291,7 @@ pub fn backup(command: Vec<String>) -> Job {
         smallest: PART,
         step: 900,
         max_parts: 10_000,
+        first: 0,
     };
     let action = Action::Backup {
         recipients: vec![],

@@ -1,11 +1,21 @@
 //! The good backups that a run's schedule made before: what its own size is measured by.
-use api::{BackupRun, condition, labels};
+use api::{BackupRun, BackupRunStatus, condition, labels};
 use kube::ResourceExt;
 use kube::runtime::reflector::Store as Cache;
 use planner::run::shrunk::LAST;
 
 /// Their sizes on the command's side, newest first. A run that no schedule made has none.
 pub fn good_sizes(run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<u64> {
+    let good = good(run, runs, |status| status.bytes);
+    good.into_iter().take(LAST).collect()
+}
+
+/// What the newest of them takes in the store.
+pub fn newest_stored(run: &BackupRun, runs: &Cache<BackupRun>) -> Option<u64> {
+    good(run, runs, |status| status.size_in_bytes).first().copied()
+}
+
+fn good(run: &BackupRun, runs: &Cache<BackupRun>, size: impl Fn(&BackupRunStatus) -> Option<u64>) -> Vec<u64> {
     let Some(schedule) = run.labels().get(labels::SCHEDULE) else {
         return Vec::new();
     };
@@ -17,11 +27,11 @@ pub fn good_sizes(run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<u64> {
         .filter_map(|r| {
             let status = r.status.as_ref()?;
             let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
-            Some((status.completion_time.as_ref()?.0, status.bytes?)).filter(|_| good)
+            Some((status.completion_time.as_ref()?.0, size(status)?)).filter(|_| good)
         })
         .collect();
     good.sort_unstable_by(|a, b| b.cmp(a));
-    good.into_iter().take(LAST).map(|(_, bytes)| bytes).collect()
+    good.into_iter().map(|(_, size)| size).collect()
 }
 
 #[cfg(test)]

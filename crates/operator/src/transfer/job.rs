@@ -35,7 +35,8 @@ fn no(reason: Reason, message: String) -> NoJob {
     NoJob { reason, message }
 }
 
-/// Makes the job. `object` is what a restore reads, `route` how the bytes travel, `before` what the size of a backup is measured by.
+/// Makes the job. `object` is what a restore reads, `route` how the bytes travel, `before` what the size of a backup is measured by, `expected`
+/// what the one before it took in the store.
 pub async fn make(
     client: &Client,
     run: &BackupRun,
@@ -44,6 +45,7 @@ pub async fn make(
     object: Option<&ObjectInfo>,
     route: Route,
     before: &[u64],
+    expected: Option<u64>,
 ) -> Result<Job, NoJob> {
     let valid = validate::run::validate(&run.spec).map_err(|faults| {
         no(
@@ -72,9 +74,12 @@ pub async fn make(
                     .unwrap_or_default(),
                 allow_empty: spec.allow_empty.unwrap_or(false),
                 minimum: minimum(spec, before).unwrap_or(0),
-                plan: PartPlan {
-                    smallest,
-                    ..PartPlan::default()
+                plan: match planner::run::shrunk::expected(spec).or(expected) {
+                    Some(bytes) => PartPlan::expecting(bytes, smallest),
+                    None => PartPlan {
+                        smallest,
+                        ..PartPlan::default()
+                    },
                 },
                 checksum: match store.checksum {
                     store::Checksum::Sha256 => Checksum::Sha256,
@@ -136,6 +141,21 @@ pub async fn make(
         relay: route == Route::Relay,
         action,
     })
+}
+
+/// As an agent of that version understands it.
+pub fn for_version(mut job: Job, version: u32) -> Job {
+    if let protocol::Action::Backup { plan, .. } = &mut job.action
+        && version < protocol::PLAN
+        && plan.first != 0
+    {
+        // It does not know where the growth begins, and would double far too early.
+        *plan = PartPlan {
+            smallest: plan.smallest,
+            ..PartPlan::default()
+        };
+    }
+    job
 }
 
 /// Reads the decryption key. A Secret of another namespace has to name the run's in its annotation: without that, any

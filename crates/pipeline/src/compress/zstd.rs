@@ -11,8 +11,10 @@ use crate::sink::Sink;
 
 pub(super) use frame::may_begin;
 
-/// Threads that compress.
+/// Threads that compress, at levels up to [`LIGHT`].
 const WORKERS: u32 = 2;
+/// Above this level each thread takes 35 to 70 MiB for its tables, and the memory is the user's: one has to do.
+const LIGHT: i32 = 12;
 /// Bytes of a job. The default of four windows takes 70 MiB with two workers at level 3; this takes 26 MiB and is
 /// as fast.
 const JOB: u32 = 1 << 20;
@@ -31,8 +33,10 @@ impl Writer {
         let build = || {
             let mut encoder = Encoder::new(level)?;
             encoder.set_parameter(CParameter::ChecksumFlag(true))?;
-            encoder.set_parameter(CParameter::NbWorkers(WORKERS))?;
-            encoder.set_parameter(CParameter::JobSize(JOB))?;
+            if level <= LIGHT {
+                encoder.set_parameter(CParameter::NbWorkers(WORKERS))?;
+                encoder.set_parameter(CParameter::JobSize(JOB))?;
+            }
             Ok(encoder)
         };
         let encoder = build().map_err(|e| at(Step::Compress, e))?;

@@ -43,6 +43,14 @@ impl MinSize {
     }
 }
 
+/// `spec.backup.expectedSize` in bytes; None where it is not given, or is none.
+pub fn expected(backup: &BackupAction) -> Option<u64> {
+    match MinSize::parse(backup.expected_size.as_deref()?)? {
+        MinSize::Bytes(bytes) => Some(bytes),
+        MinSize::Percent(_) => None,
+    }
+}
+
 /// What the size of a backup says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judged {

@@ -15,6 +15,14 @@ const RESTARTS: [&str; 3] = ["Always", "OnFailure", "Never"];
 /// Where a Pod can ask for names.
 const DNS: [&str; 4] = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
 
+/// A quantity in whole bytes.
+pub(crate) fn bytes(quantity: &str) -> Option<u64> {
+    let value = quantity::parse(quantity).filter(|v| *v >= 0.0)?;
+    // A limit of more than 2^53 bytes is none that matters.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some(value as u64)
+}
+
 /// Checks the amounts of a container that stand elsewhere.
 pub(super) fn resources(resources: &ResourceRequirements, at: &str, faults: &mut Faults) {
     container::amounts(resources, at, faults);

@@ -8,7 +8,7 @@ use gotemplate::{Context, Template};
 
 use super::{Fault, Faults, action, container, metadata, names, pod, recipient};
 use crate::run::path::sample;
-use crate::run::shrunk::MinSize;
+use crate::run::shrunk::{self, MinSize};
 
 /// The longest path, in bytes: S3's 1,024 for a key, less some for the storage's prefix.
 pub const PATH_MAX: usize = 1_000;
@@ -129,6 +129,9 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
         action::check("backup", &a.command, &a.args, a.deadline_seconds, faults);
         if a.min_size.as_deref().is_some_and(|text| MinSize::parse(text).is_none()) {
             faults.add("backup.minSize", rules::MIN_SIZE.words());
+        }
+        if a.expected_size.is_some() && shrunk::expected(a).is_none() {
+            faults.add("backup.expectedSize", rules::EXPECTED_SIZE.words());
         }
     }
     if let Some(a) = &spec.restore {

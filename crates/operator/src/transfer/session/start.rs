@@ -10,6 +10,7 @@ use store::ObjectInfo;
 use tokio::time::{Instant, timeout};
 
 use super::{Ended, Past, Session};
+use crate::run::siblings::newest_stored;
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::{commit, job, limits, outcome, uploads};
 use crate::write::bounded;
@@ -170,6 +171,7 @@ impl Session {
             object,
             route,
             &before,
+            newest_stored(&self.run, &self.keys.context.runs),
         )
         .await
         .map_err(|no| {
@@ -180,6 +182,7 @@ impl Session {
                 log: String::new(),
             })
         })?;
+        let job = job::for_version(job, self.agent_version);
         self.handle.awaits_start(&chosen);
         if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
         {
