@@ -41,7 +41,7 @@ test-stores: ## holds ten S3 servers against the rules, and writes docs/referenc
 faults: ## provokes every fault on a cluster, and prints a table of how each ended and what it left
 	@dev/faults
 
-soak: ## runs what takes minutes: stores that stay away, and a backup of 20 GiB
+soak: ## runs what takes minutes: stores that stay away, a backup of 20 GiB, 300 schedules on one tick
 	@dev/soak
 
 fuzz: ## throws random and mutated bytes at every parser of outside bytes, for 10 minutes each (SECONDS=n for another time)

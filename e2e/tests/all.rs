@@ -33,8 +33,6 @@ mod objects;
 mod paths;
 #[path = "all/pods.rs"]
 mod pods;
-#[path = "all/queue.rs"]
-mod queue;
 #[path = "all/relay.rs"]
 mod relay;
 #[path = "all/returned.rs"]
@@ -55,5 +53,7 @@ mod stores;
 mod tenancy;
 #[path = "all/tenants.rs"]
 mod tenants;
+#[path = "all/turns.rs"]
+mod turns;
 #[path = "all/ways.rs"]
 mod ways;

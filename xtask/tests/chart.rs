@@ -383,6 +383,7 @@ fn what_is_wrong_is_refused_in_words() {
             vec!["/agent/memory", "does not match pattern"],
         ),
         ("{runAsUser: 0}", vec!["/runAsUser", "minimum"]),
+        ("{maxConcurrentRuns: -1}", vec!["/maxConcurrentRuns", "minimum"]),
         ("{nodeSelector: {disk: 1}}", vec!["/nodeSelector/disk", "want string"]),
         ("{image: {digest: latest}}", vec!["/image/digest"]),
         (

@@ -31,7 +31,7 @@ pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Act
     let mut decision = planner::run::decide(&observed);
     match decision.ask {
         Some(ask) => {
-            observed.turn = context.queue.ask(&run, ask);
+            observed.turn = context.queue.ask(&run, *ask);
             decision = planner::run::decide(&observed);
         }
         None => context.queue.leave(&run),

@@ -21,8 +21,8 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             unguarded: o.pods.iter().filter_map(end::go).collect(),
             ..Decision::default()
         };
-        if status.queued.take().is_some() {
-            // The request was withdrawn while it waited.
+        if status.queued.take().is_some() | status.restore_requested_at.take().is_some() {
+            // The request was withdrawn while it waited; the next one begins to wait when it is there.
             status.message = None;
             decision.guarded.push(Guarded::Report(Box::new(status)));
         }

@@ -17,7 +17,7 @@ use crate::run::observed::Route;
 pub struct Decision {
     /// Nothing is decided before it is known whether the run has its turn: this is to be asked for, and the run looked at again
     /// with the answer.
-    pub ask: Option<Ask>,
+    pub ask: Option<Box<Ask>>,
     /// Stop the transfer that this process holds, and why. One that is being committed is not taken back: nothing else is
     /// done then.
     pub cancel: Option<String>,

@@ -22,7 +22,7 @@ pub fn wait(o: &Observed<'_>, status: &BackupRunStatus, restore: bool) -> Option
             let since = before.map(|q| q.since.0).or_else(|| since(o, restore));
             let since = since.unwrap_or(o.now);
             Some(Decision {
-                ask: Some(Ask { restore, since }),
+                ask: Some(Box::new(Ask { restore, since })),
                 ..Decision::default()
             })
         }

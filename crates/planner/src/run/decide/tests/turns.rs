@@ -21,7 +21,7 @@ fn acts(steps: &[Step]) -> bool {
 
 fn asks(world: &mut World) -> Option<Ask> {
     let turn = std::mem::replace(&mut world.turn, Turn::NotAsked);
-    let ask = world.decide().ask;
+    let ask = world.decide().ask.map(|ask| *ask);
     world.turn = turn;
     ask
 }
@@ -148,6 +148,23 @@ fn finished(world: &mut World) {
     }
     status.state = Some(State::BackupSuccessful);
     world.run.status = Some(status);
+}
+
+#[test]
+fn a_request_that_follows_one_that_was_withdrawn_has_its_own_time() {
+    let mut world = World::new(backup_run());
+    finished(&mut world);
+    world.storage = StorageView::Missing;
+    world.run.annotations_mut().insert(labels::RESTORE.into(), "now".into());
+    world.step();
+    assert!(world.run.status.as_ref().unwrap().restore_requested_at.is_some());
+    world.run.annotations_mut().remove(labels::RESTORE);
+    world.step();
+    world.now = world.now.checked_add(SignedDuration::from_hours(2)).unwrap();
+    world.run.annotations_mut().insert(labels::RESTORE.into(), "now".into());
+    world.step();
+    let status = world.run.status.clone().unwrap();
+    assert_eq!(status.restore_requested_at, Some(Time(world.now)), "it has not expired");
 }
 
 #[test]
