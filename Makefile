@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-memory lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ soak: ## runs what takes minutes: stores that stay away, a backup of 20 GiB, 300
 
 fuzz: ## throws random and mutated bytes at every parser of outside bytes, for 10 minutes each (SECONDS=n for another time)
 	@dev/fuzz $(or $(SECONDS),600)
+
+bench-memory: ## measures the memory that the agent takes, by size and compression
+	@dev/with-cluster --without sh -c 'BENCH_AGENT=$$TEST_AGENT_BIN dev/cargo test -q --locked -p agent --test memory'
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 	@dev/with-cluster dev/bench

@@ -43,7 +43,9 @@ impl Rig {
         fs::read_to_string(self.path(name)).ok()
     }
     pub fn command(&self, attempt: &str, run: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
+        // What is measured is the agent as it is in the image.
+        let program = std::env::var_os("BENCH_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_agent").into());
+        let mut command = Command::new(program);
         command
             .args(["connect", "--attempt", attempt, "--run", run, "--dir"])
             .arg(self.dir.path());

@@ -13,8 +13,8 @@ const MIB: u64 = 1 << 20;
 const PARTS: u64 = 10_000;
 /// S3: the least that a part has.
 const SMALLEST_PART: u64 = 5 * MIB;
-/// What zstd takes from a level on, MiB: docs/operations/memory.md has it measured.
-const ZSTD: [(i32, u64); 4] = [(1, 16), (8, 32), (10, 96), (19, 112)];
+/// What zstd takes from a level on, MiB: docs/operations/memory.md has it measured. Above level 12 it has one thread.
+const ZSTD: [(i32, u64); 5] = [(1, 16), (6, 32), (10, 88), (13, 72), (16, 88)];
 
 pub(super) fn advise(spec: &BackupRunSpec, field: &str, said: &mut Vec<Fault>) {
     let Some(backup) = &spec.backup else { return };
