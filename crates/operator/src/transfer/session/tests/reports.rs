@@ -460,6 +460,27 @@ async fn a_backup_that_is_too_small_is_told_in_numbers_and_never_completed() {
 }
 
 #[tokio::test]
+async fn parts_are_planned_by_the_size_that_is_expected_where_the_agent_knows_such_a_plan() {
+    for (version, first) in [(protocol::VERSION, true), (protocol::PLAN - 1, false)] {
+        let mut run = testing::backup_run();
+        run.spec.backup.as_mut().unwrap().expected_size = Some("100Gi".into());
+        let mut rig = rig_of(Action::Backup, DataPath::Direct, run).await;
+        let mut peer = rig.connected().await;
+        peer.welcome_as(version, AgentState::Idle, false, None).await;
+        let Some(ToAgent::Start(job)) = peer.heard().await else {
+            panic!("no job");
+        };
+        let protocol::Action::Backup { plan, .. } = job.action else {
+            panic!("{job:?}");
+        };
+        assert_eq!((plan.smallest, plan.first != 0), (12 << 20, first), "version {version}");
+        rig.cancel();
+        peer.cancelled().await;
+        rig.failed().await;
+    }
+}
+
+#[tokio::test]
 async fn one_report_is_enough() {
     let (mut rig, mut peer) = stored().await;
     for n in 0..20 {
