@@ -35,8 +35,16 @@ fn no(reason: Reason, message: String) -> NoJob {
     NoJob { reason, message }
 }
 
-/// Makes the job. `object` is what a restore reads, `route` how the bytes travel, `before` what the size of a backup is measured by, `expected`
-/// what the one before it took in the store.
+/// The good backups of the same schedule.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// Bytes on the command's side, newest first: what the size of the next one is measured by.
+    pub bytes: Vec<u64>,
+    /// What the newest takes in the store: the next one is planned by it.
+    pub stored: Option<u64>,
+}
+
+/// Makes the job. `object` is what a restore reads, `route` how the bytes travel, `before` what is known of earlier backups.
 pub async fn make(
     client: &Client,
     run: &BackupRun,
@@ -44,8 +52,7 @@ pub async fn make(
     store: &OpenStore,
     object: Option<&ObjectInfo>,
     route: Route,
-    before: &[u64],
-    expected: Option<u64>,
+    before: &Before,
 ) -> Result<Job, NoJob> {
     let valid = validate::run::validate(&run.spec).map_err(|faults| {
         no(
@@ -73,8 +80,8 @@ pub async fn make(
                     .map(|e| e.recipients.clone())
                     .unwrap_or_default(),
                 allow_empty: spec.allow_empty.unwrap_or(false),
-                minimum: minimum(spec, before).unwrap_or(0),
-                plan: match planner::run::shrunk::expected(spec).or(expected) {
+                minimum: minimum(spec, &before.bytes).unwrap_or(0),
+                plan: match planner::run::shrunk::expected(spec).or(before.stored) {
                     Some(bytes) => PartPlan::expecting(bytes, smallest),
                     None => PartPlan {
                         smallest,

@@ -162,7 +162,11 @@ impl Session {
             None => self.choose(link).await?,
         };
         self.chosen = Some(chosen.clone());
-        let (route, before) = (chosen.route, self.sizes_before());
+        let route = chosen.route;
+        let before = job::Before {
+            bytes: self.sizes_before(),
+            stored: newest_stored(&self.run, &self.keys.context.runs),
+        };
         let job = job::make(
             &self.client,
             &self.run,
@@ -171,7 +175,6 @@ impl Session {
             object,
             route,
             &before,
-            newest_stored(&self.run, &self.keys.context.runs),
         )
         .await
         .map_err(|no| {
