@@ -10,7 +10,7 @@ use e2e::runs::stream;
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, case, operator};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
+use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Secret, Service};
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -149,6 +149,41 @@ fn a_pod_that_the_cluster_would_refuse_refuses_a_run_and_warns_of_a_schedule() {
             .await
             .expect("a refusal");
         assert!(said.contains("violates PodSecurity"), "{said}");
+    });
+}
+
+#[test]
+fn a_limit_range_that_refuses_the_agents_container_is_told_with_the_cure_and_that_cures_it() {
+    case("limit-range", |case| async move {
+        let least = json!([{"type": "Container", "min": {"memory": "48Mi"}}]);
+        case.apply::<LimitRange>(json!({"metadata": {"name": "least"}, "spec": {"limits": least}}))
+            .await;
+        let mut spec = stream(&case.path("db"), "random 10");
+        let fits = json!({"requests": {"memory": "48Mi"}, "limits": {"memory": "48Mi"}});
+        spec["template"]["spec"]["containers"][0]["resources"] = fits.clone();
+        let (_, said) = refusal(case.client(), case.namespace(), &spec)
+            .await
+            .expect("a refusal");
+        assert!(
+            said.contains("per Container is 48Mi") && said.contains("spec.agent.resources"),
+            "{said}"
+        );
+        spec["agent"] = json!({"resources": fits});
+        case.keeps("db");
+        case.backup("db", spec).await;
+    });
+}
+
+#[test]
+fn labels_by_which_a_service_sends_requests_to_the_pod_are_warned_of() {
+    case("neighbours", |case| async move {
+        let shop = json!({"selector": {"app": "shop"}, "ports": [{"port": 80}]});
+        case.apply::<Service>(json!({"metadata": {"name": "shop"}, "spec": shop}))
+            .await;
+        let mut spec = stream(&case.path("db"), "random 10");
+        spec["template"]["metadata"] = json!({"labels": {"app": "shop"}});
+        let (ok, said) = tried(case.namespace(), &manifest("BackupRun", "tried", &spec));
+        assert!(ok && said.contains("Service \"shop\" selects them"), "{said}");
     });
 }
 
