@@ -463,12 +463,16 @@ fn a_schedule_whose_runs_are_replaced_before_they_end_starves_until_one_ends() {
             (told.status == "True" && told.reason == "RunsReplaced").then_some(())
         })
         .await;
-        let told = case.events("often").await;
-        assert_eq!(
-            told.iter().filter(|e| e.starts_with("Starving: ")).count(),
-            1,
-            "{told:?}"
-        );
+        // The Event comes after the status.
+        let warnings = async || {
+            let told = case.events("often").await;
+            told.iter().filter(|e| e.starts_with("Starving: ")).count()
+        };
+        case.wait("a warning tells of it", 20, || async {
+            (warnings().await > 0).then_some(())
+        })
+        .await;
+        assert_eq!(warnings().await, 1);
         // A run that nothing replaces ends by itself. Whether one is under way when the ticks stop, or just being replaced, is chance.
         e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
         let last = case.triggered("often").await;
