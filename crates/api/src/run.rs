@@ -149,7 +149,7 @@ pub struct BackupAction {
     #[schemars(length(min = 1, max = 32))]
     pub min_size: Option<String>,
     /// About how large the backup will be in the store (after compression and encryption), as in `200Gi`: parts of an upload are as large as that wants from the
-    /// start, so that the agent needs less memory. A larger backup is stored all the same. Default: the size of the newest good backup of the same schedule; without
+    /// start, so that the agent needs less memory. A larger backup is stored all the same. Default: twice the size of the newest good backup of the same schedule; without
     /// one, parts grow with the backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]

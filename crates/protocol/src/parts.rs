@@ -42,7 +42,7 @@ const EXPECTED_PARTS: u32 = 9_000;
 impl PartPlan {
     /// For an object of about so many bytes: as few parts' growth as can be, because the memory for a part is the user's. 100 GiB go
     /// in parts of 12 MiB, where the default plan ends with parts of 80 MiB. What becomes larger than expected fits, too, up to
-    /// 3.5 TiB at least.
+    /// 1 TiB, and up to three times that size; but the more of the 10,000 parts are spent, the faster the rest grow.
     pub fn expecting(bytes: u64, smallest: u64) -> Self {
         const MIB: u64 = 1 << 20;
         let even = bytes
@@ -54,8 +54,8 @@ impl PartPlan {
         let needed = u32::try_from(bytes.div_ceil(smallest)).unwrap_or(u32::MAX);
         // A tenth more than expected is no reason to grow.
         let first = needed.saturating_add(needed / 10).clamp(default.step, EXPECTED_PARTS);
-        let doublings = (1..u64::BITS).find(|n| smallest.checked_shl(*n).is_none_or(|s| s >= LARGEST_PART));
-        let step = (MAX_PARTS - first) / (4 * doublings.unwrap_or(1));
+        // From 5 MiB to 5 GiB parts double ten times.
+        let step = (MAX_PARTS - first) / 10;
         Self {
             smallest,
             step: step.clamp(1, default.step),
@@ -157,10 +157,19 @@ mod tests {
             if parts < 8_000 {
                 assert_eq!(parts_of(plan, more.max(1)).1, part, "a little more than {expected}");
             }
-            let (parts, largest) = parts_of(plan, 3584 * GIB);
+            let (parts, largest) = parts_of(plan, (3 * expected).clamp(1024 * GIB, 5120 * GIB));
             assert!(
                 parts <= MAX_PARTS && largest <= LARGEST_PART,
                 "{expected}: {parts} of {largest}"
+            );
+        }
+        // Small backups that grow are planned as if nothing were known of them.
+        let (small, unknown) = (PartPlan::expecting(4 * GIB, SMALLEST_PART), PartPlan::default());
+        for gib in [4, 20, 100, 1024, 5120] {
+            assert_eq!(
+                parts_of(small, gib * GIB).1,
+                parts_of(unknown, gib * GIB).1,
+                "{gib} GiB"
             );
         }
         // A storage that says how large a part is at least is heard.

@@ -35,7 +35,7 @@ impl Room {
     pub fn too_large(self, planned: u64, parts: u32) -> String {
         match self.limit {
             Some(limit) if self.largest() < planned => format!(
-                "the backup is too large: the store takes {parts} parts, and the container's memory limit of {} MiB leaves room for parts of {} MiB; raise resources.limits.memory of the container",
+                "the backup is too large: the store takes {parts} parts, and the container's memory limit of {} MiB leaves room for parts of {} MiB; raise resources.limits.memory of the container, or say in spec.backup.expectedSize how large it is",
                 limit >> 20,
                 self.largest() >> 20
             ),

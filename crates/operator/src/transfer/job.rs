@@ -22,6 +22,10 @@ const ABSENCE_SECONDS: u64 = 15 * 60;
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
 
+/// A backup may become so many times as large as the last one before its parts grow: what was planned too tightly would need more
+/// memory than what was not planned.
+const ROOM: u64 = 2;
+
 /// Why there is no job; the attempt fails with it.
 #[derive(Debug)]
 pub struct NoJob {
@@ -81,7 +85,7 @@ pub async fn make(
                     .unwrap_or_default(),
                 allow_empty: spec.allow_empty.unwrap_or(false),
                 minimum: minimum(spec, &before.bytes).unwrap_or(0),
-                plan: match planner::run::shrunk::expected(spec).or(before.stored) {
+                plan: match planner::run::shrunk::expected(spec).or(before.stored.map(|b| b.saturating_mul(ROOM))) {
                     Some(bytes) => PartPlan::expecting(bytes, smallest),
                     None => PartPlan {
                         smallest,
