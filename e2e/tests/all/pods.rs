@@ -61,7 +61,7 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                 "Pod: container ends by itself",
                 |p| p["containers"][0]["command"] = json!(["/stream", "random", "1"]),
                 "PodEnded",
-                &["sleep 1d"],
+                &["sleep infinity"],
             ),
             (
                 "no-node",
@@ -167,7 +167,7 @@ fn a_command_runs_when_all_that_prepares_its_pod_has_ended() {
         let mut main = sleeping(SHELL);
         main["volumeMounts"] = shared.clone();
         let mut side = json!({"name": "side", "image": SHELL, "volumeMounts": shared});
-        side["command"] = json!(["sh", "-c", "sleep 4; echo prepared > /shared/up; sleep 1d"]);
+        side["command"] = json!(["sh", "-c", "sleep 4; echo prepared > /shared/up; sleep infinity"]);
         side["readinessProbe"] = json!({"exec": {"command": ["test", "-f", "/shared/up"]}, "periodSeconds": 1});
         let mut by_side = spec(&case.path("side"), main, &["cat", "/shared/up"], &[]);
         let pod = &mut by_side["template"]["spec"];

@@ -170,7 +170,7 @@ fn ended_early(message: &str, init: bool) -> String {
     let cure = if init {
         "The other containers start only when it ends with status 0"
     } else {
-        "Its container has to stay alive, for example with the command `sleep 1d`"
+        "Its container has to stay alive, for example with the command `sleep infinity`"
     };
     format!("the Pod ended before the command could start: {message}. {cure}")
 }
@@ -216,6 +216,6 @@ mod tests {
     #[test]
     fn an_init_container_is_not_told_to_stay_alive() {
         assert!(ended_early("container \"wait\" ended with status 3 (Error)", true).ends_with("ends with status 0"));
-        assert!(ended_early("container \"db\" ended with status 0 (Completed)", false).contains("sleep 1d"));
+        assert!(ended_early("container \"db\" ended with status 0 (Completed)", false).contains("sleep infinity"));
     }
 }

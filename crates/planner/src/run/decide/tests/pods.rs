@@ -230,7 +230,7 @@ fn a_container_that_ends_before_the_command_starts_is_told_to_stay_alive() {
             init: false,
         });
         world.step();
-        assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("sleep 1d"));
+        assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("sleep infinity"));
     }
 }
 
