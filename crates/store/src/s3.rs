@@ -71,7 +71,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let dial = Dial::new(proxies.of(&parameters.endpoint, parameters.proxy()));
         let http = Http::new(parameters.ca_bundle(), dial.clone())?;
-        let place = format!("bucket {:?} at {}", parameters.bucket(), parameters.endpoint()).into();
+        let place = place(&parameters).into();
         let signer = Signer::new(&parameters, credentials).map_err(|e| {
             StoreError::new(
                 "configure",
@@ -359,6 +359,20 @@ fn gone(answer: Result<Answer, StoreError>) -> Result<(), StoreError> {
     }
 }
 
+/// For messages: the bucket and where it is. Where its name becomes part of the host's, which few stores but Amazon's are set up
+/// for, that is said: a host that is not found is not the one that was written.
+fn place(parameters: &S3Parameters) -> String {
+    let place = format!("bucket {:?} at {}", parameters.bucket(), parameters.endpoint());
+    let host = parameters.endpoint.host_str().unwrap_or_default();
+    if parameters.path_style || host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn") {
+        return place;
+    }
+    format!(
+        "{place} (asked for as {}.{host}; s3ForcePathStyle: \"true\" puts the bucket into the path, as MinIO and most others want it)",
+        parameters.bucket()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,6 +426,29 @@ mod tests {
         ] {
             let error = StoreError::of_answer("abort upload", status, code, "", None, Timestamp::UNIX_EPOCH);
             assert_eq!(gone(Err(error)).is_ok(), is_gone, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_becomes_part_of_the_host_is_told_of() {
+        for (endpoint, style, told) in [
+            ("https://minio.storage.svc:9000", "", true),
+            ("https://minio.storage.svc:9000", "true", false),
+            ("https://10.0.0.7:9000", "", false),
+            ("", "", false),
+        ] {
+            let parameters = [
+                ("bucket", "backups"),
+                ("endpoint", endpoint),
+                ("s3ForcePathStyle", style),
+            ];
+            let parameters = parameters.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+            let place = place(&S3Parameters::parse(&parameters).unwrap());
+            assert_eq!(
+                place.contains("backups.minio.storage.svc; s3ForcePathStyle"),
+                told,
+                "{place}"
+            );
         }
     }
 }

@@ -137,6 +137,7 @@ fn what_is_wrong_is_told_with_its_cure() {
         (&plain, other(), "minio", "spec.parameters.caBundle"),
         (&plain, made_anew.pem, "minio", "if the authority was made anew"),
         (&plain, plain.pem.clone(), "10.1.2.3", "subjectAltName IP:10.1.2.3"),
+        (&plain, plain.pem.clone(), "10.1.2.3", "but for minio: use"),
         (&plain, plain.pem.clone(), "s3.example", "subjectAltName DNS:s3.example"),
         (&nameless, nameless.pem.clone(), "minio", "no common name"),
     ] {

@@ -60,7 +60,7 @@ fn of_certificate(error: &Error, certificate: &CertificateError) -> String {
                 // A common name is no name of a server any more (RFC 9110, 4.3.4).
                 "no name at all (only a subjectAltName counts, no common name)".to_owned()
             } else {
-                presented.join(", ")
+                presented.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
             };
             let kind = if matches!(expected, rustls::pki_types::ServerName::IpAddress(_)) {
                 "IP"
@@ -84,4 +84,10 @@ fn of_certificate(error: &Error, certificate: &CertificateError) -> String {
         }
         _ => format!("the store's certificate is refused: {error}"),
     }
+}
+
+/// A name as webpki tells it, `DnsName("minio")`, as people write it.
+fn plain(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
 }
