@@ -194,7 +194,7 @@ impl Reviewer {
         }
         if storage.is_none() {
             tried.said.warnings.push(format!(
-                "{field}.storage.name: there is no BackupStorage {:?} yet; runs wait for it until their startDeadlineSeconds have passed",
+                "{field}.storage.name: there is no BackupStorage {:?} yet; a backup waits for it, a run that only restores until its startDeadlineSeconds have passed",
                 run.spec.storage.name
             ));
         }

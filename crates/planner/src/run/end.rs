@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::names::Action;
 use api::run::{Restore, Transfer};
-use api::{BackupRunStatus, labels};
+use api::{BackupRun, BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::run::attempt::pod_of_attempt;
@@ -117,7 +117,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             (
                 false,
                 Reason::RestoreSuccessful,
-                format!("the command took {}, proved whole", humanize(*bytes)),
+                format!("the command took {}, {}", humanize(*bytes), proof(o.run, &status)),
             )
         }
         End::Failed {
@@ -299,6 +299,40 @@ fn announce(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, reason:
     }
 }
 
+/// What a good restore proves: what the run itself recorded, or a format's own checks; of a plain object from elsewhere nobody can say
+/// more than that all of it was read.
+fn proof(run: &BackupRun, status: &BackupRunStatus) -> &'static str {
+    if status.sha256.is_some() || run.spec.compression.is_some() || run.spec.encryption.is_some() {
+        "proved whole"
+    } else {
+        "all that the store has; nothing is known that would prove it whole"
+    }
+}
+
 fn kept(log: &str) -> Option<String> {
     (!log.is_empty()).then(|| log.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_called_proved_of_which_nothing_was_known() {
+        for (compression, sha256, proved) in [
+            (json!(null), None, false),
+            (json!({"algorithm": "gzip"}), None, true),
+            (json!(null), Some("ab".to_string()), true),
+        ] {
+            let mut run = testing::restore_only_run();
+            run.spec.compression = serde_json::from_value(compression).unwrap();
+            let status = BackupRunStatus {
+                sha256,
+                ..BackupRunStatus::default()
+            };
+            assert_eq!(proof(&run, &status) == "proved whole", proved);
+        }
+    }
 }
