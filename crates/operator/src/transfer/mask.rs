@@ -1,12 +1,14 @@
 //! Secrets in what a command prints: a status and an Event are read by more people than a Secret is.
 //!
-//! What a tool prints of its own call (`pg_dump: error: connection to postgres://u:pw@db failed`, a shell's `set -x`) is masked
-//! where it has one of the usual forms. A secret that stands alone has none: nothing finds it. The container's own log stays as it is.
+//! What a tool prints of its own call (`pg_dump: error: connection to postgres://u:pw@db failed`, a shell's `set -x`), of its settings and
+//! in its log lines is masked where it has one of the usual forms. A secret that stands alone has none: nothing finds it. The
+//! container's own log stays as it is.
 
 /// Stands for a secret.
 const MASK: &str = "***";
 /// Names of settings, options and variables whose value is a secret, where they contain one of these.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
+    "authorization",
     "password",
     "passwd",
     "passphrase",
@@ -18,33 +20,152 @@ const NAMES: [&str; 9] = [
     "accesskey",
 ];
 
-/// The text with its secrets masked, line by line.
+/// Such names that stand in other words, too (`bypass`): the whole of them.
+const PASS: [&str; 2] = ["pass", "dbpass"];
+/// How a header's value begins whose secret comes after it.
+const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
+/// Programs and their short option that a password follows. (mysql's has it without a blank: what follows is the database.)
+const SHORT: [(&str, &str); 5] = [
+    ("sshpass", "-p"),
+    ("mongodump", "-p"),
+    ("mongorestore", "-p"),
+    ("redis-cli", "-a"),
+    ("curl", "-u"),
+];
+
+/// The text with its secrets masked, line by line; of a private key in PEM only its frame stays.
 pub fn masked(text: &str) -> String {
-    text.split_inclusive('\n').map(line).collect()
+    let mut in_key = false;
+    let mut said = String::with_capacity(text.len());
+    for one in text.split_inclusive('\n') {
+        let bare = one.trim();
+        // Where a key is cut, what comes after it is none.
+        in_key &= !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=*".contains(&b));
+        if in_key {
+            said.push_str(MASK);
+            said.push_str(one.get(one.trim_end().len()..).unwrap_or_default());
+            continue;
+        }
+        in_key = bare.starts_with("-----BEGIN ") && bare.ends_with("PRIVATE KEY-----");
+        said.push_str(&line(one));
+    }
+    said
+}
+
+/// What the word before says of the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nothing.
+    Plain,
+    /// It is a secret.
+    Secret,
+    /// It is one if it is quoted, or comes after `=`: the name stands alone, as in SQL.
+    Perhaps,
+    /// The rest of a secret, up to this quote.
+    Until(char),
 }
 
 fn line(line: &str) -> String {
     // A shell that traces shows what it calls: there `-pSECRET` is mysql's password.
     let traced = line.trim_start().starts_with('+');
+    let words = || {
+        line.split_whitespace()
+            .map(|w| w.rsplit('/').next().unwrap_or_default())
+    };
+    let short: Vec<_> = SHORT
+        .iter()
+        .filter(|(program, _)| words().any(|w| w.starts_with(program)))
+        .map(|(_, option)| *option)
+        .collect();
+    let attached = traced || words().any(|w| w.starts_with("mysql") || w.starts_with("mariadb"));
     let mut said = String::with_capacity(line.len());
-    let mut follows = false;
+    let (mut next, mut before) = (Next::Plain, "");
     for word in line.split_inclusive(char::is_whitespace) {
         let bare = word.trim_end();
         let space = word.get(bare.len()..).unwrap_or_default();
-        let shown = match (follows && !bare.is_empty(), bare) {
-            (true, _) => MASK.to_string(),
-            (false, "") => String::new(),
-            (false, _) if traced && is_short_password(bare) => format!("-p{MASK}"),
-            (false, _) => setting(&url(bare)),
-        };
         if !bare.is_empty() {
-            // `--password SECRET`, `password: SECRET`.
-            let announces = (bare.starts_with("--") && !bare.contains('=')) || bare.ends_with(':');
-            follows = !follows && announces && is_name(bare.trim_end_matches(':'));
+            let quoted = bare.starts_with(['\'', '"']);
+            let secret = match next {
+                // MySQL's own words, which are what one has to know.
+                Next::Secret => !matches!(bare.trim_end_matches([')', '.', ',']), "YES" | "NO"),
+                Next::Perhaps => quoted,
+                Next::Until(_) => true,
+                Next::Plain => false,
+            };
+            let shown = match secret {
+                true => MASK.to_string(),
+                false if attached && is_short_password(bare) => format!("-p{MASK}"),
+                false => setting(&json(&url(bare))),
+            };
+            next = match (next, secret) {
+                (Next::Secret, true) if SCHEMES.contains(&bare.to_ascii_lowercase().as_str()) => Next::Secret,
+                (Next::Until(quote), _) if !closes(bare, quote) => Next::Until(quote),
+                (Next::Until(_), _) => Next::Plain,
+                (Next::Perhaps, false) if bare == "=" => Next::Secret,
+                (_, true) => open_quote(bare),
+                _ => announced(before, bare, &short, &shown),
+            };
+            before = bare;
+            said.push_str(&shown);
         }
-        said.push_str(&shown);
         said.push_str(space);
     }
+    said
+}
+
+/// What a word that is no secret says of the next one.
+fn announced(before: &str, bare: &str, short: &[&str], shown: &str) -> Next {
+    // `--password='two words'`: the first of them was masked.
+    if let (true, Some((_, value))) = (shown.ends_with(MASK), bare.rsplit_once('=')) {
+        return open_quote(value);
+    }
+    let name = bare.trim_end_matches(':');
+    let option = bare.starts_with("--") && !bare.contains('=');
+    if short.contains(&bare) || (option || bare.ends_with(':')) && is_name(name) {
+        Next::Secret
+    } else if before.eq_ignore_ascii_case("identified") && bare.eq_ignore_ascii_case("by")
+        || bare.to_ascii_lowercase().ends_with("password")
+    {
+        Next::Perhaps
+    } else {
+        Next::Plain
+    }
+}
+
+/// A quote that is opened and not closed: what follows belongs to it.
+fn open_quote(value: &str) -> Next {
+    match value.chars().next() {
+        Some(quote @ ('\'' | '"')) if value.len() == 1 || !closes(value, quote) => Next::Until(quote),
+        _ => Next::Plain,
+    }
+}
+
+/// Whether a word ends a quoted text, but for what punctuation follows it.
+fn closes(word: &str, quote: char) -> bool {
+    word.trim_end_matches([',', ';', ')', '}', ']']).ends_with(quote)
+}
+
+/// `"password":"SECRET"`, each of a word.
+fn json(word: &str) -> String {
+    let mut said = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(at) = rest.find("\":") {
+        let (before, value) = rest.split_at(at + 2);
+        said.push_str(before);
+        let name = before.trim_end_matches("\":").rsplit('"').next().unwrap_or_default();
+        let end = match value.strip_prefix('"') {
+            Some(text) => text.find('"').map_or(value.len(), |end| end + 2),
+            None => value.find([',', '}', ']']).unwrap_or(value.len()),
+        };
+        let (value, after) = value.split_at(end);
+        said.push_str(if is_name(name) && !value.is_empty() {
+            MASK
+        } else {
+            value
+        });
+        rest = after;
+    }
+    said.push_str(rest);
     said
 }
 
@@ -57,7 +178,16 @@ fn is_short_password(word: &str) -> bool {
 /// `scheme://user:SECRET@host`, `scheme://SECRET@host`; the user stays.
 fn url(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else {
-        return word.into();
+        // Go's: `user:SECRET@tcp(db:3306)/x`.
+        let dsn = word
+            .split_once(':')
+            .and_then(|(name, rest)| Some((name, rest.rsplit_once('@')?.1)));
+        return match dsn {
+            Some((name, after)) if ["tcp(", "unix("].iter().any(|net| after.starts_with(net)) => {
+                format!("{name}:{MASK}@{after}")
+            }
+            _ => word.into(),
+        };
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     // A password may hold an `@`: the last one ends it.
@@ -103,7 +233,8 @@ fn setting(word: &str) -> String {
 fn is_name(before: &str) -> bool {
     let name = before.rsplit(['&', ';', ',', '?']).next().unwrap_or_default();
     let name = name.to_ascii_lowercase().replace('-', "_");
-    NAMES.iter().any(|secret| name.contains(secret))
+    let name = name.trim_matches(['"', '\'']);
+    NAMES.iter().any(|secret| name.contains(secret)) || PASS.contains(&name) || name.ends_with("_pass")
 }
 
 #[cfg(test)]
@@ -133,6 +264,48 @@ mod tests {
                 "password authentication failed for user \"u\"",
                 "password authentication failed for user \"u\"",
             ),
+            (
+                "Access denied for user 'root'@'10.0.0.7' (using password: YES)",
+                "Access denied for user 'root'@'10.0.0.7' (using password: YES)",
+            ),
+            (
+                r#"{"user":"u","password":"hunter2","n":1}"#,
+                r#"{"user":"u","password":***,"n":1}"#,
+            ),
+            (r#"{"db_password": "hunter2"}"#, r#"{"db_password": ***"#),
+            ("Authorization: Bearer hunter2", "Authorization: *** ***"),
+            (
+                "dial root:hunter2@tcp(db:3306)/x failed",
+                "dial root:***@tcp(db:3306)/x failed",
+            ),
+            ("PASSWORD = hunter2", "PASSWORD = ***"),
+            ("ALTER ROLE u PASSWORD 'hunter2'", "ALTER ROLE u PASSWORD ***"),
+            (
+                "CREATE USER u IDENTIFIED BY 'hunter2';",
+                "CREATE USER u IDENTIFIED BY ***",
+            ),
+            ("db_pass=hunter2 dbpass: hunter2 x", "db_pass=*** dbpass: *** x"),
+            ("tool --pass hunter2 --user u", "tool --pass *** --user u"),
+            ("mysql -uroot -phunter2 shop", "mysql -uroot -p*** shop"),
+            ("sshpass -p hunter2 ssh u@h", "sshpass -p *** ssh u@h"),
+            (
+                "+ /usr/bin/redis-cli -a hunter2 ping",
+                "+ /usr/bin/redis-cli -a *** ping",
+            ),
+            ("curl -u ann:hunter2 https://h/", "curl -u *** https://h/"),
+            ("mongodump -p hunter2 --db x", "mongodump -p *** --db x"),
+            (
+                "tool --password='hunter 2' --user u",
+                "tool --password=*** *** --user u",
+            ),
+            ("password: \"hunter 2\" x", "password: *** *** x"),
+            (r#"{"password": "hunter 2", "n": 1}"#, r#"{"password": *** *** "n": 1}"#),
+            ("mysql -p shop", "mysql -p shop"),
+            ("reset by peer after 5 s", "reset by peer after 5 s"),
+            ("ssh -p 2222 host", "ssh -p 2222 host"),
+            ("passed 3 of 3; bypass: none", "passed 3 of 3; bypass: none"),
+            (r#"secret "db" not found"#, r#"secret "db" not found"#),
+            ("blocked by 'policy'", "blocked by 'policy'"),
             ("a=b=c, x", "a=b=c, x"),
             ("secret=", "secret="),
             ("käse=ä token=ö", "käse=ä token=***"),
@@ -142,5 +315,10 @@ mod tests {
             assert_eq!(masked(shown), shown, "twice is once");
         }
         assert_eq!(masked("one token=a\ntwo\n\n"), "one token=***\ntwo\n\n");
+        let hint = "expected -----BEGIN PRIVATE KEY-----\nwhat\n-----BEGIN PRIVATE KEY-----\nMIIE\nand so on\n";
+        assert_eq!(masked(hint), hint.replace("MIIE", MASK));
+        let pem = "-----BEGIN PRIVATE KEY-----\nMIIE\nabcd\n-----END PRIVATE KEY-----\nafter\n";
+        let shown = "-----BEGIN PRIVATE KEY-----\n***\n***\n-----END PRIVATE KEY-----\nafter\n";
+        assert_eq!((masked(pem).as_str(), masked(shown).as_str()), (shown, shown));
     }
 }
