@@ -2,6 +2,8 @@
 pub mod access;
 pub mod decide;
 pub mod observed;
+mod proved;
 
 pub use decide::{Decision, decide};
 pub use observed::{Observed, ProbeView};
+pub use proved::proved;

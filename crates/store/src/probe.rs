@@ -38,14 +38,24 @@ pub struct Capabilities {
     pub listable: bool,
 }
 
+/// The one key that the probes of a storage write, so that each finds what one that died has left.
+fn key_of(prefix: &str, id: &str) -> String {
+    format!("{prefix}.backup-operator/probe-{id}")
+}
+
 impl Store {
-    /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps two probes apart. Nothing is left behind, also in a
+    /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps probes of two storages apart; of one there is one at a time. Nothing is left behind, also in a
     /// bucket that keeps versions.
     ///
     /// # Errors
     /// The step that failed, and the cure.
     pub async fn probe(&self, prefix: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
-        let key = format!("{prefix}.backup-operator/probe-{id}");
+        let key = key_of(prefix, id);
+        self.sweep(&key).await;
+        // Each probe before this one wrote the same key, or, of an earlier version, one that begins with it.
+        for left in self.list(&format!("{key}-")).await.unwrap_or_default() {
+            let _ = self.delete(&left).await;
+        }
         let found = self.look(&key, id, wanted).await;
         // Also after a failure: the write may have come before it.
         let removed = self.clean(prefix, &key).await.map_err(|e| e.at("delete"));
@@ -75,8 +85,9 @@ impl Store {
     ///
     /// # Errors
     /// The step that failed, and the cure.
-    pub async fn probe_again(&self, prefix: &str, known: Capabilities) -> Result<(), ProbeError> {
-        let key = format!("{prefix}.backup-operator/probe");
+    pub async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
+        let key = key_of(prefix, id);
+        self.sweep(&key).await;
         let none = BTreeMap::new();
         if known.enforced {
             match self.binds_parts(&key, &none, known.checksum).await {
@@ -97,6 +108,16 @@ impl Store {
                 Err(error.at("read").into())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Aborts what a probe that died has begun under this key: nobody else writes there. Where uploads cannot be listed, they stay,
+    /// and nothing depends on it.
+    async fn sweep(&self, key: &str) {
+        for left in self.list_uploads(key).await.unwrap_or_default() {
+            if left.key == key || left.key.starts_with(&format!("{key}-")) {
+                let _ = self.abort(&left.key, &left.id).await;
+            }
         }
     }
 

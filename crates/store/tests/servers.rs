@@ -38,6 +38,7 @@ const RULES: &[(&str, Rule)] = rules![
     probes::a_probe_finds_what_the_store_can_do_and_leaves_nothing,
     probes::a_checksum_that_was_asked_for_is_tried_and_told_as_it_is,
     probes::a_second_probe_makes_no_object_and_sees_that_what_was_refused_is_taken,
+    probes::what_a_probe_that_died_has_left_is_removed_by_the_next,
     probes::what_is_wrong_with_a_store_is_said_with_its_cure,
     objects::a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other,
     objects::a_range_gives_those_bytes_and_says_which_they_are,

@@ -5,7 +5,7 @@ use api::run::State;
 use api::{BackupStorage, condition, labels};
 use e2e::runs::{is, message, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, case};
+use e2e::{Case, case, operator};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::DeleteParams;
@@ -348,5 +348,27 @@ fn a_key_that_may_only_add_makes_backups_and_says_what_it_may_not() {
         for key in case.store().list(&format!("{}/.backup-operator/", case.namespace())) {
             case.store().delete(&key);
         }
+    });
+}
+
+#[test]
+fn an_operator_that_comes_after_another_makes_no_object_to_probe_a_storage_that_is_ready() {
+    case("probe-again", |case| async move {
+        let _alone = operator::killing().await;
+        operator::fresh(case.client()).await;
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        let uid = case.storages().get(&proxy.storage).await.unwrap().uid().unwrap();
+        let seen = || proxy.requests(&format!(".backup-operator/probe-{uid}"));
+        let objects = || seen().iter().filter(|r| r.method == "PUT" && r.part.is_empty()).count();
+        let before = (seen().len(), objects());
+        assert!(before.1 > 0, "the first probe makes an object");
+        operator::kill(case.client()).await;
+        case.wait("the next operator has probed the storage", 60, || async {
+            (seen().iter().skip(before.0).any(|r| r.method == "HEAD")).then_some(())
+        })
+        .await;
+        assert_eq!(objects(), before.1, "and this one none: {:?}", seen());
+        let ready = case.storages().get(&proxy.storage).await.unwrap().status.unwrap();
+        assert!(condition::is_true(&ready.conditions, condition::READY));
     });
 }

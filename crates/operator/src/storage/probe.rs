@@ -15,7 +15,10 @@ use crate::write::bounded;
 /// Until the whole probe has ended.
 const PROBE: Duration = Duration::from_secs(60);
 
-/// What a probe depends on: the spec's generation and the version of its Secret. A Secret that cannot be read counts
+/// Raised when a probe looks for something new: what an earlier version found is then no proof.
+const LOOKS: u32 = 1;
+
+/// What a probe depends on: what it looks for, the spec's generation and the version of its Secret. A Secret that cannot be read counts
 /// as one that is not there: the probe says why.
 pub async fn configuration(storage: &BackupStorage, context: &Context) -> String {
     let generation = storage.metadata.generation.unwrap_or_default();
@@ -31,7 +34,7 @@ pub async fn configuration(storage: &BackupStorage, context: &Context) -> String
         }
         None => String::new(),
     };
-    format!("{generation}/{version}")
+    format!("{LOOKS}/{generation}/{version}")
 }
 
 /// Makes a probe; its result names the step that failed and what would cure it. A store that was well the last time is looked at
@@ -50,24 +53,17 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
         Ok(opened) => opened,
         Err(error) => return failed(error.reason(), error.text()),
     };
-    // Another operator, or an earlier one that died, may probe at the same time: each has an object of its own.
-    let id = format!(
-        "{}-{}",
-        storage.uid().unwrap_or_default(),
-        Timestamp::now().as_millisecond()
-    );
+    // One key for all probes of a storage: what one that died has left, the next one finds. A leader that is just losing its lease may
+    // probe beside this one; what one of them is told wrongly then is told right seconds later.
+    let id = storage.uid().unwrap_or_default();
     let (store, prefix) = (&opened.store, opened.parameters.key(""));
     let tried = async {
-        match last {
-            ProbeView::Good {
-                capabilities,
-                configuration: probed,
-                ..
-            } if probed == configuration => {
-                store.probe_again(&prefix, known(capabilities)).await?;
-                Ok(capabilities.clone())
+        match planner::storage::proved(storage, last, configuration) {
+            Some(capabilities) => {
+                store.probe_again(&prefix, &id, known(&capabilities)).await?;
+                Ok(capabilities)
             }
-            _ => store.probe(&prefix, &id, opened.parameters.checksum()).await.map(told),
+            None => store.probe(&prefix, &id, opened.parameters.checksum()).await.map(told),
         }
     };
     match tokio::time::timeout(PROBE, tried).await {

@@ -33,7 +33,7 @@ pub async fn a_second_probe_makes_no_object_and_sees_that_what_was_refused_is_ta
     let store = place.store();
     let known = store.probe("", "1", None).await.unwrap();
     for _ in 0..2 {
-        store.probe_again("", known).await.unwrap();
+        store.probe_again("", "1", known).await.unwrap();
     }
     // As if it had refused other bytes before: nothing is bound here, so that the store takes any.
     let changed = Capabilities {
@@ -41,7 +41,7 @@ pub async fn a_second_probe_makes_no_object_and_sees_that_what_was_refused_is_ta
         enforced: true,
         ..known
     };
-    let error = store.probe_again("", changed).await.unwrap_err().to_string();
+    let error = store.probe_again("", "1", changed).await.unwrap_err().to_string();
     assert!(error.contains("refused before"), "{error}");
     place.nothing_is_left(&store).await;
 }
@@ -86,5 +86,29 @@ pub async fn what_is_wrong_with_a_store_is_said_with_its_cure(place: &Place<'_>)
                 assert!(!error.contains("Signature=") && !error.contains(SECRET_KEY), "{error}");
             }
         }
+    }
+}
+
+pub async fn what_a_probe_that_died_has_left_is_removed_by_the_next(place: &Place<'_>) {
+    let store = place.store();
+    let known = store.probe("", "1", None).await.unwrap();
+    let none = std::collections::BTreeMap::new();
+    let key = ".backup-operator/probe-1";
+    for again in [false, true] {
+        let listed = place.server.aborts && place.server.uploads != servers::Uploads::Never;
+        if listed {
+            store.create_upload(key, &none, known.checksum).await.unwrap();
+        }
+        if again {
+            store.probe_again("", "1", known).await.unwrap();
+        } else {
+            // Also what earlier versions wrote, a key for each probe.
+            assert_eq!(place.put(&store, &format!("{key}-1795806120000"), b"x", false).0, 200);
+            store.probe("", "1", None).await.unwrap();
+        }
+        if listed {
+            assert_eq!(store.list_uploads(key).await.unwrap(), []);
+        }
+        place.nothing_is_left(&store).await;
     }
 }

@@ -38,7 +38,7 @@ pub async fn a_probe_leaves_no_version(place: &Place<'_>) {
     let known = store.probe("team/", "1", None).await.unwrap();
     assert_eq!(store.list_versions("").await.unwrap(), []);
     for _ in 0..3 {
-        store.probe_again("team/", known).await.unwrap();
+        store.probe_again("team/", "1", known).await.unwrap();
     }
     assert_eq!(store.list_versions("").await.unwrap(), []);
     place.nothing_is_left(&store).await;
