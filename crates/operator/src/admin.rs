@@ -84,6 +84,11 @@ impl Ready {
             .send_if_modified(|w| !std::mem::replace(&mut w.trusted, true));
     }
 
+    /// Whether all have been seen.
+    pub fn works(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Leads(missing) if missing.is_empty())
+    }
+
     /// Waits until all have been seen: before that, what is not in a cache is not known to be missing.
     pub async fn wait(&self) {
         // The sender is held here, so that it is never gone.

@@ -1,71 +1,21 @@
 //! What other runs say of an object's key, and whether it is believed.
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use api::names::Action;
 use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupStorage, condition};
 use kube::ResourceExt;
-use kube::runtime::reflector::{ObjectRef, Store as Cache};
+use kube::runtime::reflector::ObjectRef;
 use planner::run::{Claim, life, taken};
 
+use crate::cache::{Cache, Group, keys};
 use crate::context::Context;
 
-/// Which runs name which key in their status, so that nobody has to look through all of them.
-#[derive(Default)]
-pub struct Claims {
-    /// By a hash of the key: who is found so is asked again.
-    by_key: Mutex<HashMap<u64, Vec<ObjectRef<BackupRun>>>>,
-    hasher: RandomState,
-}
-
-impl Claims {
-    /// A run was seen, perhaps again. A key that it names no more is found out when somebody asks.
-    pub fn seen(&self, run: &BackupRun) {
-        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys(run) {
-            let named = by_key.entry(self.hasher.hash_one(key)).or_default();
-            let run = ObjectRef::from_obj(run);
-            if !named.contains(&run) {
-                named.push(run);
-            }
-        }
-    }
-
-    /// A run is gone.
-    pub fn gone(&self, run: &BackupRun) {
-        let gone = ObjectRef::from_obj(run);
-        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys(run) {
-            let hash = self.hasher.hash_one(key);
-            if let Some(named) = by_key.get_mut(&hash) {
-                named.retain(|one| *one != gone);
-                if named.is_empty() {
-                    by_key.remove(&hash);
-                }
-            }
-        }
-    }
-
-    /// The other runs that name a key, of whatever storage.
-    pub fn of(&self, key: &str, run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<Arc<BackupRun>> {
-        let by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = by_key.get(&self.hasher.hash_one(key)).into_iter().flatten();
-        named
-            .filter_map(|one| runs.get(one))
-            .filter(|other| other.uid() != run.uid() && keys(other).any(|k| k == key))
-            .collect()
-    }
-}
-
-fn keys(run: &BackupRun) -> impl Iterator<Item = &str> {
-    let status = run.status.as_ref();
-    let stored = status.and_then(|s| s.key.as_deref());
-    let written = status.and_then(|s| s.transfer.as_ref()?.key.as_deref());
-    stored
-        .into_iter()
-        .chain(written.filter(move |key| Some(*key) != stored))
+/// The other runs that name a key in their status, of whatever storage.
+pub fn of(key: &str, run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<Arc<BackupRun>> {
+    let mut others = runs.of(Group::Naming(key));
+    others.retain(|other| other.uid() != run.uid() && keys(other).any(|k| k == key));
+    others
 }
 
 /// The other runs that could have to do with an object of this one.
@@ -75,20 +25,19 @@ fn keys(run: &BackupRun) -> impl Iterator<Item = &str> {
 /// object from being deleted. Nor has one whose storage is another bucket. Otherwise such a word is taken: an object too many is
 /// better than one too few.
 pub fn others(
-    claims: &Claims,
     key: &str,
     run: &BackupRun,
     runs: &Cache<BackupRun>,
     storages: &Cache<BackupStorage>,
 ) -> Vec<Arc<BackupRun>> {
-    let mut others = claims.of(key, run, runs);
+    let mut others = of(key, run, runs);
     others.retain(|other| is_believed(run, other, storages));
     others
 }
 
 /// What the other runs say of a key of this one's storage.
 pub fn on(key: &str, run: &BackupRun, context: &Context) -> Vec<Claim> {
-    let others = others(&context.claims, key, run, &context.runs, &context.storages);
+    let others = others(key, run, &context.runs, &context.storages);
     let there = others
         .iter()
         .filter(|other| other.spec.storage.name == run.spec.storage.name);
@@ -126,11 +75,10 @@ fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorag
 
 #[cfg(test)]
 mod tests {
-    use kube::runtime::reflector;
-    use kube::runtime::watcher::Event;
     use serde_json::json;
 
     use super::*;
+    use crate::cache::Packed;
 
     fn run(uid: &str, namespace: &str, storage: &str) -> BackupRun {
         let mut run = testing::backup_run();
@@ -147,7 +95,7 @@ mod tests {
 
     #[test]
     fn where_namespaces_or_buckets_are_kept_apart_no_run_of_another_namespace_is_believed() {
-        let (storages, mut writer) = reflector::store();
+        let storages = Cache::default();
         for (name, isolation, bucket) in [
             ("apart", "Prefix", "a"),
             ("shared", "None", "a"),
@@ -155,7 +103,7 @@ mod tests {
         ] {
             let storage = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": name},
                 "spec": {"type": "s3", "namespaceIsolation": isolation, "parameters": {"bucket": bucket}}});
-            writer.apply_watcher_event(&Event::Apply(serde_json::from_value::<BackupStorage>(storage).unwrap()));
+            storages.put(Packed::of(&serde_json::from_value::<BackupStorage>(storage).unwrap()));
         }
         let mine = run("mine", "shop", "apart");
         let cases = [
@@ -165,17 +113,15 @@ mod tests {
             (run("other-bucket", "eve", "elsewhere"), false),
             (run("no-storage", "eve", "gone"), false),
         ];
-        let (runs, mut writer) = reflector::store();
-        let claims = Claims::default();
+        let runs = Cache::default();
         let lost = run("lost", "shop", "gone");
         for other in cases.iter().map(|(other, _)| other).chain([&mine]) {
-            writer.apply_watcher_event(&Event::Apply(other.clone()));
-            claims.seen(other);
+            runs.put(Packed::of(other));
         }
         // Whose own storage is gone could have been anywhere.
-        let believed = others(&claims, "db.sql", &lost, &runs, &storages);
+        let believed = others("db.sql", &lost, &runs, &storages);
         assert!(believed.iter().any(|r| r.name_any() == "other-bucket"));
-        let mut seen: Vec<_> = others(&claims, "db.sql", &mine, &runs, &storages)
+        let mut seen: Vec<_> = others("db.sql", &mine, &runs, &storages)
             .iter()
             .map(|r| r.name_any())
             .collect();
@@ -187,24 +133,20 @@ mod tests {
 
     #[test]
     fn a_run_is_found_by_the_keys_that_it_names_now_until_it_is_gone() {
-        let (runs, mut writer) = reflector::store();
-        let claims = Claims::default();
+        let runs = Cache::default();
         let mut other = run("other", "shop", "s");
         let mine = run("mine", "shop", "s");
-        let mut see = |run: &BackupRun| {
-            writer.apply_watcher_event(&Event::Apply(run.clone()));
-            claims.seen(run);
-        };
+        let see = |run: &BackupRun| runs.put(Packed::of(run));
         see(&other);
         see(&other);
         see(&mine);
-        let found = |key: &str| claims.of(key, &mine, &runs).len();
+        let found = |key: &str| of(key, &mine, &runs).len();
         assert_eq!((found("db.sql"), found("another")), (1, 0));
         other.status.as_mut().unwrap().key = Some("another".into());
         see(&other);
         assert_eq!((found("db.sql"), found("another")), (0, 1));
-        claims.gone(&other);
-        claims.gone(&mine);
+        runs.remove("shop/other");
+        runs.remove("shop/mine");
         assert_eq!((found("db.sql"), found("another")), (0, 0));
     }
 

@@ -8,12 +8,12 @@ use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::runtime::reflector::{ObjectRef, Store as Cache};
+use kube::runtime::reflector::ObjectRef;
 use planner::run::pod::AgentSettings;
 use planner::run::{Obstacle, Refusal};
 
 use crate::ages::Ages;
-use crate::claims::Claims;
+use crate::cache::Cache;
 use crate::queue::Queue;
 use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
@@ -54,8 +54,6 @@ pub struct Context {
     pub probes: crate::storage::Probes,
     /// Pods that the API server refused to create, by the UID of their run.
     pub refusals: Refusals,
-    /// Which runs name which key.
-    pub claims: Claims,
     /// UID of this cluster; set before anything is decided.
     pub cluster: OnceLock<String>,
     /// What stores are asked for on behalf of runs.

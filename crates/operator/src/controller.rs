@@ -6,36 +6,31 @@ use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::stream::{self, select_all};
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::stream::select_all;
+use futures::{FutureExt, Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::ObjectMeta;
-use kube::runtime::controller::{Config, Controller};
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Client, Resource, ResourceExt};
-use planner::run::is_finished;
+use kube::{Api, Client, Resource, ResourceExt};
 use planner::run::pod::AgentSettings;
-use serde::de::DeserializeOwned;
 use store::Proxies;
 
 use crate::admin::Ready;
+use crate::cache::{Cache, Group, Kind};
 use crate::context::{Context, Failures, Refusals};
-use crate::merge::Merge;
+use crate::driver::drive;
+use crate::listing::{Change, Listing};
 use crate::queue::Queue;
 use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::registry::Registry;
-use crate::{cluster, run, runtime, schedule, storage};
+use crate::{claims, cluster, run, runtime, schedule, storage};
 
 /// The kinds that are watched.
 pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
-/// How many objects of a kind are worked on at the same time.
-const CONCURRENCY: u16 = 16;
-/// Objects of one answer to a list. Each may have a megabyte, and all of an answer are held at once.
-const PAGE: u32 = 20;
+/// Objects of one answer to a list, where lists are not streamed. Each may have a megabyte, and all of an answer are held at once.
+const PAGE: u32 = 50;
 /// A storage counts its runs; a burst of them is counted once.
 const COUNT: Duration = Duration::from_millis(200);
 
@@ -54,10 +49,10 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
     let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
-    let (storages, storage_writer) = reflector::store::<BackupStorage>();
-    let (schedules, schedule_writer) = reflector::store::<BackupSchedule>();
-    let (runs, run_writer) = reflector::store::<BackupRun>();
-    let (pods, pod_writer) = reflector::store::<Pod>();
+    let storages = Cache::<BackupStorage>::default();
+    let schedules = Cache::<BackupSchedule>::default();
+    let runs = Cache::<BackupRun>::default();
+    let pods = Cache::<Pod>::default();
     let context = Arc::new(Context {
         exec: Default::default(),
         stores: Stores::new(client.clone(), settings.proxies),
@@ -68,10 +63,9 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         storages: storages.clone(),
         schedules: schedules.clone(),
         runs: runs.clone(),
-        pods,
+        pods: pods.clone(),
         probes: storage::Probes::default(),
         refusals: Refusals::default(),
-        claims: Default::default(),
         cluster: Default::default(),
         errands: Default::default(),
         queue: Queue::new(settings.at_once, wake_run.clone()),
@@ -93,23 +87,20 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         &client,
         vec![Watched::all(&client)],
         watcher::Config::default(),
-        storage_writer,
+        storages.clone(),
         &ready,
         move |storage: &BackupStorage| {
             send(&wake, ObjectRef::from_obj(storage));
-            for run in waiting_runs(&by_storage, &storage.name_any()) {
+            for run in by_storage.names_of(Group::WaitingFor(&storage.name_any())) {
                 send(&wake_runs, run);
             }
         },
-        move |event| match event {
-            watcher::Event::Apply(storage) | watcher::Event::InitApply(storage) => {
-                forgetful.queue.storage_seen(storage);
-            }
-            watcher::Event::Delete(storage) => {
+        move |told| match told {
+            Told::Seen(storage) => forgetful.queue.storage_seen(storage),
+            Told::Gone(storage) => {
                 forgetful.queue.storage_gone(storage);
                 forgetful.forget_storage(&storage.uid().unwrap_or_default());
             }
-            watcher::Event::Init | watcher::Event::InitDone => {}
         },
     );
     // A change of a schedule: itself, and the storage that counts it.
@@ -118,7 +109,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         &client,
         scope.watched(&client),
         watcher::Config::default(),
-        schedule_writer,
+        schedules.clone(),
         &ready,
         move |schedule: &BackupSchedule| {
             send(&wake, ObjectRef::from_obj(schedule));
@@ -133,7 +124,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         &client,
         scope.watched(&client),
         watcher::Config::default(),
-        run_writer,
+        runs.clone(),
         &ready,
         move |run: &BackupRun| {
             send(&wake, ObjectRef::from_obj(run));
@@ -145,16 +136,9 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
                 send(&wake, written_over);
             }
         },
-        move |event| match event {
-            watcher::Event::Apply(run) | watcher::Event::InitApply(run) => {
-                forgetful.claims.seen(run);
-                forgetful.queue.seen(run);
-            }
-            watcher::Event::Delete(run) => {
-                forgetful.claims.gone(run);
-                forgetful.forget(&run.uid().unwrap_or_default());
-            }
-            watcher::Event::Init | watcher::Event::InitDone => {}
+        move |told| match told {
+            Told::Seen(run) => forgetful.queue.seen(run),
+            Told::Gone(run) => forgetful.forget(&run.uid().unwrap_or_default()),
         },
     );
     // A change of a Pod that carries our label: its run.
@@ -163,17 +147,16 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         &client,
         scope.watched(&client),
         watcher::Config::default().labels(labels::RUN),
-        pod_writer,
+        pods.clone(),
         &ready,
         move |pod: &Pod| {
             if let Some(run) = owner_of(pod) {
                 send(&wake, run);
             }
         },
-        move |event| match event {
-            watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => counts.queue.pod_seen(pod, &counts.runs),
-            watcher::Event::Delete(pod) => counts.queue.pod_gone(pod),
-            watcher::Event::Init | watcher::Event::InitDone => {}
+        move |told| match told {
+            Told::Seen(pod) => counts.queue.pod_seen(pod, &counts.runs),
+            Told::Gone(pod) => counts.queue.pod_gone(pod),
         },
     );
 
@@ -181,78 +164,90 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
     tracing::info!("every kind was seen; working");
-    let runs = controller(runs, woken_runs)
-        .run(run::reconcile, run::retry, context.clone())
-        .for_each(|_| futures::future::ready(()));
-    let schedules = controller(schedules, woken_schedules)
-        .run(schedule::reconcile, schedule::retry, context.clone())
-        .for_each(|_| futures::future::ready(()));
     let (to_storages, collected) = unbounded();
     runtime::spawn(collect(woken_storages, to_storages));
-    let storages = controller(storages, collected)
-        .run(storage::reconcile, storage::retry, context)
-        .for_each(|_| futures::future::ready(()));
+    let (of_runs, of_schedules) = (context.clone(), context.clone());
+    let runs = drive(runs, woken_runs, move |run| run::pass(run, of_runs.clone()));
+    let schedules = drive(schedules, woken_schedules, move |schedule| {
+        schedule::pass(schedule, of_schedules.clone())
+    });
+    let storages = drive(storages, collected, move |storage| {
+        storage::pass(storage, context.clone())
+    });
     futures::join!(runs, schedules, storages);
 }
 
-/// Watches a kind for as long as the process lives: into the cache first, then to whom it concerns, deletions included. `told` of
-/// each event in between.
-fn watch<K>(
+/// What whoever keeps count of a kind is told.
+enum Told<'a, K> {
+    /// It was made or changed.
+    Seen(&'a K),
+    /// It is gone.
+    Gone(&'a K),
+}
+
+/// Watches a kind for as long as the process lives: into the cache first, then whoever counts is `told`, then those are woken whom it
+/// concerns. Nobody is woken before every kind was seen: then all are looked at.
+fn watch<K: Kind + Clone + Debug>(
     client: &Client,
     watched: Vec<Watched<Read<K>>>,
     config: watcher::Config,
-    writer: Writer<K>,
+    cache: Cache<K>,
     ready: &Ready,
     wake: impl Fn(&K) + Send + 'static,
-    told: impl Fn(&watcher::Event<K>) + Send + 'static,
-) where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    let ready = ready.clone();
-    let cache = writer.as_reader();
-    let mut merge = Merge::new(watched.iter().map(|w| w.namespace.clone()));
+    told: impl Fn(Told<'_, K>) + Send + 'static,
+) {
+    let (ready, client) = (ready.clone(), client.clone());
+    let mut listings: Vec<_> = watched.iter().map(|w| Listing::new(w.namespace.as_deref())).collect();
     let watches = watched.into_iter().enumerate().map(|(number, one)| {
-        watcher(one.api, config.clone().page_size(PAGE))
-            .default_backoff()
-            .map(move |event| (number, event))
-            .boxed()
+        let events = events(one.api, config.clone()).default_backoff();
+        events.map(move |event| (number, event)).boxed()
     });
-    let client = client.clone();
-    let stream = select_all(watches)
-        .flat_map(move |(number, event)| {
-            let told: Vec<_> = match event {
-                Ok(event) => {
-                    let sorted = readable::sorted(event, |metadata| cache.get(&named(metadata)));
-                    if let Some(unreadable) = sorted.unreadable {
-                        let client = client.clone();
-                        runtime::spawn(async move { readable::tell::<K>(&client, unreadable).await });
-                    }
-                    let events = sorted.event.into_iter();
-                    events
-                        .flat_map(|event| merge.take(number, event, || cache.state()))
-                        .map(Ok)
-                        .collect()
-                }
-                Err(error) => vec![Err(error)],
-            };
-            stream::iter(told)
-        })
-        .reflect(writer)
-        // After the cache: who waits for this finds the objects there.
-        .inspect_ok(move |event| {
-            told(event);
-            if matches!(event, watcher::Event::InitDone) {
-                ready.seen(K::kind(&()).as_ref());
+    runtime::spawn(select_all(watches).for_each(move |(number, event)| {
+        let changes = match (event, listings.get_mut(number)) {
+            (Ok(event), Some(listing)) => listing.take(event, &cache),
+            (Err(error), _) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "a watch is interrupted; trying again");
+                Vec::new()
             }
-        })
-        .touched_objects();
-    runtime::spawn(stream.for_each(move |seen| {
-        match seen {
-            Ok(object) => wake(&object),
-            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "a watch is interrupted; trying again"),
+            (Ok(_), None) => Vec::new(),
+        };
+        let works = ready.works();
+        for change in changes {
+            match change {
+                Change::Seen(object) => {
+                    told(Told::Seen(&object));
+                    if works {
+                        wake(&object);
+                    }
+                }
+                Change::Gone(object) => {
+                    told(Told::Gone(&object));
+                    if works {
+                        wake(&object);
+                    }
+                }
+                Change::Unreadable(unreadable) => {
+                    let client = client.clone();
+                    runtime::spawn(async move { readable::tell::<K>(&client, *unreadable).await });
+                }
+            }
+        }
+        if !works && listings.iter().all(Listing::has_ended) {
+            ready.seen(K::kind(&()).as_ref());
         }
         futures::future::ready(())
     }));
+}
+
+/// What a watch sees, first all that is there. Streamed, one object at a time (KEP-3157); by pages where the API server does not do that.
+fn events<K: Kind + Clone + Debug>(
+    api: Api<Read<K>>,
+    config: watcher::Config,
+) -> impl Stream<Item = watcher::Result<watcher::Event<Read<K>>>> {
+    let refused = |event: &watcher::Result<_>| matches!(event, Err(watcher::Error::WatchStartFailed(kube::Error::Api(said))) if matches!(said.code, 400 | 422));
+    let streamed = watcher(api.clone(), config.clone().streaming_lists());
+    let streamed = streamed.take_while(move |event| futures::future::ready(!refused(event)));
+    streamed.chain(watcher(api, config.page_size(PAGE)))
 }
 
 /// Passes each name on once in a while, however often it comes. Counted from the first: one that comes again and again is
@@ -270,23 +265,6 @@ where
         for one in all {
             send(&to, one);
         }
-    }
-}
-
-fn controller<K>(cache: Store<K>, woken: UnboundedReceiver<ObjectRef<K>>) -> Controller<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    Controller::for_shared_stream(futures::stream::pending(), cache)
-        .with_config(Config::default().concurrency(CONCURRENCY))
-        .reconcile_on(woken)
-}
-
-fn named<K: Resource<DynamicType = ()>>(metadata: &ObjectMeta) -> ObjectRef<K> {
-    let name = ObjectRef::new(metadata.name.as_deref().unwrap_or_default());
-    match &metadata.namespace {
-        Some(namespace) => name.within(namespace),
-        None => name,
     }
 }
 
@@ -310,28 +288,12 @@ fn written_over(run: &BackupRun, context: &Context) -> Vec<ObjectRef<BackupRun>>
     let Some(key) = run.status.as_ref().filter(good).and_then(|s| s.key.as_deref()) else {
         return Vec::new();
     };
-    let others = context.claims.of(key, run, &context.runs);
+    let others = claims::of(key, run, &context.runs);
     let ready = others.iter().filter(|other| {
         let status = other.status.as_ref();
         status.is_some_and(|s| condition::is_true(&s.conditions, condition::READY))
     });
     ready.map(|other| ObjectRef::from_obj(other.as_ref())).collect()
-}
-
-/// Runs that have not begun and name the storage. Those that wait for their turn are woken when they have it: a storage changes with
-/// each run that ends, and thousands may wait.
-fn waiting_runs(runs: &Store<BackupRun>, storage: &str) -> Vec<ObjectRef<BackupRun>> {
-    runs.state()
-        .iter()
-        .filter(|r| r.spec.storage.name == storage)
-        .filter(|r| {
-            let asked = r.annotations().contains_key(labels::RESTORE);
-            r.status
-                .as_ref()
-                .is_none_or(|s| s.transfer.is_none() && s.queued.is_none() && (asked || !is_finished(s)))
-        })
-        .map(|r| ObjectRef::from_obj(r.as_ref()))
-        .collect()
 }
 
 #[cfg(test)]

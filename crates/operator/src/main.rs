@@ -4,13 +4,15 @@
 mod admin;
 mod ages;
 mod args;
+mod cache;
 mod claims;
 mod cluster;
 mod context;
 mod controller;
+mod driver;
 mod events;
 mod lease;
-mod merge;
+mod listing;
 #[cfg(test)]
 mod mocked;
 mod ownership;

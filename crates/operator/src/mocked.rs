@@ -5,7 +5,7 @@ use ::api::BackupRun;
 use futures::channel::mpsc::UnboundedReceiver;
 use http::{Request, Response};
 use kube::client::Body;
-use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use planner::run::pod::AgentSettings;
 use serde_json::{Value, json};
@@ -70,13 +70,12 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         registry: Registry::new(wake),
         budget: Default::default(),
         trickle: Default::default(),
-        storages: reflector::store().0,
-        schedules: reflector::store().0,
-        runs: reflector::store().0,
-        pods: reflector::store().0,
+        storages: Default::default(),
+        schedules: Default::default(),
+        runs: Default::default(),
+        pods: Default::default(),
         probes: crate::storage::Probes::default(),
         refusals: Refusals::default(),
-        claims: Default::default(),
         cluster: Default::default(),
         errands: Default::default(),
         queue: crate::queue::Queue::new(None, futures::channel::mpsc::unbounded().0),

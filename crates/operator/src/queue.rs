@@ -12,10 +12,12 @@ use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::runtime::reflector::{ObjectRef, Store as Cache};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use planner::queue::{self, Held, Limits, Served, Turn, Waiting};
 use planner::run::Ask;
+
+use crate::cache::Cache;
 
 /// A Pod that is to go and does not (its node is lost) holds a turn no longer than this, as it does not hold its run
 /// (`planner::run::limits::PODS`).

@@ -5,26 +5,34 @@
 //! for everybody.
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use api::labels;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::ObjectMeta;
-use kube::runtime::watcher::Event;
 use kube::{Api, Client, Resource};
 use planner::run::Event as Said;
 use planner::validate::values;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::{Map, Value, json};
 
+use crate::cache::{Kind, Packed};
 use crate::events;
 use crate::write::bounded;
 
 /// An object, or what is known of one that cannot be read.
 #[derive(Clone, Debug)]
-pub struct Read<K>(pub Result<K, Unreadable>);
+pub struct Read<K>(pub Result<Arrived<K>, Unreadable>);
+
+/// An object as it came, and as it is to be kept.
+#[derive(Clone)]
+pub struct Arrived<K> {
+    /// To be looked at once, by whom it concerns.
+    pub object: Box<K>,
+    /// For the cache.
+    pub packed: Packed<K>,
+}
 
 /// What is known of an object that cannot be read.
 #[derive(Clone, Debug)]
@@ -33,6 +41,12 @@ pub struct Unreadable {
     pub why: String,
     /// As far as it can be read: name, namespace, UID and version at least.
     pub metadata: ObjectMeta,
+}
+
+impl<K> fmt::Debug for Arrived<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Arrived").field(self.packed.name()).finish()
+    }
 }
 
 impl<K: Resource> Resource for Read<K> {
@@ -52,26 +66,29 @@ impl<K: Resource> Resource for Read<K> {
         K::plural(of)
     }
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|u| &u.metadata, K::meta)
+        self.0.as_ref().map_or_else(|u| &u.metadata, |a| a.object.meta())
     }
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0.as_mut().map_or_else(|u| &mut u.metadata, K::meta_mut)
+        self.0
+            .as_mut()
+            .map_or_else(|u| &mut u.metadata, |a| a.object.meta_mut())
     }
 }
 
-impl<'de, K: DeserializeOwned> Deserialize<'de> for Read<K> {
+impl<'de, K: Kind> Deserialize<'de> for Read<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let whole = deserializer.deserialize_map(Whole)?;
-        let metadata = whole.get("metadata").cloned().unwrap_or_default();
-        let whole = Value::Object(whole);
-        let read = match values::count(&whole) {
-            Ok(_) => serde_json::from_value(whole).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        Ok(Self(read.map_err(|why| Unreadable {
-            why,
-            metadata: known(metadata),
-        })))
+        let object = values::count(&whole).and_then(|_| K::deserialize(&whole));
+        Ok(Self(match object {
+            Ok(object) => Ok(Arrived {
+                packed: Packed::new(&object, whole),
+                object: Box::new(object),
+            }),
+            Err(why) => Err(Unreadable {
+                why: why.to_string(),
+                metadata: known(whole.get("metadata").cloned().unwrap_or_default()),
+            }),
+        }))
     }
 }
 
@@ -142,48 +159,6 @@ impl<'de> Deserialize<'de> for Metadata {
             }
         }
         deserializer.deserialize_any(Fields).map(Self)
-    }
-}
-
-/// The event that the caches are told of, and the object that cannot be read, if that is what it is about. Such an object is
-/// taken for gone: what is known of it is old, and would only be acted upon in vain.
-pub fn sorted<K>(event: Event<Read<K>>, cached: impl Fn(&ObjectMeta) -> Option<Arc<K>>) -> Sorted<K>
-where
-    K: Clone,
-{
-    let (object, wrap, listed): (_, fn(K) -> Event<K>, _) = match event {
-        Event::Init => return Sorted::event(Event::Init),
-        Event::InitDone => return Sorted::event(Event::InitDone),
-        Event::InitApply(object) => (object, Event::InitApply, true),
-        Event::Apply(object) => (object, Event::Apply, false),
-        Event::Delete(object) => (object, Event::Delete, false),
-    };
-    match object.0 {
-        Ok(object) => Sorted::event(wrap(object)),
-        // A list tells what is gone by leaving it out.
-        Err(unreadable) => Sorted {
-            event: cached(&unreadable.metadata)
-                .filter(|_| !listed)
-                .map(|old| Event::Delete(old.as_ref().clone())),
-            unreadable: Some(unreadable),
-        },
-    }
-}
-
-/// What [`sorted`] makes of an event.
-pub struct Sorted<K> {
-    /// For the caches.
-    pub event: Option<Event<K>>,
-    /// To be told of.
-    pub unreadable: Option<Unreadable>,
-}
-
-impl<K> Sorted<K> {
-    fn event(event: Event<K>) -> Self {
-        Self {
-            event: Some(event),
-            unreadable: None,
-        }
     }
 }
 
@@ -299,7 +274,7 @@ mod tests {
             &format!("\"managedFields\": {fields}, \"name\": \"a\""),
         );
         let read: Read<BackupRun> = serde_json::from_str(&text).unwrap();
-        assert_eq!(read.0.unwrap().metadata.managed_fields, None);
+        assert_eq!(read.0.unwrap().object.metadata.managed_fields, None);
     }
 
     #[test]
@@ -309,22 +284,5 @@ mod tests {
         }
         let read: Read<BackupRun> = serde_json::from_str("{}").unwrap();
         assert!(read.0.is_err());
-    }
-
-    #[test]
-    fn a_cached_object_that_can_no_longer_be_read_is_taken_for_gone() {
-        let read = |value: Value| serde_json::from_value::<Read<BackupRun>>(value).unwrap();
-        let old = Arc::new(testing::backup_run());
-        let cached = |metadata: &ObjectMeta| (metadata.name.as_deref() == Some("late")).then(|| old.clone());
-        let (_, late) = bad().remove(0);
-        let apply = sorted(Event::Apply(read(late.clone())), cached);
-        assert!(matches!(apply.event, Some(Event::Delete(_))) && apply.unreadable.is_some());
-        let listed = sorted(Event::InitApply(read(late)), cached);
-        assert!(listed.event.is_none() && listed.unreadable.is_some());
-        let (_, many) = bad().remove(1);
-        let unknown = sorted(Event::Apply(read(many)), cached);
-        assert!(unknown.event.is_none() && unknown.unreadable.is_some());
-        let good = sorted(Event::Apply(read(run("a"))), cached);
-        assert!(matches!(good.event, Some(Event::Apply(_))) && good.unreadable.is_none());
     }
 }

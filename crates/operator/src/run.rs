@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use api::BackupRun;
 use kube::ResourceExt;
-use kube::runtime::controller::Action;
 
 use crate::context::Context;
+use crate::driver::Then;
 use crate::run::apply::Applied;
 use crate::write::WriteError;
 
@@ -22,7 +22,14 @@ use crate::write::WriteError;
 const STALE: Duration = Duration::from_millis(100);
 
 /// One pass over a run.
-pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Action, apply::ApplyError> {
+pub async fn pass(run: Arc<BackupRun>, context: Arc<Context>) -> Then {
+    match reconcile(run.clone(), context.clone()).await {
+        Ok(then) => then,
+        Err(error) => retry(&run, &error, &context),
+    }
+}
+
+async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Then, apply::ApplyError> {
     let uid = run.uid().unwrap_or_default();
     let seen = observe::observe(&run, &context)
         .await
@@ -40,15 +47,15 @@ pub async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Act
     let applied = apply::apply(&run, &context, decision).await?;
     context.failures.clear(&uid);
     if let Applied::Waits(after) = applied {
-        return Ok(Action::requeue(after));
+        return Ok(Then::Again(after));
     }
-    Ok(requeue.map_or_else(Action::await_change, Action::requeue))
+    Ok(requeue.map_or(Then::Await, Then::Again))
 }
 
 /// What follows a failed pass.
-pub fn retry(run: Arc<BackupRun>, error: &apply::ApplyError, context: Arc<Context>) -> Action {
+fn retry(run: &BackupRun, error: &apply::ApplyError, context: &Context) -> Then {
     if let apply::ApplyError::Write(WriteError::Stale) = error {
-        return Action::requeue(STALE);
+        return Then::Again(STALE);
     }
     let name = run.name_any();
     let namespace = run.namespace().unwrap_or_default();
@@ -58,5 +65,5 @@ pub fn retry(run: Arc<BackupRun>, error: &apply::ApplyError, context: Arc<Contex
         error = crate::events::causes(error),
         "a run could not be served; trying again"
     );
-    Action::requeue(context.failures.again(&run.uid().unwrap_or_default()))
+    Then::Again(context.failures.again(&run.uid().unwrap_or_default()))
 }

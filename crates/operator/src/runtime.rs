@@ -1,9 +1,10 @@
 //! The only file that spawns: what works, what runs beside it, and what ends the process.
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How long what works gets to reach a point where it can be dropped.
 const STOP: Duration = Duration::from_secs(2);
@@ -84,6 +85,33 @@ impl Drop for Task {
 /// Runs a part of a transfer beside it, for as long as the task is held.
 pub fn spawn_held(work: impl Future<Output = ()> + Send + 'static) -> Task {
     Task(tokio::spawn(work))
+}
+
+/// Passes over objects, beside each other; they end with this.
+pub struct Passes<T>(JoinSet<(Arc<str>, T)>);
+
+impl<T> Default for Passes<T> {
+    fn default() -> Self {
+        Self(JoinSet::new())
+    }
+}
+
+impl<T: Send + 'static> Passes<T> {
+    /// How many are under way.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Begins one.
+    pub fn begin(&mut self, name: Arc<str>, pass: impl Future<Output = T> + Send + 'static) {
+        self.0.spawn(async move { (name, pass.await) });
+    }
+
+    /// The next one that has ended, and how. None where none is under way, or one has panicked: which ends the process, as the profile of
+    /// releases says.
+    pub async fn ended(&mut self) -> Option<(Arc<str>, T)> {
+        self.0.join_next().await?.ok()
+    }
 }
 
 /// Ends with SIGTERM or SIGINT.

@@ -5,19 +5,27 @@ use std::time::Duration;
 use api::{BackupRun, BackupSchedule, labels};
 use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::runtime::controller::Action;
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::schedule::adopt::Adopted;
 use planner::schedule::{Observed, decide, is_triggered};
 use serde_json::json;
 
+use crate::cache::Group;
 use crate::context::Context;
+use crate::driver::Then;
 use crate::events;
 use crate::ownership::{controls, is_labelled};
 use crate::write::{API, WriteError, Written, bounded};
 
 /// One pass over a schedule.
-pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Result<Action, WriteError> {
+pub async fn pass(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Then {
+    match reconcile(schedule.clone(), context.clone()).await {
+        Ok(then) => then,
+        Err(error) => retry(&schedule, &error, &context),
+    }
+}
+
+async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Result<Then, WriteError> {
     if schedule.metadata.deletion_timestamp.is_some() {
         Written::new(
             Api::namespaced(context.client.clone(), &schedule.namespace().unwrap_or_default()),
@@ -25,15 +33,19 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
         )
         .release(schedule.finalizers())
         .await?;
-        return Ok(Action::await_change());
+        return Ok(Then::Await);
     }
     let uid = schedule.uid().unwrap_or_default();
     let mut owned = Vec::new();
     let mut others = Vec::new();
-    for run in context.runs.state() {
+    for run in context.runs.of(Group::ControlledBy(&uid)) {
         if controls(schedule.as_ref(), run.as_ref()) {
             owned.push(run);
-        } else if is_labelled(schedule.as_ref(), run.as_ref()) {
+        }
+    }
+    let namespace = schedule.namespace().unwrap_or_default();
+    for run in context.runs.of(Group::Labelled(&namespace, &schedule.name_any())) {
+        if is_labelled(schedule.as_ref(), run.as_ref()) && !controls(schedule.as_ref(), run.as_ref()) {
             others.push(run);
         }
     }
@@ -45,7 +57,6 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
     };
     let decision = decide(&observed);
 
-    let namespace = schedule.namespace().unwrap_or_default();
     let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &namespace);
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), schedule.as_ref());
     for run in &decision.adopt {
@@ -95,7 +106,7 @@ pub async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> 
     let wait = decision
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+    Ok(wait.map_or(Then::Await, Then::Again))
 }
 
 /// A tick that makes no run is not passed over in silence: with the condition, people and monitoring see it.
@@ -170,9 +181,9 @@ async fn delete(runs: &Api<BackupRun>, name: &str, uid: &str) -> Result<(), Writ
 }
 
 /// What follows a failed pass.
-pub fn retry(schedule: Arc<BackupSchedule>, error: &WriteError, context: Arc<Context>) -> Action {
+fn retry(schedule: &BackupSchedule, error: &WriteError, context: &Context) -> Then {
     if let WriteError::Stale = error {
-        return Action::requeue(Duration::from_millis(100));
+        return Then::Again(Duration::from_millis(100));
     }
     let name = schedule.name_any();
     let namespace = schedule.namespace().unwrap_or_default();
@@ -182,7 +193,7 @@ pub fn retry(schedule: Arc<BackupSchedule>, error: &WriteError, context: Arc<Con
         error = events::causes(error),
         "a schedule could not be served; trying again"
     );
-    Action::requeue(context.failures.again(&schedule.uid().unwrap_or_default()))
+    Then::Again(context.failures.again(&schedule.uid().unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use api::{BackupStorage, labels};
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use planner::storage::{Observed, decide};
 pub use probes::Probes;
 
 use crate::context::Context;
+use crate::driver::Then;
 use crate::events;
 use crate::write::{WriteError, Written};
 
@@ -20,40 +20,31 @@ use crate::write::{WriteError, Written};
 const PROBING: Duration = Duration::from_secs(120);
 
 /// One pass over a storage.
-pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result<Action, WriteError> {
+pub async fn pass(storage: Arc<BackupStorage>, context: Arc<Context>) -> Then {
+    match reconcile(storage.clone(), context.clone()).await {
+        Ok(then) => then,
+        Err(error) => retry(&storage, &error, &context),
+    }
+}
+
+async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result<Then, WriteError> {
     let uid = storage.uid().unwrap_or_default();
     if storage.metadata.deletion_timestamp.is_some() {
         context.forget_storage(&uid);
         Written::new(Api::all(context.client.clone()), storage.as_ref())
             .release(storage.finalizers())
             .await?;
-        return Ok(Action::await_change());
+        return Ok(Then::Await);
     }
     let name = storage.name_any();
-    let runs: Vec<_> = context
-        .runs
-        .state()
-        .into_iter()
-        .filter(|r| r.spec.storage.name == name)
-        .collect();
-    let schedules = context
-        .schedules
-        .state()
-        .iter()
-        .filter(|s| s.spec.template.spec.storage.name == name)
-        .count();
-    let size_in_bytes = runs
-        .iter()
-        .filter_map(|r| r.status.as_ref()?.size_in_bytes)
-        .fold(0, u64::saturating_add)
-        // Whatever the statuses say, the sum can be written: the API's numbers end here.
-        .min(i64::MAX as u64);
+    let runs = context.runs.tally(&name);
     let configuration = probe::configuration(&storage, &context).await;
     let decision = decide(&Observed {
         storage: &storage,
-        schedules: u32::try_from(schedules).unwrap_or(u32::MAX),
-        runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
-        size_in_bytes,
+        schedules: context.schedules.tally(&name).objects,
+        runs: runs.objects,
+        // Whatever the statuses say, the sum can be written: the API's numbers end here.
+        size_in_bytes: runs.bytes.min(i64::MAX as u64),
         probe: context.probes.get(&uid),
         configuration: &configuration,
         now: Timestamp::now(),
@@ -73,16 +64,16 @@ pub async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Re
     if decision.probe {
         // Its end wakes this storage.
         probes::begin(&storage, &context, configuration);
-        return Ok(Action::requeue(PROBING));
+        return Ok(Then::Again(PROBING));
     }
     let wait = decision
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    Ok(wait.map_or_else(Action::await_change, Action::requeue))
+    Ok(wait.map_or(Then::Await, Then::Again))
 }
 
 /// What follows a failed pass.
-pub fn retry(storage: Arc<BackupStorage>, error: &WriteError, context: Arc<Context>) -> Action {
+fn retry(storage: &BackupStorage, error: &WriteError, context: &Context) -> Then {
     if !matches!(error, WriteError::Stale) {
         let name = storage.name_any();
         tracing::warn!(
@@ -91,5 +82,5 @@ pub fn retry(storage: Arc<BackupStorage>, error: &WriteError, context: Arc<Conte
             "a storage could not be served; trying again"
         );
     }
-    Action::requeue(context.failures.again(&storage.uid().unwrap_or_default()))
+    Then::Again(context.failures.again(&storage.uid().unwrap_or_default()))
 }

@@ -42,9 +42,32 @@ async fn asked(server: &mut Server) -> Asked {
     }
 }
 
+/// All that is there, streamed: as an API server does that has KEP-3157. What follows is asked for anew.
 fn list(items: Value) -> Response<Body> {
+    let added = items
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| json!({"type": "ADDED", "object": item}));
+    let end = json!({"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}});
+    let end = json!({"type": "BOOKMARK", "object": {"kind": "List", "apiVersion": "v1", "metadata": end}});
+    let lines: Vec<_> = added.chain([end]).map(|event| format!("{event}\n")).collect();
+    Response::new(Body::from(lines.concat().into_bytes()))
+}
+
+/// All that is there, in a page.
+fn page(items: Value) -> Response<Body> {
     let body = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items});
     Response::new(Body::from(body.to_string().into_bytes()))
+}
+
+/// As an API server answers that streams no lists.
+fn invalid() -> Response<Body> {
+    let words = "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid", "code": 422, "message": words});
+    let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+    *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
+    response
 }
 
 fn paths(asked: &[Asked]) -> BTreeSet<&str> {
@@ -77,7 +100,12 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         all.push(asked(&mut server).await);
     }
     for one in &all {
-        assert!(!one.query.contains("watch"), "{}?{}", one.path, one.query);
+        assert!(
+            one.query.contains("sendInitialEvents=true"),
+            "{}?{}",
+            one.path,
+            one.query
+        );
         assert_eq!(
             one.path.ends_with("/pods"),
             one.query.contains("labelSelector"),
@@ -111,6 +139,23 @@ async fn without_namespaces_each_kind_has_one_watch_over_all() {
     }
     assert!(watches.iter().all(|w| w.query.contains("watch=true")));
     assert_eq!(paths(&watches), wanted.iter().map(String::as_str).collect());
+}
+
+#[tokio::test]
+async fn an_api_server_that_streams_no_lists_is_asked_for_pages() {
+    let (ready, mut server, streams) = started(Scope::All, 4).await;
+    for one in streams {
+        one.send.send_response(invalid());
+    }
+    let mut seen = BTreeSet::new();
+    while seen.len() < KINDS.len() {
+        let one = asked(&mut server).await;
+        assert!(!one.query.contains("watch"), "{}?{}", one.path, one.query);
+        assert!(one.query.contains(&format!("limit={PAGE}")), "{}", one.query);
+        seen.insert(one.path.clone());
+        one.send.send_response(page(json!([])));
+    }
+    tokio::time::timeout(ASKED, ready.wait()).await.expect("ready");
 }
 
 #[tokio::test]

@@ -2,19 +2,16 @@
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::runtime::reflector;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::watcher::Event;
 use planner::queue::{Lack, Place};
 use serde_json::json;
 
 use super::*;
+use crate::cache::Packed;
 
 struct World {
     queue: Queue,
     woken: UnboundedReceiver<ObjectRef<BackupRun>>,
     runs: Cache<BackupRun>,
-    writer: Writer<BackupRun>,
 }
 
 /// `team/db`, of that storage, and whether an attempt is under way.
@@ -54,17 +51,15 @@ fn backup(second: i64) -> Ask {
 impl World {
     fn new(operator: Option<u32>) -> Self {
         let (wake, woken) = unbounded();
-        let (runs, writer) = reflector::store();
         Self {
             queue: Queue::new(operator, wake),
             woken,
-            runs,
-            writer,
+            runs: Cache::default(),
         }
     }
 
     fn seen(&mut self, run: &BackupRun) {
-        self.writer.apply_watcher_event(&Event::Apply(run.clone()));
+        self.runs.put(Packed::of(run));
         self.queue.seen(run);
     }
 

@@ -19,6 +19,7 @@ use planner::run::{Claim, Found, Observed, PodView, StorageView, TransferView, i
 use planner::storage::access;
 use store::S3Parameters;
 
+use crate::cache::Group;
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
@@ -76,7 +77,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     let view = |pod: &Pod| view(pod, run, container.as_deref().unwrap_or_default());
     let mut pods: Vec<_> = context
         .pods
-        .state()
+        .of(Group::ControlledBy(&uid))
         .iter()
         .filter(|p| controls(run, p.as_ref()))
         .map(|p| view(p))
@@ -99,7 +100,6 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
     };
-    // All runs are looked through: once, when the end is reported.
     let sizes_before = match (&transfer, under_way(run)) {
         (TransferView::Ended { .. }, Some((api::names::Action::Backup, _))) => siblings::good_sizes(run, &context.runs),
         _ => Vec::new(),

@@ -1,8 +1,9 @@
 //! The good backups that a run's schedule made before: what its own size is measured by.
 use api::{BackupRun, BackupRunStatus, condition, labels};
 use kube::ResourceExt;
-use kube::runtime::reflector::Store as Cache;
 use planner::run::shrunk::LAST;
+
+use crate::cache::{Cache, Group};
 
 /// Their sizes on the command's side, newest first. A run that no schedule made has none.
 pub fn good_sizes(run: &BackupRun, runs: &Cache<BackupRun>) -> Vec<u64> {
@@ -19,8 +20,9 @@ fn good(run: &BackupRun, runs: &Cache<BackupRun>, size: impl Fn(&BackupRunStatus
     let Some(schedule) = run.labels().get(labels::SCHEDULE) else {
         return Vec::new();
     };
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
     let mut good: Vec<_> = runs
-        .state()
+        .of(Group::Labelled(namespace, schedule))
         .iter()
         .filter(|r| r.namespace() == run.namespace() && r.labels().get(labels::SCHEDULE) == Some(schedule))
         .filter(|r| r.uid() != run.uid())
@@ -36,11 +38,10 @@ fn good(run: &BackupRun, runs: &Cache<BackupRun>, size: impl Fn(&BackupRunStatus
 
 #[cfg(test)]
 mod tests {
-    use kube::runtime::reflector;
-    use kube::runtime::watcher::Event;
     use serde_json::json;
 
     use super::*;
+    use crate::cache::Packed;
 
     fn run(name: &str, schedule: Option<&str>, good: bool, hour: u8, bytes: u64) -> BackupRun {
         let mut run = testing::backup_run();
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_size_is_measured_by_the_last_good_ones_of_the_same_schedule() {
-        let (runs, mut writer) = reflector::store();
+        let runs = Cache::default();
         let mut elsewhere = run("elsewhere", Some("nightly"), true, 9, 9);
         elsewhere.metadata.namespace = Some("other".into());
         let mut all = vec![
@@ -70,7 +71,7 @@ mod tests {
         // The newest is not the largest, and one more is there than is looked at.
         all.extend((0..6).map(|n| run(&format!("r{n}"), Some("nightly"), true, n, 100 - u64::from(n))));
         for one in all {
-            writer.apply_watcher_event(&Event::Apply(one));
+            runs.put(Packed::of(&one));
         }
         let of = |name: &str, schedule| good_sizes(&run(name, schedule, true, 10, 9), &runs);
         assert_eq!(of("now", Some("nightly")), [95, 96, 97, 98, 99]);

@@ -37,7 +37,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
         }
         Unguarded::AbortStrays { key } => {
             let store = open(run, context).await?;
-            let others = claims::others(&context.claims, key, run, &context.runs, &context.storages);
+            let others = claims::others(key, run, &context.runs, &context.storages);
             let aborted = uploads::abort_strays(&store, run, key, &others, &context.ages).await;
             passed(run, "abort strayed uploads", aborted)
         }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::BackupStorage;
 use kube::ResourceExt;
-use kube::runtime::reflector::{ObjectRef, Store as Cache};
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::cache::Cache;
 
 /// How many errands a store is asked at once.
 const AT_ONCE: usize = 8;
@@ -41,19 +43,18 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
-    use kube::runtime::reflector;
-    use kube::runtime::watcher::Event;
     use serde_json::json;
 
     use super::*;
+    use crate::cache::Packed;
 
     #[test]
     fn a_store_that_never_answers_holds_up_nobody_who_wants_another_one() {
-        let (storages, mut writer) = reflector::store();
+        let storages = Cache::default();
         for name in ["hangs", "well"] {
             let storage = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage",
                 "metadata": {"name": name, "uid": name}, "spec": {"type": "s3"}});
-            writer.apply_watcher_event(&Event::Apply(serde_json::from_value::<BackupStorage>(storage).unwrap()));
+            storages.put(Packed::of(&serde_json::from_value::<BackupStorage>(storage).unwrap()));
         }
         let turns = Turns::default();
         let take = |name: &str| turns.take(name, &storages).now_or_never();

@@ -217,13 +217,7 @@ impl Session {
 
     pub(super) async fn abort_strays(&self) -> Result<(), StoreError> {
         let context = &self.keys.context;
-        let others = claims::others(
-            &context.claims,
-            &self.order.key,
-            &self.run,
-            &context.runs,
-            &context.storages,
-        );
+        let others = claims::others(&self.order.key, &self.run, &context.runs, &context.storages);
         match uploads::abort_strays(&self.store, &self.run, &self.order.key, &others, &context.ages).await {
             Err(error) if error.passes() => Err(error),
             Err(error) => {

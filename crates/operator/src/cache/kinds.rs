@@ -1,0 +1,72 @@
+//! What the objects of each kind are looked for by.
+use api::{BackupRun, BackupSchedule, BackupStorage, labels};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use planner::run::is_finished;
+
+use super::{Group, Kind};
+
+impl Kind for BackupStorage {
+    fn groups(&self) -> Vec<Group<'_>> {
+        Vec::new()
+    }
+}
+
+impl Kind for BackupSchedule {
+    fn groups(&self) -> Vec<Group<'_>> {
+        Vec::new()
+    }
+
+    fn counted(&self) -> Option<(&str, u64)> {
+        Some((&self.spec.template.spec.storage.name, 0))
+    }
+}
+
+impl Kind for BackupRun {
+    fn groups(&self) -> Vec<Group<'_>> {
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let schedule = self.labels().get(labels::SCHEDULE);
+        let mut groups: Vec<_> = controller(self).map(Group::ControlledBy).into_iter().collect();
+        groups.extend(schedule.map(|name| Group::Labelled(namespace, name)));
+        groups.extend(keys(self).map(Group::Naming));
+        if waits(self) {
+            groups.push(Group::WaitingFor(&self.spec.storage.name));
+        }
+        groups
+    }
+
+    fn counted(&self) -> Option<(&str, u64)> {
+        let bytes = self.status.as_ref().and_then(|s| s.size_in_bytes);
+        Some((&self.spec.storage.name, bytes.unwrap_or(0)))
+    }
+}
+
+impl Kind for Pod {
+    fn groups(&self) -> Vec<Group<'_>> {
+        controller(self).map(Group::ControlledBy).into_iter().collect()
+    }
+}
+
+fn controller(object: &impl ResourceExt) -> Option<&str> {
+    let owner = object.owner_references().iter().find(|o| o.controller == Some(true))?;
+    Some(&owner.uid)
+}
+
+/// The keys that a run names in its status.
+pub fn keys(run: &BackupRun) -> impl Iterator<Item = &str> {
+    let status = run.status.as_ref();
+    let stored = status.and_then(|s| s.key.as_deref());
+    let written = status.and_then(|s| s.transfer.as_ref()?.key.as_deref());
+    stored
+        .into_iter()
+        .chain(written.filter(move |key| Some(*key) != stored))
+}
+
+/// Whether a run has not begun. One that waits for its turn is woken when it has it: a storage changes with each run that ends, and
+/// thousands may wait.
+fn waits(run: &BackupRun) -> bool {
+    let asked = run.annotations().contains_key(labels::RESTORE);
+    run.status
+        .as_ref()
+        .is_none_or(|s| s.transfer.is_none() && s.queued.is_none() && (asked || !is_finished(s)))
+}

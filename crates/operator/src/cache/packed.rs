@@ -1,0 +1,230 @@
+//! One object as it is kept: what it is looked for by, and the rest compressed.
+use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use kube::core::ObjectMeta;
+use serde_json::{Map, Value};
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
+
+use super::{Kind, hash};
+
+/// A run and a schedule as they are read from the API server: what an object has in common with them costs almost nothing.
+const TYPICAL: &[u8] = include_bytes!("typical.json");
+/// Small objects gain nothing from more.
+const LEVEL: i32 = 3;
+/// The API server takes no object that is larger than etcd's 1.5 MiB; as JSON with escapes it may be some times that.
+const LARGEST: usize = 16 << 20;
+
+/// An object, packed. A clone is the same one.
+pub struct Packed<K> {
+    inner: Arc<Inner>,
+    kind: PhantomData<fn() -> K>,
+}
+
+struct Inner {
+    /// `namespace/name`.
+    name: Arc<str>,
+    uid: Box<str>,
+    version: Box<str>,
+    /// Hashes of what it is looked for by.
+    groups: Box<[u64]>,
+    /// The hash of the storage's name, and bytes.
+    counted: Option<(u64, u64)>,
+    /// `spec`, which it shares with all that have the same.
+    spec: Spec,
+    /// The rest.
+    rest: Box<[u8]>,
+}
+
+impl<K> Clone for Packed<K> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> Packed<K> {
+    /// `namespace/name`.
+    pub fn name(&self) -> &Arc<str> {
+        &self.inner.name
+    }
+
+    /// Its UID.
+    pub fn uid(&self) -> &str {
+        &self.inner.uid
+    }
+
+    /// Whether it is the same object in the same version.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.inner.uid == other.inner.uid && self.inner.version == other.inner.version
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn shares_spec_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner.spec.0, &other.inner.spec.0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn own_bytes(&self) -> usize {
+        self.inner.rest.len()
+    }
+
+    pub(super) fn groups(&self) -> &[u64] {
+        &self.inner.groups
+    }
+
+    pub(super) fn counted(&self) -> Option<(u64, u64)> {
+        self.inner.counted
+    }
+}
+
+impl<K: Kind> Packed<K> {
+    /// Packs an object, whose text this is. What nobody here reads from a cache is left out: the manifest that `kubectl apply` puts beside it
+    /// once more.
+    pub fn new(object: &K, mut text: Map<String, Value>) -> Self {
+        let spec = text.remove("spec").unwrap_or_default();
+        if let Some(annotations) = text.get_mut("metadata").and_then(|m| m.get_mut("annotations"))
+            && let Some(annotations) = annotations.as_object_mut()
+        {
+            annotations.remove(LAST_APPLIED);
+        }
+        let metadata = object.meta();
+        let inner = Inner {
+            name: name(metadata).into(),
+            uid: metadata.uid.as_deref().unwrap_or_default().into(),
+            version: metadata.resource_version.as_deref().unwrap_or_default().into(),
+            groups: object.groups().into_iter().map(hash).collect(),
+            counted: object.counted().map(|(storage, bytes)| (hash(storage), bytes)),
+            spec: Spec::of(&spec),
+            rest: compress(Value::Object(text).to_string().as_bytes()),
+        };
+        Self {
+            inner: Arc::new(inner),
+            kind: PhantomData,
+        }
+    }
+
+    /// Packs an object of a test.
+    #[cfg(test)]
+    pub fn of(object: &K) -> Self
+    where
+        K: serde::Serialize,
+    {
+        match serde_json::to_value(object) {
+            Ok(Value::Object(text)) => Self::new(object, text),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// The object itself. It was read before it was packed: that it cannot be read now is a fault of this program, which is told, and the object is
+    /// taken for one that was not seen.
+    pub fn open(&self) -> Option<Arc<K>> {
+        let opened = self
+            .text()
+            .and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
+        match opened {
+            Ok(object) => Some(Arc::new(object)),
+            Err(error) => {
+                tracing::error!(kind = %K::kind(&()), name = %self.inner.name, error, "an object that was kept cannot be read again");
+                None
+            }
+        }
+    }
+
+    fn text(&self) -> Result<Vec<u8>, String> {
+        let mut text = decompress(&self.inner.rest)?;
+        let spec = decompress(self.inner.spec.bytes())?;
+        // One object of the two.
+        text.pop();
+        text.extend_from_slice(b",\"spec\":");
+        text.extend_from_slice(&spec);
+        text.push(b'}');
+        Ok(text)
+    }
+}
+
+/// Where `kubectl apply` keeps what it applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// `namespace/name`; of what has no namespace, `/name`.
+pub fn name(metadata: &ObjectMeta) -> String {
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    format!("{namespace}/{}", metadata.name.as_deref().unwrap_or_default())
+}
+
+/// A compressed `spec`. There is one of those that are equal: a schedule's runs are.
+struct Spec(Arc<[u8]>);
+
+static SPECS: LazyLock<Mutex<HashSet<Arc<[u8]>>>> = LazyLock::new(Mutex::default);
+
+impl Spec {
+    fn of(spec: &Value) -> Self {
+        let bytes = compress(spec.to_string().as_bytes());
+        let mut all = SPECS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = all.get(bytes.as_ref()) {
+            return Self(same.clone());
+        }
+        let bytes: Arc<[u8]> = bytes.into();
+        all.insert(bytes.clone());
+        Self(bytes)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Spec {
+    fn drop(&mut self) {
+        let mut all = SPECS.lock().unwrap_or_else(PoisonError::into_inner);
+        // This one and the set's: nobody takes another while the set is held.
+        if Arc::strong_count(&self.0) == 2 {
+            all.remove(&self.0);
+        }
+    }
+}
+
+static PACK: LazyLock<Mutex<Option<Compressor<'static>>>> = LazyLock::new(|| {
+    static DICTIONARY: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(TYPICAL, LEVEL));
+    Mutex::new(Compressor::with_prepared_dictionary(&DICTIONARY).ok())
+});
+static UNPACK: LazyLock<Mutex<Option<Decompressor<'static>>>> = LazyLock::new(|| {
+    static DICTIONARY: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(TYPICAL));
+    Mutex::new(Decompressor::with_prepared_dictionary(&DICTIONARY).ok())
+});
+
+/// Compressed, behind a byte that says whether it is.
+fn compress(text: &[u8]) -> Box<[u8]> {
+    let mut pack = PACK.lock().unwrap_or_else(PoisonError::into_inner);
+    let packed = pack.as_mut().and_then(|pack| pack.compress(text).ok());
+    let (kind, body) = packed.as_deref().map_or((0, text), |packed| (1, packed));
+    let mut all = Vec::with_capacity(body.len() + 1);
+    all.push(kind);
+    all.extend_from_slice(body);
+    all.into()
+}
+
+fn decompress(packed: &[u8]) -> Result<Vec<u8>, String> {
+    match packed.split_first() {
+        Some((1, body)) => {
+            let size = zstd::zstd_safe::get_frame_content_size(body)
+                .ok()
+                .flatten()
+                .unwrap_or(0);
+            let size = usize::try_from(size).unwrap_or(usize::MAX).min(LARGEST);
+            let mut unpack = UNPACK.lock().unwrap_or_else(PoisonError::into_inner);
+            let unpack = unpack.as_mut().ok_or("there is no decompressor")?;
+            unpack.decompress(body, size).map_err(|e| e.to_string())
+        }
+        Some((_, body)) => Ok(body.to_vec()),
+        None => Ok(Vec::new()),
+    }
+}
