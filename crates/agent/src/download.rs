@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use pipeline::Sha256;
 use protocol::{Outcome, UrlRequest};
 use ureq::http::Response;
-use ureq::{Agent, Body, BodyReader};
+use ureq::{Body, BodyReader};
 
 use crate::desk::{Desk, NoUrl, SignedUrl};
-use crate::http::{self, HttpError};
+use crate::http::{self, Client, HttpError};
 use crate::retry::{Hope, Retry};
 
 /// What is shared with those who watch a download.
@@ -47,7 +47,7 @@ pub struct Wanted {
 
 /// The stream.
 pub struct Download {
-    client: Agent,
+    client: Client,
     desk: Arc<Desk>,
     wanted: Wanted,
     watched: Arc<Watched>,
@@ -68,7 +68,7 @@ enum Trouble {
 
 impl Download {
     /// Nothing is asked for before the first read.
-    pub fn new(client: Agent, desk: Arc<Desk>, wanted: Wanted, watched: Arc<Watched>) -> Self {
+    pub fn new(client: Client, desk: Arc<Desk>, wanted: Wanted, watched: Arc<Watched>) -> Self {
         let retry = Retry::new(wanted.patience);
         Self {
             client,

@@ -1,33 +1,38 @@
 //! The agent's HTTP client, and what an answer of a store lets hope for.
 mod answer;
 mod early;
+mod proxy;
 mod resolver;
 mod tls;
 mod tunnel;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use between::{Answered, NoTunnel};
 use protocol::{Job, Secret};
 use trust::Bundle;
 use ureq::config::Config;
 use ureq::http::Response;
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
-use ureq::{Agent, Body, Proxy};
+use ureq::unversioned::transport::{Connector, TcpConnector};
+use ureq::{Agent, Body};
 
 pub use answer::Answer;
 
 use crate::desk::{Desk, SignedUrl};
 use crate::retry::Hope;
 use early::EarlyAnswers;
+use proxy::{ProxyConnector, ProxyResolver, Through};
 use resolver::Remembering;
 use tls::TlsConnector;
 use tunnel::{NoResolver, TunnelConnector};
 
 /// Until a name is resolved, and until a connection stands.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The same, where the operator connects: it has a deadline of its own, for a proxy, too, and tells why it failed.
+const TUNNEL: Duration = Duration::from_secs(30);
 /// The same, where only the way to the store is tried.
 const PROBE: Duration = Duration::from_secs(5);
 /// Until the next byte: a store may take its time to answer a part.
@@ -59,8 +64,26 @@ pub enum NoClient {
     #[error("{0}")]
     Tls(#[from] rustls::Error),
     /// No proxy can be reached by that URL.
-    #[error("proxy: {0}")]
-    Proxy(String),
+    #[error("spec.parameters.proxy: must be http://host:port, a proxy that opens tunnels (CONNECT)")]
+    Proxy,
+}
+
+/// A client, and what is said of its errors.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    told: Told,
+}
+
+/// What the words of an error depend on.
+#[derive(Clone, Default)]
+struct Told {
+    /// There is a caBundle.
+    bundle: bool,
+    /// The proxy that the bytes go through.
+    through: Option<Through>,
+    /// They go through the operator.
+    relayed: bool,
 }
 
 /// How a store is reached. Nothing of it is of the user's environment.
@@ -85,35 +108,35 @@ impl<'a> Way<'a> {
     }
 
     /// A client that goes this way, and follows no redirect, which would carry the bytes to where nobody signed for them.
-    pub fn client(&self) -> Result<Agent, NoClient> {
+    pub fn client(&self) -> Result<Client, NoClient> {
         let tls = self.tls()?;
-        if let Some(desk) = self.tunnel {
+        let told = self.told()?;
+        let resolver = Remembering::<DefaultResolver>::default();
+        let config = settings(CONNECT, SILENCE);
+        let agent = if let Some(desk) = self.tunnel {
             let connector = TunnelConnector(desk.clone()).chain(tls);
-            return Ok(Agent::with_parts(
-                settings(None, CONNECT, SILENCE),
-                connector,
-                NoResolver,
-            ));
-        }
-        let connector = ().chain(ConnectProxyConnector::default());
-        let connector = connector.chain(TcpConnector::default()).chain(EarlyAnswers).chain(tls);
-        let config = settings(self.through()?, CONNECT, SILENCE);
-        Ok(Agent::with_parts(
-            config,
-            connector,
-            Remembering::<DefaultResolver>::default(),
-        ))
+            Agent::with_parts(settings(TUNNEL, SILENCE), connector, NoResolver)
+        } else if let Some(through) = told.through.clone() {
+            let connector = ProxyConnector::new(through.clone()).chain(EarlyAnswers).chain(tls);
+            Agent::with_parts(config, connector, ProxyResolver::new(resolver, through))
+        } else {
+            let connector = ().chain(TcpConnector::default()).chain(EarlyAnswers).chain(tls);
+            Agent::with_parts(config, connector, resolver)
+        };
+        Ok(Client { agent, told })
     }
 
     /// A client for one question.
-    fn asking(&self) -> Result<Agent, NoClient> {
-        let connector = ().chain(ConnectProxyConnector::default());
-        let connector = connector.chain(TcpConnector::default()).chain(self.tls()?);
-        Ok(Agent::with_parts(
-            settings(self.through()?, PROBE, PROBE),
-            connector,
-            DefaultResolver::default(),
-        ))
+    fn asking(&self) -> Result<Client, NoClient> {
+        let (tls, told) = (self.tls()?, self.told()?);
+        let (config, resolver) = (settings(PROBE, PROBE), DefaultResolver::default());
+        let agent = if let Some(through) = told.through.clone() {
+            let connector = ProxyConnector::new(through.clone()).chain(tls);
+            Agent::with_parts(config, connector, ProxyResolver::new(resolver, through))
+        } else {
+            Agent::with_parts(config, ().chain(TcpConnector::default()).chain(tls), resolver)
+        };
+        Ok(Client { agent, told })
     }
 
     fn tls(&self) -> Result<TlsConnector, NoClient> {
@@ -121,46 +144,47 @@ impl<'a> Way<'a> {
         Ok(TlsConnector::new(trust::client(&bundle)?))
     }
 
-    fn through(&self) -> Result<Option<Proxy>, NoClient> {
-        let proxy = self.proxy.map(Proxy::new).transpose();
-        proxy.map_err(|e| NoClient::Proxy(e.to_string()))
+    fn told(&self) -> Result<Told, NoClient> {
+        // What is relayed goes through the operator's proxy, which it names itself.
+        let proxy = self.proxy.filter(|_| self.tunnel.is_none());
+        let through = proxy.map(|url| Through::new(url).ok_or(NoClient::Proxy)).transpose()?;
+        Ok(Told {
+            bundle: self.ca_bundle.is_some(),
+            through,
+            relayed: self.tunnel.is_some(),
+        })
     }
 }
 
 /// Asks a store's endpoint for anything. Ok(status): it can be reached, whatever it says to a request that is not signed.
 pub fn reach(way: &Way<'_>, url: &str) -> Result<u16, String> {
     let client = way.asking().map_err(|e| e.to_string())?;
-    match client.head(url).call() {
+    match client.agent.head(url).call() {
         Ok(response) => Ok(response.status().as_u16()),
-        Err(error) => Err(failed(&error).message),
+        Err(error) => Err(client.told.failed(&error).message),
     }
 }
 
 /// Asks a store for an object that need not be there. Ok(status): a store answered, and nothing in between.
 pub fn ask(way: &Way<'_>, signed: &Secret) -> Result<u16, String> {
     let client = way.asking().map_err(|e| e.to_string())?;
-    let mut response = client.get(signed.reveal()).call().map_err(|e| failed(&e).message)?;
+    let asked = client.agent.get(signed.reveal()).call();
+    let mut response = asked.map_err(|e| client.told.failed(&e).message)?;
     let status = response.status().as_u16();
-    let named = response
-        .headers()
-        .keys()
-        .any(|name| name.as_str().starts_with("x-amz-"));
-    let mut body = Vec::new();
-    // What is cut has its beginning.
-    let _ = response.body_mut().as_reader().take(ERROR_BODY).read_to_end(&mut body);
-    if named || answer::is_of_a_store(&body) {
-        Ok(status)
-    } else {
-        Err(format!(
-            "it answered {status}, and not as a store does: is a proxy or a mesh in between?"
-        ))
+    let body = beginning(&mut response);
+    let kind = header(&response, "content-type").unwrap_or_default();
+    let seen = answered(&response, &kind, Some(&body));
+    if seen.marked || between::is_of_a_store(&body) {
+        return Ok(status);
     }
+    let plain = || format!("it answered {status}, and not as a store does: is a proxy or a mesh in between?");
+    Err(between::stranger(&seen).unwrap_or_else(plain))
 }
 
-fn settings(proxy: Option<Proxy>, connect: Duration, silence: Duration) -> Config {
+fn settings(connect: Duration, silence: Duration) -> Config {
     Agent::config_builder()
-        // None is none: ureq would take the environment's.
-        .proxy(proxy)
+        // ureq would take the environment's.
+        .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
@@ -177,24 +201,26 @@ fn settings(proxy: Option<Proxy>, connect: Duration, silence: Duration) -> Confi
 }
 
 /// PUTs a body; returns the ETag, quotes included, empty where the store gives none.
-pub fn put(client: &Agent, signed: &SignedUrl, body: &[u8]) -> Result<String, HttpError> {
-    let mut request = client.put(signed.url.reveal());
+pub fn put(client: &Client, signed: &SignedUrl, body: &[u8]) -> Result<String, HttpError> {
+    let mut request = client.agent.put(signed.url.reveal());
     for (name, value) in sendable(&signed.headers) {
         request = request.header(name, value);
     }
-    let mut response = request.send(body).map_err(|e| failed(&e))?;
+    let mut response = request.send(body).map_err(|e| client.told.failed(&e))?;
     if !response.status().is_success() {
-        return Err(refused(&mut response));
+        return Err(client.told.refused(&mut response, "s3:PutObject"));
     }
     let etag = header(&response, "etag").unwrap_or_default();
     // Read to its end, so that the connection is used again.
-    let _ = response.body_mut().with_config().limit(ERROR_BODY).read_to_vec();
+    let body = response.body_mut().with_config().limit(ERROR_BODY).read_to_vec();
+    client.told.own(&response, Some(&body.unwrap_or_default()))?;
     Ok(etag)
 }
 
 /// GETs an object from an offset on.
-pub fn get(client: &Agent, signed: &SignedUrl, offset: u64, etag: Option<&str>) -> Result<Response<Body>, HttpError> {
+pub fn get(client: &Client, signed: &SignedUrl, offset: u64, etag: Option<&str>) -> Result<Response<Body>, HttpError> {
     let mut request = client
+        .agent
         .get(signed.url.reveal())
         .header("range", format!("bytes={offset}-"));
     if let Some(etag) = etag {
@@ -203,12 +229,16 @@ pub fn get(client: &Agent, signed: &SignedUrl, offset: u64, etag: Option<&str>) 
     for (name, value) in sendable(&signed.headers) {
         request = request.header(name, value);
     }
-    let mut response = request.call().map_err(|e| failed(&e))?;
-    if response.status().is_success() {
-        Ok(response)
-    } else {
-        Err(refused(&mut response))
+    let mut response = request.call().map_err(|e| client.told.failed(&e))?;
+    if !response.status().is_success() {
+        return Err(client.told.refused(&mut response, "s3:GetObject"));
     }
+    // A web page that somebody has stored is the one that is wanted.
+    let is_wanted = etag.is_some() && header(&response, "etag").as_deref() == etag;
+    if !is_wanted {
+        client.told.own(&response, None)?;
+    }
+    Ok(response)
 }
 
 /// A header's value as text.
@@ -229,41 +259,87 @@ fn sendable(headers: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> 
         .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-fn refused(response: &mut Response<Body>) -> HttpError {
-    let status = response.status().as_u16();
+/// The beginning of an answer's body. What is cut has its beginning, and what cannot be read of an error's body does not make the error
+/// another one.
+fn beginning(response: &mut Response<Body>) -> Vec<u8> {
     let mut body = Vec::new();
-    // What cannot be read of an error's body does not make the error another one.
     let _ = response.body_mut().as_reader().take(ERROR_BODY).read_to_end(&mut body);
-    let answer = Answer::of(status, &body);
-    HttpError {
-        hope: answer.hope(),
-        message: answer.to_string(),
-        status: Some(status),
+    body
+}
+
+fn answered<'a>(response: &'a Response<Body>, kind: &'a str, body: Option<&'a [u8]>) -> Answered<'a> {
+    let names = response.headers().keys().map(|name| name.as_str());
+    Answered::new(response.status().as_u16(), names, kind, body)
+}
+
+impl Told {
+    /// A refusal, and the right that it may be for want of.
+    fn refused(&self, response: &mut Response<Body>, right: &'static str) -> HttpError {
+        let status = response.status().as_u16();
+        let body = beginning(response);
+        let answer = Answer::of(status, &body).needing(right);
+        let kind = header(response, "content-type").unwrap_or_default();
+        let stranger = between::stranger(&answered(response, &kind, Some(&body)));
+        HttpError {
+            hope: answer.hope(),
+            message: stranger.map_or_else(|| answer.to_string(), |words| self.elsewhere(words)),
+            status: Some(status),
+        }
+    }
+
+    /// That a good answer may be the store's own.
+    fn own(&self, response: &Response<Body>, body: Option<&[u8]>) -> Result<(), HttpError> {
+        let kind = header(response, "content-type").unwrap_or_default();
+        let stranger = between::stranger(&answered(response, &kind, body));
+        stranger.map_or(Ok(()), |words| {
+            Err(HttpError {
+                hope: Hope::Doubtful,
+                message: self.elsewhere(words),
+                status: Some(response.status().as_u16()),
+            })
+        })
+    }
+
+    /// What else can be done where a gateway is in between: the operator was answered by the store when it probed.
+    fn elsewhere(&self, words: String) -> String {
+        if self.relayed {
+            return words;
+        }
+        format!(
+            "{words}. Where only Pods meet it, set spec.dataPath: Relay in the storage, or let them pass (a NetworkPolicy, a mesh, DNS)"
+        )
+    }
+
+    /// A request without an answer. A wrong certificate may be a proxy in between that goes away, so it gets some tries.
+    fn failed(&self, error: &ureq::Error) -> HttpError {
+        use ureq::Error;
+        let through = self.through.as_ref().map(Through::carries).unwrap_or_default();
+        let (hope, message) = match error {
+            Error::Io(e) if let Some(found) = trust::found_in(e) => {
+                (Hope::Doubtful, format!("{}{through}", trust::told(found, self.bundle)))
+            }
+            Error::Io(e) if let Some(refused) = no_tunnel(e) => {
+                let passes = proxy::passes(&refused.why);
+                (if passes { Hope::Passes } else { Hope::Doubtful }, refused.to_string())
+            }
+            Error::Io(e) => (Hope::Passes, format!("{e}{through}")),
+            Error::Timeout(what) => (Hope::Passes, format!("timeout: {what}{through}")),
+            Error::HostNotFound => (Hope::Passes, "the store's name is not found".into()),
+            Error::Tls(_) => (Hope::Doubtful, format!("TLS: {error}")),
+            Error::BadUri(_) => (Hope::None, "the URL is not one".into()),
+            Error::Http(_) => (Hope::None, "a signed header cannot be sent".into()),
+            other => (Hope::Passes, format!("{other}{through}")),
+        };
+        HttpError {
+            hope,
+            message,
+            status: None,
+        }
     }
 }
 
-/// A request without an answer. A wrong certificate may be a proxy in between that goes away, so it gets some tries.
-fn failed(error: &ureq::Error) -> HttpError {
-    use ureq::Error;
-    let (hope, message) = match error {
-        Error::Io(e) if let Some(found) = trust::found_in(e) => (Hope::Doubtful, trust::told(found)),
-        Error::Io(e) => (Hope::Passes, e.to_string()),
-        Error::Timeout(what) => (Hope::Passes, format!("timeout: {what}")),
-        Error::ConnectProxyFailed(words) => (
-            Hope::Doubtful,
-            format!("the proxy of spec.parameters.proxy opens no tunnel: {words}"),
-        ),
-        Error::HostNotFound => (Hope::Passes, "the store's name is not found".into()),
-        Error::Tls(_) => (Hope::Doubtful, format!("TLS: {error}")),
-        Error::BadUri(_) => (Hope::None, "the URL is not one".into()),
-        Error::Http(_) => (Hope::None, "a signed header cannot be sent".into()),
-        other => (Hope::Passes, other.to_string()),
-    };
-    HttpError {
-        hope,
-        message,
-        status: None,
-    }
+fn no_tunnel(error: &io::Error) -> Option<&NoTunnel> {
+    error.get_ref()?.downcast_ref()
 }
 
 #[cfg(test)]

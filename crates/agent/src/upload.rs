@@ -16,6 +16,7 @@ use protocol::{Checksum, Outcome, PartPlan, PartReceipt};
 
 use crate::desk::Desk;
 use crate::event::Event;
+use crate::http;
 
 use room::PUTS;
 pub use room::Room;
@@ -82,7 +83,7 @@ impl Upload {
     /// An upload, its two threads, and the sink that feeds it.
     pub fn start(
         plan: Plan,
-        client: &ureq::Agent,
+        client: &http::Client,
         desk: &Arc<Desk>,
         events: &Sender<Event>,
     ) -> io::Result<(Arc<Self>, PartSink)> {

@@ -25,6 +25,8 @@ mod faults;
 mod minio;
 #[path = "it/names.rs"]
 mod names;
+#[path = "it/proxy.rs"]
+mod proxy;
 #[path = "it/relay.rs"]
 mod relay;
 #[path = "it/restore.rs"]

@@ -1,4 +1,4 @@
-//! Real S3 servers for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! Real S3 servers, and a proxy before them, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
 //! What it is made from, and how it is started, is a folder of `dev/stores`.
 #![forbid(unsafe_code)]
 // Only tests use it: what fails here fails them, and says why.
@@ -7,7 +7,9 @@
 mod exchange;
 mod running;
 mod table;
+mod tinyproxy;
 
 pub use exchange::{Answer, exchange, put};
-pub use running::{Running, SECRET_KEY};
+pub use running::{Running, SECRET_KEY, program};
 pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};
+pub use tinyproxy::{Tinyproxy, free_port};

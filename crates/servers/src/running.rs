@@ -155,7 +155,7 @@ fn stores() -> PathBuf {
 }
 
 /// The program, or its folder: named by a variable, as `make test` does, or the newest one that it has left in the cache.
-fn program(server: &Server) -> PathBuf {
+pub fn program(server: &Server) -> PathBuf {
     let variable = server.variable();
     if let Some(named) = std::env::var_os(&variable) {
         let path = PathBuf::from(named);

@@ -1,21 +1,24 @@
 //! The way to a store's socket: straight, or through a proxy. Its client and the relay take the same.
 use std::error::Error;
 use std::future::Future;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use between::{Heard, NoTunnel, Why};
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::error::innermost;
 use crate::proxy::Proxy;
 
-/// Until a connection is there, and until a proxy has passed it on.
+/// Until a connection is there, and, once more, until a proxy has passed it on.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// Makes connections. Cheap to clone.
@@ -25,10 +28,16 @@ pub struct Dial {
     proxy: Option<Proxy>,
 }
 
-/// No connection, in words that name the proxy where there is one.
+/// No connection.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct NoConnection(String);
+pub(crate) enum NoConnection {
+    /// To the store itself, in the system's words.
+    #[error("{0}")]
+    Straight(String),
+    /// Through a proxy. It names its cure.
+    #[error(transparent)]
+    Tunnel(Box<NoTunnel>),
+}
 
 impl Dial {
     pub(crate) fn new(proxy: Option<Proxy>) -> Self {
@@ -64,28 +73,68 @@ impl Dial {
             .map_err(|e| e.to_string())
     }
 
+    /// ` (through the proxy …)`, for errors of a connection that stood; empty where there is no proxy.
+    pub fn through(&self) -> String {
+        self.proxy.as_ref().map(|p| p.told.carries()).unwrap_or_default()
+    }
+
     async fn to(&self, place: &Uri) -> Result<TokioIo<TcpStream>, NoConnection> {
         let Some(proxy) = &self.proxy else {
             let straight = self.tcp.clone().call(place.clone()).await;
-            return straight.map_err(|e| NoConnection(innermost(&e)));
+            return straight.map_err(|e| NoConnection::Straight(innermost(&e)));
         };
-        let mut tunnel = Tunnel::new(proxy.uri.clone(), self.tcp.clone());
-        if let Some(authorization) = &proxy.authorization {
-            tunnel = tunnel.with_auth(authorization.clone());
-        }
-        let through = tokio::time::timeout(CONNECT * 2, tunnel.call(with_port(place))).await;
-        let words = match through {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(error)) => innermost(&error),
-            Err(_) => format!("no tunnel within {} s", CONNECT.as_secs() * 2),
-        };
-        Err(NoConnection(format!(
-            "the proxy {} ({}) opens no tunnel to {}: {words}; it has to allow CONNECT to this host and port, and to take its user and password",
-            proxy.uri.authority().map_or("", |a| a.as_str()),
-            proxy.named_by,
-            place.authority().map_or("", |a| a.as_str()),
-        )))
+        let place = with_port(place);
+        let to = place.authority().map_or("", |a| a.as_str());
+        self.tunnel(proxy, to).await.map_err(|why| {
+            NoConnection::Tunnel(Box::new(NoTunnel {
+                proxy: proxy.told.clone(),
+                to: to.to_owned(),
+                why,
+            }))
+        })
     }
+
+    async fn tunnel(&self, proxy: &Proxy, to: &str) -> Result<TokioIo<TcpStream>, Why> {
+        let connection = self.tcp.clone().call(proxy.uri.clone()).await;
+        let mut tcp = connection.map_err(|e| unconnected(&e))?.into_inner();
+        let authorization = proxy.authorization.as_ref().map(|value| value.as_bytes());
+        let question = between::question(to, authorization);
+        let asked = async {
+            tcp.write_all(&question).await.map_err(|e| Why::Cuts(e.to_string()))?;
+            let mut head = Vec::new();
+            let mut piece = [0; 1024];
+            loop {
+                let n = tcp.read(&mut piece).await.map_err(|e| Why::Cuts(e.to_string()))?;
+                head.extend_from_slice(piece.get(..n).unwrap_or_default());
+                match between::heard(&head) {
+                    Heard::Opened => return Ok(()),
+                    Heard::Refused(status, words) => return Err(Why::Answered(status, words)),
+                    Heard::Nonsense => return Err(Why::Nonsense),
+                    Heard::More if n == 0 => return Err(Why::Cuts(String::new())),
+                    Heard::More => {}
+                }
+            }
+        };
+        timeout(CONNECT, asked).await.map_err(|_| Why::Hangs(CONNECT))??;
+        Ok(TokioIo::new(tcp))
+    }
+}
+
+/// Why a proxy itself is not connected to.
+fn unconnected(error: &(dyn Error + 'static)) -> Why {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // The resolver's errors have no kind of their own.
+        if error.to_string().starts_with("dns error") {
+            return Why::NotFound;
+        }
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(ErrorKind::ConnectionRefused) => return Why::Refuses,
+            Some(ErrorKind::TimedOut) => return Why::Silent(CONNECT),
+            _ => next = error.source(),
+        }
+    }
+    Why::Unconnected(innermost(error))
 }
 
 /// The same place with its port written out: a tunnel does not know a scheme.

@@ -1,4 +1,6 @@
 //! What can go wrong with a store, in words that name the step and the cure. No credential, no signed URL.
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 /// What a store's failure means to the caller.
@@ -36,11 +38,12 @@ pub enum StoreErrorKind {
 
 /// A failure.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{step}: {message}{}", cure(*kind))]
+#[error("{step}: {message}{cure}")]
 pub struct StoreError {
     step: &'static str,
     kind: StoreErrorKind,
     message: String,
+    cure: Cow<'static, str>,
 }
 
 impl StoreError {
@@ -49,7 +52,34 @@ impl StoreError {
             step,
             kind,
             message: message.into(),
+            cure: cure(kind, step),
         }
+    }
+
+    /// The same, of a message that has its cure in it.
+    pub(crate) fn with_its_cure(self) -> Self {
+        Self {
+            cure: Cow::Borrowed(""),
+            ..self
+        }
+    }
+
+    /// The same, in words that say more, before its own.
+    pub(crate) fn told(self, words: &str) -> Self {
+        Self {
+            message: format!("{words} ({})", self.message),
+            ..self
+        }
+    }
+
+    /// An answer that is not the store's. Whether it passes is told by the status all the same.
+    pub(crate) fn of_a_stranger(step: &'static str, status: u16, words: String) -> Self {
+        let kind = match status {
+            501 | 505 => StoreErrorKind::Refused,
+            429 | 500.. => StoreErrorKind::Busy,
+            _ => StoreErrorKind::Refused,
+        };
+        Self::new(step, kind, words)
     }
 
     /// The same, with the place that could not be reached or is not there.
@@ -148,17 +178,35 @@ fn is_about_keys(message: &str) -> bool {
         .any(|words| message.contains(words))
 }
 
-fn cure(kind: StoreErrorKind) -> &'static str {
-    match kind {
+fn cure(kind: StoreErrorKind, step: &str) -> Cow<'static, str> {
+    Cow::Borrowed(match kind {
         StoreErrorKind::NoSuchBucket => "; create the bucket, or correct spec.parameters.bucket",
-        StoreErrorKind::AccessDenied => {
-            "; the access key needs GetObject, PutObject, DeleteObject and AbortMultipartUpload on the bucket"
-        }
+        StoreErrorKind::AccessDenied => return Cow::Owned(format!("; the access key needs {}", right(step))),
         StoreErrorKind::BadCredentials => "; check the Secret that spec.credentials names",
         StoreErrorKind::WrongRegion => "; set spec.parameters.region to the region that the store expects",
         StoreErrorKind::ClockSkew => "; set the clocks right",
         StoreErrorKind::Unreachable => "; check spec.parameters.endpoint, and that the store runs",
         _ => "",
+    })
+}
+
+/// The right that a step needs, as policies call it.
+fn right(step: &str) -> &'static str {
+    match step {
+        "write" | "write a part" | "create upload" | "complete" => "s3:PutObject on the bucket's objects",
+        // Without the right to list, what is not there is denied, too.
+        "read" | "look at the object" => {
+            "s3:GetObject on the bucket's objects, and s3:ListBucket on the bucket to be told that an object is not there"
+        }
+        "delete" => {
+            "s3:DeleteObject on the bucket's objects (s3:DeleteObjectVersion, too, where the bucket keeps versions)"
+        }
+        "abort upload" => "s3:AbortMultipartUpload on the bucket's objects",
+        "list" => "s3:ListBucket on the bucket",
+        "list versions" => "s3:ListBucketVersions on the bucket",
+        "list uploads" => "s3:ListBucketMultipartUploads on the bucket",
+        "list parts" => "s3:ListMultipartUploadParts on the bucket's objects",
+        _ => "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on the bucket's objects",
     }
 }
 
@@ -226,6 +274,37 @@ mod tests {
                 error.to_string().starts_with("write: ") && error.to_string().contains(words),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_denied_names_the_right_that_is_missing() {
+        for (step, right) in [
+            ("write", "s3:PutObject"),
+            ("complete", "s3:PutObject"),
+            ("read", "s3:GetObject"),
+            ("delete", "s3:DeleteObject"),
+            ("abort upload", "s3:AbortMultipartUpload"),
+            ("list versions", "s3:ListBucketVersions"),
+            ("list uploads", "s3:ListBucketMultipartUploads"),
+        ] {
+            let error = StoreError::of_answer(step, 403, "AccessDenied", "", None, Timestamp::UNIX_EPOCH);
+            let words = error.at("told as another").to_string();
+            assert!(words.contains(&format!("; the access key needs {right} on")), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_stores_answer_gets_no_cure_of_the_stores() {
+        for (status, kind) in [
+            (403, StoreErrorKind::Refused),
+            (401, StoreErrorKind::Refused),
+            (413, StoreErrorKind::Refused),
+            (200, StoreErrorKind::Refused),
+            (502, StoreErrorKind::Busy),
+        ] {
+            let error = StoreError::of_a_stranger("write", status, "words".into());
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, "write: words"));
         }
     }
 

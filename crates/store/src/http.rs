@@ -3,24 +3,34 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::uri::Scheme;
+use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
+use tower_service::Service;
 use trust::Bundle;
 
-use crate::dial::Dial;
+use crate::dial::{Dial, NoConnection};
 use crate::error::{StoreError, StoreErrorKind, innermost};
 use crate::signing::Signed;
 
 /// The largest answer that is read, bytes.
 pub(crate) const LARGEST: usize = 16 << 20;
+/// Until a port that does not answer plain HTTP has shown whether it speaks TLS.
+const HELLO: Duration = Duration::from_secs(5);
 
 /// The client; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Http(Client<HttpsConnector<Dial>, Full<Bytes>>);
+pub(crate) struct Http {
+    client: Client<HttpsConnector<Dial>, Full<Bytes>>,
+    connector: HttpsConnector<Dial>,
+    dial: Dial,
+    /// Whether there is a caBundle.
+    bundle: bool,
+}
 
 /// An answer, whole.
 pub(crate) struct Answer {
@@ -48,17 +58,23 @@ impl Http {
         let wrong = |message: String| StoreError::new("configure", StoreErrorKind::Configuration, message);
         let bundle = ca_bundle.map(Bundle::parse).transpose();
         let bundle = bundle.map_err(|e| wrong(format!("spec.parameters.caBundle {e}")))?;
+        let given = bundle.is_some();
         let tls = trust::client(&bundle.unwrap_or_default()).map_err(|e| wrong(e.to_string()))?;
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(dial);
+            .wrap_connector(dial.clone());
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(20))
             .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self(client))
+            .build(connector.clone());
+        Ok(Self {
+            client,
+            connector,
+            dial,
+            bundle: given,
+        })
     }
 
     /// Sends a signed request and reads the answer, within the limit.
@@ -78,13 +94,18 @@ impl Http {
         let request = request
             .body(Full::new(body))
             .map_err(|_| wrong("the request cannot be made: a header or the URL is malformed"))?;
+        let place = request.uri().clone();
         let exchange = async {
-            let answer = self.0.request(request).await.map_err(|e| unreachable(step, &e))?;
+            let answer = match self.client.request(request).await {
+                Ok(answer) => answer,
+                Err(error) if no_connection(&error).is_some() => return Err(self.unreachable(step, &error)),
+                Err(error) => return Err(self.or_tls(self.unreachable(step, &error), &place).await),
+            };
             let (parts, body) = answer.into_parts();
-            let body = Limited::new(body, LARGEST)
-                .collect()
-                .await
-                .map_err(|e| unreachable(step, e.as_ref()))?;
+            let body = match Limited::new(body, LARGEST).collect().await {
+                Ok(body) => body,
+                Err(error) => return Err(self.or_tls(self.unreachable(step, error.as_ref()), &place).await),
+            };
             Ok(Answer {
                 status: parts.status.as_u16(),
                 headers: parts.headers,
@@ -95,18 +116,56 @@ impl Http {
             StoreError::new(
                 step,
                 StoreErrorKind::Timeout,
-                format!("no answer within {} s", limit.as_secs()),
+                format!("no answer within {} s{}", limit.as_secs(), self.dial.through()),
             )
         };
         tokio::time::timeout(limit, exchange).await.map_err(|_| late())?
     }
+
+    /// A broken exchange, or the port's being one of TLS: such a one mostly hangs up on plain HTTP, without a word or before it is read.
+    /// Whether it is one, a hello tells.
+    async fn or_tls(&self, broken: StoreError, place: &Uri) -> StoreError {
+        if place.scheme() == Some(&Scheme::HTTP) && self.speaks_tls(place).await {
+            broken.with_its_cure().told(between::SPEAKS_TLS)
+        } else {
+            broken
+        }
+    }
+
+    async fn speaks_tls(&self, place: &Uri) -> bool {
+        let Some(place) = place.authority().and_then(|a| format!("https://{a}").parse().ok()) else {
+            return false;
+        };
+        let shake = self.connector.clone().call(place);
+        match tokio::time::timeout(HELLO, shake).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => trust::speaks_tls(error.as_ref()),
+            Err(_) => false,
+        }
+    }
+
+    /// In the innermost words, which do not hold the URL, and those of `trust` where TLS is what failed.
+    fn unreachable(&self, step: &'static str, error: &(dyn Error + 'static)) -> StoreError {
+        let unreachable = |words: String| StoreError::new(step, StoreErrorKind::Unreachable, words);
+        let through = self.dial.through();
+        if let Some(found) = trust::found_in(error) {
+            return unreachable(format!("{}{through}", trust::told(found, self.bundle))).with_its_cure();
+        }
+        match no_connection(error) {
+            Some(NoConnection::Tunnel(why)) => unreachable(why.to_string()).with_its_cure(),
+            Some(NoConnection::Straight(words)) => unreachable(format!("no connection: {words}")),
+            None => unreachable(format!("no connection: {}{through}", innermost(error))),
+        }
+    }
 }
 
-/// In the innermost words, which do not hold the URL, and those of `trust` where TLS is what failed.
-fn unreachable(step: &'static str, error: &(dyn Error + 'static)) -> StoreError {
-    let words = match trust::found_in(error) {
-        Some(found) => trust::told(found),
-        None => format!("no connection: {}", innermost(error)),
-    };
-    StoreError::new(step, StoreErrorKind::Unreachable, words)
+fn no_connection<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a NoConnection> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }

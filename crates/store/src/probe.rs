@@ -51,13 +51,22 @@ impl Store {
     /// The step that failed, and the cure.
     pub async fn probe(&self, prefix: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
         let key = key_of(prefix, id);
-        self.sweep(&key).await;
+        self.sweep(&key).await?;
         // Each probe before this one wrote the same key, or, of an earlier version, one that begins with it.
         for left in self.list(&format!("{key}-")).await.unwrap_or_default() {
             let _ = self.delete(&left).await;
         }
         let found = self.look(&key, id, wanted).await;
-        // Also after a failure: the write may have come before it.
+        // Also after a failure: the write may have come before it. A store that does not answer would only answer later: what is left
+        // there the next probe finds.
+        let found = match found {
+            Err(ProbeError::Request(error))
+                if matches!(error.kind(), StoreErrorKind::Unreachable | StoreErrorKind::Timeout) =>
+            {
+                return Err(error.into());
+            }
+            found => found,
+        };
         let removed = self.clean(prefix, &key).await.map_err(|e| e.at("delete"));
         let found = found?;
         // A key that may only add is a defence, and so is a bucket that locks its objects, which some stores say by a 400: backups
@@ -87,7 +96,7 @@ impl Store {
     /// The step that failed, and the cure.
     pub async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
         let key = key_of(prefix, id);
-        self.sweep(&key).await;
+        self.sweep(&key).await?;
         let none = BTreeMap::new();
         if known.enforced {
             match self.binds_parts(&key, &none, known.checksum).await {
@@ -112,13 +121,19 @@ impl Store {
     }
 
     /// Aborts what a probe that died has begun under this key: nobody else writes there. Where uploads cannot be listed, they stay,
-    /// and nothing depends on it.
-    async fn sweep(&self, key: &str) {
-        for left in self.list_uploads(key).await.unwrap_or_default() {
+    /// and nothing depends on it. It is the first request of a probe: where nothing is reached, each other one would wait for as
+    /// long again, until nobody hears why.
+    async fn sweep(&self, key: &str) -> Result<(), StoreError> {
+        let all = match self.list_uploads(key).await {
+            Err(error) if error.kind() == StoreErrorKind::Unreachable => return Err(error.at("connect")),
+            listed => listed.unwrap_or_default(),
+        };
+        for left in all {
             if left.key == key || left.key.starts_with(&format!("{key}-")) {
                 let _ = self.abort(&left.key, &left.id).await;
             }
         }
+        Ok(())
     }
 
     async fn try_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use between::Credentials;
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
@@ -12,7 +13,14 @@ const WANTED: &str = "must be http://host:port, a proxy that opens tunnels (CONN
 
 /// The proxies that an environment names. None by default.
 #[derive(Clone, Default)]
-pub struct Proxies(Option<Arc<Matcher>>);
+pub struct Proxies(Option<Arc<Environment>>);
+
+/// What the variables say, and which of them speaks for a scheme.
+struct Environment {
+    matcher: Matcher,
+    https: &'static str,
+    http: &'static str,
+}
 
 impl fmt::Debug for Proxies {
     /// Without their addresses, which may hold a password.
@@ -37,7 +45,22 @@ pub struct ProxyFault {
 pub(crate) struct Proxy {
     pub(crate) uri: Uri,
     pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) named_by: &'static str,
+    pub(crate) told: between::Proxy,
+}
+
+impl Proxy {
+    fn new(uri: Uri, authorization: Option<HeaderValue>, named_by: String, credentials: Credentials) -> Self {
+        let place = format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80));
+        Self {
+            uri,
+            authorization,
+            told: between::Proxy {
+                place,
+                named_by,
+                credentials,
+            },
+        }
+    }
 }
 
 impl Proxies {
@@ -60,30 +83,40 @@ impl Proxies {
             return Ok(Self::default());
         }
         let excepted = [either("NO_PROXY").unwrap_or_default(), direct.to_owned()].join(",");
+        let of = |own: &Option<String>, name| if own.is_some() { name } else { "ALL_PROXY" };
+        let (by_https, by_http) = (of(&https, "HTTPS_PROXY"), of(&http, "HTTP_PROXY"));
         let matcher = Matcher::builder()
             .all(all.unwrap_or_default())
             .https(https.unwrap_or_default())
             .http(http.unwrap_or_default())
             .no(excepted)
             .build();
-        Ok(Self(Some(Arc::new(matcher))))
+        Ok(Self(Some(Arc::new(Environment {
+            matcher,
+            https: by_https,
+            http: by_http,
+        }))))
     }
 
     /// The one for a store: of its parameters, else of the environment.
     pub(crate) fn of(&self, store: &Url, parameter: Option<&str>) -> Option<Proxy> {
         if let Some(uri) = parameter.and_then(|text| text.parse().ok()) {
-            return Some(Proxy {
-                uri,
-                authorization: None,
-                named_by: "spec.parameters.proxy",
-            });
+            let named_by = "spec.parameters.proxy".to_owned();
+            return Some(Proxy::new(uri, None, named_by, Credentials::Impossible));
         }
-        let found = self.0.as_ref()?.intercept(&store.as_str().parse().ok()?)?;
-        Some(Proxy {
-            uri: found.uri().clone(),
-            authorization: found.basic_auth().cloned(),
-            named_by: "the operator's environment",
-        })
+        let environment = self.0.as_ref()?;
+        let found = environment.matcher.intercept(&store.as_str().parse().ok()?)?;
+        let variable = match store.scheme() {
+            "https" => environment.https,
+            _ => environment.http,
+        };
+        let authorization = found.basic_auth().cloned();
+        let credentials = match &authorization {
+            Some(_) => Credentials::Given,
+            None => Credentials::None,
+        };
+        let named_by = format!("{variable} in the operator's environment");
+        Some(Proxy::new(found.uri().clone(), authorization, named_by, credentials))
     }
 }
 
@@ -159,8 +192,13 @@ mod tests {
         let all = proxies(&[("ALL_PROXY", "http://any:1")]).unwrap();
         let found = all.of(&store, Some("http://own:3128")).unwrap();
         assert_eq!(
-            (found.uri.to_string().as_str(), found.named_by),
-            ("http://own:3128/", "spec.parameters.proxy")
+            (found.uri.to_string().as_str(), found.told.to_string().as_str()),
+            ("http://own:3128/", "the proxy own:3128 (of spec.parameters.proxy)")
+        );
+        let found = all.of(&"https://s3.example".parse().unwrap(), None).unwrap();
+        assert_eq!(
+            found.told.to_string(),
+            "the proxy any:1 (of ALL_PROXY in the operator's environment)"
         );
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use between::Answered;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusty_s3::Method;
@@ -153,6 +154,12 @@ impl Store {
 
     /// A failed answer as an error. A store may answer 200 to a complete, and say in the body that it failed.
     fn judge(&self, step: &'static str, answer: Answer, ours: Timestamp) -> Result<Answer, StoreError> {
+        let kind = answer.header("content-type").unwrap_or_default();
+        let names = answer.headers.keys().map(|name| name.as_str());
+        let seen = Answered::new(answer.status, names, &kind, Some(&answer.body));
+        if let Some(words) = between::stranger(&seen) {
+            return Err(StoreError::of_a_stranger(step, answer.status, words));
+        }
         let code = xml::text_of(&answer.body, "Code").unwrap_or_default();
         if answer.status < 300 && code.is_empty() {
             return Ok(answer);
@@ -163,8 +170,7 @@ impl Store {
         let message = xml::text_of(&answer.body, "Message").unwrap_or_default();
         let theirs = answer.time("date");
         if answer.status == 404 && code.is_empty() && !answer.body.is_empty() {
-            let words =
-                "404 without an S3 error code: what answered is not the store (a proxy or a gateway before it?)";
+            let words = "the store answered 404 without an S3 error code, which says nothing of the object";
             return Err(StoreError::new(step, StoreErrorKind::Refused, words));
         }
         if (300..400).contains(&answer.status) {

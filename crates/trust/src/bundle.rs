@@ -15,6 +15,11 @@ pub enum BundleFault {
     /// Something in it begins as PEM and is none.
     #[error("is not PEM: {0}")]
     NotPem(String),
+    /// Somebody's secret stands in it. Nothing of it is repeated.
+    #[error(
+        "holds a private key, and only certificates belong there: take it out, and make a new key, because everybody who may read storages could read this one"
+    )]
+    PrivateKey,
     /// No certificate is in it.
     #[error("holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----")]
     Empty,
@@ -29,6 +34,10 @@ impl Bundle {
     /// # Errors
     /// [`BundleFault`]
     pub fn parse(pem: &str) -> Result<Self, BundleFault> {
+        let is_key = |line: &str| line.trim_start().starts_with("-----BEGIN") && line.contains("PRIVATE KEY");
+        if pem.lines().any(is_key) {
+            return Err(BundleFault::PrivateKey);
+        }
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(|e| BundleFault::NotPem(e.to_string()))?;

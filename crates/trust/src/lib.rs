@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use rustls::client::WebPkiServerVerifier;
 
 pub use bundle::{Bundle, BundleFault};
-pub use told::{found_in, told};
+pub use told::{found_in, speaks_tls, told};
 
 use pinned::Pinned;
 

@@ -57,7 +57,10 @@ fn handshake(store: &Store, bundle: &Bundle, name: &'static str) -> Result<(), r
 
 /// The words for a handshake that fails.
 fn refusal(store: &Store, bundle: &str, name: &'static str) -> String {
-    told(&handshake(store, &Bundle::parse(bundle).unwrap(), name).unwrap_err())
+    told(
+        &handshake(store, &Bundle::parse(bundle).unwrap(), name).unwrap_err(),
+        true,
+    )
 }
 
 /// A certificate that has nothing to do with any store.
@@ -145,7 +148,23 @@ fn what_is_wrong_is_told_with_its_cure() {
         assert!(words.starts_with("TLS: ") && words.contains(says), "{words}");
     }
     let plain_http = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-    assert!(told(&plain_http).contains("does not speak TLS"));
+    let words = told(&plain_http, false);
+    assert!(words.contains("write http:// in spec.parameters.endpoint"), "{words}");
+}
+
+#[test]
+fn a_bundle_that_is_not_given_is_not_said_to_lack_something() {
+    let itself = self_signed(&["minio"], as_openssl_makes_it);
+    let plain = self_signed(&["minio"], |_| {});
+    for (store, says) in [(&itself, "signed itself"), (&plain, "signed by no public authority")] {
+        let words = told(&handshake(store, &Bundle::default(), "minio").unwrap_err(), false);
+        assert!(
+            words.contains(says) && words.contains("caBundle is not given"),
+            "{words}"
+        );
+        let words = refusal(store, &other(), "minio");
+        assert!(!words.contains("not given"), "{words}");
+    }
 }
 
 #[test]
@@ -167,6 +186,12 @@ fn a_bundle_that_cannot_be_read_says_which_of_its_certificates() {
         BundleFault::Unreadable(2, 2, _)
     ));
     assert_eq!(fault("hello"), BundleFault::Empty);
+    for kind in ["", "RSA ", "EC ", "ENCRYPTED "] {
+        let key = format!("-----BEGIN {kind}PRIVATE KEY-----\nc2VjcmV0\n-----END {kind}PRIVATE KEY-----\n");
+        let found = fault(&format!("{good}\n{key}"));
+        assert_eq!(found, BundleFault::PrivateKey);
+        assert!(!found.to_string().contains("c2VjcmV0"));
+    }
     assert!(matches!(
         fault("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"),
         BundleFault::NotPem(_)

@@ -26,12 +26,22 @@ pub fn found_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     None
 }
 
-/// The fault and its cure. It names parameters of a storage, and nothing that is secret.
-pub fn told(error: &Error) -> String {
+/// Whether a handshake that failed was one: who shows a certificate, or has an alert to give, speaks TLS.
+pub fn speaks_tls(error: &(dyn StdError + 'static)) -> bool {
+    found_in(error).is_some_and(|found| !matches!(found, Error::InvalidMessage(_)))
+}
+
+/// The fault and its cure. It names parameters of a storage, and nothing that is secret. `bundle` is whether there is a caBundle: one
+/// that was not given is nothing to look into.
+pub fn told(error: &Error, bundle: bool) -> String {
     let cure = match error {
-        Error::InvalidCertificate(certificate) => return format!("TLS: {}", of_certificate(error, certificate)),
+        Error::InvalidCertificate(certificate) => {
+            return format!("TLS: {}", of_certificate(error, certificate, bundle));
+        }
         Error::InvalidMessage(_) => {
-            "is https:// right in spec.parameters.endpoint? What answers there does not speak TLS"
+            return format!(
+                "TLS: what answers there does not speak TLS: write http:// in spec.parameters.endpoint, or the port at which the store speaks TLS ({error})"
+            );
         }
         Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
         | Error::PeerIncompatible(_) => "the store has to offer TLS 1.2 or 1.3 with a cipher suite of today",
@@ -43,13 +53,19 @@ pub fn told(error: &Error) -> String {
     format!("TLS: {error} ({cure})")
 }
 
-fn of_certificate(error: &Error, certificate: &CertificateError) -> String {
+fn of_certificate(error: &Error, certificate: &CertificateError, bundle: bool) -> String {
     match certificate {
+        CertificateError::UnknownIssuer if !bundle => {
+            "the store's certificate is signed by no public authority, and spec.parameters.caBundle is not given: put the certificate of the authority that signed it there, or the store's own, as PEM".to_owned()
+        }
         CertificateError::UnknownIssuer => {
-            "the store's certificate is signed by nobody that is known here: put the certificate of the authority that signed it, or the store's own, into spec.parameters.caBundle as PEM".to_owned()
+            "the store's certificate is signed by no public authority and by none of spec.parameters.caBundle: add the certificate of the authority that signed it there, or the store's own, as PEM".to_owned()
         }
         CertificateError::BadSignature => {
             "the store's certificate is signed by an authority that has the name of one that is known here, and another key: if the authority was made anew, put its new certificate into spec.parameters.caBundle".to_owned()
+        }
+        _ if is_authority(error) && !bundle => {
+            "the store's certificate signed itself, and spec.parameters.caBundle is not given: put just that certificate there, as PEM (openssl s_client -showcerts -connect HOST:PORT prints it)".to_owned()
         }
         _ if is_authority(error) => {
             "the store shows an authority's certificate as its own, and not one that stands in spec.parameters.caBundle: put exactly that one there, as PEM".to_owned()

@@ -12,6 +12,8 @@ pub struct Answer {
     status: u16,
     code: String,
     message: String,
+    /// The right that a denial is about.
+    right: &'static str,
 }
 
 impl Answer {
@@ -22,12 +24,17 @@ impl Answer {
             status,
             code: element(&text, "Code"),
             message: element(&text, "Message"),
+            right: "",
         }
+    }
+
+    /// The same, of a request that needs this right.
+    pub fn needing(self, right: &'static str) -> Self {
+        Self { right, ..self }
     }
 
     /// Whether to try again; each try has a fresh URL, so an expired one passes.
     pub fn hope(&self) -> Hope {
-        let expired = self.message.to_ascii_lowercase().contains("expired");
         match (self.status, self.code.as_str()) {
             // It will not be implemented while somebody waits.
             (501 | 505, _) | (_, "NotImplemented") => Hope::None,
@@ -35,7 +42,7 @@ impl Answer {
             (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => Hope::Passes,
             // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
             (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Hope::Passes,
-            (403, _) if expired => Hope::Passes,
+            (403, _) if self.has_expired() => Hope::Passes,
             (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey")
             | (_, "InvalidObjectState")
             | (411..=416, _)
@@ -44,12 +51,10 @@ impl Answer {
             _ => Hope::Doubtful,
         }
     }
-}
 
-/// Whether a body can only be a store's: its errors and its list of buckets are XML of S3, which nothing in between speaks.
-pub fn is_of_a_store(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    text.contains("<ListAllMyBucketsResult") || (text.contains("<Error") && text.contains("<Code>"))
+    fn has_expired(&self) -> bool {
+        self.message.to_ascii_lowercase().contains("expired")
+    }
 }
 
 impl fmt::Display for Answer {
@@ -68,6 +73,9 @@ impl fmt::Display for Answer {
             "InvalidObjectState" => f.write_str(" (the object lies in an archive: have the store bring it back first)"),
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {
                 f.write_str(" (the store does not know the access keys any more: check the Secret of the storage)")
+            }
+            "AccessDenied" if !self.right.is_empty() && !self.has_expired() => {
+                write!(f, " (the access key needs {} on the bucket's objects)", self.right)
             }
             _ => Ok(()),
         }
@@ -117,22 +125,6 @@ mod tests {
     }
 
     #[test]
-    fn only_a_store_answers_as_a_store() {
-        for (body, expected) in [
-            (xml("NoSuchKey", "m"), true),
-            ("<?xml version='1.0'?><ListAllMyBucketsResult xmlns='x'>".into(), true),
-            ("<html><h1>502 Bad Gateway</h1></html>".into(), false),
-            (
-                "upstream connect error or disconnect/reset before headers".into(),
-                false,
-            ),
-            (String::new(), false),
-        ] {
-            assert_eq!(is_of_a_store(body.as_bytes()), expected, "{body}");
-        }
-    }
-
-    #[test]
     fn hope_follows_status_and_code() {
         for (status, code, message, hope) in [
             (500, "InternalError", "", Hope::Passes),
@@ -167,5 +159,12 @@ mod tests {
         let said = |code: &str| Answer::of(403, xml(code, "m").as_bytes()).to_string();
         assert!(said("RequestTimeTooSkewed").contains("clocks") && said("InvalidAccessKeyId").contains("Secret"));
         assert_eq!(said("AccessDenied"), "the store answered 403 AccessDenied: m");
+        let denied = |message: &str| Answer::of(403, xml("AccessDenied", message).as_bytes()).needing("s3:PutObject");
+        assert!(
+            denied("m")
+                .to_string()
+                .contains("needs s3:PutObject on the bucket's objects")
+        );
+        assert!(!denied("Request has expired").to_string().contains("s3:"));
     }
 }

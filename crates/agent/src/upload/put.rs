@@ -17,7 +17,7 @@ use crate::retry::Retry;
 
 pub(super) struct Worker {
     pub upload: Arc<Upload>,
-    pub client: ureq::Agent,
+    pub client: http::Client,
     pub desk: Arc<Desk>,
     pub events: Sender<Event>,
 }

@@ -15,6 +15,8 @@ pub enum Fault {
     Drop,
     /// An answer with this status and XML code and message; the body was read.
     Answer(u16, &'static str, &'static str),
+    /// A web page with this status, of something that is no store; the body was read.
+    Page(u16),
     /// GET: so many bytes, then the connection closes.
     CutAfter(usize),
     /// GET: another ETag.
@@ -170,6 +172,16 @@ fn answer(mut stream: &TcpStream, status: u16, code: &str, message: &str) -> Opt
     stream.write_all(head.as_bytes()).ok()
 }
 
+fn page(mut stream: &TcpStream, status: u16) -> Option<()> {
+    let body = "<html><head><title>Sign in</title></head></html>";
+    let kind = "server: nginx\r\ncontent-type: text/html";
+    let head = format!(
+        "HTTP/1.1 {status} X\r\n{kind}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()
+}
+
 fn put(
     reader: &mut impl Read,
     mut stream: &TcpStream,
@@ -182,6 +194,9 @@ fn put(
     reader.read_exact(&mut body).ok()?;
     if let Some(Fault::Answer(status, code, message)) = fault {
         return answer(stream, status, code, message);
+    }
+    if let Some(Fault::Page(status)) = fault {
+        return page(stream, status);
     }
     let path = request.line.split(' ').nth(1)?;
     {
@@ -202,6 +217,9 @@ fn put(
 fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: Option<Fault>) -> Option<()> {
     if let Some(Fault::Answer(status, code, message)) = fault {
         return answer(stream, status, code, message);
+    }
+    if let Some(Fault::Page(status)) = fault {
+        return page(stream, status);
     }
     let object = state.lock().unwrap().object.clone()?;
     let range = request.headers.get("range")?;

@@ -75,7 +75,11 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
         Ok(Err(error)) => failed("ProbeFailed", error.to_string()),
         Err(_) => failed(
             "ProbeTimeout",
-            format!("the store did not answer within {} s", PROBE.as_secs()),
+            format!(
+                "the store did not answer within {} s{}",
+                PROBE.as_secs(),
+                store.dial().through()
+            ),
         ),
     }
 }

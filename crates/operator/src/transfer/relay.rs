@@ -22,8 +22,9 @@ use tokio::time::timeout;
 use crate::runtime::{Task, spawn_held};
 use crate::transfer::budget::Held;
 
-/// Until the store's name is resolved and a connection stands, also through a proxy.
-const CONNECT: Duration = Duration::from_secs(20);
+/// Until the store's name is resolved and a connection stands. Longer than the dial's own deadlines, for a proxy, too, which say what
+/// it was that took so long; and shorter than an agent waits.
+const CONNECT: Duration = Duration::from_secs(25);
 /// Until the store takes the next bytes; the agent gives up before.
 const STALL: Duration = Duration::from_secs(120);
 /// How long a store that takes no more bytes may go on answering: it mostly says why.
@@ -200,13 +201,15 @@ async fn copy(endpoint: &Endpoint, id: u32, shared: &Shared, out: &mpsc::Sender<
     let (from_store, to_store) = tcp.split();
     let up = pin!(up(to_store, id, shared, out));
     let down = pin!(down(from_store, id, shared, out));
-    match select(up, down).await {
+    let end = match select(up, down).await {
         Either::Left((error, down)) => {
             let _ = timeout(LAST_WORDS, down).await;
             Err(error)
         }
         Either::Right((end, _)) => end,
-    }
+    };
+    // A proxy may have cut it as well as the store.
+    end.map_err(|words| words + &endpoint.dial.through())
 }
 
 /// Agent to store, until it fails: the agent ends it by `Close`.

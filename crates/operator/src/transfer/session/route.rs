@@ -11,8 +11,8 @@ use super::{Ended, Session};
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::{limits, text};
 
-/// Until the agent has told whether it reaches the store: it gives its name, the connection and the answer 5 s each.
-const PROBED: Duration = Duration::from_secs(20);
+/// Until the agent has told whether it reaches the store: it gives its name, the connection, a proxy and the answer 5 s each.
+const PROBED: Duration = Duration::from_secs(25);
 /// How long the URL is good that is asked for.
 const SIGNED: Duration = Duration::from_secs(120);
 /// An object that nobody writes, so that there is nothing to read from the answer.
@@ -137,6 +137,6 @@ mod tests {
     #[test]
     fn a_pod_without_an_answer_is_asked_three_to_five_times_for_some_ten_seconds() {
         // Refused at once; no answer to a connection; nothing at all from the agent.
-        assert_eq!((asked(0), asked(5), asked(20)), ((5, 10), (3, 18), (3, 63)));
+        assert_eq!((asked(0), asked(5), asked(25)), ((5, 10), (3, 18), (3, 78)));
     }
 }
