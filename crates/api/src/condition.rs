@@ -8,9 +8,9 @@ pub const READY: &str = "Ready";
 pub const NEVER_RUN: &str = "NeverRun";
 /// A backup or a restore is being made.
 pub const IN_PROGRESS: &str = "InProgress";
-/// The backup ended well. Speaks of the backup only; in a restore-only run, of its first restore.
+/// The backup ended well. Speaks of the backup only; in a restore-only run, of its last restore that ended.
 pub const SUCCESSFUL: &str = "Successful";
-/// The backup failed. Speaks of the backup only; in a restore-only run, of its first restore.
+/// The backup failed. Speaks of the backup only; in a restore-only run, of its last restore that ended.
 pub const FAILED: &str = "Failed";
 /// The run can be restored.
 pub const RESTORABLE: &str = "Restorable";

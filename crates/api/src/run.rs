@@ -28,7 +28,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     status = "BackupRunStatus",
     derive = "PartialEq",
     doc = "BackupRun is one backup of whatever its command prints and, on demand, its restores: annotate it with backup-operator.io/restore to stream the backup back into the restore command.",
-    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the backup is good"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the backup is good, or in a run without one the last restore"}"#,
     printcolumn = r#"{"name":"State","type":"string","jsonPath":".status.state","description":"What happened last"}"#,
     printcolumn = r#"{"name":"Path","type":"string","jsonPath":".status.path","description":"Path of the object in the storage","priority":1}"#,
     printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Stored bytes","priority":1}"#,
@@ -320,7 +320,7 @@ fn known_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<State>, D::E
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupRunStatus {
-    /// Ready, NeverRun, InProgress, Successful and Failed speak of the backup; Restored of the last restore; Restorable, Encrypted and Compressed of what is stored.
+    /// Ready, NeverRun, InProgress, Successful and Failed speak of the backup, and in a run without one of the last restore that ended; Restored of the last restore; Restorable, Encrypted and Compressed of what is stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -342,7 +342,7 @@ pub struct BackupRunStatus {
     /// The object's key in the bucket: the path below the storage's prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// When the backup (in a restore-only run: the first restore) started.
+    /// When the backup (in a restore-only run: the last restore) started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
     /// When it ended.

@@ -2,7 +2,7 @@
 use api::condition;
 use e2e::bytes::{encrypted, random, zstd};
 use e2e::cluster::merge;
-use e2e::runs::{end_of, is, message, status, stream};
+use e2e::runs::{end_of, is, message, reason, status, stream};
 use e2e::{Case, case, operator};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -245,6 +245,15 @@ fn a_restore_only_run_restores_again_on_each_annotation() {
         case.store().put(&case.key("db"), b"hello again");
         let run = case.restore("db").await;
         assert_eq!(status(&run).log.unwrap().trim(), e2e::bytes::sum_line(b"hello again"));
+        // It has no backup to speak of: all that it says is of its last restore.
+        case.store().delete(&case.key("db"));
+        case.ask_restore("db").await;
+        let (run, _) = case.restore_ended("db", 3, 120).await;
+        assert_eq!(reason(&run, condition::FAILED), "ObjectMissing");
+        assert!(!is(&run, condition::READY) && !is(&run, condition::SUCCESSFUL) && is(&run, condition::FAILED));
+        case.store().put(&case.key("db"), b"hello");
+        let run = case.restore("db").await;
+        assert!(is(&run, condition::READY) && is(&run, condition::SUCCESSFUL) && !is(&run, condition::FAILED));
         // What it did not write it does not remove.
         merge(&case.runs(), "db", json!({"metadata": {"labels": {"seen": "twice"}}})).await;
         e2e::cluster::delete(&case.runs(), "db").await;

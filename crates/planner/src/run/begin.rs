@@ -50,7 +50,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(wait) = turn::wait(o, &status, action == Action::Restore) {
         return wait;
     }
-    tell::stored_as(o, &mut status);
+    tell::nothing_stored(o, &mut status);
     let key = key(&prefix, &path);
     status.path = Some(path.clone());
     status.key = Some(key.clone());

@@ -7,7 +7,7 @@ use api::{BackupRun, BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::run::attempt::pod_of_attempt;
-use crate::run::life::{Attempt, is_finished, is_followed};
+use crate::run::life::{Attempt, is_followed};
 use crate::run::limits::{RESTORES, pause};
 use crate::run::observed::{End, Observed, PodView, StorageView, StoredObject};
 use crate::run::reason::Reason;
@@ -70,7 +70,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
     } = at;
     let (action, number) = (*action, *number);
     status.progress = None;
-    if action == Action::Backup || !is_finished(&status) {
+    if action == Action::Backup || o.run.spec.backup.is_none() {
         status.completion_time = Some(Time(o.now));
     }
     let mut restored = None;

@@ -128,7 +128,8 @@ pub fn parse(attempt: &str) -> (Action, u32) {
     (action, number.parse().unwrap_or(1))
 }
 
-/// The backup, or the first restore of a restore-only run, has ended; this never changes again.
+/// The backup, or a restore of a restore-only run, has ended. It never becomes untrue again: what is known of a backup stays, and
+/// of a restore-only run's restores the last one is told over the one before.
 pub fn is_finished(status: &BackupRunStatus) -> bool {
     [condition::SUCCESSFUL, condition::FAILED]
         .iter()

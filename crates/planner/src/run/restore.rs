@@ -1,6 +1,7 @@
 //! A finished run: restores on demand, and what an interrupted clean-up left.
 use api::names::Action;
 use api::{BackupRunStatus, condition, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
@@ -54,6 +55,11 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));
     if let Some(why) = o.storage.forbids(&key) {
         return refuse(o, status, &why);
+    }
+    if o.run.spec.backup.is_none() {
+        // Such a run tells of its last restore; no other time is kept.
+        status.start_time = Some(Time(o.now));
+        status.completion_time = None;
     }
     start(o, &mut status, Action::Restore, number, key);
     let event = Event {

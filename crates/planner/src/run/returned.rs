@@ -25,7 +25,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Dec
     if let StorageView::Refused { message } = &o.storage {
         return end::refuse(o, status, Reason::NamespaceNotAllowed, message);
     }
-    tell::stored_as(o, &mut status);
+    tell::nothing_stored(o, &mut status);
     status.path.clone_from(&past.path);
     if o.run.spec.backup.is_none() {
         return restored(o, status, past);

@@ -18,7 +18,13 @@ fn say(o: &Observed<'_>, status: &mut BackupRunStatus, type_: &str, on: bool, re
     condition::set(&mut status.conditions, &say, o.run.metadata.generation, o.now);
 }
 
-/// An attempt starts. What is known of a finished backup stays as it is.
+/// Whether what the conditions say of the run stays as it is, whatever comes: they speak of its backup, which has ended. A run that
+/// has none speaks of its last restore, and the next one is told over it.
+fn stays(o: &Observed<'_>, status: &BackupRunStatus) -> bool {
+    is_finished(status) && o.run.spec.backup.is_some()
+}
+
+/// An attempt starts. What is known of a finished backup, or of a last restore, stays as it is.
 pub fn started(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action) {
     let (reason, message) = match action {
         Action::Backup => ("Backuping", "A backup is being made"),
@@ -72,43 +78,41 @@ fn waits(o: &Observed<'_>, status: &mut BackupRunStatus, state: State, reason: &
     }
 }
 
-/// What is done to the bytes, and whether they can be restored.
-pub fn stored_as(o: &Observed<'_>, status: &mut BackupRunStatus) {
-    let spec = &o.run.spec;
-    match &spec.compression {
-        Some(c) => {
-            let word = if c.algorithm == Algorithm::Gzip { "gzip" } else { "zstd" };
-            say(o, status, condition::COMPRESSED, true, "Compressed", word);
-        }
-        None => say(
-            o,
-            status,
-            condition::COMPRESSED,
-            false,
-            "NotAsked",
-            "spec.compression is not set",
-        ),
+/// Nothing is stored by this run yet, or nothing is known of what is stored.
+pub fn nothing_stored(o: &Observed<'_>, status: &mut BackupRunStatus) {
+    let restore_only = o.run.spec.backup.is_none();
+    let (reason, text) = match restore_only {
+        true => ("NotProved", "no restore has read the object yet"),
+        false => ("NothingStored", "no backup is stored yet"),
+    };
+    for type_ in [condition::COMPRESSED, condition::ENCRYPTED] {
+        say(o, status, type_, false, reason, text);
     }
-    match &spec.encryption {
-        Some(e) => {
-            let whom = match e.recipients.is_empty() {
-                true => "by whoever stored it".to_string(),
-                false => e.recipients.join(", "),
-            };
-            say(o, status, condition::ENCRYPTED, true, "Encrypted", &whom);
-        }
-        None => say(
-            o,
-            status,
-            condition::ENCRYPTED,
-            false,
-            "NotAsked",
-            "spec.encryption is not set",
-        ),
-    }
-    let restorable = spec.restore.is_some() && spec.backup.is_none();
+    let restorable = o.run.spec.restore.is_some() && restore_only;
     let reason = if restorable { "RestoreOnly" } else { "NoBackupYet" };
     say(o, status, condition::RESTORABLE, restorable, reason, "");
+}
+
+/// What was done to the bytes of an object that is there.
+fn stored_as(o: &Observed<'_>, status: &mut BackupRunStatus) {
+    let spec = &o.run.spec;
+    let compressed = spec.compression.as_ref().map(|c| match c.algorithm {
+        Algorithm::Gzip => "gzip".to_string(),
+        Algorithm::Zstd => "zstd".to_string(),
+    });
+    let encrypted = spec.encryption.as_ref().map(|e| match e.recipients.is_empty() {
+        true => "by whoever stored it".to_string(),
+        false => e.recipients.join(", "),
+    });
+    for (type_, how, no) in [
+        (condition::COMPRESSED, compressed, "spec.compression is not set"),
+        (condition::ENCRYPTED, encrypted, "spec.encryption is not set"),
+    ] {
+        match how {
+            Some(how) => say(o, status, type_, true, type_, &how),
+            None => say(o, status, type_, false, "NotAsked", no),
+        }
+    }
 }
 
 /// An attempt failed, or a run ends before its first one.
@@ -121,7 +125,7 @@ pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, re
     if action == Action::Restore {
         say(o, status, condition::RESTORED, false, word, text);
     }
-    if is_finished(status) {
+    if stays(o, status) {
         return;
     }
     say(o, status, condition::NEVER_RUN, false, word, text);
@@ -164,9 +168,10 @@ pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action
     if action == Action::Restore {
         say(o, status, condition::RESTORED, true, reason, text);
     }
-    if is_finished(status) {
+    if stays(o, status) {
         return;
     }
+    stored_as(o, status);
     say(o, status, condition::FAILED, false, reason, text);
     say(o, status, condition::READY, true, reason, text);
     say(o, status, condition::SUCCESSFUL, true, reason, text);

@@ -44,6 +44,7 @@ mod requests;
 mod restores;
 mod retry;
 mod returned;
+mod stored_as;
 mod taken;
 mod tenancy;
 mod turns;

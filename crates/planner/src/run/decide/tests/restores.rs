@@ -159,6 +159,60 @@ fn a_restore_only_run_restores_once_on_creation() {
 }
 
 #[test]
+fn a_restore_only_run_tells_of_its_last_restore_having_no_backup_to_speak_of() {
+    let mut world = World::new(restore_only_run());
+    let good = End::Restored {
+        bytes: 3,
+        log: String::new(),
+    };
+    let gone = End::Interrupted { message: "gone".into() };
+    let states = [State::RestoreFailed, State::RestoreSuccessful, State::InterruptedFailed];
+    for (end, state) in [failed(), good, gone].into_iter().zip(states) {
+        if world.status().restores.is_empty() {
+            world.step();
+        } else {
+            let before = world.status().conditions;
+            world.annotate(labels::RESTORE);
+            world.step();
+            let kept = |s: &BackupRunStatus| condition::find(&s.conditions, condition::READY).cloned();
+            assert_eq!(
+                kept(&world.status()),
+                condition::find(&before, condition::READY).cloned(),
+                "nothing new is known until it ends"
+            );
+            assert_eq!(world.status().completion_time, None);
+        }
+        let started = world.now;
+        world.pod(PodStage::Running);
+        world.pass(5);
+        world.ended(end);
+        world.step();
+        let good = state == State::RestoreSuccessful;
+        for (type_, wanted) in [
+            (condition::READY, good),
+            (condition::SUCCESSFUL, good),
+            (condition::RESTORED, good),
+            (condition::FAILED, !good),
+            (condition::IN_PROGRESS, false),
+            (condition::NEVER_RUN, false),
+        ] {
+            assert_eq!(world.is(type_), wanted, "{type_} after {state:?}");
+            let status = world.status();
+            let said = condition::find(&status.conditions, type_).unwrap();
+            if type_ != condition::NEVER_RUN {
+                assert_eq!(Some(&said.message), status.message.as_ref(), "{type_}");
+            }
+        }
+        let status = world.status();
+        assert_eq!(status.state, Some(state));
+        assert_eq!(status.start_time, Some(Time(started)));
+        assert_eq!(status.completion_time, Some(Time(world.now)));
+        world.pods.clear();
+        assert_eq!(world.step(), vec![]);
+    }
+}
+
+#[test]
 fn a_run_that_the_go_operator_left_in_progress_is_not_begun_again() {
     let mut world = World::new(backup_run());
     world.run.status = Some(BackupRunStatus {
