@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
+use planner::run::pod::GRACE_SECONDS;
 use planner::run::{Decision, Guarded, Refusal, TransferOrder, Unguarded};
 
 use crate::context::Context;
@@ -224,7 +225,7 @@ fn grace_of(now: bool, template: Option<i64>) -> u32 {
     let seconds = if now {
         1
     } else {
-        template.unwrap_or(GRACE).clamp(1, GRACE)
+        template.unwrap_or(GRACE_SECONDS).clamp(1, GRACE)
     };
     u32::try_from(seconds).unwrap_or(1)
 }
@@ -288,7 +289,8 @@ mod tests {
     #[test]
     fn a_pod_that_is_done_goes_within_half_a_minute() {
         for (now, template, grace) in [
-            (false, None, 30),
+            // What the Pod was made with.
+            (false, None, 5),
             (false, Some(3600), 30),
             (false, Some(5), 5),
             (false, Some(0), 1),

@@ -23,7 +23,7 @@ pub const AGENT: &str = "/.backup-operator/bin/agent";
 /// Its sockets.
 pub const SOCKETS: &str = "/.backup-operator/run";
 /// Seconds that a Pod whose template says nothing gets to end: its command has ended by then.
-const GRACE_SECONDS: i64 = 5;
+pub const GRACE_SECONDS: i64 = 5;
 
 /// How the agent is put into Pods.
 #[derive(Clone, Debug, PartialEq)]

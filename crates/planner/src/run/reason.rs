@@ -63,6 +63,7 @@ reasons! {
     StorageNotReady       passes "The storage cannot be used now."
     Queued                passes "The run waits for its turn, because as many as may be at once are under way."
     RestoreUnderWay       passes "A restore was asked for while one is under way."
+    RestoreWaits          passes "A restore waits until the Pod of an earlier attempt is gone."
     RestoreRefused        passes "A restore was asked for that cannot be, or that has expired."
     // Warnings about what is good.
     Shrunk                passes "A good backup is far smaller than those before it."

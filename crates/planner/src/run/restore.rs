@@ -38,7 +38,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
     let held = o.pods.iter().find(|p| p.ours).map(|pod| {
         format!(
-            "the restore waits until Pod {} of an earlier attempt is gone: two commands at once on one database are nobody's wish. If its node is lost for good, delete the Pod by force.",
+            "the restore waits until Pod {} of an earlier attempt is gone, which takes 30 s at most while its node answers: two commands at once on one database are nobody's wish. If its node is lost for good, delete the Pod by force.",
             pod.name
         )
     });
@@ -102,6 +102,12 @@ fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision
     let since = status.restore_requested_at.clone();
     // One cause at a time: two that take turns in the message would be told by an Event each time.
     let wait = wait.unwrap_or_else(|| Decision {
+        unguarded: held
+            .clone()
+            .filter(|_| status.message != held)
+            .map(waits)
+            .into_iter()
+            .collect(),
         guarded: vec![Guarded::Report(Box::new(BackupRunStatus {
             message: held,
             ..status.clone()
@@ -119,6 +125,16 @@ fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision
             refuse(o, status, &format!("{expired}; ask again. {why}"))
         }
     }
+}
+
+/// The conditions of a finished run speak of its backup: who has asked for the restore shall hear all the same.
+fn waits(note: String) -> Unguarded {
+    Unguarded::Event(Event {
+        warning: false,
+        reason: Reason::RestoreWaits.word(),
+        action: "Wait",
+        note,
+    })
 }
 
 /// The request is taken off before it is said that it was refused: one that a crash keeps is refused once more.

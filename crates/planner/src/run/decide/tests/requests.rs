@@ -133,6 +133,7 @@ fn a_restore_does_not_begin_while_the_pod_of_an_earlier_one_is_not_gone() {
     assert!(!begins(&steps), "{steps:?}");
     let message = world.status().message.unwrap();
     assert!(message.contains("waits until Pod db-backup-1"), "{message}");
+    assert_eq!(said(&steps, "RestoreWaits"), Some(message), "told, and told once");
     assert!(
         world
             .step()
