@@ -7,6 +7,7 @@ use api::BackupStorage;
 use api::storage::DataPath;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
+use planner::storage::Reason;
 use store::{Checksum, Credentials, Proxies, S3Parameters, Store};
 use zeroize::Zeroize;
 
@@ -69,13 +70,13 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// One CamelCase word.
-    pub fn reason(&self) -> &'static str {
+    /// What a storage says of it.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Parameters(_) => "InvalidParameters",
-            Self::Credentials(_) => "InvalidCredentials",
-            Self::Api(_) | Self::Timeout => "SecretUnreadable",
-            Self::Client(_) => "InvalidConfiguration",
+            Self::Parameters(_) => Reason::InvalidParameters,
+            Self::Credentials(_) => Reason::InvalidCredentials,
+            Self::Api(_) | Self::Timeout => Reason::SecretUnreadable,
+            Self::Client(_) => Reason::InvalidConfiguration,
         }
     }
 

@@ -8,3 +8,4 @@ pub mod schedule;
 pub mod size;
 pub mod storage;
 pub mod validate;
+mod words;

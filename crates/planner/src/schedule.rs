@@ -1,10 +1,12 @@
 //! Schedules: which runs are to be made, cancelled and rotated.
 pub mod adopt;
+mod count;
 pub mod cron;
 pub mod decide;
 pub mod field;
 pub mod history;
 pub mod observed;
+pub mod reason;
 pub mod refused;
 pub mod restores;
 pub mod shifts;
@@ -13,4 +15,5 @@ pub mod ticks;
 
 pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};
 pub use observed::Observed;
+pub use reason::Reason;
 pub use refused::refused;

@@ -226,6 +226,13 @@ pub enum ProbeError {
     Different,
 }
 
+impl ProbeError {
+    /// It says nothing of what the store takes and refuses, and may pass by itself.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Request(error) if error.passes())
+    }
+}
+
 /// The innermost cause's words: of errors of connections, the outer ones only say that there was one.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;

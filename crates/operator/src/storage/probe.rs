@@ -6,7 +6,7 @@ use api::storage::Capabilities;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
-use planner::storage::ProbeView;
+use planner::storage::{ProbeView, Reason, proved};
 use store::Checksum;
 
 use crate::context::Context;
@@ -16,7 +16,7 @@ use crate::write::bounded;
 const PROBE: Duration = Duration::from_secs(60);
 
 /// Raised when a probe looks for something new: what an earlier version found is then no proof.
-const LOOKS: u32 = 1;
+const LOOKS: u32 = 2;
 
 /// What a probe depends on: what it looks for, the spec's generation and the version of its Secret. A Secret that cannot be read counts
 /// as one that is not there: the probe says why.
@@ -40,14 +40,14 @@ pub async fn configuration(storage: &BackupStorage, context: &Context) -> String
 /// Makes a probe; its result names the step that failed and what would cure it. A store that was well the last time is looked at
 /// without making an object.
 pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &str, last: &ProbeView) -> ProbeView {
-    let failed = |reason: &str, message: String| ProbeView::Failed {
-        reason: reason.into(),
+    let failed = |reason: Reason, message: String| ProbeView::Failed {
+        reason,
         message,
         at: Timestamp::now(),
         configuration: configuration.into(),
     };
     if let Err(faults) = planner::validate::storage::validate(&storage.spec, store::parameters::faults) {
-        return failed("InvalidSpec", planner::validate::sentence(&faults));
+        return failed(Reason::InvalidSpec, planner::validate::sentence(&faults));
     }
     let opened = match context.stores.open_fresh(storage).await {
         Ok(opened) => opened,
@@ -58,7 +58,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
     let id = storage.uid().unwrap_or_default();
     let (store, prefix) = (&opened.store, opened.parameters.key(""));
     let tried = async {
-        match planner::storage::proved(storage, last, configuration) {
+        match proved(storage, last, configuration) {
             Some(capabilities) => {
                 store.probe_again(&prefix, &id, known(&capabilities)).await?;
                 Ok(capabilities)
@@ -72,9 +72,10 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
             at: Timestamp::now(),
             configuration: configuration.into(),
         },
-        Ok(Err(error)) => failed("ProbeFailed", error.to_string()),
+        Ok(Err(error)) if error.passes() => failed(Reason::StoreUnreachable, error.to_string()),
+        Ok(Err(error)) => failed(Reason::ProbeFailed, error.to_string()),
         Err(_) => failed(
-            "ProbeTimeout",
+            Reason::ProbeTimeout,
             format!(
                 "the store did not answer within {} s{}",
                 PROBE.as_secs(),

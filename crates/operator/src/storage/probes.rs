@@ -103,7 +103,7 @@ mod tests {
 
     fn failed() -> ProbeView {
         ProbeView::Failed {
-            reason: "ProbeTimeout".into(),
+            reason: planner::storage::Reason::ProbeTimeout,
             message: String::new(),
             at: Timestamp::UNIX_EPOCH,
             configuration: String::new(),

@@ -9,6 +9,7 @@ use kube::{Resource, ResourceExt};
 use crate::run::{Event, leaving};
 use crate::schedule::decide::owner;
 use crate::schedule::observed::Observed;
+use crate::schedule::reason::Reason;
 
 /// At most this many are written to in one pass.
 const AT_ONCE: usize = 20;
@@ -58,7 +59,7 @@ pub fn taken_up(o: &Observed<'_>, adopted: &[Adopted]) -> Option<Event> {
     let names: Vec<_> = adopted.iter().filter(|a| a.orphan).map(|a| a.name.as_str()).collect();
     (!names.is_empty()).then(|| Event {
         warning: false,
-        reason: "RunsAdopted",
+        reason: Reason::RunsAdopted.word(),
         action: "Adopt",
         note: format!(
             "took up what an earlier schedule {} left: {}; rotation counts them",

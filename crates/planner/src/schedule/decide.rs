@@ -6,15 +6,15 @@ use api::names::{is_run_of, run_of, stable_hash};
 use api::schedule::ConcurrencyPolicy;
 use api::{BackupRun, BackupSchedule, BackupScheduleStatus, labels};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use kube::{Resource, ResourceExt};
 
 use crate::run::Event;
 use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
-use crate::schedule::observed::{Observed, Standing, ended, standing};
-use crate::schedule::{history, restores, starving, ticks};
+use crate::schedule::observed::{Observed, Standing, standing};
+use crate::schedule::reason::Reason;
+use crate::schedule::{count, history, restores, starving, ticks};
 use crate::validate;
 
 /// What is to be done for a schedule.
@@ -37,7 +37,7 @@ pub struct Decision {
     /// Look again then.
     pub requeue_at: Option<Timestamp>,
     /// What a run that may not start yet waits for, reason and message.
-    waiting: Option<(&'static str, String)>,
+    pub(super) waiting: Option<(&'static str, String)>,
     /// What came to nothing in this pass.
     vain: starving::Vain,
 }
@@ -80,7 +80,14 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     };
     let calendar = match validate::schedule::validate(o.schedule) {
         Ok(valid) => {
-            say(o, &mut d, condition::READY, true, "Valid", "the schedule is valid");
+            say(
+                o,
+                &mut d,
+                condition::READY,
+                true,
+                Reason::Valid.word(),
+                "the schedule is valid",
+            );
             Some(valid.calendar)
         }
         Err(faults) => {
@@ -89,12 +96,12 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             if !known {
                 d.events.push(Event {
                     warning: true,
-                    reason: "Invalid",
+                    reason: Reason::Invalid.word(),
                     action: "Validate",
                     note: text.clone(),
                 });
             }
-            say(o, &mut d, condition::READY, false, "Invalid", &text);
+            say(o, &mut d, condition::READY, false, Reason::Invalid.word(), &text);
             None
         }
     };
@@ -112,7 +119,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         }
         trigger(o, &mut d);
     }
-    count(o, &mut d);
+    count::count(o, &mut d);
     let vain = std::mem::take(&mut d.vain);
     d.events.extend(starving::count(o, &mut d.status, &vain));
     let next = calendar
@@ -187,7 +194,7 @@ fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
             "more than 100 ticks were missed; only the last one is run. Was the operator away, or its clock wrong?";
         d.events.push(Event {
             warning: true,
-            reason: "TooManyMissedTimes",
+            reason: Reason::TooManyMissedTimes.word(),
             action: "Schedule",
             note: note.into(),
         });
@@ -199,9 +206,9 @@ fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
 
 /// Reason of the InProgress condition while Replace waits for a command to stop; its message begins with the run that
 /// waits, and so keeps, through a restart of the operator, that its tick was taken up.
-const STOPPING: &str = "StoppingForNext";
+const STOPPING: &str = Reason::StoppingForNext.word();
 /// The same while Forbid waits for a run to end.
-const WAITING: &str = "NextWaits";
+const WAITING: &str = Reason::NextWaits.word();
 
 fn was_stopping_for(o: &Observed<'_>, name: &str) -> bool {
     let status = o.schedule.status.as_ref();
@@ -257,7 +264,7 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
         );
         d.events.push(Event {
             warning: false,
-            reason: "RunReplaced",
+            reason: Reason::RunReplaced.word(),
             action: "Replace",
             note,
         });
@@ -290,7 +297,7 @@ fn trigger(o: &Observed<'_>, d: &mut Decision) {
     match claim.filter(|name| !taken(name)) {
         Some(name) => {
             let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), value.clone())]);
-            create(o, d, name.clone(), annotations, "RunTriggered");
+            create(o, d, name.clone(), annotations, Reason::RunTriggered.word());
             d.remove_trigger = true;
         }
         None => {
@@ -302,13 +309,13 @@ fn trigger(o: &Observed<'_>, d: &mut Decision) {
 }
 
 /// Reason of the Event of a run that was created for a tick.
-pub const CREATED: &str = "RunCreated";
+pub const CREATED: &str = Reason::RunCreated.word();
 
 /// What is said where a tick's name belongs to a run that the schedule did not make.
 pub fn name_taken(run: &str) -> Event {
     Event {
         warning: true,
-        reason: "NameTaken",
+        reason: Reason::NameTaken.word(),
         action: "Create",
         note: format!(
             "run {run} exists and was not made by this schedule: the tick that would have that name is not run. To make a backup now, delete that run and trigger the schedule"
@@ -359,7 +366,7 @@ pub(super) fn owner(schedule: &BackupSchedule) -> OwnerReference {
     }
 }
 
-fn say(o: &Observed<'_>, d: &mut Decision, type_: &str, on: bool, reason: &str, message: &str) {
+pub(super) fn say(o: &Observed<'_>, d: &mut Decision, type_: &str, on: bool, reason: &str, message: &str) {
     let say = Say {
         type_,
         status: on,
@@ -374,80 +381,25 @@ fn say_suspended(o: &Observed<'_>, d: &mut Decision, suspended: bool) {
     if before != suspended {
         let (reason, note) = if suspended {
             (
-                "Suspended",
+                Reason::Suspended,
                 "no run is started on ticks until spec.suspend is false; rotation and trigger go on",
             )
         } else {
-            ("Resumed", "runs are started on ticks again")
+            (Reason::Resumed, "runs are started on ticks again")
         };
         d.events.push(Event {
             warning: false,
-            reason,
+            reason: reason.word(),
             action: "Suspend",
             note: note.into(),
         });
     }
     let (reason, message) = if suspended {
-        ("Suspended", "spec.suspend is true")
+        (Reason::Suspended, "spec.suspend is true")
     } else {
-        ("NotSuspended", "")
+        (Reason::NotSuspended, "")
     };
-    say(o, d, condition::SUSPENDED, suspended, reason, message);
-}
-
-/// Counters, the runs under way, and how the last one ended.
-fn count(o: &Observed<'_>, d: &mut Decision) {
-    let number = |kind| u32::try_from(o.runs.iter().filter(|r| standing(r) == kind).count()).unwrap_or(u32::MAX);
-    let active = number(Standing::Active);
-    d.status.total = Some(u32::try_from(o.runs.len()).unwrap_or(u32::MAX));
-    d.status.successful = Some(number(Standing::Successful));
-    d.status.failed = Some(number(Standing::Failed));
-    d.status.in_progress = Some(active);
-    let mut names: Vec<_> = o
-        .runs
-        .iter()
-        .filter(|r| standing(r) == Standing::Active)
-        .map(|r| reference(r))
-        .collect();
-    names.sort_by(|a, b| a.name.cmp(&b.name));
-    d.status.active = names;
-    let last_good = o
-        .runs
-        .iter()
-        .filter(|r| standing(r) == Standing::Successful)
-        .map(|r| ended(r))
-        .max();
-    let before = d.status.last_successful_time.as_ref().map(|t| t.0);
-    d.status.last_successful_time = last_good.max(before).map(Time);
-    let restores = restores::condition(o);
-    let busy = active > 0 || restores.is_some();
-    let (reason, message) = match d.waiting.take().or(restores) {
-        Some((reason, message)) if busy => (reason, message),
-        _ => (if busy { "RunUnderWay" } else { "Idle" }, String::new()),
-    };
-    say(o, d, condition::IN_PROGRESS, busy, reason, &message);
-    let last = o
-        .runs
-        .iter()
-        .filter(|r| standing(r) != Standing::Active)
-        .max_by_key(|r| (ended(r), r.name_any()));
-    if let Some(last) = last {
-        let good = standing(last) == Standing::Successful;
-        let text = format!("run {}", last.name_any());
-        say(o, d, condition::SUCCESSFUL, good, "LastRun", &text);
-        say(o, d, condition::FAILED, !good, "LastRun", &text);
-    }
-}
-
-fn reference(run: &BackupRun) -> ObjectReference {
-    ObjectReference {
-        api_version: Some(BackupRun::api_version(&()).into()),
-        kind: Some(BackupRun::kind(&()).into()),
-        name: Some(run.name_any()),
-        namespace: run.namespace(),
-        uid: run.uid(),
-        ..ObjectReference::default()
-    }
+    say(o, d, condition::SUSPENDED, suspended, reason.word(), message);
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use api::{BackupSchedule, BackupScheduleStatus};
 use jiff::Timestamp;
 
 use crate::run::Event;
+use crate::schedule::reason::Reason;
 
 /// The reason of the condition and of the Event.
-const REASON: &str = "RunRefused";
+const REASON: &str = Reason::RunRefused.word();
 
 /// What is told of it, in the API server's words; by an Event once for the same words. The next run that is created takes it back.
 pub fn refused(

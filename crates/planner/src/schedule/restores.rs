@@ -5,13 +5,14 @@ use kube::ResourceExt;
 
 use crate::run::Event;
 use crate::schedule::observed::{Observed, is_being_restored};
+use crate::schedule::reason::Reason;
 
 /// Reason of the InProgress condition while a restore is under way and no run wants to start.
-const RESTORING: &str = "RestoreUnderWay";
+const RESTORING: &str = Reason::RestoreUnderWay.word();
 /// The same while a run waits for the restore to end.
-const WAITING: &str = "NextWaitsForRestore";
+const WAITING: &str = Reason::NextWaitsForRestore.word();
 /// The same once a run was started beside the restore.
-const BESIDE: &str = "RunBesideRestore";
+const BESIDE: &str = Reason::RunBesideRestore.word();
 
 /// Whether a run may start now, as far as restores go.
 #[derive(Clone, Debug, PartialEq)]

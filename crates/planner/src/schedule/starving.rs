@@ -8,6 +8,7 @@ use kube::ResourceExt;
 
 use crate::run::Event;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::reason::Reason;
 
 /// So many in a row are told of.
 pub const ENOUGH: usize = 3;
@@ -35,7 +36,7 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus, vain: &Vain) -
         status.replaced = None;
         if starves {
             let text = format!("run {} has ended", run.name_any());
-            say(o, status, false, "RunEnded", &text);
+            say(o, status, false, Reason::RunEnded, &text);
         }
         return None;
     }
@@ -54,19 +55,19 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus, vain: &Vain) -
         let text = format!(
             "{replaced} runs in a row were replaced before one had ended (concurrencyPolicy: Replace): there is no new backup, and there will be none. A run, its wait for a turn included, takes longer than the schedule leaves it: have the schedule come less often, make the command faster, or say concurrencyPolicy: Forbid"
         );
-        ("RunsReplaced", text)
+        (Reason::RunsReplaced, text)
     } else if vain.passed_over >= ENOUGH {
         let text = format!(
             "{ENOUGH} or more ticks in a row were passed over while one run was under way (concurrencyPolicy: Forbid): a run, its wait for a turn included, takes longer than the schedule leaves it. Have the schedule come less often, or make the command faster; give the command a deadlineSeconds in case it hangs"
         );
-        ("TicksPassedOver", text)
+        (Reason::TicksPassedOver, text)
     } else {
         return None;
     };
     say(o, status, true, reason, &text);
     (!starves).then_some(Event {
         warning: true,
-        reason: STARVING,
+        reason: Reason::Starving.word(),
         action: "Schedule",
         note: text,
     })
@@ -77,11 +78,11 @@ fn ended_by_itself(run: &BackupRun, since: Timestamp) -> bool {
     standing(run) != Standing::Active && run.metadata.deletion_timestamp.is_none() && ended(run) >= since
 }
 
-fn say(o: &Observed<'_>, status: &mut BackupScheduleStatus, starves: bool, reason: &str, message: &str) {
+fn say(o: &Observed<'_>, status: &mut BackupScheduleStatus, starves: bool, reason: Reason, message: &str) {
     let say = Say {
         type_: STARVING,
         status: starves,
-        reason,
+        reason: reason.word(),
         message,
     };
     condition::set(&mut status.conditions, &say, o.schedule.metadata.generation, o.now);

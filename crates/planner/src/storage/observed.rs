@@ -3,6 +3,8 @@ use api::BackupStorage;
 use api::storage::Capabilities;
 use jiff::Timestamp;
 
+use crate::storage::reason::Reason;
+
 /// Everything that was seen before deciding; the clock included.
 #[derive(Clone, Debug)]
 pub struct Observed<'a> {
@@ -38,8 +40,8 @@ pub enum ProbeView {
     },
     /// A step failed.
     Failed {
-        /// One CamelCase word.
-        reason: String,
+        /// Why, in one word.
+        reason: Reason,
         /// The step, what is wrong, what would cure it.
         message: String,
         /// When.

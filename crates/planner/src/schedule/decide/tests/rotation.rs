@@ -121,3 +121,40 @@ fn rotation_looks_past_runs_that_are_being_deleted() {
     world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
     assert_eq!(world.doomed(), ["old"]);
 }
+
+#[test]
+fn a_schedule_says_how_its_last_run_ended_in_that_runs_words() {
+    let mut world = World::new();
+    let said = |world: &World| {
+        let status = world.schedule.status.clone().unwrap();
+        [condition::SUCCESSFUL, condition::FAILED]
+            .map(|type_| condition::find(&status.conditions, type_).cloned().unwrap())
+            .map(|c| (c.status, c.reason, c.message))
+    };
+    for (name, age, type_, reason, message) in [
+        ("a", 20, condition::SUCCESSFUL, "BackupSuccessful", "2 MiB stored"),
+        (
+            "b",
+            10,
+            condition::FAILED,
+            "CommandFailed",
+            "pg_dump ended with status 1",
+        ),
+    ] {
+        let good = type_ == condition::SUCCESSFUL;
+        let run = world.ended(name, good, age);
+        let conditions = &mut run.status.as_mut().unwrap().conditions;
+        let own = conditions.iter_mut().find(|c| c.type_ == type_).unwrap();
+        (own.reason, own.message) = (reason.into(), message.into());
+        world.step();
+        let words = format!("run {name}: {message}");
+        let wanted = [good, !good].map(|on| {
+            (
+                if on { "True" } else { "False" }.to_string(),
+                reason.to_string(),
+                words.clone(),
+            )
+        });
+        assert_eq!(said(&world), wanted);
+    }
+}

@@ -1,0 +1,76 @@
+//! What a schedule says of its runs: how many there are, which are under way, how the last one ended.
+use api::{BackupRun, condition};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Resource, ResourceExt};
+
+use crate::schedule::decide::{Decision, say};
+use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::reason::Reason;
+use crate::schedule::restores;
+
+/// Counters, the runs under way, and how the last one ended.
+pub fn count(o: &Observed<'_>, d: &mut Decision) {
+    let number = |kind| u32::try_from(o.runs.iter().filter(|r| standing(r) == kind).count()).unwrap_or(u32::MAX);
+    let active = number(Standing::Active);
+    d.status.total = Some(u32::try_from(o.runs.len()).unwrap_or(u32::MAX));
+    d.status.successful = Some(number(Standing::Successful));
+    d.status.failed = Some(number(Standing::Failed));
+    d.status.in_progress = Some(active);
+    let mut names: Vec<_> = o
+        .runs
+        .iter()
+        .filter(|r| standing(r) == Standing::Active)
+        .map(|r| reference(r))
+        .collect();
+    names.sort_by(|a, b| a.name.cmp(&b.name));
+    d.status.active = names;
+    let last_good = o
+        .runs
+        .iter()
+        .filter(|r| standing(r) == Standing::Successful)
+        .map(|r| ended(r))
+        .max();
+    let before = d.status.last_successful_time.as_ref().map(|t| t.0);
+    d.status.last_successful_time = last_good.max(before).map(Time);
+    let restores = restores::condition(o);
+    let busy = active > 0 || restores.is_some();
+    let (reason, message) = match d.waiting.take().or(restores) {
+        Some((reason, message)) if busy => (reason, message),
+        _ if busy => (Reason::RunUnderWay.word(), String::new()),
+        _ => (Reason::Idle.word(), String::new()),
+    };
+    say(o, d, condition::IN_PROGRESS, busy, reason, &message);
+    let last = o
+        .runs
+        .iter()
+        .filter(|r| standing(r) != Standing::Active)
+        .max_by_key(|r| (ended(r), r.name_any()));
+    if let Some((good, reason, text)) = last.and_then(|run| told_by(run)) {
+        say(o, d, condition::SUCCESSFUL, good, &reason, &text);
+        say(o, d, condition::FAILED, !good, &reason, &text);
+    }
+}
+
+/// How a run ended, in its own words: whether well, the reason, and its message.
+fn told_by(run: &BackupRun) -> Option<(bool, String, String)> {
+    let good = standing(run) == Standing::Successful;
+    let type_ = if good { condition::SUCCESSFUL } else { condition::FAILED };
+    let said = condition::find(&run.status.as_ref()?.conditions, type_)?;
+    let mut text = format!("run {}", run.name_any());
+    if !said.message.is_empty() {
+        text.push_str(&format!(": {}", said.message));
+    }
+    Some((good, said.reason.clone(), text))
+}
+
+fn reference(run: &BackupRun) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(BackupRun::api_version(&()).into()),
+        kind: Some(BackupRun::kind(&()).into()),
+        name: Some(run.name_any()),
+        namespace: run.namespace(),
+        uid: run.uid(),
+        ..ObjectReference::default()
+    }
+}
