@@ -145,7 +145,7 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now:
         below.retain(|f| !f.field.ends_with(".decryptionKey.namespace"));
     }
     said.extend(below);
-    said.extend(path::advise(schedule, calendar.as_ref()));
+    said.extend(path::advise(schedule, calendar.as_ref(), now));
     said
 }
 

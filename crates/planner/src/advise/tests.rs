@@ -340,3 +340,48 @@ fn a_time_that_the_clocks_skip_or_repeat_is_told_of_with_the_date_of_the_next_on
         assert!(!wrong, "{zone:?}: {said:?}");
     }
 }
+
+#[test]
+fn a_path_that_tells_a_local_time_is_advised_against_where_its_schedule_runs_in_the_hour_that_comes_twice() {
+    let local = |layout: &str| format!("/{{{{ dateInZone \"{layout}\" .scheduledTime \"Europe/Berlin\" }}}}");
+    let utc = "/{{ .scheduledTime | date \"20060102-1504\" }}".to_string();
+    let told = |cron: &str, zone: Option<&str>, path: &str| {
+        let mut schedule = a_schedule(cron, path);
+        schedule.spec.time_zone = zone.map(Into::into);
+        let said = super::schedule(&schedule, None, NOW);
+        let of_path = said.into_iter().find(|f| f.field == "spec.template.spec.storage.path");
+        of_path.map(|f| f.to_string())
+    };
+    for (cron, zone, path) in [
+        ("30 2 * * *", Some("Europe/Berlin"), local("20060102-1504")),
+        ("0 * * * *", Some("Europe/Berlin"), local("20060102-1504")),
+        ("* * * * *", Some("Europe/Berlin"), local("20060102-1504")),
+        ("30 1-3 * * *", Some("Europe/Berlin"), local("20060102-1504")),
+        // The zone is the path's, not the schedule's.
+        ("0 * * * *", None, local("20060102-1504")),
+        // A day by UTC, and two runs on one.
+        (
+            "30 2 * * *",
+            Some("Europe/Berlin"),
+            "/{{ .scheduledTime | date \"20060102\" }}".into(),
+        ),
+    ] {
+        let said = told(cron, zone, &path).unwrap_or_else(|| panic!("{cron} {zone:?} {path}"));
+        assert!(
+            said.contains("when clocks in Europe/Berlin are set back")
+                && said.contains("2026-10-25T02:")
+                && said.contains("+01:00"),
+            "{said}"
+        );
+    }
+    for (cron, zone, path) in [
+        ("30 2 * * *", Some("Europe/Berlin"), utc.clone()),
+        ("0 * * * *", Some("Europe/Berlin"), utc),
+        ("0 * * * *", Some("Europe/Berlin"), local("20060102-1504Z07")),
+        ("0 * * * *", Some("Europe/Berlin"), "/{{ .name }}".into()),
+        ("30 4 * * *", Some("Europe/Berlin"), local("20060102-1504")),
+        ("30 2 * * 1", Some("Europe/Berlin"), local("20060102-1504")),
+    ] {
+        assert_eq!(told(cron, zone, &path), None, "{cron} {zone:?} {path}");
+    }
+}

@@ -13,7 +13,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
 /// What the next changes of the zone's clocks do to a schedule, in one sentence and the cure; None where they do nothing.
 ///
 /// Nothing is guessed: the ticks of the days around a change are held against those of the same expression by a clock that is
-/// never changed. What only goes on at its pace (each hour, each quarter) is not told.
+/// never changed. What names every hour only goes on at its pace, and is not told; a range of hours is a run shorter or longer.
 pub fn told(calendar: &Calendar, since: Timestamp) -> Option<String> {
     let unchanged = calendar.unchanged()?;
     let zone = calendar.zone();
@@ -38,6 +38,21 @@ pub fn told(calendar: &Calendar, since: Timestamp) -> Option<String> {
             "in {name} {}; name a time that is neither skipped nor repeated there, or the zone Etc/UTC",
             all.join("; ")
         )
+    })
+}
+
+/// The changes of a zone's clocks that make local times come twice, from some time on: when, and for how long it takes until no time
+/// is the second one any more.
+pub(crate) fn set_back(zone: &TimeZone, since: Timestamp) -> impl Iterator<Item = (Timestamp, SignedDuration)> + '_ {
+    let end = since.checked_add(AHEAD).unwrap_or(since);
+    let changes = zone
+        .following(since)
+        .take_while(move |change| change.timestamp() <= end);
+    changes.filter_map(|change| {
+        let at = change.timestamp();
+        let before = zone.to_offset(at.checked_sub(SignedDuration::from_secs(1)).ok()?);
+        let back = i64::from(before.seconds()) - i64::from(change.offset().seconds());
+        (back > 0).then(|| (at, SignedDuration::from_secs(back)))
     })
 }
 
@@ -79,20 +94,12 @@ impl Shift {
             ticks.entry(zone.to_datetime(now)).or_default().push(now);
             tick = calendar.next(now);
         }
-        let on_its_pace = |local: &DateTime| {
-            let instant = offset.to_timestamp(*local).ok();
-            instant.is_some_and(|i| ticks.values().flatten().any(|t| *t == i))
-        };
         let never = wall
             .iter()
-            .filter(|local| !ticks.contains_key(local) && !on_its_pace(local))
+            .filter(|local| !ticks.contains_key(local))
             .copied()
             .collect();
-        let repeats = |all: &[Timestamp]| {
-            let pace = |t: &Timestamp| wall.contains(&offset.to_datetime(*t));
-            all.len() > 1 && !all.iter().all(pace)
-        };
-        let twice = ticks.iter().filter(|(_, all)| repeats(all));
+        let twice = ticks.iter().filter(|(_, all)| all.len() > 1);
         Some(Self {
             at,
             clocks,
@@ -201,6 +208,21 @@ mod tests {
                 "Europe/Berlin",
                 &["no tick on 2026-03-29", "starts at 2026-04-05T02:00:00+02:00"],
             ),
+            // A range is a run shorter on the one day, and a run longer on the other.
+            (
+                "30 1-3 * * *",
+                "Europe/Berlin",
+                &[
+                    "02:30 has no tick on 2026-03-29",
+                    "starts at 2026-03-29T03:30:00+02:00",
+                    "02:30 comes twice on 2026-10-25",
+                ],
+            ),
+            (
+                "0 8-18,2 * * *",
+                "Europe/Berlin",
+                &["02:00 has no tick on 2026-03-29", "02:00 comes twice on 2026-10-25"],
+            ),
             // There the hour that comes twice is another one than the one that is left out.
             (
                 "30 1 * * *",
@@ -239,7 +261,6 @@ mod tests {
             ("30 2 * * *", "Australia/Lord_Howe"),
             ("0 * * * *", "Europe/Berlin"),
             ("*/5 * * * *", "Europe/Berlin"),
-            ("15 1-3 * * *", "Europe/Berlin"),
             ("@every 24h", "Europe/Berlin"),
         ] {
             assert_eq!(
