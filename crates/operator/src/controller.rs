@@ -1,13 +1,12 @@
 //! The driver: the watches of each kind, and who is woken by what they see.
-use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::select_all;
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -18,7 +17,7 @@ use store::Proxies;
 use crate::admin::Ready;
 use crate::cache::{Cache, Group, Kind};
 use crate::context::{Context, Failures, Refusals};
-use crate::driver::drive;
+use crate::driver::{Pace, drive, until};
 use crate::listing::{Change, Listing};
 use crate::queue::Queue;
 use crate::readable::{self, Read};
@@ -31,9 +30,6 @@ use crate::{claims, cluster, run, runtime, schedule, storage};
 pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
 /// Objects of one answer to a list, where lists are not streamed. Each may have a megabyte, and all of an answer are held at once.
 const PAGE: u32 = 50;
-/// A storage counts its runs; a burst of them is counted once.
-const COUNT: Duration = Duration::from_millis(200);
-
 /// How this operator works.
 pub struct Settings {
     /// How the agent is put into Pods.
@@ -49,6 +45,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
     let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
+    let (count_storage, counted_storages) = unbounded::<ObjectRef<BackupStorage>>();
     let storages = Cache::<BackupStorage>::default();
     let schedules = Cache::<BackupSchedule>::default();
     let runs = Cache::<BackupRun>::default();
@@ -104,7 +101,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         },
     );
     // A change of a schedule: itself, and the storage that counts it.
-    let (wake, count) = (wake_schedule.clone(), wake_storage.clone());
+    let (wake, count) = (wake_schedule.clone(), count_storage.clone());
     watch(
         &client,
         scope.watched(&client),
@@ -118,7 +115,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         |_| {},
     );
     // A change of a run: itself, its schedule, and the storage that counts it.
-    let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, wake_storage);
+    let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, count_storage);
     let (told, forgetful) = (context.clone(), context.clone());
     watch(
         &client,
@@ -164,14 +161,13 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
     tracing::info!("every kind was seen; working");
-    let (to_storages, collected) = unbounded();
-    runtime::spawn(collect(woken_storages, to_storages));
+    runtime::spawn(paced(counted_storages, wake_storage));
     let (of_runs, of_schedules) = (context.clone(), context.clone());
     let runs = drive(runs, woken_runs, move |run| run::pass(run, of_runs.clone()));
     let schedules = drive(schedules, woken_schedules, move |schedule| {
         schedule::pass(schedule, of_schedules.clone())
     });
-    let storages = drive(storages, collected, move |storage| {
+    let storages = drive(storages, woken_storages, move |storage| {
         storage::pass(storage, context.clone())
     });
     futures::join!(runs, schedules, storages);
@@ -250,20 +246,23 @@ fn events<K: Kind + Clone + Debug>(
     streamed.chain(watcher(api, config.page_size(PAGE)))
 }
 
-/// Passes each name on once in a while, however often it comes. Counted from the first: one that comes again and again is
-/// not put off for ever, as it would be by the controller's own debounce.
-async fn collect<K>(mut from: UnboundedReceiver<ObjectRef<K>>, to: UnboundedSender<ObjectRef<K>>)
+/// Passes each name on soon after it came first, and then once in a while, however often it comes.
+async fn paced<K>(mut from: UnboundedReceiver<ObjectRef<K>>, to: UnboundedSender<ObjectRef<K>>)
 where
     K: Resource<DynamicType = ()>,
 {
-    while let Some(first) = from.next().await {
-        tokio::time::sleep(COUNT).await;
-        let mut all = HashSet::from([first]);
-        while let Some(Some(next)) = from.next().now_or_never() {
-            all.insert(next);
-        }
-        for one in all {
+    let mut pace = Pace::default();
+    loop {
+        for one in pace.come(Instant::now()) {
             send(&to, one);
+        }
+        tokio::select! {
+            // The senders live as long as the process.
+            name = from.next() => match name {
+                Some(name) => pace.changed(name, Instant::now()),
+                None => return,
+            },
+            () = until(pace.first_time()) => {}
         }
     }
 }

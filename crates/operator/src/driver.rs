@@ -1,5 +1,6 @@
 //! The driver of a kind: which object is passed over next, so many at once, and none twice at a time.
 mod agenda;
+mod pace;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use futures::channel::mpsc::UnboundedReceiver;
 use kube::runtime::reflector::ObjectRef;
 
 use self::agenda::Agenda;
+pub use self::pace::Pace;
 use crate::cache::{Cache, Kind, name_of};
 use crate::runtime::Passes;
 
@@ -62,12 +64,13 @@ where
                     agenda.wake(packed.name().clone());
                 }
             }
-            () = until(next), if next.is_some() => {}
+            () = until(next) => {}
         }
     }
 }
 
-async fn until(time: Option<Instant>) {
+/// Ends at a time; where there is none, never.
+pub async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,

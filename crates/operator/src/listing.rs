@@ -89,9 +89,12 @@ fn put<K: Kind>(arrived: Arrived<K>, cache: &Cache<K>) -> Vec<Change<K>> {
         return Vec::new();
     }
     // One that was made anew under its name is another one: what is known of the old one goes with it.
-    let another = old.filter(|old| old.uid() != packed.uid());
+    let another = old.as_ref().filter(|old| old.uid() != packed.uid()).cloned();
+    // Our own note of how far a transfer is comes back by the watch: nobody waits for it.
+    let says_more = old.is_none_or(|old| !old.says_as(&packed));
     cache.put(packed);
-    gone_from(another).into_iter().chain([Change::Seen(object)]).collect()
+    let seen = says_more.then_some(Change::Seen(object));
+    gone_from(another).into_iter().chain(seen).collect()
 }
 
 fn gone_from<K: Kind>(old: Option<Packed<K>>) -> Option<Change<K>> {
@@ -181,6 +184,27 @@ mod tests {
         assert_eq!(rig.list(0, &again), ["gone gone", "seen changed", "seen new"]);
         assert_eq!(rig.there(), ["a/changed", "a/same", "c/new"]);
         assert!(rig.list(0, &again).is_empty(), "nobody is woken for what is as it was");
+    }
+
+    #[test]
+    fn how_far_a_transfer_is_concerns_nobody_and_is_known() {
+        let run = |version: u32, status: serde_json::Value| -> Read<api::BackupRun> {
+            let mut run = serde_json::to_value(testing::backup_run()).unwrap();
+            run["metadata"] =
+                json!({"name": "r", "namespace": "a", "uid": "r", "resourceVersion": version.to_string()});
+            run["status"] = status;
+            serde_json::from_value(run).unwrap()
+        };
+        let progress = |bytes: u32| json!({"bytes": bytes, "storedBytes": 0, "updatedAt": "2026-01-01T00:00:00Z"});
+        let (mut watch, cache) = (Listing::new(None), Cache::default());
+        let mut changes = |read| watch.take(Event::Apply(read), &cache).len();
+        assert_eq!(changes(run(1, json!({"progress": progress(1)}))), 1);
+        assert_eq!(changes(run(2, json!({"progress": progress(2)}))), 0);
+        assert_eq!(changes(run(3, json!({"progress": progress(2), "message": "m"}))), 1);
+        let kept = cache.packed("a/r").unwrap().open().unwrap();
+        assert_eq!(kept.metadata.resource_version.as_deref(), Some("3"));
+        let bytes = kept.status.as_ref().unwrap().progress.as_ref().unwrap().bytes;
+        assert_eq!(bytes, 2, "what is written next is written to what is there");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::BackupStorage;
-use api::storage::DataPath;
+use api::storage::{Capabilities, DataPath};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use planner::storage::Reason;
@@ -96,8 +96,17 @@ pub struct Stores {
     open: Mutex<HashMap<String, Held>>,
 }
 
-/// When a store was opened, for which version of its storage.
-type Held = (Instant, Option<String>, OpenStore);
+/// When a store was opened, and from what.
+type Held = (Instant, Basis, OpenStore);
+
+/// What of a storage an opened store depends on: its spec's generation, and what its last probe found. Not its version, which changes with
+/// each run that it counts.
+type Basis = (Option<i64>, Option<Capabilities>);
+
+fn basis(storage: &BackupStorage) -> Basis {
+    let found = storage.status.as_ref().and_then(|s| s.capabilities.clone());
+    (storage.metadata.generation, found)
+}
 
 impl Stores {
     /// None are open yet. They are reached through these proxies, unless a storage names its own.
@@ -112,7 +121,6 @@ impl Stores {
     /// The store of a storage; one that was opened moments ago for the same generation is used again.
     pub async fn open(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
         let uid = storage.uid().unwrap_or_default();
-        let version = storage.resource_version();
         let held = self
             .open
             .lock()
@@ -121,7 +129,7 @@ impl Stores {
             .cloned();
         if let Some((at, seen, store)) = held
             && at.elapsed() < FRESH
-            && seen == version
+            && seen == basis(storage)
         {
             return Ok(store);
         }
@@ -194,7 +202,7 @@ impl Stores {
             if_none_match: capabilities.as_ref().is_some_and(|c| c.if_none_match),
             data_path: storage.spec.data_path.unwrap_or_default(),
         };
-        let entry = (Instant::now(), storage.resource_version(), opened.clone());
+        let entry = (Instant::now(), basis(storage), opened.clone());
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -268,7 +276,7 @@ mod tests {
             if let Some(bucket) = held {
                 let entry = (
                     Instant::now(),
-                    Some("before".into()),
+                    (None, None),
                     opened(bucket, Checksum::Sha256, "last-key"),
                 );
                 stores.open.lock().unwrap().insert("s".into(), entry);

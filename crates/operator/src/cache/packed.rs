@@ -32,6 +32,8 @@ struct Inner {
     groups: Box<[u64]>,
     /// The hash of the storage's name, and bytes.
     counted: Option<(u64, u64)>,
+    /// The hash of all but the spec and what is of the moment.
+    lasting: u64,
     /// `spec`, which it shares with all that have the same.
     spec: Spec,
     /// The rest.
@@ -63,6 +65,12 @@ impl<K> Packed<K> {
         self.inner.uid == other.inner.uid && self.inner.version == other.inner.version
     }
 
+    /// Whether the two differ in nothing but what is of the moment: their version, and how far a transfer is.
+    pub fn says_as(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.inner, &other.inner);
+        mine.uid == theirs.uid && mine.lasting == theirs.lasting && Arc::ptr_eq(&mine.spec.0, &theirs.spec.0)
+    }
+
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -91,18 +99,18 @@ impl<K: Kind> Packed<K> {
     /// once more.
     pub fn new(object: &K, mut text: Map<String, Value>) -> Self {
         let spec = text.remove("spec").unwrap_or_default();
-        if let Some(annotations) = text.get_mut("metadata").and_then(|m| m.get_mut("annotations"))
-            && let Some(annotations) = annotations.as_object_mut()
-        {
+        if let Some(Value::Object(annotations)) = part(&mut text, "metadata").and_then(|m| m.get_mut("annotations")) {
             annotations.remove(LAST_APPLIED);
         }
         let metadata = object.meta();
+        let lasting = lasting(&mut text);
         let inner = Inner {
             name: name(metadata).into(),
             uid: metadata.uid.as_deref().unwrap_or_default().into(),
             version: metadata.resource_version.as_deref().unwrap_or_default().into(),
             groups: object.groups().into_iter().map(hash).collect(),
             counted: object.counted().map(|(storage, bytes)| (hash(storage), bytes)),
+            lasting,
             spec: Spec::of(&spec),
             rest: compress(Value::Object(text).to_string().as_bytes()),
         };
@@ -149,6 +157,24 @@ impl<K: Kind> Packed<K> {
         text.push(b'}');
         Ok(text)
     }
+}
+
+/// The hash of a text without what is of the moment: who waits for a change of an object waits for more than that.
+fn lasting(text: &mut Map<String, Value>) -> u64 {
+    let mut moment = Vec::new();
+    for (of, name) in [("metadata", "resourceVersion"), ("status", "progress")] {
+        let value = part(text, of).and_then(|fields| fields.remove(name));
+        moment.extend(value.map(|value| (of, name, value)));
+    }
+    let lasting = hash(serde_json::to_string(&text).unwrap_or_default());
+    for (of, name, value) in moment {
+        part(text, of).and_then(|fields| fields.insert(name.into(), value));
+    }
+    lasting
+}
+
+fn part<'a>(text: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
+    text.get_mut(name)?.as_object_mut()
 }
 
 /// Where `kubectl apply` keeps what it applied.

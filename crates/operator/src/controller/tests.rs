@@ -271,24 +271,6 @@ async fn a_run_that_cannot_be_read_stops_no_watch_and_is_let_go_when_it_is_delet
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_storage_that_is_named_again_and_again_is_not_put_off_for_ever() {
-    let (wake, woken) = unbounded();
-    let (to, mut collected) = unbounded();
-    runtime::spawn(collect::<BackupStorage>(woken, to));
-    let one = ObjectRef::<BackupStorage>::new("one");
-    for _ in 0..10 {
-        send(&wake, one.clone());
-        tokio::time::sleep(COUNT / 2).await;
-    }
-    let mut passed = 0;
-    while let Some(Some(seen)) = collected.next().now_or_never() {
-        assert_eq!(seen, one);
-        passed += 1;
-    }
-    assert!((3..=5).contains(&passed), "{passed} of 10 in five periods");
-}
-
 #[tokio::test]
 async fn a_run_that_is_gone_takes_what_is_known_of_it_along() {
     let context = crate::mocked::context(connect().0, Default::default()).0;
