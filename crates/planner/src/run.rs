@@ -18,6 +18,8 @@ pub mod returned;
 
 pub mod over;
 
+pub mod cure;
+
 pub mod taken;
 
 pub mod waiting;

@@ -6,7 +6,7 @@ use e2e::admission::answered;
 use e2e::case::labelled_case;
 use e2e::cluster::{annotate, delete, merge, object};
 use e2e::kubectl::kubectl;
-use e2e::runs::stream;
+use e2e::runs::{message, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, case, operator};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -135,6 +135,8 @@ fn a_pod_that_the_cluster_would_refuse_refuses_a_run_and_warns_of_a_schedule() {
             said.contains("spec.template: the run would get no Pod: ") && said.contains("exceeded quota"),
             "{said}"
         );
+        // No amounts of a container are to blame.
+        assert!(!said.contains("agent.resources"), "{said}");
         let schedule = json!({"schedule": "@daily", "template": {"spec": spec}});
         let (ok, said) = tried(case.namespace(), &manifest("BackupSchedule", "tried", &schedule));
         assert!(
@@ -165,8 +167,26 @@ fn a_limit_range_that_refuses_the_agents_container_is_told_with_the_cure_and_tha
             .await
             .expect("a refusal");
         assert!(
-            said.contains("per Container is 48Mi") && said.contains("spec.agent.resources"),
+            said.contains("per Container is 48Mi") && said.contains("spec.agent.resources of the run"),
             "{said}"
+        );
+        let schedule = json!({"schedule": "@daily", "template": {"spec": spec}});
+        let (ok, said) = tried(case.namespace(), &manifest("BackupSchedule", "tried", &schedule));
+        assert!(
+            ok && said.contains("spec.template.spec.agent.resources of the schedule"),
+            "{said}"
+        );
+        // It came in while the webhook was away.
+        let mut late = spec.clone();
+        (late["storage"]["path"], late["startDeadlineSeconds"]) = (json!(case.path("late")), json!(10));
+        case.fault("late", "Pod: not admitted, a LimitRange");
+        case.start_unadmitted("late", late).await;
+        let run = case.failed("late", "PodNotAdmitted", 60).await;
+        assert!(
+            message(&run).contains("per Container is 48Mi")
+                && message(&run).contains("spec.startDeadlineSeconds: 10 s"),
+            "{}",
+            message(&run)
         );
         spec["agent"] = json!({"resources": fits});
         case.keeps("db");

@@ -7,7 +7,8 @@ use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::advise;
-use planner::run::pod::{AgentSettings, with_cure};
+use planner::run::cure::with_cure;
+use planner::run::pod::AgentSettings;
 use planner::storage::access;
 use planner::validate::run::ValidRun;
 use planner::validate::{self, Fault};
@@ -208,7 +209,7 @@ impl Reviewer {
         if let Some(pod) = trial::pod(run, valid, &self.agent) {
             match trial::attempt(&self.client, namespace, &pod).await {
                 Outcome::Taken => {}
-                Outcome::Refused(why) => tried.trial = Some(with_cure(&why, run, &self.agent)),
+                Outcome::Refused(why) => tried.trial = Some(with_cure(&why, run, field, &self.agent)),
                 Outcome::Unknown(why) => {
                     tried
                         .said

@@ -60,9 +60,8 @@ pub fn container_of(run: &api::BackupRun, action: Action) -> Option<String> {
 }
 
 /// How long a Pod may take to become ready.
-pub fn start_deadline(o: &Observed<'_>) -> Duration {
-    let seconds = o
-        .run
+pub fn start_deadline(run: &api::BackupRun) -> Duration {
+    let seconds = run
         .spec
         .start_deadline_seconds
         .unwrap_or(api::run::DEFAULT_START_DEADLINE_SECONDS);

@@ -76,7 +76,7 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     Decision {
         guarded: vec![Guarded::Begin { path }, Guarded::Report(Box::new(status))],
         unguarded: vec![Unguarded::Event(event), create_pod(o, action, 1)],
-        requeue: Some(start_deadline(o)),
+        requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }
 }

@@ -96,7 +96,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
     Decision {
         guarded: vec![Guarded::Report(Box::new(status))],
         unguarded,
-        requeue: Some(start_deadline(o)),
+        requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }
 }

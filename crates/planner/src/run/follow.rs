@@ -121,7 +121,7 @@ fn cause(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> En
 
 /// This operator holds no transfer: the Pod is not up yet, or an earlier operator held it.
 fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Option<&PodView>) -> Decision {
-    let left = o.left_of(start_deadline(o), at.transfer.started_at.0);
+    let left = o.left_of(start_deadline(o.run), at.transfer.started_at.0);
     let Some(pod) = pod else {
         let mut decision = Decision::wait(left);
         let why = refused(o);

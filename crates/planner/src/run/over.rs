@@ -2,13 +2,14 @@
 use std::time::Duration;
 
 use api::names::Action;
+use kube::ResourceExt;
 
 use crate::run::attempt::start_deadline;
+use crate::run::cure::with_cure;
 use crate::run::end::failed;
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{self, CONTACT_LOST};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
-use crate::run::pod::with_cure;
 use crate::run::reason::Reason;
 
 /// How the attempt ends, if it cannot go on; with or without a transfer that this operator holds.
@@ -49,17 +50,25 @@ fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<E
     if let (Some(why), true) = (&why, o.refused.as_ref().is_some_and(|r| r.hopeless)) {
         return Some(failed(Reason::PodRefused, why.clone()));
     }
-    start_is_over(o, at).then(|| {
-        let why = why.unwrap_or_else(|| "the Pod could not be created in time".into());
-        failed(Reason::StartDeadlineExceeded, why)
+    start_is_over(o, at).then(|| match why {
+        Some(why) => failed(Reason::PodNotAdmitted, in_time(o, &why)),
+        None => failed(
+            Reason::StartDeadlineExceeded,
+            in_time(o, "the Pod could not be created in time"),
+        ),
     })
 }
 
 /// The API server's words about the Pod that it did not take.
 pub fn refused(o: &Observed<'_>) -> Option<String> {
-    o.refused
-        .as_ref()
-        .map(|r| format!("the Pod was refused: {}", with_cure(&r.message, o.run, o.agent)))
+    // A run of a schedule is not changed any more: its next one is.
+    let of_schedule = o.run.labels().contains_key(api::labels::SCHEDULE);
+    let field = if of_schedule { "spec.template.spec" } else { "spec" };
+    let refusal = o.refused.as_ref()?;
+    Some(format!(
+        "the Pod was refused: {}",
+        with_cure(&refusal.message, o.run, field, o.agent)
+    ))
 }
 
 fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contact>) -> Option<End> {
@@ -129,8 +138,7 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
             return None;
         }
         let why = starting.filter(|m| !m.is_empty()).map_or(words, Into::into);
-        let message = format!("{why} (spec.startDeadlineSeconds: {} s)", start_deadline(o).as_secs());
-        return Some(failed(Reason::StartDeadlineExceeded, message));
+        return Some(failed(Reason::StartDeadlineExceeded, in_time(o, &why)));
     }
     o.left_of(CONTACT_LOST, since?).is_zero().then(|| {
         let minutes = CONTACT_LOST.as_secs() / 60;
@@ -162,7 +170,15 @@ fn is_unconnected(contact: Option<&Contact>) -> bool {
 }
 
 fn start_is_over(o: &Observed<'_>, at: &Attempt) -> bool {
-    o.left_of(start_deadline(o), at.transfer.started_at.0).is_zero()
+    o.left_of(start_deadline(o.run), at.transfer.started_at.0).is_zero()
+}
+
+/// Words, and the limit that they were waited for.
+fn in_time(o: &Observed<'_>, why: &str) -> String {
+    format!(
+        "{why} (spec.startDeadlineSeconds: {} s)",
+        start_deadline(o.run).as_secs()
+    )
 }
 
 /// The container was gone before the command could start in it.

@@ -106,7 +106,7 @@ fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings, resources:
 }
 
 /// What the init container requests and is limited to: as the run says, else as the operator does.
-fn resources(run: &BackupRun, agent: &AgentSettings) -> ResourceRequirements {
+pub fn resources(run: &BackupRun, agent: &AgentSettings) -> ResourceRequirements {
     let said = run.spec.agent.as_ref().and_then(|a| a.resources.clone());
     said.unwrap_or_else(|| {
         let amounts = BTreeMap::from([
@@ -119,39 +119,6 @@ fn resources(run: &BackupRun, agent: &AgentSettings) -> ResourceRequirements {
             ..ResourceRequirements::default()
         }
     })
-}
-
-/// The API server's words about a Pod that it does not take, and the cure where the container that we add may be to blame: the
-/// words of a LimitRange do not say which one is, and nobody looks for a container that is not in his template.
-pub fn with_cure(words: &str, run: &BackupRun, agent: &AgentSettings) -> String {
-    let about_amounts = [
-        "per Container",
-        "per Pod",
-        "exceeded quota",
-        "must specify",
-        "limit to request ratio",
-    ];
-    let names_another = words.contains("must specify") && !words.contains(INIT_CONTAINER);
-    if names_another || !about_amounts.iter().any(|part| words.contains(part)) {
-        return words.to_string();
-    }
-    let resources = resources(run, agent);
-    let amounts = |of: Option<BTreeMap<String, Quantity>>| {
-        let all: Vec<_> = of
-            .into_iter()
-            .flatten()
-            .map(|(name, Quantity(q))| format!("{name} {q}"))
-            .collect();
-        if all.is_empty() {
-            "nothing".to_string()
-        } else {
-            all.join(", ")
-        }
-    };
-    let (requests, limits) = (amounts(resources.requests), amounts(resources.limits));
-    format!(
-        "{words} (where that speaks of the init container {INIT_CONTAINER}, which puts the agent into the Pod: it requests {requests} and is limited to {limits}; other amounts can be set as spec.agent.resources of the run, or for all as agent.cpu and agent.memory of the chart)"
-    )
 }
 
 /// Where the two are; only the init container writes the agent.
@@ -222,35 +189,6 @@ mod tests {
         assert_eq!(of(&run), (Some("32Mi".into()), Some("32Mi".into())));
         run.spec.agent = serde_json::from_value(json!({"resources": {"requests": {"memory": "64Mi"}}})).unwrap();
         assert_eq!(of(&run), (Some("64Mi".into()), None));
-    }
-
-    #[test]
-    fn a_refusal_that_may_be_for_the_agents_amounts_says_where_they_are_set() {
-        let run = testing::backup_run();
-        for (words, cured) in [
-            (
-                "pods \"db\" is forbidden: minimum memory usage per Container is 64Mi, but request is 32Mi",
-                true,
-            ),
-            (
-                "pods \"db\" is forbidden: exceeded quota: q, requested: limits.memory=160Mi, used: limits.memory=0",
-                true,
-            ),
-            (
-                "pods \"db\" is forbidden: failed quota: q: must specify limits.cpu for: backup-operator-agent",
-                true,
-            ),
-            (
-                "pods \"db\" is forbidden: failed quota: q: must specify limits.cpu for: db",
-                false,
-            ),
-            ("admission webhook \"x\" denied the request: no", false),
-        ] {
-            let said = with_cure(words, &run, &agent());
-            assert!(said.starts_with(words), "{said}");
-            let names = said.contains("spec.agent.resources") && said.contains("cpu 250m, memory 32Mi");
-            assert_eq!(names, cured, "{said}");
-        }
     }
 
     #[test]

@@ -82,6 +82,7 @@ reasons! {
     NoDecryptionKey       stays  "The key that decrypts the backup cannot be had."
     // The Pod.
     PodRefused            stays  "The API server does not take the Pod."
+    PodNotAdmitted        passes "The API server did not take the Pod within spec.startDeadlineSeconds."
     PodCannotStart        stays  "The Pod will never start as it is."
     PodNameTaken          stays  "A Pod of that name belongs to somebody else."
     PodEnded              passes "The Pod ended before its command could start."
@@ -124,6 +125,7 @@ impl Reason {
                 | Self::PodEnded
                 | Self::PodCannotStart
                 | Self::PodRefused
+                | Self::PodNotAdmitted
                 | Self::PodNameTaken
                 | Self::ObjectNotAllowed
                 | Self::NamespaceNotAllowed

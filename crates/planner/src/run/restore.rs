@@ -73,7 +73,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         // happens to the annotation.
         guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         unguarded: vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)],
-        requeue: Some(start_deadline(o)),
+        requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }
 }

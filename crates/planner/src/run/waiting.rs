@@ -41,11 +41,11 @@ pub fn restore(
     wait: Decision,
 ) -> Result<Decision, String> {
     let since = since.map_or(o.now, |t| t.0);
-    let left = o.left_of(start_deadline(o), since);
+    let left = o.left_of(start_deadline(o.run), since);
     if left.is_zero() {
         return Err(format!(
             "it waited for {} s (spec.startDeadlineSeconds) and has expired",
-            start_deadline(o).as_secs()
+            start_deadline(o.run).as_secs()
         ));
     }
     let told = wait.guarded.iter().find_map(|g| match g {

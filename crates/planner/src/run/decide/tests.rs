@@ -291,6 +291,13 @@ fn has(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> bool {
     steps.iter().any(wanted)
 }
 
+fn says(reason: &str, steps: &[Step]) -> bool {
+    has(
+        steps,
+        |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == reason),
+    )
+}
+
 fn at(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> usize {
     steps.iter().position(wanted).expect("the step is there")
 }

@@ -121,8 +121,10 @@ fn a_refused_pod_is_said_and_tried_again_until_the_deadline_unless_it_is_invalid
     )));
     assert!(world.status().message.unwrap().contains("exceeded quota"));
     world.pass(601);
-    world.step();
-    assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("exceeded quota"));
+    assert!(says("PodNotAdmitted", &world.step()));
+    let message = world.status().message.unwrap();
+    assert!(world.is(condition::FAILED) && message.contains("exceeded quota"));
+    assert!(message.ends_with("(spec.startDeadlineSeconds: 600 s)"), "{message}");
 
     let mut world = World::new(backup_run());
     world.step();
@@ -130,7 +132,7 @@ fn a_refused_pod_is_said_and_tried_again_until_the_deadline_unless_it_is_invalid
         message: "invalid".into(),
         hopeless: true,
     });
-    world.step();
+    assert!(says("PodRefused", &world.step()));
     assert!(world.is(condition::FAILED));
 }
 

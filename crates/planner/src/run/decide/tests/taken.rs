@@ -27,13 +27,6 @@ fn begins(s: &Step) -> bool {
     matches!(s, Step::Unguarded(Unguarded::StartTransfer(_)))
 }
 
-fn says(reason: &str, steps: &[Step]) -> bool {
-    has(
-        steps,
-        |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == reason),
-    )
-}
-
 #[test]
 fn a_backup_replaces_what_its_schedule_or_its_name_wrote_and_nothing_of_another_run() {
     let elsewhere = |mut o: StoredObject| {
