@@ -55,5 +55,7 @@ mod tenancy;
 mod tenants;
 #[path = "all/turns.rs"]
 mod turns;
+#[path = "all/unready.rs"]
+mod unready;
 #[path = "all/ways.rs"]
 mod ways;

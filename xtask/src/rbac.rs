@@ -170,7 +170,7 @@ pub const GRANTS: &[Grant] = &[
         group: "events.k8s.io",
         resources: &["events"],
         verbs: &["list"],
-        why: "Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.",
+        why: "Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted, a probe that fails.",
     },
     Grant {
         scope: Scope::Watched,

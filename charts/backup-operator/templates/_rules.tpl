@@ -44,7 +44,7 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
-# Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.
+# Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted, a probe that fails.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
   verbs: ["list"]
@@ -112,7 +112,7 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
-# Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted.
+# Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted, a probe that fails.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
   verbs: ["list"]

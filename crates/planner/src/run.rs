@@ -46,6 +46,8 @@ pub mod step;
 
 pub mod observed;
 
+pub mod ending;
+
 pub mod reason;
 
 pub mod pod;

@@ -82,7 +82,7 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                 "Pod: never ready",
                 |p| p["containers"][0]["readinessProbe"] = json!({"exec": {"command": ["/nope"]}}),
                 "StartDeadlineExceeded",
-                &["readinessProbe"],
+                &["container \"stream\"", "readinessProbe", "Unhealthy", "/nope"],
             ),
             (
                 "crashes",
@@ -109,7 +109,7 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                     p["initContainers"] = json!([init("fail 5 random 0")]);
                 },
                 "StartDeadlineExceeded",
-                &["container \"wait\""],
+                &["container \"wait\"", "status 5"],
             ),
         ];
         let runs = cases.iter().map(|(name, fault, change, reason, words)| {

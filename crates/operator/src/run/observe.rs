@@ -1,8 +1,14 @@
 //! Observes what a decision about a run needs.
+mod blocked;
+mod explained;
+mod happened;
 mod stage;
+mod status;
+mod told;
 mod warnings;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::names::pod_of;
@@ -75,23 +81,36 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     let storage = context.storages.get(&ObjectRef::new(&run.spec.storage.name));
     let container = under_way(run).and_then(|(action, _)| planner::run::attempt::container_of(run, action));
     let view = |pod: &Pod| view(pod, run, container.as_deref().unwrap_or_default());
-    let mut pods: Vec<_> = context
+    let mut seen: Vec<_> = context
         .pods
         .of(Group::ControlledBy(&uid))
-        .iter()
+        .into_iter()
         .filter(|p| controls(run, p.as_ref()))
-        .map(|p| view(p))
         .collect();
-    if let Some(name) = under_way(run).map(|(action, number)| pod_of(&run.name_any(), action, number))
-        && !pods.iter().any(|p| p.name == name)
+    let name = under_way(run).map(|(action, number)| pod_of(&run.name_any(), action, number));
+    if let Some(name) = &name
+        && !seen.iter().any(|p| p.name_any() == *name)
     {
         // The watch may lag behind, and does not see Pods of others: before a Pod is said to be gone, it is asked for.
         let api: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
-        pods.extend(bounded("read the Pod", api.get_opt(&name)).await?.map(|p| view(&p)));
+        seen.extend(bounded("read the Pod", api.get_opt(name)).await?.map(Arc::new));
     }
     let now = Timestamp::now();
-    for pod in pods.iter_mut().filter(|pod| pod.ours) {
-        warnings::explain(pod, &context.client, &run.namespace().unwrap_or_default(), now).await;
+    // Taken before the Events are asked for: a Pod that is given up by these ages was asked about.
+    let ages = context.ages.of(&uid, run, now, Instant::now());
+    let mut pods = Vec::new();
+    for pod in &seen {
+        let mut view = view(pod);
+        let of = warnings::UnderWay {
+            pod,
+            container: container.as_deref().unwrap_or_default(),
+            age: age(pod, now),
+            left: left(run, &ages, now),
+        };
+        if view.ours && Some(&view.name) == name.as_ref() {
+            warnings::explain(&mut view, &of, &context.client, &run.namespace().unwrap_or_default()).await;
+        }
+        pods.push(view);
     }
     let storage = match storage {
         None => StorageView::Missing,
@@ -112,7 +131,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,
         claims: claims_of(run, context),
-        ages: context.ages.of(&uid, run, now, Instant::now()),
+        ages,
         now,
     })
 }
@@ -233,13 +252,29 @@ fn claims_of(run: &BackupRun, context: &Context) -> Vec<Claim> {
     key.map(|key| claims::on(key, run, context)).unwrap_or_default()
 }
 
+fn age(pod: &Pod, now: Timestamp) -> Duration {
+    let created = pod.creation_timestamp().map_or(now, |t| t.0);
+    Duration::try_from(now.duration_since(created)).unwrap_or_default()
+}
+
+/// What is left of the start deadline of an attempt whose command has not begun.
+fn left(run: &BackupRun, ages: &BTreeMap<Timestamp, Duration>, now: Timestamp) -> Option<Duration> {
+    let transfer = run.status.as_ref()?.transfer.as_ref()?;
+    if transfer.command_started_at.is_some() {
+        return None;
+    }
+    let since = transfer.started_at.0;
+    let by_wall = || Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    let age = ages.get(&since).copied().unwrap_or_else(by_wall);
+    Some(planner::run::attempt::start_deadline(run).saturating_sub(age))
+}
+
 fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {
     PodView {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
         ours: controls(run, pod),
         terminating: pod.metadata.deletion_timestamp.is_some(),
-        created: pod.creation_timestamp().map(|t| t.0),
         stage: stage::stage(pod, container),
     }
 }

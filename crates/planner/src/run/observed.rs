@@ -6,6 +6,7 @@ use api::BackupRun;
 use jiff::Timestamp;
 
 use crate::queue::Turn;
+use crate::run::ending::Ending;
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
 
@@ -246,8 +247,6 @@ pub struct PodView {
     pub ours: bool,
     /// Its deletion was asked for.
     pub terminating: bool,
-    /// When it was created.
-    pub created: Option<Timestamp>,
     /// Where it is.
     pub stage: PodStage,
 }
@@ -268,8 +267,8 @@ pub enum PodStage {
     Ended {
         /// The Pod's own words.
         message: String,
-        /// It was an init container that failed: the others never started.
-        init: bool,
+        /// What made it end.
+        ending: Ending,
     },
 }
 

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use crate::run::attempt::start_deadline;
 use crate::run::cure::with_cure;
 use crate::run::end::failed;
+use crate::run::ending::Ending;
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{self, CONTACT_LOST};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
@@ -88,7 +89,7 @@ fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contac
         PodStage::Ended { message, .. } if started => Some(End::Interrupted {
             message: format!("the Pod ended: {message}"),
         }),
-        PodStage::Ended { message, init } => Some(failed(Reason::PodEnded, ended_early(message, *init))),
+        PodStage::Ended { message, ending } => Some(failed(Reason::PodEnded, ended_early(message, *ending))),
         // While its command runs a container may be not ready for a moment; that is no reason to end it.
         PodStage::Starting {
             message,
@@ -182,13 +183,9 @@ fn in_time(o: &Observed<'_>, why: &str) -> String {
 }
 
 /// The container was gone before the command could start in it.
-fn ended_early(message: &str, init: bool) -> String {
-    let cure = if init {
-        "The other containers start only when it ends with status 0"
-    } else {
-        "Its container has to stay alive, for example with the command `sleep infinity`"
-    };
-    format!("the Pod ended before the command could start: {message}. {cure}")
+fn ended_early(message: &str, ending: Ending) -> String {
+    let cure = ending.cure().map(|cure| format!(". {cure}")).unwrap_or_default();
+    format!("the Pod ended before the command could start: {message}{cure}")
 }
 
 /// A Pod that goes says why where it was evicted; a person who deletes it leaves no words.
@@ -204,20 +201,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pod_that_was_evicted_before_its_command_began_is_given_no_advice_for_its_container() {
+        let evicted = ended_early("Evicted: The node was low on resource: memory.", Ending::Pod);
+        assert!(evicted.ends_with("resource: memory."), "{evicted}");
+        let ended = ended_early("container \"db\" ended with status 0 (Completed)", Ending::ByItself);
+        assert!(
+            ended.ends_with(
+                "(Completed). Its container has to stay alive, for example with the command `sleep infinity`"
+            )
+        );
+    }
+
+    #[test]
     fn a_pod_that_goes_says_why_in_its_own_words_where_it_has_any() {
         let pod = |terminating, stage| PodView {
             name: "db".into(),
             uid: "1".into(),
             ours: true,
             terminating,
-            created: None,
             stage,
         };
         // In these words the node life-cycle controller takes Pods from a node that is lost; there is none to lose where
         // the tests run.
         let lost = "DeletionByTaintManager: Taint manager: deleting due to NoExecute taint";
         let ended = |message: &str| PodStage::Ended {
-            init: false,
+            ending: Ending::Pod,
             message: message.into(),
         };
         assert_eq!(deleted(&pod(true, ended(lost))), format!("the Pod was deleted: {lost}"));
@@ -227,11 +235,5 @@ mod tests {
             "the Pod was deleted",
             "of another UID"
         );
-    }
-
-    #[test]
-    fn an_init_container_is_not_told_to_stay_alive() {
-        assert!(ended_early("container \"wait\" ended with status 3 (Error)", true).ends_with("ends with status 0"));
-        assert!(ended_early("container \"db\" ended with status 0 (Completed)", false).contains("sleep infinity"));
     }
 }

@@ -11,6 +11,7 @@ use testing::{backup_run, restore_only_run};
 
 use crate::queue::{Lack, Place as InLine, Turn};
 use crate::run::decide;
+use crate::run::ending::Ending;
 use crate::run::observed::{
     Chosen, Claim, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
     StoredObject, TransferView, Trouble,
@@ -180,7 +181,6 @@ impl World {
             uid: "pod-1".into(),
             ours: true,
             terminating: false,
-            created: Some(self.now),
             stage,
         }];
     }

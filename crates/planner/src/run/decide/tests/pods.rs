@@ -96,7 +96,7 @@ fn a_pod_that_can_never_start_ends_the_run_at_once() {
         starting("InvalidImageName", true),
         PodStage::Ended {
             message: "status 1".into(),
-            init: false,
+            ending: Ending::ByItself,
         },
     ] {
         let mut world = World::new(backup_run());
@@ -198,7 +198,7 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
         |w| {
             w.pods[0].stage = PodStage::Ended {
                 message: "Evicted".into(),
-                init: false,
+                ending: Ending::ByItself,
             }
         },
     ];
@@ -229,7 +229,7 @@ fn a_container_that_ends_before_the_command_starts_is_told_to_stay_alive() {
         }
         world.pod(PodStage::Ended {
             message: "status 0".into(),
-            init: false,
+            ending: Ending::ByItself,
         });
         world.step();
         assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("sleep infinity"));

@@ -302,7 +302,7 @@ fn what_nobody_has_told_the_end_of_is_not_taken_back_where_the_store_could_not_b
     world.transfer = TransferView::None;
     world.pod(PodStage::Ended {
         message: "its container ended".into(),
-        init: false,
+        ending: Ending::ByItself,
     });
     world
         .run

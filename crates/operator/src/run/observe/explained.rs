@@ -1,0 +1,78 @@
+//! What the Events of a Pod add to the words of its status: why it does not start, and who ended it.
+use k8s_openapi::api::core::v1::Pod;
+use planner::run::ending::Ending;
+use planner::run::observed::PodStage;
+
+use crate::run::observe::blocked::{blocked, stuck};
+use crate::run::observe::happened::Happened;
+use crate::run::observe::stage::who_ended;
+use crate::run::observe::status::{Member, condition, is_ordinary};
+use crate::run::observe::told::trouble;
+
+/// The stage with what the Pod's Events add to its words.
+pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened) -> PodStage {
+    match stage {
+        PodStage::Starting { message, hopeless } => {
+            let known = blocked(pod, events).or_else(|| Some(message).filter(|m| !m.is_empty()));
+            let message = known.or_else(|| events.of_pod(has_node(pod))).or_else(|| stuck(pod));
+            PodStage::Starting {
+                message: message.unwrap_or_default(),
+                hopeless,
+            }
+        }
+        PodStage::Ended { message, ending } => {
+            let killer = who_ended(pod, container).and_then(|c| {
+                let ended = c.ended().or_else(|| c.ended_before())?;
+                events.killer(&c, ended)
+            });
+            match killer.filter(|_| may_be_killed(ending)) {
+                Some(killer) => PodStage::Ended {
+                    message: format!("{message}: {}", killer.words),
+                    ending: killer.ending,
+                },
+                None => PodStage::Ended { message, ending },
+            }
+        }
+        PodStage::Running => match unseen(pod, container).and_then(|c| trouble(&c, events)) {
+            Some(message) => PodStage::Starting {
+                message,
+                hopeless: false,
+            },
+            None => PodStage::Running,
+        },
+    }
+}
+
+/// The Pod's Events may say more than its status: not of an image that cannot be pulled, of no node that fits.
+pub fn asks(pod: &Pod, container: &str, stage: &PodStage) -> bool {
+    match stage {
+        PodStage::Starting { .. } => {
+            let told = Member::all(pod).any(|c| {
+                let reason = c.waits_for();
+                !is_ordinary(reason) && reason != "CrashLoopBackOff"
+            });
+            let placed = condition(pod, "PodScheduled").is_none_or(|c| c.status != "False");
+            placed && !told
+        }
+        PodStage::Ended { ending, .. } => may_be_killed(*ending),
+        PodStage::Running => unseen(pod, container).is_some(),
+    }
+}
+
+/// The container of the command is taken for one that runs, and the kubelet has not said so: its image may still be pulled.
+fn unseen<'p>(pod: &'p Pod, container: &str) -> Option<Member<'p>> {
+    let main = Member::all(pod).find(|c| !c.init && c.status.name == container)?;
+    main.running().is_none().then_some(main)
+}
+
+fn has_node(pod: &Pod) -> bool {
+    condition(pod, "PodScheduled").is_some_and(|c| c.status == "True")
+}
+
+/// It ended, and its status does not say whether somebody made it.
+fn may_be_killed(ending: Ending) -> bool {
+    matches!(ending, Ending::ByItself | Ending::Signal)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What the Events of a Pod say, of its containers and of itself.
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ContainerStateTerminated;
+use k8s_openapi::api::events::v1::Event;
+use planner::run::ending::Ending;
+
+use crate::run::observe::status::Member;
+
+/// Put before the note of an Event that stands for many.
+const COMBINED: &str = "(combined from similar events): ";
+
+/// The Events of one Pod, oldest first.
+#[derive(Debug, Default)]
+pub struct Happened(Vec<Happening>);
+
+/// One of them.
+#[derive(Debug)]
+pub struct Happening {
+    /// One word.
+    pub reason: String,
+    /// Its words, in one line.
+    pub note: String,
+    /// The last time that it came.
+    pub at: Option<Timestamp>,
+    /// `spec.containers{db}`; empty: it is about the Pod.
+    field: String,
+    warning: bool,
+}
+
+/// What Kubernetes killed a container for.
+pub struct Killer {
+    /// In a sentence.
+    pub words: String,
+    /// What that makes of the end.
+    pub ending: Ending,
+}
+
+impl Happened {
+    /// From Events as the API server lists them, in no order of time.
+    pub fn new(events: &[Event]) -> Self {
+        let mut all: Vec<_> = events.iter().map(Happening::new).collect();
+        all.sort_by_key(|h| h.at);
+        Self(all)
+    }
+
+    /// The newest about a container.
+    pub fn newest(&self, of: &Member<'_>) -> Option<&Happening> {
+        self.about(of).next()
+    }
+
+    /// The last words of a probe that failed.
+    pub fn unhealthy(&self, of: &Member<'_>) -> Option<String> {
+        let failed = self.about(of).find(|h| h.reason == "Unhealthy")?;
+        Some(failed.words())
+    }
+
+    /// Why the kubelet has killed a container that ended so. A probe that failed once has killed nothing, nor has one that
+    /// failed before the container was started again.
+    pub fn killer(&self, of: &Member<'_>, ended: &ContainerStateTerminated) -> Option<Killer> {
+        let began = ended.started_at.as_ref().map(|t| t.0);
+        let since = |h: &&Happening| h.at >= began;
+        if !self.about(of).filter(since).any(|h| h.reason == "Killing") {
+            return None;
+        }
+        self.about(of).filter(since).find_map(|h| {
+            let (what, ending) = match h.reason.as_str() {
+                "FailedPostStartHook" => ("its postStart failed", Ending::Hook),
+                "Unhealthy" if h.note.starts_with("Liveness probe") => ("its livenessProbe failed", Ending::Probe),
+                "Unhealthy" if h.note.starts_with("Startup probe") => ("its startupProbe failed", Ending::Probe),
+                _ => return None,
+            };
+            Some(Killer {
+                words: format!("Kubernetes killed it, because {what} ({})", h.words()),
+                ending,
+            })
+        })
+    }
+
+    /// The newest warning about the Pod as a whole: a volume that cannot be mounted, a network that is not set up. That no node
+    /// was found is over when it has one.
+    pub fn of_pod(&self, has_node: bool) -> Option<String> {
+        let counts = |h: &&Happening| h.warning && h.field.is_empty() && !(has_node && h.reason == "FailedScheduling");
+        let newest = self.0.iter().rev().find(counts)?;
+        Some(newest.words())
+    }
+
+    /// Newest first.
+    fn about(&self, of: &Member<'_>) -> impl Iterator<Item = &Happening> {
+        let list = if of.init { "initContainers" } else { "containers" };
+        let field = format!("spec.{list}{{{}}}", of.status.name);
+        self.0.iter().rev().filter(move |h| h.field == field)
+    }
+}
+
+impl Happening {
+    fn new(event: &Event) -> Self {
+        let note = event.note.as_deref().unwrap_or_default();
+        let note = note.strip_prefix(COMBINED).unwrap_or(note);
+        let note = note.split_whitespace().map(shown).collect::<Vec<_>>().join(" ");
+        Self {
+            reason: event.reason.clone().unwrap_or_default(),
+            note: note.trim_end_matches(':').to_string(),
+            at: when(event),
+            field: event
+                .regarding
+                .as_ref()
+                .and_then(|r| r.field_path.clone())
+                .unwrap_or_default(),
+            warning: event.type_.as_deref() == Some("Warning"),
+        }
+    }
+
+    /// Reason and note.
+    fn words(&self) -> String {
+        format!("{}: {}", self.reason, self.note)
+    }
+}
+
+/// A word of a note. What the container runtime calls its things says nothing to people and is another each time, so that words
+/// that say the same would be written again and again.
+fn shown(word: &str) -> &str {
+    let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if bare.len() == 64 && bare.bytes().all(|b| b.is_ascii_hexdigit()) {
+        "…"
+    } else {
+        word
+    }
+}
+
+/// An Event tells of repetitions by its series, or in older form by its last time.
+fn when(event: &Event) -> Option<Timestamp> {
+    let series = event.series.as_ref().map(|s| s.last_observed_time.0);
+    let last = event.deprecated_last_timestamp.as_ref().map(|t| t.0);
+    let first = event.event_time.as_ref().map(|t| t.0);
+    series.max(last).max(first)
+}

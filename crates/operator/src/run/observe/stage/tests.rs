@@ -1,0 +1,270 @@
+//! Pods as the kubelet tells of them, and what is made of that.
+use serde_json::{Value, json};
+
+use super::*;
+
+fn seen(status: Value) -> PodStage {
+    let pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap();
+    stage(&pod, "main")
+}
+
+fn container(name: &str, ready: bool, state: Value) -> Value {
+    json!({"name": name, "ready": ready, "restartCount": 0, "image": "", "imageID": "", "state": state})
+}
+
+#[test]
+fn a_pod_runs_when_the_container_of_the_command_is_ready() {
+    let running = json!({"running": {}});
+    assert_eq!(
+        seen(json!({"containerStatuses": [container("main", true, running.clone())]})),
+        PodStage::Running
+    );
+    let other = seen(json!({"containerStatuses": [container("side", true, running.clone())]}));
+    assert!(matches!(other, PodStage::Starting { .. }));
+    let unready = seen(json!({"containerStatuses": [container("main", false, running)]}));
+    assert_eq!(unready, starting("container \"main\" runs, but is not ready".into()));
+}
+
+#[test]
+fn a_pod_whose_containers_have_a_say_is_waited_for_until_it_is_ready() {
+    let probe = json!({"readinessProbe": {"exec": {"command": ["ok"]}}});
+    let startup = json!({"startupProbe": {"exec": {"command": ["ok"]}}});
+    let prepared = json!({"lifecycle": {"postStart": {"exec": {"command": ["ok"]}}}});
+    let sidecar = |mut c: Value| {
+        c["restartPolicy"] = json!("Always");
+        c
+    };
+    let nothing = json!({});
+    for (main, side, init, waits) in [
+        (&nothing, &nothing, nothing.clone(), None),
+        (&probe, &nothing, nothing.clone(), Some("main")),
+        (&prepared, &nothing, nothing.clone(), Some("main")),
+        (&nothing, &probe, nothing.clone(), Some("side")),
+        (&nothing, &startup, nothing.clone(), Some("side")),
+        (&nothing, &nothing, sidecar(probe.clone()), Some("init")),
+        // An init container that ends is not waited for once more.
+        (&nothing, &nothing, prepared.clone(), None),
+    ] {
+        let named = |name: &str, c: &Value| {
+            let mut c = c.clone();
+            c["name"] = json!(name);
+            c
+        };
+        let at = |ready: bool, told: bool| {
+            let started = |name: &str| container(name, ready || waits != Some(name), json!({"running": {}}));
+            let first = if init["restartPolicy"].is_null() {
+                container("init", true, json!({"terminated": {"exitCode": 0}}))
+            } else {
+                let mut c = started("init");
+                c["started"] = json!(true);
+                c
+            };
+            let all = if told {
+                json!([started("main"), started("side")])
+            } else {
+                json!([])
+            };
+            let condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }});
+            let pod = json!({
+                "spec": {"containers": [named("main", main), named("side", side)], "initContainers": [named("init", &init)]},
+                "status": {"containerStatuses": all, "conditions": [condition], "initContainerStatuses": [first]},
+            });
+            stage(&serde_json::from_value(pod).unwrap(), "main")
+        };
+        // As the kubelet tells it, and before it tells of any container.
+        for told in [true, false] {
+            match (at(false, told), waits) {
+                (PodStage::Running, None) => {}
+                (PodStage::Starting { message, .. }, Some(name)) => {
+                    assert!(
+                        !told || message.contains(&format!("container {name:?} runs, but ")),
+                        "{message}"
+                    );
+                }
+                (unready, _) => panic!("{main} {side} {init}: {unready:?}"),
+            }
+        }
+        assert_eq!(at(true, true), PodStage::Running);
+    }
+}
+
+#[test]
+fn a_pod_that_does_not_start_says_why_in_its_own_words() {
+    let again = |state: Value| {
+        let mut c = container("wait", false, state);
+        c["lastState"] = json!({"terminated": {"exitCode": 2, "reason": "Error"}});
+        c
+    };
+    let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "words"}});
+    let cases = [
+        (json!({}), "", false),
+        (
+            json!({"containerStatuses": [container("main", false, waiting("ContainerCreating"))]}),
+            "",
+            false,
+        ),
+        (
+            json!({"containerStatuses": [container("main", false, waiting("ImagePullBackOff"))]}),
+            "ImagePullBackOff: words",
+            false,
+        ),
+        (
+            json!({"containerStatuses": [container("main", false, waiting("InvalidImageName"))]}),
+            "InvalidImageName: words",
+            true,
+        ),
+        (
+            json!({"initContainerStatuses": [container("backup-operator-agent", false, waiting("ErrImagePull"))]}),
+            "ErrImagePull",
+            false,
+        ),
+        (
+            json!({"initContainerStatuses": [again(json!({"terminated": {"exitCode": 3, "reason": "Error"}}))]}),
+            "init container \"wait\" ended with status 3",
+            false,
+        ),
+        (
+            json!({"initContainerStatuses": [again(json!({"running": {}}))]}),
+            "init container \"wait\" ended with status 2",
+            false,
+        ),
+        (
+            json!({"initContainerStatuses": [again(json!({"terminated": {"exitCode": 0, "reason": "Completed"}}))]}),
+            "",
+            false,
+        ),
+        (
+            json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}),
+            "Unschedulable: 0/1 nodes",
+            false,
+        ),
+    ];
+    for (status, words, hopeless) in cases {
+        let PodStage::Starting {
+            message,
+            hopeless: seen,
+        } = seen(status.clone())
+        else {
+            panic!("{status}")
+        };
+        assert!(
+            message.contains(words) && words.is_empty() == message.is_empty() && seen == hopeless,
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_pod_that_ended_says_how_and_what_made_it_end() {
+    let terminated = |status: i32, reason: &str| json!({"terminated": {"exitCode": status, "reason": reason}});
+    let main = |state: Value| json!({"containerStatuses": [container("main", false, state)]});
+    let of = |phase: &str, mut status: Value| {
+        status["phase"] = json!(phase);
+        status
+    };
+    let init = |name: &str, state: Value| {
+        let agent = container("backup-operator-agent", true, terminated(0, "Completed"));
+        let waiting = container("main", false, json!({"waiting": {"reason": "PodInitializing"}}));
+        json!({"initContainerStatuses": [agent, container(name, false, state)], "containerStatuses": [waiting]})
+    };
+    let crashed = |last: Value| {
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}});
+        let mut c = container("main", false, waiting);
+        c["lastState"] = last;
+        json!({"containerStatuses": [c]})
+    };
+    let no_database = json!({"terminated": {"exitCode": 3, "reason": "Error", "message": "no database"}});
+    let cases = [
+        (
+            json!({"phase": "Failed", "reason": "Evicted", "message": "disk"}),
+            "Evicted: disk",
+            Ending::Pod,
+        ),
+        // The node did not take it: no container has begun.
+        (
+            json!({"phase": "Failed", "reason": "SysctlForbidden", "message": "Pod was rejected"}),
+            "SysctlForbidden: Pod was rejected",
+            Ending::Pod,
+        ),
+        (
+            of("Failed", main(terminated(137, "OOMKilled"))),
+            "137 (OOMKilled)",
+            Ending::Memory,
+        ),
+        (
+            of("Running", main(terminated(137, "OOMKilled"))),
+            "137 (OOMKilled)",
+            Ending::Memory,
+        ),
+        (
+            of("Failed", main(terminated(137, "Error"))),
+            "137 (Error)",
+            Ending::Signal,
+        ),
+        (
+            of("Failed", main(terminated(128, "StartError"))),
+            "128 (StartError)",
+            Ending::NotStarted,
+        ),
+        (
+            of("Failed", main(terminated(1, "Error"))),
+            "status 1 (Error)",
+            Ending::ByItself,
+        ),
+        (
+            of("Succeeded", main(terminated(0, "Completed"))),
+            "status 0 (Completed)",
+            Ending::ByItself,
+        ),
+        (json!({"phase": "Succeeded"}), "Succeeded", Ending::Pod),
+        (
+            of("Failed", init("wait", no_database)),
+            "init container \"wait\" ended with status 3 (Error): no database",
+            Ending::Init,
+        ),
+        (
+            of("Failed", init("wait", terminated(128, "StartError"))),
+            "init container \"wait\" ended with status 128 (StartError)",
+            Ending::NotStarted,
+        ),
+        (crashed(json!({})), "CrashLoopBackOff: back-off", Ending::ByItself),
+        (
+            crashed(terminated(128, "StartError")),
+            "CrashLoopBackOff: back-off (it last ended with status 128: StartError)",
+            Ending::NotStarted,
+        ),
+    ];
+    for (status, words, made) in cases {
+        let PodStage::Ended { message, ending } = seen(status.clone()) else {
+            panic!("{status}")
+        };
+        assert!(message.contains(words) && ending == made, "{ending:?}: {message}");
+    }
+}
+
+#[test]
+fn a_pod_that_is_evicted_says_so_and_one_that_is_only_deleted_does_not() {
+    let evicted = json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"});
+    let seen = |deleted: bool| {
+        let mut pod = json!({"metadata": {"name": "p"}, "status": {
+            "conditions": [evicted.clone()],
+            "containerStatuses": [container("main", true, json!({"running": {}}))],
+        }});
+        if deleted {
+            pod["metadata"]["deletionTimestamp"] = json!("2026-11-24T10:00:00Z");
+        }
+        stage(&serde_json::from_value(pod).unwrap(), "main")
+    };
+    assert_eq!(
+        seen(true),
+        PodStage::Ended {
+            message: "EvictionByEvictionAPI: Eviction API: evicting".into(),
+            ending: Ending::Pod
+        }
+    );
+    assert_eq!(
+        seen(false),
+        PodStage::Running,
+        "an eviction that is not carried out is none"
+    );
+}
