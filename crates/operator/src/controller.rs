@@ -202,7 +202,8 @@ fn watch<K: Kind + Clone + Debug>(
         let changes = match (event, listings.get_mut(number)) {
             (Ok(event), Some(listing)) => listing.take(event, &cache),
             (Err(error), _) => {
-                tracing::warn!(kind = %K::kind(&()), %error, "a watch is interrupted; trying again");
+                let error = crate::events::causes(&error);
+                tracing::warn!(kind = %K::kind(&()), error, "a watch is interrupted; trying again");
                 Vec::new()
             }
             (Ok(_), None) => Vec::new(),

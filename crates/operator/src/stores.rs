@@ -58,9 +58,9 @@ pub enum OpenError {
     /// No usable access keys.
     #[error("spec.credentials: {0}")]
     Credentials(String),
-    /// The API server did not give the Secret.
-    #[error("spec.credentials: the Secret cannot be read")]
-    Api(#[source] kube::Error),
+    /// The API server did not give the Secret: its namespace and name.
+    #[error("spec.credentials: {}", unreadable(.0, .1, .2))]
+    Api(String, String, #[source] kube::Error),
     /// The API server did not answer.
     #[error("spec.credentials: the API server did not answer within {} s", API.as_secs())]
     Timeout,
@@ -75,18 +75,27 @@ impl OpenError {
         match self {
             Self::Parameters(_) => Reason::InvalidParameters,
             Self::Credentials(_) => Reason::InvalidCredentials,
-            Self::Api(_) | Self::Timeout => Reason::SecretUnreadable,
+            Self::Api(..) | Self::Timeout => Reason::SecretUnreadable,
             Self::Client(_) => Reason::InvalidConfiguration,
         }
     }
 
     /// The error and what caused it.
     pub fn text(&self) -> String {
-        match self {
-            Self::Api(source) => format!("{self}: {source}"),
-            _ => self.to_string(),
-        }
+        crate::events::causes(self)
     }
+}
+
+/// Why a Secret cannot be read, and where that is a matter of the installation, what to change in it.
+pub fn unreadable(namespace: &str, name: &str, error: &kube::Error) -> String {
+    let cure = match error {
+        kube::Error::Api(status) if status.code == 403 => format!(
+            "; an operator that watches some namespaces (watchNamespaces of the chart) reads Secrets there and in those of credentialNamespaces: add {namespace} to one of them"
+        ),
+        _ => String::new(),
+    };
+    let words = crate::events::causes(error);
+    format!("Secret {namespace}/{name} cannot be read: {words}{cure}")
 }
 
 /// Stores that are open.
@@ -140,7 +149,7 @@ impl Stores {
     /// it was last opened with. In a namespace that is deleted the Secret may go before the runs.
     pub async fn open_to_remove(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
         let error = match self.open(storage).await {
-            Err(error @ (OpenError::Credentials(_) | OpenError::Api(_) | OpenError::Timeout)) => error,
+            Err(error @ (OpenError::Credentials(_) | OpenError::Api(..) | OpenError::Timeout)) => error,
             opened => return opened,
         };
         let held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,7 +173,7 @@ impl Stores {
                 let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
                 let secret = found
                     .map_err(|_| OpenError::Timeout)?
-                    .map_err(OpenError::Api)?
+                    .map_err(|e| OpenError::Api(reference.namespace.clone(), reference.name.clone(), e))?
                     .ok_or_else(|| {
                         OpenError::Credentials(format!(
                             "Secret {}/{} does not exist",
@@ -253,6 +262,38 @@ mod tests {
         assert_eq!(rotated.checksum, Checksum::Sha256, "the upload was created with it");
         let moved = old.with_keys_of(opened("elsewhere", Checksum::Sha256, "new-key"));
         assert!(signed(&moved).contains("old-key") && !signed(&moved).contains("elsewhere"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_may_not_be_read_is_told_with_the_value_of_the_chart_and_no_debuggers_words() {
+        let storage: BackupStorage = serde_json::from_value(serde_json::json!({
+            "apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": "s", "uid": "s"},
+            "spec": {"type": "s3", "parameters": {"bucket": "backups"}, "credentials": {"name": "keys", "namespace": "vault"}},
+        }))
+        .unwrap();
+        for (code, reason, said, cured) in [
+            (403, "Forbidden", "secrets \"keys\" is forbidden", true),
+            (500, "InternalError", "etcd is away", false),
+        ] {
+            let refusal = serde_json::json!({
+                "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": said, "reason": reason, "code": code
+            });
+            let (client, mut server) = crate::mocked::connect();
+            let stores = Stores::new(client, Proxies::default());
+            let (opened, _) = tokio::join!(
+                stores.open_fresh(&storage),
+                crate::mocked::answer(&mut server, code, refusal)
+            );
+            let Err(error) = opened else { panic!("opened") };
+            let text = error.text();
+            assert_eq!(error.reason(), "SecretUnreadable");
+            assert!(
+                text.starts_with(&format!("spec.credentials: Secret vault/keys cannot be read: {said}")),
+                "{text}"
+            );
+            assert_eq!(text.contains("credentialNamespaces: add vault"), cured, "{text}");
+            assert!(!text.contains("Status {") && !text.contains("ApiError"), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -186,7 +186,10 @@ async fn own_name(client: &Client) -> Option<String> {
     loop {
         match timeout(ANSWER, reviews.create(&parameters, &question)).await {
             Ok(Ok(answer)) => return answer.status?.user_info?.username,
-            Ok(Err(error)) => tracing::warn!(%error, "the operator cannot learn its own name; trying again"),
+            Ok(Err(error)) => tracing::warn!(
+                error = crate::events::causes(&error),
+                "the operator cannot learn its own name; trying again"
+            ),
             Err(_) => tracing::warn!("the operator cannot learn its own name in time; trying again"),
         }
         sleep(AGAIN).await;

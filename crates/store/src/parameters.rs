@@ -129,6 +129,21 @@ impl S3Parameters {
         format!("{}{}", self.prefix, path.trim_start_matches('/'))
     }
 
+    /// An object as it is told of: its key, what of it is the prefix, and its bucket.
+    pub fn object(&self, key: &str) -> String {
+        let prefix = match self.prefix.as_str() {
+            prefix if !prefix.is_empty() && key.starts_with(prefix) => {
+                format!(" (spec.parameters.prefix is {:?})", prefix.trim_end_matches('/'))
+            }
+            _ => String::new(),
+        };
+        format!(
+            "object {key:?}{prefix} in bucket {:?} at {}",
+            self.bucket,
+            self.endpoint()
+        )
+    }
+
     /// The smallest part of a multipart upload in bytes, where `partSize` says one: 5 MiB to 5 GiB.
     pub fn part_size(&self) -> Option<u64> {
         self.part_size

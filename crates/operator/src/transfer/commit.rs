@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use planner::run::life::Attempt;
 use planner::run::taken::{self, Maker, Verdict};
-use planner::run::{End, Reason, TransferOrder};
+use planner::run::{End, Reason, Route, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
 use store::{Checksum, Completed, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
@@ -89,7 +89,11 @@ async fn prove(
     let object = object.ok_or_else(|| {
         (
             Reason::ObjectMissing,
-            format!("the store took the backup, but has no object {}", order.key),
+            format!(
+                "the store took the backup, but has no {}{}",
+                store.parameters.object(&order.key),
+                elsewhere(order)
+            ),
         )
     })?;
     let differs = |what: &str, want: &str, seen: &str| {
@@ -144,6 +148,16 @@ async fn prove(
         return Err(differs("checksum", want, seen));
     }
     Ok(object)
+}
+
+/// What the Pod has uploaded straight, and the operator does not find, may have gone to something else that answered it well.
+fn elsewhere(order: &TransferOrder) -> &'static str {
+    match order.route {
+        Route::Relay => "",
+        Route::Direct => {
+            "; does the Pod reach the same store as the operator, or a gateway, another one of that name? With spec.dataPath: Relay in the storage all goes through the operator"
+        }
+    }
 }
 
 fn begun(run: &BackupRun) -> Option<Timestamp> {
@@ -267,10 +281,14 @@ async fn complete(
             version_id: None,
             kept: true,
         }),
-        Err(error) => Err((
-            Reason::CompleteFailed,
-            format!("the upload could not be completed: {error}"),
-        )),
+        Err(error) => {
+            let missing = error.kind() == StoreErrorKind::InvalidPart;
+            let hint = if missing { elsewhere(order) } else { "" };
+            Err((
+                Reason::CompleteFailed,
+                format!("the upload could not be completed: {error}{hint}"),
+            ))
+        }
     }
 }
 

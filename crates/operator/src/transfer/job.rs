@@ -13,7 +13,7 @@ use protocol::{Checksum, Compression, Job, PartPlan, Secret};
 use store::ObjectInfo;
 use zeroize::Zeroize;
 
-use crate::stores::OpenStore;
+use crate::stores::{OpenStore, unreadable};
 
 /// Between TERM and KILL.
 pub const GRACE_SECONDS: u64 = 5;
@@ -110,8 +110,12 @@ pub async fn make(
                 .restore
                 .as_ref()
                 .ok_or_else(|| no(Reason::InvalidSpec, "spec.restore is gone".into()))?;
-            let object =
-                object.ok_or_else(|| no(Reason::ObjectMissing, format!("there is no object {}", order.key)))?;
+            let object = object.ok_or_else(|| {
+                no(
+                    Reason::ObjectMissing,
+                    format!("there is no {}", store.parameters.object(&order.key)),
+                )
+            })?;
             let encryption = run.spec.encryption.as_ref();
             let key = encryption.and_then(|encryption| encryption.decryption_key.as_ref());
             let identity = match (encryption, key) {
@@ -188,7 +192,7 @@ async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Resu
         .map_err(|e| {
             no(
                 Reason::NoDecryptionKey,
-                format!("{FIELD}: Secret {name} cannot be read: {e}"),
+                format!("{FIELD}: {}", unreadable(&namespace, &key.name, &e)),
             )
         })?;
     let granted = |secret: &KubeSecret| {

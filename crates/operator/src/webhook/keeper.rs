@@ -18,6 +18,7 @@ use super::Names;
 use super::certificate::{Held, Pair, ROTATE};
 use super::rotation::{Step, after, decide};
 use crate::admin::Ready;
+use crate::events::causes;
 
 /// How long a state stands before the next step: each replica and each API server watches, and has seen it by then.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -56,11 +57,11 @@ pub async fn keep(client: Client, names: Names, ready: Ready) {
         tokio::select! {
             Some(seen) = secret_stream.next() => match seen {
                 Ok(seen) => secret = Some(seen),
-                Err(error) => tracing::warn!(%error, "the webhook's Secret cannot be watched; trying again"),
+                Err(error) => tracing::warn!(error = causes(&error), "the webhook's Secret cannot be watched; trying again"),
             },
             Some(seen) = configuration_stream.next() => match seen {
                 Ok(seen) => configuration = Some(seen),
-                Err(error) => tracing::warn!(%error, "the webhook's configuration cannot be watched; trying again"),
+                Err(error) => tracing::warn!(error = causes(&error), "the webhook's configuration cannot be watched; trying again"),
             },
             () = sleep(pause), if !pause.is_zero() => {}
         }
@@ -86,7 +87,10 @@ pub async fn keep(client: Client, names: Names, ready: Ready) {
         }
         let settled = trusted.as_ref().map(|(_, since)| since.elapsed());
         pause = pass.act(settled).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the webhook's certificate is not as it should be; trying again");
+            tracing::warn!(
+                error = causes(&error),
+                "the webhook's certificate is not as it should be; trying again"
+            );
             AGAIN
         });
     }

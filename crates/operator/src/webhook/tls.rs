@@ -57,7 +57,10 @@ pub async fn follow_secret(client: Client, names: &Names, served: &Served) {
         let secret = match seen {
             Ok(secret) => secret,
             Err(error) => {
-                tracing::warn!(%error, "the webhook's Secret cannot be watched; trying again");
+                tracing::warn!(
+                    error = crate::events::causes(&error),
+                    "the webhook's Secret cannot be watched; trying again"
+                );
                 continue;
             }
         };

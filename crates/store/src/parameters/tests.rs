@@ -175,6 +175,20 @@ fn keys_never_begin_with_a_slash() {
 }
 
 #[test]
+fn an_object_is_told_with_its_bucket_and_what_of_it_is_the_prefix() {
+    let told = |prefix| {
+        let endpoint = ("endpoint", "http://minio:9000");
+        let parameters = parse(&[("bucket", "b"), endpoint, ("prefix", prefix)]);
+        parameters.object(&parameters.key("/a/b"))
+    };
+    assert_eq!(told(""), "object \"a/b\" in bucket \"b\" at http://minio:9000");
+    assert_eq!(
+        told("team/"),
+        "object \"team/a/b\" (spec.parameters.prefix is \"team\") in bucket \"b\" at http://minio:9000"
+    );
+}
+
+#[test]
 fn part_sizes_are_those_that_s3_takes() {
     for (text, bytes) in [
         ("5Mi", 5 << 20),

@@ -48,7 +48,8 @@ pub async fn explain(view: &mut PodView, of: &UnderWay<'_>, client: &Client, nam
         Ok(found) => Happened::new(&found.items),
         // It is only about words: an older role may not list Events.
         Err(error) => {
-            tracing::debug!(%error, "the Events of a Pod cannot be read");
+            let error = crate::events::causes(&error);
+            tracing::debug!(error, "the Events of a Pod cannot be read");
             Happened::default()
         }
     };

@@ -46,7 +46,10 @@ impl Session {
         let object = found.ok_or_else(|| {
             fail(
                 Reason::ObjectMissing,
-                format!("there is no object {} in the storage", self.order.key),
+                format!(
+                    "there is no {}: was it removed, by hand or by a life-cycle rule of the bucket?",
+                    self.store.parameters.object(&self.order.key)
+                ),
             )
         })?;
         if let Some(archived) = &object.archived {
@@ -163,6 +166,7 @@ impl Session {
         };
         self.chosen = Some(chosen.clone());
         let route = chosen.route;
+        self.order.route = route;
         let before = job::Before {
             bytes: self.sizes_before(),
             stored: newest_stored(&self.run, &self.keys.context.runs),

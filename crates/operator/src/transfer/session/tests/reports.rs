@@ -260,7 +260,10 @@ async fn a_part_that_was_signed_for_and_never_stored_is_refused_by_the_store() {
     peer.say(&finished(Report { parts, ..report() })).await;
     let (reason, message) = rig.failed().await;
     assert_eq!(reason, "CompleteFailed");
-    assert!(message.contains("InvalidPart"), "{message}");
+    assert!(
+        message.contains("InvalidPart") && message.contains("spec.dataPath: Relay"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
