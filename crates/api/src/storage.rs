@@ -36,7 +36,7 @@ pub struct BackupStorageSpec {
     pub type_: StorageType,
 
     /// Settings of the store, all strings.
-    /// s3: `bucket` (required); `endpoint` (`http(s)://host[:port]`, default AWS); `region` (default us-east-1);
+    /// s3: `bucket` (required); `endpoint` (`http(s)://host[:port]`, and a path where the store is served below one, default AWS); `region` (default us-east-1);
     /// `insecure` (`true`: plain HTTP); `s3ForcePathStyle` (`true`: bucket in the path, as MinIO wants it);
     /// `accessKey`, `secretKey`, `sessionToken` (names of the keys inside the Secret; default AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN);
     /// `prefix` (put before every path); `partSize` (smallest part of a multipart upload, `5Mi` to `5Gi`, default 5Mi);

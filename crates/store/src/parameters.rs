@@ -180,7 +180,7 @@ impl S3Parameters {
         &self.bucket
     }
 
-    /// Where requests go, without the bucket: scheme, host and port.
+    /// Where requests go, without the bucket: scheme, host and port, and the path that the store is served below, if any.
     pub fn endpoint(&self) -> &str {
         self.endpoint.as_str().trim_end_matches('/')
     }

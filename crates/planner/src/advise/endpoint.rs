@@ -35,6 +35,15 @@ pub(super) fn advise(parameters: &BTreeMap<String, String>, said: &mut Vec<Fault
             "does nothing beside an endpoint that says https://, which wins; take it out",
         );
     }
+    let path = rest.split(['?', '#']).next().and_then(|rest| rest.split_once('/'));
+    let last = path.and_then(|(_, path)| path.trim_end_matches('/').rsplit('/').next());
+    if endpoint.is_some() && last.is_some() && last == get("bucket") {
+        say(
+            said,
+            "spec.parameters.endpoint",
+            "ends with the bucket's name, which follows it by itself: objects lie in a folder of that name in the bucket; leave it out",
+        );
+    }
     if scheme.eq_ignore_ascii_case("http") && get("caBundle").is_some() {
         say(
             said,

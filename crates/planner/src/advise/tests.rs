@@ -105,6 +105,18 @@ fn settings_of_a_storage_that_do_nothing_are_told_of() {
             vec!["spec.parameters.storageClass"],
         ),
         (json!({ "storageClass": "GLACIER_IR" }), false, vec![]),
+        // The bucket is `b`, and follows the endpoint.
+        (
+            json!({ "bucket": "b", "endpoint": "https://s3.example.org/b/" }),
+            false,
+            vec!["spec.parameters.endpoint"],
+        ),
+        (
+            json!({ "bucket": "b", "endpoint": "https://s3.example.org/storage/v1/s3" }),
+            false,
+            vec![],
+        ),
+        (json!({ "bucket": "b", "endpoint": "https://b/" }), false, vec![]),
         (json!({}), false, vec![]),
     ] {
         let credentials = credentials.then(|| json!({ "name": "a", "namespace": "b" }));

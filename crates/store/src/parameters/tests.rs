@@ -107,7 +107,7 @@ fn endpoints_have_a_scheme_host_and_perhaps_a_port() {
     ] {
         let faults = faults(&[("bucket", "backups"), ("endpoint", endpoint)]);
         assert!(
-            faults[0].starts_with("spec.parameters.endpoint: must be http(s)://host[:port]"),
+            faults[0].starts_with("spec.parameters.endpoint: must be http(s)://host[:port][/path]"),
             "{faults:?}"
         );
     }

@@ -52,9 +52,9 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     ))
 }
 
-/// An explicit scheme wins over `insecure`, as in aws-sdk-go v1 (`endpoints.AddScheme`).
+/// A path is kept, as aws-sdk-go kept it: some stores are served below one (Supabase), and sign it. An explicit scheme wins over `insecure`, as in aws-sdk-go v1 (`endpoints.AddScheme`).
 pub(super) fn endpoint(text: &str, insecure: bool) -> Result<Url, String> {
-    let wanted = "must be http(s)://host[:port], as in https://s3.example.org or http://minio.minio.svc:9000";
+    let wanted = "must be http(s)://host[:port][/path], as in https://s3.example.org or http://minio.minio.svc:9000";
     let with_scheme = match text.contains("://") {
         true => text.to_owned(),
         false => format!("{}://{text}", if insecure { "http" } else { "https" }),
