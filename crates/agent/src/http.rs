@@ -213,8 +213,13 @@ pub fn put(client: &Client, signed: &SignedUrl, body: &[u8]) -> Result<String, H
     let etag = header(&response, "etag").unwrap_or_default();
     // Read to its end, so that the connection is used again.
     let body = response.body_mut().with_config().limit(ERROR_BODY).read_to_vec();
-    client.told.own(&response, Some(&body.unwrap_or_default()))?;
-    Ok(etag)
+    let kind = header(&response, "content-type").unwrap_or_default();
+    let body = body.unwrap_or_default();
+    let stranger = between::stranger_to_put(&answered(&response, &kind, Some(&body)), !etag.is_empty());
+    match stranger {
+        Some(words) => Err(client.told.not_the_stores(&response, words)),
+        None => Ok(etag),
+    }
 }
 
 /// GETs an object from an offset on.
@@ -235,10 +240,12 @@ pub fn get(client: &Client, signed: &SignedUrl, offset: u64, etag: Option<&str>)
     }
     // A web page that somebody has stored is the one that is wanted.
     let is_wanted = etag.is_some() && header(&response, "etag").as_deref() == etag;
-    if !is_wanted {
-        client.told.own(&response, None)?;
+    let kind = header(&response, "content-type").unwrap_or_default();
+    let stranger = between::stranger(&answered(&response, &kind, None)).filter(|_| !is_wanted);
+    match stranger {
+        Some(words) => Err(client.told.not_the_stores(&response, words)),
+        None => Ok(response),
     }
-    Ok(response)
 }
 
 /// A header's value as text.
@@ -287,17 +294,13 @@ impl Told {
         }
     }
 
-    /// That a good answer may be the store's own.
-    fn own(&self, response: &Response<Body>, body: Option<&[u8]>) -> Result<(), HttpError> {
-        let kind = header(response, "content-type").unwrap_or_default();
-        let stranger = between::stranger(&answered(response, &kind, body));
-        stranger.map_or(Ok(()), |words| {
-            Err(HttpError {
-                hope: Hope::Doubtful,
-                message: self.elsewhere(words),
-                status: Some(response.status().as_u16()),
-            })
-        })
+    /// A good answer that is somebody else's.
+    fn not_the_stores(&self, response: &Response<Body>, words: String) -> HttpError {
+        HttpError {
+            hope: Hope::Doubtful,
+            message: self.elsewhere(words),
+            status: Some(response.status().as_u16()),
+        }
     }
 
     /// What else can be done where a gateway is in between: the operator was answered by the store when it probed.

@@ -61,6 +61,17 @@ pub fn stranger(answer: &Answered<'_>) -> Option<String> {
     if (good && !answer.is_page()) || (answer.body.is_some_and(<[u8]>::is_empty) && answer.status != 413) {
         return None;
     }
+    Some(told(answer))
+}
+
+/// The same for the answer to a PUT: a store gives an ETag, and nothing in the body.
+pub fn stranger_to_put(answer: &Answered<'_>, has_etag: bool) -> Option<String> {
+    let says_something = answer.body.is_some_and(|body| !body.is_empty());
+    let is_odd = answer.status < 300 && !answer.marked && !has_etag && says_something;
+    stranger(answer).or_else(|| is_odd.then(|| told(answer)))
+}
+
+fn told(answer: &Answered<'_>) -> String {
     let status = answer.status;
     let what = if answer.is_page() { " with a web page" } else { "" };
     let cure = match status {
@@ -75,9 +86,9 @@ pub fn stranger(answer: &Answered<'_>) -> Option<String> {
         502..=504 => "it does not reach the store: check that the store runs, and the way from there to it",
         _ => "check its rules, or name the store itself in spec.parameters.endpoint",
     };
-    Some(format!(
+    format!(
         "this answer is not the store's: something in between (an ingress, a proxy, a mesh, a console's port) answered {status}{what}; {cure}"
-    ))
+    )
 }
 
 /// What a port says that speaks TLS and hears plain HTTP.
@@ -178,6 +189,28 @@ mod tests {
                 "{status}: {words}"
             );
             assert!(!words.contains("access key needs"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_store_answers_a_put_with_an_etag_and_nothing_else() {
+        let told = |names: &[&'static str], body: &'static str, etag| {
+            stranger_to_put(
+                &Answered::new(200, names.iter().copied(), "", Some(body.as_bytes())),
+                etag,
+            )
+        };
+        let words = told(&[], "ok", false).unwrap_or_default();
+        assert!(
+            words.contains("answered 200; spec.parameters.endpoint has to name"),
+            "{words}"
+        );
+        for (names, body, etag) in [
+            (&[][..], "", false),
+            (&[], "ok", true),
+            (&["x-amz-request-id"], "ok", false),
+        ] {
+            assert_eq!(told(names, body, etag), None);
         }
     }
 

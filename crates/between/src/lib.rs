@@ -7,5 +7,5 @@ mod gateway;
 mod proxy;
 
 pub use connect::{Heard, LARGEST, heard, question};
-pub use gateway::{Answered, SPEAKS_TLS, is_of_a_store, stranger};
+pub use gateway::{Answered, SPEAKS_TLS, is_of_a_store, stranger, stranger_to_put};
 pub use proxy::{Credentials, NoTunnel, Proxy, Why};

@@ -157,7 +157,11 @@ impl Store {
         let kind = answer.header("content-type").unwrap_or_default();
         let names = answer.headers.keys().map(|name| name.as_str());
         let seen = Answered::new(answer.status, names, &kind, Some(&answer.body));
-        if let Some(words) = between::stranger(&seen) {
+        let stranger = match step {
+            "write" | "write a part" => between::stranger_to_put(&seen, answer.headers.contains_key("etag")),
+            _ => between::stranger(&seen),
+        };
+        if let Some(words) = stranger {
             return Err(StoreError::of_a_stranger(step, answer.status, words));
         }
         let code = xml::text_of(&answer.body, "Code").unwrap_or_default();

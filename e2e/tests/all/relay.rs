@@ -111,6 +111,37 @@ fn a_pod_without_a_way_to_the_store_is_relayed_by_itself_and_the_run_says_why() 
     });
 }
 
+/// A NetworkPolicy or a mesh may lead a Pod elsewhere than the operator. Here its own second container answers in the store's place.
+#[test]
+fn a_pod_whose_parts_something_else_takes_says_so_and_names_the_other_way() {
+    case("impostor", |case| async move {
+        case.keeps("relayed");
+        let misled = |storage: &str, path: &str| {
+            let mut spec = cut_off(storage, path, "random 12M");
+            let pod = &mut spec["template"]["spec"];
+            pod["hostAliases"][0]["ip"] = json!("127.0.0.1");
+            let container = json!({
+                "name": "impostor", "image": "localhost/e2e/static:dev", "command": ["/stream", "serve", "9000"],
+            });
+            pod["containers"].as_array_mut().unwrap().push(container);
+            spec
+        };
+        case.start("direct", misled(&storage(&case, "Direct").await, &case.path("direct")))
+            .await;
+        let run = case.failed("direct", "TransferFailed", 100).await;
+        let words = message(&run);
+        assert!(
+            words.contains("this answer is not the store's") && words.contains("spec.dataPath: Relay"),
+            "{words}"
+        );
+        // `Auto` goes another way by itself.
+        case.start("relayed", misled(&storage(&case, "Auto").await, &case.path("relayed")))
+            .await;
+        case.succeeded("relayed", 100).await;
+        assert!(said(&case, "relayed", "Relayed").await[0].contains("not as a store does"));
+    });
+}
+
 #[test]
 fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
     case("relay-kill", |case| async move {

@@ -3,11 +3,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use api::condition;
 use e2e::cluster::node_address;
-use e2e::runs::{status, stream};
-use e2e::shared::{SECRET, secret};
+use e2e::runs::{message, status, stream};
+use e2e::shared::{NAMESPACE, SECRET, parameters, secret};
 use e2e::{Case, bytes, case};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kube::api::LogParams;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
+use kube::api::{LogParams, Patch, PatchParams};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 
@@ -125,13 +125,31 @@ fn a_store_with_a_certificate_that_signed_itself_is_used_where_the_bundle_holds_
         }
         // Without it, and with another of the same name: in words.
         let (other, _) = certificate(&address);
-        for (name, bundle, says) in [
-            ("unknown", json!({}), "spec.parameters.caBundle"),
-            ("other", json!({"caBundle": other}), "put exactly that one there"),
+        let plain = endpoint.replace("https://", "http://");
+        for (name, endpoint, bundle, says) in [
+            (
+                "unknown",
+                &endpoint,
+                json!({}),
+                "TLS: the store's certificate signed itself, and spec.parameters.caBundle is not given",
+            ),
+            (
+                "other",
+                &endpoint,
+                json!({"caBundle": other}),
+                "put exactly that one there",
+            ),
+            (
+                "plain",
+                &plain,
+                json!({}),
+                "spec.parameters.endpoint should begin with https://",
+            ),
         ] {
-            let name = storage(&case, name, &endpoint, bundle, "Auto").await;
+            let name = storage(&case, name, endpoint, bundle, "Auto").await;
             let words = not_ready(&case, &name).await;
-            assert!(words.contains("TLS: ") && words.contains(says), "{words}");
+            assert!(words.contains("TLS") && words.contains(says), "{words}");
+            assert!(!words.contains("that the store runs"), "{words}");
         }
     });
 }
@@ -174,9 +192,49 @@ fn a_store_behind_a_proxy_is_reached_through_it_by_the_operator_and_by_the_pod()
         let dead = json!({"caBundle": pem, "proxy": format!("http://{address}:1")});
         let dead = storage(&case, "dead", &endpoint, dead, "Auto").await;
         let words = not_ready(&case, &dead).await;
-        assert!(
-            words.contains("the proxy") && words.contains("spec.parameters.proxy"),
-            "{words}"
-        );
+        let says =
+            format!("the proxy {address}:1 (of spec.parameters.proxy) cannot be reached: it refuses connections");
+        assert!(words.contains(&says), "{words}");
+    });
+}
+
+#[test]
+fn a_proxy_that_only_the_pod_does_not_reach_is_named_by_the_run_and_not_the_store() {
+    case("proxy-away", |case| async move {
+        let (_, (_, proxy)) = (node_address(case.client()).await, ports());
+        let conf = format!("Port {proxy}\nListen 0.0.0.0\nLogLevel Connect\nMaxClients 100\nTimeout 600\n");
+        case.apply::<ConfigMap>(json!({"metadata": {"name": "proxy"}, "data": {"proxy.conf": conf}}))
+            .await;
+        let container = json!({
+            "image": "localhost/e2e/tinyproxy:dev", "args": ["-d", "-c", "/conf/proxy.conf"],
+            "volumeMounts": [{"name": "conf", "mountPath": "/conf"}],
+        });
+        let volumes = json!([{"name": "conf", "configMap": {"name": "proxy"}}]);
+        serves(&case, "proxy", proxy, container, volumes).await;
+        // A name without an address of its own: DNS gives the Pod's, and kube-proxy has no part in it.
+        let labels = json!({"metadata": {"labels": {"app": "proxy"}}});
+        case.api::<Pod>()
+            .patch("proxy", &PatchParams::default(), &Patch::Merge(labels))
+            .await
+            .unwrap();
+        let service = json!({"clusterIP": "None", "selector": {"app": "proxy"}, "ports": [{"port": proxy}]});
+        case.apply::<Service>(json!({"metadata": {"name": "proxy"}, "spec": service}))
+            .await;
+        let host = format!("proxy.{}.svc", case.namespace());
+        let mut parameters = parameters();
+        parameters["proxy"] = json!(format!("http://{host}:{proxy}"));
+        parameters["retrySeconds"] = json!("10");
+        let credentials = json!({"name": SECRET, "namespace": NAMESPACE});
+        let spec = json!({"parameters": parameters, "credentials": credentials, "dataPath": "Direct"});
+        let storage = case.storage("away", spec).await;
+        case.storage_ready(&storage).await;
+        let mut spec = stream(&case.path("db"), "random 12M");
+        spec["storage"]["name"] = json!(storage);
+        spec["template"]["spec"]["hostAliases"] = json!([{"ip": "127.0.0.1", "hostnames": [host]}]);
+        case.start("db", spec).await;
+        let run = case.failed("db", "TransferFailed", 100).await;
+        let says =
+            format!("the proxy {host}:{proxy} (of spec.parameters.proxy) cannot be reached: it refuses connections");
+        assert!(message(&run).contains(&says), "{}", message(&run));
     });
 }

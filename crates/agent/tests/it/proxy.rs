@@ -122,6 +122,14 @@ fn a_gateways_answer_is_no_stores_and_names_the_other_way() {
 }
 
 #[test]
+fn what_takes_a_part_and_gives_no_etag_is_no_store() {
+    let (rig, store) = (Rig::new(), Store::new());
+    store.fail(&vec![Fault::Ok; 50]);
+    let message = failed(rig.run(&backup(sh("echo x")), &store).outcome);
+    assert!(message.starts_with("this answer is not the store's: "), "{message}");
+}
+
+#[test]
 fn whether_the_store_is_reached_is_told_with_who_was_met_instead() {
     let filtered = Tinyproxy::denying();
     for (proxy, fault, says) in [
