@@ -73,6 +73,7 @@ pub fn empty_report() -> Report {
         object_etag: None,
         stderr: String::new(),
         peak_memory: 0,
+        packed: None,
     }
 }
 
@@ -174,7 +175,7 @@ impl Work {
                     self.running.stop(Duration::from_secs(cancel.grace_seconds));
                     return Outcome::Cancelled { reason: cancel.reason };
                 }
-                Ok(Event::Opened | Event::Fed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Event::Opened { .. } | Event::Fed(_)) | Err(RecvTimeoutError::Timeout) => {}
                 // The desk and the upload hold a sender each; without them nobody could want anything.
                 Err(RecvTimeoutError::Disconnected) => {
                     return Outcome::TransferFailed {

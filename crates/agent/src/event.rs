@@ -18,7 +18,10 @@ pub enum Event {
     /// The transfer cannot go on.
     Failed(Outcome),
     /// Restore: the object is open, its header is good, the command may start.
-    Opened,
+    Opened {
+        /// What it gets begins as a file that it may not expect.
+        packed: Option<&'static str>,
+    },
     /// Restore: the feeder ended.
     Fed(FeedEnd),
 }

@@ -72,6 +72,8 @@ pub fn run(job: &Job, object: &Object<'_>, desk: &Arc<Desk>, guard: Guard, log: 
                 std::mem::forget((work.fed.take().and_then(|end| end.input), inbox));
             }
             report.outcome = outcome;
+            // What was unpacked once is, packed again, what somebody has stored so.
+            report.packed = work.packed.filter(|_| job.compression.is_none()).map(Into::into);
             report.bytes = work.written.load(Ordering::Relaxed);
             let hash = work.watched.hash.lock().unwrap_or_else(PoisonError::into_inner);
             (report.stored_bytes, report.sha256) = (hash.bytes(), hash.hex());
@@ -105,6 +107,8 @@ struct Work {
     go: std::sync::mpsc::SyncSender<()>,
     /// The feeder's result, whose end of the pipe must outlive the command where the stream was not proved whole.
     fed: Option<FeedEnd>,
+    /// What the command gets begins as such a file does.
+    packed: Option<&'static str>,
 }
 
 fn begin(
@@ -177,6 +181,7 @@ fn begin(
         command_end: Some(command_end),
         go,
         fed: None,
+        packed: None,
     })
 }
 
@@ -201,7 +206,8 @@ impl Work {
                 wake = wake.min(at);
             }
             match inbox.recv_timeout(wake.saturating_duration_since(now)) {
-                Ok(Event::Opened) => {
+                Ok(Event::Opened { packed }) => {
+                    self.packed = packed;
                     // The object is there and its header opens: only now the command may change anything.
                     let Some(input) = self.command_end.take() else { continue };
                     match command::start(&job.command, Wiring::Input(input), log, events.clone()) {

@@ -12,6 +12,8 @@ const LARGEST: u32 = 31;
 /// own limit is what the machine seems to do in 16 seconds at that moment: a throttled container would refuse a file that it took the day
 /// before.
 pub(crate) const WORK_FACTOR: u8 = 22;
+/// What follows a change of the run itself; who reads of it has its first restore behind him.
+pub(crate) const AGAIN: &str = "ask for the restore again (annotation backup-operator.io/restore)";
 /// What the agent needs beside, bytes.
 const BESIDE: u64 = 32 << 20;
 
@@ -52,17 +54,22 @@ impl Allowance {
                 size(1 << LARGEST)
             ));
         }
-        let set = format!("spec.compression.windowLog: {needed}");
+        let set = format!("set spec.compression.windowLog: {needed}, which may be changed on this run");
+        let limit = size(bytes.saturating_mul(2));
         Some(match (self.window_log, self.memory) {
+            (_, Some(memory)) if bytes.saturating_add(BESIDE) > memory => format!(
+                "needs a window of {needs}, and the container's memory limit is {}: make a new run whose container has a limit of {limit}",
+                size(memory)
+            ),
             (Some(_), _) => format!(
-                "needs a window of {needs}, and spec.compression.windowLog allows {allows}: set {set}, and see that the container's memory limit has room for it"
+                "needs a window of {needs}, and spec.compression.windowLog allows {allows}: {set}, see that the container has as much memory, and {AGAIN}"
             ),
             (None, Some(memory)) => format!(
-                "needs a window of {needs}, and {allows} are allowed in a container with a memory limit of {}: raise the limit, or set {set}",
+                "needs a window of {needs}, and {allows} are allowed in a container with a memory limit of {}: {set}, and {AGAIN}; or make a new run whose container has a limit of {limit}",
                 size(memory)
             ),
             (None, None) => format!(
-                "needs a window of {needs}, and {allows} are allowed where nothing else is said: set {set}, and see that the container has as much memory"
+                "needs a window of {needs}, and {allows} are allowed where nothing else is said: {set}, see that the container has as much memory, and {AGAIN}"
             ),
         })
     }
@@ -79,7 +86,7 @@ impl Allowance {
         let needs = 1024_u64 << factor;
         let memory = self.memory.filter(|memory| needs.saturating_add(BESIDE) > *memory)?;
         Some(format!(
-            "the passphrase has a work factor of {factor}, which takes {} of memory, and the container's memory limit is {}: raise the limit to {}, or {CURE}",
+            "the passphrase has a work factor of {factor}, which takes {} of memory, and the container's memory limit is {}: make a new run whose container has a limit of {}, or {CURE}",
             size(needs),
             size(memory),
             size(needs + BESIDE)
@@ -158,8 +165,21 @@ mod tests {
             (
                 None,
                 Some(1024 * MIB),
+                900 * MIB,
+                "512 MiB are allowed in a container with a memory limit of 1 GiB: set spec.compression.windowLog: 30, which may be changed on this run, and ask for the restore again (annotation backup-operator.io/restore); or make a new run",
+            ),
+            // No setting makes room that is not there, and the template of a run stays as it is.
+            (
+                None,
+                Some(1024 * MIB),
                 1 << 30,
-                "512 MiB are allowed in a container with a memory limit of 1 GiB: raise the limit, or set spec.compression.windowLog: 30",
+                "and the container's memory limit is 1 GiB: make a new run whose container has a limit of 2 GiB",
+            ),
+            (
+                Some(28),
+                Some(256 * MIB),
+                1 << 30,
+                "and the container's memory limit is 256 MiB: make a new run",
             ),
             (Some(31), None, 15 << 28, "zstd itself reads 2 GiB at most"),
         ] {
@@ -184,7 +204,7 @@ mod tests {
                 18,
                 Some(256 * MIB),
                 Some(
-                    "takes 256 MiB of memory, and the container's memory limit is 256 MiB: raise the limit to 288 MiB",
+                    "takes 256 MiB of memory, and the container's memory limit is 256 MiB: make a new run whose container has a limit of 288 MiB",
                 ),
             ),
         ] {

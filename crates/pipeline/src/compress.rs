@@ -72,8 +72,7 @@ impl Compression {
         if !self.may_begin(head) {
             let words = match head.is_empty() {
                 true => "the stream is empty".into(),
-                false => foreign::instead_of_compressed(self.name(), head)
-                    .unwrap_or_else(|| format!("the object is no {} file", self.name())),
+                false => foreign::instead_of_compressed(self.name(), head),
             };
             return Err(at(Step::Decompress, io::Error::new(io::ErrorKind::InvalidData, words)));
         }

@@ -41,22 +41,56 @@ const FORMATS: [(&[u8], &str, Kind); 20] = [
     (b"\xff\xfe", "text in UTF-16", Kind::Mangled),
 ];
 
+/// Where a tar archive says that it is one: behind the name, the owner and the times of its first file.
+const TAR: (usize, &[u8]) = (257, b"ustar");
+/// As much as has to be text where the whole is called so.
+const TEXT: usize = 64;
+
 fn format(head: &[u8]) -> Option<(&'static str, Kind)> {
     let known = FORMATS.iter().find(|(start, _, _)| head.starts_with(start));
+    let tar = || head.get(TAR.0..).is_some_and(|rest| rest.starts_with(TAR.1));
     let text = || {
         head.iter()
+            .take(TEXT)
             .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
     };
     match known {
         Some((_, name, kind)) => Some((name, *kind)),
+        None if tar() => Some(("a tar archive", Kind::Plain)),
+        None if is_openpgp(head) => Some(("an OpenPGP message", Kind::Other)),
         None if !head.is_empty() && text() => Some(("plain text", Kind::Plain)),
         None => None,
     }
 }
 
-/// What to say of an object that does not begin as a file of that algorithm; None where its first bytes tell nothing.
-pub(crate) fn instead_of_compressed(algorithm: &str, head: &[u8]) -> Option<String> {
-    let (name, kind) = format(head)?;
+/// What gpg writes begins with a session key, for a public key (packet 1) or for a passphrase (packet 3), of a length that fits and
+/// a version that there is (RFC 9580).
+fn is_openpgp(head: &[u8]) -> bool {
+    match *head {
+        // The old form of a packet's head, with one byte of length and with two; the new one.
+        [0x84 | 0xc1, 20..=191, 3 | 6, ..] | [0x85, 0..=2, _, 3, ..] | [0xc1, 192..=193, _, 3 | 6, ..] => true,
+        [0x8c | 0xc3, 4..=80, version @ 4..=6, cipher, ..] => version > 4 || (1..=13).contains(&cipher),
+        _ => false,
+    }
+}
+
+/// What a command gets that does not undo it itself: `gzip`, `zstd` or `age`; None where it begins as none of them.
+pub fn packed(head: &[u8]) -> Option<&'static str> {
+    match format(head)?.1 {
+        Kind::Compressed(algorithm) => Some(algorithm),
+        Kind::Age => Some("age"),
+        Kind::Other | Kind::Plain | Kind::Mangled => None,
+    }
+}
+
+/// What to say of an object that does not begin as a file of that algorithm.
+pub(crate) fn instead_of_compressed(algorithm: &str, head: &[u8]) -> String {
+    let Some((name, kind)) = format(head) else {
+        return format!(
+            "the object is no {algorithm} file, and no other that is known here (its first bytes are {}): make a new run whose spec.compression says what was done to it, or one without it",
+            first_bytes(head)
+        );
+    };
     let cure = match kind {
         Kind::Compressed(other) => format!("make a new run with spec.compression.algorithm: {other}"),
         Kind::Age => "make a new run that has spec.encryption, too".into(),
@@ -64,25 +98,49 @@ pub(crate) fn instead_of_compressed(algorithm: &str, head: &[u8]) -> Option<Stri
         Kind::Plain => "make a new run without spec.compression".into(),
         Kind::Mangled => MANGLED.into(),
     };
-    Some(format!(
-        "the object is {name}, and spec.compression.algorithm is {algorithm}: {cure}"
-    ))
+    format!("the object is {name}, and spec.compression.algorithm is {algorithm}: {cure}")
 }
 
-/// What to say of an object that does not begin as an age file; None where its first bytes tell nothing.
+/// What to say of an object that does not begin as an age file; None where it does, and is damaged behind that.
 pub(crate) fn instead_of_encrypted(head: &[u8]) -> Option<String> {
-    let (name, kind) = format(head)?;
+    let Some((name, kind)) = format(head) else {
+        return Some(format!(
+            "the object is no age file, and no other that is known here (its first bytes are {}): make a new run whose spec.encryption and spec.compression say what was done to it",
+            first_bytes(head)
+        ));
+    };
     let cure = match kind {
         Kind::Compressed(algorithm) => {
             format!("make a new run without spec.encryption, with spec.compression.algorithm: {algorithm}")
         }
-        // It begins well, and is damaged behind that.
         Kind::Age => return None,
         Kind::Other => "make a new run without spec.encryption whose command undoes it".into(),
         Kind::Plain => "make a new run without spec.encryption".into(),
         Kind::Mangled => MANGLED.into(),
     };
     Some(format!("the object is {name}, and spec.encryption says age: {cure}"))
+}
+
+/// What stands behind the end of a file, by its first byte; nothing is dropped, because nobody knows whether it was meant.
+pub(crate) fn behind(first: Option<u8>, otherwise: &'static str) -> &'static str {
+    match first {
+        Some(b'\n' | b'\r') => "a line break, as an editor adds one",
+        _ => otherwise,
+    }
+}
+
+/// The cure for what stands behind the end of a file.
+pub(crate) fn cut_off(place: u64) -> String {
+    format!("store the object again without it (head -c {place})")
+}
+
+/// For people who know a format by them.
+fn first_bytes(head: &[u8]) -> String {
+    if head.is_empty() {
+        return "none: it is empty".into();
+    }
+    let bytes: Vec<_> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
 }
 
 const MANGLED: &str = "make the object again without a redirection of PowerShell, which changes the bytes";
@@ -120,7 +178,7 @@ mod tests {
             ),
             (b"\xff\xfea\0g\0e\0", "text in UTF-16", "PowerShell", Some("PowerShell")),
         ] {
-            let said = instead_of_compressed("zstd", head).unwrap();
+            let said = instead_of_compressed("zstd", head);
             assert!(said.contains(name) && said.contains(compressed), "{said}");
             let said = instead_of_encrypted(head);
             assert_eq!(said.is_some(), encrypted.is_some(), "{said:?}");
@@ -132,9 +190,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_named() {
-        for unknown in [&b""[..], b"\0", b"\x80abc", b"\xfd7z"] {
-            assert_eq!(instead_of_compressed("gzip", unknown), None, "{unknown:?}");
+    fn what_is_not_known_is_not_named_and_its_first_bytes_are_told() {
+        for (unknown, bytes) in [
+            (&b"\0"[..], "00)"),
+            (b"\x80abc", "80 61 62 63)"),
+            (b"\xfd7z", "fd 37 7a)"),
+            // Of packets that no message begins with.
+            (b"\x84\xff\x03", "84 ff 03)"),
+            (b"\x8c\x0d\x04\xff", "8c 0d 04 ff)"),
+        ] {
+            let said = instead_of_compressed("gzip", unknown);
+            assert!(said.contains("no gzip file") && said.contains(bytes), "{said}");
+            let said = instead_of_encrypted(unknown).unwrap();
+            assert!(said.contains("no age file") && said.contains(bytes), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_a_command_should_not_get_as_it_is_has_the_word_that_the_run_should_say() {
+        for (head, word) in [
+            (&b"\x1f\x8b\x08"[..], Some("gzip")),
+            (b"\x28\xb5\x2f\xfd\0", Some("zstd")),
+            (b"age-encryption.org/v1\n", Some("age")),
+            (b"-- dump", None),
+            (b"PK\x03\x04", None),
+            (b"", None),
+        ] {
+            assert_eq!(packed(head), word, "{head:?}");
         }
     }
 }

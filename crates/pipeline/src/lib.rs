@@ -20,6 +20,7 @@ pub use allowance::Allowance;
 pub use compress::Compression;
 pub use encrypt::{Identities, Recipients};
 pub use error::{Fault, Step};
+pub use foreign::packed;
 pub use hash::Sha256;
 pub use sink::Sink;
 pub use stages::{Stage, Stages};

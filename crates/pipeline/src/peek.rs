@@ -1,8 +1,8 @@
 //! A source whose first bytes are looked at before anybody reads them.
 use std::io::{self, BufRead, Read};
 
-/// Bytes that are looked at.
-pub(crate) const HEAD: usize = 64;
+/// Bytes that are looked at: a tar archive says in the first 262 that it is one.
+pub(crate) const HEAD: usize = 512;
 
 /// The source, with its first bytes in hand.
 pub(crate) struct Peek {

@@ -321,6 +321,9 @@ pub struct Report {
     /// Peak resident memory of the agent (VmHWM), bytes; 0 where unknown.
     #[serde(default)]
     pub peak_memory: u64,
+    /// Restore: what the command got begins as a `gzip`, `zstd` or `age` file does, which the job says nothing of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<String>,
 }
 
 /// One part that the store took.

@@ -38,6 +38,7 @@ pub(crate) struct SaidMessage {
     stderr: String,
     #[serde(default)]
     peak_memory: u64,
+    packed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -142,6 +143,7 @@ impl TryFrom<SaidMessage> for FromAgent {
                 object_etag: said.object_etag,
                 stderr: said.stderr,
                 peak_memory: said.peak_memory,
+                packed: said.packed,
             })),
             Kind::Pong => Self::Pong,
             Kind::Probed => Self::Probed {
@@ -291,6 +293,7 @@ mod tests {
                 object_etag: Some("\"o\"".into()),
                 stderr: "last\nwords".into(),
                 peak_memory: 3,
+                packed: Some("gzip".into()),
             }))
         };
         let mut all = vec![
@@ -342,8 +345,13 @@ mod tests {
             panic!()
         };
         assert_eq!(
-            (report.parts.len(), report.object_etag, report.peak_memory),
-            (0, None, 0)
+            (
+                report.parts.len(),
+                report.object_etag,
+                report.peak_memory,
+                report.packed,
+            ),
+            (0, None, 0, None)
         );
         let Ok(FromAgent::Welcome { started, killed, .. }) = read(r#"{"type":"welcome","version":2,"state":"idle"}"#)
         else {
@@ -415,7 +423,7 @@ mod tests {
                 FromAgent::Finished(Box::new(Report {
                     outcome: Outcome::CommandFailed { code },
                     bytes, stored_bytes: size, sha256: text.clone(), parts: vec![], object_etag: None,
-                    stderr: text, peak_memory: bytes,
+                    stderr: text.clone(), peak_memory: bytes, packed: Some(text),
                 })),
             ];
             for message in all {

@@ -122,6 +122,7 @@ fn fuzz_what_an_agent_says() {
         object_etag: Some("\"o\"".into()),
         stderr: "w".into(),
         peak_memory: 3,
+        packed: None,
     };
     let messages = [
         FromAgent::Welcome {

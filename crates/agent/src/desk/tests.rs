@@ -53,6 +53,7 @@ fn report() -> Report {
         object_etag: None,
         stderr: String::new(),
         peak_memory: 0,
+        packed: None,
     }
 }
 

@@ -63,7 +63,8 @@ impl Feeder {
             Ok(mut plain) => match first(&mut plain) {
                 Err(error) => Verdict::Bad(check.outcome_of(error)),
                 Ok(first) => {
-                    let _ = events.send(Event::Opened);
+                    let packed = pipeline::packed(&first);
+                    let _ = events.send(Event::Opened { packed });
                     // An error here means that the command could not be started.
                     match started.recv() {
                         Ok(()) => feed(&mut plain, first, &mut input, &written, &check),

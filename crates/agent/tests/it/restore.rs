@@ -222,6 +222,25 @@ fn a_passphrase_opens_what_was_encrypted_with_it_and_is_no_identity() {
 }
 
 #[test]
+fn a_command_that_gets_a_packed_object_as_it_is_has_it_named() {
+    let zstd = stored(b"hello", Some(ZSTD), &[]);
+    for (object, compression, packed) in [
+        (zstd.clone(), None, Some("zstd")),
+        (b"age-encryption.org/v1\n".to_vec(), None, Some("age")),
+        (zstd, Some(ZSTD), None),
+        (b"hello".to_vec(), None, None),
+    ] {
+        let (rig, store) = (Rig::new(), Store::with_object(object));
+        let mut job = restore(taker(&rig), &store);
+        job.compression = compression;
+        let report = rig.run(&job, &store);
+        // A command that takes it is none the worse for it: the operator tells of it where one failed.
+        done(&report);
+        assert_eq!(report.packed.as_deref(), packed);
+    }
+}
+
+#[test]
 fn a_wrong_key_never_starts_the_command() {
     let object = stored(b"secret", None, &[include_str!("keys/ed25519.pub")]);
     for (identity, word) in [

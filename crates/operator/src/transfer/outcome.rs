@@ -90,6 +90,23 @@ pub fn failure(report: Report) -> End {
     }
 }
 
+/// What a failed command may have met that it did not expect. The agent names a format, and nothing but a format is told.
+pub fn packed(report: &Report) -> Option<String> {
+    let theirs = matches!(
+        report.outcome,
+        Outcome::CommandFailed { .. } | Outcome::CommandKilled { .. } | Outcome::InputNotRead { .. }
+    );
+    let (what, field) = match report.packed.as_deref().filter(|_| theirs)? {
+        "gzip" => ("a gzip", "spec.compression.algorithm: gzip"),
+        "zstd" => ("a zstd", "spec.compression.algorithm: zstd"),
+        "age" => ("an age", "spec.encryption"),
+        _ => return None,
+    };
+    Some(format!(
+        "what it was given begins as {what} file does: where it does not undo that itself, make a new run with {field}"
+    ))
+}
+
 /// A failed end with what would cure it.
 pub fn with_cure(end: End, cure: Option<String>) -> End {
     match (end, cure) {
@@ -222,6 +239,31 @@ mod tests {
             object_etag: None,
             stderr: stderr.into(),
             peak_memory: 0,
+            packed: None,
+        }
+    }
+
+    #[test]
+    fn a_command_that_failed_over_a_packed_object_is_told_so_and_nothing_but_a_format_is_believed() {
+        for (outcome, said, told) in [
+            (
+                Outcome::CommandFailed { code: 1 },
+                Some("gzip"),
+                Some("algorithm: gzip"),
+            ),
+            (Outcome::InputNotRead { left: 1 }, Some("zstd"), Some("algorithm: zstd")),
+            (Outcome::CommandFailed { code: 1 }, Some("age"), Some("spec.encryption")),
+            (Outcome::CommandFailed { code: 1 }, Some("<script>"), None),
+            (Outcome::CommandFailed { code: 1 }, None, None),
+            (Outcome::DeadlineExceeded { seconds: 1 }, Some("gzip"), None),
+        ] {
+            let report = Report {
+                packed: said.map(Into::into),
+                ..report(outcome, "")
+            };
+            let words = packed(&report);
+            assert_eq!(words.is_some(), told.is_some(), "{words:?}");
+            assert!(words.unwrap_or_default().contains(told.unwrap_or_default()));
         }
     }
 

@@ -12,6 +12,7 @@ use flate2::bufread::GzDecoder;
 use libdeflater::{CompressionLvl, Compressor};
 
 use crate::error::{Fault, Step, at};
+use crate::foreign;
 use crate::sink::Sink;
 
 /// Plain bytes of a member.
@@ -277,8 +278,13 @@ impl Counted {
                 Some(0) if !padded && seen.first() == Some(&0x1f) => return Ok(true),
                 Some(zeros) => {
                     let place = self.at + zeros as u64;
+                    let what = foreign::behind(
+                        seen.get(zeros).copied(),
+                        "something that is neither a member nor padding",
+                    );
                     let words = format!(
-                        "after the last member, at byte {place}, there is something that is neither a member nor padding"
+                        "after the last member, at byte {place}, there is {what}: {}",
+                        foreign::cut_off(place)
                     );
                     return Err(io::Error::new(io::ErrorKind::InvalidData, words));
                 }

@@ -7,6 +7,7 @@ use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Oper
 
 use crate::allowance::Allowance;
 use crate::error::{Step, at};
+use crate::foreign;
 use crate::sink::Sink;
 
 pub(super) use frame::may_begin;
@@ -170,9 +171,11 @@ impl Read for Reader {
             self.head.extend_from_slice(rest);
             // The first one was looked at before.
             if !frame::may_begin(&self.head) {
+                let what = foreign::behind(self.head.first().copied(), "something that is no frame");
                 return Err(bad(format!(
-                    "after the last frame, at byte {}, there is something that is no frame",
-                    self.start
+                    "after the last frame, at byte {}, there is {what}: {}",
+                    self.start,
+                    foreign::cut_off(self.start)
                 )));
             }
             let mut input = InBuffer::around(piece);

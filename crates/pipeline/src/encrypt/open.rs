@@ -12,7 +12,7 @@ use age_core::format::{FileKey, Stanza};
 use super::armor;
 use super::identity::{Identities, Keys};
 use super::passphrase::{self, Passphrase};
-use crate::allowance::Allowance;
+use crate::allowance::{AGAIN, Allowance};
 use crate::error::{Fault, Step, at};
 use crate::foreign;
 use crate::peek::Peek;
@@ -118,13 +118,13 @@ impl MadeFor {
         let kinds = self.0.borrow();
         let all = kinds.join(", ");
         match (keys, kinds.as_slice()) {
-            (Keys::Identities(_), [PASSPHRASE]) => "the object is encrypted with a passphrase, not for a key: put the passphrase into the Secret, and set spec.encryption.decryptionKey.type: Passphrase".into(),
+            (Keys::Identities(_), [PASSPHRASE]) => format!("the object is encrypted with a passphrase, not for a key: put the passphrase into the Secret, set spec.encryption.decryptionKey.type: Passphrase on this run, and {AGAIN}"),
             (_, [POST_QUANTUM]) => "the object is encrypted for post-quantum keys (age1pq…), which are not supported: decrypt it with age itself, and restore that".into(),
             // Nobody, or nothing but grease.
             (_, []) => "the key is none of those that the backup was encrypted for".into(),
             (Keys::Identities(_), _) => format!("the key is none of those that the backup was encrypted for: {all}"),
             (Keys::Passphrase(_), _) => format!(
-                "the object is not encrypted with a passphrase, but for {all}: put a matching key into the Secret, and set spec.encryption.decryptionKey.type: Identity"
+                "the object is not encrypted with a passphrase, but for {all}: put a matching key into the Secret, set spec.encryption.decryptionKey.type: Identity on this run, and {AGAIN}"
             ),
         }
     }
@@ -144,7 +144,9 @@ fn within(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if own => io::Error::new(
             error.kind(),
-            format!("the age file is cut or damaged, or something stands behind its end: {error}"),
+            format!(
+                "the age file is cut or damaged, or something stands behind its end, as a line break does that an editor has added: {error}; store the object again as age wrote it"
+            ),
         ),
         _ => error,
     }

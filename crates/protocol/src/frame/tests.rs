@@ -123,6 +123,7 @@ fn a_report_of_ten_thousand_parts_fits_into_a_frame() {
         object_etag: None,
         stderr: "\u{fffd}".repeat(4096),
         peak_memory: 1,
+        packed: None,
     };
     assert!(encode(&FromAgent::Finished(Box::new(report))).unwrap().len() < MAX_FRAME);
 }

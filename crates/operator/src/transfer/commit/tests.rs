@@ -22,6 +22,7 @@ fn report(parts: Vec<PartReceipt>, stored_bytes: u64) -> Report {
         object_etag: None,
         stderr: String::new(),
         peak_memory: 0,
+        packed: None,
     }
 }
 

@@ -244,6 +244,7 @@ fn report(bytes: u64, text: usize) -> Vec<u8> {
         object_etag: None,
         stderr: "x".repeat(text),
         peak_memory: 0,
+        packed: None,
     })))
     .unwrap()
 }

@@ -58,7 +58,10 @@ impl Session {
             (Outcome::Done, Action::Restore) => self.restored(object, report).await,
             (Outcome::TooSmall, Action::Backup) => self.too_small(report),
             _ => {
-                let cure = self.cure(&mut link, &report.outcome).await;
+                let cure = match outcome::packed(&report) {
+                    Some(cure) => Some(cure),
+                    None => self.cure(&mut link, &report.outcome).await,
+                };
                 outcome::with_cure(outcome::failure(report), cure)
             }
         };

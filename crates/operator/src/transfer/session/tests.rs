@@ -40,6 +40,7 @@ fn report() -> Report {
         object_etag: None,
         stderr: String::new(),
         peak_memory: 1,
+        packed: None,
     }
 }
 

@@ -354,6 +354,7 @@ async fn a_failure_is_told_in_words_that_do_nothing() {
             bytes: u64::MAX,
             stored_bytes: u64::MAX,
             peak_memory: u64::MAX,
+            packed: None,
             ..report()
         };
         peer.say(&finished(report)).await;
