@@ -58,6 +58,8 @@ pub struct Context {
     pub cluster: OnceLock<String>,
     /// What stores are asked for on behalf of runs.
     pub errands: Errands,
+    /// Why runs are rotated.
+    pub rotated: Rotated,
     /// Which runs have their turn, and which wait for it.
     pub queue: Queue,
     /// Whose turn it is at a store.
@@ -99,6 +101,7 @@ impl Context {
         self.obstacles.clear(uid);
         self.looks.forget(uid);
         self.errands.forget(uid);
+        self.rotated.forget(uid);
         self.ages.forget(uid);
         self.failures.clear(uid);
     }
@@ -140,6 +143,28 @@ impl Refusals {
             Some(refusal) => all.insert(uid.into(), refusal),
             None => all.remove(uid),
         };
+    }
+}
+
+/// Why this operator rotates runs whose objects go, by their UID. One that takes over does not know, and only says that they went.
+#[derive(Default)]
+pub struct Rotated(Mutex<HashMap<String, String>>);
+
+impl Rotated {
+    /// It is about to be deleted.
+    pub fn note(&self, uid: &str, why: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(uid.into(), why.into());
+    }
+
+    /// Why it was deleted, where it was rotated.
+    pub fn of(&self, uid: &str) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// It is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
 

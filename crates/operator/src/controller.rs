@@ -65,6 +65,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         refusals: Refusals::default(),
         cluster: Default::default(),
         errands: Default::default(),
+        rotated: Default::default(),
         queue: Queue::new(settings.at_once, wake_run.clone()),
         turns: Default::default(),
         wake_storage: wake_storage.clone(),

@@ -78,6 +78,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         refusals: Refusals::default(),
         cluster: Default::default(),
         errands: Default::default(),
+        rotated: Default::default(),
         queue: crate::queue::Queue::new(None, futures::channel::mpsc::unbounded().0),
         turns: Default::default(),
         wake_storage: futures::channel::mpsc::unbounded().0,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::schedule::adopt::Adopted;
-use planner::schedule::{Observed, decide, is_triggered};
+use planner::schedule::{Observed, Why, decide, is_triggered};
 use serde_json::json;
 
 use crate::cache::Group;
@@ -68,6 +68,9 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
         written.status(&decision.status).await?;
     }
     for doomed in &decision.delete {
+        if let Why::Rotated(why) = &doomed.why {
+            context.rotated.note(&doomed.uid, why);
+        }
         delete(&runs, &doomed.name, &doomed.uid).await?;
     }
     let mut events = decision.events;

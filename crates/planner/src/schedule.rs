@@ -13,7 +13,7 @@ pub mod shifts;
 pub mod starving;
 pub mod ticks;
 
-pub use decide::{CREATED, Decision, Doomed, decide, is_triggered, name_taken};
+pub use decide::{CREATED, Decision, Doomed, Why, decide, is_triggered, name_taken};
 pub use observed::Observed;
 pub use reason::Reason;
 pub use refused::refused;

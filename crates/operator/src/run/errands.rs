@@ -1,6 +1,7 @@
 //! What a store is asked to do for runs, beside reconcile, which never waits for one: each storage has a few turns, so that one
 //! that does not answer holds up nobody but those who want something of it.
 mod steps;
+mod told;
 mod turns;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::context::Context;
 use crate::runtime::Task;
+use told::{Failure, Words, most_telling};
 pub use turns::Turns;
 
 /// Until an errand has ended, once it is its turn.
@@ -31,14 +33,6 @@ struct Errand {
     step: Unguarded,
     state: State,
     failed: Option<Failure>,
-}
-
-/// That an errand has failed, once or more.
-struct Failure {
-    first: Instant,
-    times: u32,
-    /// The last words.
-    words: String,
 }
 
 enum State {
@@ -98,7 +92,7 @@ impl Errands {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    /// What the store last said of what does not succeed for a run, and for how long it has not: of all of it. What has not
+    /// What says most of what does not succeed for a run, and for how long it has not: of all of it. What has not
     /// had its turn yet was not tried.
     pub fn trouble(&self, uid: &str, now: Instant) -> Option<Trouble> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,10 +101,10 @@ impl Errands {
             .iter()
             .filter(|errand| !matches!(errand.state, State::Done));
         let failures: Vec<_> = open.map(|errand| errand.failed.as_ref()).collect::<Option<_>>()?;
-        let last = failures.into_iter().max_by_key(|failure| failure.first)?;
+        let last = failures.iter().map(|failure| failure.first).max()?;
         Some(Trouble {
-            message: last.words.clone(),
-            since: now.saturating_duration_since(last.first),
+            message: most_telling(&failures)?,
+            since: now.saturating_duration_since(last),
         })
     }
 
@@ -130,18 +124,18 @@ impl Errands {
     }
 
     /// Nothing of a run that was forgotten meanwhile.
-    fn ended(&self, uid: &str, step: &Unguarded, end: Result<(), String>, now: Instant) {
+    fn ended(&self, uid: &str, step: &Unguarded, end: Result<(), Words>, now: Instant) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let errand = all.get_mut(uid).into_iter().flatten().find(|e| e.step == *step);
         let Some(errand) = errand else { return };
         errand.state = match end {
             Ok(()) => State::Done,
             Err(words) => {
-                let (first, times) = errand.failed.as_ref().map_or((now, 0), |f| (f.first, f.times));
-                let again = now + pause(times);
-                let times = times.saturating_add(1);
-                errand.failed = Some(Failure { first, times, words });
-                State::Failed { again }
+                let before = errand.failed.as_ref().map_or(0, |f| f.times);
+                errand.failed = Some(Failure::after(errand.failed.take(), words, now));
+                State::Failed {
+                    again: now + pause(before),
+                }
             }
         };
     }
@@ -163,16 +157,22 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
     let errand = async move {
         let turn = context.turns.take(&run.spec.storage.name, &context.storages).await;
         let done = match timeout(ANSWER, steps::take(&run, &context, &step)).await {
-            Ok(done) => done.map_err(|error| crate::events::causes(&error)),
-            Err(_) => Err(format!("the store did not answer within {} s", ANSWER.as_secs())),
+            Ok(done) => done.map_err(|error| Words {
+                weight: error.weight(),
+                text: crate::events::causes(&error),
+            }),
+            Err(_) => Err(Words::silence(format!(
+                "the store did not answer within {} s",
+                ANSWER.as_secs()
+            ))),
         };
         drop(turn);
-        if let Err(words) = &done {
+        if let Err(Words { text, .. }) = &done {
             let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
             tracing::warn!(
                 namespace,
                 name,
-                error = words,
+                error = text,
                 "the store did not do what a run needs; trying again"
             );
         }
@@ -213,7 +213,7 @@ mod tests {
         let errands = Errands::default();
         let (mut kept, mut dropped) = (begun(&errands, "a"), begun(&errands, "b"));
         errands.begun("r", &step("c"), endless);
-        errands.ended("r", &step("c"), Err("no".into()), Instant::now());
+        errands.ended("r", &step("c"), Err(Words::silence("no")), Instant::now());
         errands.keep("r", &[step("a")]);
         timeout(ANSWER, dropped.closed()).await.unwrap();
         assert!(!kept.is_closed());
@@ -241,9 +241,9 @@ mod tests {
         let later = |seconds| start + Duration::from_secs(seconds);
         errands.begun("r", &step("refused"), endless);
         errands.begun("r", &step("waits"), endless);
-        errands.ended("r", &step("refused"), Err("403".into()), start);
+        errands.ended("r", &step("refused"), Err(Words::silence("403")), start);
         assert_eq!(errands.trouble("r", later(3600)), None);
-        errands.ended("r", &step("waits"), Err("503".into()), later(3600));
+        errands.ended("r", &step("waits"), Err(Words::silence("503")), later(3600));
         let trouble = errands.trouble("r", later(3610)).unwrap();
         assert_eq!((trouble.message.as_str(), trouble.since.as_secs()), ("503", 10));
         errands.ended("r", &step("waits"), Ok(()), later(3620));
@@ -280,7 +280,7 @@ mod tests {
             errands.begun("r", &step("a"), endless);
             // It took its time to be refused; waiting for a turn is no trouble.
             now += Duration::from_secs(30);
-            errands.ended("r", &step("a"), Err(format!("no {n}")), now);
+            errands.ended("r", &step("a"), Err(Words::silence(format!("no {n}"))), now);
             let Progress::Waits(pause) = errands.progress("r", &step("a"), now) else {
                 panic!()
             };

@@ -58,16 +58,25 @@ pub struct Doomed {
     /// UID: another run of that name is never touched.
     pub uid: String,
     /// Why.
-    pub reason: &'static str,
+    pub why: Why,
+}
+
+/// Why a run is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It makes room for the next (concurrencyPolicy: Replace).
+    Replaced,
+    /// More are there than the history keeps; in words, for people.
+    Rotated(String),
 }
 
 impl Doomed {
     /// That run.
-    pub fn new(run: &BackupRun, reason: &'static str) -> Self {
+    pub fn new(run: &BackupRun, why: Why) -> Self {
         Self {
             name: run.name_any(),
             uid: run.uid().unwrap_or_default(),
-            reason,
+            why,
         }
     }
 }
@@ -256,7 +265,7 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
         if d.delete.iter().any(|doomed| Some(&doomed.uid) == run.uid().as_ref()) {
             continue;
         }
-        d.delete.push(Doomed::new(run, "replaced"));
+        d.delete.push(Doomed::new(run, Why::Replaced));
         d.vain.replaced = Some(run.name_any());
         let note = format!(
             "run {} is stopped to make room for {what} (concurrencyPolicy: Replace)",

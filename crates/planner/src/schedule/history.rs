@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::tell::is_overwritten;
-use crate::schedule::decide::Doomed;
+use crate::schedule::decide::{Doomed, Why};
 use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
 
 /// At most this many are removed in one pass, so that a schedule with thousands does not keep others waiting.
@@ -28,10 +28,20 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
         .max_by_key(|r| (worth(r), r.name_any()))
         .map(|r| r.uid());
     let mut all = Vec::new();
-    for (kind, limit) in [
-        (Standing::Successful, spec.successful_runs_history_limit.unwrap_or(3)),
-        (Standing::Failed, spec.failed_runs_history_limit.unwrap_or(1)),
+    let name = o.schedule.name_any();
+    for (kind, limit, field) in [
+        (
+            Standing::Successful,
+            spec.successful_runs_history_limit.unwrap_or(3),
+            "successfulRunsHistoryLimit",
+        ),
+        (
+            Standing::Failed,
+            spec.failed_runs_history_limit.unwrap_or(1),
+            "failedRunsHistoryLimit",
+        ),
     ] {
+        let why = format!("over spec.{field}: {limit} of schedule {name}");
         let mut runs: Vec<&BackupRun> = o
             .runs
             .iter()
@@ -43,15 +53,14 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
             .into_iter()
             .skip(limit as usize)
             .filter(|r| !is_in_use(r) && Some(r.uid()) != newest);
-        all.extend(over.map(|r| (ended(r), r)));
+        all.extend(over.map(|r| (ended(r), r, why.clone())));
     }
-    all.sort_by_key(|(at, r)| (*at, r.name_any()));
+    all.sort_by_key(|(at, r, _)| (*at, r.name_any()));
     let more = all.len() > AT_ONCE;
-    let reason = "over the history limit";
     (
         all.into_iter()
             .take(AT_ONCE)
-            .map(|(_, r)| Doomed::new(r, reason))
+            .map(|(_, r, why)| Doomed::new(r, Why::Rotated(why)))
             .collect(),
         more,
     )

@@ -4,8 +4,9 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate, kept};
 use planner::run::{Event, Reason, Unguarded};
-use store::{ObjectInfo, StoreError};
+use store::{ObjectInfo, StoreError, StoreErrorKind};
 
+use super::told::Weight;
 use crate::context::Context;
 use crate::run::leaving;
 use crate::stores::OpenStore;
@@ -25,6 +26,20 @@ pub enum StepError {
     /// The store did not do it.
     #[error("the store did not {0}")]
     Store(&'static str, #[source] StoreError),
+}
+
+impl StepError {
+    /// How much it says of the store.
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::Store(_, error) if matches!(error.kind(), StoreErrorKind::Unreachable | StoreErrorKind::Timeout) => {
+                Weight::Silence
+            }
+            Self::Store(_, error) if error.passes() => Weight::Busy,
+            Self::Store(..) | Self::Open(_) => Weight::Answer,
+            Self::Write(_) => Weight::Silence,
+        }
+    }
 }
 
 /// Runs an errand.
@@ -119,7 +134,9 @@ async fn delete_object(
         None => (store.store.delete(key).await, format!("object {key}")),
     };
     deleted.map_err(|e| StepError::Store("delete the object", e))?;
-    say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete)")).await;
+    let why = context.rotated.of(&run.uid().unwrap_or_default());
+    let why = why.map_or(String::new(), |why| format!(": its run is {why}"));
+    say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete){why}")).await;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
 use testing::backup_run;
 
-use crate::schedule::{Decision, Observed, decide};
+use crate::schedule::{Decision, Observed, Why, decide};
 
 mod adopt;
 mod jitter;
@@ -251,7 +251,7 @@ fn replace_starts_the_new_run_only_when_the_old_one_is_gone() {
     world.step();
     world.pass(3600);
     let d = world.look();
-    assert_eq!((d.create.len(), d.delete[0].reason), (0, "replaced"));
+    assert_eq!((d.create.len(), d.delete[0].why.clone()), (0, Why::Replaced));
     world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
     let d = world.look();
     assert_eq!((d.create.len(), d.delete.len()), (0, 0), "it is stopping");

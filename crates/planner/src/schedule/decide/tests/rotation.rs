@@ -91,6 +91,8 @@ fn rotation_removes_a_bounded_number_at_once_and_comes_back() {
     }
     let d = world.look();
     assert_eq!((d.delete.len(), d.delete[0].name.as_str()), (20, "r49"));
+    let Why::Rotated(why) = &d.delete[0].why else { panic!() };
+    assert!(why.contains("HistoryLimit: ") && why.contains("of schedule "), "{why}");
     assert!(d.requeue_at.unwrap() <= world.now.checked_add(SignedDuration::from_secs(1)).unwrap());
 }
 
