@@ -254,6 +254,12 @@ fn a_restore_only_run_restores_again_on_each_annotation() {
         case.store().put(&case.key("db"), b"hello");
         let run = case.restore("db").await;
         assert!(is(&run, condition::READY) && is(&run, condition::SUCCESSFUL) && !is(&run, condition::FAILED));
+        // A command that fails over a packed object is told what it was given.
+        case.store().put(&case.key("db"), &zstd(b"hello"));
+        let fails = json!({"spec": {"restore": {"command": ["/stream", "fail", "4", "random", "0"]}}});
+        merge(&case.runs(), "db", fails).await;
+        let run = case.restore_fails("db", "CommandFailed", 120).await;
+        assert!(message(&run).contains("algorithm: zstd"), "{}", message(&run));
         // What it did not write it does not remove.
         merge(&case.runs(), "db", json!({"metadata": {"labels": {"seen": "twice"}}})).await;
         e2e::cluster::delete(&case.runs(), "db").await;

@@ -370,5 +370,17 @@ fn an_operator_that_comes_after_another_makes_no_object_to_probe_a_storage_that_
         assert_eq!(objects(), before.1, "and this one none: {:?}", seen());
         let ready = case.storages().get(&proxy.storage).await.unwrap().status.unwrap();
         assert!(condition::is_true(&ready.conditions, condition::READY));
+        // Nor does one that finds the store away for a moment.
+        proxy.down();
+        operator::kill(case.client()).await;
+        case.wait("the storage says that its store is away", 90, || async {
+            let status = case.storages().get(&proxy.storage).await.unwrap().status.unwrap();
+            let ready = condition::find(&status.conditions, condition::READY)?;
+            (ready.reason == "StoreUnreachable" && status.probed_configuration.is_some()).then_some(())
+        })
+        .await;
+        proxy.up();
+        case.storage_ready(&proxy.storage).await;
+        assert_eq!(objects(), before.1, "it was proved before: {:?}", seen());
     });
 }
