@@ -1,0 +1,102 @@
+//! A program of the bench: its output in a file, and itself gone with the bench.
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// How long one may take to end when it is told to.
+const END: Duration = Duration::from_secs(10);
+
+/// A program that runs; killed when dropped.
+pub struct Program {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    /// Starts it, its output in `<folder>/<name>.log`. Call it in a thread that lives as long as the bench: where that ends in whatever way,
+    /// the kernel ends the program.
+    pub fn start(
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        environment: &[(&str, &str)],
+        folder: &Path,
+    ) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let output = File::create(&log).expect("a file for a log");
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(program)
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("the file of a log"))
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+        Self {
+            name: name.into(),
+            child,
+            log,
+        }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it has printed.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Ends the bench where the program has ended.
+    pub fn alive(&mut self) {
+        if let Some(ended) = self.child.try_wait().expect("a child") {
+            panic!("{} has ended ({ended}): {}", self.name, self.tail());
+        }
+    }
+
+    /// The last it has printed.
+    pub fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    /// Tells it to end, and waits until it has.
+    pub fn end(mut self) {
+        self.signal(Signal::TERM);
+        let until = Instant::now() + END;
+        while self.child.try_wait().expect("a child").is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // All that it has started is in its group.
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+/// A port of the loopback that is free now.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of the loopback");
+    listener.local_addr().expect("its address").port()
+}

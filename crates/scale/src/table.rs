@@ -1,0 +1,96 @@
+//! Figures of several rounds: medians and spread, side by side.
+use std::fmt::Write;
+
+/// What one round has shown: each figure under its name, in the order of the table.
+#[derive(Clone, Debug, Default)]
+pub struct Figures(Vec<(String, f64)>);
+
+impl Figures {
+    /// Adds one. What is no number was not seen.
+    pub fn add(&mut self, name: &str, value: f64) {
+        self.0.push((name.into(), value));
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| *value)
+    }
+}
+
+/// The middle of some values, and the least and the most; nothing of none.
+pub fn spread(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let mut sorted: Vec<_> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let (least, most) = (*sorted.first()?, *sorted.last()?);
+    let half = sorted.len() / 2;
+    let middle = if sorted.len().is_multiple_of(2) {
+        (sorted[half - 1] + sorted[half]) / 2.0
+    } else {
+        sorted[half]
+    };
+    Some((middle, least, most))
+}
+
+/// A table in Markdown: a row for each figure, a column for each build.
+pub fn markdown(title: &str, builds: &[(String, Vec<Figures>)]) -> String {
+    let mut text = format!("| {title} |");
+    for (name, _) in builds {
+        let _ = write!(text, " {name} |");
+    }
+    let _ = writeln!(text, "\n|---|{}", "---|".repeat(builds.len()));
+    let rounds = builds.iter().flat_map(|(_, rounds)| rounds);
+    let Some(longest) = rounds.max_by_key(|figures| figures.0.len()) else {
+        return text;
+    };
+    for (name, _) in &longest.0 {
+        let _ = write!(text, "| {name} |");
+        for (_, rounds) in builds {
+            let values: Vec<_> = rounds.iter().filter_map(|figures| figures.get(name)).collect();
+            let shown = match spread(&values) {
+                Some((middle, least, most)) if number(least) != number(most) => {
+                    format!("{} ({} to {})", number(middle), number(least), number(most))
+                }
+                Some((middle, ..)) => number(middle),
+                None => "not seen".into(),
+            };
+            let _ = write!(text, " {shown} |");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Three digits that mean something.
+fn number(value: f64) -> String {
+    match value.abs() {
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        v if v == 0.0 => "0".into(),
+        v if v >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_its_median_with_its_spread_and_what_was_not_seen_is_said_so() {
+        let round = |value| {
+            let mut figures = Figures::default();
+            figures.add("memory, MiB", value);
+            figures.add("late, s", f64::NAN);
+            figures
+        };
+        let builds = [
+            ("before".to_string(), vec![round(300.0), round(100.0), round(200.0)]),
+            ("now".to_string(), vec![round(1.5)]),
+        ];
+        assert_eq!(
+            markdown("of 7 runs", &builds),
+            "| of 7 runs | before | now |\n|---|---|---|\n| memory, MiB | 200 (100 to 300) | 1.50 |\n| late, s | not seen | not seen |\n"
+        );
+    }
+}
