@@ -110,8 +110,8 @@ mod tests {
     use super::*;
 
     fn pod(namespace: &str, name: &str, uid: &str, version: u32) -> Read<Pod> {
-        let metadata =
-            json!({"name": name, "namespace": namespace, "uid": uid, "resourceVersion": version.to_string()});
+        let metadata = json!({"name": name, "namespace": namespace, "uid": uid, "resourceVersion": version.to_string(),
+            "labels": {"version": version.to_string()}});
         serde_json::from_value(json!({"metadata": metadata, "spec": {"containers": []}})).unwrap()
     }
 

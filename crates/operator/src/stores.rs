@@ -286,7 +286,7 @@ mod tests {
             );
             let Err(error) = opened else { panic!("opened") };
             let text = error.text();
-            assert_eq!(error.reason(), "SecretUnreadable");
+            assert_eq!(error.reason(), Reason::SecretUnreadable);
             assert!(
                 text.starts_with(&format!("spec.credentials: Secret vault/keys cannot be read: {said}")),
                 "{text}"
@@ -317,7 +317,7 @@ mod tests {
             if let Some(bucket) = held {
                 let entry = (
                     Instant::now(),
-                    (None, None),
+                    (Some(1), None),
                     opened(bucket, Checksum::Sha256, "last-key"),
                 );
                 stores.open.lock().unwrap().insert("s".into(), entry);

@@ -3,14 +3,13 @@ use std::collections::BTreeMap;
 
 use kube::Client;
 
-/// The kinds that the operator has to do with.
-const KINDS: [&str; 7] = [
+/// The kinds that the operator has to do with, but for leases: others have theirs, too.
+const KINDS: [&str; 6] = [
     "backupruns",
     "backupschedules",
     "backupstorages",
     "pods",
     "events",
-    "leases",
     "secrets",
 ];
 
