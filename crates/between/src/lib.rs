@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+#[cfg(test)]
+mod fuzz;
 mod gateway;
 mod proxy;
 
