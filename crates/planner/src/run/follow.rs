@@ -10,7 +10,7 @@ use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline};
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{LOOK_AGAIN, PROGRESS, UNREACHED};
+use crate::run::limits::{LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::over::{over, refused};
 use crate::run::reason::Reason;
@@ -133,6 +133,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
         return decision;
     };
     if let (PodStage::Starting { message, .. }, None) = (&pod.stage, &at.transfer.command_started_at) {
+        let early = o.left_of(STARTING, at.transfer.started_at.0);
+        if !early.is_zero() && status.message.is_none() {
+            return Decision::wait(left.min(early));
+        }
         let note = (!message.is_empty()).then(|| format!("waiting for the Pod: {message}"));
         let mut decision = Decision::wait(left.min(PROGRESS));
         if status.message != note || at.transfer.pod_uid.is_none() {

@@ -14,6 +14,8 @@ pub const PLACE: u32 = 10;
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A container that is just being started cannot be reached either; this long it is not worth a word.
 pub const UNREACHED: Duration = Duration::from_secs(15);
+/// A Pod that is just being started is worth neither a word nor a write: most are up before.
+pub const STARTING: Duration = Duration::from_secs(5);
 /// How long the agent keeps its work for an operator that is away (`Job.absence_seconds`).
 pub const ABSENCE: Duration = Duration::from_secs(15 * 60);
 /// How long the operator tries to reach an agent that has work, or to open its storage, before it gives the attempt up.

@@ -59,9 +59,12 @@ fn a_pod_is_created_until_it_is_there_and_connected_to_when_it_runs() {
         has(&world.step(), |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
         "the operator died before the Pod was created"
     );
-    world.pod(starting("", false));
+    world.pod(starting("ContainerCreating", false));
+    assert_eq!(world.step(), vec![], "most are up before it is worth a word");
+    world.pass(6);
     world.step();
     assert_eq!(world.status().transfer.unwrap().pod_uid.as_deref(), Some("pod-1"));
+    assert!(world.status().message.unwrap().contains("ContainerCreating"));
     world.pod(PodStage::Running);
     assert!(has(
         &world.step(),
@@ -75,13 +78,14 @@ fn a_pod_that_does_not_start_ends_the_run_at_its_deadline_with_the_pods_own_word
     world.run.spec.start_deadline_seconds = Some(30);
     world.step();
     world.pod(starting("ImagePullBackOff: no such image", false));
+    world.pass(6);
     world.step();
     assert!(
         world.status().message.unwrap().contains("ImagePullBackOff"),
         "it is said while it waits"
     );
     assert!(!world.is(condition::FAILED));
-    world.pass(31);
+    world.pass(25);
     let steps = world.step();
     assert!(world.is(condition::FAILED) && world.status().message.unwrap().contains("ImagePullBackOff"));
     assert!(
