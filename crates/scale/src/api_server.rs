@@ -127,7 +127,7 @@ impl Etcd {
                     server.program.tail()
                 ),
             }
-            server.program.alive();
+            assert!(server.program.is_alive(), "{name} has ended: {}", server.program.tail());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

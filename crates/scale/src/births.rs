@@ -1,6 +1,7 @@
 //! When runs were made that the operator makes itself: seen by a watch, to the millisecond.
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::BackupRun;
 use futures::{StreamExt, TryStreamExt};
@@ -10,6 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::task::JoinHandle;
 
 use crate::fixture::LIVE;
+use crate::operator::{Ended, Operator};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -19,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Birth {
     /// Of which kind: the value of the label.
     pub label: String,
+    /// Of which schedule.
+    pub schedule: String,
     /// The tick that it stands for.
     pub tick: Timestamp,
     /// When the API server told of it.
@@ -79,14 +83,23 @@ impl Births {
         all.iter().filter(|b| b.label == label).cloned().collect()
     }
 
-    /// Waits until there are so many of a label, or the time is over.
-    pub async fn wait(&self, label: &str, count: usize, most: Duration) -> Vec<Birth> {
-        let until = tokio::time::Instant::now() + most;
+    /// Waits until so many schedules have one of a label, or the time is over: the first of each.
+    pub async fn wait(
+        &self,
+        operator: &mut Operator,
+        label: &str,
+        schedules: usize,
+        most: Duration,
+    ) -> Result<Vec<Birth>, Ended> {
+        let until = Instant::now() + most;
         loop {
-            let all = self.of(label);
-            if all.len() >= count || tokio::time::Instant::now() > until {
-                return all;
+            let mut first = self.of(label);
+            let mut known = HashSet::new();
+            first.retain(|birth| known.insert(birth.schedule.clone()));
+            if first.len() >= schedules || Instant::now() > until {
+                return Ok(first);
             }
+            operator.taken()?;
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -95,12 +108,15 @@ impl Births {
 fn note(all: &Mutex<Vec<Birth>>, run: &impl ResourceExt) {
     let seen = Timestamp::now();
     let name = run.name_any();
-    let unix = name.rsplit_once('-').and_then(|(_, unix)| unix.parse().ok());
-    let tick = unix.and_then(|unix| Timestamp::from_second(unix).ok());
+    let (schedule, unix) = name.rsplit_once('-').unwrap_or_default();
+    let tick = unix.parse().ok().and_then(|unix| Timestamp::from_second(unix).ok());
     let label = run.labels().get(LIVE).cloned();
     if let (Some(tick), Some(label)) = (tick, label) {
-        all.lock()
-            .expect("no panic beside us")
-            .push(Birth { label, tick, seen });
+        all.lock().expect("no panic beside us").push(Birth {
+            label,
+            schedule: schedule.into(),
+            tick,
+            seen,
+        });
     }
 }

@@ -28,6 +28,10 @@ pub struct Operator {
     began: Instant,
 }
 
+/// It has ended by itself; the last that it logged.
+#[derive(Debug)]
+pub struct Ended(pub String);
+
 /// How it came to rest.
 #[derive(Clone, Copy, Debug)]
 pub struct Rest {
@@ -65,9 +69,9 @@ impl Operator {
     }
 
     /// What it takes.
-    pub fn taken(&mut self) -> Taken {
-        self.program.alive();
-        taken(self.program.pid()).unwrap_or_else(|| panic!("the operator has ended: {}", self.program.tail()))
+    pub fn taken(&mut self) -> Result<Taken, Ended> {
+        let taken = taken(self.program.pid()).filter(|_| self.program.is_alive());
+        taken.ok_or_else(|| Ended(self.program.tail()))
     }
 
     /// From now on the peak is counted anew.
@@ -91,12 +95,12 @@ impl Operator {
     }
 
     /// Waits until it is at rest.
-    pub async fn rest(&mut self, most: Duration) -> Rest {
+    pub async fn rest(&mut self, most: Duration) -> Result<Rest, Ended> {
         self.quiet(REST, most).await
     }
 
     /// Waits until it has done what it was woken for.
-    pub async fn settled(&mut self, most: Duration) -> Rest {
+    pub async fn settled(&mut self, most: Duration) -> Result<Rest, Ended> {
         self.quiet(SETTLED, most).await
     }
 
@@ -105,13 +109,13 @@ impl Operator {
         self.began.elapsed()
     }
 
-    async fn quiet(&mut self, window: Duration, most: Duration) -> Rest {
+    async fn quiet(&mut self, window: Duration, most: Duration) -> Result<Rest, Ended> {
         let began = Instant::now();
-        let first = self.taken();
+        let first = self.taken()?;
         let mut looks = VecDeque::from([(Duration::ZERO, first.cpu)]);
         loop {
             tokio::time::sleep(LOOK).await;
-            let (after, now) = (began.elapsed(), self.taken());
+            let (after, now) = (began.elapsed(), self.taken()?);
             looks.push_back((after, now.cpu));
             while looks.get(1).is_some_and(|(at, _)| after.saturating_sub(*at) >= window) {
                 looks.pop_front();
@@ -120,11 +124,11 @@ impl Operator {
             let (long, used) = (after.saturating_sub(from), now.cpu.saturating_sub(spent));
             let reached = long >= window && used.as_secs_f64() <= long.as_secs_f64() * SHARE;
             if reached || after > most {
-                return Rest {
+                return Ok(Rest {
                     reached,
                     after: from,
                     now,
-                };
+                });
             }
         }
     }

@@ -12,7 +12,6 @@ const END: Duration = Duration::from_secs(10);
 
 /// A program that runs; killed when dropped.
 pub struct Program {
-    name: String,
     child: Child,
     log: PathBuf,
 }
@@ -47,11 +46,7 @@ impl Program {
             .stderr(output)
             .spawn()
             .unwrap_or_else(|e| panic!("{}: {e}", program.display()));
-        Self {
-            name: name.into(),
-            child,
-            log,
-        }
+        Self { child, log }
     }
 
     /// Its process.
@@ -64,11 +59,9 @@ impl Program {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// Ends the bench where the program has ended.
-    pub fn alive(&mut self) {
-        if let Some(ended) = self.child.try_wait().expect("a child") {
-            panic!("{} has ended ({ended}): {}", self.name, self.tail());
-        }
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_none()
     }
 
     /// The last it has printed.

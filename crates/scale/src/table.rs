@@ -8,6 +8,7 @@ pub struct Figures(Vec<(String, f64)>);
 impl Figures {
     /// Adds one. What is no number was not seen.
     pub fn add(&mut self, name: &str, value: f64) {
+        eprintln!("  {name}: {}", number(value));
         self.0.push((name.into(), value));
     }
 
@@ -39,11 +40,13 @@ pub fn markdown(title: &str, builds: &[(String, Vec<Figures>)]) -> String {
         let _ = write!(text, " {name} |");
     }
     let _ = writeln!(text, "\n|---|{}", "---|".repeat(builds.len()));
-    let rounds = builds.iter().flat_map(|(_, rounds)| rounds);
-    let Some(longest) = rounds.max_by_key(|figures| figures.0.len()) else {
-        return text;
-    };
-    for (name, _) in &longest.0 {
+    let mut names = Vec::new();
+    for (name, _) in builds.iter().flat_map(|(_, rounds)| rounds).flat_map(|round| &round.0) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    for name in names {
         let _ = write!(text, "| {name} |");
         for (_, rounds) in builds {
             let values: Vec<_> = rounds.iter().filter_map(|figures| figures.get(name)).collect();

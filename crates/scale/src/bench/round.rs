@@ -14,7 +14,7 @@ use crate::births::Births;
 use crate::build::Build;
 use crate::fixture::requests::{Requests, Written};
 use crate::fixture::{self, LIVE, TICKING};
-use crate::operator::Operator;
+use crate::operator::{Ended, Operator};
 use crate::table::Figures;
 
 /// Until an operator that began on fifty thousand runs is at rest.
@@ -47,11 +47,30 @@ impl Place {
         let births = Births::watch(&self.first.client).await;
         let before = Asked::read(&self.first.client).await;
         let mut operator = Operator::start(build, self.gate.port, &self.folder);
-        let first = births.wait("minutely", TICKING, STARTS).await;
+        if let Err(ended) = self.life(&mut figures, &mut operator, &births, &before).await {
+            eprintln!("  the operator has ended by itself:\n{}", ended.0);
+            figures.add("ended by itself", 1.0);
+        }
+        operator.end();
+        self.gate.lead_to(self.first.port);
+        self.clear(&self.first).await;
+        self.calendar(&self.first, "@yearly").await;
+        figures
+    }
+
+    /// From its start to a thousand runs at once.
+    async fn life(
+        &self,
+        figures: &mut Figures,
+        operator: &mut Operator,
+        births: &Births,
+        before: &Asked,
+    ) -> Result<(), Ended> {
+        let first = births.wait(operator, "minutely", TICKING, STARTS).await?;
         self.suspend(&self.first, true).await;
         self.clear(&self.first).await;
-        let rest = operator.rest(STARTS).await;
-        self.started(&mut figures, &operator, &first);
+        let rest = operator.rest(STARTS).await?;
+        self.started(figures, operator, &first);
         figures.add("CPU until at rest, s", rest.now.cpu.as_secs_f64());
         figures.add(
             "at rest after, s",
@@ -59,19 +78,14 @@ impl Place {
         );
         figures.add("resident at rest, MiB", rest.now.resident);
         figures.add("resident at its peak, MiB", rest.now.peak);
-        let asked = Asked::read(&self.first.client).await.since(&before);
+        let asked = Asked::read(&self.first.client).await.since(before);
         eprintln!("  asked while it started: {}", asked.words());
 
-        let idle = self.idle(&mut figures, &mut operator).await;
-        self.passes(&mut figures, &mut operator, idle).await;
-        let second = self.gone(&mut figures, &mut operator, idle).await;
-        self.burst(&mut figures, &mut operator, &second).await;
-
-        operator.end();
-        self.gate.lead_to(self.first.port);
-        self.clear(&self.first).await;
-        self.calendar(&self.first, "@yearly").await;
-        figures
+        let idle = self.idle(figures, operator).await?;
+        self.passes(figures, operator, idle).await?;
+        let second = self.gone(figures, operator, idle).await?;
+        self.burst(figures, operator, &second).await?;
+        Ok(())
     }
 
     /// What its log and its first runs tell of its start.
@@ -93,25 +107,25 @@ impl Place {
     }
 
     /// What it takes while nothing changes: CPU seconds of a second.
-    async fn idle(&self, figures: &mut Figures, operator: &mut Operator) -> f64 {
-        let (before, asked) = (operator.taken(), Asked::read(&self.first.client).await);
+    async fn idle(&self, figures: &mut Figures, operator: &mut Operator) -> Result<f64, Ended> {
+        let (before, asked) = (operator.taken()?, Asked::read(&self.first.client).await);
         tokio::time::sleep(REST).await;
-        let spent = (operator.taken().cpu - before.cpu).as_secs_f64();
+        let spent = (operator.taken()?.cpu - before.cpu).as_secs_f64();
         let asked = Asked::read(&self.first.client).await.since(&asked);
         eprintln!("  asked in a minute at rest: {}", asked.words());
         figures.add("CPU at rest, ms a minute", spent * 1000.0);
         figures.add("requests at rest, a minute", asked.total() as f64);
-        spent / REST.as_secs_f64()
+        Ok(spent / REST.as_secs_f64())
     }
 
     /// What changes of schedules, finished runs and storages cost it, one by one.
-    async fn passes(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) {
+    async fn passes(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) -> Result<(), Ended> {
         let requests = &Requests::new(self.first.client.clone());
         let count = self.size.schedules.min(CHANGED);
         let value = Timestamp::now().to_string();
         let change = &json!({ "metadata": { "annotations": { "scale": value } } });
         for kind in ["schedule", "finished run"] {
-            let (began, before) = (Instant::now(), operator.taken());
+            let (began, before) = (Instant::now(), operator.taken()?);
             let asked = Asked::read(&self.first.client).await;
             let changes = stream::iter(0..count).map(async |number| {
                 let (kind, name) = match kind {
@@ -122,13 +136,13 @@ impl Place {
                 requests.merge(&path, &named(&name), change).await;
             });
             changes.buffer_unordered(AT_ONCE).count().await;
-            let rest = operator.settled(SETTLES).await;
+            let rest = operator.settled(SETTLES).await?;
             let spent = (rest.now.cpu - before.cpu).as_secs_f64() - idle * began.elapsed().as_secs_f64();
             let asked = Asked::read(&self.first.client).await.since(&asked);
             eprintln!("  asked after {count} changes of a {kind}: {}", asked.words());
             figures.add(&format!("CPU of a changed {kind}, ms"), spent * 1000.0 / count as f64);
         }
-        let (began, before) = (Instant::now(), operator.taken());
+        let (began, before) = (Instant::now(), operator.taken()?);
         for number in 0..COUNTS.0 {
             let change = json!({ "metadata": { "annotations": { "scale": format!("{value}-{number}") } } });
             requests
@@ -136,20 +150,21 @@ impl Place {
                 .await;
             tokio::time::sleep(COUNTS.1).await;
         }
-        let rest = operator.settled(SETTLES).await;
+        let rest = operator.settled(SETTLES).await?;
         let spent = (rest.now.cpu - before.cpu).as_secs_f64() - idle * began.elapsed().as_secs_f64();
         figures.add("CPU of a changed storage, ms", spent * 1000.0 / COUNTS.0 as f64);
+        Ok(())
     }
 
     /// Leads the operator to an API server that has just come up: every version that it knows is too old for that one (410 Gone).
-    async fn gone(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) -> ApiServer {
+    async fn gone(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) -> Result<ApiServer, Ended> {
         let second = self.etcd.serve("second").await;
         // That one's own start is no request of the operator's.
         let asked = Asked::read(&second.client).await;
-        let (began, before) = (Instant::now(), operator.taken());
+        let (began, before) = (Instant::now(), operator.taken()?);
         operator.reset_peak();
         self.gate.lead_to(second.port);
-        let rest = operator.rest(STARTS).await;
+        let rest = operator.rest(STARTS).await?;
         let spent = (rest.now.cpu - before.cpu).as_secs_f64() - idle * began.elapsed().as_secs_f64();
         let asked = Asked::read(&second.client).await.since(&asked);
         eprintln!("  asked after 410: {}", asked.words());
@@ -157,11 +172,11 @@ impl Place {
         figures.add("at rest after 410, s", seconds(rest.reached, rest.after.as_secs_f64()));
         figures.add("resident at its peak after 410, MiB", rest.now.peak);
         figures.add("requests after 410", asked.total() as f64);
-        second
+        Ok(second)
     }
 
     /// Many schedules on one tick, beside those that tick each minute.
-    async fn burst(&self, figures: &mut Figures, operator: &mut Operator, server: &ApiServer) {
+    async fn burst(&self, figures: &mut Figures, operator: &mut Operator, server: &ApiServer) -> Result<(), Ended> {
         let count = self.size.schedules.min(BURST);
         let births = Births::watch(&server.client).await;
         let tick = (Timestamp::now().as_second() + AHEAD).div_euclid(60) * 60 + 60;
@@ -169,14 +184,14 @@ impl Place {
         let at = tick.strftime("%-M %-H %-d %-m *").to_string();
         self.calendar(server, &at).await;
         self.suspend(server, false).await;
-        let quiet = operator.settled(remaining(tick)).await;
+        let quiet = operator.settled(remaining(tick)).await?;
         if !quiet.reached {
             eprintln!("  it is still at work on the changes of {count} schedules when their tick comes");
         }
         tokio::time::sleep(remaining(tick)).await;
         let (asked, complaints) = (Asked::read(&server.client).await, operator.complaints().len());
-        let before = operator.taken();
-        let made = births.wait("burst", count, MADE).await;
+        let before = operator.taken()?;
+        let made = births.wait(operator, "burst", count, MADE).await?;
         let asked = Asked::read(&server.client)
             .await
             .since(&asked)
@@ -192,12 +207,13 @@ impl Place {
         figures.add("other schedules' ticks late by at most, s", late);
         let complaints: Vec<_> = operator.complaints().split_off(complaints);
         figures.add("warnings and errors logged", complaints.len() as f64);
-        let spent = (operator.taken().cpu - before.cpu).as_secs_f64();
+        let spent = (operator.taken()?.cpu - before.cpu).as_secs_f64();
         figures.add("CPU from the tick until 15 s of the next minute, s", spent);
         eprintln!("  asked until all runs were made: {}", asked.words());
         for complaint in complaints.iter().take(3) {
             eprintln!("  {complaint}");
         }
+        Ok(())
     }
 
     /// The calendar of the schedules that tick together, and where their Pods go.
