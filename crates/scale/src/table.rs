@@ -69,7 +69,7 @@ fn number(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
-        v if v == 0.0 => "0".into(),
+        0.0 => "0".into(),
         v if v >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }

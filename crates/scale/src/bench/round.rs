@@ -168,6 +168,9 @@ impl Place {
         let spent = (rest.now.cpu - before.cpu).as_secs_f64() - idle * began.elapsed().as_secs_f64();
         let asked = Asked::read(&second.client).await.since(&asked);
         eprintln!("  asked after 410: {}", asked.words());
+        if !asked.has("LIST backupruns") {
+            eprintln!("  its watch of runs went on: a bookmark of the first API server was as new as the second");
+        }
         figures.add("CPU after 410 Gone on every watch, s", spent);
         figures.add("at rest after 410, s", seconds(rest.reached, rest.after.as_secs_f64()));
         figures.add("resident at its peak after 410, MiB", rest.now.peak);
