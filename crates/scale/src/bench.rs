@@ -28,19 +28,20 @@ struct Place {
     first: ApiServer,
     gate: Gate,
     size: Size,
+    lease: bool,
     folder: PathBuf,
     _kwok: Program,
 }
 
 /// Measures each build at each size.
-pub fn run(threads: &Runtime, sizes: &[usize], rounds: usize, builds: &[Build], plots: Option<&Path>) {
+pub fn run(threads: &Runtime, sizes: &[usize], rounds: usize, builds: &[Build], plots: Option<&Path>, lease: bool) {
     let mut all = Sizes::new();
     for runs in sizes {
         let folder = tempfile::Builder::new().prefix("scale-").tempdir().expect("a folder");
         let store = servers::Running::start(servers::server("minio"));
         store.bucket("scale");
         let figures = threads.block_on(async {
-            let place = Place::make(Size::of_runs(*runs), folder.path(), &store.endpoint()).await;
+            let place = Place::make(Size::of_runs(*runs), folder.path(), &store.endpoint(), lease).await;
             place.measure(rounds, builds).await
         });
         let title = format!("{runs} finished runs, {} schedules", Size::of_runs(*runs).schedules);
@@ -53,7 +54,7 @@ pub fn run(threads: &Runtime, sizes: &[usize], rounds: usize, builds: &[Build], 
 }
 
 impl Place {
-    async fn make(size: Size, folder: &Path, store: &str) -> Self {
+    async fn make(size: Size, folder: &Path, store: &str, lease: bool) -> Self {
         let node = program("NODE_BIN");
         let etcd = Etcd::start(&node, folder);
         let sampled = etcd.serve("samples").await;
@@ -70,6 +71,7 @@ impl Place {
             first,
             gate,
             size: fixture.size,
+            lease,
             folder: folder.into(),
             _kwok: kwok,
         }

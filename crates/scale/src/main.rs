@@ -52,6 +52,9 @@ enum Verb {
         /// A build: its name in the tables, `=`, its program.
         #[arg(long = "build", required = true, value_parser = Build::parse)]
         builds: Vec<Build>,
+        /// Without its lease: on a machine that is busy with other things an operator that cannot renew it ends, and the round with it.
+        #[arg(long)]
+        without_lease: bool,
         /// Folder for the plots; none are drawn without it.
         #[arg(long)]
         plots: Option<PathBuf>,
@@ -77,7 +80,8 @@ fn main() {
             runs,
             rounds,
             builds,
+            without_lease,
             plots,
-        } => bench::run(&threads, &runs, rounds, &builds, plots.as_deref()),
+        } => bench::run(&threads, &runs, rounds, &builds, plots.as_deref(), !without_lease),
     }
 }

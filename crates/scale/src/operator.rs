@@ -44,8 +44,8 @@ pub struct Rest {
 }
 
 impl Operator {
-    /// Starts one that speaks to the API server behind a port.
-    pub fn start(build: &Build, port: u16, folder: &Path) -> Self {
+    /// Starts one that speaks to the API server behind a port, with a lease or without.
+    pub fn start(build: &Build, port: u16, lease: bool, folder: &Path) -> Self {
         let file = folder.join("kubeconfig");
         fs::write(&file, kubeconfig(port, NAMESPACE, folder)).expect("a file for a kubeconfig");
         let (file, health) = (file.display().to_string(), format!("127.0.0.1:{}", free_port()));
@@ -56,6 +56,7 @@ impl Operator {
             ("POD_NAME", "scale"),
             ("HEALTH_ADDRESS", &health),
             ("WEBHOOK", "false"),
+            ("LEADER_ELECTION", if lease { "true" } else { "false" }),
         ];
         Self {
             program: Program::start(&build.name, &build.program, &[], &environment, folder),

@@ -46,7 +46,7 @@ impl Place {
         self.due(&self.first).await;
         let births = Births::watch(&self.first.client).await;
         let before = Asked::read(&self.first.client).await;
-        let mut operator = Operator::start(build, self.gate.port, &self.folder);
+        let mut operator = Operator::start(build, self.gate.port, self.lease, &self.folder);
         if let Err(ended) = self.life(&mut figures, &mut operator, &births, &before).await {
             eprintln!("  the operator has ended by itself:\n{}", ended.0);
             figures.add("ended by itself", 1.0);
@@ -67,10 +67,10 @@ impl Place {
         before: &Asked,
     ) -> Result<(), Ended> {
         let first = births.wait(operator, "minutely", TICKING, STARTS).await?;
+        self.started(figures, operator, &first);
         self.suspend(&self.first, true).await;
         self.clear(&self.first).await;
         let rest = operator.rest(STARTS).await?;
-        self.started(figures, operator, &first);
         figures.add("CPU until at rest, s", rest.now.cpu.as_secs_f64());
         figures.add(
             "at rest after, s",
@@ -90,7 +90,7 @@ impl Place {
 
     /// What its log and its first runs tell of its start.
     fn started(&self, figures: &mut Figures, operator: &Operator, first: &[crate::births::Birth]) {
-        let led = operator.said("this one leads").expect("it leads");
+        let led = operator.said("watching").unwrap_or_default();
         let since = |then: Option<Timestamp>| then.map_or(f64::NAN, |then| then.duration_since(led).as_secs_f64());
         figures.add(
             "leading to every kind seen, s",
