@@ -24,6 +24,9 @@ pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 's
     /// What this object is looked for by.
     fn groups(&self) -> Vec<Group<'_>>;
 
+    /// The least that is a spec of this kind.
+    const EMPTY_SPEC: &str = "{}";
+
     /// The storage that counts it, and what it takes there, bytes.
     fn counted(&self) -> Option<(&str, u64)> {
         None
@@ -100,6 +103,24 @@ impl<K: Kind> Cache<K> {
     pub fn of(&self, group: Group<'_>) -> Vec<Arc<K>> {
         let packed = self.read().by_group.get(&hash(group)).cloned();
         packed.into_iter().flatten().filter_map(|one| one.open()).collect()
+    }
+
+    /// The objects of these groups, each once, with an empty spec in place of theirs: for who decides by metadata and status of many, which
+    /// is two thirds of the work of unpacking.
+    pub fn heads(&self, groups: &[Group<'_>]) -> Vec<Arc<K>> {
+        let mut packed: Vec<Packed<K>> = Vec::new();
+        let table = self.read();
+        for one in groups
+            .iter()
+            .filter_map(|group| table.by_group.get(&hash(group)))
+            .flatten()
+        {
+            if !packed.iter().any(|there| there.is(one)) {
+                packed.push(one.clone());
+            }
+        }
+        drop(table);
+        packed.iter().filter_map(Packed::head).collect()
     }
 
     /// The names of a group's objects, and maybe of some that are none of it.

@@ -38,14 +38,14 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     let uid = schedule.uid().unwrap_or_default();
     let mut owned = Vec::new();
     let mut others = Vec::new();
-    for run in context.runs.of(Group::ControlledBy(&uid)) {
+    let (namespace, name) = (schedule.namespace().unwrap_or_default(), schedule.name_any());
+    for run in context
+        .runs
+        .heads(&[Group::ControlledBy(&uid), Group::Labelled(&namespace, &name)])
+    {
         if controls(schedule.as_ref(), run.as_ref()) {
             owned.push(run);
-        }
-    }
-    let namespace = schedule.namespace().unwrap_or_default();
-    for run in context.runs.of(Group::Labelled(&namespace, &schedule.name_any())) {
-        if is_labelled(schedule.as_ref(), run.as_ref()) && !controls(schedule.as_ref(), run.as_ref()) {
+        } else if is_labelled(schedule.as_ref(), run.as_ref()) {
             others.push(run);
         }
     }

@@ -23,6 +23,8 @@ impl Kind for BackupSchedule {
 }
 
 impl Kind for BackupRun {
+    const EMPTY_SPEC: &str = r#"{"storage":{"name":"","path":""},"template":{"spec":{"containers":[]}}}"#;
+
     fn groups(&self) -> Vec<Group<'_>> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let schedule = self.labels().get(labels::SCHEDULE);

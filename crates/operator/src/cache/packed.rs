@@ -135,10 +135,17 @@ impl<K: Kind> Packed<K> {
     /// The object itself. It was read before it was packed: that it cannot be read now is a fault of this program, which is told, and the object is
     /// taken for one that was not seen.
     pub fn open(&self) -> Option<Arc<K>> {
-        let opened = self
-            .text()
-            .and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
-        match opened {
+        self.read(decompress(self.inner.spec.bytes()))
+    }
+
+    /// The object with an empty spec.
+    pub fn head(&self) -> Option<Arc<K>> {
+        self.read(Ok(K::EMPTY_SPEC.into()))
+    }
+
+    fn read(&self, spec: Result<Vec<u8>, String>) -> Option<Arc<K>> {
+        let text = decompress(&self.inner.rest).and_then(|rest| Ok(joined(rest, &spec?)));
+        match text.and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string())) {
             Ok(object) => Some(Arc::new(object)),
             Err(error) => {
                 tracing::error!(kind = %K::kind(&()), name = %self.inner.name, error, "an object that was kept cannot be read again");
@@ -146,17 +153,15 @@ impl<K: Kind> Packed<K> {
             }
         }
     }
+}
 
-    fn text(&self) -> Result<Vec<u8>, String> {
-        let mut text = decompress(&self.inner.rest)?;
-        let spec = decompress(self.inner.spec.bytes())?;
-        // One object of the two.
-        text.pop();
-        text.extend_from_slice(b",\"spec\":");
-        text.extend_from_slice(&spec);
-        text.push(b'}');
-        Ok(text)
-    }
+/// One object of its two parts.
+fn joined(mut rest: Vec<u8>, spec: &[u8]) -> Vec<u8> {
+    rest.pop();
+    rest.extend_from_slice(b",\"spec\":");
+    rest.extend_from_slice(spec);
+    rest.push(b'}');
+    rest
 }
 
 /// The hash of a text without what is of the moment: who waits for a change of an object waits for more than that.

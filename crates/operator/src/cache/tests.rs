@@ -89,6 +89,17 @@ fn an_object_is_found_by_what_it_belongs_to_now_until_it_is_gone() {
 }
 
 #[test]
+fn of_many_the_heads_are_read_each_once() {
+    let cache = Cache::default();
+    let one = run("a", "s", over(1));
+    put(&cache, &one);
+    let heads = cache.heads(&[Group::ControlledBy("parent"), Group::Labelled("team", "nightly")]);
+    assert_eq!(heads.len(), 1);
+    assert_eq!((&heads[0].metadata, &heads[0].status), (&one.metadata, &one.status));
+    assert!(heads[0].spec.template.spec.containers.is_empty());
+}
+
+#[test]
 fn a_run_that_waits_for_its_turn_is_not_woken_with_its_storage() {
     let waits = |status: Value| Packed::of(&run("a", "s", status)).groups().len();
     let queued = json!({"queued": {"since": "2026-01-01T00:00:00Z", "place": 1, "of": 2}});
