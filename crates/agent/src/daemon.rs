@@ -113,6 +113,7 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
                 size: *size,
                 sha256: sha256.as_deref(),
                 etag: etag.as_deref(),
+                window_note: place.window(),
             };
             restore::run(job, &object, desk, guard, &place.log)
         }

@@ -386,6 +386,7 @@ impl State {
                 state,
                 started: past.started || state != AgentState::Idle,
                 killed: past.killed.clone(),
+                window: past.window,
             });
         }
         if let Some(request) = self.unsaid.requests.pop_front() {

@@ -1,8 +1,9 @@
-//! What the daemons of an attempt leave for the next one to tell the operator: whether a command was ever started, and what
-//! killed the last of them. It lies beside the sockets, in the Pod's volume, and goes with the Pod.
+//! What the daemons of an attempt leave for the next one to tell the operator: whether a command was ever started, what
+//! killed the last of them, and how large a window it held. It lies beside the sockets, in the Pod's volume, and goes with the Pod.
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use crate::args::Place;
 
@@ -14,6 +15,8 @@ const SIGNAL: u64 = 16;
 pub struct Past {
     /// The signal that killed the last daemon, as its guard noted it.
     pub killed: Option<String>,
+    /// The large window that it held then, bytes.
+    pub window: Option<u64>,
     /// A command was started, or may have been.
     pub started: bool,
 }
@@ -22,8 +25,11 @@ impl Past {
     /// Of an attempt.
     pub fn of(place: &Place) -> Self {
         let started = fs::symlink_metadata(place.started());
+        let killed = killed_by(place);
+        let window = fs::read_to_string(place.window()).ok();
         Self {
-            killed: killed_by(place),
+            window: window.filter(|_| killed.is_some()).and_then(|bytes| bytes.parse().ok()),
+            killed,
             // Whatever else keeps it from being seen: it may be there.
             started: !matches!(started, Err(error) if error.kind() == io::ErrorKind::NotFound),
         }
@@ -52,6 +58,11 @@ pub fn note_start(place: &Place) -> io::Result<()> {
     let _ = note.sync_all();
     let _ = File::open(&place.dir).and_then(|dir| dir.sync_all());
     Ok(())
+}
+
+/// Notes a large window that is about to be taken. Where it cannot be noted, the words lack it.
+pub fn note_window(at: &Path, bytes: u64) {
+    let _ = fs::write(at, bytes.to_string());
 }
 
 /// Notes the signal that killed a daemon, in its guard's lock file. Where it cannot be noted, the words lack it.

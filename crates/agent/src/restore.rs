@@ -3,7 +3,7 @@ mod feed;
 mod linger;
 
 use std::io::PipeReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::desk::Desk;
 use crate::download::{Download, Wanted, Watched};
 use crate::event::{Event, FeedEnd, Verdict};
 use crate::guard::Guard;
-use crate::{http, memory};
+use crate::{http, memory, past};
 use feed::Feeder;
 use linger::{DRAIN, Linger};
 
@@ -42,6 +42,8 @@ pub struct Object<'a> {
     pub sha256: Option<&'a str>,
     /// That every answer has to carry.
     pub etag: Option<&'a str>,
+    /// Where a large window is noted.
+    pub window_note: PathBuf,
 }
 
 /// Runs the job to its end.
@@ -149,7 +151,9 @@ fn begin(
         window_log: object.window_log,
         memory: memory::limit(),
     };
-    let stages = Stages::to_read(job.compression.map(compression), identities, allowance);
+    let note = object.window_note.clone();
+    let stages = Stages::to_read(job.compression.map(compression), identities, allowance)
+        .noting(Box::new(move |bytes| past::note_window(&note, bytes)));
     let pipes = || {
         let (command_end, feeder_end) = pipe::make()?;
         Ok((command_end.try_clone()?, command_end, feeder_end))

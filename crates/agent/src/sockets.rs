@@ -37,6 +37,11 @@ impl Place {
         self.dir.join(format!("{}.started", self.attempt))
     }
 
+    /// How many bytes the largest window of a zstd frame takes that a restore holds, where it is large.
+    pub fn window(&self) -> PathBuf {
+        self.dir.join(format!("{}.window", self.attempt))
+    }
+
     fn open_lock(&self, kind: &str) -> io::Result<File> {
         let path = self.dir.join(format!("{}.{kind}", self.attempt));
         OpenOptions::new()

@@ -207,7 +207,7 @@ pub struct Compression {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -2, max = 19))]
     pub level: Option<i32>,
-    /// zstd only: the largest window of an object that a restore takes, as a power of two, 10 to 31. What `zstd --long=31` makes of a pipe needs 31, and the container 2 GiB of memory for it. Backups do not depend on it, so it can be changed after creation; what this operator itself has stored is read with any value. Default: 27 (128 MiB), or more where half of the container's memory limit is more.
+    /// zstd only: the largest window of an object that a restore takes, as a power of two, 10 to 31. What `zstd --long=31` makes of a pipe needs 31, and the container 2 GiB of memory for it. A window that the memory limit has no room for is refused whatever is allowed here. Backups do not depend on it, so it can be changed after creation; what this operator itself has stored is read with any value. Default: 27 (128 MiB), or more where half of the container's memory limit is more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_log: Option<i32>,
 }

@@ -4,7 +4,7 @@
 /// The largest window that is taken where nothing is said: 128 MiB, as zstd's own tools do.
 const USUAL: u32 = 27;
 /// The largest window that a backup of this crate needs (8 MiB, of level 19): it is always read back.
-const OWN: u32 = 23;
+pub(crate) const OWN: u32 = 23;
 /// The largest window that zstd reads at all.
 const LARGEST: u32 = 31;
 /// The largest work factor of a passphrase: scrypt with 2^22, which takes 4 GiB and some 20 seconds of one core, and is the most that Go's
@@ -16,6 +16,10 @@ pub(crate) const WORK_FACTOR: u8 = 22;
 pub(crate) const AGAIN: &str = "ask for the restore again (annotation backup-operator.io/restore)";
 /// What the agent needs beside, bytes.
 const BESIDE: u64 = 32 << 20;
+
+/// Is told how many bytes a window takes that is larger than those before it and than a backup's own, before they are taken: what was
+/// killed for it cannot say so any more.
+pub type Note = Box<dyn Fn(u64) + Send>;
 
 /// What a reader may hold beside its own buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,37 +45,50 @@ impl Allowance {
         (self.memory? / 2).checked_ilog2()
     }
 
-    /// Why a window of so many bytes is not taken, and what would cure it; None: it is taken.
-    pub(crate) fn refuses_window(&self, bytes: u64) -> Option<String> {
-        let (allowed, needed) = (self.largest_window(), log_of(bytes));
-        if needed <= allowed {
-            return None;
-        }
-        let (needs, allows) = (size(bytes), size(1 << allowed));
+    /// The container's memory limit, where it has no room for a window of which so many bytes are held. What this crate writes is read
+    /// in any container: less than its window is little beside the agent itself.
+    fn short_of(&self, held: u64) -> Option<u64> {
+        self.memory
+            .filter(|memory| held > 1 << OWN && held.saturating_add(BESIDE) > *memory)
+    }
+
+    /// Why a frame is not taken that needs a window of so many bytes and holds `content` bytes, where it says so, and what would cure it;
+    /// None: it is taken. A window is taken up bit by bit: one that the memory has no room for would not fail when it is asked for, but
+    /// be ended by the kernel in the middle of the restore.
+    pub(crate) fn refuses_frame(&self, window: u64, content: Option<u64>) -> Option<String> {
+        let (allowed, needed) = (self.largest_window(), log_of(window));
         if needed > LARGEST {
             return Some(format!(
-                "needs a window of {needs}, and zstd itself reads {} at most",
+                "needs a window of {}, and zstd itself reads {} at most",
+                size(window),
                 size(1 << LARGEST)
             ));
         }
-        let set = format!("set spec.compression.windowLog: {needed}, which may be changed on this run");
-        let limit = size(bytes.saturating_mul(2));
-        Some(match (self.window_log, self.memory) {
-            (_, Some(memory)) if bytes.saturating_add(BESIDE) > memory => format!(
-                "needs a window of {needs}, and the container's memory limit is {}: make a new run whose container has a limit of {limit}",
-                size(memory)
+        let (needs, allows) = (size(window), size(1 << allowed));
+        let held = content.map_or(window, |content| content.min(window));
+        let set = (needed > allowed).then(|| format!("spec.compression.windowLog: {needed}"));
+        let words = match (self.short_of(held), self.window_log, self.memory, set) {
+            (None, _, _, None) => return None,
+            (Some(memory), _, _, set) => format!(
+                "needs a window of {}, and the container's memory limit is {}: make a new run whose container has a limit of {}, plus what the command takes{}",
+                size(held),
+                size(memory),
+                size(held + BESIDE),
+                set.map(|set| format!(", and {set}")).unwrap_or_default()
             ),
-            (Some(_), _) => format!(
-                "needs a window of {needs}, and spec.compression.windowLog allows {allows}: {set}, see that the container has as much memory, and {AGAIN}"
+            (None, Some(_), _, Some(set)) => format!(
+                "needs a window of {needs}, and spec.compression.windowLog allows {allows}: set {set}, which may be changed on this run, see that the container has as much memory, and {AGAIN}"
             ),
-            (None, Some(memory)) => format!(
-                "needs a window of {needs}, and {allows} are allowed in a container with a memory limit of {}: {set}, and {AGAIN}; or make a new run whose container has a limit of {limit}",
-                size(memory)
+            (None, None, Some(memory), Some(set)) => format!(
+                "needs a window of {needs}, and {allows} are allowed in a container with a memory limit of {}: set {set}, which may be changed on this run, and {AGAIN}; or make a new run whose container has a limit of {}",
+                size(memory),
+                size(window.saturating_mul(2))
             ),
-            (None, None) => format!(
-                "needs a window of {needs}, and {allows} are allowed where nothing else is said: {set}, see that the container has as much memory, and {AGAIN}"
+            (None, None, None, Some(set)) => format!(
+                "needs a window of {needs}, and {allows} are allowed where nothing else is said: set {set}, which may be changed on this run, see that the container has as much memory, and {AGAIN}"
             ),
-        })
+        };
+        Some(words)
     }
 
     /// Why the work of a passphrase is not done, and what would cure it; None: it is done.
@@ -164,31 +181,67 @@ mod tests {
             ),
             (
                 None,
-                Some(1024 * MIB),
-                900 * MIB,
-                "512 MiB are allowed in a container with a memory limit of 1 GiB: set spec.compression.windowLog: 30, which may be changed on this run, and ask for the restore again (annotation backup-operator.io/restore); or make a new run",
-            ),
-            // No setting makes room that is not there, and the template of a run stays as it is.
-            (
-                None,
-                Some(1024 * MIB),
+                Some(1100 * MIB),
                 1 << 30,
-                "and the container's memory limit is 1 GiB: make a new run whose container has a limit of 2 GiB",
-            ),
-            (
-                Some(28),
-                Some(256 * MIB),
-                1 << 30,
-                "and the container's memory limit is 256 MiB: make a new run",
+                "512 MiB are allowed in a container with a memory limit of 1100 MiB: set spec.compression.windowLog: 30, which may be changed on this run, and ask for the restore again (annotation backup-operator.io/restore); or make a new run whose container has a limit of 2 GiB",
             ),
             (Some(31), None, 15 << 28, "zstd itself reads 2 GiB at most"),
+            (Some(31), Some(64 * MIB), u64::MAX, "zstd itself reads 2 GiB at most"),
         ] {
-            let said = allowance(said, memory).refuses_window(bytes).unwrap();
+            let said = allowance(said, memory).refuses_frame(bytes, None).unwrap();
             assert!(said.contains(words), "{said}");
         }
-        assert_eq!(allowance(None, None).refuses_window(128 * MIB), None);
-        assert_eq!(allowance(Some(31), None).refuses_window(2 << 30), None);
-        assert_eq!(allowance(None, None).refuses_window(0), None);
+        assert_eq!(allowance(None, None).refuses_frame(128 * MIB, None), None);
+        assert_eq!(allowance(Some(31), None).refuses_frame(2 << 30, None), None);
+        assert_eq!(allowance(None, None).refuses_frame(0, None), None);
+    }
+
+    #[test]
+    fn a_window_that_the_memory_has_no_room_for_is_refused_whatever_was_said() {
+        for (said, memory, window, content, words) in [
+            (
+                None,
+                128,
+                128,
+                None,
+                Some(
+                    "needs a window of 128 MiB, and the container's memory limit is 128 MiB: make a new run whose container has a limit of 160 MiB, plus what the command takes",
+                ),
+            ),
+            (Some(27), 128, 128, None, Some("a limit of 160 MiB")),
+            (None, 48, 64, None, Some("a limit of 96 MiB")),
+            (Some(28), 128, 256, None, Some("a limit of 288 MiB")),
+            (
+                Some(27),
+                128,
+                256,
+                None,
+                Some("a limit of 288 MiB, plus what the command takes, and spec.compression.windowLog: 28"),
+            ),
+            (
+                None,
+                128,
+                256,
+                None,
+                Some("plus what the command takes, and spec.compression.windowLog: 28"),
+            ),
+            (None, 160, 128, None, None),
+            (Some(28), 300, 256, None, None),
+            // No more is held than there is.
+            (None, 64, 128, Some(3), None),
+            (None, 64, 128, Some(40), Some("needs a window of 40 MiB")),
+            // What is written here is read in the smallest container.
+            (None, 16, 8, None, None),
+        ] {
+            let found = allowance(said, Some(memory * MIB)).refuses_frame(window * MIB, content.map(|c: u64| c * MIB));
+            assert_eq!(
+                found.is_some(),
+                words.is_some(),
+                "{said:?} {memory} {window} {content:?}: {found:?}"
+            );
+            let found = found.unwrap_or_default();
+            assert!(found.contains(words.unwrap_or_default()), "{found}");
+        }
     }
 
     #[test]

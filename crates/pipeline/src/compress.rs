@@ -4,7 +4,7 @@ mod zstd;
 
 use std::io::{self, BufRead, Read};
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Note};
 use crate::error::{Step, at};
 use crate::peek::Peek;
 use crate::{Sink, foreign};
@@ -66,6 +66,7 @@ impl Compression {
         self,
         source: Box<dyn BufRead + Send>,
         allowance: Allowance,
+        note: Option<Note>,
     ) -> io::Result<Box<dyn Read + Send>> {
         let source = Peek::new(source)?;
         let head = source.head();
@@ -79,7 +80,7 @@ impl Compression {
         let source = Box::new(source);
         Ok(match self {
             Compression::Gzip { .. } => gzip::reader(source),
-            Compression::Zstd { .. } => Box::new(zstd::Reader::new(source, allowance)?),
+            Compression::Zstd { .. } => Box::new(zstd::Reader::new(source, allowance, note)?),
         })
     }
 

@@ -16,7 +16,7 @@ mod peek;
 pub mod sink;
 pub mod stages;
 
-pub use allowance::Allowance;
+pub use allowance::{Allowance, Note};
 pub use compress::Compression;
 pub use encrypt::{Identities, Recipients};
 pub use error::{Fault, Step};

@@ -1,7 +1,7 @@
 //! The one list of stages, in the direction of a backup: written forwards, read backwards.
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Note};
 use crate::compress::Compression;
 use crate::encrypt::{Identities, Recipients};
 use crate::error::{Step, at};
@@ -26,6 +26,7 @@ pub struct Stages {
     list: Vec<Stage>,
     /// For reading.
     allowance: Allowance,
+    note: Option<Note>,
 }
 
 impl Stages {
@@ -46,8 +47,15 @@ impl Stages {
     fn of(compression: Option<Compression>, crypt: Option<Stage>) -> Self {
         Self {
             list: compression.map(Stage::Compress).into_iter().chain(crypt).collect(),
-            allowance: Allowance::default(),
+            ..Self::default()
         }
+    }
+
+    /// The same, with large windows noted.
+    #[must_use]
+    pub fn noting(mut self, note: Note) -> Self {
+        self.note = Some(note);
+        self
     }
 
     /// A sink for plain bytes whose product goes to `sink`.
@@ -65,12 +73,12 @@ impl Stages {
 
     /// A reader of plain bytes from what is stored. Its end is proof of what the formats can prove; see the crate's
     /// first lines for what they cannot.
-    pub fn reader(self, source: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+    pub fn reader(mut self, source: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let edge: Box<dyn Read + Send> = Box::new(Edge(source));
         self.list.into_iter().rev().try_fold(edge, |source, stage| {
             let source: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(READ, source));
             match stage {
-                Stage::Compress(compression) => compression.reader(source, self.allowance),
+                Stage::Compress(compression) => compression.reader(source, self.allowance, self.note.take()),
                 Stage::Decrypt(identities) => identities.reader(source, self.allowance),
                 Stage::Encrypt(_) => Err(at(
                     Step::Decrypt,

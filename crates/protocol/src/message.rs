@@ -108,6 +108,9 @@ pub enum FromAgent {
         /// The signal (`SIGKILL`) that killed the agent which had this attempt before, and with it its work.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         killed: Option<String>,
+        /// The largest window of a zstd frame that that agent held, bytes, where it was more than a backup's own needs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<u64>,
     },
     /// Asks for a URL. Open requests are said again after each `Hello`.
     NeedUrl(UrlRequest),

@@ -20,6 +20,7 @@ pub(crate) struct SaidMessage {
     state: Option<AgentState>,
     started: Option<bool>,
     killed: Option<String>,
+    window: Option<u64>,
     number: Option<u32>,
     size: Option<u64>,
     checksum: Option<String>,
@@ -115,6 +116,7 @@ impl TryFrom<SaidMessage> for FromAgent {
                 state: some(said.state, "state")?,
                 started: said.started.unwrap_or(true),
                 killed: said.killed,
+                window: said.window,
             },
             Kind::NeedUrl => Self::NeedUrl(match some(said.wanted, "for")? {
                 Wanted::Part => UrlRequest::Part {
@@ -302,6 +304,7 @@ mod tests {
                 state: AgentState::Idle,
                 started: false,
                 killed: Some("SIGKILL".into()),
+                window: Some(1 << 27),
             },
             FromAgent::NeedUrl(UrlRequest::Part {
                 number: 1,
@@ -353,11 +356,16 @@ mod tests {
             ),
             (0, None, 0, None)
         );
-        let Ok(FromAgent::Welcome { started, killed, .. }) = read(r#"{"type":"welcome","version":2,"state":"idle"}"#)
+        let Ok(FromAgent::Welcome {
+            started,
+            killed,
+            window,
+            ..
+        }) = read(r#"{"type":"welcome","version":2,"state":"idle"}"#)
         else {
             panic!()
         };
-        assert_eq!((started, killed), (true, None));
+        assert_eq!((started, killed, window), (true, None, None));
     }
 
     #[test]

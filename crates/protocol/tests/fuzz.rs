@@ -130,6 +130,7 @@ fn fuzz_what_an_agent_says() {
             state: AgentState::Idle,
             started: false,
             killed: Some("SIGKILL".into()),
+            window: None,
         },
         FromAgent::NeedUrl(UrlRequest::Part {
             number: 1,

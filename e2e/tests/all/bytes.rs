@@ -127,35 +127,51 @@ fn text_is_stored_compressed() {
 const LONG_WINDOW: &[u8] = include_bytes!("../../../crates/pipeline/tests/foreign/zstd-long-31");
 
 #[test]
-fn a_long_window_is_restored_where_the_run_allows_it_and_else_told_before_the_command_starts() {
+fn a_long_window_is_restored_where_run_and_container_allow_it_and_else_told_before_the_command_starts() {
     case("long-window", |case| async move {
-        case.keeps("db");
-        case.store().put(&case.key("db"), LONG_WINDOW);
+        for name in ["db", "wide"] {
+            case.keeps(name);
+            case.store().put(&case.key(name), LONG_WINDOW);
+        }
         case.fault("db", "object without a record: zstd with a window of 2 GiB");
         let mut spec = stream(&case.path("db"), "random 1");
         spec.as_object_mut().unwrap().remove("backup");
         spec["compression"] = json!({"algorithm": "zstd"});
-        // Half of it holds less than the window.
+        let mut wide = spec.clone();
+        // It holds less than the window, whatever the run allows.
         spec["template"]["spec"]["containers"][0]["resources"] = json!({"limits": {"memory": "128Mi"}});
         case.start("db", spec).await;
         let run = case.ended("db", 120).await;
         case.end("db", "fails: BadObject", end_of(&run));
-        assert_eq!(end_of(&run), "fails: BadObject", "{}", message(&run));
-        assert!(
-            message(&run).contains("set spec.compression.windowLog: 31"),
-            "{}",
-            message(&run)
-        );
-        assert_eq!(status(&run).log.unwrap_or_default(), "", "the command was started");
+        let told = |run: &BackupRun, words: &str| {
+            assert_eq!(end_of(run), "fails: BadObject", "{}", message(run));
+            assert!(message(run).contains(words), "{}", message(run));
+            assert_eq!(status(run).log.unwrap_or_default(), "", "the command was started");
+        };
+        told(&run, "a limit of 2080 MiB");
+        told(&run, "and spec.compression.windowLog: 31");
         let wider = json!({"spec": {"compression": {"windowLog": 31}}});
         e2e::cluster::merge(&case.runs(), "db", wider).await;
-        let run = case.restore("db").await;
+        let run = case.restore_fails("db", "BadObject", 120).await;
+        let why = status(&run).restores.last().and_then(|r| r.message.clone());
+        let why = why.unwrap_or_default();
+        assert!(why.contains("a limit of 2080 MiB"), "{why}");
+        // Without a limit it is the run that allows it.
+        wide["storage"]["path"] = json!(case.path("wide"));
+        wide["compression"]["windowLog"] = json!(31);
+        case.start("wide", wide).await;
+        let run = case.ended("wide", 120).await;
         let plain: Vec<u8> = b"one row of a table\n"
             .iter()
             .copied()
             .cycle()
             .take(3_000_000)
             .collect();
-        assert_eq!(status(&run).log.unwrap().trim(), sum_line(&plain));
+        assert_eq!(
+            status(&run).log.unwrap_or_default().trim(),
+            sum_line(&plain),
+            "{}",
+            message(&run)
+        );
     });
 }

@@ -86,6 +86,7 @@ fn greet(desk: &Desk, state: AgentState) -> u64 {
             state,
             started: state != AgentState::Idle,
             killed: None,
+            window: None,
         })
     );
     connection

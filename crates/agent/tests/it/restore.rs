@@ -483,3 +483,30 @@ fn an_agent_that_is_killed_ends_no_input_and_its_command_dies_with_it() {
     }
     assert_eq!(rig.text("eof"), None, "a clean end was seen");
 }
+
+#[test]
+fn an_agent_that_is_killed_with_a_large_window_leaves_word_of_it() {
+    let long = include_bytes!("../../../pipeline/tests/foreign/zstd-long-27");
+    for (object, window) in [
+        (long.to_vec(), Some(128 << 20)),
+        (stored(&noise(3_000_000), Some(ZSTD), &[]), None),
+    ] {
+        let (rig, store) = (Rig::new(), Store::with_object(object));
+        let job = with_compression(
+            restore(sh("head -c 1 >/dev/null; echo begun; sleep 1000"), &store),
+            ZSTD,
+        );
+        let mut link = rig.connect();
+        link.say(&protocol::ToAgent::Start(Box::new(job)));
+        let request = link.request();
+        link.answer(&request, &store);
+        let until = std::time::Instant::now() + LONG;
+        while !rig.text("log").is_some_and(|log| log.contains("begun")) {
+            assert!(std::time::Instant::now() < until, "the command has read something");
+            std::thread::yield_now();
+        }
+        rig.kill_daemons();
+        let next = rig.connect();
+        assert_eq!((next.killed.as_deref(), next.window), (Some("SIGKILL"), window));
+    }
+}

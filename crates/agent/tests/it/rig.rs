@@ -148,6 +148,8 @@ pub struct Link {
     pub started: bool,
     /// What killed the daemon before this one.
     pub killed: Option<String>,
+    /// The large window that it held.
+    pub window: Option<u64>,
     /// Requests that were answered, in order.
     pub requests: Vec<UrlRequest>,
     pub progress: Vec<(u64, u64)>,
@@ -178,6 +180,7 @@ impl Link {
             state: None,
             started: false,
             killed: None,
+            window: None,
             requests: vec![],
             progress: vec![],
         }
@@ -194,10 +197,14 @@ impl Link {
         });
         match self.hear() {
             FromAgent::Welcome {
-                state, started, killed, ..
+                state,
+                started,
+                killed,
+                window,
+                ..
             } => {
                 self.state = Some(state);
-                (self.started, self.killed) = (started, killed);
+                (self.started, self.killed, self.window) = (started, killed, window);
             }
             other => panic!("{other:?}"),
         }

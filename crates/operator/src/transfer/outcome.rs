@@ -1,6 +1,7 @@
 //! What an agent's words mean to people; the agent runs in a stranger's container, so all of them are bounded.
 use api::names::Action;
 use planner::run::{End, Reason};
+use planner::size::humanize;
 use protocol::{Outcome, Report, UrlRequest, parts};
 use store::Checksum;
 
@@ -189,12 +190,20 @@ fn killed_by(signal: &str) -> String {
 
 /// What to say of an agent that does not know of the command that it was given. The kernel, out of memory, may take the agent
 /// instead of the command, or right after it: while the memory of the first is not yet free, the next allocation kills another.
-pub fn lost_work(killed: Option<&str>) -> String {
+///
+/// A large window is named: it is the likeliest reason, and the cure follows from it.
+pub fn lost_work(killed: Option<&str>, window: Option<u64>) -> String {
     let why = killed.map_or_else(
         || "it was killed (out of memory?), or the container was restarted".into(),
         |signal| format!("it was {}, and its command with it", killed_by(signal)),
     );
-    format!("the agent has lost its work: {why}")
+    let held = window.map(|bytes| {
+        format!(
+            "; it held a window of {} for the object (zstd): raise the container's memory limit, or make the object again without a long window",
+            humanize(bytes)
+        )
+    });
+    format!("the agent has lost its work: {why}{}", held.unwrap_or_default())
 }
 
 /// In which words a node says that it cannot execute the agent, and what would cure it.

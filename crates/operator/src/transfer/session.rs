@@ -123,6 +123,8 @@ pub struct Past {
     started: bool,
     /// The signal that killed the agent before.
     killed: Option<String>,
+    /// The large window that it held, bytes.
+    window: Option<u64>,
 }
 
 /// How one connection ended.

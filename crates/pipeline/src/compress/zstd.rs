@@ -1,14 +1,17 @@
 //! zstd: two worker threads with small jobs, a content checksum, and a reader that insists on whole frames.
 mod frame;
+mod window;
 
 use std::io::{self, BufRead, Read, Write};
 
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
-use crate::allowance::Allowance;
+use crate::allowance::{Allowance, Note};
 use crate::error::{Step, at};
 use crate::foreign;
 use crate::sink::Sink;
+
+use window::Windows;
 
 pub(super) use frame::may_begin;
 
@@ -96,7 +99,7 @@ impl Sink for Writer {
 pub(super) struct Reader {
     source: Box<dyn BufRead + Send>,
     decoder: Decoder<'static>,
-    allowance: Allowance,
+    windows: Windows,
     /// The last call ended a frame, so that the source may end here.
     whole: bool,
     /// Compressed bytes that were taken.
@@ -107,7 +110,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(source: Box<dyn BufRead + Send>, allowance: Allowance) -> io::Result<Self> {
+    pub(super) fn new(source: Box<dyn BufRead + Send>, allowance: Allowance, note: Option<Note>) -> io::Result<Self> {
         let build = || {
             let mut decoder = Decoder::new()?;
             decoder.set_parameter(DParameter::WindowLogMax(allowance.largest_window()))?;
@@ -116,7 +119,7 @@ impl Reader {
         Ok(Self {
             source,
             decoder: build().map_err(|e| at(Step::Decompress, e))?,
-            allowance,
+            windows: Windows::new(allowance, note),
             whole: true,
             at: 0,
             start: 0,
@@ -126,20 +129,18 @@ impl Reader {
 }
 
 /// In words, what the decoder has one answer for.
-fn explain(allowance: Allowance, start: u64, head: &[u8], error: &io::Error) -> io::Error {
-    let header = frame::parse(head);
-    let words = match header {
-        Some(header) => match (allowance.refuses_window(header.window), header.dictionary) {
-            (Some(why), _) => format!("the frame at byte {start} {why}"),
-            (None, Some(number)) => format!(
-                "the frame at byte {start} was made with a dictionary ({number}), which no restore has: make the object again without one"
-            ),
-            // Also where it was made with a dictionary and does not say so.
-            (None, None) => format!("the frame at byte {start} is damaged, or was made with a dictionary: {error}"),
-        },
+fn explain(start: u64, head: &[u8], error: &io::Error) -> io::Error {
+    bad(match frame::parse(head) {
+        Some(frame::Header {
+            dictionary: Some(number),
+            ..
+        }) => format!(
+            "the frame at byte {start} was made with a dictionary ({number}), which no restore has: make the object again without one"
+        ),
+        // Also where it was made with a dictionary and does not say so.
+        Some(_) => format!("the frame at byte {start} is damaged, or was made with a dictionary: {error}"),
         None => format!("the frame at byte {start} is damaged: {error}"),
-    };
-    bad(words)
+    })
 }
 
 fn bad(words: impl Into<String>) -> io::Error {
@@ -164,6 +165,7 @@ impl Read for Reader {
                 self.decoder.reinit().map_err(|e| at(Step::Decompress, e))?;
                 (self.whole, self.start) = (false, self.at);
                 self.head.clear();
+                self.windows.next();
             }
             // As far as the decoder may look in this call.
             let known = self.head.len();
@@ -178,12 +180,13 @@ impl Read for Reader {
                     foreign::cut_off(self.start)
                 )));
             }
+            self.windows.judge(&self.head, self.start).map_err(bad)?;
             let mut input = InBuffer::around(piece);
             let mut output = OutBuffer::around(&mut *buffer);
             let hint = self
                 .decoder
                 .run(&mut input, &mut output)
-                .map_err(|e| explain(self.allowance, self.start, &self.head, &e))?;
+                .map_err(|e| explain(self.start, &self.head, &e))?;
             let (used, made) = (input.pos(), output.pos());
             self.head.truncate(known + used);
             self.at += used as u64;

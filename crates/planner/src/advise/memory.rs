@@ -1,6 +1,6 @@
-//! Whether the container that a backup runs in has the memory that its agent wants, beside the command's.
+//! Whether the container that a command runs in has the memory that its agent wants, beside the command's.
 use api::BackupRunSpec;
-use api::run::Algorithm;
+use api::run::{Algorithm, BackupAction};
 
 use super::say;
 use crate::run::shrunk::expected;
@@ -16,27 +16,67 @@ const SMALLEST_PART: u64 = 5 * MIB;
 /// What zstd takes from a level on, MiB: docs/operations/memory.md has it measured. Above level 12 it has one thread.
 const ZSTD: [(i32, u64); 5] = [(1, 16), (6, 32), (10, 88), (13, 72), (16, 88)];
 
+/// What a restoring agent takes beside the window, MiB: `pipeline::Allowance` has it, too.
+const BESIDE: u64 = 32;
+/// The largest window that a backup of this operator needs, as a power of two: it is always read.
+const OWN: i32 = 23;
+
 pub(super) fn advise(spec: &BackupRunSpec, field: &str, said: &mut Vec<Fault>) {
-    let Some(backup) = &spec.backup else { return };
+    if let Some(backup) = &spec.backup
+        && let Some((at, limit)) = limit_of(spec, backup.container.as_deref())
+    {
+        parts_and_tables(spec, backup, limit, &format!("{field}.{at}"), said);
+    }
+    if let Some(restore) = &spec.restore
+        && let Some((at, limit)) = limit_of(spec, restore.container.as_deref())
+    {
+        window(spec, limit, field, &at, said);
+    }
+}
+
+/// The memory limit of the container that a command runs in, and where it stands.
+fn limit_of(spec: &BackupRunSpec, container: Option<&str>) -> Option<(String, u64)> {
     let all = &spec.template.spec.containers;
-    let found = match backup.container.as_deref() {
-        Some(name) => all.iter().position(|c| c.name == name),
-        None => (!all.is_empty()).then_some(0),
+    let at = match container {
+        Some(name) => all.iter().position(|c| c.name == name)?,
+        None => 0,
     };
-    let Some((at, container)) = found.and_then(|at| Some((at, all.get(at)?))) else {
+    let limits = all.get(at)?.resources.as_ref()?.limits.as_ref()?;
+    let limit = bytes(&limits.get("memory")?.0)?;
+    Some((
+        format!("template.spec.containers[{at}].resources.limits[\"memory\"]"),
+        limit,
+    ))
+}
+
+/// What `windowLog` allows is refused all the same where the memory has no room for it.
+fn window(spec: &BackupRunSpec, limit: u64, field: &str, at: &str, said: &mut Vec<Fault>) {
+    let log = spec.compression.as_ref().and_then(|c| c.window_log);
+    let Some(log) = log.filter(|log| (OWN + 1..=31).contains(log)) else {
         return;
     };
-    let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
-    let Some(limit) = limits.and_then(|l| l.get("memory")).and_then(|q| bytes(&q.0)) else {
-        return;
-    };
-    let at = format!("{field}.template.spec.containers[{at}].resources.limits[\"memory\"]");
+    let needed = (1_u64 << log) + BESIDE * MIB;
+    if needed > limit {
+        say(
+            said,
+            &format!("{field}.compression.windowLog"),
+            format!(
+                "{log} allows windows of {}, and {at} is {}, so that a restore of such an object is refused: give the container {} MiB, plus what the command takes",
+                humanize(1 << log),
+                humanize(limit),
+                needed / MIB
+            ),
+        );
+    }
+}
+
+fn parts_and_tables(spec: &BackupRunSpec, backup: &BackupAction, limit: u64, at: &str, said: &mut Vec<Fault>) {
     // As the agent does: two parts in half of it.
     let largest = (limit / 4).max(SMALLEST_PART);
     if let Some(size) = expected(backup).filter(|size| size.div_ceil(PARTS) > largest) {
         say(
             said,
-            &at,
+            at,
             format!(
                 "{} leaves room for parts of {}, of which a store takes {PARTS}: a backup of {} does not fit; give it {} at least",
                 humanize(limit),
@@ -54,7 +94,7 @@ pub(super) fn advise(spec: &BackupRunSpec, field: &str, said: &mut Vec<Fault>) {
     {
         say(
             said,
-            &at,
+            at,
             format!(
                 "{} is little for zstd at level {level}, which takes {tables} MiB in the agent, beside the parts and the command itself: give it {} MiB, or lower the level",
                 humanize(limit),
@@ -96,6 +136,31 @@ mod tests {
             assert_eq!(said.len(), usize::from(says.is_some()), "{limit} {size}: {said:?}");
             if let Some(says) = says {
                 assert!(said[0].field.ends_with("resources.limits[\"memory\"]"));
+                assert!(said[0].message.contains(says), "{said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_that_the_restoring_container_has_no_room_for_is_told() {
+        for (limit, log, says) in [
+            ("128Mi", Some(27), Some("give the container 160 MiB")),
+            ("160Mi", Some(27), None),
+            ("1Gi", Some(31), Some("windows of 2.0 GiB")),
+            // What this operator writes is read whatever the limit.
+            ("16Mi", Some(23), None),
+            ("64Mi", None, None),
+        ] {
+            let mut run = testing::backup_run();
+            run.spec.restore = serde_json::from_value(json!({"command": ["restore"]})).unwrap();
+            run.spec.compression = serde_json::from_value(json!({"algorithm": "zstd", "windowLog": log})).unwrap();
+            let resources = json!({"limits": {"memory": limit}});
+            run.spec.template.spec.containers[0].resources = serde_json::from_value(resources).unwrap();
+            let mut said = Vec::new();
+            advise(&run.spec, "spec", &mut said);
+            said.retain(|f| f.field == "spec.compression.windowLog");
+            assert_eq!(said.len(), usize::from(says.is_some()), "{limit} {log:?}: {said:?}");
+            if let Some(says) = says {
                 assert!(said[0].message.contains(says), "{said:?}");
             }
         }

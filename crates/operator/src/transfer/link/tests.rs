@@ -61,6 +61,7 @@ async fn a_message_is_found_however_the_api_server_cuts_it() {
         state: AgentState::Idle,
         started: false,
         killed: None,
+        window: None,
     })
     .unwrap();
     for byte in &frame {

@@ -103,8 +103,13 @@ impl Session {
                     version,
                     started,
                     killed,
+                    window,
                 } => {
-                    self.past = Past { started, killed };
+                    self.past = Past {
+                        started,
+                        killed,
+                        window,
+                    };
                     // A newer agent speaks this operator's too: it was greeted in it.
                     self.agent_version = version.min(protocol::VERSION);
                     state
@@ -157,7 +162,7 @@ impl Session {
         let harmless = self.order.action == Action::Backup || !self.past.started;
         let again = harmless && upload.is_none() && self.handed < limits::STARTS;
         if self.order.command_started && !again {
-            let message = outcome::lost_work(self.past.killed.as_deref());
+            let message = outcome::lost_work(self.past.killed.as_deref(), self.past.window);
             return Err(Ended::Over(End::Interrupted { message }));
         }
         let chosen = match self.chosen.take() {

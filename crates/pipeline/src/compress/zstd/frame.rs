@@ -1,15 +1,19 @@
-//! The header of a zstd frame (RFC 8878, section 3.1.1), read for its words only: the decoder reads it for itself, and has one
-//! answer for each kind of refusal, without a number.
+//! The header of a zstd frame (RFC 8878, section 3.1.1), read before the decoder does: it knows no memory limit but that of a
+//! window, and has one answer for each kind of refusal, without a number.
 
 /// The longest header, with its magic number, bytes.
 pub(super) const LONGEST: usize = 18;
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// How many bytes say what a frame holds, by its flag.
+const CONTENT: [usize; 4] = [1, 2, 4, 8];
 
 /// What a frame says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Bytes that have to be held.
+    /// Bytes that have to be held, if it has as many.
     pub window: u64,
+    /// Bytes that it holds, where it says so.
+    pub content: Option<u64>,
     /// The dictionary that it was made with.
     pub dictionary: Option<u32>,
 }
@@ -33,16 +37,20 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Header> {
     }
     let dictionary = number(&mut rest, [0, 1, 2, 4], descriptor & 3)?;
     let dictionary = u32::try_from(dictionary).ok().filter(|id| *id != 0);
-    let window = match window {
-        Some(window) => window,
-        // All of it is one segment: what it holds is what has to be held.
-        None => match (descriptor >> 6, number(&mut rest, [1, 2, 4, 8], descriptor >> 6)?) {
-            // One of two bytes counts from 256.
-            (1, size) => size + 256,
-            (_, size) => size,
-        },
+    let flag = descriptor >> 6;
+    let content = match (flag, single) {
+        (0, false) => None,
+        (0, true) => Some(number(&mut rest, CONTENT, 0)?),
+        // One of two bytes counts from 256.
+        (1, _) => Some(number(&mut rest, CONTENT, 1)? + 256),
+        _ => Some(number(&mut rest, CONTENT, flag)?),
     };
-    Some(Header { window, dictionary })
+    Some(Header {
+        // All of it is one segment: what it holds is what has to be held.
+        window: window.or(content)?,
+        content,
+        dictionary,
+    })
 }
 
 fn window_of(descriptor: u8) -> u64 {
@@ -69,24 +77,32 @@ mod tests {
 
     #[test]
     fn windows_and_dictionaries_are_read_as_the_format_has_them() {
-        for (rest, window, dictionary) in [
+        for (rest, window, content, dictionary) in [
             // --long=31 from a pipe, --long=27, and an eighth between two powers.
-            (&[0x00, 21 << 3][..], 2 << 30, None),
-            (&[0x04, 17 << 3], 128 << 20, None),
-            (&[0x04, 17 << 3 | 1], 144 << 20, None),
-            (&[0x00, 0xff], 15 << 38, None),
+            (&[0x00, 21 << 3][..], 2 << 30, None, None),
+            (&[0x04, 17 << 3], 128 << 20, None, None),
+            (&[0x04, 17 << 3 | 1], 144 << 20, None, None),
+            (&[0x00, 0xff], 15 << 38, None, None),
             // One segment of 5 bytes, of 256 and 1, of 2^32.
-            (&[0x20, 5], 5, None),
-            (&[0x60, 1, 0], 257, None),
-            (&[0xe0, 0, 0, 0, 0, 1, 0, 0, 0], 1 << 32, None),
+            (&[0x20, 5], 5, Some(5), None),
+            (&[0x60, 1, 0], 257, Some(257), None),
+            (&[0xe0, 0, 0, 0, 0, 1, 0, 0, 0], 1 << 32, Some(1 << 32), None),
+            // A window and what the frame holds.
+            (&[0x80, 17 << 3, 7, 0, 0, 0], 128 << 20, Some(7), None),
+            (&[0x40, 0, 1, 0], 1 << 10, Some(257), None),
             // Dictionaries; the number 0 stands for none.
-            (&[0x01, 0, 7], 1 << 10, Some(7)),
-            (&[0x02, 0, 0, 1], 1 << 10, Some(256)),
-            (&[0x23, 1, 0, 0, 1, 9], 9, Some((1 << 24) + 1)),
-            (&[0x01, 0, 0], 1 << 10, None),
+            (&[0x01, 0, 7], 1 << 10, None, Some(7)),
+            (&[0x02, 0, 0, 1], 1 << 10, None, Some(256)),
+            (&[0x23, 1, 0, 0, 1, 9], 9, Some(9), Some((1 << 24) + 1)),
+            (&[0x01, 0, 0], 1 << 10, None, None),
         ] {
             let bytes = [&MAGIC[..], rest].concat();
-            assert_eq!(parse(&bytes), Some(Header { window, dictionary }), "{rest:x?}");
+            let header = Header {
+                window,
+                content,
+                dictionary,
+            };
+            assert_eq!(parse(&bytes), Some(header), "{rest:x?}");
             assert_eq!(parse(&bytes[..bytes.len() - 1]), None, "cut: {rest:x?}");
         }
         assert_eq!(parse(b"\x1f\x8b\x08\0\0\0"), None);

@@ -71,6 +71,7 @@ async fn who_does_not_greet_as_an_agent_does_gets_no_work() {
         state: AgentState::Idle,
         started: false,
         killed: None,
+        window: None,
     };
     for first in [finished(report()), part(1, 5), FromAgent::Pong, welcome(0)] {
         let mut rig = rig(Action::Backup, DataPath::Direct).await;
@@ -97,6 +98,7 @@ async fn an_agent_of_a_later_version_is_spoken_to_in_this_one() {
         state: AgentState::Idle,
         started: false,
         killed: None,
+        window: None,
     };
     peer.say(&welcome).await;
     assert!(matches!(peer.heard().await, Some(ToAgent::Start(job)) if job.relay));
@@ -134,6 +136,28 @@ async fn an_agent_that_was_killed_has_its_signal_and_memory_named() {
         assert_eq!(reason, "Interrupted");
         assert!(message.contains(words) && message.len() < 1_200, "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_restore_whose_agent_was_killed_has_its_window_named() {
+    let mut rig = rig(Action::Restore, DataPath::Direct).await;
+    drop(rig.started().await);
+    let mut peer = rig.connected().await;
+    peer.greet(&FromAgent::Welcome {
+        version: protocol::VERSION,
+        state: AgentState::Idle,
+        started: true,
+        killed: Some("SIGKILL".into()),
+        window: Some(128 << 20),
+    })
+    .await;
+    let End::Interrupted { message } = rig.end().await else {
+        panic!("it is not repeated")
+    };
+    assert!(
+        message.contains("killed by SIGKILL (out of memory?), and its command with it; it held a window of 128.0 MiB"),
+        "{message}"
+    );
 }
 
 /// The crash window between the record of a start and the start.

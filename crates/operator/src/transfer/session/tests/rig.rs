@@ -291,14 +291,20 @@ impl Peer {
 
     /// The same, of an agent of that version.
     pub async fn welcome_as(&mut self, version: u32, state: AgentState, started: bool, killed: Option<String>) {
-        assert!(matches!(self.heard().await, Some(ToAgent::Hello { .. })));
-        let welcome = FromAgent::Welcome {
+        self.greet(&FromAgent::Welcome {
             version,
             state,
             started,
             killed,
-        };
-        self.say(&welcome).await;
+            window: None,
+        })
+        .await;
+    }
+
+    /// Greets in turn, in these words.
+    pub async fn greet(&mut self, welcome: &FromAgent) {
+        assert!(matches!(self.heard().await, Some(ToAgent::Hello { .. })));
+        self.say(welcome).await;
     }
 
     /// Bytes on the agent's standard output. What the operator does not take any more is lost.
