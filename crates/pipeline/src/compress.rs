@@ -4,10 +4,11 @@ mod zstd;
 
 use std::io::{self, BufRead, Read};
 
+use crate::Sink;
 use crate::allowance::{Allowance, Note};
 use crate::error::{Step, at};
+use crate::foreign::Instead;
 use crate::peek::Peek;
-use crate::{Sink, foreign};
 
 /// How to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +63,21 @@ impl Compression {
     }
 
     /// Decompresses from `source`. The level does not matter here. Reads the first bytes, so that another format is known here.
+    /// `secret`: its bytes were encrypted, and none of them is told.
     pub(crate) fn reader(
         self,
         source: Box<dyn BufRead + Send>,
         allowance: Allowance,
         note: Option<Note>,
+        secret: bool,
     ) -> io::Result<Box<dyn Read + Send>> {
         let source = Peek::new(source)?;
         let head = source.head();
         if !self.may_begin(head) {
             let words = match head.is_empty() {
-                true => "the stream is empty".into(),
-                false => foreign::instead_of_compressed(self.name(), head),
+                true if secret => "what was encrypted is empty (0 bytes)".into(),
+                true => "the object is empty (0 bytes)".into(),
+                false => Instead { head, secret }.of_compressed(self.name()),
             };
             return Err(at(Step::Decompress, io::Error::new(io::ErrorKind::InvalidData, words)));
         }

@@ -1,8 +1,8 @@
 //! A source whose first bytes are looked at before anybody reads them.
 use std::io::{self, BufRead, Read};
 
-/// Bytes that are looked at: a tar archive says in the first 262 that it is one.
-pub(crate) const HEAD: usize = 512;
+/// Bytes that are looked at: a tar archive says in the first 262 that it is one, and text may stand in front of what was meant.
+pub(crate) const HEAD: usize = 64 << 10;
 
 /// The source, with its first bytes in hand.
 pub(crate) struct Peek {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_was_looked_at_is_read_again_whatever_the_pieces() {
-        for length in [0, 1, HEAD - 1, HEAD, HEAD + 1, 1000] {
+        for length in [0, 1, 1000, HEAD - 1, HEAD, HEAD + 1, HEAD + 1000] {
             let bytes: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
             for piece in [1, 7, HEAD, 4096] {
                 let source = io::BufReader::with_capacity(piece, io::Cursor::new(bytes.clone()));

@@ -75,10 +75,11 @@ impl Stages {
     /// first lines for what they cannot.
     pub fn reader(mut self, source: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let edge: Box<dyn Read + Send> = Box::new(Edge(source));
+        let secret = self.list.iter().any(|stage| matches!(stage, Stage::Decrypt(_)));
         self.list.into_iter().rev().try_fold(edge, |source, stage| {
             let source: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(READ, source));
             match stage {
-                Stage::Compress(compression) => compression.reader(source, self.allowance, self.note.take()),
+                Stage::Compress(compression) => compression.reader(source, self.allowance, self.note.take(), secret),
                 Stage::Decrypt(identities) => identities.reader(source, self.allowance),
                 Stage::Encrypt(_) => Err(at(
                     Step::Decrypt,

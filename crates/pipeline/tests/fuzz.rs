@@ -84,7 +84,11 @@ fn restore_with(
 fn course(result: &Result<Vec<u8>, String>) -> String {
     match result {
         Ok(out) => format!("{} bits of length", out.len().checked_ilog2().unwrap_or(0)),
-        Err(words) => words.chars().filter(|c| !c.is_ascii_digit()).collect(),
+        // What is shown of the bytes themselves stands in brackets.
+        Err(words) => {
+            let words = words.split(" (").next().unwrap_or_default();
+            words.chars().filter(|c| !c.is_ascii_digit()).collect()
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::identity::{Identities, Keys};
 use super::passphrase::{self, Passphrase};
 use crate::allowance::{AGAIN, Allowance};
 use crate::error::{Fault, Step, at};
-use crate::foreign;
+use crate::foreign::Instead;
 use crate::peek::Peek;
 
 /// Longest header that is read, bytes: a recipient takes about 100, so this is room for thousands, and hostile bytes
@@ -29,7 +29,11 @@ impl Identities {
         allowance: Allowance,
     ) -> io::Result<Box<dyn Read + Send>> {
         let source = armor::taken_off(source)?;
-        let foreign = foreign::instead_of_encrypted(source.head());
+        if source.head().is_empty() {
+            return Err(at(Step::Decrypt, bad("the object is empty (0 bytes)".into())));
+        }
+        let head = source.head();
+        let foreign = Instead { head, secret: false }.of_encrypted();
         let left = Arc::new(AtomicU64::new(MAX_HEADER));
         let source = HeaderLimit {
             source,
@@ -51,6 +55,9 @@ impl Identities {
         };
         let reader = open().map_err(|error| {
             let error = match error {
+                DecryptError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof && is_own(&e) => {
+                    bad(foreign.unwrap_or_else(|| "the object is cut inside the age header, or right behind it".into()))
+                }
                 DecryptError::Io(e) => e,
                 DecryptError::NoMatchingKeys => bad(made_for.not(&self.0)),
                 DecryptError::ExcessiveWork { required, .. } => bad(allowance
@@ -138,11 +145,15 @@ impl<R: Read> Read for Reader<R> {
     }
 }
 
+/// It is the library's, and not that of a stage before it.
+fn is_own(error: &io::Error) -> bool {
+    error.get_ref().is_none_or(|inner| !inner.is::<Fault>())
+}
+
 /// The library has one answer for bytes that are missing, changed, or too many.
 fn within(error: io::Error) -> io::Error {
-    let own = error.get_ref().is_none_or(|inner| !inner.is::<Fault>());
     match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if own => io::Error::new(
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof if is_own(&error) => io::Error::new(
             error.kind(),
             format!(
                 "the age file is cut or damaged, or something stands behind its end, as a line break does that an editor has added: {error}; store the object again as age wrote it"
