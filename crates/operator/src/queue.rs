@@ -61,9 +61,11 @@ impl Entry {
     /// Those that wait: a run whose last Pod is still there does, too, and takes its place where it has one.
     fn waiting<'a>(&'a self, uid: &'a str) -> Option<Waiting<'a>> {
         let ask = self.ask.as_ref().filter(|_| !self.given && !self.under_way)?;
+        let run = self.run.as_ref()?;
         Some(Waiting {
             uid,
-            namespace: self.run.as_ref()?.namespace.as_deref().unwrap_or_default(),
+            namespace: run.namespace.as_deref().unwrap_or_default(),
+            name: &run.name,
             storage: &self.storage,
             restore: ask.restore,
             since: ask.since,

@@ -30,6 +30,8 @@ pub struct Waiting<'a> {
     pub uid: &'a str,
     /// Its namespace.
     pub namespace: &'a str,
+    /// Its name: of those that came in one second, as on a tick or in one file, the order that people see.
+    pub name: &'a str,
     /// Its storage.
     pub storage: &'a str,
     /// It is to be restored.
@@ -69,9 +71,9 @@ pub fn next(waiting: &[Waiting<'_>], held: &[Held<'_>], served: &Served, limits:
 }
 
 /// Restore, turn of the namespace, age; the rest makes the order one and the same each time.
-fn key<'a>(w: &Waiting<'a>, served: &Served) -> (bool, Option<Timestamp>, Timestamp, &'a str, &'a str) {
+fn key<'a>(w: &Waiting<'a>, served: &Served) -> (bool, Option<Timestamp>, Timestamp, &'a str, &'a str, &'a str) {
     let last = served.get(w.namespace).copied();
-    (!w.restore, last, w.since, w.namespace, w.uid)
+    (!w.restore, last, w.since, w.namespace, w.name, w.uid)
 }
 
 /// Whether a run has its turn, as a decision about it sees it.
@@ -122,7 +124,7 @@ pub fn place(who: &Waiting<'_>, waiting: &[Waiting<'_>], held: &[Held<'_>], serv
         if w.restore != who.restore {
             ahead += usize::from(w.restore);
         } else if w.namespace == who.namespace {
-            before_it += usize::from((w.since, w.uid) < (who.since, who.uid));
+            before_it += usize::from((w.since, w.name, w.uid) < (who.since, who.name, who.uid));
             first = first.min(w.since);
         } else {
             let (count, since) = others.entry(w.namespace).or_insert((0, w.since));

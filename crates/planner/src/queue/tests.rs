@@ -19,6 +19,7 @@ fn waiting(lines: &[&'static str]) -> Vec<Waiting<'static>> {
             Waiting {
                 uid: words[0],
                 namespace: words[0].split('/').next().unwrap(),
+                name: words[0].split('/').nth(1).unwrap(),
                 storage: words[1],
                 since: at(words[2].parse().unwrap()),
                 restore: words.get(3) == Some(&"restore"),
@@ -149,6 +150,37 @@ fn the_place_is_that_in_which_the_turns_come() {
 }
 
 #[test]
+fn runs_of_one_second_go_by_their_names_and_a_later_one_pushes_in_before_none() {
+    // UIDs have no order that anybody knows.
+    let uids = ["9f", "03", "c1", "5a"];
+    let names = ["q1", "q2", "q3", "q4"];
+    let all: Vec<_> = uids
+        .iter()
+        .zip(names)
+        .map(|(uid, name)| Waiting {
+            uid,
+            namespace: "a",
+            name,
+            storage: "s",
+            restore: false,
+            since: at(1),
+        })
+        .collect();
+    let one_at_once = limits(Some(1), &[]);
+    for there in 1..=all.len() {
+        let told = place(
+            &all[there - 1],
+            &all[..there],
+            &held(&["s"]),
+            &Served::new(),
+            &one_at_once,
+        );
+        assert_eq!(told.place as usize, there);
+    }
+    assert_eq!(order(all, &[], &one_at_once, true), uids);
+}
+
+#[test]
 fn who_waits_for_a_storage_is_told_its_place_among_those_that_wait_for_it() {
     let all = waiting(&["a/1 slow 1", "a/2 fast 2", "b/1 slow 3", "b/2 fast 4"]);
     let limits = limits(Some(2), &[("slow", 1)]);
@@ -168,6 +200,7 @@ fn thousands_of_one_namespace_are_no_more_to_another_than_one_is() {
     let many = uids.iter().enumerate().map(|(n, uid)| Waiting {
         uid,
         namespace: "many",
+        name: uid,
         storage: "s",
         restore: false,
         since: at(n as i64),

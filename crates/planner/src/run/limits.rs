@@ -7,6 +7,8 @@ pub const PROGRESS: Duration = Duration::from_secs(10);
 pub const STORAGE_WAIT: Duration = Duration::from_secs(30);
 /// Look again at a run that waits for its turn; it is woken when it has it.
 pub const QUEUED: Duration = Duration::from_secs(60);
+/// The first look at its place after it was told: runs of one tick or one file come one by one, and restores among them go first.
+pub const SETTLED: Duration = Duration::from_secs(3);
 /// Its place is told again once it has come down to this part of what was told: 5,000 runs that wait then cost about three writes
 /// each, not thousands.
 pub const PLACE: u32 = 10;

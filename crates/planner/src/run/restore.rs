@@ -24,7 +24,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         };
         if status.queued.take().is_some() | status.restore_requested_at.take().is_some() {
             // The request was withdrawn while it waited; the next one begins to wait when it is there.
-            status.message = None;
+            status.message = tell::last_words(&status);
             decision.guarded.push(Guarded::Report(Box::new(status)));
         }
         return decision;
@@ -121,7 +121,7 @@ fn wait_for(o: &Observed<'_>, mut status: BackupRunStatus, wait: Option<Decision
         }
         Err(expired) => {
             let why = waiting::cause(&status);
-            status.message = None;
+            status.message = tell::last_words(&status);
             refuse(o, status, &format!("{expired}; ask again. {why}"))
         }
     }

@@ -157,6 +157,17 @@ pub fn is_overwritten(status: &BackupRunStatus) -> bool {
         .is_some_and(|c| c.status != "True" && c.reason == Reason::Overwritten.word())
 }
 
+/// What was said of a finished run last, before a request to restore was waited for: a wait changes none of its conditions.
+pub fn last_words(status: &BackupRunStatus) -> Option<String> {
+    let of = if is_overwritten(status) {
+        condition::READY
+    } else {
+        condition::IN_PROGRESS
+    };
+    let said = condition::find(&status.conditions, of)?;
+    Some(said.message.clone()).filter(|words| said.status != "True" && !words.is_empty())
+}
+
 /// An attempt ended well.
 pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, reason: &str, text: &str) {
     status.state = Some(match action {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::queue::{Lack, Place, Turn};
-use crate::run::limits::{PLACE, QUEUED};
+use crate::run::limits::{PLACE, QUEUED, SETTLED};
 use crate::run::observed::Observed;
 use crate::run::reason::Reason;
 use crate::run::step::{Ask, Decision, Event, Guarded, Unguarded};
@@ -36,12 +36,13 @@ fn since(o: &Observed<'_>, restore: bool) -> Option<Timestamp> {
     created.filter(|_| !restore || o.run.spec.backup.is_none())
 }
 
-/// The place is told when the run begins to wait, and again when most of those before it are through: thousands that wait are not
-/// written to each time that one of them goes.
+/// The place is told when the run begins to wait, again when most of those before it are through, and when it has become worse by more
+/// than a tenth: thousands that wait are not written to each time that one of them goes or comes.
 fn told(o: &Observed<'_>, status: &BackupRunStatus, place: &Place, restore: bool) -> Decision {
-    let mut decision = Decision::wait(QUEUED);
     let before = status.queued.as_ref();
-    if before.is_some_and(|q| place.place > q.place / PLACE) {
+    let mut decision = Decision::wait(if before.is_none() { SETTLED } else { QUEUED });
+    let as_told = |told: u32| place.place > told / PLACE && place.place <= told.saturating_add(told / PLACE);
+    if before.is_some_and(|q| as_told(q.place)) {
         return decision;
     }
     let text = words(o, place);

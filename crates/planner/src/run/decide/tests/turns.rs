@@ -95,6 +95,59 @@ fn a_place_is_told_again_when_it_has_come_down_to_a_tenth() {
 }
 
 #[test]
+fn a_place_that_has_become_worse_is_told_again() {
+    let mut world = World::new(backup_run());
+    for (place, told) in [
+        (1, true),
+        (1, false),
+        (3, true),
+        (2, false),
+        (100, true),
+        (110, false),
+        (111, true),
+    ] {
+        world.turn = waits(place, 200);
+        assert_eq!(!world.step().is_empty(), told, "{place}");
+    }
+}
+
+#[test]
+fn what_was_said_before_a_restore_that_waits_is_said_again_when_it_is_withdrawn_or_expires() {
+    for expires in [false, true] {
+        let mut world = World::new(backup_run());
+        world.turn = Turn::Given;
+        finished(&mut world);
+        let before = Some("1.0 MiB from the command, 1.0 MiB stored".to_string());
+        let now = world.now;
+        let status = world.run.status.as_mut().unwrap();
+        status.message.clone_from(&before);
+        let ended = condition::Say {
+            type_: condition::IN_PROGRESS,
+            status: false,
+            reason: "BackupSuccessful",
+            message: before.as_deref().unwrap(),
+        };
+        condition::set(&mut status.conditions, &ended, None, now);
+        world.run.annotations_mut().insert(labels::RESTORE.into(), "now".into());
+        if expires {
+            world.storage = StorageView::Missing;
+        } else {
+            world.turn = waits(1, 3);
+        }
+        world.step();
+        assert_ne!(world.run.status.clone().unwrap().message, before);
+        if expires {
+            world.now = world.now.checked_add(SignedDuration::from_hours(48)).unwrap();
+        } else {
+            world.run.annotations_mut().remove(labels::RESTORE);
+        }
+        world.step();
+        let status = world.run.status.clone().unwrap();
+        assert_eq!((status.message, status.queued), (before, None), "expires: {expires}");
+    }
+}
+
+#[test]
 fn a_restore_is_asked_for_as_one_and_its_wait_is_told_by_an_event() {
     let mut world = World::new(backup_run());
     world.turn = Turn::Given;
@@ -129,7 +182,8 @@ fn a_restore_is_asked_for_as_one_and_its_wait_is_told_by_an_event() {
     assert_eq!(asks(&mut world), None);
     world.step();
     let status = world.run.status.clone().unwrap();
-    assert_eq!((status.queued, status.message), (None, None));
+    assert_eq!(status.queued, None);
+    assert!(!status.message.unwrap().contains("waits"), "it waits no more");
 }
 
 /// A good backup.
