@@ -83,14 +83,57 @@ fn document(text: &str, first: usize) -> Option<Document> {
             // Again with the lines before it, so that every place that the message names is one of the file.
             let padded = format!("{}{text}", "\n".repeat(first - 1));
             let error = parse(&padded).err().unwrap_or(error);
-            let place = error.location();
-            Unreadable {
-                line: place.as_ref().map_or(first + begin, serde_yaml_ng::Location::line),
-                column: place.as_ref().map_or(1, serde_yaml_ng::Location::column),
-                why: error.to_string(),
-            }
+            unreadable(&padded, first + begin, &error)
         }),
     })
+}
+
+/// Where it is, and why. The reader tells of some faults without a place, and of a key that is there twice with that of the whole mapping.
+fn unreadable(text: &str, first: usize, error: &serde_yaml_ng::Error) -> Unreadable {
+    let (why, place) = (error.to_string(), error.location());
+    let template = template(text, first);
+    let near = match &place {
+        Some(place) => second(text, place.line(), &why).unwrap_or((place.line(), place.column())),
+        None => template.unwrap_or((first, 1)),
+    };
+    let hint = match template {
+        Some((line, _)) => format!(
+            "; line {line} looks like a template of Helm, which is no YAML: render it first (helm template CHART | kubectl-backup lint -f -)"
+        ),
+        None => String::new(),
+    };
+    Unreadable {
+        line: near.0,
+        column: near.1,
+        why: why + &hint,
+    }
+}
+
+/// The first `{{` that stands in no text, from a line on: paths of ours have theirs between quotes.
+fn template(text: &str, first: usize) -> Option<(usize, usize)> {
+    let mut lines = text.lines().enumerate().skip(first - 1);
+    lines.find_map(|(at, line)| {
+        let before = line.split("{{").next().filter(|before| before.len() < line.len())?;
+        let quoted = before.contains(['"', '\'', '`', '#', '/']);
+        (!quoted).then(|| (at + 1, before.chars().count() + 1))
+    })
+}
+
+/// The second line of a mapping that has the key of which the reader says that it is there twice.
+fn second(text: &str, first: usize, why: &str) -> Option<(usize, usize)> {
+    let key = why.split("duplicate entry with key ").nth(1)?;
+    let key = key.split('"').nth(1)?;
+    let is_it = |line: &str| {
+        let rest = line.trim_start().trim_start_matches(['"', '\'']);
+        let rest = rest.strip_prefix(key)?.trim_start_matches(['"', '\'']);
+        rest.trim_start()
+            .starts_with(':')
+            .then(|| line.len() - line.trim_start().len())
+    };
+    let mut lines = text.lines().enumerate().skip(first - 1);
+    let indent = lines.find_map(|(_, line)| is_it(line))?;
+    let again = lines.find(|(_, line)| is_it(line) == Some(indent))?;
+    Some((again.0 + 1, indent + 1))
 }
 
 /// By way of YAML's own values, which refuse a key that is there twice.
@@ -130,13 +173,21 @@ mod tests {
         for (text, line, column) in [
             ("a: 1\n---\nb: [1\nc: 2\n---\nd: 4\n", 4, 2),
             ("a: 1\n---\nb:\n\tc: 2\n---\nd: 4\n", 4, 1),
-            ("a: 1\n---\nb: 1\nb: 2\n---\nd: 4\n", 3, 1),
+            ("a: 1\n---\nb: 1\nb: 2\n---\nd: 4\n", 4, 1),
+            ("a: 1\n---\nx:\n  b: 1\n  c: {b: 3}\n  \"b\": 2\n---\nd: 4\n", 6, 3),
+            ("a: 1\n---\n# b\nb:\n  c: {{ .Values.c }}\n---\nd: 4\n", 5, 6),
         ] {
             let all = documents(text);
             assert_eq!(all.len(), 3, "{text}");
             let error = all[1].value.as_ref().unwrap_err();
             assert_eq!((error.line, error.column), (line, column), "{text}: {}", error.why);
             assert!(all[0].value.is_ok() && all[2].value.is_ok());
+            assert_eq!(
+                error.why.contains("helm template"),
+                text.contains("Values"),
+                "{}",
+                error.why
+            );
         }
     }
 

@@ -240,3 +240,59 @@ fn a_run_that_was_exported_is_told_of_also_with_its_uid_and_status() {
     let (_, out, _) = lint(&["-f", "-"], &manifest);
     assert!(out.contains("started-as") && out.contains("brought back"), "{out}");
 }
+
+#[test]
+fn where_no_object_is_given_nothing_is_good() {
+    for input in ["", "---\n", "# only words\n"] {
+        let (status, out, said) = lint(&["-f", "-"], input);
+        assert_eq!(status, 1, "{input:?}");
+        assert_eq!(
+            out,
+            "-: there is no object on standard input: did what writes it fail?\n"
+        );
+        assert!(said.ends_with("1 error, 0 warnings\n"), "{said}");
+    }
+    let (status, out, _) = lint(&["-f", "/dev/null"], "");
+    assert_eq!((status, out.as_str()), (1, "there is no object in what was given\n"));
+    // One of many may be empty, unless it is what another program should have written.
+    let folder = testing_folder("empty");
+    let whole = folder.join("run.yaml");
+    std::fs::write(&whole, a_run("")).unwrap();
+    let whole = whole.to_str().unwrap();
+    assert_eq!(lint(&["-f", "/dev/null", whole], "").0, 0);
+    assert_eq!(lint(&["-f", "-", whole], "").0, 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn testing_folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("lint-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn ours_are_found_without_apiversion_and_in_lists_of_one_kind() {
+    let list = "apiVersion: backup-operator.io/v1\nkind: BackupRunList\nitems:\n- metadata: {name: good}\n  spec:\n    restore: {command: [load], deadlineSeconds: 60}\n    storage: {name: s, path: /a}\n    template: {spec: {containers: [{name: a, image: b}]}}\n- metadata: {name: bad}\n  spec: {}\n";
+    let (status, out, said) = lint(&["-f", "-"], list);
+    assert_eq!(status, 1);
+    assert!(
+        out.lines().all(|line| line.starts_with("-:1 items[1] BackupRun/bad: ")),
+        "{out}"
+    );
+    assert!(said.starts_with("2 objects checked, 0 passed over"), "{said}");
+    let nameless = format!(
+        "{}---\nkind: BackupRunList\nitems: [{{metadata: {{name: x}}}}]\n",
+        "kind: BackupSchedule\nmetadata: {name: s}\n"
+    );
+    let (_, out, _) = lint(&["-f", "-"], &nameless);
+    assert_eq!(
+        out,
+        "-:1 BackupSchedule/s: apiVersion: is not given; backup-operator.io/v1 is meant\n-:4 items[0] BackupRun/x: apiVersion: is not given; backup-operator.io/v1 is meant\n"
+    );
+    let (status, out, _) = lint(&["-f", "-"], "- a\n---\njust words\n");
+    assert_eq!(status, 1);
+    assert_eq!(
+        out,
+        "-:1: is a list, and no object with apiVersion and kind\n-:3: is a single value, and no object with apiVersion and kind\n"
+    );
+}

@@ -150,7 +150,22 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now:
 }
 
 fn deadline(given: Option<u64>, spec: &BackupRunSpec, field: &str, said: &mut Vec<Fault>) {
+    let pod = spec
+        .template
+        .spec
+        .active_deadline_seconds
+        .and_then(|s| u64::try_from(s).ok());
     let Some(seconds) = given else {
+        if let Some(pod) = pod {
+            say(
+                said,
+                &format!("{field}.deadlineSeconds"),
+                format!(
+                    "is not given, so that the kubelet ends a command that hangs, and the whole Pod, after {pod} s (template.spec.activeDeadlineSeconds), and what the command said is lost; give a deadline below that"
+                ),
+            );
+            return;
+        }
         say(
             said,
             &format!("{field}.deadlineSeconds"),
@@ -158,11 +173,6 @@ fn deadline(given: Option<u64>, spec: &BackupRunSpec, field: &str, said: &mut Ve
         );
         return;
     };
-    let pod = spec
-        .template
-        .spec
-        .active_deadline_seconds
-        .and_then(|s| u64::try_from(s).ok());
     if let Some(pod) = pod.filter(|pod| *pod < seconds) {
         say(
             said,

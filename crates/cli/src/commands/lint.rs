@@ -51,9 +51,22 @@ pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
     for file in &args.files {
         let name = file.display().to_string();
         match read(file) {
-            Ok(manifest) => look(&manifest, &name, &mut found, &mut tally, &mut text),
+            Ok(manifest) => {
+                let empty = !look(&manifest, &name, &mut found, &mut tally, &mut text);
+                // What should have written it has failed, and a shell without pipefail tells nobody.
+                if empty && file.as_os_str() == "-" {
+                    error(
+                        &mut text,
+                        &mut tally,
+                        "-: there is no object on standard input: did what writes it fail?",
+                    );
+                }
+            }
             Err(why) => error(&mut text, &mut tally, &why),
         }
+    }
+    if found.is_empty() && tally.others + tally.errors == 0 {
+        error(&mut text, &mut tally, "there is no object in what was given");
     }
     // Runs are held against the storages of the same call, whatever file these are in.
     let storages: BTreeMap<String, BackupStorage> = found
@@ -103,9 +116,11 @@ fn error(text: &mut String, tally: &mut Tally, line: &str) {
     tally.errors += 1;
 }
 
-/// Sorts the documents of a manifest into ours and others.
-fn look(manifest: &str, file: &str, found: &mut Vec<Found>, tally: &mut Tally, text: &mut String) {
+/// Sorts the documents of a manifest into ours and others; whether there was any.
+fn look(manifest: &str, file: &str, found: &mut Vec<Found>, tally: &mut Tally, text: &mut String) -> bool {
+    let mut any = false;
     for document in documents(manifest) {
+        any |= !matches!(document.value, Ok(Value::Null));
         let place = format!("{file}:{}", document.line);
         match document.value {
             Ok(value) => sort(value, &place, found, tally, text),
@@ -116,21 +131,39 @@ fn look(manifest: &str, file: &str, found: &mut Vec<Found>, tally: &mut Tally, t
             ),
         }
     }
+    any
 }
 
 fn sort(mut value: Value, place: &str, found: &mut Vec<Found>, tally: &mut Tally, text: &mut String) {
     if value.is_null() {
         return;
     }
+    if !value.is_object() {
+        let what = if value.is_array() { "a list" } else { "a single value" };
+        error(
+            text,
+            tally,
+            &format!("{place}: is {what}, and no object with apiVersion and kind"),
+        );
+        return;
+    }
     let of = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (of("apiVersion").to_string(), of("kind").to_string());
     let (group, wanted) = (api::GROUP, format!("{}/{}", api::GROUP, api::VERSION));
     let ours = version.split_once('/').is_some_and(|(g, _)| g == group);
-    let list = kind == "List" || ours && kind.strip_suffix("List").is_some_and(|k| KINDS.contains(&k));
-    if list {
+    let typed = kind.strip_suffix("List").filter(|k| KINDS.contains(k));
+    if kind == "List" || typed.is_some() && (ours || version.is_empty()) {
         let items = value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
-        for item in items.unwrap_or_default() {
-            sort(item, place, found, tally, text);
+        for (at, mut item) in items.unwrap_or_default().into_iter().enumerate() {
+            // Items of a list of one kind do not say it again, as Go's client writes them.
+            if let (Some(kind), Some(fields)) = (typed, item.as_object_mut()) {
+                let mut say = |field: &str, word: &str| {
+                    fields.entry(field).or_insert_with(|| word.into());
+                };
+                say("kind", kind);
+                say("apiVersion", &version);
+            }
+            sort(item, &format!("{place} items[{at}]"), found, tally, text);
         }
         return;
     }
@@ -142,6 +175,13 @@ fn sort(mut value: Value, place: &str, found: &mut Vec<Found>, tally: &mut Tally
             kind,
             value,
         }),
+        Some(_) if version.is_empty() => {
+            error(
+                text,
+                tally,
+                &said(&format!("apiVersion: is not given; {wanted} is meant")),
+            );
+        }
         Some(_) if ours || meant(&version, [wanted.as_str()]).is_some() => {
             error(
                 text,

@@ -128,6 +128,18 @@ fn settings_of_a_storage_that_do_nothing_are_told_of() {
 }
 
 #[test]
+fn a_command_without_a_deadline_goes_on_for_ever_unless_its_pod_ends() {
+    for (pod, says) in [(None, "goes on for ever"), (Some(60), "the whole Pod, after 60 s")] {
+        let mut run = testing::backup_run();
+        run.spec.backup.as_mut().unwrap().deadline_seconds = None;
+        run.spec.template.spec.active_deadline_seconds = pod;
+        let said = super::run(&run.spec, "spec", None);
+        let told = said.iter().find(|f| f.field == "spec.backup.deadlineSeconds").unwrap();
+        assert!(told.message.contains(says), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_unwise_in_a_run_is_told_at_its_field() {
     for (change, wanted) in [
         (json!({}), vec![]),
