@@ -111,15 +111,17 @@ pub const RESTORE_CONTAINER: Said = Said {
 pub const MIN_SIZE: Said = Said {
     rule: r"!has(self.minSize) || self.minSize.matches('^([0-9]{1,15}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?|([1-9][0-9]?|100)%)$')",
     message: Words::Fixed(
-        "must be bytes, as in 10Mi or 500k, or a percentage of the median of the last five good backups, from 1% to 100%; leave it out for no limit",
+        "must be a whole number of bytes, as in 10Mi or 500k, or a percentage of the median of the last five good backups, from 1% to 100%; leave it out for no limit",
     ),
     once: false,
     field: Some(".minSize"),
 };
 /// On a backup.
 pub const EXPECTED_SIZE: Said = Said {
-    rule: r"!has(self.expectedSize) || self.expectedSize.matches('^[0-9]{1,15}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$')",
-    message: Words::Fixed("must be bytes, as in 200Gi; leave it out for the size of the schedule's newest good backup"),
+    rule: r"!has(self.expectedSize) || self.expectedSize.matches('^[1-9][0-9]{0,14}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$')",
+    message: Words::Fixed(
+        "must be a whole number of bytes above 0, as in 200Gi or 1500Mi; leave it out for twice the size of the schedule's newest good backup",
+    ),
     once: false,
     field: Some(".expectedSize"),
 };

@@ -117,6 +117,9 @@ pub(super) fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidR
     }
 }
 
+/// S3: an upload has so many parts, of so many bytes.
+const LARGEST_OBJECT: u64 = 10_000 * (5 << 30);
+
 fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     if spec.backup.is_none() && spec.restore.is_none() {
         faults.add("", rules::BACKUP_OR_RESTORE.words());
@@ -130,8 +133,13 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
         if a.min_size.as_deref().is_some_and(|text| MinSize::parse(text).is_none()) {
             faults.add("backup.minSize", rules::MIN_SIZE.words());
         }
-        if a.expected_size.is_some() && shrunk::expected(a).is_none() {
-            faults.add("backup.expectedSize", rules::EXPECTED_SIZE.words());
+        match (&a.expected_size, shrunk::expected(a)) {
+            (Some(_), None | Some(0)) => faults.add("backup.expectedSize", rules::EXPECTED_SIZE.words()),
+            (Some(said), Some(bytes)) if bytes > LARGEST_OBJECT => faults.add(
+                "backup.expectedSize",
+                format!("{said} is more than a store takes: an object has 10,000 parts of 5 GiB at most, which is 48.8 TiB; have several runs make a part of the backup each"),
+            ),
+            _ => {}
         }
     }
     if let Some(a) = &spec.restore {
