@@ -46,9 +46,9 @@ impl Session {
         let object = found.ok_or_else(|| {
             fail(
                 Reason::ObjectMissing,
-                format!(
-                    "there is no {}: was it removed, by hand or by a life-cycle rule of the bucket?",
-                    self.store.parameters.object(&self.order.key)
+                missing(
+                    &self.store.parameters.object(&self.order.key),
+                    self.run.spec.backup.is_some(),
                 ),
             )
         })?;
@@ -222,5 +222,30 @@ fn name_of(message: &FromAgent) -> &'static str {
         FromAgent::Open { .. } => "Open",
         FromAgent::Credit { .. } => "Credit",
         FromAgent::Close { .. } => "Close",
+    }
+}
+
+/// What is said of an object that is not there: it was, if this run has stored it.
+fn missing(object: &str, stored: bool) -> String {
+    let why = if stored {
+        "was it removed, by hand or by a life-cycle rule of the bucket?"
+    } else {
+        "spec.storage.path may name another one (the storage's prefix stands before it and, with namespaceIsolation: Prefix, the namespace), or it was removed"
+    };
+    format!("there is no {object}: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_this_run_never_stored_is_not_said_to_be_removed() {
+        assert!(missing("object \"a\"", true).contains("life-cycle rule"));
+        let other = missing("object \"a\"", false);
+        assert!(
+            other.contains("spec.storage.path") && !other.contains("life-cycle"),
+            "{other}"
+        );
     }
 }
