@@ -55,14 +55,17 @@ impl Happened {
     }
 
     /// Why the kubelet has killed a container that ended so. A probe that failed once has killed nothing, nor has one that
-    /// failed before the container was started again.
+    /// failed before the container was started again, unless the kubelet says that it killed for it: of a Pod with many Events it tells
+    /// only some (25, and then one in five minutes), and the words of the probe may be from an earlier time.
     pub fn killer(&self, of: &Member<'_>, ended: &ContainerStateTerminated) -> Option<Killer> {
         let began = ended.started_at.as_ref().map(|t| t.0);
         let since = |h: &&Happening| h.at >= began;
-        if !self.about(of).filter(since).any(|h| h.reason == "Killing") {
-            return None;
-        }
-        self.about(of).filter(since).find_map(|h| {
+        let killing = self.about(of).filter(since).find(|h| h.reason == "Killing")?;
+        let said = ["liveness", "startup"]
+            .into_iter()
+            .find(|probe| killing.note.contains(&format!("failed {probe} probe")));
+        let of_probe = |h: &&Happening| said.is_some() && h.reason == "Unhealthy";
+        let killer = self.about(of).filter(|h| since(h) || of_probe(h)).find_map(|h| {
             let (what, ending) = match h.reason.as_str() {
                 "FailedPostStartHook" => ("its postStart failed", Ending::Hook),
                 "Unhealthy" if h.note.starts_with("Liveness probe") => ("its livenessProbe failed", Ending::Probe),
@@ -72,6 +75,12 @@ impl Happened {
             Some(Killer {
                 words: format!("Kubernetes killed it, because {what} ({})", h.words()),
                 ending,
+            })
+        });
+        killer.or_else(|| {
+            said.map(|probe| Killer {
+                words: format!("Kubernetes killed it, because its {probe}Probe failed"),
+                ending: Ending::Probe,
             })
         })
     }

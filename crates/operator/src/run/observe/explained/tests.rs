@@ -300,6 +300,32 @@ fn what_killed_a_container_is_told_of_and_not_that_it_should_stay_alive() {
             "ended with status 137 (Error)",
             Ending::Signal,
         ),
+        // The kubelet tells only some of many Events: the probe's words are from an earlier time, or there are none.
+        (
+            vec![
+                event(40, of, "Unhealthy", "Liveness probe failed: not alive\n"),
+                event(
+                    52,
+                    of,
+                    "Killing",
+                    "Container main failed liveness probe, will be restarted",
+                ),
+            ],
+            137,
+            liveness,
+            Ending::Probe,
+        ),
+        (
+            vec![event(
+                52,
+                of,
+                "Killing",
+                "Container main failed startup probe, will be restarted",
+            )],
+            137,
+            "Kubernetes killed it, because its startupProbe failed",
+            Ending::Probe,
+        ),
         // Before it was started again.
         (
             vec![
