@@ -203,7 +203,7 @@ fn labels_by_which_a_service_sends_requests_to_the_pod_are_warned_of() {
         let mut spec = stream(&case.path("db"), "random 10");
         spec["template"]["metadata"] = json!({"labels": {"app": "shop"}});
         let (ok, said) = tried(case.namespace(), &manifest("BackupRun", "tried", &spec));
-        assert!(ok && said.contains("Service \"shop\" selects them"), "{said}");
+        assert!(ok && said.contains("Service \"shop\" selects these labels"), "{said}");
     });
 }
 

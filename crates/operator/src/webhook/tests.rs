@@ -87,6 +87,12 @@ async fn serve(mock: &mut Mock, answers: &[(&str, u16, Value)]) -> Vec<(String, 
     seen
 }
 
+/// Who asks may not list what could select a Pod without labels.
+async fn no_neighbours(mock: &mut Mock) {
+    let look = ("/subjectaccessreviews", 201, allowed(false));
+    serve(mock, &[look.clone(), look]).await;
+}
+
 #[tokio::test]
 async fn what_the_operator_makes_itself_is_admitted_without_a_look() {
     let (shared, _mock) = shared();
@@ -189,6 +195,7 @@ async fn a_pod_that_would_be_refused_refuses_the_run() {
         ],
     )
     .await;
+    no_neighbours(&mut mock).await;
     let refusal = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "exceeded quota: small"});
     let (method, uri, _) = answer(&mut mock, 403, refusal).await;
     assert!(
@@ -238,7 +245,7 @@ async fn labels_by_which_a_service_would_find_the_pod_are_told_of_to_who_may_lis
         let said = said(asked.await.unwrap()).await;
         let warned = said["warnings"]
             .to_string()
-            .contains("Service \\\"shop\\\" selects them");
+            .contains("Service \\\"shop\\\" selects these labels");
         assert_eq!((said["allowed"].as_bool(), warned), (Some(true), may), "{said}");
     }
 }

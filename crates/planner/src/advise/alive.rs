@@ -69,7 +69,8 @@ fn sleeps(
     let (command, args) = (container.command.iter().flatten(), container.args.iter().flatten());
     let words: Vec<_> = command.chain(args).map(String::as_str).collect();
     let Some(seconds) = sleeping(&words) else { return };
-    if seconds >= deadline.unwrap_or(DAY) {
+    // The container starts before the command: where both have as long, it ends first.
+    if deadline.map_or(seconds >= DAY, |deadline| seconds > deadline) {
         return;
     }
     let until = match deadline {
@@ -80,39 +81,69 @@ fn sleeps(
         said,
         &format!("{field}.template.spec.containers[{at}].command"),
         format!(
-            "the container ends after {seconds} s, and the command in it with it, while {until}: let it sleep infinity; its Pod is removed when the command has ended"
+            "the container ends {seconds} s after its start, and the command in it with it, while {until}: let it sleep infinity; its Pod is removed when the command has ended"
         ),
     );
 }
 
-/// How long a container lives that does nothing but sleep: `sleep N`, by itself or as a shell's whole script.
+/// How long a container lives that does nothing but sleep, or is ended after a time: `sleep N`, by itself, as a shell's whole script, or below
+/// what starts it. None: nobody can say, or it does not end.
 fn sleeping(words: &[&str]) -> Option<u64> {
-    let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    let script: Vec<&str> = match words {
-        [shell, "-c" | "-ec", script] if matches!(name(shell).as_str(), "sh" | "bash" | "ash" | "dash") => {
-            script.split_ascii_whitespace().collect()
+    let (first, rest) = words.split_first()?;
+    match first.rsplit('/').next().unwrap_or_default() {
+        "sleep" if !rest.is_empty() => rest.iter().map(|time| seconds(time)).sum::<Option<f64>>().map(whole),
+        "sh" | "bash" | "ash" | "dash" => match rest {
+            ["-c" | "-ec", script] => sleeping(&script.split_ascii_whitespace().collect::<Vec<_>>()),
+            _ => None,
+        },
+        "exec" | "nohup" | "busybox" | "toybox" => sleeping(rest),
+        "tini" | "tini-static" | "dumb-init" | "catatonit" => sleeping(without_options(rest)),
+        "timeout" => {
+            let (limit, command) = without_options(rest).split_first()?;
+            let below = sleeping(command);
+            match seconds(limit).map(whole)? {
+                // Off.
+                0 => below,
+                limit => Some(below.map_or(limit, |below| below.min(limit))),
+            }
         }
-        words => words.to_vec(),
-    };
-    let script = script.strip_prefix(&["exec"]).unwrap_or(&script);
-    let (first, times) = script.split_first()?;
-    if name(first) != "sleep" || times.is_empty() {
-        return None;
+        _ => None,
     }
-    times.iter().map(|time| seconds(time)).sum()
+}
+
+/// Behind the options of what starts a command.
+fn without_options<'w>(words: &'w [&'w str]) -> &'w [&'w str] {
+    let mut left = words;
+    while let Some((first, rest)) = left.split_first() {
+        left = match *first {
+            "--" => return rest,
+            // These have a value of their own.
+            "-k" | "-s" | "-p" => rest.get(1..).unwrap_or_default(),
+            option if option.starts_with('-') => rest,
+            _ => break,
+        };
+    }
+    left
 }
 
 /// A time as sleep takes it; None for what never ends, and for what it would not take.
-fn seconds(time: &str) -> Option<u64> {
+fn seconds(time: &str) -> Option<f64> {
     let number = time.trim_end_matches(['s', 'm', 'h', 'd']);
     let factor = match time.strip_prefix(number)? {
         "" | "s" => 1,
         "m" => 60,
         "h" => 3600,
-        "d" => DAY,
+        "d" => 86_400,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+    let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let number = number.parse::<f64>().ok().filter(|_| plain)?;
+    Some(number * f64::from(factor)).filter(|seconds| *seconds < 1e15)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is neither negative nor large.
+fn whole(seconds: f64) -> u64 {
+    seconds as u64
 }
 
 #[cfg(test)]
@@ -128,7 +159,17 @@ mod tests {
             (&["sh", "-c", "sleep 3600"], Some(3600)),
             (&["/bin/bash", "-c", " exec sleep 10m "], Some(600)),
             (&["sleep", "infinity"], None),
-            (&["sleep", "0.5"], None),
+            (&["sleep", "0.5h"], Some(1800)),
+            (&["sleep", "1e3"], None),
+            (&["busybox", "sleep", "60"], Some(60)),
+            (&["/sbin/tini", "--", "sleep", "60"], Some(60)),
+            (&["tini", "-g", "-s", "sleep", "60"], None),
+            (&["dumb-init", "sh", "-c", "sleep 60"], Some(60)),
+            (&["timeout", "60", "sleep", "infinity"], Some(60)),
+            (&["timeout", "-k", "5", "1h", "sleep", "60"], Some(60)),
+            (&["timeout", "--signal=KILL", "1m", "serve"], Some(60)),
+            (&["timeout", "0", "sleep", "infinity"], None),
+            (&["timeout"], None),
             (&["sleep", "1x"], None),
             (&["sleep"], None),
             (&["sh", "-c", "sleep 5; serve"], None),

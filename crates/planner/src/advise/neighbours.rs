@@ -1,4 +1,5 @@
-//! Labels of a Pod that mean something to what else is in its namespace: whoever copies a template from a Deployment copies them, too.
+//! What else is in the namespace and selects a Pod: by labels, which whoever copies a template from a Deployment copies, too; or because it
+//! selects every Pod, as a policy that denies by default does.
 use std::collections::BTreeMap;
 
 use api::run::PodTemplate;
@@ -15,7 +16,7 @@ pub struct Neighbour {
     pub kind: Kind,
     /// Its name.
     pub name: String,
-    /// What it selects. One that selects all Pods says nothing about these.
+    /// What it selects.
     pub selector: LabelSelector,
 }
 
@@ -30,41 +31,73 @@ pub enum Kind {
     NetworkPolicy,
 }
 
-/// What the labels of a template at `field` mean to its neighbours.
+/// What a template at `field` means to its neighbours: by its labels, or because they select every Pod.
 pub fn neighbours(template: &PodTemplate, field: &str, all: &[Neighbour]) -> Vec<Fault> {
     let mut said = Vec::new();
     let empty = BTreeMap::new();
-    let labels = template
-        .metadata
-        .as_ref()
-        .and_then(|m| m.labels.as_ref())
-        .unwrap_or(&empty);
+    let labels = template.metadata.as_ref().and_then(|m| m.labels.as_ref());
+    let labels = labels.unwrap_or(&empty);
     for one in all {
-        let picks = one.selector.match_labels.as_ref().is_some_and(|l| !l.is_empty())
-            || one.selector.match_expressions.as_ref().is_some_and(|e| !e.is_empty());
-        let selects = Selector::try_from(one.selector.clone()).is_ok_and(|s| s.matches(labels));
-        if !picks || !selects {
+        let Ok(selector) = Selector::try_from(one.selector.clone()) else {
+            continue;
+        };
+        let all = is_empty(&one.selector);
+        // The empty selector of a Service selects nothing.
+        if !selector.matches(labels) || all && one.kind == Kind::Service {
             continue;
         }
-        let meaning = match one.kind {
-            Kind::Service => "so that the Pods of backups get requests meant for others as soon as they are ready",
-            Kind::PodDisruptionBudget => {
-                "so that the Pods of backups are counted among those that have to stay, and may hold a node's drain up"
-            }
-            Kind::NetworkPolicy => {
-                "so that the Pods of backups may only connect to what it allows: is the store among that?"
-            }
+        let (what, field, cure) = match selector.matches(&empty) {
+            false => (
+                "these labels",
+                format!("{field}.metadata.labels"),
+                "give these Pods labels of their own",
+            ),
+            true if !all => (
+                "Pods without certain labels, these too",
+                field.to_string(),
+                "give these Pods a label that it leaves out",
+            ),
+            true => (
+                "every Pod of the namespace, these too",
+                field.to_string(),
+                cure(one.kind),
+            ),
         };
+        let (kind, name, meaning) = (one.kind, &one.name, meaning(one.kind));
         say(
             &mut said,
-            &format!("{field}.metadata.labels"),
-            format!(
-                "{:?} {:?} selects them, {meaning}; give these Pods labels of their own",
-                one.kind, one.name
-            ),
+            &field,
+            format!("{kind:?} {name:?} selects {what}, {meaning}; {cure}"),
         );
     }
     said
+}
+
+fn is_empty(selector: &LabelSelector) -> bool {
+    selector.match_labels.as_ref().is_none_or(|l| l.is_empty())
+        && selector.match_expressions.as_ref().is_none_or(|e| e.is_empty())
+}
+
+fn meaning(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Service => "so that the Pods of backups get requests meant for others as soon as they are ready",
+        Kind::PodDisruptionBudget => {
+            "so that the Pods of backups are counted among those that have to stay, and may hold a node's drain up"
+        }
+        Kind::NetworkPolicy => {
+            "so that the Pods of backups may only connect to what it allows: are the store and what is backed up among that?"
+        }
+    }
+}
+
+/// Where no label of the Pod's would help.
+fn cure(kind: Kind) -> &'static str {
+    match kind {
+        Kind::NetworkPolicy => {
+            "a policy that selects these Pods by a label of theirs and allows that egress adds to it; without the store, their bytes go through the operator (dataPath)"
+        }
+        Kind::Service | Kind::PodDisruptionBudget => "have it select what it is meant for",
+    }
 }
 
 #[cfg(test)]
@@ -92,11 +125,26 @@ mod tests {
             ),
             (Kind::Service, json!({"matchLabels": {"app": "db", "role": "x"}}), None),
             (Kind::Service, json!({}), None),
-            (Kind::NetworkPolicy, json!({}), None),
+            (Kind::NetworkPolicy, json!({}), Some("every Pod")),
+            (
+                Kind::PodDisruptionBudget,
+                json!({}),
+                Some("have it select what it is meant for"),
+            ),
+            (
+                Kind::PodDisruptionBudget,
+                json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]}),
+                Some("a label that it leaves out"),
+            ),
+            (
+                Kind::NetworkPolicy,
+                json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}),
+                None,
+            ),
             (
                 Kind::NetworkPolicy,
                 json!({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}),
-                Some("is the store among that"),
+                Some("are the store and what is backed up among that"),
             ),
             (
                 Kind::PodDisruptionBudget,
@@ -107,9 +155,14 @@ mod tests {
             let said = neighbours(&template, "spec.template", &[neighbour(kind, selector.clone())]);
             assert_eq!(said.len(), usize::from(says.is_some()), "{selector}: {said:?}");
             if let Some(says) = says {
-                assert_eq!(said[0].field, "spec.template.metadata.labels");
+                let by_label = said[0].message.contains("these labels");
+                assert_eq!(said[0].field == "spec.template.metadata.labels", by_label);
                 assert!(said[0].message.contains(says), "{said:?}");
             }
         }
+        // Without labels it is selected all the same.
+        let bare: PodTemplate = serde_json::from_value(json!({"spec": {"containers": []}})).unwrap();
+        let all = [neighbour(Kind::NetworkPolicy, json!({}))];
+        assert_eq!(neighbours(&bare, "spec.template", &all).len(), 1);
     }
 }

@@ -178,6 +178,14 @@ fn what_is_unwise_in_a_run_is_told_at_its_field() {
                 "f.template.spec.containers[0].command",
             ],
         ),
+        // The container starts before the command.
+        (
+            json!({ "template": { "spec": { "containers": [{ "name": "db", "command": ["sleep", "1m"] }] } } }),
+            vec![
+                "f.template.spec.containers[0].command",
+                "f.template.spec.containers[0].command",
+            ],
+        ),
         (
             json!({ "template": { "spec": { "containers": [{ "name": "db", "command": ["sleep", "1h"] }] } } }),
             vec![],

@@ -13,8 +13,9 @@ const AMOUNTS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 /// words of a LimitRange do not say which one is, and nobody looks for a container that is not in his template. `field` is where
 /// the run's spec stands: `spec`, or `spec.template.spec` of a schedule.
 pub fn with_cure(words: &str, run: &BackupRun, field: &str, agent: &AgentSettings) -> String {
-    if !may_be_ours(words) {
-        return words.to_string();
+    let words = as_written(words);
+    if !may_be_ours(&words) {
+        return words;
     }
     let resources = resources(run, agent);
     let amounts = |of: Option<BTreeMap<String, Quantity>>| {
@@ -34,6 +35,24 @@ pub fn with_cure(words: &str, run: &BackupRun, field: &str, agent: &AgentSetting
     format!(
         "{words} (where that speaks of the init container {INIT_CONTAINER}, which puts the agent into the Pod: it requests {requests} and is limited to {limits}; other amounts can be set as {field}.agent.resources of the {whose}, or for all as agent.cpu and agent.memory of the chart)"
     )
+}
+
+/// The container that we add stands before those of the template: theirs are counted as in the template.
+fn as_written(words: &str) -> String {
+    const LIST: &str = "initContainers[";
+    let mut parts = words.split(LIST);
+    let mut told = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (index, rest) = part.split_once(']').unwrap_or(("", part));
+        match index.parse::<usize>() {
+            Ok(0) => told.push_str(&format!(
+                "{LIST}0 of the Pod, which is the operator's: {INIT_CONTAINER}]{rest}"
+            )),
+            Ok(index) => told.push_str(&format!("{LIST}{}]{rest}", index.saturating_sub(1))),
+            Err(_) => told.push_str(&format!("{LIST}{part}")),
+        }
+    }
+    told
 }
 
 /// The words may speak of the amounts of the container that we add.
@@ -73,6 +92,27 @@ fn of_range(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn init_containers_are_counted_as_in_the_template() {
+        for (words, told) in [
+            (
+                "spec.initContainers[1].readinessProbe: Forbidden, spec.initContainers[12].name: Required",
+                "spec.initContainers[0].readinessProbe: Forbidden, spec.initContainers[11].name: Required",
+            ),
+            (
+                "spec.initContainers[0].image: denied",
+                "spec.initContainers[0 of the Pod, which is the operator's: backup-operator-agent].image: denied",
+            ),
+            ("spec.containers[1].name", "spec.containers[1].name"),
+            (
+                "initContainers[x] and initContainers[",
+                "initContainers[x] and initContainers[",
+            ),
+        ] {
+            assert_eq!(as_written(words), told);
+        }
+    }
 
     #[test]
     fn a_refusal_that_may_be_for_the_agents_amounts_says_where_they_are_set() {
