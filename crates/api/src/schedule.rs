@@ -41,7 +41,8 @@ pub struct BackupScheduleSpec {
     pub schedule: String,
 
     /// IANA time zone of the schedule, such as Europe/Berlin; the zones are those that are built into the operator, not those of its image. Where its clocks are changed, a time that they skip has no tick, and one
-    /// that they repeat has two, as in the Go operator. Default: UTC.
+    /// that they repeat has two, as in the Go operator. Where they are changed by less than an hour, or not on the hour (Australia/Lord_Howe, Pacific/Chatham), the Go library's own steps are followed:
+    /// a time near the change may be left out, run once, or run an hour later; lint and preview tell. Default: UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub time_zone: Option<String>,

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::schedule::cron::Calendar;
@@ -18,13 +18,16 @@ pub fn told(calendar: &Calendar, since: Timestamp) -> Option<String> {
     let unchanged = calendar.unchanged()?;
     let zone = calendar.zone();
     let name = zone.iana_name().unwrap_or("its zone");
-    let (mut never, mut twice) = (None, None);
+    let (mut never, mut twice, mut odd) = (None, None, false);
     let end = since.checked_add(AHEAD).ok()?;
     for change in zone.following(since).take_while(|change| change.timestamp() <= end) {
         let Some(shift) = Shift::find(calendar, &unchanged, &zone, change.timestamp()) else {
             continue;
         };
-        never = never.or_else(|| Some((shift.at, shift.says_never(calendar, &zone)?)));
+        if never.is_none() {
+            never = shift.says_never(calendar, &zone).map(|words| (shift.at, words));
+            odd = never.is_some() && (shift.shows_it(&zone) || !shift.instead.is_empty());
+        }
         twice = twice.or_else(|| Some((shift.at, shift.says_twice(&zone)?)));
         if never.is_some() && twice.is_some() {
             break;
@@ -33,12 +36,11 @@ pub fn told(calendar: &Calendar, since: Timestamp) -> Option<String> {
     let mut all: Vec<_> = [never, twice].into_iter().flatten().collect();
     all.sort();
     let all: Vec<_> = all.into_iter().map(|(_, words)| words).collect();
-    (!all.is_empty()).then(|| {
-        format!(
-            "in {name} {}; name a time that is neither skipped nor repeated there, or the zone Etc/UTC",
-            all.join("; ")
-        )
-    })
+    let cure = match odd {
+        true => "name a time some hours away from that",
+        false => "name a time that is neither skipped nor repeated there",
+    };
+    (!all.is_empty()).then(|| format!("in {name} {}; {cure}, or the zone Etc/UTC", all.join("; ")))
 }
 
 /// The changes of a zone's clocks that make local times come twice, from some time on: when, and for how long it takes until no time
@@ -72,6 +74,8 @@ struct Shift {
     clocks: (DateTime, DateTime),
     /// Local times of the schedule that have no tick.
     never: Vec<DateTime>,
+    /// Ticks at local times that the schedule does not name.
+    instead: Vec<Timestamp>,
     /// Local times that have two.
     twice: Vec<(DateTime, Vec<Timestamp>)>,
 }
@@ -99,25 +103,55 @@ impl Shift {
             .filter(|local| !ticks.contains_key(local))
             .copied()
             .collect();
+        let within = |local: &DateTime| (first..last).contains(&local.date());
+        let strays = ticks.iter().filter(|(local, _)| within(local) && !wall.contains(local));
         let twice = ticks.iter().filter(|(_, all)| all.len() > 1);
         Some(Self {
             at,
             clocks,
+            instead: strays.flat_map(|(_, all)| all.clone()).collect(),
             twice: twice.map(|(local, all)| (*local, all.clone())).collect(),
             never,
         })
     }
 
+    /// Clocks show the first of the local times without a tick all the same. As robfig/cron does it, whose steps are whole hours from
+    /// the hour: where clocks are changed by another amount, or at another minute, a time near that may be stepped over.
+    fn shows_it(&self, zone: &TimeZone) -> bool {
+        let first = self.never.first();
+        first.is_some_and(|local| {
+            !matches!(
+                zone.to_ambiguous_timestamp(*local).offset(),
+                AmbiguousOffset::Gap { .. }
+            )
+        })
+    }
+
     fn says_never(&self, calendar: &Calendar, zone: &TimeZone) -> Option<String> {
         let first = self.never.first()?;
+        if let Some(instead) = self.instead.first() {
+            let (times, many) = times(&self.never);
+            let does = if many { "do" } else { "does" };
+            return Some(format!(
+                "{times} {does} not come on {}, {}: a run is made at {} instead",
+                first.date(),
+                self.says_when(),
+                show(*instead, zone)
+            ));
+        }
         let from = zone.to_timestamp(first.date().yesterday().ok()?.at(0, 0, 0, 0)).ok()?;
         let next = std::iter::successors(calendar.next(from), |t| calendar.next(*t))
             .find(|t| *t >= self.at && zone.to_datetime(*t) > *first);
         let next = next.map_or(String::new(), |t| format!(", the next one starts at {}", show(t, zone)));
         let (times, many) = times(&self.never);
         let has = if many { "have" } else { "has" };
+        let though = if self.shows_it(zone) {
+            ", though they show it that day"
+        } else {
+            ""
+        };
         Some(format!(
-            "{times} {has} no tick on {}, {}: no run is made then{next}",
+            "{times} {has} no tick on {}, {}{though}: no run is made then{next}",
             first.date(),
             self.says_when()
         ))
@@ -239,7 +273,24 @@ mod tests {
             (
                 "0 3 * * *",
                 "Australia/Lord_Howe",
-                &["03:00 has no tick on 2026-04-05", "set from 02:00 to 01:30"],
+                &[
+                    "03:00 has no tick on 2026-04-05, when clocks are set from 02:00 to 01:30, though they show it that day",
+                    "; name a time some hours away from that, or the zone",
+                ],
+            ),
+            (
+                "15 2 * * *",
+                "Australia/Lord_Howe",
+                &[
+                    "02:15 has no tick on 2026-04-05, when clocks are set from 02:00 to 01:30, though they show it that day",
+                ],
+            ),
+            (
+                "45 2 * * *",
+                "Pacific/Chatham",
+                &[
+                    "02:45 does not come on 2026-09-27, when clocks are set from 02:45 to 03:45: a run is made at 2026-09-27T03:45:00+13:45 instead",
+                ],
             ),
         ] {
             let said = words(expression, zone, "2026-01-01T00:00:00Z").unwrap();
