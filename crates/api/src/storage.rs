@@ -168,7 +168,7 @@ pub struct BackupStorageStatus {
     /// What runs that are gone have left in the store because it did not let it be removed, the newest 20 first. Remove it by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
-    /// When the store was last probed. Written when a probe found something new, and otherwise every 15 minutes at most: while an operator is at work it is at most 20 minutes old. A store that is well is probed every five minutes, one that failed after 2 seconds, then ever less often, down to every 30 seconds.
+    /// When the store was last probed. Written when a probe found something new, and otherwise every 15 minutes at most: while an operator is at work it is at most 20 minutes old. A store that is well is probed every five minutes, one that failed after 2 seconds, then ever less often, down to every 30 seconds (five minutes where the access key may not do something).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_probe_time: Option<Time>,
     /// The configuration (generation of the spec, version of the Secret) that `capabilities` are proved for: while it stands, probes make no object. A store that is away for a moment keeps it; one that refuses something loses it.

@@ -36,6 +36,9 @@ pub enum StoreErrorKind {
     Configuration,
 }
 
+/// The step of dropping an upload.
+pub(crate) const ABORT: &str = "abort upload";
+
 /// A failure.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{step}: {message}{cure}")]
@@ -48,11 +51,16 @@ pub struct StoreError {
 
 impl StoreError {
     pub(crate) fn new(step: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        let (mut message, cure) = (message.into(), cure(kind, step));
+        if !cure.is_empty() {
+            // Stores end their sentences; this one goes on.
+            message.truncate(message.trim_end_matches(['.', ' ']).len());
+        }
         Self {
             step,
             kind,
-            message: message.into(),
-            cure: cure(kind, step),
+            message,
+            cure,
         }
     }
 
@@ -93,9 +101,12 @@ impl StoreError {
         }
     }
 
-    /// The same, told as another step's.
+    /// The same, told as another step's; not of an abort, for which no other step says what was not done.
     pub(crate) fn at(self, step: &'static str) -> Self {
-        Self { step, ..self }
+        match self.step {
+            ABORT => self,
+            _ => Self { step, ..self },
+        }
     }
 
     /// What it means to the caller.
@@ -201,7 +212,7 @@ fn right(step: &str) -> &'static str {
         "delete" => {
             "s3:DeleteObject on the bucket's objects (s3:DeleteObjectVersion, too, where the bucket keeps versions)"
         }
-        "abort upload" => "s3:AbortMultipartUpload on the bucket's objects",
+        ABORT => "s3:AbortMultipartUpload on the bucket's objects",
         "list" => "s3:ListBucket on the bucket",
         "list versions" => "s3:ListBucketVersions on the bucket",
         "list uploads" => "s3:ListBucketMultipartUploads on the bucket",
@@ -221,12 +232,22 @@ pub enum ProbeError {
         "the probe failed at write: the store took other bytes than those that its URL was signed for, which it refused before; was something put between the operator and the store?"
     )]
     TakesAnything,
+    /// What it says of an object's ETag is not what it knows the object by: a restore asks for the one that HEAD told.
+    #[error(
+        "the probe failed at read: a GET that asks for the ETag which a HEAD has just told ({0}) is refused (412): something between the operator and the store, a gateway that compresses, changes ETags on their way, and no restore would work; have it leave headers and bodies as they are"
+    )]
+    EtagChanged(String),
     /// The store gave back something else than was written.
     #[error("the probe failed at read: the store gave back other bytes than were written")]
     Different,
 }
 
 impl ProbeError {
+    /// The access key may not do what backups need; not before its rights are changed.
+    pub fn is_denial(&self) -> bool {
+        matches!(self, Self::Request(error) if error.kind == StoreErrorKind::AccessDenied)
+    }
+
     /// It says nothing of what the store takes and refuses, and may pass by itself.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Request(error) if error.passes())
@@ -298,6 +319,14 @@ mod tests {
             let error = StoreError::of_answer(step, 403, "AccessDenied", "", None, Timestamp::UNIX_EPOCH);
             let words = error.at("told as another").to_string();
             assert!(words.contains(&format!("; the access key needs {right} on")), "{words}");
+            assert_eq!(words.starts_with("told as another"), step != ABORT, "{words}");
+            let sentence =
+                StoreError::of_answer(step, 403, "AccessDenied", "Access Denied.", None, Timestamp::UNIX_EPOCH);
+            let sentence = sentence.to_string();
+            assert!(
+                sentence.contains("AccessDenied Access Denied; the access key needs"),
+                "{sentence}"
+            );
         }
     }
 

@@ -38,6 +38,18 @@ pub struct Capabilities {
     pub listable: bool,
 }
 
+/// Why a part that was taken is not known, where its ETag shows it.
+fn told_of(etag: &str, error: StoreError) -> StoreError {
+    let what = match etag {
+        "" => "the answer to a part had no ETag".to_string(),
+        weak if weak.starts_with("W/") => format!("the answer to a part had a weak ETag ({weak})"),
+        _ => return error,
+    };
+    error.told(&format!(
+        "{what}: something between the operator and the store, a gateway that compresses, changes it on its way, and the store does not know the part by it; have it leave headers as they are"
+    ))
+}
+
 /// The one key that the probes of a storage write, so that each finds what one that died has left.
 fn key_of(prefix: &str, id: &str) -> String {
     format!("{prefix}.backup-operator/probe-{id}")
@@ -122,7 +134,8 @@ impl Store {
 
     /// Aborts what a probe that died has begun under this key: nobody else writes there. Where uploads cannot be listed, they stay,
     /// and nothing depends on it. It is the first request of a probe: where nothing is reached, each other one would wait for as
-    /// long again, until nobody hears why.
+    /// long again, until nobody hears why. Where the access key may not abort, each probe would leave one upload more: none is
+    /// begun while one of ours is there.
     async fn sweep(&self, key: &str) -> Result<(), StoreError> {
         let all = match self.list_uploads(key).await {
             Err(error) if error.kind() == StoreErrorKind::Unreachable => return Err(error.at("connect")),
@@ -130,7 +143,10 @@ impl Store {
         };
         for left in all {
             if left.key == key || left.key.starts_with(&format!("{key}-")) {
-                let _ = self.abort(&left.key, &left.id).await;
+                match self.abort(&left.key, &left.id).await {
+                    Err(error) if error.kind() == StoreErrorKind::AccessDenied => return Err(error),
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -193,7 +209,10 @@ impl Store {
                 .await
                 .map_err(|e| e.at("read"))?
                 .ok_or(ProbeError::Different)?;
-            let bytes = self.get(key, None).await.map_err(|e| e.at("read"))?;
+            let bytes = self.get_if_match(key, &object.etag).await.map_err(|e| match e.kind() {
+                StoreErrorKind::Exists => ProbeError::EtagChanged(object.etag.clone()),
+                _ => e.at("read").into(),
+            })?;
             if bytes != CANARY || object.size != CANARY.len() as u64 {
                 return Err(ProbeError::Different);
             }
@@ -326,12 +345,17 @@ impl Store {
         let size = CANARY.len() as u64;
         let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
         let answer = self.put_signed("write a part", &signed, CANARY).await?;
+        let etag = answer.header("etag").unwrap_or_default();
         let part = CompletedPart {
             number: 1,
-            etag: answer.header("etag").unwrap_or_default(),
+            etag: etag.clone(),
             digest: digest.clone(),
         };
-        self.complete(key, upload, &[part], checksum, only_new).await?;
+        let completed = self.complete(key, upload, &[part], checksum, only_new).await;
+        completed.map_err(|error| match error.kind() {
+            StoreErrorKind::InvalidPart | StoreErrorKind::Refused => told_of(&etag, error),
+            _ => error,
+        })?;
         Ok(digest)
     }
 }

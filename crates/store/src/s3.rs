@@ -272,6 +272,13 @@ impl Store {
         Ok(answer.body.to_vec())
     }
 
+    /// Reads a small object if its ETag is this one, as a restore asks for it.
+    pub(crate) async fn get_if_match(&self, key: &str, etag: &str) -> Result<Vec<u8>, StoreError> {
+        let only = Pairs::from([("if-match".to_string(), etag.to_string())]);
+        let answer = self.request("read", Method::Get, key, Pairs::new(), only, Bytes::new());
+        Ok(answer.await?.body.to_vec())
+    }
+
     /// Removes an object; one that is not there is fine.
     pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
         gone(

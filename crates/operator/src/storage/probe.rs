@@ -16,7 +16,7 @@ use crate::write::bounded;
 const PROBE: Duration = Duration::from_secs(60);
 
 /// Raised when a probe looks for something new: what an earlier version found is then no proof.
-const LOOKS: u32 = 2;
+const LOOKS: u32 = 3;
 
 /// What a probe depends on: what it looks for, the spec's generation and the version of its Secret. A Secret that cannot be read counts
 /// as one that is not there: the probe says why.
@@ -73,6 +73,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
             configuration: configuration.into(),
         },
         Ok(Err(error)) if error.passes() => failed(Reason::StoreUnreachable, error.to_string()),
+        Ok(Err(error)) if error.is_denial() => failed(Reason::ProbeDenied, error.to_string()),
         Ok(Err(error)) => failed(Reason::ProbeFailed, error.to_string()),
         Err(_) => failed(
             Reason::ProbeTimeout,

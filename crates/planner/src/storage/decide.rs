@@ -15,7 +15,8 @@ use crate::storage::reason::Reason;
 /// A store that answered is probed again after this.
 const GOOD: SignedDuration = SignedDuration::from_secs(5 * 60);
 /// A store that did not: as long as it has been failing for, so that one that comes up moments after its storage is not
-/// waited for long, and one that stays away is not asked all the time.
+/// waited for long, and one that stays away is not asked all the time. Rights change with somebody's work: there it goes on to be asked
+/// as seldom as one that is well.
 const FAILED: RangeInclusive<SignedDuration> = SignedDuration::from_secs(2)..=SignedDuration::from_secs(30);
 
 /// A probe that finds what the last one found moves `status.lastProbeTime` no more often than this.
@@ -120,10 +121,19 @@ fn due(o: &Observed<'_>, status: &BackupStorageStatus) -> Timestamp {
     let (at, pause, probed) = match &o.probe {
         ProbeView::NotYet => return o.now,
         ProbeView::Good { at, configuration, .. } => (at, GOOD, configuration),
-        ProbeView::Failed { at, configuration, .. } => {
+        ProbeView::Failed {
+            at,
+            configuration,
+            reason,
+            ..
+        } => {
             let since = condition::find(&status.conditions, READY).map_or(*at, |c| c.last_transition_time.0);
             let failing = at.duration_since(since);
-            (at, failing.clamp(*FAILED.start(), *FAILED.end()), configuration)
+            let longest = match reason {
+                Reason::ProbeDenied => GOOD,
+                _ => *FAILED.end(),
+            };
+            (at, failing.clamp(*FAILED.start(), longest), configuration)
         }
     };
     // Ahead of now: the clock was set back since, and would keep the next probe for as long as it went.

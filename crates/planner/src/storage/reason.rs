@@ -16,6 +16,7 @@ words! {
     StoreUnreachable     "The store cannot be reached, or has a fault of its own, which may pass."
     ProbeTimeout         "The store took too long over the probe, which may pass."
     ProbeFailed          "The store refuses what backups need, or does something else than it is asked to."
+    ProbeDenied          "The access key may not do what backups need."
     // What the access key may do.
     Allowed              "The access key may do it, and could not before."
     AccessKeyMayNot      "The access key may not delete, or may not list."

@@ -7,7 +7,7 @@ use rusty_s3::Method;
 
 use super::{Store, gone, version_of};
 use crate::checksum::Checksum;
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::{ABORT, StoreError, StoreErrorKind};
 use crate::signing::Pairs;
 use crate::xml;
 
@@ -99,7 +99,7 @@ impl Store {
     pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
         let aborted = gone(
-            self.request("abort upload", Method::Delete, key, query, Pairs::new(), Bytes::new())
+            self.request(ABORT, Method::Delete, key, query, Pairs::new(), Bytes::new())
                 .await,
         );
         match aborted {

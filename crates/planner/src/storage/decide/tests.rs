@@ -83,6 +83,28 @@ fn a_storage_is_probed_when_new_when_changed_and_when_due() {
 }
 
 #[test]
+fn a_key_that_may_not_is_asked_in_the_end_as_seldom_as_one_that_may() {
+    let mut s = storage();
+    let (mut now, mut pauses) = (0, Vec::new());
+    for _ in 0..12 {
+        let denied = ProbeView::Failed {
+            reason: Reason::ProbeDenied,
+            message: "x".into(),
+            at: t(now),
+            configuration: "1".into(),
+        };
+        let d = look(&s, denied.clone(), "1", now);
+        s.status = Some(d.status);
+        let next = d.requeue_at.unwrap().as_second();
+        pauses.push(next - now);
+        // Another Secret is tried at once.
+        assert!(look(&s, denied, "2", now).probe);
+        now = next;
+    }
+    assert_eq!(pauses, [2, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+}
+
+#[test]
 fn a_store_that_fails_is_probed_soon_and_less_often_the_longer_it_fails() {
     let mut s = storage();
     let (mut now, mut pauses) = (0, Vec::new());
