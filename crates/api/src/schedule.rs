@@ -144,7 +144,7 @@ pub struct RunTemplate {
 #[serde(rename_all = "camelCase")]
 pub struct BackupScheduleStatus {
     /// Ready: the schedule is valid. InProgress: a run is under way. Successful, Failed: how the last run ended. Suspended.
-    /// Starving: three runs in a row were replaced, or three ticks passed over, before one ended; False once one has.
+    /// Starving: three runs in a row were replaced, or three ticks passed over, before one ended, or three wait at once; its message has what they wait for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

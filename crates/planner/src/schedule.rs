@@ -5,6 +5,7 @@ pub mod cron;
 pub mod decide;
 pub mod field;
 pub mod history;
+pub mod holdup;
 pub mod observed;
 pub mod reason;
 pub mod refused;

@@ -130,7 +130,11 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     }
     count::count(o, &mut d);
     let vain = std::mem::take(&mut d.vain);
-    d.events.extend(starving::count(o, &mut d.status, &vain));
+    let starving = match o.schedule.spec.concurrency_policy {
+        Some(ConcurrencyPolicy::Allow) => starving::pile(o, &mut d.status),
+        _ => starving::count(o, &mut d.status, &vain),
+    };
+    d.events.extend(starving);
     let next = calendar
         .filter(|_| !suspended)
         .and_then(|c| ticks::next(&c, since(o), behind(o)));

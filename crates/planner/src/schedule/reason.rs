@@ -29,5 +29,7 @@ words! {
     Starving             "Event: run after run comes to nothing."
     RunsReplaced         "Run after run is replaced before it ends (Replace)."
     TicksPassedOver      "Tick after tick is passed over while one run is under way (Forbid)."
+    RunsWait             "Three runs or more wait for the same, and each tick adds one (Allow)."
+    RunsGoOn             "Fewer than three runs wait again."
     RunEnded             "A run has ended by itself again."
 }

@@ -1,4 +1,4 @@
-//! A schedule whose runs come to nothing: each is replaced, or its tick passed over, before one has ended.
+//! A schedule whose runs come to nothing: each is replaced, or its tick passed over, before one has ended; or they wait, more and more.
 use api::condition::{self, STARVING, Say};
 use api::schedule::Replaced;
 use api::{BackupRun, BackupScheduleStatus};
@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::Event;
+use crate::schedule::holdup;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
 use crate::schedule::reason::Reason;
 
@@ -49,16 +50,28 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus, vain: &Vain) -
             last: run.clone(),
             since,
         });
+    } else if starves && status.replaced.is_some() {
+        // What the last one waited for is known of nothing else once it is gone.
+        return None;
     }
     let replaced = status.replaced.as_ref().map_or(0, |r| r.runs);
     let (reason, text) = if usize::try_from(replaced).is_ok_and(|n| n >= ENOUGH) {
+        let last = o.runs.iter().find(|r| vain.replaced.as_ref() == Some(&r.name_any()));
+        let why = last.and_then(|run| holdup::of(run)).map_or_else(
+            || "A run, its wait for a turn included, takes longer than the schedule leaves it: have the schedule come less often, make the command faster, or say concurrencyPolicy: Forbid".to_string(),
+            |holdup| holdup.words(),
+        );
         let text = format!(
-            "{replaced} runs in a row were replaced before one had ended (concurrencyPolicy: Replace): there is no new backup, and there will be none. A run, its wait for a turn included, takes longer than the schedule leaves it: have the schedule come less often, make the command faster, or say concurrencyPolicy: Forbid"
+            "{replaced} runs in a row were replaced before one had ended (concurrencyPolicy: Replace): there is no new backup, and there will be none. {why}"
         );
         (Reason::RunsReplaced, text)
     } else if vain.passed_over >= ENOUGH {
+        let why = active(o).iter().find_map(|run| holdup::of(run)).map_or_else(
+            || "A run, its wait for a turn included, takes longer than the schedule leaves it. Have the schedule come less often, or make the command faster; give the command a deadlineSeconds in case it hangs".to_string(),
+            |holdup| holdup.words(),
+        );
         let text = format!(
-            "{ENOUGH} or more ticks in a row were passed over while one run was under way (concurrencyPolicy: Forbid): a run, its wait for a turn included, takes longer than the schedule leaves it. Have the schedule come less often, or make the command faster; give the command a deadlineSeconds in case it hangs"
+            "{ENOUGH} or more ticks in a row were passed over while one run was there (concurrencyPolicy: Forbid). {why}"
         );
         (Reason::TicksPassedOver, text)
     } else {
@@ -71,6 +84,44 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus, vain: &Vain) -
         action: "Schedule",
         note: text,
     })
+}
+
+/// Runs that wait, and are joined by one more at each tick, all of which would begin at once when what they wait for is there again.
+pub fn pile(o: &Observed<'_>, status: &mut BackupScheduleStatus) -> Option<Event> {
+    status.replaced = None;
+    let starves = condition::is_true(&status.conditions, STARVING);
+    let waiting: Vec<_> = active(o).iter().filter_map(|run| holdup::of(run)).collect();
+    let Some(first) = waiting.first().filter(|_| waiting.len() >= ENOUGH) else {
+        if starves {
+            say(o, status, false, Reason::RunsGoOn, "fewer than three runs wait");
+        }
+        return None;
+    };
+    let text = format!(
+        "{} runs wait (concurrencyPolicy: Allow), and each tick adds one. {}. With concurrencyPolicy: Forbid one run waits, and no more",
+        waiting.len(),
+        first.words()
+    );
+    say(o, status, true, Reason::RunsWait, &text);
+    (!starves).then_some(Event {
+        warning: true,
+        reason: Reason::Starving.word(),
+        action: "Schedule",
+        note: text,
+    })
+}
+
+/// The runs under way that nobody deletes, oldest first.
+fn active<'a>(o: &Observed<'a>) -> Vec<&'a BackupRun> {
+    let mut active: Vec<_> = o
+        .runs
+        .iter()
+        .copied()
+        .filter(|r| standing(r) == Standing::Active)
+        .collect();
+    active.retain(|r| r.metadata.deletion_timestamp.is_none());
+    active.sort_by_key(|r| (r.metadata.creation_timestamp.as_ref().map(|t| t.0), r.name_any()));
+    active
 }
 
 /// Well or badly, but not because it was deleted.

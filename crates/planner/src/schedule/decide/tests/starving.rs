@@ -137,3 +137,105 @@ fn a_run_that_somebody_deletes_ends_no_starving_and_allow_never_starves() {
     }
     assert_eq!(starving(&world), None);
 }
+
+/// What keeps a run from its command, as its status has it; and what its schedule says of it and of its cure.
+fn holdups(now: Timestamp) -> [(BackupRunStatus, [&'static str; 2]); 4] {
+    let status = |value| serde_json::from_value(value).unwrap();
+    let transfer = serde_json::json!({"attempt": "backup-1", "startedAt": Time(now), "route": "Direct"});
+    [
+        (
+            status(
+                serde_json::json!({"state": "StorageError", "message": "storage \"minio\" is not ready: 404 NoSuchBucket. The run waits."}),
+            ),
+            [
+                "waits: storage \"minio\" is not ready: 404 NoSuchBucket. ",
+                "Put the storage right",
+            ],
+        ),
+        (
+            status(
+                serde_json::json!({"state": "Queued", "message": "the run waits for its turn, at place 1 of 1: storage \"minio\" has 2 at once (spec.maxConcurrentRuns)",
+                "queued": {"since": Time(now), "place": 1, "of": 1}}),
+            ),
+            ["waits for its turn, at place 1 of 1", "Raise that limit"],
+        ),
+        (
+            status(
+                serde_json::json!({"state": "Backuping", "message": "waiting for the Pod: ImagePullBackOff", "transfer": transfer}),
+            ),
+            [
+                "has not started: waiting for the Pod: ImagePullBackOff",
+                "keeps its Pod from starting",
+            ],
+        ),
+        (
+            status(
+                serde_json::json!({"state": "Backuping", "message": "attempt 1 of 9 failed (CommandFailed): status 3.",
+                "transfer": {"attempt": "backup-1", "startedAt": Time(now), "route": "Direct", "failedAt": Time(now)}}),
+            ),
+            ["attempt 1 of 9 failed", "what its attempts fail of"],
+        ),
+    ]
+}
+
+fn words(world: &World) -> String {
+    let status = world.schedule.status.as_ref().unwrap();
+    condition::find(&status.conditions, STARVING)
+        .map(|c| c.message.clone())
+        .unwrap_or_default()
+}
+
+#[test]
+fn a_schedule_starves_of_what_its_runs_wait_for_and_says_the_cure_of_that() {
+    let policies = [
+        ConcurrencyPolicy::Replace,
+        ConcurrencyPolicy::Forbid,
+        ConcurrencyPolicy::Allow,
+    ];
+    for (policy, (status, said)) in policies
+        .iter()
+        .flat_map(|p| holdups(t("2026-01-01T11:00:00Z")).map(|h| (*p, h)))
+    {
+        let mut world = World::new().at("2026-01-01T11:00:00Z").policy(policy);
+        world.step();
+        let mut told = 0;
+        for _ in 0..5 {
+            for run in &mut world.runs {
+                run.status = Some(status.clone());
+            }
+            told += replaced(&mut world);
+        }
+        assert_eq!(told, 1, "{policy:?} {said:?}");
+        let words = words(&world);
+        for said in said {
+            assert!(words.contains(said), "{policy:?}: {words}");
+        }
+        assert!(!words.contains("make the command faster"), "{policy:?}: {words}");
+        // A pass that sees the next run before its status is there forgets nothing.
+        world.step();
+        assert_eq!(self::words(&world), words, "{policy:?}");
+    }
+}
+
+#[test]
+fn runs_that_pile_up_with_allow_starve_until_fewer_than_three_wait() {
+    let [(waits, _), ..] = holdups(t("2026-01-01T11:00:00Z"));
+    let mut world = World::new().at("2026-01-01T11:00:00Z").policy(ConcurrencyPolicy::Allow);
+    for _ in 0..3 {
+        world.step();
+        world.runs.iter_mut().for_each(|run| run.status = Some(waits.clone()));
+        world.pass(3600);
+    }
+    assert_eq!(events(&world.look()), 1);
+    world.step();
+    assert_eq!(starving(&world), said("True", "RunsWait"));
+    // One ends; as many wait as before.
+    let first = world.runs[0].name_any();
+    world.runs[3].status = Some(waits.clone());
+    world.end(&first, true);
+    world.step();
+    assert_eq!(starving(&world), said("True", "RunsWait"));
+    world.runs.iter_mut().for_each(|run| run.status = None);
+    world.step();
+    assert_eq!(starving(&world), said("False", "RunsGoOn"));
+}
