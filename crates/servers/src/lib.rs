@@ -5,11 +5,13 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod exchange;
+mod line;
 mod running;
 mod table;
 mod tinyproxy;
 
 pub use exchange::{Answer, exchange, put};
+pub use line::{Line, Shape};
 pub use running::{Running, SECRET_KEY, program};
 pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};
 pub use tinyproxy::{Tinyproxy, free_port};

@@ -20,6 +20,8 @@ pub struct Real {
     pub store: Store,
     /// The same for what the agent reads, when something is between them.
     pub reads: Store,
+    /// The same for what it writes.
+    writes: Store,
     pub checksum: Checksum,
     runtime: tokio::runtime::Runtime,
 }
@@ -33,6 +35,7 @@ impl Real {
         let store = open(&running, &running.address);
         Self {
             reads: store.clone(),
+            writes: store.clone(),
             store,
             checksum: Checksum::from_name(running.server.checksum).unwrap(),
             runtime: runtime.unwrap(),
@@ -48,6 +51,12 @@ impl Real {
     /// From now on the agent reads from another address, behind which the server is.
     pub fn read_at(&mut self, address: &str) {
         self.reads = open(&self.running, address);
+    }
+
+    /// From now on the agent reads from there and writes there.
+    pub fn reach_at(&mut self, address: &str) {
+        self.reads = open(&self.running, address);
+        self.writes = self.reads.clone();
     }
 
     /// Waits for the store's client.
@@ -79,11 +88,11 @@ impl Real {
         let signed = match request {
             UrlRequest::Part { number, size, checksum } => {
                 let upload = upload.unwrap();
-                self.store
+                self.writes
                     .sign_part(KEY, upload, *number, *size, bound, checksum, VALID, now)
             }
             UrlRequest::Object { size, checksum } => {
-                self.store
+                self.writes
                     .sign_object(KEY, *size, bound, checksum, &metadata(), false, VALID, now)
             }
             UrlRequest::Get { .. } => self.reads.sign_get(KEY, None, VALID, now),
@@ -116,14 +125,19 @@ impl Real {
         }
     }
 
+    /// Makes an object of the parts of a good report.
+    pub fn complete(&self, upload: &str, report: &Report) {
+        let parts: Vec<_> = report.parts.iter().map(completed).collect();
+        let done = self.store.complete(KEY, upload, &parts, self.checksum, false);
+        self.wait(done).unwrap();
+    }
+
     /// Runs a job as the operator does: an upload is completed after a good end, and aborted after another.
     pub fn run(&self, rig: &Rig, job: Job) -> Report {
         let (report, upload) = self.serve(rig, job, None);
         if let Some(upload) = upload {
             if report.outcome == Outcome::Done {
-                let parts: Vec<_> = report.parts.iter().map(completed).collect();
-                let done = self.store.complete(KEY, &upload, &parts, self.checksum, false);
-                self.wait(done).unwrap();
+                self.complete(&upload, &report);
             } else {
                 let aborted = self.wait(self.store.abort(KEY, &upload));
                 assert_eq!(aborted.is_ok(), self.running.server.aborts, "{aborted:?}");

@@ -22,12 +22,20 @@ pub const LONG: Duration = Duration::from_secs(60);
 /// A container's worth of agent: its directory, its log, and the processes to end.
 pub struct Rig {
     pub dir: tempfile::TempDir,
+    program: PathBuf,
 }
 
 impl Rig {
     pub fn new() -> Self {
+        // What is measured is the agent as it is in the image.
+        let program = std::env::var_os("BENCH_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_agent").into());
+        Self::of(program)
+    }
+    /// With another build of the agent.
+    pub fn of(program: impl Into<PathBuf>) -> Self {
         let rig = Self {
             dir: tempfile::tempdir().unwrap(),
+            program: program.into(),
         };
         fs::write(rig.log_path(), "").unwrap();
         rig
@@ -43,9 +51,7 @@ impl Rig {
         fs::read_to_string(self.path(name)).ok()
     }
     pub fn command(&self, attempt: &str, run: &str) -> Command {
-        // What is measured is the agent as it is in the image.
-        let program = std::env::var_os("BENCH_AGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_agent").into());
-        let mut command = Command::new(program);
+        let mut command = Command::new(&self.program);
         command
             .args(["connect", "--attempt", attempt, "--run", run, "--dir"])
             .arg(self.dir.path());
