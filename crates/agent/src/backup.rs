@@ -119,12 +119,12 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
     let patience = Duration::from_secs(job.retry_seconds);
     let plan = Plan {
         parts: target.plan,
-        room: Room::new(memory::limit()),
+        room: Room::new(memory::limit(), job.compression),
         checksum: target.checksum,
         patience,
         absence: Duration::from_secs(job.absence_seconds),
     };
-    let (upload, sink) = Upload::start(plan, &client, desk, &events).map_err(|e| failed("upload", e.to_string()))?;
+    let (upload, sink) = Upload::start(plan, client, desk, &events).map_err(|e| failed("upload", e.to_string()))?;
     let chain = Stages::to_write(job.compression.map(compression), recipients)
         .writer(Box::new(sink))
         .map_err(pump::outcome_of)?;

@@ -17,7 +17,7 @@ use ureq::config::Config;
 use ureq::http::Response;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 pub use answer::Answer;
 
@@ -39,6 +39,8 @@ const PROBE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(90);
 /// Bytes of an error's body that are looked at.
 const ERROR_BODY: u64 = 16 << 10;
+/// Connections that are kept for the next request: a store that is far away is connected to for a round trip or three.
+const IDLE: usize = 8;
 /// Bytes that are read from or written to a socket at a time.
 const BUFFER: usize = 128 << 10;
 
@@ -194,18 +196,21 @@ fn settings(connect: Duration, silence: Duration) -> Config {
         .timeout_connect(Some(connect))
         .timeout_per_read(Some(silence))
         .timeout_per_write(Some(silence))
-        .max_idle_connections(4)
+        .max_idle_connections(IDLE)
+        .max_idle_connections_per_host(IDLE)
         .input_buffer_size(BUFFER)
         .output_buffer_size(BUFFER)
         .build()
 }
 
-/// PUTs a body; returns the ETag, quotes included, empty where the store gives none.
-pub fn put(client: &Client, signed: &SignedUrl, body: &[u8]) -> Result<String, HttpError> {
-    let mut request = client.agent.put(signed.url.reveal());
+/// PUTs a body of so many bytes; returns the ETag, quotes included, empty where the store gives none.
+pub fn put(client: &Client, signed: &SignedUrl, size: u64, mut body: impl Read) -> Result<String, HttpError> {
+    // S3 takes no body whose length is not said before.
+    let mut request = client.agent.put(signed.url.reveal()).header("content-length", size);
     for (name, value) in sendable(&signed.headers) {
         request = request.header(name, value);
     }
+    let body = SendBody::from_reader(&mut body);
     let mut response = request.send(body).map_err(|e| client.told.failed(&e))?;
     if !response.status().is_success() {
         return Err(client.told.refused(&mut response, "s3:PutObject"));
@@ -222,12 +227,19 @@ pub fn put(client: &Client, signed: &SignedUrl, body: &[u8]) -> Result<String, H
     }
 }
 
-/// GETs an object from an offset on.
-pub fn get(client: &Client, signed: &SignedUrl, offset: u64, etag: Option<&str>) -> Result<Response<Body>, HttpError> {
+/// GETs an object from an offset on, to its end or to that byte.
+pub fn get(
+    client: &Client,
+    signed: &SignedUrl,
+    offset: u64,
+    last: Option<u64>,
+    etag: Option<&str>,
+) -> Result<Response<Body>, HttpError> {
+    let last = last.map(|last| last.to_string()).unwrap_or_default();
     let mut request = client
         .agent
         .get(signed.url.reveal())
-        .header("range", format!("bytes={offset}-"));
+        .header("range", format!("bytes={offset}-{last}"));
     if let Some(etag) = etag {
         request = request.header("if-match", etag);
     }

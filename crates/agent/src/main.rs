@@ -10,6 +10,7 @@ mod daemon;
 mod desk;
 mod download;
 mod event;
+mod flights;
 #[cfg(test)]
 mod fuzz;
 mod group;

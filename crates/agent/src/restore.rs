@@ -145,6 +145,8 @@ fn begin(
         etag: object.etag.map(ToString::to_string),
         patience: Duration::from_secs(job.retry_seconds),
         absence: Duration::from_secs(job.absence_seconds),
+        memory: memory::limit(),
+        relayed: job.relay,
     };
     let download = Download::new(client, desk.clone(), wanted, watched.clone());
     let allowance = Allowance {

@@ -1,4 +1,5 @@
-//! The upload: parts are filled from the stages and PUT by two threads, with buffers that go round.
+//! The upload: parts are filled from the stages and PUT by a few threads, with chunks of memory that go round.
+mod body;
 mod put;
 mod room;
 mod sink;
@@ -16,9 +17,10 @@ use protocol::{Checksum, Outcome, PartPlan, PartReceipt};
 
 use crate::desk::Desk;
 use crate::event::Event;
+use crate::flights::Flights;
 use crate::http;
 
-use room::PUTS;
+use body::Body;
 pub use room::Room;
 pub use sink::PartSink;
 
@@ -39,18 +41,23 @@ pub struct Plan {
 /// A part, or the whole object.
 struct Part {
     number: u32,
-    bytes: Vec<u8>,
+    body: Body,
     /// The only one: put as an object, without a multipart upload.
     whole: bool,
 }
 
-#[derive(Default)]
 struct State {
     queue: VecDeque<Part>,
     /// Parts that were taken from the queue.
     in_flight: usize,
-    /// Emptied buffers.
+    /// How many may be.
+    flights: Flights,
+    /// Threads that PUT.
+    workers: usize,
+    /// Emptied chunks.
     free: Vec<Vec<u8>>,
+    /// Chunks that there are.
+    chunks: usize,
     receipts: BTreeMap<u32, PartReceipt>,
     object_etag: Option<String>,
     /// What is left when the stages have ended; not sent before the command's end is known good.
@@ -61,9 +68,36 @@ struct State {
     ended: bool,
 }
 
+impl State {
+    fn new(flights: Flights) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            in_flight: 0,
+            flights,
+            workers: 0,
+            free: Vec::new(),
+            chunks: 0,
+            receipts: BTreeMap::new(),
+            object_etag: None,
+            last: None,
+            closed: false,
+            ended: false,
+        }
+    }
+
+    /// Parts that are full and not stored.
+    fn full(&self) -> usize {
+        self.queue.len() + self.in_flight
+    }
+}
+
 /// One upload.
 pub struct Upload {
     plan: Plan,
+    /// What the threads work with.
+    client: http::Client,
+    desk: Arc<Desk>,
+    events: Sender<Event>,
     state: Mutex<State>,
     changed: Condvar,
     stored: AtomicU64,
@@ -80,31 +114,38 @@ pub struct Stored {
 }
 
 impl Upload {
-    /// An upload, its two threads, and the sink that feeds it.
+    /// An upload, its first thread, and the sink that feeds it.
     pub fn start(
         plan: Plan,
-        client: &http::Client,
+        client: http::Client,
         desk: &Arc<Desk>,
         events: &Sender<Event>,
     ) -> io::Result<(Arc<Self>, PartSink)> {
+        let first = plan.parts.size_of(1).unwrap_or(0).min(plan.room.largest());
+        let flights = Flights::new(plan.room.flights(first));
         let upload = Arc::new(Self {
             plan,
-            state: Mutex::default(),
+            client,
+            desk: desk.clone(),
+            events: events.clone(),
+            state: Mutex::new(State::new(flights)),
             changed: Condvar::new(),
             stored: AtomicU64::new(0),
             hash: Mutex::default(),
         });
-        for _ in 0..PUTS {
-            let worker = put::Worker {
-                upload: upload.clone(),
-                client: client.clone(),
-                desk: desk.clone(),
-                events: events.clone(),
-            };
-            thread::Builder::new().name("put".into()).spawn(move || worker.run())?;
-        }
+        upload.work(&mut upload.lock())?;
         let sink = PartSink::new(upload.clone());
         Ok((upload, sink))
+    }
+
+    /// One thread more, where so many may be at work.
+    fn work(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        if state.workers < state.flights.allowed() {
+            let worker = put::Worker { upload: self.clone() };
+            thread::Builder::new().name("put".into()).spawn(move || worker.run())?;
+            state.workers += 1;
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -156,10 +197,10 @@ impl Upload {
     }
 
     /// The first failure counts, and is told before the sink can see that it has ended and tell its own.
-    fn fail(&self, outcome: Outcome, events: &Sender<Event>) {
+    fn fail(&self, outcome: Outcome) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.ended, true) {
-            let _ = events.send(Event::Failed(outcome));
+            let _ = self.events.send(Event::Failed(outcome));
         }
         self.changed.notify_all();
     }

@@ -27,6 +27,8 @@ mod minio;
 mod names;
 #[path = "it/proxy.rs"]
 mod proxy;
+#[path = "it/ranges.rs"]
+mod ranges;
 #[path = "it/relay.rs"]
 mod relay;
 #[path = "it/restore.rs"]

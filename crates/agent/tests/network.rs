@@ -92,7 +92,9 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 /// Text like a dump's: names and numbers in rows, which zstd makes some four times smaller.
 fn sql(path: &Path, bytes: u64) {
-    const NAMES: [&str; 8] = ["Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia"];
+    const NAMES: [&str; 8] = [
+        "Ada", "Grace", "Edsger", "Barbara", "Donald", "Frances", "Alan", "Radia",
+    ];
     let mut file = BufWriter::new(File::create(path).unwrap());
     let (mut written, mut row, mut seed) = (0u64, 0u64, 0x9e37_79b9_7f4a_7c15_u64);
     while written < bytes {
@@ -222,7 +224,10 @@ fn main() {
         .collect();
     let ratio = if programs.len() > 1 { " ratio |" } else { "" };
     println!("| work | line |{head}{ratio}");
-    println!("|---|---|{}", "---|".repeat(head.matches('|').count() + ratio.matches('|').count()));
+    println!(
+        "|---|---|{}",
+        "---|".repeat(head.matches('|').count() + ratio.matches('|').count())
+    );
 
     let (public, secret) = (include_str!("it/keys/ed25519.pub"), include_str!("it/keys/ed25519"));
     let mut real = Real::start("minio");
@@ -241,7 +246,9 @@ fn main() {
             }
             let line = shape.map(|shape| Line::to(&straight, shape));
             real.reach_at(line.as_ref().map_or(&straight, |line| &line.address));
-            row(&saved, name, &programs, |program| measure(&real, program, saving.clone()).0);
+            row(&saved, name, &programs, |program| {
+                measure(&real, program, saving.clone()).0
+            });
         }
         if !LINES.iter().any(|(name, _)| wanted(&restored, name)) {
             continue;
@@ -261,7 +268,9 @@ fn main() {
             }
             let line = shape.map(|shape| Line::to(&straight, shape));
             real.reach_at(line.as_ref().map_or(&straight, |line| &line.address));
-            row(&restored, name, &programs, |program| measure(&real, program, reading.clone()).0);
+            row(&restored, name, &programs, |program| {
+                measure(&real, program, reading.clone()).0
+            });
         }
     }
 }

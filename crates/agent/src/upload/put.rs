@@ -1,25 +1,23 @@
 //! One of the threads that PUT: checksum, URL, PUT, and again until it is stored or hopeless.
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
+use pipeline::Sha256;
 use protocol::{Checksum, Outcome, PartReceipt, UrlRequest};
 
+use super::body::Body;
 use super::{Part, Upload};
-use crate::desk::{Desk, NoUrl};
+use crate::desk::NoUrl;
 use crate::event::Event;
 use crate::http;
 use crate::retry::Retry;
 
 pub(super) struct Worker {
     pub upload: Arc<Upload>,
-    pub client: http::Client,
-    pub desk: Arc<Desk>,
-    pub events: Sender<Event>,
 }
 
 impl Worker {
@@ -27,7 +25,7 @@ impl Worker {
         while let Some(part) = self.next() {
             match self.store(&part) {
                 Ok(receipt) => self.stored(part, receipt),
-                Err(Some(outcome)) => return self.upload.fail(outcome, &self.events),
+                Err(Some(outcome)) => return self.upload.fail(outcome),
                 // Given up by someone else.
                 Err(None) => return,
             }
@@ -40,7 +38,9 @@ impl Worker {
             if state.ended || (state.closed && state.queue.is_empty()) {
                 return None;
             }
-            if let Some(part) = state.queue.pop_front() {
+            if state.in_flight < state.flights.allowed()
+                && let Some(part) = state.queue.pop_front()
+            {
                 state.in_flight += 1;
                 return Some(part);
             }
@@ -52,32 +52,24 @@ impl Worker {
         let mut state = self.upload.lock();
         state.in_flight -= 1;
         self.upload.stored.fetch_add(receipt.size, Ordering::Relaxed);
+        state.flights.ended(receipt.size, Instant::now());
         if part.whole {
             state.object_etag = Some(receipt.etag);
         } else {
             state.receipts.insert(receipt.number, receipt);
         }
-        let mut bytes = part.bytes;
-        bytes.clear();
-        state.free.push(bytes);
+        state.free.extend(part.body.emptied());
         if state.closed && state.queue.is_empty() && state.in_flight == 0 && !state.ended {
             state.ended = true;
-            let _ = self.events.send(Event::Stored);
+            let _ = self.upload.events.send(Event::Stored);
         }
         self.upload.changed.notify_all();
     }
 
     /// Err(None): the transfer was stopped.
     fn store(&self, part: &Part) -> Result<PartReceipt, Option<Outcome>> {
-        let plan = &self.upload.plan;
-        let checksum = match plan.checksum {
-            Checksum::Sha256 => {
-                BASE64_STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, &part.bytes).as_ref())
-            }
-            Checksum::Md5 => BASE64_STANDARD.encode(Md5::digest(&part.bytes)),
-            Checksum::None => String::new(),
-        };
-        let size = part.bytes.len() as u64;
+        let (plan, desk) = (&self.upload.plan, &self.upload.desk);
+        let (checksum, size) = (digest(plan.checksum, &part.body), part.body.len());
         let request = if part.whole {
             UrlRequest::Object {
                 size,
@@ -100,12 +92,12 @@ impl Worker {
         };
         let mut retry = Retry::new(plan.patience);
         loop {
-            let signed = match self.desk.url(&request, plan.absence) {
+            let signed = match desk.url(&request, plan.absence) {
                 Ok(signed) => signed,
                 Err(NoUrl::Stopped) => return Err(None),
                 Err(error) => return Err(failed(error.to_string())),
             };
-            match http::put(&self.client, &signed, &part.bytes) {
+            match http::put(&self.upload.client, &signed, size, &mut part.body.reader()) {
                 Ok(etag) => {
                     return Ok(PartReceipt {
                         number: part.number,
@@ -128,11 +120,27 @@ impl Worker {
                     let Some(pause) = retry.after(error.hope, Instant::now()) else {
                         return Err(failed(error.to_string()));
                     };
-                    if !self.desk.pause(pause) {
+                    if !desk.pause(pause) {
                         return Err(None);
                     }
                 }
             }
         }
+    }
+}
+
+fn digest(of: Checksum, body: &Body) -> String {
+    match of {
+        Checksum::Sha256 => {
+            let mut hash = Sha256::default();
+            body.pieces().for_each(|piece| hash.update(piece));
+            BASE64_STANDARD.encode(hash.digest())
+        }
+        Checksum::Md5 => {
+            let mut hash = Md5::new();
+            body.pieces().for_each(|piece| hash.update(piece));
+            BASE64_STANDARD.encode(hash.finalize())
+        }
+        Checksum::None => String::new(),
     }
 }

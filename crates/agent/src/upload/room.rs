@@ -1,8 +1,13 @@
 //! How parts fit into the container's memory: it is the command's, too, and the kernel ends who asks for too much.
+use protocol::Compression;
 use protocol::parts::{LARGEST_PART, SMALLEST_PART};
 
-/// PUTs at a time.
-pub const PUTS: usize = 2;
+use super::body::CHUNK;
+
+/// PUTs at a time, where they are small; of the streams of a relayed transfer some are just being closed.
+const PUTS: usize = 6;
+/// Bytes of small parts that are held whatever the line: two under way, and one that is filled.
+const SMALL: u64 = 3 * SMALLEST_PART;
 /// Parts larger than this go one at a time, bytes: an upload of hundreds of GiB already has parts that fill the line.
 const LARGE: u64 = 32 << 20;
 
@@ -10,12 +15,22 @@ const LARGE: u64 = 32 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     limit: Option<u64>,
+    /// For small parts, where the line takes more than two at a time.
+    spare: u64,
 }
 
 impl Room {
-    /// In a container with that memory limit, bytes; None: none that is known.
-    pub fn new(limit: Option<u64>) -> Self {
-        Self { limit }
+    /// In a container with that memory limit, bytes; None: none that is known. The agent takes no more than 32 MiB for backups
+    /// whose parts are small: what the stages leave of that is for more parts at a time.
+    pub fn new(limit: Option<u64>, compression: Option<Compression>) -> Self {
+        const MIB: u64 = 1 << 20;
+        let spare = match compression {
+            None => 26 * MIB,
+            Some(Compression::Gzip { .. }) => 22 * MIB,
+            Some(Compression::Zstd { level: ..=3 }) => 18 * MIB,
+            Some(Compression::Zstd { .. }) => SMALL,
+        };
+        Self { limit, spare }
     }
 
     /// The largest part there is room for, bytes: two of them, one being filled while the other is sent. No store takes smaller ones
@@ -25,10 +40,30 @@ impl Room {
             .map_or(LARGEST_PART, |limit| (limit / 4).clamp(SMALLEST_PART, LARGEST_PART))
     }
 
-    /// Buffers for parts of this size: those in flight and the one that is being filled.
-    pub fn buffers(self, size: u64) -> usize {
-        let three = self.limit.is_none_or(|limit| size.saturating_mul(3) <= limit / 2);
-        if size > LARGE || !three { 2 } else { PUTS + 1 }
+    /// Bytes that all parts of this size may take that are held at a time: those under way and the one that is being filled.
+    fn held(self, size: u64) -> u64 {
+        let half = self.limit.map_or(u64::MAX, |limit| limit / 2);
+        let three = size.saturating_mul(3);
+        let least = if size > LARGE || three > half {
+            size.saturating_mul(2)
+        } else {
+            three
+        };
+        least.max(self.spare.min(half))
+    }
+
+    /// Chunks for that.
+    pub fn chunks(self, size: u64) -> usize {
+        let part = size.div_ceil(CHUNK as u64);
+        usize::try_from((self.held(size) / CHUNK as u64).max(2 * part)).unwrap_or(usize::MAX)
+    }
+
+    /// Parts of this size that may be under way at a time, the memory being there.
+    pub fn flights(self, size: u64) -> usize {
+        // What is filled while they are under way needs room, too, if not for the whole of it.
+        let least = CHUNK.min(usize::try_from(size).unwrap_or(CHUNK)) as u64;
+        let many = self.held(size).saturating_sub(least) / size.max(1);
+        usize::try_from(many).unwrap_or(PUTS).clamp(1, PUTS)
     }
 
     /// The words for a backup that needs more parts than the store takes.
@@ -49,39 +84,59 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+    const ZSTD: Option<Compression> = Some(Compression::Zstd { level: 3 });
 
     #[test]
     fn parts_never_take_more_than_half_of_the_containers_memory() {
         for (limit, largest) in [(16, 5), (64, 16), (128, 32), (512, 128), (1 << 20, 5 << 10)] {
-            let room = Room::new(Some(limit * MIB));
-            assert_eq!(room.largest(), largest * MIB, "{limit} MiB");
-            for size in [5, 12, 16, 32, 80].map(|s: u64| (s * MIB).min(room.largest())) {
-                let held = room.buffers(size) as u64 * size;
-                assert!(
-                    held <= (limit * MIB / 2).max(2 * SMALLEST_PART),
-                    "{limit} MiB: {held} for {size}"
-                );
+            for compression in [None, ZSTD] {
+                let room = Room::new(Some(limit * MIB), compression);
+                assert_eq!(room.largest(), largest * MIB, "{limit} MiB");
+                for size in [5, 12, 16, 32, 80].map(|s: u64| (s * MIB).min(room.largest())) {
+                    let held = room.chunks(size) as u64 * CHUNK as u64;
+                    assert!(
+                        held <= (limit * MIB / 2).max(2 * SMALLEST_PART),
+                        "{limit} MiB: {held} for {size}"
+                    );
+                    let under_way = room.flights(size) as u64 * size;
+                    assert!(
+                        under_way < held,
+                        "{limit} MiB: nothing is left to fill the next of {size} in"
+                    );
+                }
             }
         }
-        assert_eq!(Room::new(None).largest(), LARGEST_PART);
+        assert_eq!(Room::new(None, None).largest(), LARGEST_PART);
     }
 
     #[test]
-    fn small_parts_are_sent_side_by_side_where_there_is_room() {
-        for (limit, size, buffers) in [
-            (None, 5, 3),
-            (None, 33, 2),
-            (Some(128), 5, 3),
-            (Some(128), 12, 2 + 1),
-            (Some(64), 12, 2),
-            (Some(32), 5, 3),
-            (Some(24), 5, 2),
+    fn small_parts_are_sent_side_by_side_where_there_is_room_and_the_agent_stays_small() {
+        for (limit, compression, size, flights, held) in [
+            (None, None, 5, 5, 26),
+            (None, Some(Compression::Gzip { level: 6 }), 5, 4, 22),
+            (None, ZSTD, 5, 3, 18),
+            (None, Some(Compression::Zstd { level: 9 }), 5, 2, 15),
+            (None, None, 12, 2, 36),
+            (None, None, 33, 1, 66),
+            (Some(128), None, 5, 5, 26),
+            (Some(128), None, 12, 2, 36),
+            (Some(64), None, 12, 2, 26),
+            (Some(64), ZSTD, 12, 1, 24),
+            (Some(40), None, 5, 3, 20),
+            (Some(32), None, 5, 3, 16),
+            (Some(24), None, 5, 2, 12),
+            (Some(16), None, 5, 1, 10),
         ] {
+            let room = Room::new(limit.map(|l: u64| l * MIB), compression);
+            let chunks = held * MIB / CHUNK as u64;
             assert_eq!(
-                Room::new(limit.map(|l: u64| l * MIB)).buffers(size * MIB),
-                buffers,
-                "{limit:?} {size}"
+                (room.flights(size * MIB), room.chunks(size * MIB) as u64),
+                (flights, chunks),
+                "{limit:?} {compression:?} {size}"
             );
         }
+        // Sizes that only tests have.
+        assert_eq!(Room::new(None, None).flights(1000), PUTS);
+        assert_eq!(Room::new(None, None).flights(0), PUTS);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use pipeline::Sink;
 
+use super::body::{Body, CHUNK};
 use super::{Part, Upload};
 
 /// Fills parts. A full part is queued when a byte more comes: until then it may be the last one.
@@ -11,7 +12,7 @@ pub struct PartSink {
     upload: Arc<Upload>,
     number: u32,
     size: u64,
-    filling: Vec<u8>,
+    filling: Body,
 }
 
 impl PartSink {
@@ -20,11 +21,11 @@ impl PartSink {
             upload,
             number: 0,
             size: 0,
-            filling: Vec::new(),
+            filling: Body::default(),
         }
     }
 
-    /// Queues the full part, if there is one, and gets a buffer for the next; waits for one where all are in use.
+    /// Queues the full part, if there is one, and begins the next; waits where as many are full as may be.
     fn next_part(&mut self) -> io::Result<()> {
         let next = self.number + 1;
         let plan = &self.upload.plan;
@@ -34,31 +35,52 @@ impl PartSink {
             io::Error::other(plan.room.too_large(last, most))
         })?;
         let size = planned.min(plan.room.largest());
-        let capacity = usize::try_from(size).map_err(io::Error::other)?;
         let mut state = self.upload.lock();
         if self.number > 0 {
-            let bytes = std::mem::take(&mut self.filling);
             state.queue.push_back(Part {
                 number: self.number,
-                bytes,
+                body: std::mem::take(&mut self.filling),
                 whole: false,
             });
+            self.upload.work(&mut state)?;
             self.upload.changed.notify_all();
         }
-        while !state.ended && state.queue.len() + state.in_flight + 1 > self.upload.plan.room.buffers(size) {
+        if size != self.size {
+            state.flights.limit(plan.room.flights(size));
+        }
+        while !state.ended && state.full() > state.flights.allowed() {
+            state.flights.held_back();
             state = self.upload.wait(state);
         }
         if state.ended {
-            return Err(io::Error::other("the upload has ended"));
+            return Err(ended());
         }
-        // Where the parts grow, the smaller buffers are of no use any more.
-        state.free.retain(|buffer| buffer.capacity() >= capacity);
-        let free = state.free.pop();
-        drop(state);
-        self.filling = free.unwrap_or_else(|| Vec::with_capacity(capacity));
         (self.number, self.size) = (next, size);
         Ok(())
     }
+
+    /// An emptied chunk, or a new one as long as there is room; else waits for a part to be stored.
+    fn next_chunk(&mut self) -> io::Result<()> {
+        let most = self.upload.plan.room.chunks(self.size);
+        let mut state = self.upload.lock();
+        while !state.ended && state.free.is_empty() && state.chunks >= most {
+            state.flights.held_back();
+            state = self.upload.wait(state);
+        }
+        if state.ended {
+            return Err(ended());
+        }
+        let chunk = state.free.pop().unwrap_or_else(|| {
+            state.chunks += 1;
+            Vec::with_capacity(CHUNK)
+        });
+        self.filling.give_chunk(chunk);
+        Ok(())
+    }
+}
+
+fn ended() -> io::Error {
+    io::Error::other("the upload has ended")
 }
 
 impl Write for PartSink {
@@ -66,18 +88,20 @@ impl Write for PartSink {
         if bytes.is_empty() {
             return Ok(0);
         }
-        if self.filling.len() as u64 == self.size {
+        if self.filling.len() == self.size {
             self.next_part()?;
         }
-        let room = usize::try_from(self.size).unwrap_or(usize::MAX) - self.filling.len();
-        let taken = bytes.get(..room).unwrap_or(bytes);
+        if self.filling.wants_chunk() {
+            self.next_chunk()?;
+        }
+        let room = usize::try_from(self.size - self.filling.len()).unwrap_or(usize::MAX);
+        let taken = self.filling.fill(bytes.get(..room).unwrap_or(bytes));
         self.upload
             .hash
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .update(taken);
-        self.filling.extend_from_slice(taken);
-        Ok(taken.len())
+            .update(bytes.get(..taken).unwrap_or_default());
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -89,11 +113,11 @@ impl Sink for PartSink {
     fn finish(self: Box<Self>) -> io::Result<()> {
         let mut state = self.upload.lock();
         if state.ended {
-            return Err(io::Error::other("the upload has ended"));
+            return Err(ended());
         }
         state.last = Some(Part {
             number: self.number.max(1),
-            bytes: self.filling,
+            body: self.filling,
             whole: self.number <= 1,
         });
         Ok(())

@@ -25,6 +25,8 @@ pub enum Fault {
     Etag(&'static str),
     /// PUT: stored, but the answer is lost.
     LoseAnswer,
+    /// GET: all of the object, whatever was asked for, as a server answers that knows no ranges.
+    NoRanges,
     /// GET: the range that was asked for, with status 200, as rclone answers it.
     RangeAs200,
 }
@@ -228,15 +230,26 @@ fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: O
     }
     let object = state.lock().unwrap().object.clone()?;
     let range = request.headers.get("range")?;
-    let start: usize = range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
+    let (start, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let start: usize = start.parse().ok()?;
     if start >= object.len() {
         return answer(stream, 416, "InvalidRange", "");
+    }
+    let (total, end) = (object.len(), object.len() - 1);
+    let last = if last.is_empty() {
+        end
+    } else {
+        end.min(last.parse().ok()?)
+    };
+    if matches!(fault, Some(Fault::NoRanges)) {
+        let head = format!("HTTP/1.1 200 X\r\netag: \"e\"\r\ncontent-length: {total}\r\n\r\n");
+        stream.write_all(head.as_bytes()).ok()?;
+        return stream.write_all(&object).ok();
     }
     let etag = match fault {
         Some(Fault::Etag(etag)) => etag,
         _ => "e",
     };
-    let (total, last) = (object.len(), object.len() - 1);
     let status = if matches!(fault, Some(Fault::RangeAs200)) {
         200
     } else {
@@ -244,10 +257,10 @@ fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: O
     };
     let head = format!(
         "HTTP/1.1 {status} X\r\netag: \"{etag}\"\r\ncontent-range: bytes {start}-{last}/{total}\r\ncontent-length: {}\r\n\r\n",
-        total - start
+        last + 1 - start
     );
     stream.write_all(head.as_bytes()).ok()?;
-    let rest = &object[start..];
+    let rest = &object[start..=last];
     match fault {
         Some(Fault::CutAfter(bytes)) => {
             stream.write_all(&rest[..bytes.min(rest.len())]).ok()?;

@@ -1,0 +1,241 @@
+//! What was read ahead of an object, as a state: ranges in their order, each with what has come of it. No lock and no clock.
+//!
+//! What is held is bounded in chunks, of which the first range may always have some: it is what the command waits for.
+use std::collections::VecDeque;
+
+use protocol::Outcome;
+
+use crate::flights::Flights;
+
+/// Bytes of a chunk.
+pub const CHUNK: usize = 256 << 10;
+/// Chunks that are left to the first range: one that is filled and one that is read.
+const FIRSTS: usize = 2;
+/// Bytes that are held at most, whatever the container may have: the agent takes no more than 32 MiB for it all.
+const MOST: u64 = 20 << 20;
+/// Ranges under way at a time, where each connection brings little.
+const RANGES: usize = 6;
+/// The same where each is a stream through the operator, which holds a window of each, as the agent does.
+const RELAYED: usize = 3;
+/// Bytes of a range where two fill the line, and where they do not: the round trip before each counts.
+const NEAR: u64 = 4 << 20;
+const FAR: u64 = 6 << 20;
+
+/// A chunk of memory, and how much of it counts.
+#[derive(Default)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self {
+            bytes: vec![0; CHUNK],
+            length: 0,
+        }
+    }
+
+    /// What has come.
+    pub fn filled(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Where at most so many more bytes go.
+    pub fn room(&mut self, most: u64) -> &mut [u8] {
+        let end = self.bytes.len();
+        let most = usize::try_from(most).unwrap_or(end).min(end - self.length);
+        self.bytes.get_mut(self.length..self.length + most).unwrap_or_default()
+    }
+
+    /// So many have come.
+    pub fn add(&mut self, bytes: usize) {
+        self.length += bytes;
+    }
+}
+
+/// From where to where a request reads; it is known by its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub start: u64,
+    pub end: u64,
+}
+
+struct Fetch {
+    range: Range,
+    chunks: VecDeque<Chunk>,
+    end: Option<Result<(), Option<Outcome>>>,
+}
+
+/// What is there for the reader.
+pub enum Next {
+    /// These bytes come next.
+    Chunk(Chunk),
+    /// Nothing yet.
+    Waits,
+    /// There are no more.
+    End,
+    /// Why there are no more; None: nobody wants them.
+    Failed(Option<Outcome>),
+}
+
+/// What was read ahead.
+pub struct Ring {
+    size: u64,
+    /// The first byte that nobody reads yet.
+    next: u64,
+    fetches: VecDeque<Fetch>,
+    free: Vec<Chunk>,
+    chunks: usize,
+    most: usize,
+    /// One request reads it all: nothing tells that several read one object, the store knows no ranges, or there is no memory.
+    single: bool,
+    /// A store's first answer was good.
+    opened: bool,
+    /// The reader waits for the next byte.
+    pub hungry: bool,
+    /// How many ranges are read at a time.
+    pub flights: Flights,
+}
+
+impl Ring {
+    /// For an object of so many bytes in a container of that limit; `sure` where every answer is held to be of the same object.
+    pub fn new(size: u64, limit: Option<u64>, sure: bool, relayed: bool) -> Self {
+        let room = limit.map_or(MOST, |limit| (limit / 8).min(MOST));
+        let most = usize::try_from(room / CHUNK as u64).unwrap_or(usize::MAX);
+        // Three ranges of a megabyte: less ahead would be no more than the kernel holds.
+        let single = !sure || room < 3 << 20;
+        let flights = if relayed { RELAYED } else { RANGES };
+        Self {
+            size,
+            next: 0,
+            fetches: VecDeque::new(),
+            free: Vec::new(),
+            chunks: 0,
+            most: most.max(2 * FIRSTS),
+            single,
+            opened: false,
+            hungry: false,
+            flights: Flights::new(flights),
+        }
+    }
+
+    fn length(&self) -> u64 {
+        const MIB: u64 = 1 << 20;
+        let wanted = if self.flights.allowed() > 2 { FAR } else { NEAR };
+        let third = (self.most * CHUNK) as u64 / 3;
+        wanted.min(third / MIB * MIB).max(MIB)
+    }
+
+    /// The next range to ask for, if one may be: one alone until a store has answered.
+    pub fn begin(&mut self) -> Option<Range> {
+        let most = if self.single || !self.opened {
+            1
+        } else {
+            self.flights.allowed()
+        };
+        if self.next == self.size || self.fetches.len() >= most {
+            return None;
+        }
+        let length = if self.single { self.size } else { self.length() };
+        let range = Range {
+            start: self.next,
+            end: self.next.saturating_add(length).min(self.size),
+        };
+        self.next = range.end;
+        self.fetches.push_back(Fetch {
+            range,
+            chunks: VecDeque::new(),
+            end: None,
+        });
+        Some(range)
+    }
+
+    /// The store has answered: with that range, or it sends all the rest, as one does that knows no ranges. Says where it ends.
+    pub fn opened(&mut self, start: u64, all: bool) -> u64 {
+        self.opened = true;
+        if all && self.fetches.back().is_some_and(|last| last.range.start == start) {
+            self.single = true;
+            self.next = self.size;
+        }
+        let (size, single) = (self.size, self.single);
+        self.of(start).map_or(start, |fetch| {
+            if all && single {
+                fetch.range.end = size;
+            }
+            fetch.range.end
+        })
+    }
+
+    /// A chunk for a range, if there is room.
+    pub fn chunk(&mut self, start: u64) -> Option<Chunk> {
+        let most = if self.is_first(start) {
+            self.most
+        } else {
+            self.most - FIRSTS
+        };
+        if self.chunks - self.free.len() >= most {
+            return None;
+        }
+        Some(self.free.pop().unwrap_or_else(|| {
+            self.chunks += 1;
+            Chunk::new()
+        }))
+    }
+
+    /// The reader waits for just this range.
+    pub fn is_wanted(&self, start: u64) -> bool {
+        self.hungry && self.is_first(start)
+    }
+
+    /// What has come of a range, after all of it that came before.
+    pub fn put(&mut self, start: u64, chunk: Chunk) {
+        if chunk.length == 0 {
+            return self.give_back(chunk);
+        }
+        if let Some(fetch) = self.of(start) {
+            fetch.chunks.push_back(chunk);
+        }
+    }
+
+    /// All of a range has come, or no more will.
+    pub fn end(&mut self, start: u64, end: Result<(), Option<Outcome>>) {
+        if let Some(fetch) = self.of(start) {
+            fetch.end = Some(end);
+        }
+    }
+
+    /// An emptied chunk.
+    pub fn give_back(&mut self, mut chunk: Chunk) {
+        chunk.length = 0;
+        self.free.push(chunk);
+    }
+
+    /// What the reader gets next: the object's bytes in their order, and nothing else.
+    pub fn next(&mut self) -> Next {
+        loop {
+            let Some(first) = self.fetches.front_mut() else {
+                return if self.next == self.size { Next::End } else { Next::Waits };
+            };
+            if let Some(chunk) = first.chunks.pop_front() {
+                return Next::Chunk(chunk);
+            }
+            match first.end.take() {
+                None => return Next::Waits,
+                Some(Err(outcome)) => return Next::Failed(outcome),
+                Some(Ok(())) => drop(self.fetches.pop_front()),
+            }
+        }
+    }
+
+    fn of(&mut self, start: u64) -> Option<&mut Fetch> {
+        self.fetches.iter_mut().find(|fetch| fetch.range.start == start)
+    }
+
+    fn is_first(&self, start: u64) -> bool {
+        self.fetches.front().is_some_and(|first| first.range.start == start)
+    }
+}
+
+#[cfg(test)]
+mod tests;

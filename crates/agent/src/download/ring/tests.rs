@@ -1,0 +1,138 @@
+use super::*;
+
+const MIB: u64 = 1 << 20;
+
+fn ring(size: u64) -> Ring {
+    Ring::new(size, None, true, false)
+}
+
+/// Fills a range as far as there is room; true where all of it came.
+fn fill(ring: &mut Ring, range: Range, at: &mut u64) -> bool {
+    while *at < range.end {
+        let Some(mut chunk) = ring.chunk(range.start) else {
+            return false;
+        };
+        let room = chunk.room(range.end - *at);
+        let n = room.len();
+        for (to, at) in room.iter_mut().zip(*at..) {
+            *to = byte(at);
+        }
+        chunk.add(n);
+        ring.put(range.start, chunk);
+        *at += n as u64;
+    }
+    ring.end(range.start, Ok(()));
+    true
+}
+
+fn byte(at: u64) -> u8 {
+    (at / 1000 % 251) as u8
+}
+
+#[test]
+fn ranges_come_out_in_order_whichever_is_filled_first_and_memory_is_bounded() {
+    let size = 50 * MIB + 3;
+    let mut ring = ring(size);
+    let mut under_way = VecDeque::new();
+    let (mut out, mut opened) = (0, false);
+    loop {
+        while let Some(range) = ring.begin() {
+            under_way.push_back((range, range.start));
+            if !std::mem::replace(&mut opened, true) {
+                assert!(ring.begin().is_none(), "a second before the first was answered");
+                assert_eq!(ring.opened(range.start, false), range.end);
+            }
+        }
+        // The last first.
+        for (range, at) in under_way.iter_mut().rev() {
+            fill(&mut ring, *range, at);
+        }
+        under_way.retain(|(range, at)| *at < range.end);
+        assert!(ring.chunks <= ring.most, "{} chunks", ring.chunks);
+        match ring.next() {
+            Next::Chunk(chunk) => {
+                assert!(chunk.filled().iter().zip(out..).all(|(seen, at)| *seen == byte(at)));
+                out += chunk.filled().len() as u64;
+                ring.give_back(chunk);
+            }
+            Next::End => break,
+            Next::Waits => {}
+            Next::Failed(_) => panic!("nothing failed"),
+        }
+    }
+    assert_eq!(out, size);
+}
+
+#[test]
+fn the_first_range_gets_on_when_the_others_have_filled_all_there_is() {
+    let mut ring = ring(1000 * MIB);
+    let first = ring.begin().unwrap();
+    ring.opened(0, false);
+    let second = ring.begin().unwrap();
+    while let Some(chunk) = ring.chunk(second.start) {
+        ring.put(second.start, chunk);
+        // As if it had been filled: `put` gives an empty one back.
+        ring.free.pop();
+    }
+    assert!(ring.chunk(second.start).is_none());
+    for _ in 0..FIRSTS {
+        assert!(ring.chunk(first.start).is_some());
+    }
+    assert!(ring.chunk(first.start).is_none());
+}
+
+#[test]
+fn a_store_that_sends_all_is_read_by_one_request() {
+    let mut ring = ring(100 * MIB);
+    let range = ring.begin().unwrap();
+    assert!(range.end < 100 * MIB);
+    assert_eq!(ring.opened(range.start, true), 100 * MIB);
+    assert!(ring.begin().is_none());
+}
+
+#[test]
+fn one_request_reads_it_all_where_nothing_tells_objects_apart_or_there_is_no_memory() {
+    for (size, limit, sure, end) in [
+        (100, None, false, 100),
+        (100, Some(16), true, 100),
+        (100, Some(64), true, 2),
+        (100, Some(1024), true, 4),
+        (100, None, true, 4),
+        (3, None, true, 3),
+    ] {
+        let mut ring = Ring::new(size * MIB, limit.map(|l: u64| l * MIB), sure, false);
+        let range = ring.begin().unwrap();
+        assert_eq!(
+            range,
+            Range {
+                start: 0,
+                end: end * MIB
+            },
+            "{size} {limit:?} {sure}"
+        );
+        assert!(ring.chunk(0).is_some());
+    }
+    assert!(ring(0).begin().is_none() && matches!(ring(0).next(), Next::End));
+}
+
+#[test]
+fn a_failure_is_told_when_all_before_it_was_read() {
+    let mut ring = ring(100 * MIB);
+    let first = ring.begin().unwrap();
+    ring.opened(0, false);
+    let second = ring.begin().unwrap();
+    ring.end(second.start, Err(Some(Outcome::Empty)));
+    let mut read = 0;
+    let mut at = 0;
+    fill(&mut ring, first, &mut at);
+    loop {
+        match ring.next() {
+            Next::Chunk(chunk) => read += chunk.filled().len() as u64,
+            Next::Failed(outcome) => {
+                assert_eq!((read, outcome), (first.end, Some(Outcome::Empty)));
+                return;
+            }
+            Next::Waits | Next::End => panic!("after {read}"),
+        }
+    }
+}
