@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-memory bench-scale lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-memory bench-network bench-scale lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ fuzz: ## throws random and mutated bytes at every parser of outside bytes, for 1
 
 bench-memory: ## measures the memory that the agent takes, by size and compression
 	@dev/with-cluster --without sh -c 'BENCH_AGENT=$$TEST_AGENT_BIN dev/cargo test -q --locked -p agent --test memory'
+
+bench-network: ## measures the agent over lines of 50 ms (BASELINE=rev beside that revision's; BENCH_MIB, BENCH_ROUNDS, BENCH_ONLY)
+	@dev/bench-network
 
 bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 	@dev/with-cluster dev/bench

@@ -3,9 +3,11 @@ mod drain;
 mod pump;
 
 use std::io::PipeReader;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use pipeline::{Recipients, Stages};
@@ -125,7 +127,12 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
         absence: Duration::from_secs(job.absence_seconds),
     };
     let (upload, sink) = Upload::start(plan, client, desk, &events).map_err(|e| failed("upload", e.to_string()))?;
-    let chain = Stages::to_write(job.compression.map(compression), recipients)
+    let packed = job.compression.map(compression);
+    // The standard library knows affinity and the quotas of control groups.
+    let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = packed.map_or(1, |packed| packed.threads(cpus, memory::limit()));
+    let chain = Stages::to_write(packed, recipients)
+        .with_threads(threads)
         .writer(Box::new(sink))
         .map_err(pump::outcome_of)?;
     let (output, input) = pipe::make().map_err(|e| failed("pipe", e.to_string()))?;

@@ -10,15 +10,20 @@ use crate::error::{Step, at};
 use crate::foreign::Instead;
 use crate::peek::Peek;
 
+/// Threads where nothing is said.
+pub(crate) const USUAL: usize = 2;
+/// Threads at most: what is behind them has to keep up.
+const THREADS: usize = 8;
+
 /// How to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// RFC 1952; members of 512 KiB, so that two threads work on one stream.
+    /// RFC 1952; members of 512 KiB, so that several threads work on one stream.
     Gzip {
         /// 1 to 9.
         level: i32,
     },
-    /// RFC 8878, with a content checksum; two threads.
+    /// RFC 8878, with a content checksum; several threads up to level 12.
     Zstd {
         /// 1 to 19.
         level: i32,
@@ -52,13 +57,27 @@ impl Compression {
         }
     }
 
-    /// Compresses into `sink`.
-    pub(crate) fn writer(self, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
+    /// Threads for a container that may use so many CPUs and has that memory limit, bytes: as many as CPUs, two of which are had
+    /// anyway; more take no more than an eighth of the memory together, and there are none where no limit says what there is.
+    pub fn threads(self, cpus: usize, memory: Option<u64>) -> usize {
+        let each = match self {
+            Compression::Gzip { .. } => 2 << 20,
+            Compression::Zstd { level: ..=3 } => 6 << 20,
+            Compression::Zstd { level: ..=9 } => 11 << 20,
+            Compression::Zstd { level: ..=zstd::LIGHT } => 42 << 20,
+            Compression::Zstd { .. } => return 1,
+        };
+        let room = usize::try_from(memory.unwrap_or(0) / 8 / each).unwrap_or(THREADS);
+        cpus.min(room.max(USUAL)).clamp(1, THREADS)
+    }
+
+    /// Compresses into `sink`, by so many threads.
+    pub(crate) fn writer(self, threads: usize, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
         self.check()
             .map_err(|e| at(Step::Compress, io::Error::new(io::ErrorKind::InvalidInput, e)))?;
         Ok(match self {
-            Compression::Gzip { level } => Box::new(gzip::Writer::new(level, sink)?),
-            Compression::Zstd { level } => Box::new(zstd::Writer::new(level, sink)?),
+            Compression::Gzip { level } => Box::new(gzip::Writer::new(level, threads, sink)?),
+            Compression::Zstd { level } => Box::new(zstd::Writer::new(level, threads, sink)?),
         })
     }
 
@@ -121,5 +140,35 @@ mod tests {
             assert_eq!(compression.check().unwrap_err().to_string(), word);
         }
         assert_eq!(Compression::Zstd { level: 19 }.check(), Ok(()));
+    }
+
+    #[test]
+    fn threads_follow_the_cpus_as_far_as_the_memory_allows() {
+        let zstd = |level| Compression::Zstd { level };
+        let gzip = Compression::Gzip { level: 6 };
+        for (compression, cpus, memory, threads) in [
+            (zstd(3), 1, None, 1),
+            (zstd(3), 2, None, 2),
+            // Nothing says what there is.
+            (zstd(3), 64, None, 2),
+            (zstd(3), 4, Some(64), 2),
+            (zstd(3), 4, Some(128), 2),
+            (zstd(3), 4, Some(256), 4),
+            (zstd(3), 64, Some(4096), 8),
+            (zstd(3), 1, Some(4096), 1),
+            (zstd(9), 8, Some(512), 5),
+            (zstd(12), 8, Some(512), 2),
+            (zstd(12), 8, Some(2048), 6),
+            (zstd(13), 8, Some(4096), 1),
+            (gzip, 8, Some(64), 4),
+            (gzip, 0, None, 1),
+        ] {
+            let memory = memory.map(|mib: u64| mib << 20);
+            assert_eq!(
+                compression.threads(cpus, memory),
+                threads,
+                "{compression:?} {cpus} {memory:?}"
+            );
+        }
     }
 }

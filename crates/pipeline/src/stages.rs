@@ -2,7 +2,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::allowance::{Allowance, Note};
-use crate::compress::Compression;
+use crate::compress::{self, Compression};
 use crate::encrypt::{Identities, Recipients};
 use crate::error::{Step, at};
 use crate::sink::Sink;
@@ -27,12 +27,20 @@ pub struct Stages {
     /// For reading.
     allowance: Allowance,
     note: Option<Note>,
+    /// That compress, for writing.
+    threads: usize,
 }
 
 impl Stages {
     /// Stages to write through: plain bytes go in, what is stored comes out.
     pub fn to_write(compression: Option<Compression>, recipients: Option<Recipients>) -> Self {
         Self::of(compression, recipients.map(Stage::Encrypt))
+    }
+
+    /// Compresses by so many threads.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The same stages to read back through, within that allowance.
@@ -47,6 +55,7 @@ impl Stages {
     fn of(compression: Option<Compression>, crypt: Option<Stage>) -> Self {
         Self {
             list: compression.map(Stage::Compress).into_iter().chain(crypt).collect(),
+            threads: compress::USUAL,
             ..Self::default()
         }
     }
@@ -61,8 +70,9 @@ impl Stages {
     /// A sink for plain bytes whose product goes to `sink`.
     pub fn writer(self, sink: Box<dyn Sink + Send>) -> io::Result<Box<dyn Sink + Send>> {
         let edge: Box<dyn Sink + Send> = Box::new(Edge(sink));
+        let threads = self.threads;
         self.list.into_iter().rev().try_fold(edge, |sink, stage| match stage {
-            Stage::Compress(compression) => compression.writer(sink),
+            Stage::Compress(compression) => compression.writer(threads, sink),
             Stage::Encrypt(recipients) => recipients.writer(sink),
             Stage::Decrypt(_) => Err(at(
                 Step::Encrypt,

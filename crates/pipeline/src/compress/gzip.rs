@@ -1,4 +1,4 @@
-//! gzip: independent members on two threads; read back member by member.
+//! gzip: independent members on several threads; read back member by member.
 //!
 //! RFC 1952 section 2.2 lets a file be a row of members. One of 512 KiB costs about one percent against an endless
 //! one and lets libdeflate, which has no streaming interface, work.
@@ -17,10 +17,6 @@ use crate::sink::Sink;
 
 /// Plain bytes of a member.
 const MEMBER: usize = 512 << 10;
-/// Threads that compress.
-const WORKERS: usize = 2;
-/// Members at work or waiting: one more than the workers, so that none idles while the oldest is written out.
-const AT_WORK: usize = WORKERS + 1;
 
 /// One member on its way; its buffers are used again and again.
 struct Member {
@@ -39,6 +35,8 @@ pub(super) struct Writer {
     sink: Box<dyn Sink + Send>,
     filling: Member,
     at_work: VecDeque<Receiver<Member>>,
+    /// Members at work or waiting: one more than the workers, so that none idles while the oldest is written out.
+    most: usize,
     free: Vec<Member>,
     work: Option<Sender<Ticket>>,
     workers: Vec<JoinHandle<()>>,
@@ -46,7 +44,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(level: i32, sink: Box<dyn Sink + Send>) -> io::Result<Self> {
+    pub(super) fn new(level: i32, threads: usize, sink: Box<dyn Sink + Send>) -> io::Result<Self> {
         let level = CompressionLvl::new(level).map_err(|e| {
             at(
                 Step::Compress,
@@ -55,7 +53,7 @@ impl Writer {
         })?;
         let (work, queue) = channel::<Ticket>();
         let queue = Arc::new(Mutex::new(queue));
-        let workers = (0..WORKERS)
+        let workers = (0..threads.max(1))
             .map(|_| {
                 let queue = queue.clone();
                 std::thread::Builder::new()
@@ -64,11 +62,13 @@ impl Writer {
             })
             .collect::<io::Result<Vec<_>>>()
             .map_err(|e| at(Step::Compress, e))?;
+        let most = workers.len() + 1;
         Ok(Self {
             sink,
             filling: Member::new(),
-            at_work: VecDeque::with_capacity(AT_WORK),
-            free: (0..AT_WORK).map(|_| Member::new()).collect(),
+            at_work: VecDeque::with_capacity(most),
+            most,
+            free: (0..most).map(|_| Member::new()).collect(),
             work: Some(work),
             workers,
             started: false,
@@ -76,7 +76,7 @@ impl Writer {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        if self.at_work.len() == AT_WORK {
+        if self.at_work.len() == self.most {
             self.write_oldest()?;
         }
         let next = self.free.pop().unwrap_or_else(Member::new);

@@ -1,4 +1,4 @@
-//! zstd: two worker threads with small jobs, a content checksum, and a reader that insists on whole frames.
+//! zstd: worker threads with small jobs, a content checksum, and a reader that insists on whole frames.
 mod frame;
 mod window;
 
@@ -15,10 +15,8 @@ use window::Windows;
 
 pub(super) use frame::may_begin;
 
-/// Threads that compress, at levels up to [`LIGHT`].
-const WORKERS: u32 = 2;
 /// Above this level each thread takes 35 to 70 MiB for its tables, and the memory is the user's: one has to do.
-const LIGHT: i32 = 12;
+pub(super) const LIGHT: i32 = 12;
 /// Bytes of a job. The default of four windows takes 70 MiB with two workers at level 3; this takes 26 MiB and is
 /// as fast.
 const JOB: u32 = 1 << 20;
@@ -33,12 +31,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(level: i32, sink: Box<dyn Sink + Send>) -> io::Result<Self> {
+    pub(super) fn new(level: i32, threads: usize, sink: Box<dyn Sink + Send>) -> io::Result<Self> {
+        // At least one: without any the library would compress in the thread that reads the command's output.
+        let workers = u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
         let build = || {
             let mut encoder = Encoder::new(level)?;
             encoder.set_parameter(CParameter::ChecksumFlag(true))?;
             if level <= LIGHT {
-                encoder.set_parameter(CParameter::NbWorkers(WORKERS))?;
+                encoder.set_parameter(CParameter::NbWorkers(workers))?;
                 encoder.set_parameter(CParameter::JobSize(JOB))?;
             }
             Ok(encoder)
