@@ -107,11 +107,13 @@ impl Rig {
     }
 }
 
-/// Gone, or nothing but an entry that waits for its parent: its files are closed by then.
+/// Gone, or nothing but an entry that waits for its parent: its files are closed by then. The entry of its first thread alone says
+/// less: while others of its threads are dying, the files are open.
 fn is_dead(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
-    state.is_none_or(|state| state.starts_with(['Z', 'X']))
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    threads <= 1 && state.is_none_or(|state| state.starts_with(['Z', 'X']))
 }
 
 impl Drop for Rig {
