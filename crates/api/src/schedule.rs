@@ -28,6 +28,7 @@ use crate::run::{BackupRunSpec, TemplateMetadata};
     printcolumn = r#"{"name":"Failed","type":"integer","jsonPath":".status.failed","description":"Runs whose backup failed","priority":1}"#,
     printcolumn = r#"{"name":"Last Scheduled","type":"date","jsonPath":".status.lastScheduleTime","description":"Last tick that was run"}"#,
     printcolumn = r#"{"name":"Last Successful","type":"date","jsonPath":".status.lastSuccessfulTime","description":"End of the last good backup"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether it makes runs"}"#,
     printcolumn = r#"{"name":"Last Run","type":"string","jsonPath":".status.conditions[?(@.type==\"Successful\")].reason","description":"How the last run ended"}"#,
     printcolumn = r#"{"name":"Next","type":"string","jsonPath":".status.nextScheduleTime","description":"Next tick","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,

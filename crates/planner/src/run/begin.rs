@@ -97,7 +97,8 @@ fn wait_for(o: &Observed<'_>, status: BackupRunStatus, since: Option<Time>, wait
     waiting::restore(o, &status, since, wait).unwrap_or_else(|expired| {
         let why = waiting::cause(&status);
         let text = format!(
-            "the restore is given up, so that it does not go over data that were repaired meanwhile: {expired}; make a new run. {why}"
+            "the restore is given up, so that it does not go over data that were repaired meanwhile: {expired}; annotate the run with {} to ask again. {why}",
+            labels::RESTORE
         );
         end::refuse(o, status, Reason::StartDeadlineExceeded, &text)
     })

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use crate::schedule::decide::{Decision, say};
+use crate::schedule::holdup;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
 use crate::schedule::reason::Reason;
 use crate::schedule::restores;
@@ -37,7 +38,7 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
     let busy = active > 0 || restores.is_some();
     let (reason, message) = match d.waiting.take().or(restores) {
         Some((reason, message)) if busy => (reason, message),
-        _ if busy => (Reason::RunUnderWay.word(), String::new()),
+        _ if busy => (Reason::RunUnderWay.word(), held_up(o)),
         _ => (Reason::Idle.word(), String::new()),
     };
     say(o, d, condition::IN_PROGRESS, busy, reason, &message);
@@ -50,6 +51,15 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
         say(o, d, condition::SUCCESSFUL, good, &reason, &text);
         say(o, d, condition::FAILED, !good, &reason, &text);
     }
+}
+
+/// What the last of the runs under way waits for, where it has not come to its command: a storage that is down is seen at the first tick.
+fn held_up(o: &Observed<'_>) -> String {
+    let active = o.runs.iter().filter(|r| standing(r) == Standing::Active);
+    let last = active.max_by_key(|r| (r.creation_timestamp(), r.name_any()));
+    last.and_then(|run| holdup::of(run))
+        .map(|held| held.words())
+        .unwrap_or_default()
 }
 
 /// How a run ended, in its own words: whether well, the reason, and its message.

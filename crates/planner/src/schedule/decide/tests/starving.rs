@@ -239,3 +239,17 @@ fn runs_that_pile_up_with_allow_starve_until_fewer_than_three_wait() {
     world.step();
     assert_eq!(starving(&world), said("False", "RunsGoOn"));
 }
+
+#[test]
+fn what_the_run_under_way_waits_for_is_told_at_its_first_tick() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    world.step();
+    for (status, words) in holdups(world.now) {
+        world.runs[0].status = Some(status);
+        let status = world.look().status;
+        let told = condition::find(&status.conditions, condition::IN_PROGRESS).unwrap();
+        for words in words {
+            assert!(told.message.contains(words), "{words}: {}", told.message);
+        }
+    }
+}
