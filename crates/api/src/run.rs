@@ -342,6 +342,10 @@ pub struct BackupRunStatus {
     /// The object's key in the bucket: the path below the storage's prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Where the backup lies: the bucket that its storage named when it was made, and where that was. A storage that names another one
+    /// by now has it no more: nothing is deleted there, and a restore says so. Runs of before this field have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// When the backup (in a restore-only run: the last restore) started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -389,6 +393,16 @@ pub struct BackupRunStatus {
     pub restores: Vec<Restore>,
 }
 
+/// A bucket, and where it is.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Location {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Where it is: scheme, host and port, and the path that the store is served below, if any.
+    pub endpoint: String,
+}
+
 /// The transfer under way.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -409,6 +423,9 @@ pub struct Transfer {
     /// The multipart upload, recorded before its first part is signed.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
     pub upload_id: Option<String>,
+    /// Where a backup is uploaded to; recorded before its command starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// Direct (Pod to store) or Relay (through the operator); chosen before the command starts.
     pub route: String,
     /// Set once the attempt has failed and another one follows.

@@ -56,6 +56,7 @@ fn claim(other: &BackupRun) -> Option<Claim> {
         uid: other.uid().unwrap_or_default(),
         schedule: taken::schedule_of(other),
         at_work_since: at_work.filter(|t| t.failed_at.is_none()).map(|t| t.started_at.0),
+        location: status.location.clone(),
         etag: status.etag.clone(),
         ended_at: status.completion_time.as_ref().map(|t| t.0),
         good: condition::is_true(&status.conditions, condition::SUCCESSFUL),

@@ -44,6 +44,8 @@ pub mod path;
 
 pub mod step;
 
+pub mod moved;
+
 pub mod observed;
 
 pub mod ending;

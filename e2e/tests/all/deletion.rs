@@ -290,6 +290,66 @@ fn a_run_whose_storage_is_gone_is_let_go() {
     });
 }
 
+/// What an Event of the case says, once there is one of that reason.
+async fn told(case: &Case, reason: &str) -> String {
+    let events: kube::Api<k8s_openapi::api::events::v1::Event> = case.api();
+    case.wait(&format!("an Event {reason}"), 60, || async {
+        let all = events.list(&Default::default()).await.ok()?.items;
+        all.into_iter().find(|e| e.reason.as_deref() == Some(reason))?.note
+    })
+    .await
+}
+
+#[test]
+fn an_object_in_a_bucket_that_its_storage_names_no_more_stays_and_is_told_of() {
+    case("moved", |case| async move {
+        case.store().of_bucket("e2e-moved").create().unwrap();
+        let credentials = json!({"name": e2e::shared::SECRET, "namespace": e2e::shared::NAMESPACE});
+        let spec = json!({"parameters": e2e::shared::parameters(), "credentials": credentials});
+        let storage = case.storage("moved", spec).await;
+        case.storage_ready(&storage).await;
+        let mut spec = stream(&format!("/{}/db", case.namespace()), "random 1000");
+        (spec["retainPolicy"], spec["storage"]["name"]) = (json!("Delete"), json!(storage));
+        let run = case.backup("db", spec).await;
+        let location = status(&run).location.expect("where it lies");
+        assert_eq!(
+            Some(location.bucket.as_str()),
+            e2e::shared::parameters()["bucket"].as_str()
+        );
+        case.keeps("db");
+        case.fault("db", "retention: the bucket of the storage was edited since");
+        let edit = json!({"spec": {"parameters": {"bucket": "e2e-moved"}}});
+        let edit = kube::api::Patch::Merge(edit);
+        case.storages()
+            .patch(&storage, &Default::default(), &edit)
+            .await
+            .unwrap();
+        case.wait("the storage is probed as it is now", 60, || async {
+            let storage = case.storages().get(&storage).await.ok()?;
+            let ready = condition::find(&storage.status?.conditions, condition::READY).cloned()?;
+            (ready.observed_generation == storage.metadata.generation).then_some(())
+        })
+        .await;
+        case.ask_restore("db").await;
+        let refused = told(&case, "RestoreRefused").await;
+        assert!(
+            refused.contains("the storage now names bucket \"e2e-moved\""),
+            "{refused}"
+        );
+        assert!(
+            case.our_pods().await.iter().all(|p| !p.contains("restore")),
+            "no Pod was made for it"
+        );
+        delete(&case, "db", 60).await;
+        let left = told(&case, "LeftBehind").await;
+        assert!(
+            left.contains(&case.key("db")) && left.contains(&location.bucket),
+            "{left}"
+        );
+        case.end("db", "let go, Event LeftBehind", "let go, Event LeftBehind");
+    });
+}
+
 #[test]
 fn a_bucket_that_keeps_versions_loses_the_version_that_the_run_wrote_and_no_other() {
     case("versions", |case| async move {

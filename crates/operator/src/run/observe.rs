@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::names::pod_of;
+use api::run::Location;
 use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupRunStatus, BackupStorage, condition, labels};
 use jiff::Timestamp;
@@ -211,6 +212,10 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
             prefix,
             isolated,
             retry: parsed.retry(),
+            location: Location {
+                bucket: parsed.bucket().into(),
+                endpoint: parsed.endpoint().into(),
+            },
         }
     });
     let conditions = storage
@@ -275,6 +280,8 @@ fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {
         uid: pod.uid().unwrap_or_default(),
         ours: controls(run, pod),
         terminating: pod.metadata.deletion_timestamp.is_some(),
+        over: stage::is_over(pod),
+        finalizers: pod.finalizers().to_vec(),
         stage: stage::stage(pod, container),
     }
 }

@@ -218,6 +218,7 @@ mod tests {
                 command_started_at: None,
                 key: Some(key.into()),
                 upload_id: None,
+                location: None,
                 route: "Direct".into(),
                 failed_at: None,
             }),

@@ -230,6 +230,7 @@ fn a_run_holds_its_turn_while_an_attempt_is_under_way_and_not_between_or_after_i
         command_started_at: None,
         key: None,
         upload_id: Some("up".into()),
+        location: None,
         route: "Direct".into(),
         failed_at: None,
     };

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::BackupRunStatus;
 use api::names::{Action, attempt, pod_of};
-use api::run::{State, Transfer};
+use api::run::{Location, State, Transfer};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -28,6 +28,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         command_started_at: None,
         key: Some(key),
         upload_id: None,
+        location: writes_to(o, action),
         route: Route::Direct.word().into(),
         failed_at: None,
     });
@@ -36,6 +37,11 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
     status.message = None;
     status.log = None;
     tell::started(o, status, action);
+}
+
+/// Where the upload of an attempt will go.
+pub fn writes_to(o: &Observed<'_>, action: Action) -> Option<Location> {
+    o.storage.location().filter(|_| action == Action::Backup).cloned()
 }
 
 /// The Pod of an attempt, to be created.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{ABORT, OLD_POD, pause};
-use crate::run::observed::{Observed, TransferView};
+use crate::run::observed::{Observed, PodView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, turn};
@@ -26,7 +26,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
             now: true,
         });
     }
-    if old.is_some() && !o.left_of(OLD_POD, failed).is_zero() {
+    if old.is_some_and(PodView::is_in_the_way) && !o.left_of(OLD_POD, failed).is_zero() {
         // Two commands at once on one database are nobody's wish.
         return Decision {
             unguarded,

@@ -7,8 +7,9 @@ use kube::ResourceExt;
 
 use crate::run::end;
 use crate::run::life::Attempt;
-use crate::run::limits::{CANCEL, PODS, STORE};
-use crate::run::observed::{Contact, Observed, StorageView, TransferView};
+use crate::run::limits::{CANCEL, PODS, PROGRESS, STORE};
+use crate::run::moved::moved;
+use crate::run::observed::{Contact, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
@@ -44,13 +45,26 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             now: true,
         });
     }
-    if !ours.is_empty() && !o.left_of(PODS, since).is_zero() {
+    let held = ours.iter().find(|p| p.is_in_the_way());
+    if let Some(pod) = held
+        && !o.left_of(PODS, since).is_zero()
+    {
+        let late = o.left_of(PROGRESS, since).is_zero();
+        let (guarded, event) = told(o, late.then(|| waits_for(pod))).unwrap_or_default();
+        steps.extend(event.map(Unguarded::Event));
         return Decision {
+            guarded,
             unguarded: steps,
             ..Decision::wait(Duration::from_secs(1))
         };
     }
-    let (guarded, told) = told(o).unwrap_or_default();
+    let note = o.trouble.as_ref().map(|trouble| {
+        let words = &trouble.message;
+        let note =
+            format!("the run goes when its store has removed what is to be removed, which is tried again: {words}");
+        (Reason::StorageNotReady, note)
+    });
+    let (guarded, told) = told(o, note).unwrap_or_default();
     steps.extend(told.map(Unguarded::Event));
     steps.extend(store_steps(o));
     Decision {
@@ -61,10 +75,20 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     }
 }
 
-/// A run that is held by its store says so, once for the same words.
-fn told(o: &Observed<'_>) -> Option<(Vec<Guarded>, Option<Event>)> {
-    let words = &o.trouble.as_ref()?.message;
-    let note = format!("the run goes when its store has removed what is to be removed, which is tried again: {words}");
+/// What a run says that waits for its Pod.
+fn waits_for(pod: &PodView) -> (Reason, String) {
+    let note = format!(
+        "the run goes when its Pod {} is gone, or after {} s without it. {}",
+        pod.name,
+        PODS.as_secs(),
+        pod.keeper()
+    );
+    (Reason::DeletionWaits, note)
+}
+
+/// A run that is held says by whom, once for the same words.
+fn told(o: &Observed<'_>, by: Option<(Reason, String)>) -> Option<(Vec<Guarded>, Option<Event>)> {
+    let (reason, note) = by?;
     let mut status = o.run.status.clone()?;
     if status.message.as_ref() == Some(&note) {
         return None;
@@ -72,7 +96,7 @@ fn told(o: &Observed<'_>) -> Option<(Vec<Guarded>, Option<Event>)> {
     status.message = Some(note.clone());
     let event = Event {
         warning: true,
-        reason: Reason::StorageNotReady.word(),
+        reason: reason.word(),
         action: "Delete",
         note,
     };
@@ -109,11 +133,16 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     // A version is this run's alone; without versions the object under the path may be another's by now.
     let ours = !o.is_taken_over() || status.version_id.is_some();
     if let (true, true, Some(key), Some(etag)) = (wanted, ours, &status.key, &status.etag) {
-        left.push(format!("the object {key}"));
+        let bucket = status.location.as_ref();
+        let bucket = bucket.map_or(String::new(), |l| {
+            format!(" in bucket {:?} at {}", l.bucket, l.endpoint)
+        });
+        left.push(format!("the object {key}{bucket}"));
         steps.push(Unguarded::DeleteObject {
             key: key.clone(),
             etag: etag.clone(),
             version_id: status.version_id.clone(),
+            moved: moved(&o.storage, status.location.as_ref()),
         });
     }
     let why = match &o.trouble {

@@ -2,13 +2,14 @@
 use std::time::Duration;
 
 use api::names::Action;
-use api::run::{Restore, Transfer};
+use api::run::{Location, Restore, Transfer};
 use api::{BackupRun, BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::run::attempt::pod_of_attempt;
 use crate::run::life::{Attempt, is_followed};
 use crate::run::limits::{RESTORES, pause};
+use crate::run::moved::{Moved, moved};
 use crate::run::observed::{End, Observed, PodView, StorageView, StoredObject};
 use crate::run::reason::Reason;
 use crate::run::shrunk::{self, Judged};
@@ -89,6 +90,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             status.sha256 = Some(sha256.clone());
             status.etag = Some(etag.clone());
             status.version_id.clone_from(version_id);
+            status.location.clone_from(&transfer.location);
             status.log = kept(log);
             (
                 false,
@@ -101,7 +103,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             )
         }
         End::Adopted(object) => {
-            adopt(&mut status, object);
+            adopt(&mut status, object, transfer.location.clone());
             (
                 false,
                 Reason::Adopted,
@@ -193,8 +195,9 @@ fn shrunk(o: &Observed<'_>, end: &End) -> Option<Event> {
 }
 
 /// Takes over what the store knows of a backup.
-pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject) {
+pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject, location: Option<Location>) {
     status.key = Some(object.key.clone());
+    status.location = location;
     status.size_in_bytes = Some(object.size);
     status.size = Some(humanize(object.size));
     status.sha256.clone_from(&object.sha256);
@@ -230,6 +233,9 @@ pub fn abort(o: &Observed<'_>, at: &Attempt) -> Vec<Unguarded> {
     let Some(key) = transfer.key.clone().filter(|key| o.storage.forbids(key).is_none()) else {
         return Vec::new();
     };
+    if let Some(moved) = moved(&o.storage, transfer.location.as_ref()).filter(Moved::is_elsewhere) {
+        return left_elsewhere(at, &key, &moved);
+    }
     let mut steps = Vec::new();
     if let Some(upload_id) = transfer.upload_id.clone() {
         let key = key.clone();
@@ -246,10 +252,30 @@ pub fn abort(o: &Observed<'_>, at: &Attempt) -> Vec<Unguarded> {
     steps
 }
 
+/// The bucket of the storage was edited while the attempt was under way: what is left of it is not looked for in the new one.
+fn left_elsewhere(at: &Attempt, key: &str, moved: &Moved) -> Vec<Unguarded> {
+    let Some(upload) = &at.transfer.upload_id else {
+        return Vec::new();
+    };
+    let event = Event {
+        warning: true,
+        reason: Reason::LeftBehind.word(),
+        action: noun(at.action),
+        note: format!(
+            "the upload {upload} of {key} {}: it may be left there, and is to be aborted by hand",
+            moved.words()
+        ),
+    };
+    vec![Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]
+}
+
 /// What removes the object that a failed attempt made visible.
 pub fn take_back(o: &Observed<'_>, at: &Attempt) -> Option<Unguarded> {
     let transfer = &at.transfer;
     let key = transfer.key.clone().filter(|key| o.storage.forbids(key).is_none())?;
+    if moved(&o.storage, transfer.location.as_ref()).is_some_and(|m| m.is_elsewhere()) {
+        return None;
+    }
     (at.action == Action::Backup && transfer.command_started_at.is_some()).then(|| Unguarded::TakeBack {
         key,
         attempt: transfer.attempt.clone(),

@@ -8,7 +8,7 @@ use api::run::Progress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline};
+use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline, writes_to};
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
@@ -148,6 +148,9 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
     }
     let mut decision = Decision::wait(PROGRESS);
     let mut note = o.obstacle.as_ref().map(|obstacle| obstacle.message.clone());
+    // The storage was edited while the Pod came up.
+    let place = writes_to(o, at.action)
+        .filter(|place| at.transfer.command_started_at.is_none() && at.transfer.location.as_ref() != Some(place));
     match taken::way(o, at) {
         Way::Over(end) => {
             let mut decision = end::report(o, status, at, &end);
@@ -169,7 +172,10 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
         }
     }
     let keeps = matches!(decision.unguarded.first(), Some(Unguarded::Look { .. }));
-    if at.transfer.pod_uid.is_none() || (status.message != note && !keeps) {
+    if at.transfer.pod_uid.is_none() || place.is_some() || (status.message != note && !keeps) {
+        if let (Some(place), Some(transfer)) = (place, &mut status.transfer) {
+            transfer.location = Some(place);
+        }
         if !keeps {
             status.message = note;
         }

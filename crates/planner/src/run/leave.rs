@@ -7,7 +7,7 @@ use crate::run::attempt::pod_of_attempt;
 use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::PODS;
-use crate::run::observed::Observed;
+use crate::run::observed::{Observed, PodView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Guarded, Unguarded};
 
@@ -19,7 +19,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> De
     let ended = status.completion_time.as_ref().map(|t| o.age(t.0));
     // Since this operator works, where it ended before: nobody has waited for the Pod until then.
     let waited = ended.map_or(o.working_for, |ended| ended.min(o.working_for));
-    if pod.is_some() && waited < PODS {
+    if pod.is_some_and(PodView::is_in_the_way) && waited < PODS {
         // What it has in flight would become visible after it was looked for.
         return Decision {
             unguarded,

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::BackupRun;
+use api::run::Location;
 use jiff::Timestamp;
 
 use crate::queue::Turn;
@@ -133,6 +134,8 @@ pub struct Claim {
     pub schedule: Option<String>,
     /// An attempt of its backup is under way there, and since when.
     pub at_work_since: Option<Timestamp>,
+    /// In which bucket its backup lies, where that was recorded.
+    pub location: Option<Location>,
     /// Its backup lies or lay there, with this ETag.
     pub etag: Option<String>,
     /// When its backup ended; none: it has not.
@@ -162,22 +165,27 @@ impl Observed<'_> {
         let status = self.run.status.as_ref().filter(|s| s.version_id.is_none())?;
         let ours = (status.completion_time.as_ref()?.0, self.run.metadata.uid.as_deref()?);
         let over = self.claims.iter().filter(|c| c.etag.is_some() && c.etag != status.etag);
+        let over = over.filter(|c| same_bucket(&status.location, &c.location));
         let over = over.filter(|c| c.good && c.ended_at.is_some_and(|at| (at, c.uid.as_str()) > ours));
         over.max_by_key(|c| c.ended_at).map(|c| c.run.as_str())
     }
 
     /// Another run may have recorded the same object since: it is not this one's to delete.
     pub fn is_taken_over(&self) -> bool {
-        let ended = self
-            .run
-            .status
-            .as_ref()
-            .and_then(|s| s.completion_time.as_ref())
-            .map(|t| t.0);
-        self.claims
-            .iter()
-            .any(|c| c.ended_at.is_none_or(|at| Some(at) >= ended))
+        let status = self.run.status.as_ref();
+        let ended = status.and_then(|s| s.completion_time.as_ref()).map(|t| t.0);
+        let location = status.and_then(|s| s.location.clone());
+        let mut claims = self.claims.iter().filter(|c| same_bucket(&location, &c.location));
+        claims.any(|c| c.ended_at.is_none_or(|at| Some(at) >= ended))
     }
+}
+
+/// Two backups under one key have nothing to do with each other where a storage was pointed to another bucket between them. By the
+/// bucket's name only: one store may have many endpoints.
+fn same_bucket(one: &Option<Location>, other: &Option<Location>) -> bool {
+    one.as_ref()
+        .zip(other.as_ref())
+        .is_none_or(|(one, other)| one.bucket == other.bucket)
 }
 
 /// The storage, as far as a run cares.
@@ -211,6 +219,8 @@ pub struct Place {
     pub isolated: bool,
     /// How long the store is tried again when it fails.
     pub retry: Duration,
+    /// The bucket, and where it is.
+    pub location: Location,
 }
 
 impl StorageView {
@@ -218,6 +228,14 @@ impl StorageView {
     pub fn retry(&self) -> Option<Duration> {
         match self {
             Self::Ready(place) | Self::NotReady { place: Some(place), .. } => Some(place.retry),
+            _ => None,
+        }
+    }
+
+    /// The bucket that the storage names, where that is known.
+    pub fn location(&self) -> Option<&Location> {
+        match self {
+            Self::Ready(place) | Self::NotReady { place: Some(place), .. } => Some(&place.location),
             _ => None,
         }
     }
@@ -247,8 +265,30 @@ pub struct PodView {
     pub ours: bool,
     /// Its deletion was asked for.
     pub terminating: bool,
+    /// All its containers have ended: no command is at work in it, whatever keeps it there.
+    pub over: bool,
+    /// Finalizers: who keeps it when it is deleted.
+    pub finalizers: Vec<String>,
     /// Where it is.
     pub stage: PodStage,
+}
+
+impl PodView {
+    /// A command may be at work in it: another one waits until it is gone.
+    pub fn is_in_the_way(&self) -> bool {
+        self.ours && !self.over
+    }
+
+    /// What keeps it from going, and what would be right.
+    pub fn keeper(&self) -> String {
+        match self.finalizers.as_slice() {
+            [] => "If its node is lost for good, delete the Pod by force".into(),
+            held => format!(
+                "It is held by {} (metadata.finalizers of the Pod): see to whoever is to take that off",
+                held.join(", ")
+            ),
+        }
+    }
 }
 
 /// Where a Pod is on its way.

@@ -215,6 +215,8 @@ mod tests {
     #[test]
     fn a_pod_that_goes_says_why_in_its_own_words_where_it_has_any() {
         let pod = |terminating, stage| PodView {
+            over: false,
+            finalizers: Vec::new(),
             name: "db".into(),
             uid: "1".into(),
             ours: true,

@@ -69,6 +69,7 @@ reasons! {
     Shrunk                passes "A good backup is far smaller than those before it."
     Overwritten           passes "A good backup's object was written over by a newer run."
     // Deletion.
+    DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone."
     ObjectDeleted         passes "The object of a deleted run was removed."
     ObjectKept            passes "The object of a deleted run was left."
     LeftBehind            passes "What could not be removed from the store was left there."

@@ -6,7 +6,9 @@ use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::end;
-use crate::run::observed::{Observed, StorageView};
+use crate::run::limits::STORAGE_WAIT;
+use crate::run::moved::{Moved, moved};
+use crate::run::observed::{Found, Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{tell, turn, waiting};
@@ -26,6 +28,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             // The request was withdrawn while it waited; the next one begins to wait when it is there.
             status.message = tell::last_words(&status);
             decision.guarded.push(Guarded::Report(Box::new(status)));
+            decision.unguarded.push(Unguarded::ForgetFound);
         }
         return decision;
     }
@@ -36,10 +39,11 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(why) = refusal(o, &status) {
         return refuse(o, status, &why);
     }
-    let held = o.pods.iter().find(|p| p.ours).map(|pod| {
+    let held = o.pods.iter().find(|p| p.is_in_the_way()).map(|pod| {
         format!(
-            "the restore waits until Pod {} of an earlier attempt is gone, which takes 30 s at most while its node answers: two commands at once on one database are nobody's wish. If its node is lost for good, delete the Pod by force.",
-            pod.name
+            "the restore waits until Pod {} of an earlier attempt is gone, which takes 30 s at most while its node answers: two commands at once on one database are nobody's wish. {}.",
+            pod.name,
+            pod.keeper()
         )
     });
     let prefix = match (waiting::prefix_or_wait(o, &status), held) {
@@ -47,6 +51,21 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         (wait, held) => return wait_for(o, status, wait.err(), held),
     };
     status.restore_requested_at = None;
+    let note = match elsewhere(o, &status) {
+        Elsewhere::Not => String::new(),
+        Elsewhere::MaybeCopied(moved) => format!("; it {}: what lies there under its key is read", moved.words()),
+        Elsewhere::Unknown { key } => {
+            return Decision {
+                unguarded: vec![Unguarded::Look { key }],
+                ..Decision::wait(STORAGE_WAIT)
+            };
+        }
+        Elsewhere::Lost(why) => {
+            let mut refused = refuse(o, status, &why);
+            refused.unguarded.push(Unguarded::ForgetFound);
+            return refused;
+        }
+    };
     if let Some(wait) = turn::wait(o, &status, true) {
         return wait;
     }
@@ -66,15 +85,50 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         warning: false,
         reason: Reason::RestoreStarted.word(),
         action: "Restore",
-        note: format!("restoring {path} of storage {}", o.run.spec.storage.name),
+        note: format!("restoring {path} of storage {}{note}", o.run.spec.storage.name),
     };
+    let mut unguarded = vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)];
+    if o.found != Found::Unknown {
+        unguarded.push(Unguarded::ForgetFound);
+    }
     Decision {
         // The report comes first: a restore that is under way by its status is never begun a second time, whatever
         // happens to the annotation.
         guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
-        unguarded: vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)],
+        unguarded,
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
+    }
+}
+
+/// Whether the backup is where the storage points to now.
+enum Elsewhere {
+    /// As far as anybody knows it is.
+    Not,
+    /// It was stored elsewhere, and an object of its key is where the storage points now; or the store does not say.
+    MaybeCopied(Moved),
+    /// It was stored elsewhere, and here was not looked yet.
+    Unknown { key: String },
+    /// It was stored elsewhere, and is not here, in words.
+    Lost(String),
+}
+
+/// A store that was moved with all its objects, or is replicated, is a good reason to edit a storage; the object is looked for before a Pod
+/// is made, and its size and checksum prove it as ever.
+fn elsewhere(o: &Observed<'_>, status: &BackupRunStatus) -> Elsewhere {
+    let (Some(moved), Some(key)) = (moved(&o.storage, status.location.as_ref()), &status.key) else {
+        return Elsewhere::Not;
+    };
+    if o.storage.forbids(key).is_some() {
+        return Elsewhere::Not;
+    }
+    match &o.found {
+        Found::Unknown => Elsewhere::Unknown { key: key.clone() },
+        Found::Object(_) | Found::Unseen { .. } => Elsewhere::MaybeCopied(moved),
+        Found::Nothing => Elsewhere::Lost(format!(
+            "object {key} {}, where there is no such object. Copy it there, or have a storage name the bucket it is in and make a run without backup",
+            moved.words()
+        )),
     }
 }
 

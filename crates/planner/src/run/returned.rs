@@ -73,7 +73,7 @@ fn is_its_own(o: &Observed<'_>, object: &StoredObject) -> bool {
 
 fn adopt(o: &Observed<'_>, mut status: BackupRunStatus, object: &StoredObject) -> Decision {
     status.completion_time = Some(Time(o.now));
-    end::adopt(&mut status, object);
+    end::adopt(&mut status, object, o.storage.location().cloned());
     let text = format!(
         "this run was brought back without its status; its backup of {} is in the store and was adopted. Nothing was executed",
         crate::size::humanize(object.size)

@@ -6,6 +6,7 @@ use api::BackupRunStatus;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
+use crate::run::moved::Moved;
 use crate::run::observed::Route;
 
 /// Effects, taken in the order of the fields and stopping at the first that fails, and when to look again.
@@ -135,6 +136,8 @@ pub enum Unguarded {
         etag: String,
         /// The version that the run recorded, where the bucket keeps versions: this one, for good.
         version_id: Option<String>,
+        /// The storage names another place by now than the one that the object was stored in.
+        moved: Option<Moved>,
     },
 }
 

@@ -3,12 +3,13 @@ use api::BackupRun;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate, kept};
+use planner::run::moved::Moved;
 use planner::run::{Event, Reason, Unguarded};
 use store::{ObjectInfo, StoreError, StoreErrorKind};
 
 use super::told::Weight;
 use crate::context::Context;
-use crate::run::leaving;
+use crate::run::{leaving, left_behind};
 use crate::stores::OpenStore;
 use crate::transfer::uploads;
 use crate::write::WriteError;
@@ -23,6 +24,14 @@ pub enum StepError {
     /// The storage's store cannot be opened.
     #[error("the storage cannot be used: {0}")]
     Open(String),
+    /// The object is not where the storage points now.
+    #[error("object {key} is not there: it {}", .moved.words())]
+    Elsewhere {
+        /// Object key.
+        key: String,
+        /// Where it was stored.
+        moved: Moved,
+    },
     /// The store did not do it.
     #[error("the store did not {0}")]
     Store(&'static str, #[source] StoreError),
@@ -36,7 +45,7 @@ impl StepError {
                 Weight::Silence
             }
             Self::Store(_, error) if error.passes() => Weight::Busy,
-            Self::Store(..) | Self::Open(_) => Weight::Answer,
+            Self::Store(..) | Self::Open(_) | Self::Elsewhere { .. } => Weight::Answer,
             Self::Write(_) => Weight::Silence,
         }
     }
@@ -65,8 +74,19 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             let taken = uploads::take_back(&store, run, key, attempt, context.cluster()).await;
             passed(run, "remove what a failed attempt stored", taken)
         }
-        Unguarded::DeleteObject { key, etag, version_id } => {
-            delete_object(run, context, key, etag, version_id.as_deref()).await
+        Unguarded::DeleteObject {
+            key,
+            etag,
+            version_id,
+            moved,
+        } => {
+            let object = Recorded {
+                key,
+                etag,
+                version_id: version_id.as_deref(),
+                moved: moved.as_ref(),
+            };
+            delete_object(run, context, &object).await
         }
         _ => Ok(()),
     }
@@ -91,16 +111,27 @@ async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, StepError
     opened.map_err(|e| StepError::Open(e.text()))
 }
 
+/// An object, as a run has recorded it.
+struct Recorded<'a> {
+    key: &'a str,
+    etag: &'a str,
+    version_id: Option<&'a str>,
+    moved: Option<&'a Moved>,
+}
+
 /// Removes the object only while it is the one that this run wrote; a bucket may have been written to by others.
 ///
 /// A version of an object is this run's alone and never changes: it is removed by its id, whoever wrote there since.
-async fn delete_object(
-    run: &BackupRun,
-    context: &Context,
-    key: &str,
-    etag: &str,
-    version_id: Option<&str>,
-) -> Result<(), StepError> {
+///
+/// That an object of that key is not in another bucket says nothing of the one in which it was stored. Another endpoint may be another name
+/// of the same store: there it is looked for.
+async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>) -> Result<(), StepError> {
+    let Recorded {
+        key,
+        etag,
+        version_id,
+        moved,
+    } = *object;
     // Looked at last: whoever deletes a schedule may do so between the decision and this.
     if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
         let namespace = run.namespace().unwrap_or_default();
@@ -109,13 +140,27 @@ async fn delete_object(
         events::publish(&context.client, run.object_ref(&()), &kept(run, key, &why)).await;
         return Ok(());
     }
+    if let Some(moved) = moved.filter(|moved| moved.is_elsewhere()) {
+        let event = left_elsewhere(run, key, moved);
+        left_behind::tell(run, context, event.clone()).await?;
+        events::publish(&context.client, run.object_ref(&()), &event).await;
+        return Ok(());
+    }
     let store = open(run, context).await?;
     let object = store
         .store
         .head(key, version_id)
         .await
         .map_err(|e| StepError::Store("look at the object", e))?;
-    let Some(object) = object else { return Ok(()) };
+    let Some(object) = object else {
+        return match moved {
+            Some(moved) => Err(StepError::Elsewhere {
+                key: key.into(),
+                moved: moved.clone(),
+            }),
+            None => Ok(()),
+        };
+    };
     if let Some(why) = left_alone(&object, etag, version_id, context.cluster()) {
         let event = Event {
             warning: true,
@@ -138,6 +183,21 @@ async fn delete_object(
     let why = why.map_or(String::new(), |why| format!(": its run is {why}"));
     say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete){why}")).await;
     Ok(())
+}
+
+/// What is said of an object in a bucket that the storage does not name any more.
+fn left_elsewhere(run: &BackupRun, key: &str, moved: &Moved) -> Event {
+    Event {
+        warning: true,
+        reason: Reason::LeftBehind.word(),
+        action: "Delete",
+        note: format!(
+            "run {}/{} left object {key} behind: it {}. Remove it by hand",
+            run.namespace().unwrap_or_default(),
+            run.name_any(),
+            moved.words()
+        ),
+    }
 }
 
 /// Why an object that a run has recorded is not its own to delete.

@@ -107,6 +107,14 @@ fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
+/// All containers have ended, by the kubelet's own word: of a Pod on a lost node it is only the phase that says so, which others write.
+pub fn is_over(pod: &Pod) -> bool {
+    let wanted = pod.spec.as_ref().map_or(0, |s| s.containers.len());
+    let ended = Member::all(pod).filter(|c| !c.init && c.ended().is_some()).count();
+    let runs = Member::all(pod).any(|c| c.running().is_some());
+    has_ended(pod) && !runs && ended == wanted
+}
+
 /// What made a container end, as far as the kubelet says.
 fn ending(ended: &ContainerStateTerminated) -> Ending {
     // 128 and the number of a signal, as shells count.

@@ -69,6 +69,8 @@ mod tests {
             uid: "pod-1".into(),
             ours: true,
             terminating: false,
+            over: false,
+            finalizers: Vec::new(),
             stage,
         }
     }

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use api::condition;
-use api::run::{RetainPolicy, State};
+use api::run::{Location, RetainPolicy, State};
 use api::{BackupRun, BackupRunStatus, labels};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -40,6 +40,7 @@ fn steps(decision: Decision) -> Vec<Step> {
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
 mod deadlines;
 mod deletion;
+mod moved;
 mod pods;
 mod requests;
 mod restores;
@@ -181,6 +182,8 @@ impl World {
             uid: "pod-1".into(),
             ours: true,
             terminating: false,
+            over: false,
+            finalizers: Vec::new(),
             stage,
         }];
     }
@@ -252,7 +255,15 @@ fn ready(prefix: &str) -> StorageView {
         prefix: prefix.into(),
         isolated: false,
         retry: Duration::from_secs(900),
+        location: bucket("backups"),
     })
+}
+
+fn bucket(name: &str) -> Location {
+    Location {
+        bucket: name.into(),
+        endpoint: "https://minio:9000".into(),
+    }
 }
 
 fn not_ready(message: &str, place: Option<Place>) -> StorageView {

@@ -145,6 +145,7 @@ impl World {
             command_started_at: None,
             key: None,
             upload_id: None,
+            location: None,
             route: "Direct".into(),
             failed_at: None,
         }

@@ -268,3 +268,28 @@ fn a_pod_that_is_evicted_says_so_and_one_that_is_only_deleted_does_not() {
         "an eviction that is not carried out is none"
     );
 }
+
+#[test]
+fn a_pod_is_over_when_the_kubelet_says_so_of_each_of_its_containers() {
+    let (up, ended) = (json!({"running": {}}), json!({"terminated": {"exitCode": 0}}));
+    for (phase, main, side, sidecar, over) in [
+        ("Succeeded", Some(&ended), Some(&ended), &ended, true),
+        ("Failed", Some(&ended), Some(&ended), &ended, true),
+        ("Running", Some(&ended), Some(&ended), &ended, false),
+        // Who gives a Pod of a lost node up writes the phase only.
+        ("Failed", Some(&up), Some(&up), &up, false),
+        ("Failed", Some(&ended), Some(&up), &ended, false),
+        ("Failed", Some(&ended), Some(&ended), &up, false),
+        ("Failed", None, None, &ended, false),
+    ] {
+        let of = |name: &str, state: Option<&Value>| state.map(|s| container(name, false, s.clone()));
+        let mains: Vec<_> = [of("main", main), of("side", side)].into_iter().flatten().collect();
+        let pod = serde_json::from_value(json!({
+            "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "main"}, {"name": "side"}], "initContainers": [{"name": "mesh", "restartPolicy": "Always"}]},
+            "status": {"phase": phase, "containerStatuses": mains, "initContainerStatuses": [container("mesh", false, sidecar.clone())]},
+        }))
+        .unwrap();
+        assert_eq!(is_over(&pod), over, "{phase} {main:?} {side:?} {sidecar}");
+    }
+}

@@ -87,6 +87,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         command_started_at: None,
         key: Some(order.key.clone()),
         upload_id: None,
+        location: None,
         route: "Direct".into(),
         failed_at: None,
     });

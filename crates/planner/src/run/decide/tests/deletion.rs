@@ -84,6 +84,7 @@ fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
             key: "db.sql".into(),
             etag: "\"e\"".into(),
             version_id: None,
+            moved: None,
         });
         assert_eq!(has(&steps, |s| *s == wanted), deleted);
         assert!(has(&steps, |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
@@ -233,4 +234,55 @@ fn a_run_that_its_store_holds_says_so_once_in_the_stores_words() {
     assert!(told(&world.step()));
     assert!(world.status().message.unwrap().contains("team/keys"));
     assert!(!told(&world.step()));
+}
+
+#[test]
+fn a_deleted_run_says_which_pod_it_waits_for_and_who_holds_it() {
+    for (finalizers, words) in [
+        (vec!["example.com/hold".to_string()], "It is held by example.com/hold"),
+        (vec![], "delete the Pod by force"),
+    ] {
+        let mut world = World::stored();
+        world.pod(PodStage::Running);
+        world.pods[0].terminating = true;
+        world.pods[0].finalizers = finalizers;
+        world.delete();
+        assert!(!says("DeletionWaits", &world.step()), "most Pods go within seconds");
+        world.pass(10);
+        assert!(says("DeletionWaits", &world.step()));
+        let message = world.status().message.unwrap();
+        assert!(
+            message.contains("Pod db-backup-1") && message.contains(words),
+            "{message}"
+        );
+        world.pass(10);
+        assert!(!says("DeletionWaits", &world.step()), "it is said once");
+        world.pass(40);
+        assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
+    }
+}
+
+#[test]
+fn a_pod_whose_containers_have_all_ended_keeps_nobody_waiting() {
+    let ended = |world: &mut World| {
+        world.pod(PodStage::Ended {
+            message: "Completed".into(),
+            ending: Ending::ByItself,
+        });
+        world.pods[0].terminating = true;
+        world.pods[0].finalizers = vec!["example.com/hold".into()];
+        world.pods[0].over = true;
+    };
+    let mut world = World::stored();
+    ended(&mut world);
+    world.annotate(labels::RESTORE);
+    let steps = world.step();
+    assert!(
+        has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))),
+        "{steps:?}"
+    );
+    let mut world = World::stored();
+    ended(&mut world);
+    world.delete();
+    assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
 }

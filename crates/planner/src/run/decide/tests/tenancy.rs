@@ -6,6 +6,7 @@ fn apart() -> Place {
         prefix: "team/".into(),
         isolated: true,
         retry: Duration::from_secs(900),
+        location: bucket("backups"),
     }
 }
 
