@@ -6,7 +6,7 @@ use std::io::Read;
 
 /// Bytes of a stream that may wait on the receiving side.
 pub const WINDOW: u32 = 1 << 20;
-/// Streams at a time: two parts under way, or one download, and what is just being closed.
+/// Streams at a time: six parts under way, or three ranges of a download, and what is just being closed.
 pub const MAX_STREAMS: usize = 8;
 /// So much is taken before it is granted again, so that credit costs few messages.
 const STEP: u32 = WINDOW / 4;

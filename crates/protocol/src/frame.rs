@@ -65,42 +65,62 @@ pub enum FrameError {
 
 /// One message as a frame.
 pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, FrameError> {
-    let mut frame = vec![0; 4];
-    serde_json::to_writer(&mut frame, message).map_err(FrameError::Malformed)?;
-    let length = frame.len() - 4;
+    let mut frame = Vec::new();
+    append(message, &mut frame)?;
+    Ok(frame)
+}
+
+fn append<M: Serialize>(message: &M, to: &mut Vec<u8>) -> Result<(), FrameError> {
+    let start = to.len();
+    to.extend_from_slice(&[0; 4]);
+    serde_json::to_writer(&mut *to, message).map_err(FrameError::Malformed)?;
+    let length = to.len() - start - 4;
     if length > MAX_FRAME {
         return Err(FrameError::TooLong(length));
     }
     let prefix = u32::try_from(length)
         .map_err(|_| FrameError::TooLong(length))?
         .to_be_bytes();
-    for (to, from) in frame.iter_mut().zip(prefix) {
+    for (to, from) in to.iter_mut().skip(start).zip(prefix) {
         *to = from;
     }
-    Ok(frame)
+    Ok(())
 }
 
 /// One piece of a stream as a frame.
 pub fn encode_data(data: &Data) -> Result<Vec<u8>, FrameError> {
+    let mut frame = Vec::new();
+    append_data(data, &mut frame)?;
+    Ok(frame)
+}
+
+fn append_data(data: &Data, to: &mut Vec<u8>) -> Result<(), FrameError> {
     let length = data.bytes.len() + DATA_HEAD;
     if data.bytes.len() > MAX_DATA {
         return Err(FrameError::BadData(length));
     }
     let prefix = u32::try_from(length).map_err(|_| FrameError::TooLong(length))?;
-    let mut frame = Vec::with_capacity(4 + length);
-    frame.extend_from_slice(&prefix.to_be_bytes());
-    frame.push(DATA);
-    frame.extend_from_slice(&data.stream.to_be_bytes());
-    frame.extend_from_slice(&data.bytes);
-    Ok(frame)
+    to.reserve_exact(4 + length);
+    to.extend_from_slice(&prefix.to_be_bytes());
+    to.push(DATA);
+    to.extend_from_slice(&data.stream.to_be_bytes());
+    to.extend_from_slice(&data.bytes);
+    Ok(())
 }
 
 impl<M: Serialize> Frame<M> {
     /// As it goes over the connection.
     pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        let mut frame = Vec::new();
+        self.encode_into(&mut frame)?;
+        Ok(frame)
+    }
+
+    /// The same behind what is there, so that what goes before it costs no copy.
+    pub fn encode_into(&self, to: &mut Vec<u8>) -> Result<(), FrameError> {
         match self {
-            Self::Message(message) => encode(message),
-            Self::Data(data) => encode_data(data),
+            Self::Message(message) => append(message, to),
+            Self::Data(data) => append_data(data, to),
         }
     }
 }

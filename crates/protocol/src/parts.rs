@@ -129,7 +129,7 @@ mod tests {
                 );
             }
         }
-        // What the user's container pays for: the agent holds at most three parts, two where they are large.
+        // What the user's container pays for: the agent holds three parts, two where they are large; more where they are small.
         let of = |gib: u64| parts_of(PartPlan::default(), gib * GIB);
         assert_eq!(of(4), (820, 5 * MIB));
         assert_eq!(of(20), (2149, 20 * MIB));

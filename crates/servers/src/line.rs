@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Bytes that are taken at a time.
 const PIECE: usize = 128 << 10;
-/// How far what was taken may be ahead of what the line has carried: a router's buffer, and longer than a sleep is inexact.
-const SLACK: Duration = Duration::from_millis(8);
+/// How far what was taken may be ahead of what the line has carried: a router's buffer, and longer than a sleep is inexact on a busy
+/// machine, where the line would stand still else.
+const SLACK: Duration = Duration::from_millis(20);
 
 /// What a line is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,11 +29,15 @@ enum Trouble {
 impl Fetcher {
     pub fn run(self) {
         while let Some(range) = self.next() {
+            let begun = Instant::now();
             let fetched = self.fetch(range);
+            let now = Instant::now();
             let mut state = self.shared.lock();
             let body = match fetched {
                 Ok(body) => {
-                    state.ring.flights.ended(range.end - range.start, Instant::now());
+                    state
+                        .ring
+                        .timed(range.end - range.start, now.saturating_duration_since(begun), now);
                     state.ring.end(range.start, Ok(()));
                     self.shared.fetch(&mut state);
                     Some(body)

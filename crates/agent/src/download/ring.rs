@@ -2,6 +2,7 @@
 //!
 //! What is held is bounded in chunks, of which the first range may always have some: it is what the command waits for.
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use protocol::Outcome;
 
@@ -20,6 +21,10 @@ const RELAYED: usize = 3;
 /// Bytes of a range where two fill the line, and where they do not: the round trip before each counts.
 const NEAR: u64 = 4 << 20;
 const FAR: u64 = 6 << 20;
+/// The same where one connection brings so much that more of them would only cost the machine and the store more, and how much
+/// that is, bytes a second: nearly all that a line of 2 Gbit/s carries.
+const LONG: u64 = 64 << 20;
+const FAST: f64 = 220e6;
 
 /// A chunk of memory, and how much of it counts.
 #[derive(Default)]
@@ -92,6 +97,8 @@ pub struct Ring {
     single: bool,
     /// A store's first answer was good.
     opened: bool,
+    /// The last range came so fast that one at a time is enough.
+    fast: bool,
     /// The reader waits for the next byte.
     pub hungry: bool,
     /// How many ranges are read at a time.
@@ -115,6 +122,7 @@ impl Ring {
             most: most.max(2 * FIRSTS),
             single,
             opened: false,
+            fast: false,
             hungry: false,
             flights: Flights::new(flights),
         }
@@ -122,6 +130,9 @@ impl Ring {
 
     fn length(&self) -> u64 {
         const MIB: u64 = 1 << 20;
+        if self.fast {
+            return LONG;
+        }
         let wanted = if self.flights.allowed() > 2 { FAR } else { NEAR };
         let third = (self.most * CHUNK) as u64 / 3;
         wanted.min(third / MIB * MIB).max(MIB)
@@ -129,12 +140,11 @@ impl Ring {
 
     /// The next range to ask for, if one may be: one alone until a store has answered.
     pub fn begin(&mut self) -> Option<Range> {
-        let most = if self.single || !self.opened {
-            1
-        } else {
-            self.flights.allowed()
-        };
-        if self.next == self.size || self.fetches.len() >= most {
+        let alone = self.single || !self.opened || self.fast;
+        let most = if alone { 1 } else { self.flights.allowed() };
+        // Of what is read alone the next may be asked for before the reader has taken all of it.
+        let counts = |fetch: &&Fetch| !alone || fetch.end.is_none();
+        if self.next == self.size || self.fetches.iter().filter(counts).count() >= most {
             return None;
         }
         let length = if self.single { self.size } else { self.length() };
@@ -195,6 +205,14 @@ impl Ring {
         }
         if let Some(fetch) = self.of(start) {
             fetch.chunks.push_back(chunk);
+        }
+    }
+
+    /// A whole range of so many bytes took so long, from the request on.
+    pub fn timed(&mut self, bytes: u64, time: Duration, now: Instant) {
+        self.fast = bytes as f64 >= FAST * time.as_secs_f64();
+        if !self.fast {
+            self.flights.ended(bytes, now);
         }
     }
 

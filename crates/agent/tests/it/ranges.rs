@@ -33,6 +33,8 @@ fn without_etag(mut job: Job) -> Job {
 fn a_large_object_is_read_in_ranges_that_are_each_asked_for_once() {
     let bytes = noise(50_000_000);
     let (rig, store) = (Rig::new(), Store::with_object(bytes.clone()));
+    // A store that is not fast from the first byte on: it is read side by side.
+    store.fail(&[Fault::Answer(503, "SlowDown", "")]);
     let report = rig.run(&restore(taker(&rig), &store), &store);
     done(&report);
     assert!(fs::read(rig.path("out")).unwrap() == bytes);
@@ -40,8 +42,9 @@ fn a_large_object_is_read_in_ranges_that_are_each_asked_for_once() {
         (report.stored_bytes, report.sha256),
         (bytes.len() as u64, sha256(&bytes))
     );
-    let asked = asked(&store);
-    assert!(asked.len() > 5 && asked.values().all(|n| *n == 1), "{asked:?}");
+    let mut asked = asked(&store);
+    assert_eq!(asked.remove(&0), Some(2));
+    assert!(asked.len() > 1 && asked.values().all(|n| *n == 1), "{asked:?}");
     assert_eq!(
         store.log().first().unwrap().rsplit_once(' ').unwrap().1,
         "bytes=0-4194303"
@@ -97,8 +100,7 @@ fn one_request_reads_what_nothing_tells_from_another_object() {
 fn an_object_that_is_replaced_between_two_ranges_never_ends_the_commands_input() {
     for fault in [Fault::Etag("another"), Fault::Answer(412, "PreconditionFailed", "")] {
         let (rig, store) = (Rig::new(), Store::with_object(noise(40_000_000)));
-        // The third of the ranges, whichever that is.
-        store.fail(&[Fault::RangeAs200, Fault::RangeAs200, fault]);
+        store.fail(&[Fault::RangeAs200, fault]);
         let report = rig.run(&restore(taker(&rig), &store), &store);
         match &report.outcome {
             Outcome::BadObject { step, .. } => assert_eq!(step, "etag"),

@@ -29,7 +29,7 @@ pub const URLS: u32 = 200;
 pub const OPEN: u32 = 4;
 /// What may come at once before it is slowed down, in seconds of the pace: what a reconnected agent says again.
 pub const BURST: Duration = Duration::from_secs(2);
-/// Requests that wait while an upload cannot be created. An agent has two parts under way and one that it fills.
+/// Requests that wait while an upload cannot be created. An agent has six parts under way at most, and one that it fills.
 pub const WAITING: usize = 16;
 /// How often a command is handed over to an agent that says that it has none. One may be lost with its connection.
 pub const STARTS: u32 = 3;

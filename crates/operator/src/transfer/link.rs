@@ -167,10 +167,10 @@ async fn write<S>(
             Some(frame) = streams.recv() => frame,
             () = sleep(PING) => Frame::Message(ToAgent::Ping),
         };
-        let Ok(frame) = frame.encode() else { break };
-        let mut bytes = Vec::with_capacity(frame.len() + 1);
-        bytes.push(STDIN);
-        bytes.extend_from_slice(&frame);
+        let mut bytes = vec![STDIN];
+        if frame.encode_into(&mut bytes).is_err() {
+            break;
+        }
         if !matches!(
             timeout(WRITE, sink.send(Message::Binary(bytes.into()))).await,
             Ok(Ok(()))

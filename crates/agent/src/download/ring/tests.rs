@@ -136,3 +136,22 @@ fn a_failure_is_told_when_all_before_it_was_read() {
         }
     }
 }
+
+#[test]
+fn one_connection_that_brings_much_is_used_alone_and_asked_for_the_next_before_all_is_taken() {
+    let (mut ring, now) = (ring(1000 * MIB), Instant::now());
+    let first = ring.begin().unwrap();
+    ring.opened(0, false);
+    ring.timed(first.end, Duration::from_millis(10), now);
+    assert!(ring.begin().is_none(), "beside the first");
+    ring.end(0, Ok(()));
+    let second = ring.begin().unwrap();
+    assert_eq!((second.start, second.end), (4 * MIB, 68 * MIB));
+    assert!(ring.begin().is_none(), "beside the second");
+    // Slower: several again.
+    ring.timed(64 * MIB, Duration::from_secs(1), now);
+    ring.end(second.start, Ok(()));
+    while let Next::Chunk(_) = ring.next() {}
+    let (third, fourth) = (ring.begin().unwrap(), ring.begin().unwrap());
+    assert_eq!((third.start, fourth.start, fourth.end), (68 * MIB, 72 * MIB, 76 * MIB));
+}
