@@ -41,7 +41,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
     let held = o.pods.iter().find(|p| p.is_in_the_way()).map(|pod| {
         format!(
-            "the restore waits until Pod {} of an earlier attempt is gone, which takes 30 s at most while its node answers: two commands at once on one database are nobody's wish. {}.",
+            "the restore waits until Pod {} of an earlier attempt is gone, which takes seconds, and longer where its postStart hangs or its node does not answer: two commands at once on one database are nobody's wish. {}.",
             pod.name,
             pod.keeper()
         )
