@@ -81,7 +81,7 @@ impl Dial {
     async fn to(&self, place: &Uri) -> Result<TokioIo<TcpStream>, NoConnection> {
         let Some(proxy) = &self.proxy else {
             let straight = self.tcp.clone().call(place.clone()).await;
-            return straight.map_err(|e| NoConnection::Straight(innermost(&e)));
+            return straight.map_err(|e| NoConnection::Straight(straightly(place, &e)));
         };
         let place = with_port(place);
         let to = place.authority().map_or("", |a| a.as_str());
@@ -137,6 +137,15 @@ fn unconnected(error: &(dyn Error + 'static)) -> Why {
     Why::Unconnected(innermost(error))
 }
 
+/// Why there is no connection to a place itself. Of a name that is not found the system says "temporary failure" for as long as it
+/// does not exist.
+fn straightly(place: &Uri, error: &(dyn Error + 'static)) -> String {
+    match unconnected(error) {
+        Why::NotFound => format!("the name {} is not found", place.host().unwrap_or_default()),
+        _ => innermost(error),
+    }
+}
+
 /// The same place with its port written out: a tunnel does not know a scheme.
 fn with_port(place: &Uri) -> Uri {
     let port = match (place.port_u16(), place.scheme_str()) {
@@ -168,6 +177,12 @@ impl Service<Uri> for Dial {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_is_not_found_is_named() {
+        let error = Dial::direct().connect("nowhere.invalid", 9000).await.unwrap_err();
+        assert_eq!(error, "the name nowhere.invalid is not found");
+    }
 
     #[test]
     fn a_tunnel_goes_to_a_port() {
