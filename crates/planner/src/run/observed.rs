@@ -274,9 +274,10 @@ pub struct PodView {
 }
 
 impl PodView {
-    /// A command may be at work in it: another one waits until it is gone.
+    /// A command may be at work in it, or it goes in a moment, with its volumes: another one waits until it is gone. Not for one whose work has
+    /// ended and that a finalizer keeps.
     pub fn is_in_the_way(&self) -> bool {
-        self.ours && !self.over
+        self.ours && !(self.over && !self.finalizers.is_empty())
     }
 
     /// What keeps it from going, and what would be right.

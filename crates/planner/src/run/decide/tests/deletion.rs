@@ -263,7 +263,7 @@ fn a_deleted_run_says_which_pod_it_waits_for_and_who_holds_it() {
 }
 
 #[test]
-fn a_pod_whose_containers_have_all_ended_keeps_nobody_waiting() {
+fn a_pod_whose_containers_have_all_ended_keeps_nobody_waiting_where_a_finalizer_keeps_it() {
     let ended = |world: &mut World| {
         world.pod(PodStage::Ended {
             message: "Completed".into(),
@@ -285,4 +285,10 @@ fn a_pod_whose_containers_have_all_ended_keeps_nobody_waiting() {
     ended(&mut world);
     world.delete();
     assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
+    // What nobody keeps goes in a moment, with its volumes.
+    let mut world = World::stored();
+    ended(&mut world);
+    world.pods[0].finalizers.clear();
+    world.delete();
+    assert!(!has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
 }
