@@ -186,12 +186,12 @@ fn an_object_that_is_replaced_in_mid_restore_kills_the_command_before_its_input_
         case.backup("db", spec).await;
         case.fault("db", "object: replaced in the middle of its restore");
         let key = format!("{}?", case.key("db"));
-        // The first answer breaks, the second try is held until the object is another one.
-        proxy.rule("GET", &key, json!({"do": "cut", "times": 1, "bytes": SIZE / 3}));
+        // The first answer breaks; what follows, of two ranges beside each other, is held until the object is another one.
+        proxy.rule("GET", &key, json!({"do": "cut", "times": 1, "bytes": SIZE / 4}));
         proxy.rule(
             "GET",
             &key,
-            json!({"do": "answer", "times": 3, "status": 503, "code": "SlowDown", "message": "later"}),
+            json!({"do": "answer", "times": 8, "status": 503, "code": "SlowDown", "message": "later"}),
         );
         let replace = async {
             proxy.until_met(2, 60).await;
