@@ -277,7 +277,7 @@ impl PodView {
     /// A command may be at work in it, or it goes in a moment, with its volumes: another one waits until it is gone. Not for one whose work has
     /// ended and that a finalizer keeps.
     pub fn is_in_the_way(&self) -> bool {
-        self.ours && !(self.over && !self.finalizers.is_empty())
+        self.ours && (!self.over || self.finalizers.is_empty())
     }
 
     /// What keeps it from going, and what would be right.
