@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 
 pub use self::kinds::keys;
-pub use self::packed::{Packed, name};
+pub use self::packed::{LAST_APPLIED, Packed, name};
 
 /// A kind that is cached.
 pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static {
@@ -108,17 +108,13 @@ impl<K: Kind> Cache<K> {
     /// The objects of these groups, each once, with an empty spec in place of theirs: for who decides by metadata and status of many, which
     /// is two thirds of the work of unpacking.
     pub fn heads(&self, groups: &[Group<'_>]) -> Vec<Arc<K>> {
-        let mut packed: Vec<Packed<K>> = Vec::new();
         let table = self.read();
-        for one in groups
+        let members = groups
             .iter()
             .filter_map(|group| table.by_group.get(&hash(group)))
-            .flatten()
-        {
-            if !packed.iter().any(|there| there.is(one)) {
-                packed.push(one.clone());
-            }
-        }
+            .flatten();
+        let mut seen = HashSet::new();
+        let packed: Vec<_> = members.filter(|one| seen.insert(one.identity())).cloned().collect();
         drop(table);
         packed.iter().filter_map(Packed::head).collect()
     }

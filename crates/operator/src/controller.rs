@@ -1,11 +1,11 @@
 //! The driver: the watches of each kind, and who is woken by what they see.
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::stream::select_all;
+use futures::stream::{self, select_all};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
@@ -13,12 +13,14 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::run::pod::AgentSettings;
 use store::Proxies;
+use tokio::time::timeout;
 
 use crate::admin::Ready;
 use crate::cache::{Cache, Group, Kind};
 use crate::context::{Context, Failures, Refusals};
 use crate::driver::{Pace, drive, until};
 use crate::listing::{Change, Listing};
+use crate::ownership::controller_of_kind;
 use crate::queue::Queue;
 use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
@@ -30,6 +32,8 @@ use crate::{claims, cluster, run, runtime, schedule, storage};
 pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
 /// Objects of one answer to a list, where lists are not streamed. Each may have a megabyte, and all of an answer are held at once.
 const PAGE: u32 = 50;
+/// So long nothing comes of a streamed list that no API server makes.
+const SILENCE: Duration = Duration::from_secs(60);
 /// How this operator works.
 pub struct Settings {
     /// How the agent is put into Pods.
@@ -242,10 +246,42 @@ fn events<K: Kind + Clone + Debug>(
     api: Api<Read<K>>,
     config: watcher::Config,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Read<K>>>> {
-    let refused = |event: &watcher::Result<_>| matches!(event, Err(watcher::Error::WatchStartFailed(kube::Error::Api(said))) if matches!(said.code, 400 | 422));
     let streamed = watcher(api.clone(), config.clone().streaming_lists());
-    let streamed = streamed.take_while(move |event| futures::future::ready(!refused(event)));
-    streamed.chain(watcher(api, config.page_size(PAGE)))
+    while_it_lists(streamed).chain(watcher(api, config.page_size(PAGE)))
+}
+
+/// A streamed list and what follows it; it ends where none comes: the API server refuses it, or, as it or a proxy before it knows nothing of it,
+/// sends objects and never says that those were all, or ends the stream and is asked anew.
+fn while_it_lists<T>(
+    events: impl Stream<Item = watcher::Result<watcher::Event<T>>>,
+) -> impl Stream<Item = watcher::Result<watcher::Event<T>>> {
+    let begin = Some((Box::pin(events), First::Awaited));
+    stream::unfold(begin, |state| async move {
+        let (mut events, mut first) = state?;
+        let next = if first == First::Ended {
+            events.next().await?
+        } else {
+            timeout(SILENCE, events.next()).await.ok()??
+        };
+        match &next {
+            Err(watcher::Error::WatchStartFailed(kube::Error::Api(said))) if matches!(said.code, 400 | 422) => {
+                return None;
+            }
+            Ok(watcher::Event::Init) if first == First::Begun => return None,
+            Ok(watcher::Event::Init) if first == First::Awaited => first = First::Begun,
+            Ok(watcher::Event::InitDone) => first = First::Ended,
+            _ => {}
+        }
+        Some((next, Some((events, first))))
+    })
+}
+
+/// How far the first list of a watch is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Awaited,
+    Begun,
+    Ended,
 }
 
 /// Passes each name on soon after it came first, and then once in a while, however often it comes.
@@ -276,10 +312,7 @@ fn send<K: Resource<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, objec
 
 /// The controller of an object, where it is of that kind.
 fn owner_of<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<ObjectRef<K>> {
-    let owner = child
-        .owner_references()
-        .iter()
-        .find(|o| o.controller == Some(true) && o.kind == K::kind(&()))?;
+    let owner = controller_of_kind::<K>(child)?;
     Some(ObjectRef::new(&owner.name).within(&child.namespace()?))
 }
 

@@ -1,6 +1,7 @@
 //! Whose child an object is.
 use api::{BackupRun, BackupSchedule, labels};
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt};
 
 /// Whether `owner` is the controller of `child`, both of them in the same namespace.
 ///
@@ -15,6 +16,16 @@ pub fn controls(owner: &impl ResourceExt, child: &impl ResourceExt) -> bool {
             .owner_references()
             .iter()
             .any(|o| o.controller == Some(true) && o.uid == uid)
+}
+
+/// The controller that an object names.
+pub fn controller_of(child: &impl ResourceExt) -> Option<&OwnerReference> {
+    child.owner_references().iter().find(|o| o.controller == Some(true))
+}
+
+/// The same, where it is of that kind.
+pub fn controller_of_kind<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<&OwnerReference> {
+    controller_of(child).filter(|owner| owner.kind == K::kind(&()))
 }
 
 /// Whether a run of the same namespace carries the label of a schedule, whoever controls it.

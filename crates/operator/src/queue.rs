@@ -11,13 +11,13 @@ use api::{BackupRun, BackupStorage};
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 use planner::queue::{self, Held, Limits, Served, Turn, Waiting};
 use planner::run::Ask;
 
 use crate::cache::Cache;
+use crate::ownership::controller_of_kind;
 
 /// A Pod that is to go and does not (its node is lost) holds a turn no longer than this, as it does not hold its run
 /// (`planner::run::limits::PODS`).
@@ -181,7 +181,7 @@ impl Queue {
 
     /// A Pod of a run was seen. The run tells of which storage it is; one that is not there, or was not seen yet, tells nothing.
     pub fn pod_seen(&self, pod: &Pod, runs: &Cache<BackupRun>) {
-        let (Some(owner), Some(uid)) = (owner_of(pod), pod.uid()) else {
+        let (Some(owner), Some(uid)) = (controller_of_kind::<BackupRun>(pod), pod.uid()) else {
             return;
         };
         let run = ObjectRef::new(&owner.name).within(&pod.namespace().unwrap_or_default());
@@ -200,7 +200,7 @@ impl Queue {
 
     /// A Pod of a run is gone.
     pub fn pod_gone(&self, pod: &Pod) {
-        let (Some(owner), Some(uid)) = (owner_of(pod), pod.uid()) else {
+        let (Some(owner), Some(uid)) = (controller_of_kind::<BackupRun>(pod), pod.uid()) else {
             return;
         };
         let mut state = self.state();
@@ -281,12 +281,6 @@ impl Queue {
             self.go_on(state);
         }
     }
-}
-
-/// The run that a Pod belongs to.
-fn owner_of(pod: &Pod) -> Option<&OwnerReference> {
-    let owner = pod.owner_references().iter().find(|o| o.controller == Some(true))?;
-    (owner.kind == BackupRun::kind(&())).then_some(owner)
 }
 
 #[cfg(test)]

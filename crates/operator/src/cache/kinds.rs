@@ -5,6 +5,7 @@ use kube::ResourceExt;
 use planner::run::is_finished;
 
 use super::{Group, Kind};
+use crate::ownership::controller_of;
 
 impl Kind for BackupStorage {
     fn groups(&self) -> Vec<Group<'_>> {
@@ -28,7 +29,7 @@ impl Kind for BackupRun {
     fn groups(&self) -> Vec<Group<'_>> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let schedule = self.labels().get(labels::SCHEDULE);
-        let mut groups: Vec<_> = controller(self).map(Group::ControlledBy).into_iter().collect();
+        let mut groups: Vec<_> = controlled(self).into_iter().collect();
         groups.extend(schedule.map(|name| Group::Labelled(namespace, name)));
         groups.extend(keys(self).map(Group::Naming));
         if waits(self) {
@@ -45,13 +46,12 @@ impl Kind for BackupRun {
 
 impl Kind for Pod {
     fn groups(&self) -> Vec<Group<'_>> {
-        controller(self).map(Group::ControlledBy).into_iter().collect()
+        controlled(self).into_iter().collect()
     }
 }
 
-fn controller(object: &impl ResourceExt) -> Option<&str> {
-    let owner = object.owner_references().iter().find(|o| o.controller == Some(true))?;
-    Some(&owner.uid)
+fn controlled(object: &impl ResourceExt) -> Option<Group<'_>> {
+    controller_of(object).map(|owner| Group::ControlledBy(&owner.uid))
 }
 
 /// The keys that a run names in its status.

@@ -75,6 +75,11 @@ impl<K> Packed<K> {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// Tells it from all others that are there.
+    pub(super) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
+    }
+
     #[cfg(test)]
     pub(super) fn shares_spec_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner.spec.0, &other.inner.spec.0)
@@ -183,7 +188,7 @@ fn part<'a>(text: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<
 }
 
 /// Where `kubectl apply` keeps what it applied.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// `namespace/name`; of what has no namespace, `/name`.
 pub fn name(metadata: &ObjectMeta) -> String {

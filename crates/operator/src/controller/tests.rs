@@ -158,6 +158,30 @@ async fn an_api_server_that_streams_no_lists_is_asked_for_pages() {
     tokio::time::timeout(ASKED, ready.wait()).await.expect("ready");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_list_that_never_says_that_it_has_ended_is_asked_for_in_pages() {
+    use watcher::Event::{Apply, Init, InitApply, InitDone};
+    let cases = [
+        // Nothing follows.
+        (vec![], true, 0),
+        (vec![Init, InitApply(1)], true, 2),
+        // It ends, and is begun anew.
+        (vec![Init, InitApply(1), Init, InitApply(1)], true, 2),
+        // One that has ended may be quiet for long, and come again.
+        (vec![Init, InitDone, Apply(1), Init, InitDone, Init], false, 6),
+    ];
+    for (events, ends, told) in cases {
+        let events = stream::iter(events.into_iter().map(Ok)).chain(stream::pending());
+        let heard = std::cell::Cell::new(0);
+        let all = while_it_lists(events).for_each(|_| {
+            heard.set(heard.get() + 1);
+            std::future::ready(())
+        });
+        let ended = timeout(SILENCE * 10, all).await.is_ok();
+        assert_eq!((ended, heard.get()), (ends, told));
+    }
+}
+
 #[tokio::test]
 async fn with_namespaces_nothing_but_storages_is_watched_outside_them_and_every_watch_is_waited_for() {
     let scope = Scope::parse("a,b").unwrap();

@@ -26,15 +26,12 @@ use planner::run::{Claim, Found, Observed, PodView, StorageView, TransferView, i
 use planner::storage::access;
 use store::S3Parameters;
 
-use crate::cache::Group;
+use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
 use crate::run::siblings;
 use crate::write::{WriteError, bounded};
-
-/// Where `kubectl apply` keeps what it applied.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What was seen.
 pub struct Seen {

@@ -1,3 +1,4 @@
+//! What is asked for, what is held, and what the reader gets, whatever order it comes in.
 use super::*;
 
 const MIB: u64 = 1 << 20;
