@@ -249,6 +249,11 @@ impl Case {
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, seconds: u64, look: impl FnMut() -> F) -> T {
         cluster::wait(what, Duration::from_secs(seconds) + OUTAGE, look).await
     }
+
+    /// The same without a panic: None after the deadline.
+    pub async fn poll<T, F: Future<Output = Option<T>>>(&self, seconds: u64, look: impl FnMut() -> F) -> Option<T> {
+        cluster::poll(Duration::from_secs(seconds) + OUTAGE, look).await
+    }
 }
 
 /// Does a case's work and then what has to follow it, whatever became of it: what the whole cluster has changed by.

@@ -1,4 +1,6 @@
 //! Runs: how the cases write them, ask for restores, and wait for their ends.
+use std::sync::Mutex;
+
 use api::run::{Restore, State};
 use api::{BackupRun, BackupRunStatus, condition, labels};
 use k8s_openapi::api::events::v1::Event;
@@ -86,6 +88,18 @@ pub fn restore_end_of(run: &BackupRun) -> String {
     }
 }
 
+/// A run, in one line for whoever waited for another one in vain.
+fn as_last_seen(run: &Result<BackupRun, kube::Error>) -> String {
+    match run {
+        Ok(run) => {
+            let deleted = run.metadata.deletion_timestamp.as_ref();
+            let status = serde_json::to_string(&run.status).unwrap_or_default();
+            format!("last seen with deletionTimestamp {deleted:?} and status {status}")
+        }
+        Err(error) => format!("last asked for: {error}"),
+    }
+}
+
 impl Case {
     /// Creates a run.
     pub async fn start(&self, name: &str, spec: Value) -> BackupRun {
@@ -118,13 +132,17 @@ impl Case {
             .unwrap_or_else(|e| panic!("create run {metadata}: {e}"))
     }
 
-    /// Waits for something about a run.
+    /// Waits for something about a run; the panic after the deadline tells how it was seen last.
     pub async fn until<T>(&self, name: &str, what: &str, seconds: u64, seen: impl Fn(&BackupRun) -> Option<T>) -> T {
-        let what = format!("run {name} {what}");
-        self.wait(&what, seconds, || async {
-            self.runs().get(name).await.ok().and_then(|run| seen(&run))
-        })
-        .await
+        let last = Mutex::new(String::new());
+        let found = self
+            .poll(seconds, || async {
+                let run = self.runs().get(name).await;
+                *last.lock().unwrap() = as_last_seen(&run);
+                run.ok().and_then(|run| seen(&run))
+            })
+            .await;
+        found.unwrap_or_else(|| panic!("waited {seconds} s in vain: run {name} {what}; {}", last.into_inner().unwrap()))
     }
 
     /// Waits until the backup (or the first restore) has ended, well or not, and was cleaned up after.
