@@ -142,7 +142,12 @@ impl Case {
                 run.ok().and_then(|run| seen(&run))
             })
             .await;
-        found.unwrap_or_else(|| panic!("waited {seconds} s in vain: run {name} {what}; {}", last.into_inner().unwrap()))
+        found.unwrap_or_else(|| {
+            panic!(
+                "waited {seconds} s in vain: run {name} {what}; {}",
+                last.into_inner().unwrap()
+            )
+        })
     }
 
     /// Waits until the backup (or the first restore) has ended, well or not, and was cleaned up after.

@@ -166,6 +166,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
     tracing::info!("every kind was seen; working");
+    context.queue.open();
     runtime::spawn(paced(counted_storages, wake_storage));
     let (of_runs, of_schedules) = (context.clone(), context.clone());
     let runs = drive(runs, woken_runs, move |run| run::pass(run, of_runs.clone()));

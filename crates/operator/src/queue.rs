@@ -35,6 +35,8 @@ struct State {
     served: Served,
     /// By the UID of the run: those that hold a turn or wait for one, and no others.
     runs: HashMap<String, Entry>,
+    /// Everything that was there was seen. No turn is given before: not all that hold one are known, nor who has waited the longest.
+    open: bool,
 }
 
 #[derive(Default)]
@@ -96,6 +98,9 @@ impl State {
     fn give(&mut self, clock: Timestamp, now: Instant) -> Vec<ObjectRef<BackupRun>> {
         let mut given = Vec::new();
         loop {
+            if !self.open {
+                return given;
+            }
             let waiting = self.waiting();
             let next = queue::next(&waiting, &self.held(now), &self.served, &self.limits);
             let Some(next) = next.and_then(|at| waiting.get(at)) else {
@@ -131,6 +136,14 @@ impl Queue {
         }
     }
 
+    /// Every kind was seen: turns are given from now on, first to those that have waited since before this operator. One that asks for nothing
+    /// any more gives its turn back when it is looked at.
+    pub fn open(&self) {
+        let mut state = self.state();
+        state.open = true;
+        self.go_on(state);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,13 +167,15 @@ impl Queue {
         }
         let holds = queue::holds(run);
         let held = state.runs.get(&uid).is_some_and(|one| one.under_way);
-        if !holds && !held && !state.runs.contains_key(&uid) {
+        let asks = if state.open { None } else { queue::will_ask(run) };
+        if !holds && !held && asks.is_none() && !state.runs.contains_key(&uid) {
             return;
         }
         state.change(&uid, |one| {
             one.run = Some(ObjectRef::from_obj(run));
             one.storage.clone_from(&run.spec.storage.name);
             one.under_way = holds;
+            one.ask = asks.or(one.ask.take());
             if holds {
                 (one.ask, one.given) = (None, false);
             }

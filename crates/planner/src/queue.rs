@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use api::BackupRun;
 use jiff::Timestamp;
 
+use crate::run::Ask;
 use crate::run::life::{self, Life};
 
 /// How many runs at once; what is not there has no limit.
@@ -47,6 +48,23 @@ pub type Served = HashMap<String, Timestamp>;
 /// left to be removed from a store afterwards, need none.
 pub fn holds(run: &BackupRun) -> bool {
     matches!(life::of(run), Life::UnderWay(_))
+}
+
+/// What a run that was there before this operator may ask for: as it waits by its status, and as old as it is where nothing was done for it
+/// yet. So the first turns go to those whose turn it is, not to those who happen to be looked at first.
+pub fn will_ask(run: &BackupRun) -> Option<Ask> {
+    let queued = run.status.as_ref().and_then(|s| s.queued.as_ref());
+    let told = queued.map(|q| q.since.0);
+    let (restore, since) = match life::of(run) {
+        Life::New => (
+            run.spec.backup.is_none(),
+            told.or(Some(run.metadata.creation_timestamp.as_ref()?.0)),
+        ),
+        Life::Between { .. } => (false, told),
+        Life::Finished => (true, told),
+        _ => return None,
+    };
+    since.map(|since| Ask { restore, since })
 }
 
 /// When the attempts that a run tells of began, the last one.

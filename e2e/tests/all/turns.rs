@@ -29,12 +29,13 @@ fn no_more_runs_than_a_storage_allows_have_a_pod_and_all_of_them_end_well() {
         let names: Vec<_> = (0..6).map(|n| format!("run-{n}")).collect();
         for name in &names {
             case.keeps(name);
-            begin(&case, &storage, name, "slow random 1000 4").await;
+            begin(&case, &storage, name, "slow random 1000 8").await;
         }
-        case.fault("gone", "turns: deleted while it waits");
-        begin(&case, &storage, "gone", "random 1000").await;
+        // Of those that came in one second the one of the last name goes last: an operator that comes up now gives it no turn either.
+        case.fault("taken-away", "turns: deleted while it waits");
+        begin(&case, &storage, "taken-away", "random 1000").await;
         let waits = case
-            .until("gone", "waits for its turn", 60, |run| {
+            .until("taken-away", "waits for its turn", 60, |run| {
                 (status(run).state == Some(State::Queued)).then(|| run.clone())
             })
             .await;
@@ -47,12 +48,12 @@ fn no_more_runs_than_a_storage_allows_have_a_pod_and_all_of_them_end_well() {
         let told = status(&waits).queued.expect("its place");
         assert!((1..=5).contains(&told.place) && told.place <= told.of, "{told:?}");
         assert!(status(&waits).transfer.is_none() && status(&waits).pod_name.is_none());
-        e2e::cluster::delete(&case.runs(), "gone").await;
+        e2e::cluster::delete(&case.runs(), "taken-away").await;
         case.wait("the run that waited is gone", 20, || async {
-            case.runs().get_opt("gone").await.ok()?.is_none().then_some(())
+            case.runs().get_opt("taken-away").await.ok()?.is_none().then_some(())
         })
         .await;
-        case.end("gone", "goes at once", "goes at once");
+        case.end("taken-away", "goes at once", "goes at once");
         case.wait("all runs have ended", 150, || async {
             let pods = case.our_pods().await;
             assert!(pods.len() <= 2, "{pods:?}");

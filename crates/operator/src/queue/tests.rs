@@ -50,6 +50,13 @@ fn backup(second: i64) -> Ask {
 
 impl World {
     fn new(operator: Option<u32>) -> Self {
+        let world = Self::before(operator);
+        world.queue.open();
+        world
+    }
+
+    /// Not all that is there was seen yet.
+    fn before(operator: Option<u32>) -> Self {
         let (wake, woken) = unbounded();
         Self {
             queue: Queue::new(operator, wake),
@@ -237,4 +244,54 @@ fn hundreds_come_and_go_without_ever_being_too_many() {
         }
     }
     assert_eq!((done, world.holding()), (600, 0));
+}
+
+#[test]
+fn the_first_turns_of_an_operator_go_to_those_that_have_waited_the_longest_whoever_is_looked_at_first() {
+    let mut world = World::before(None);
+    let waits = |name: &str, since: Option<&str>, restore: bool| {
+        let mut run = run(name, "s3", false);
+        run.metadata.creation_timestamp = Some(Time("2026-01-01T00:01:00Z".parse().unwrap()));
+        let queued = since.map(|since| json!({"since": since, "place": 1, "of": 1}));
+        let good = json!([{"type": "Successful", "status": "True", "reason": "BackupSuccessful", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+        run.status = queued.map(|queued| {
+            let conditions = if restore { good } else { json!([]) };
+            serde_json::from_value(json!({"queued": queued, "conditions": conditions})).unwrap()
+        });
+        run
+    };
+    let (new, old) = (
+        waits("a/new", None, false),
+        waits("b/old", Some("2026-01-01T00:00:10Z"), false),
+    );
+    let restore = waits("c/restore", Some("2026-01-01T00:00:30Z"), true);
+    for run in [&new, &run("d/holds", "s3", true), &old, &restore] {
+        world.seen(run);
+    }
+    assert!(world.woken().is_empty(), "nothing is given before all was seen");
+    world.limit("s3", Some(2));
+    assert!(world.woken().is_empty(), "nor by a storage that is seen");
+    world.queue.open();
+    assert_eq!(world.woken(), ["c/restore"]);
+    // The one that was looked at first waits for the older one.
+    let Turn::Waits(place) = world.queue.ask(&new, backup(1_767_225_660)) else {
+        panic!("it got a turn");
+    };
+    assert_eq!((place.place, place.of), (2, 2));
+    // It wants no restore any more.
+    world.queue.leave(&restore);
+    assert_eq!(world.woken(), ["b/old"]);
+    assert_eq!(world.queue.ask(&old, backup(1_767_225_610)), Turn::Given);
+}
+
+#[test]
+fn what_was_seen_before_the_queue_opens_and_is_gone_waits_no_more() {
+    let mut world = World::before(None);
+    let mut new = run("a/new", "s3", false);
+    new.metadata.creation_timestamp = Some(Time("2026-01-01T00:01:00Z".parse().unwrap()));
+    world.seen(&new);
+    world.queue.gone("a/new");
+    world.queue.open();
+    assert!(world.woken().is_empty() && world.queue.state().runs.is_empty());
 }
