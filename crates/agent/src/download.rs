@@ -96,7 +96,7 @@ impl Shared {
 
     /// One thread more, where so many ranges may be read at a time.
     fn fetch(self: &Arc<Self>, state: &mut State) {
-        if state.fetchers > 0 && state.fetchers >= state.ring.flights.allowed() {
+        if state.fetchers > 0 && state.fetchers >= state.ring.side_by_side() {
             return;
         }
         let fetcher = fetch::Fetcher { shared: self.clone() };

@@ -17,6 +17,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 pub struct Flights {
     now: usize,
     most: usize,
+    /// Bytes a second at which one alone is enough.
+    enough: f64,
     /// What was allowed before, and the rate of then: the number is on trial.
     before: Option<(usize, f64)>,
     /// Ends of requests that still belong to what was allowed before.
@@ -37,10 +39,20 @@ struct Seen {
 impl Flights {
     /// At most so many, and two to begin with.
     pub fn new(most: usize) -> Self {
+        Self::beginning_with(2, most, f64::INFINITY)
+    }
+
+    /// At most so many, and one to begin with, which stays alone if it brings so many bytes a second.
+    pub fn one(most: usize, enough: f64) -> Self {
+        Self::beginning_with(1, most, enough)
+    }
+
+    fn beginning_with(first: usize, most: usize, enough: f64) -> Self {
         let most = most.max(1);
         Self {
-            now: most.min(2),
+            now: most.min(first),
             most,
+            enough,
             before: None,
             settling: 0,
             seen: Seen::default(),
@@ -67,6 +79,16 @@ impl Flights {
         self.seen.held_back = true;
     }
 
+    /// A request was answered, and its bytes come from now on.
+    pub fn answered(&mut self, now: Instant) {
+        self.seen.since.get_or_insert(now);
+    }
+
+    /// So many bytes of a request have come that has not ended; what it ends with is the rest.
+    pub fn came(&mut self, bytes: u64) {
+        self.seen.bytes += bytes;
+    }
+
     /// A request of so many bytes has ended well.
     pub fn ended(&mut self, bytes: u64, now: Instant) {
         if self.settling > 0 {
@@ -82,7 +104,9 @@ impl Flights {
         self.seen.ended += 1;
         self.seen.bytes += bytes;
         let time = now.saturating_duration_since(since);
-        if self.settling == 0 && self.seen.ended >= 2 * self.now && time >= SHORTEST {
+        // What one brings is known when it has ended.
+        let enough = if self.now == 1 { 1 } else { 2 * self.now };
+        if self.settling == 0 && self.seen.ended >= enough && time >= SHORTEST {
             self.judge(self.seen.bytes as f64 / time.as_secs_f64(), now);
         }
     }
@@ -95,10 +119,13 @@ impl Flights {
                 self.now = before.min(self.most);
                 self.rest_until = Some(now + REST);
             }
+            _ if self.now == 1 && rate >= self.enough => {}
             _ if held_back && self.now < self.most && self.rest_until.is_none_or(|until| now >= until) => {
                 self.before = Some((self.now, rate));
                 self.settling = self.now;
-                self.now = (self.now * 2).min(self.most);
+                // Of two short ones each waits for its answer while the other is nearly through.
+                let more = if self.now == 1 { 3 } else { self.now * 2 };
+                self.now = more.min(self.most);
                 self.rest_until = None;
             }
             _ => {}
@@ -144,6 +171,24 @@ mod tests {
             let mut flights = Flights::new(most);
             over(&mut flights, Instant::now(), line, each, trip, 60);
             assert_eq!(flights.allowed(), expected, "{line} {each} {trip} {most}");
+        }
+    }
+
+    #[test]
+    fn one_that_fills_the_line_stays_alone_and_one_that_does_not_gets_company() {
+        const MB: f64 = 1e6;
+        for (line, each, expected) in [
+            (125.0 * MB, 125.0 * MB, 1),
+            (625.0 * MB, 60.0 * MB, 6),
+            // Enough, though two would bring more.
+            (900.0 * MB, 300.0 * MB, 1),
+        ] {
+            let mut flights = Flights::one(6, 220.0 * MB);
+            let start = Instant::now();
+            flights.answered(start);
+            // None is idle for a round trip: the next is asked for in time.
+            over(&mut flights, start, line, each, 0.0, 40);
+            assert_eq!(flights.allowed(), expected, "{line} {each}");
         }
     }
 

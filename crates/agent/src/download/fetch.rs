@@ -29,15 +29,11 @@ enum Trouble {
 impl Fetcher {
     pub fn run(self) {
         while let Some(range) = self.next() {
-            let begun = Instant::now();
             let fetched = self.fetch(range);
-            let now = Instant::now();
             let mut state = self.shared.lock();
             let body = match fetched {
                 Ok(body) => {
-                    state
-                        .ring
-                        .timed(range.end - range.start, now.saturating_duration_since(begun), now);
+                    state.ring.came(Instant::now());
                     state.ring.end(range.start, Ok(()));
                     self.shared.fetch(&mut state);
                     Some(body)
@@ -143,6 +139,8 @@ impl Fetcher {
         let ended = state.ended;
         drop(state);
         self.shared.arrived.notify_all();
+        // The next range may be due.
+        self.shared.room.notify_all();
         match trouble {
             _ if ended => Err(Trouble::Stopped),
             Some(trouble) => Err(trouble),
@@ -177,7 +175,7 @@ impl Fetcher {
             Ok(response) => {
                 let all = self.check(&response, at, *end)?;
                 let mut state = self.shared.lock();
-                *end = state.ring.opened(start, all);
+                *end = state.ring.opened(start, all, Instant::now());
                 self.shared.fetch(&mut state);
                 drop(state);
                 self.shared.room.notify_all();

@@ -2,7 +2,7 @@
 //!
 //! What is held is bounded in chunks, of which the first range may always have some: it is what the command waits for.
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::Outcome;
 
@@ -18,13 +18,16 @@ const MOST: u64 = 20 << 20;
 const RANGES: usize = 6;
 /// The same where each is a stream through the operator, which holds a window of each, as the agent does.
 const RELAYED: usize = 3;
-/// Bytes of a range where two fill the line, and where they do not: the round trip before each counts.
-const NEAR: u64 = 4 << 20;
+/// Bytes of a range of which several are under way: the round trip before each counts.
 const FAR: u64 = 6 << 20;
-/// The same where one connection brings so much that more of them would only cost the machine and the store more, and how much
-/// that is, bytes a second: nearly all that a line of 2 Gbit/s carries.
+/// The same of one alone. The first shows what a connection brings; the next ones are long, as a line that one fills is not filled better by
+/// several, which cost the machine and the store more.
+const FIRST: u64 = 16 << 20;
 const LONG: u64 = 64 << 20;
+/// One connection that brings so much is used alone, bytes a second: nearly all that a line of 2 Gbit/s carries.
 const FAST: f64 = 220e6;
+/// The next one is asked for when no more than this is left to come of one alone, or half of it: until it is answered the line is not idle.
+const AHEAD: u64 = 8 << 20;
 
 /// A chunk of memory, and how much of it counts.
 #[derive(Default)]
@@ -68,8 +71,16 @@ pub struct Range {
 
 struct Fetch {
     range: Range,
+    /// The first byte that has not come.
+    at: u64,
     chunks: VecDeque<Chunk>,
     end: Option<Result<(), Option<Outcome>>>,
+}
+
+impl Fetch {
+    fn is_nearly_there(&self) -> bool {
+        self.range.end - self.at <= AHEAD.min((self.range.end - self.range.start) / 2)
+    }
 }
 
 /// What is there for the reader.
@@ -97,8 +108,8 @@ pub struct Ring {
     single: bool,
     /// A store's first answer was good.
     opened: bool,
-    /// The last range came so fast that one at a time is enough.
-    fast: bool,
+    /// One alone has shown what it brings.
+    shown: bool,
     /// The reader waits for the next byte.
     pub hungry: bool,
     /// How many ranges are read at a time.
@@ -122,29 +133,35 @@ impl Ring {
             most: most.max(2 * FIRSTS),
             single,
             opened: false,
-            fast: false,
+            shown: false,
             hungry: false,
-            flights: Flights::new(flights),
+            flights: Flights::one(flights, FAST),
         }
     }
 
     fn length(&self) -> u64 {
         const MIB: u64 = 1 << 20;
-        if self.fast {
-            return LONG;
+        if self.flights.allowed() == 1 {
+            return if self.shown { LONG } else { FIRST };
         }
-        let wanted = if self.flights.allowed() > 2 { FAR } else { NEAR };
         let third = (self.most * CHUNK) as u64 / 3;
-        wanted.min(third / MIB * MIB).max(MIB)
+        FAR.min(third / MIB * MIB).max(MIB)
+    }
+
+    /// How many ranges may be asked for at a time.
+    pub fn side_by_side(&self) -> usize {
+        if self.single { 1 } else { self.flights.allowed() + 1 }
     }
 
     /// The next range to ask for, if one may be: one alone until a store has answered.
     pub fn begin(&mut self) -> Option<Range> {
-        let alone = self.single || !self.opened || self.fast;
+        let alone = self.single || !self.opened || self.flights.allowed() == 1;
         let most = if alone { 1 } else { self.flights.allowed() };
-        // Of what is read alone the next may be asked for before the reader has taken all of it.
-        let counts = |fetch: &&Fetch| !alone || fetch.end.is_none();
-        if self.next == self.size || self.fetches.iter().filter(counts).count() >= most {
+        let coming = || self.fetches.iter().filter(|fetch| fetch.end.is_none());
+        // One more than may be under way is asked for when one of them is nearly through: ranges that begin together end together, and the line
+        // would be idle for a round trip each time. It is asked for before the reader has taken what has come.
+        let nearly = self.opened && coming().any(Fetch::is_nearly_there);
+        if self.next == self.size || coming().count() >= most + usize::from(nearly) || self.fetches.len() > 2 * most {
             return None;
         }
         let length = if self.single { self.size } else { self.length() };
@@ -155,6 +172,7 @@ impl Ring {
         self.next = range.end;
         self.fetches.push_back(Fetch {
             range,
+            at: range.start,
             chunks: VecDeque::new(),
             end: None,
         });
@@ -162,8 +180,9 @@ impl Ring {
     }
 
     /// The store has answered: with that range, or it sends all the rest, as one does that knows no ranges. Says where it ends.
-    pub fn opened(&mut self, start: u64, all: bool) -> u64 {
+    pub fn opened(&mut self, start: u64, all: bool, now: Instant) -> u64 {
         self.opened = true;
+        self.flights.answered(now);
         if all && self.fetches.back().is_some_and(|last| last.range.start == start) {
             self.single = true;
             self.next = self.size;
@@ -203,17 +222,18 @@ impl Ring {
         if chunk.length == 0 {
             return self.give_back(chunk);
         }
+        // Counted as it comes: ranges are of many lengths.
+        self.flights.came(chunk.length as u64);
         if let Some(fetch) = self.of(start) {
+            fetch.at += chunk.length as u64;
             fetch.chunks.push_back(chunk);
         }
     }
 
-    /// A whole range of so many bytes took so long, from the request on.
-    pub fn timed(&mut self, bytes: u64, time: Duration, now: Instant) {
-        self.fast = bytes as f64 >= FAST * time.as_secs_f64();
-        if !self.fast {
-            self.flights.ended(bytes, now);
-        }
+    /// A whole range has come.
+    pub fn came(&mut self, now: Instant) {
+        self.shown = true;
+        self.flights.ended(0, now);
     }
 
     /// All of a range has come, or no more will.

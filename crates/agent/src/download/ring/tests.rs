@@ -41,7 +41,7 @@ fn ranges_come_out_in_order_whichever_is_filled_first_and_memory_is_bounded() {
             under_way.push_back((range, range.start));
             if !std::mem::replace(&mut opened, true) {
                 assert!(ring.begin().is_none(), "a second before the first was answered");
-                assert_eq!(ring.opened(range.start, false), range.end);
+                assert_eq!(ring.opened(range.start, false, Instant::now()), range.end);
             }
         }
         // The last first.
@@ -68,7 +68,8 @@ fn ranges_come_out_in_order_whichever_is_filled_first_and_memory_is_bounded() {
 fn the_first_range_gets_on_when_the_others_have_filled_all_there_is() {
     let mut ring = ring(1000 * MIB);
     let first = ring.begin().unwrap();
-    ring.opened(0, false);
+    ring.opened(0, false, Instant::now());
+    several(&mut ring);
     let second = ring.begin().unwrap();
     while let Some(chunk) = ring.chunk(second.start) {
         ring.put(second.start, chunk);
@@ -87,7 +88,7 @@ fn a_store_that_sends_all_is_read_by_one_request() {
     let mut ring = ring(100 * MIB);
     let range = ring.begin().unwrap();
     assert!(range.end < 100 * MIB);
-    assert_eq!(ring.opened(range.start, true), 100 * MIB);
+    assert_eq!(ring.opened(range.start, true, Instant::now()), 100 * MIB);
     assert!(ring.begin().is_none());
 }
 
@@ -96,9 +97,9 @@ fn one_request_reads_it_all_where_nothing_tells_objects_apart_or_there_is_no_mem
     for (size, limit, sure, end) in [
         (100, None, false, 100),
         (100, Some(16), true, 100),
-        (100, Some(64), true, 2),
-        (100, Some(1024), true, 4),
-        (100, None, true, 4),
+        (100, Some(64), true, 16),
+        (100, Some(1024), true, 16),
+        (100, None, true, 16),
         (3, None, true, 3),
     ] {
         let mut ring = Ring::new(size * MIB, limit.map(|l: u64| l * MIB), sure, false);
@@ -120,7 +121,8 @@ fn one_request_reads_it_all_where_nothing_tells_objects_apart_or_there_is_no_mem
 fn a_failure_is_told_when_all_before_it_was_read() {
     let mut ring = ring(100 * MIB);
     let first = ring.begin().unwrap();
-    ring.opened(0, false);
+    ring.opened(0, false, Instant::now());
+    several(&mut ring);
     let second = ring.begin().unwrap();
     ring.end(second.start, Err(Some(Outcome::Empty)));
     let mut read = 0;
@@ -138,21 +140,77 @@ fn a_failure_is_told_when_all_before_it_was_read() {
     }
 }
 
+/// As if one alone had brought little.
+fn several(ring: &mut Ring) {
+    let now = Instant::now();
+    ring.flights.held_back();
+    ring.flights.ended(MIB, now + std::time::Duration::from_secs(1));
+    assert_eq!(ring.flights.allowed(), 3);
+}
+
+/// All of a range comes, and the reader takes it.
+fn whole(ring: &mut Ring, range: Range, now: Instant) {
+    let mut at = range.start;
+    while !fill(ring, range, &mut at) {
+        while let Next::Chunk(chunk) = ring.next() {
+            ring.give_back(chunk);
+        }
+    }
+    ring.came(now);
+    while let Next::Chunk(chunk) = ring.next() {
+        ring.give_back(chunk);
+    }
+}
+
 #[test]
-fn one_connection_that_brings_much_is_used_alone_and_asked_for_the_next_before_all_is_taken() {
+fn one_that_fills_the_line_is_used_alone_and_the_next_asked_for_before_all_of_it_has_come() {
     let (mut ring, now) = (ring(1000 * MIB), Instant::now());
     let first = ring.begin().unwrap();
-    ring.opened(0, false);
-    ring.timed(first.end, Duration::from_millis(10), now);
+    ring.opened(0, false, now);
     assert!(ring.begin().is_none(), "beside the first");
-    ring.end(0, Ok(()));
+    let mut at = 0;
+    fill(
+        &mut ring,
+        Range {
+            start: 0,
+            end: first.end / 2,
+        },
+        &mut at,
+    );
+    ring.fetches.front_mut().unwrap().end = None;
     let second = ring.begin().unwrap();
-    assert_eq!((second.start, second.end), (4 * MIB, 68 * MIB));
-    assert!(ring.begin().is_none(), "beside the second");
-    // Slower: several again.
-    ring.timed(64 * MIB, Duration::from_secs(1), now);
-    ring.end(second.start, Ok(()));
-    while let Next::Chunk(_) = ring.next() {}
-    let (third, fourth) = (ring.begin().unwrap(), ring.begin().unwrap());
-    assert_eq!((third.start, fourth.start, fourth.end), (68 * MIB, 72 * MIB, 76 * MIB));
+    assert_eq!((second.start, second.end), (16 * MIB, 32 * MIB));
+    assert!(ring.begin().is_none(), "a third");
+    fill(&mut ring, first, &mut at);
+    // 16 MiB in 120 ms: little, but the reader never waited for it.
+    let then = now + std::time::Duration::from_millis(120);
+    ring.came(then);
+    whole(&mut ring, second, then);
+    let third = ring.begin().unwrap();
+    assert_eq!((third.start, third.end), (32 * MIB, 96 * MIB));
+    assert!(ring.begin().is_none(), "beside the third");
+}
+
+#[test]
+fn of_several_one_more_is_asked_for_when_one_is_nearly_through_whichever_that_is() {
+    let mut ring = ring(1000 * MIB);
+    let first = ring.begin().unwrap();
+    ring.opened(0, false, Instant::now());
+    several(&mut ring);
+    let (second, third) = (ring.begin().unwrap(), ring.begin().unwrap());
+    assert_eq!((second.start, second.end, third.start), (16 * MIB, 22 * MIB, 22 * MIB));
+    assert!(ring.begin().is_none(), "a fourth");
+    let mut at = third.start;
+    fill(
+        &mut ring,
+        Range {
+            end: third.start + 3 * MIB,
+            ..third
+        },
+        &mut at,
+    );
+    ring.fetches.back_mut().unwrap().end = None;
+    assert!(ring.begin().is_some() && ring.begin().is_none());
+    assert_eq!(ring.fetches.len(), 4);
+    assert!(first.end > second.start - MIB);
 }
