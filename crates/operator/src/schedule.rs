@@ -74,10 +74,14 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
         delete(&runs, &doomed.name, &doomed.uid).await?;
     }
     let mut events = decision.events;
+    let mut created = Vec::new();
     for run in &decision.create {
         match create(&runs, run, &uid).await {
-            Ok(true) => continue,
-            Ok(false) => {}
+            Ok(Some(there)) => {
+                created.push(there);
+                continue;
+            }
+            Ok(None) => {}
             Err(error) => {
                 tell_refused(&schedule, run, &error, &mut written, &context.client).await?;
                 return Err(error);
@@ -100,7 +104,15 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     }
     // Crash window: the run exists, the status does not tell of the tick yet: the name keeps it from running twice.
     if changed && !first {
-        written.status(&decision.status).await?;
+        let made = created
+            .iter()
+            .filter(|made| !owned.iter().any(|run| run.uid() == made.uid()));
+        let observed = Observed {
+            runs: observed.runs.iter().copied().chain(made).collect(),
+            ..observed
+        };
+        let status = planner::schedule::told_with_created(&observed, decision.status);
+        written.status(&status).await?;
     }
     for event in &events {
         events::publish(&context.client, schedule.object_ref(&()), event).await;
@@ -130,11 +142,11 @@ async fn tell_refused(
     Ok(())
 }
 
-/// Creates a run: whether it exists now. One that was there with that name is the run of this tick or trigger, if it is
-/// the schedule's; false means that it is not.
-async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Result<bool, WriteError> {
+/// Creates a run, as it exists now. One that was there with that name is the run of this tick or trigger, if it is
+/// the schedule's; None means that it is not.
+async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Result<Option<BackupRun>, WriteError> {
     match tokio::time::timeout(API, runs.create(&PostParams::default(), run)).await {
-        Ok(Ok(_)) => return Ok(true),
+        Ok(Ok(created)) => return Ok(Some(created)),
         Ok(Err(kube::Error::Api(status))) if status.code == 409 && status.reason == "AlreadyExists" => {}
         // Two requests that fell upon one quota are a conflict, too, and no run is there.
         Ok(Err(error)) => return Err(WriteError::Refused("create the run", error)),
@@ -143,7 +155,7 @@ async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Resul
     match bounded("read a run", runs.get_opt(&run.name_any())).await? {
         Some(there) => {
             let ours = there.owner_references().iter().any(|o| o.uid == schedule);
-            Ok(ours && is_triggered(run) == is_triggered(&there))
+            Ok((ours && is_triggered(run) == is_triggered(&there)).then_some(there))
         }
         None => Err(WriteError::Stale),
     }

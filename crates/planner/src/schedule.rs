@@ -14,6 +14,7 @@ pub mod shifts;
 pub mod starving;
 pub mod ticks;
 
+pub use count::told_with_created;
 pub use decide::{CREATED, Decision, Doomed, Why, decide, is_triggered, name_taken};
 pub use observed::Observed;
 pub use reason::Reason;

@@ -171,14 +171,13 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
             decision.unguarded.push(Unguarded::StartTransfer(order));
         }
     }
-    let keeps = matches!(decision.unguarded.first(), Some(Unguarded::Look { .. }));
-    if at.transfer.pod_uid.is_none() || place.is_some() || (status.message != note && !keeps) {
+    // Written by the pass that begins the transfer: one request guards both.
+    let looks = matches!(decision.unguarded.first(), Some(Unguarded::Look { .. }));
+    if !looks && (at.transfer.pod_uid.is_none() || place.is_some() || status.message != note) {
         if let (Some(place), Some(transfer)) = (place, &mut status.transfer) {
             transfer.location = Some(place);
         }
-        if !keeps {
-            status.message = note;
-        }
+        status.message = note;
         set_pod(&mut status, pod);
         decision.guarded.push(Guarded::Report(Box::new(status)));
     }

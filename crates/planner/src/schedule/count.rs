@@ -1,5 +1,5 @@
 //! What a schedule says of its runs: how many there are, which are under way, how the last one ended.
-use api::{BackupRun, condition};
+use api::{BackupRun, BackupScheduleStatus, condition};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
@@ -51,6 +51,16 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
         say(o, d, condition::SUCCESSFUL, good, &reason, &text);
         say(o, d, condition::FAILED, !good, &reason, &text);
     }
+}
+
+/// What a status tells when runs were made since it was decided: `o` has them, too. So one write tells of the tick and of its run.
+pub fn told_with_created(o: &Observed<'_>, status: BackupScheduleStatus) -> BackupScheduleStatus {
+    let mut d = Decision {
+        status,
+        ..Decision::default()
+    };
+    count(o, &mut d);
+    d.status
 }
 
 /// What the last of the runs under way waits for, where it has not come to its command: a storage that is down is seen at the first tick.

@@ -39,7 +39,7 @@ pub struct Decision {
     /// What a run that may not start yet waits for, reason and message.
     pub(super) waiting: Option<(&'static str, String)>,
     /// What came to nothing in this pass.
-    vain: starving::Vain,
+    pub(super) vain: starving::Vain,
 }
 
 impl Decision {

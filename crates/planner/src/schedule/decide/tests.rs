@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
 use testing::backup_run;
 
-use crate::schedule::{Decision, Observed, Why, decide};
+use crate::schedule::{Decision, Observed, Why, decide, told_with_created};
 
 mod adopt;
 mod jitter;
@@ -266,6 +266,27 @@ fn nothing_is_written_that_did_not_change() {
     let first = world.step().status;
     world.pass(60);
     assert_eq!(world.look().status, first);
+}
+
+#[test]
+fn one_write_tells_of_a_tick_and_of_its_run() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    let before = world.schedule.status.clone();
+    let tick = world.step();
+    assert_eq!(tick.create.len(), 1);
+    // What the pass that sees the run would write is what the tick writes with the run that it made.
+    let observed = Observed {
+        schedule: &world.schedule,
+        runs: world.runs.iter().collect(),
+        others: vec![],
+        now: world.now,
+    };
+    let told = told_with_created(&observed, tick.status);
+    assert_ne!(Some(&told), before.as_ref());
+    assert_eq!((told.in_progress, told.active.len()), (Some(1), 1));
+    world.schedule.status = Some(told.clone());
+    world.pass(1);
+    assert_eq!(world.look().status, told);
 }
 
 #[test]

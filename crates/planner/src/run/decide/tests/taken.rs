@@ -410,3 +410,21 @@ fn an_attempt_is_not_cancelled_before_the_store_was_asked_and_keeps_the_cause_of
     world.step();
     assert_eq!(world.found, Found::Unknown);
 }
+
+#[test]
+fn the_pass_that_asks_the_store_writes_nothing_and_the_one_that_begins_the_transfer_guards_it_by_its_write() {
+    let mut world = about_to_begin();
+    world.found = Found::Unknown;
+    let asks = world.decide();
+    assert!(asks.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. })));
+    assert!(asks.guarded.is_empty(), "{asks:?}");
+    world.found = Found::Nothing;
+    let begins = world.decide();
+    assert!(
+        begins
+            .unguarded
+            .iter()
+            .any(|u| matches!(u, Unguarded::StartTransfer(_)))
+    );
+    assert!(matches!(&begins.guarded[..], [Guarded::Report(_)]), "{begins:?}");
+}
