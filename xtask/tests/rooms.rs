@@ -59,6 +59,7 @@ fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits
         ("store", false, true),
         ("cli", true, true),
         ("testing", true, false),
+        ("budgets", true, false),
         ("servers", false, false),
     ];
     for (room, types, waits) in rooms {
