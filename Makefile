@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-memory bench-network bench-scale lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-memory bench-network bench-scale bench-stages lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ bench: ## measures speed and memory on the cluster, beside `kubectl exec`
 
 bench-scale: ## measures the operator with 1,000 to 50,000 runs, on API servers of its own (BASELINE=REVISION beside it; ARGS=...)
 	@dev/bench-scale $(ARGS)
+
+bench-stages: ## measures each stage of the agent's pipeline alone: MB/s by algorithm, level and threads (ARGS=... for criterion)
+	@dev/bench-stages $(ARGS)
 
 lint: ## checks formats, clippy, dependencies (deny.toml; ADVISORY_DB=DIR also known vulnerabilities) and the shell scripts
 	@dev/lint
