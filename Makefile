@@ -5,7 +5,7 @@
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo 'KUBECONFIG_TEST=FILE makes demo, test and bench use the cluster of that kubeconfig; dev/README.md says more.'
+	@echo 'KUBECONFIG_TEST=FILE makes demo and test use the cluster of that kubeconfig; dev/README.md says more.'
 
 cluster: ## brings the local Kubernetes cluster up, or finds it up
 	@dev/cluster up
@@ -53,7 +53,7 @@ bench-memory: ## measures the memory that the agent takes, by size and compressi
 bench-network: ## measures the agent over lines of 50 ms (BASELINE=rev beside that revision's; BENCH_MIB, BENCH_ROUNDS, BENCH_ONLY)
 	@dev/bench-network
 
-bench: ## measures speed and memory on the cluster, beside `kubectl exec`
+bench: ## measures speed, CPU and memory on the cluster, beside `kubectl exec` and a pipe by hand (BASELINE=rev beside that revision's; BENCH_MIB)
 	@dev/with-cluster dev/bench
 
 bench-scale: ## measures the operator with 1,000 to 50,000 runs, on API servers of its own (BASELINE=REVISION beside it; ARGS=...)
