@@ -7,7 +7,7 @@ help: ## lists the verbs
 	@echo
 	@echo 'KUBECONFIG_TEST=FILE makes demo and test use the cluster of that kubeconfig; dev/README.md says more.'
 
-cluster: ## brings the local Kubernetes cluster up, or finds it up
+cluster: ## brings the local Kubernetes cluster up, or finds it up (CONTAINERD=2: with containerd 2)
 	@dev/cluster up
 
 cluster-down: ## ends the local cluster and removes every trace of it
