@@ -184,6 +184,10 @@ pub struct Handle {
 
 impl Handle {
     fn change(&self, change: impl FnOnce(&mut Entry)) {
+        // One that was forgotten has not seen it yet, and the run may have the next by now.
+        if self.orders.borrow().forget {
+            return;
+        }
         if let Some(entry) = self.registry.entries().get_mut(&self.uid) {
             change(entry);
         }
@@ -254,6 +258,31 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transfer_that_was_forgotten_says_nothing_of_the_next_one() {
+        let (wake, _woken) = futures::channel::mpsc::unbounded();
+        let registry = Registry::new(wake);
+        let run = testing::backup_run();
+        let open = || registry.open(&run, "uid-1", "backup-1", Instant::now()).unwrap();
+        let first = open();
+        registry.forget("uid-1");
+        let _second = open();
+        first.progress(5, 3);
+        first.end(End::Interrupted { message: "old".into() });
+        assert!(
+            matches!(
+                registry.view("uid-1"),
+                TransferView::Active {
+                    bytes: 0,
+                    cancelling: false,
+                    ..
+                }
+            ),
+            "{:?}",
+            registry.view("uid-1")
+        );
+    }
 
     #[test]
     fn progress_never_goes_backwards_and_fits_into_a_status() {
