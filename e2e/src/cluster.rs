@@ -129,6 +129,26 @@ where
         .unwrap_or_else(|| panic!("waited {} s in vain: {what}", deadline.as_secs()))
 }
 
+/// Whether all nodes serve image volumes, by what they report: Kubernetes 1.35 or later on containerd 2.1 or later.
+pub async fn image_volumes(client: &Client) -> bool {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let all = nodes.list(&ListParams::default()).await.expect("the nodes");
+    let serves = |node: &Node| {
+        let info = node.status.as_ref()?.node_info.as_ref()?;
+        let runtime = info.container_runtime_version.strip_prefix("containerd://")?;
+        Some(at_least(&info.kubelet_version, (1, 35)) && at_least(runtime, (2, 1)))
+    };
+    all.items.iter().all(|node| serves(node) == Some(true))
+}
+
+fn at_least(version: &str, least: (u32, u32)) -> bool {
+    let mut parts = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= least,
+        _ => false,
+    }
+}
+
 /// Where node ports are reached.
 pub async fn node_address(client: &Client) -> String {
     let nodes: Api<Node> = Api::all(client.clone());

@@ -89,6 +89,22 @@ pub async fn fresh(client: &Client) {
     up(client, |_| true).await;
 }
 
+/// All its Pods are other ones, and one of them leads.
+pub async fn replaced(client: &Client) {
+    let _away = steady().await;
+    let old: Vec<_> = all(client).await.iter().filter_map(Pod::uid).collect();
+    for pod in all(client).await {
+        delete(&pods(client), &pod.name_any()).await;
+    }
+    wait("all Pods of the operator are new, and ready", UP, || async {
+        let now = all(client).await;
+        let new = |pod: &Pod| pod.uid().is_some_and(|uid| !old.contains(&uid)) && is_ready(pod);
+        (now.len() >= old.len() && now.iter().all(new)).then_some(())
+    })
+    .await;
+    up(client, |_| true).await;
+}
+
 /// The lease, and the Pod that holds it, if that is up.
 pub async fn leader(client: &Client) -> Option<(Lease, Pod)> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);

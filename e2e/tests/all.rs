@@ -5,6 +5,8 @@
 mod admission;
 #[path = "all/bytes.rs"]
 mod bytes;
+#[path = "all/carriers.rs"]
+mod carriers;
 #[path = "all/commands.rs"]
 mod commands;
 #[path = "all/databases.rs"]

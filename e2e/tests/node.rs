@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use api::run::State;
 use api::{condition, labels};
+use e2e::cluster::image_volumes;
 use e2e::runs::{is, message, sleeping, static_container, status, stream};
 use e2e::{Case, case, operator};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 /// Bytes of a backup that takes a while.
@@ -72,6 +75,7 @@ impl Drop for Silence {
 /// Started again when this is dropped.
 struct NoRuntime {
     line: Vec<String>,
+    path: String,
     log: File,
 }
 
@@ -82,8 +86,16 @@ impl NoRuntime {
             panic!("one containerd, not {found:?}")
         };
         let log = OpenOptions::new().append(true).open(format!("/proc/{pid}/fd/1"));
+        // The program itself, and where it looks for its shim: the machine may have another containerd than the node.
+        let mut line = command_line(pid);
+        let exe = std::fs::read_link(format!("/proc/{pid}/exe")).expect("its program");
+        line[0] = exe.to_string_lossy().into_owned();
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).expect("its environment");
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        let path = environment.split('\0').find_map(|v| v.strip_prefix("PATH="));
         let away = Self {
-            line: command_line(pid),
+            line,
+            path: path.expect("its PATH").into(),
             log: log.expect("its log"),
         };
         assert_eq!(signal("-TERM", program("containerd")), 1);
@@ -102,7 +114,7 @@ impl Drop for NoRuntime {
         let node = processes(program("kubelet")).pop().expect("a kubelet");
         let mut start = Command::new("nsenter");
         start.args(["-t", &node, "-m", "-n", "-p", "-u", "--", "setsid", "--fork"]);
-        start.args(&self.line).stdin(Stdio::null());
+        start.args(&self.line).env("PATH", &self.path).stdin(Stdio::null());
         start.stdout(self.log.try_clone().expect("its log"));
         start.stderr(self.log.try_clone().expect("its log"));
         assert!(start.status().expect("nsenter").success(), "containerd is not started");
@@ -289,5 +301,50 @@ fn what_a_lost_node_took_along_is_said_to_be_interrupted_or_made_again_where_it_
             (said.sha256, case.store().sha256(&case.key("again"))),
             (Some(known.clone()), known)
         );
+    });
+}
+
+/// Says of the node, for as long as it is waited for, that it has another container runtime than it has: the kubelet puts that right every ten seconds.
+async fn pretend(nodes: &Api<Node>, runtime: &str) {
+    let said = json!({"status": {"nodeInfo": {"containerRuntimeVersion": runtime}}});
+    loop {
+        for node in nodes.list(&ListParams::default()).await.unwrap() {
+            let patch = Patch::Merge(&said);
+            nodes
+                .patch_status(&node.name_any(), &PatchParams::default(), &patch)
+                .await
+                .unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[test]
+fn an_image_volume_that_the_runtime_does_not_know_is_replaced_by_an_init_container_in_the_same_attempt() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    case("no-image-volumes", |case| async move {
+        if image_volumes(case.client()).await {
+            eprintln!("the node serves image volumes, so none fails");
+            return;
+        }
+        // The operator takes the node for one that serves them.
+        let nodes: Api<Node> = Api::all(case.client().clone());
+        tokio::select! {
+            () = pretend(&nodes, "containerd://2.2.0") => {}
+            () = operator::replaced(case.client()) => {}
+        }
+        let size = 1 << 20;
+        for (name, falls) in [("first", true), ("second", false)] {
+            case.keeps(name);
+            case.start(name, stream(&case.path(name), &format!("random {size}")))
+                .await;
+            case.ended_whole(name, size, 60).await;
+            let said = case.events(name).await;
+            let told: Vec<_> = said.iter().filter(|e| e.starts_with("ImageVolumeFailed: ")).collect();
+            assert_eq!(told.len(), usize::from(falls), "{name}: {said:?}");
+            assert!(told.iter().all(|e| e.contains("failed to mkdir")), "{told:?}");
+        }
+        // It forgets what it was made to believe.
+        operator::replaced(case.client()).await;
     });
 }

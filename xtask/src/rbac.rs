@@ -117,6 +117,13 @@ pub const GRANTS: &[Grant] = &[
         why: "Labels of a run's namespace, where a storage's allowedNamespaces selects by them; whether it is being deleted, before an object is; the UID of kube-system, which objects name as their cluster.",
     },
     Grant {
+        scope: Scope::Cluster,
+        group: "",
+        resources: &["nodes"],
+        verbs: &["list"],
+        why: "Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container.",
+    },
+    Grant {
         scope: Scope::Watched,
         group: api::GROUP,
         resources: &["backupschedules"],
@@ -207,7 +214,7 @@ mod tests {
     use super::*;
 
     /// Kinds without a namespace that the table names.
-    const CLUSTER_KINDS: [&str; 2] = ["backupstorages", "namespaces"];
+    const CLUSTER_KINDS: [&str; 3] = ["backupstorages", "namespaces", "nodes"];
 
     #[test]
     fn nothing_is_granted_by_wildcard_and_secrets_are_read_by_name_only() {

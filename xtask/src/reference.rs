@@ -99,7 +99,7 @@ pub const PAGES: [Page; 3] = [
             "`spec.storage.path`: a template that does not parse, looks for what there is not, or renders to what is no path",
             "`spec.encryption`: what is no recipient that age takes; what cannot be the name, namespace or key of a Secret",
             "`spec.template.metadata`: what can be no label or annotation, and names that begin with `backup-operator.io/` (but `keep`)",
-            "`spec.template.spec`: names that the operator needs for its agent (volume `backup-operator`, init container `backup-operator-agent`, mounts below `/.backup-operator`)",
+            "`spec.template.spec`: names that the operator needs for its agent (volumes `backup-operator` and `backup-operator-run`, init container `backup-operator-agent`, mounts below `/.backup-operator`)",
             "`spec.template.spec`: what no API server would take of a Pod: names of containers and volumes that are none or stand twice, containers without image, mounts of volumes that are not there or of two things at one path, variables without a name or with two values, amounts that are none or above their limit, ephemeral containers, unknown policies; nodes that are not Linux; `runAsUser: 0` with `runAsNonRoot: true`",
         ],
     },

@@ -134,6 +134,7 @@ fn with_namespaces_there_are_roles_there_and_one_small_cluster_role() {
         "backupstorages/finalizers",
         "backupstorages/status",
         "namespaces",
+        "nodes",
     ];
     assert_eq!(resources, BTreeSet::from(wanted));
 
@@ -259,7 +260,7 @@ imagePullSecrets: [{name: pull}]
 replicas: 1
 leaderElection: false
 maxConcurrentRuns: 0
-agent: {cpu: 50m, memory: 64Mi, pullPolicy: Always}
+agent: {volume: Image, cpu: 50m, memory: 64Mi, pullPolicy: Always}
 log: {filter: "operator=debug", json: true}
 env: [{name: AWS_REGION, value: eu-west-1}]
 resources: {limits: {memory: 1Gi}}
@@ -304,6 +305,7 @@ deletionProtection: {enabled: false}
         [
             "--leader-election=false",
             "--max-concurrent-runs=0",
+            "--agent-volume=Image",
             "--agent-cpu=50m",
             "--agent-memory=64Mi",
             "--agent-image-pull-policy=Always",
@@ -378,6 +380,10 @@ fn what_is_wrong_is_refused_in_words() {
             vec!["/watchNamespaces", "items at 0 and 1 are equal"],
         ),
         ("{watchNamespaces: a}", vec!["/watchNamespaces", "want array"]),
+        (
+            "{agent: {volume: image}}",
+            vec!["/agent/volume", "value must be one of"],
+        ),
         (
             "{agent: {memory: lots}}",
             vec!["/agent/memory", "does not match pattern"],

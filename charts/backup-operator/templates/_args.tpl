@@ -4,6 +4,7 @@
 {{- with .Values.watchNamespaces }}{{ $args = append $args (printf "--watch-namespaces=%s" (join "," .)) }}{{ end }}
 {{- if not .Values.leaderElection }}{{ $args = append $args "--leader-election=false" }}{{ end }}
 {{- if not (kindIs "invalid" .Values.maxConcurrentRuns) }}{{ $args = append $args (printf "--max-concurrent-runs=%d" (int .Values.maxConcurrentRuns)) }}{{ end }}
+{{- with .Values.agent.volume }}{{ $args = append $args (printf "--agent-volume=%s" .) }}{{ end }}
 {{- with .Values.agent.cpu }}{{ $args = append $args (printf "--agent-cpu=%s" .) }}{{ end }}
 {{- with .Values.agent.memory }}{{ $args = append $args (printf "--agent-memory=%s" .) }}{{ end }}
 {{- with .Values.agent.pullPolicy }}{{ $args = append $args (printf "--agent-image-pull-policy=%s" .) }}{{ end }}

@@ -16,6 +16,10 @@
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
+# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container.
+- apiGroups: [""]
+  resources: ["nodes"]
+  verbs: ["list"]
 # Follow schedules; take the trigger annotation away; look whether a schedule is still there before an object of its run is deleted.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
@@ -82,6 +86,10 @@
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
+# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container.
+- apiGroups: [""]
+  resources: ["nodes"]
+  verbs: ["list"]
 {{- end }}
 {{- define "backup-operator.rules.watched" -}}
 # Follow schedules; take the trigger annotation away; look whether a schedule is still there before an object of its run is deleted.

@@ -100,7 +100,7 @@ pub struct BackupRunSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Agent {
-    /// What the init container `backup-operator-agent`, which copies the agent into the Pod and ends, requests and is limited to: for namespaces whose LimitRange or ResourceQuota wants other amounts than the operator's own (`agent.cpu`, `agent.memory` of the chart). It works within 1m of CPU and 16Mi of memory.
+    /// What the init container `backup-operator-agent`, which copies the agent into the Pod and ends where no image volume brings it, requests and is limited to: for namespaces whose LimitRange or ResourceQuota wants other amounts than the operator's own (`agent.cpu`, `agent.memory` of the chart). It works within 1m of CPU and 16Mi of memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 }
@@ -428,6 +428,9 @@ pub struct Transfer {
     pub location: Option<Location>,
     /// Direct (Pod to store) or Relay (through the operator); chosen before the command starts.
     pub route: String,
+    /// What puts the agent into the Pod: ImageVolume (a volume of the operator's image, where the cluster serves such volumes) or InitContainer; chosen when the attempt is started, and changed to InitContainer where the volume does not come up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// Set once the attempt has failed and another one follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Time>,

@@ -1,23 +1,30 @@
 //! Command line and environment.
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Parser;
+use planner::run::AgentVolume;
 use planner::run::pod::AgentSettings;
 
 use crate::scope::Scope;
+use crate::volumes::Volumes;
 use crate::webhook;
 
 /// Backs up and restores whatever has a command.
 #[derive(Parser, Debug)]
 #[command(name = "operator", version)]
 pub struct Args {
-    /// Image that holds /agent, put into every backup Pod by an init container: the operator's own image.
+    /// Image that holds /agent, put into every backup Pod by a volume of that image or by an init container: the operator's own image.
     #[arg(long, env = "AGENT_IMAGE")]
     pub agent_image: String,
     /// Pull policy of that image.
     #[arg(long, env = "AGENT_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
     pub agent_image_pull_policy: String,
+    /// What puts the agent into Pods: `Auto` (an image volume where API server and nodes are seen to serve them, and an init container
+    /// elsewhere and where one did not come up), `Image`, or `InitContainer`.
+    #[arg(long, env = "AGENT_VOLUME", default_value = "Auto")]
+    pub agent_volume: AgentVolume,
     /// CPU of that init container, request and limit alike.
     #[arg(long, env = "AGENT_CPU", default_value = "100m")]
     pub agent_cpu: String,
@@ -83,7 +90,7 @@ impl Args {
     }
 
     /// How the webhook is served.
-    pub fn webhook_settings(&self) -> webhook::Settings {
+    pub fn webhook_settings(&self, volumes: &Arc<Volumes>) -> webhook::Settings {
         webhook::Settings {
             address: self.webhook_address,
             names: webhook::Names {
@@ -93,6 +100,7 @@ impl Args {
             },
             folder: self.webhook_certificate_directory.clone(),
             agent: self.agent(),
+            volumes: volumes.clone(),
             check_requester: self.check_requester,
         }
     }
@@ -113,6 +121,7 @@ impl Args {
             image_pull_policy: self.agent_image_pull_policy.clone(),
             cpu: self.agent_cpu.clone(),
             memory: self.agent_memory.clone(),
+            volume: self.agent_volume,
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::transfer::budget::Budget;
 use crate::transfer::exec::Exec;
 use crate::transfer::registry::Registry;
 use crate::transfer::trickle::Trickle;
+use crate::volumes::Volumes;
 
 /// The first pause after a failure, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -34,6 +35,8 @@ pub struct Context {
     pub exec: Exec,
     /// How the agent is put into Pods.
     pub agent: AgentSettings,
+    /// Whether image volumes are served.
+    pub volumes: Arc<Volumes>,
     /// Transfers that this operator holds.
     pub registry: Arc<Registry>,
     /// What their agents may have held.

@@ -26,6 +26,7 @@ use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::registry::Registry;
+use crate::volumes::Volumes;
 use crate::{claims, cluster, run, runtime, schedule, storage};
 
 /// The kinds that are watched.
@@ -38,6 +39,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub struct Settings {
     /// How the agent is put into Pods.
     pub agent: AgentSettings,
+    /// Whether image volumes are served.
+    pub volumes: Arc<Volumes>,
     /// Through which stores are reached.
     pub proxies: Proxies,
     /// How many runs at once; none: no limit.
@@ -58,6 +61,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         exec: Default::default(),
         stores: Stores::new(client.clone(), settings.proxies),
         agent: settings.agent,
+        volumes: settings.volumes,
         registry: Registry::new(wake_run.clone()),
         budget: Default::default(),
         trickle: Default::default(),
@@ -165,6 +169,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     // A storage that is not in the cache yet is not missing: nothing is decided before every kind was seen.
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
+    context.volumes.first_look(context.agent.volume).await;
     tracing::info!("every kind was seen; working");
     context.queue.open();
     runtime::spawn(paced(counted_storages, wake_storage));

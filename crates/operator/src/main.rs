@@ -25,12 +25,15 @@ mod scope;
 mod storage;
 mod stores;
 mod transfer;
+mod volumes;
 mod webhook;
 mod write;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
+use planner::run::pod::AgentSettings;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -90,9 +93,13 @@ async fn serve(args: args::Args, threads: runtime::Threads) -> End {
             };
         }
     };
-    let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready);
+    let volumes = Arc::new(volumes::Volumes::default());
+    threads
+        .work
+        .spawn(look(volumes.clone(), args.agent(), args.watch_namespaces.clone()));
+    let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready, &volumes);
     let result = tokio::select! {
-        result = lead(&args, proxies, &threads.work, &ready, &mut held) => result,
+        result = lead(&args, proxies, &threads.work, &ready, &volumes, &mut held) => result,
         ended = webhook_ended => Err(ended),
         ended = admin::serve(args.health_address, ready.clone()) => {
             Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
@@ -108,17 +115,27 @@ async fn serve(args: args::Args, threads: runtime::Threads) -> End {
     End { result, held, webhook }
 }
 
+/// Keeps known whether image volumes are served, for as long as the process lives: the leader and each webhook go by it.
+async fn look(volumes: Arc<volumes::Volumes>, agent: AgentSettings, scope: scope::Scope) {
+    // Without a cluster nothing else works either, and says so.
+    if let Ok(client) = kube::Client::try_default().await {
+        let namespace = scope.first().unwrap_or(client.default_namespace());
+        volumes.keep(&client, namespace, &agent).await;
+    }
+}
+
 /// Serves the webhook beside all else: it goes on while the rest has ended. The future ends if it cannot be served.
 fn admission(
     args: &args::Args,
     threads: &runtime::Work,
     ready: &admin::Ready,
+    volumes: &Arc<volumes::Volumes>,
 ) -> (Option<webhook::Server>, impl Future<Output = String> + use<>) {
     let (failed, failure) = tokio::sync::oneshot::channel();
     let server = args.webhook.then(webhook::Server::default);
     if let Some(server) = server.clone() {
         ready.wants_webhook();
-        let (ready, settings) = (ready.clone(), args.webhook_settings());
+        let (ready, settings) = (ready.clone(), args.webhook_settings(volumes));
         threads.spawn(async move {
             let address = settings.address;
             let ended = match kube::Client::try_default().await {
@@ -151,6 +168,7 @@ async fn lead(
     proxies: store::Proxies,
     work: &runtime::Work,
     ready: &admin::Ready,
+    volumes: &Arc<volumes::Volumes>,
     held: &mut Option<lease::Held>,
 ) -> Result<(), String> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator starts");
@@ -166,10 +184,11 @@ async fn lead(
     let (scope, seen) = (args.watch_namespaces.clone(), ready.clone());
     let settings = controller::Settings {
         agent: args.agent(),
+        volumes: volumes.clone(),
         proxies,
         at_once: args.at_once(),
     };
-    let keeps = (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings());
+    let keeps = (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings(volumes));
     if args.webhook && keeps.is_none() {
         ready.trusted();
     }

@@ -39,6 +39,14 @@ impl Scope {
         }
     }
 
+    /// A namespace that the operator may create Pods in; none where it may in all.
+    pub fn first(&self) -> Option<&str> {
+        match self {
+            Self::All => None,
+            Self::Namespaces(names) => names.first().map(String::as_str),
+        }
+    }
+
     /// What to watch to see all objects of a kind.
     pub fn watched<K>(&self, client: &Client) -> Vec<Watched<K>>
     where

@@ -35,6 +35,7 @@ use kube::{Api, Client};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::volumes::Volumes;
 use drain::Drain;
 pub use keeper::keep;
 use review::{Answer, Asked, Reviewer};
@@ -74,6 +75,8 @@ pub struct Settings {
     pub folder: Option<PathBuf>,
     /// How the agent is put into Pods.
     pub agent: planner::run::pod::AgentSettings,
+    /// Whether image volumes are served.
+    pub volumes: Arc<Volumes>,
     /// Whether who asks has to have the rights that the operator uses for him.
     pub check_requester: bool,
 }
@@ -112,6 +115,7 @@ impl Server {
             let reviewer = Reviewer {
                 client: client.clone(),
                 agent: settings.agent.clone(),
+                volumes: settings.volumes.clone(),
                 check_requester: settings.check_requester,
             };
             let shared = Arc::new(Shared {

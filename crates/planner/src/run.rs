@@ -16,6 +16,8 @@ pub mod restore;
 
 pub mod returned;
 
+pub mod fallback;
+
 pub mod over;
 
 pub mod cure;
@@ -54,6 +56,9 @@ pub mod reason;
 
 pub mod pod;
 
+pub mod carrier;
+
+pub use carrier::{AgentVolume, Carrier, Served};
 pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use api::{BackupRun, BackupSchedule, BackupStorage};
 use e2e::admission::answered;
 use e2e::case::labelled_case;
-use e2e::cluster::{annotate, delete, merge, object};
+use e2e::cluster::{annotate, delete, image_volumes, merge, object};
 use e2e::kubectl::kubectl;
 use e2e::runs::{message, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
@@ -163,6 +163,12 @@ fn a_limit_range_that_refuses_the_agents_container_is_told_with_the_cure_and_tha
         let mut spec = stream(&case.path("db"), "random 10");
         let fits = json!({"requests": {"memory": "48Mi"}, "limits": {"memory": "48Mi"}});
         spec["template"]["spec"]["containers"][0]["resources"] = fits.clone();
+        if image_volumes(case.client()).await {
+            // There is no such container.
+            case.keeps("db");
+            case.backup("db", spec).await;
+            return;
+        }
         let (_, said) = refusal(case.client(), case.namespace(), &spec)
             .await
             .expect("a refusal");

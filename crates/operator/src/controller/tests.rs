@@ -21,6 +21,7 @@ fn agent() -> AgentSettings {
         image_pull_policy: "IfNotPresent".into(),
         cpu: "100m".into(),
         memory: "32Mi".into(),
+        volume: planner::run::AgentVolume::InitContainer,
     }
 }
 
@@ -91,6 +92,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
     ready.leads(&KINDS);
     let settings = Settings {
         agent: agent(),
+        volumes: Default::default(),
         proxies: Proxies::default(),
         at_once: None,
     };

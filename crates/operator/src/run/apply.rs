@@ -181,6 +181,8 @@ async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> R
             context.registry.forget(&uid);
             context.refusals.set(&uid, None);
         }
+        Unguarded::GiveUpImageVolumes { why } => context.volumes.give_up(&why),
+        Unguarded::RefusedImageVolume { namespace } => context.volumes.refused_in(&namespace),
         Unguarded::TellStorage(left) => left_behind::tell(run, context, *left).await?,
         // These are errands, which are not waited for.
         Unguarded::AbortUpload { .. }

@@ -22,6 +22,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::queue::Turn;
 use planner::run::observed::Place;
+use planner::run::pod::carrier_of;
 use planner::run::{Claim, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 use store::S3Parameters;
@@ -64,6 +65,7 @@ impl Seen {
             claims: self.claims.clone(),
             cluster: context.cluster(),
             agent: &context.agent,
+            served: context.volumes.served(),
             ages: self.ages.clone(),
             working_for: context.began.elapsed(),
             now: self.now,
@@ -280,5 +282,7 @@ fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {
         over: stage::is_over(pod),
         finalizers: pod.finalizers().to_vec(),
         stage: stage::stage(pod, container),
+        carrier: carrier_of(pod),
+        no_volume: stage::no_volume(pod, container),
     }
 }

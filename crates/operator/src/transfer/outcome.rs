@@ -219,11 +219,11 @@ pub fn cannot_execute(words: &str) -> Option<String> {
         ),
         (
             "permission denied",
-            "the agent may not be executed: the node mounts emptyDir volumes noexec, or a security policy forbids it",
+            "the agent may not be executed: the node mounts the volume with it noexec (emptyDir or image), or a security policy forbids it",
         ),
         (
             "no such file or directory",
-            "the agent is not in the container: its init container has not put it there",
+            "the agent is not in the container: neither its init container nor its image volume has put it there",
         ),
     ];
     let low = words.to_lowercase();
@@ -440,8 +440,14 @@ mod tests {
         let arch = format!("unable to start container process: exec {agent}: exec format error");
         let noexec = format!("unable to start container process: exec: \"{agent}\": permission denied");
         for (words, cure) in [
-            (&runc, "its init container has not put it there"),
-            (&crun, "its init container has not put it there"),
+            (
+                &runc,
+                "neither its init container nor its image volume has put it there",
+            ),
+            (
+                &crun,
+                "neither its init container nor its image volume has put it there",
+            ),
             (&arch, "another processor architecture"),
             (&noexec, "noexec"),
         ] {

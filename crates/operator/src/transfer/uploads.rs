@@ -212,6 +212,7 @@ mod tests {
         let mut run = testing::backup_run();
         run.status = Some(api::BackupRunStatus {
             transfer: key.map(|key| Transfer {
+                agent: None,
                 attempt: "backup-1".into(),
                 started_at: Time(Timestamp::UNIX_EPOCH),
                 pod_uid: None,

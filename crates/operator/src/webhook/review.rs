@@ -1,5 +1,6 @@
 //! One request for admission: all faults of the object at once, then what the cluster says, then what is unwise.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage};
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use planner::advise;
 use planner::run::cure::with_cure;
 use planner::run::pod::AgentSettings;
+use planner::run::{AgentVolume, Carrier, carrier};
 use planner::storage::access;
 use planner::validate::run::ValidRun;
 use planner::validate::{self, Fault};
@@ -18,6 +20,7 @@ use serde_json::value::RawValue;
 use super::neighbours;
 use super::requester::{self, Need};
 use super::trial::{self, Outcome};
+use crate::volumes::Volumes;
 
 /// What is looked at.
 pub struct Asked {
@@ -78,6 +81,8 @@ pub struct Reviewer {
     pub client: Client,
     /// How the agent is put into Pods.
     pub agent: AgentSettings,
+    /// Whether image volumes are served.
+    pub volumes: Arc<Volumes>,
     /// Whether who asks has to have the rights that the operator uses for him.
     pub check_requester: bool,
 }
@@ -206,19 +211,35 @@ impl Reviewer {
             &format!("{field}.template"),
             &near,
         )));
-        if let Some(pod) = trial::pod(run, valid, &self.agent) {
+        for carrier in self.carriers(namespace, run) {
+            let Some(pod) = trial::pod(run, valid, &self.agent, carrier) else {
+                break;
+            };
+            tried.trial = None;
             match trial::attempt(&self.client, namespace, &pod).await {
-                Outcome::Taken => {}
-                Outcome::Refused(why) => tried.trial = Some(with_cure(&why, run, field, &self.agent)),
+                Outcome::Taken => break,
+                Outcome::Refused(why) => tried.trial = Some(with_cure(&why, run, field, &self.agent, carrier)),
                 Outcome::Unknown(why) => {
                     tried
                         .said
                         .warnings
                         .push(format!("{field}.template: the Pod could not be tried: {why}"));
+                    break;
                 }
             }
         }
         Ok((tried, storage))
+    }
+
+    /// What is to carry the agent into the Pod, and what is tried next where that is refused, as for the real one.
+    fn carriers(&self, namespace: &str, run: &BackupRun) -> Vec<Carrier> {
+        let asked = self.agent.volume;
+        let first = carrier::choose(asked, &self.volumes.served(), namespace, &run.spec.template.spec);
+        let next = asked == AgentVolume::Auto && first == Carrier::ImageVolume;
+        [first]
+            .into_iter()
+            .chain(next.then_some(Carrier::InitContainer))
+            .collect()
     }
 
     /// The storage, if it is there; or why it may not be used from that namespace.

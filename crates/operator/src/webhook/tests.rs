@@ -16,10 +16,12 @@ fn shared() -> (Arc<Shared>, Mock) {
         image_pull_policy: "Never".into(),
         cpu: "1".into(),
         memory: "1Mi".into(),
+        volume: Default::default(),
     };
     let reviewer = Reviewer {
         client,
         agent,
+        volumes: Default::default(),
         check_requester: true,
     };
     let shared = Shared {
@@ -209,6 +211,35 @@ async fn a_pod_that_would_be_refused_refuses_the_run() {
             && words.contains("spec.agent.resources"),
         "{words}"
     );
+}
+
+#[tokio::test]
+async fn a_pod_that_is_refused_for_its_image_volume_is_tried_with_an_init_container() {
+    let refusal = |why: &str| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403, "reason": "Forbidden", "message": why});
+    let taken = json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "trial"}});
+    for (second, allowed_is) in [((201, taken), true), ((403, refusal("exceeded quota: small")), false)] {
+        let (shared, mut mock) = shared();
+        shared.reviewer.volumes.tell(Some(1), Vec::new());
+        let run = testing::backup_run();
+        let asked = tokio::spawn(validate(State(shared), asks("eve", &run)));
+        let answers = [
+            ("/backupstorages/minio", 200, storage(json!({}))),
+            ("/subjectaccessreviews", 201, allowed(true)),
+        ];
+        serve(&mut mock, &answers).await;
+        no_neighbours(&mut mock).await;
+        let (_, _, first) = answer(&mut mock, 403, refusal("image volumes are not allowed")).await;
+        let (code, body) = second;
+        let (_, _, other) = answer(&mut mock, code, body).await;
+        let inits = |pod: &Value| pod["spec"]["initContainers"].as_array().map_or(0, Vec::len);
+        assert_eq!((inits(&first), inits(&other)), (0, 1));
+        let said = said(asked.await.unwrap()).await;
+        assert_eq!(said["allowed"], json!(allowed_is), "{said}");
+        assert!(
+            allowed_is || said["status"]["message"].as_str().unwrap().contains("exceeded quota"),
+            "{said}"
+        );
+    }
 }
 
 #[tokio::test]

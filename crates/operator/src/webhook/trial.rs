@@ -5,6 +5,7 @@ use api::names::Action;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PostParams;
 use kube::{Api, Client};
+use planner::run::Carrier;
 use planner::run::pod::{AgentSettings, build};
 use planner::validate::run::ValidRun;
 
@@ -20,13 +21,13 @@ pub enum Outcome {
 }
 
 /// The Pod that the run would begin with, without what only a real one has.
-pub fn pod(run: &BackupRun, valid: &ValidRun, agent: &AgentSettings) -> Option<Pod> {
+pub fn pod(run: &BackupRun, valid: &ValidRun, agent: &AgentSettings, carrier: Carrier) -> Option<Pod> {
     let (action, container) = match (&valid.backup_container, &valid.restore_container) {
         (Some(container), _) => (Action::Backup, container),
         (None, Some(container)) => (Action::Restore, container),
         (None, None) => return None,
     };
-    let mut pod = build(run, action, 1, container, agent);
+    let mut pod = build(run, action, 1, container, agent, carrier);
     // A name that is free for certain, and no owner: a template has none yet.
     pod.metadata.name = None;
     pod.metadata.generate_name = Some("backup-operator-trial-".into());
@@ -112,8 +113,9 @@ mod tests {
             image_pull_policy: "Never".into(),
             cpu: "1".into(),
             memory: "1Mi".into(),
+            volume: Default::default(),
         };
-        let pod = pod(&run, &valid, &agent).unwrap();
+        let pod = pod(&run, &valid, &agent, Carrier::InitContainer).unwrap();
         assert_eq!((pod.metadata.name, pod.metadata.owner_references), (None, None));
         assert_eq!(
             pod.spec.unwrap().init_containers.unwrap()[0].image.as_deref(),

@@ -7,10 +7,11 @@ use api::run::{Location, State, Transfer};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use crate::run::carrier::Carrier;
 use crate::run::life::Attempt;
 use crate::run::observed::{Found, Observed, PodView, Route};
 use crate::run::step::{TransferOrder, Unguarded};
-use crate::run::{pod, tell};
+use crate::run::{carrier, pod, tell};
 
 /// Puts a new attempt into the status. Nothing has happened yet: the Pod's name follows from it, so that a crash
 /// after the report finds the Pod, or its absence, by that name.
@@ -20,6 +21,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
     } else {
         State::Restoring
     });
+    let namespace = o.run.namespace().unwrap_or_default();
     status.pod_name = Some(pod_of(&o.run.name_any(), action, number));
     status.transfer = Some(Transfer {
         attempt: attempt(action, number),
@@ -30,6 +32,11 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         upload_id: None,
         location: writes_to(o, action),
         route: Route::Direct.word().into(),
+        agent: Some(
+            carrier::choose(o.agent.volume, &o.served, &namespace, &o.run.spec.template.spec)
+                .word()
+                .into(),
+        ),
         failed_at: None,
     });
     status.progress = None;
@@ -45,9 +52,13 @@ pub fn writes_to(o: &Observed<'_>, action: Action) -> Option<Location> {
 }
 
 /// The Pod of an attempt, to be created.
-pub fn create_pod(o: &Observed<'_>, action: Action, number: u32) -> Unguarded {
+///
+/// What carries its agent was written down before, so that whoever creates it creates the same one.
+pub fn create_pod(o: &Observed<'_>, status: &BackupRunStatus, action: Action, number: u32) -> Unguarded {
     let container = container_of(o.run, action).unwrap_or_default();
-    Unguarded::CreatePod(Box::new(pod::build(o.run, action, number, &container, o.agent)))
+    let carrier = Carrier::of(status.transfer.as_ref().and_then(|t| t.agent.as_deref()));
+    let pod = pod::build(o.run, action, number, &container, o.agent, carrier);
+    Unguarded::CreatePod(Box::new(pod))
 }
 
 /// The Pod that an attempt has, whoever owns it.

@@ -73,9 +73,10 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         action: "Start",
         note,
     };
+    let pod = create_pod(o, &status, action, 1);
     Decision {
         guarded: vec![Guarded::Begin { path }, Guarded::Report(Box::new(status))],
-        unguarded: vec![Unguarded::Event(event), create_pod(o, action, 1)],
+        unguarded: vec![Unguarded::Event(event), pod],
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }

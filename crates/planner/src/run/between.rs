@@ -92,7 +92,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         action: "Start",
         note,
     }));
-    unguarded.push(create_pod(o, Action::Backup, next));
+    unguarded.push(create_pod(o, &status, Action::Backup, next));
     Decision {
         guarded: vec![Guarded::Report(Box::new(status))],
         unguarded,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use api::BackupRun;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use crate::run::carrier::Carrier;
 use crate::run::pod::{AgentSettings, INIT_CONTAINER, resources};
 
 /// What the added container has amounts of: only a limit of one of these can be met by other amounts.
@@ -12,7 +13,10 @@ const AMOUNTS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 /// The API server's words about a Pod that it does not take, and the cure where the container that we add may be to blame: the
 /// words of a LimitRange do not say which one is, and nobody looks for a container that is not in his template. `field` is where
 /// the run's spec stands: `spec`, or `spec.template.spec` of a schedule.
-pub fn with_cure(words: &str, run: &BackupRun, field: &str, agent: &AgentSettings) -> String {
+pub fn with_cure(words: &str, run: &BackupRun, field: &str, agent: &AgentSettings, carrier: Carrier) -> String {
+    if carrier == Carrier::ImageVolume {
+        return words.into();
+    }
     let words = as_written(words);
     if !may_be_ours(&words) {
         return words;
@@ -122,6 +126,7 @@ mod tests {
             image_pull_policy: "IfNotPresent".into(),
             cpu: "250m".into(),
             memory: "32Mi".into(),
+            volume: Default::default(),
         };
         for (words, cured) in [
             ("minimum memory usage per Container is 64Mi, but request is 32Mi", true),
@@ -174,7 +179,12 @@ mod tests {
                     "as spec.template.spec.agent.resources of the schedule",
                 ),
             ] {
-                let said = with_cure(&words, &run, field, &agent);
+                let said = with_cure(&words, &run, field, &agent, Carrier::InitContainer);
+                assert_eq!(
+                    with_cure(&words, &run, field, &agent, Carrier::ImageVolume),
+                    words,
+                    "there is none"
+                );
                 assert!(said.starts_with(&words), "{said}");
                 let names = said.contains(named) && said.contains("cpu 250m, memory 32Mi");
                 assert_eq!((names, said == words), (cured, !cured), "{said}");

@@ -16,7 +16,7 @@ use crate::run::over::{over, refused};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::taken::{self, Way};
-use crate::run::{end, over};
+use crate::run::{end, fallback, over};
 
 /// What to do next for the attempt that the status names.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decision {
@@ -40,6 +40,9 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         };
     }
     let pod = pod_of_attempt(o, at);
+    if let Some(decision) = fallback::decide(o, &status, at, pod) {
+        return decision;
+    }
     match &o.transfer {
         TransferView::Ended { attempt, .. } if *attempt != at.transfer.attempt => Decision {
             unguarded: vec![Unguarded::ForgetTransfer],
@@ -124,12 +127,13 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
     let left = o.left_of(start_deadline(o.run), at.transfer.started_at.0);
     let Some(pod) = pod else {
         let mut decision = Decision::wait(left);
-        let why = refused(o);
+        let why = refused(o, at);
+        let create = create_pod(o, &status, at.action, at.number);
         if why.is_some() && status.message != why {
             status.message = why;
             decision.guarded.push(Guarded::Report(Box::new(status)));
         }
-        decision.unguarded.push(create_pod(o, at.action, at.number));
+        decision.unguarded.push(create);
         return decision;
     };
     if let (PodStage::Starting { message, .. }, None) = (&pod.stage, &at.transfer.command_started_at) {

@@ -1,5 +1,6 @@
 //! What a decision about a run is made from.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
@@ -7,6 +8,7 @@ use api::run::Location;
 use jiff::Timestamp;
 
 use crate::queue::Turn;
+use crate::run::carrier::{Carrier, Served};
 use crate::run::ending::Ending;
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
@@ -42,6 +44,8 @@ pub struct Observed<'a> {
     pub cluster: &'a str,
     /// How the agent is put into Pods.
     pub agent: &'a AgentSettings,
+    /// What is known of image volumes in this cluster.
+    pub served: Arc<Served>,
     /// How long ago the times of the status were, by this process's own clock; see [`Observed::left_of`].
     pub ages: BTreeMap<Timestamp, Duration>,
     /// How long this operator has worked, by its monotonic clock: nobody may have looked at anything before.
@@ -271,6 +275,10 @@ pub struct PodView {
     pub finalizers: Vec<String>,
     /// Where it is.
     pub stage: PodStage,
+    /// What carries the agent into it.
+    pub carrier: Carrier,
+    /// The image volume with the agent did not come up, in the Pod's words.
+    pub no_volume: Option<String>,
 }
 
 impl PodView {

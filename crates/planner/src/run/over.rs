@@ -5,6 +5,7 @@ use api::names::Action;
 use kube::ResourceExt;
 
 use crate::run::attempt::start_deadline;
+use crate::run::carrier::Carrier;
 use crate::run::cure::with_cure;
 use crate::run::end::failed;
 use crate::run::ending::Ending;
@@ -47,7 +48,7 @@ fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<E
         let message = "the Pod is gone: it was deleted or its node is lost".into();
         return Some(End::Interrupted { message });
     }
-    let why = refused(o);
+    let why = refused(o, at);
     if let (Some(why), true) = (&why, o.refused.as_ref().is_some_and(|r| r.hopeless)) {
         return Some(failed(Reason::PodRefused, why.clone()));
     }
@@ -61,14 +62,20 @@ fn no_pod(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<E
 }
 
 /// The API server's words about the Pod that it did not take.
-pub fn refused(o: &Observed<'_>) -> Option<String> {
+pub fn refused(o: &Observed<'_>, at: &Attempt) -> Option<String> {
     // A run of a schedule is not changed any more: its next one is.
     let of_schedule = o.run.labels().contains_key(api::labels::SCHEDULE);
     let field = if of_schedule { "spec.template.spec" } else { "spec" };
     let refusal = o.refused.as_ref()?;
     Some(format!(
         "the Pod was refused: {}",
-        with_cure(&refusal.message, o.run, field, o.agent)
+        with_cure(
+            &refusal.message,
+            o.run,
+            field,
+            o.agent,
+            Carrier::of(at.transfer.agent.as_deref())
+        )
     ))
 }
 
@@ -215,6 +222,8 @@ mod tests {
     #[test]
     fn a_pod_that_goes_says_why_in_its_own_words_where_it_has_any() {
         let pod = |terminating, stage| PodView {
+            carrier: Carrier::InitContainer,
+            no_volume: None,
             over: false,
             finalizers: Vec::new(),
             name: "db".into(),

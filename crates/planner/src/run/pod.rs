@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use api::BackupRun;
 use api::names::{Action, attempt, pod_of};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, Pod, PodSpec, ResourceRequirements, SeccompProfile, SecurityContext,
-    Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, ImageVolumeSource, Pod, PodSpec, ResourceRequirements,
+    SeccompProfile, SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
-/// Names of the volumes that hold the agent, and its sockets. Two of them, mounted whole: a part of one (`subPath`) is not seen
+use crate::run::carrier::{AgentVolume, Carrier};
+
+/// Names of the volumes that hold the agent (an emptyDir, or the operator's image), and its sockets. Two of them, mounted whole: a part of one (`subPath`) is not seen
 /// in every sandbox (kata-containers#12218), and breaks when a container is restarted.
 pub const VOLUMES: [&str; 2] = ["backup-operator", "backup-operator-run"];
 /// Name of the init container that puts the agent there.
@@ -36,10 +38,19 @@ pub struct AgentSettings {
     pub cpu: String,
     /// Memory of the init container, request and limit alike.
     pub memory: String,
+    /// Whether a volume of that image is used instead, where that can be.
+    pub volume: AgentVolume,
 }
 
 /// The Pod of one attempt.
-pub fn build(run: &BackupRun, action: Action, number: u32, container: &str, agent: &AgentSettings) -> Pod {
+pub fn build(
+    run: &BackupRun,
+    action: Action,
+    number: u32,
+    container: &str,
+    agent: &AgentSettings,
+    carrier: Carrier,
+) -> Pod {
     let name = pod_of(&run.name_any(), action, number);
     let template = &run.spec.template;
     let metadata = template.metadata.clone().unwrap_or_default();
@@ -50,8 +61,13 @@ pub fn build(run: &BackupRun, action: Action, number: u32, container: &str, agen
         labels.insert(api::labels::SCHEDULE.into(), schedule.clone());
     }
     let mut spec = template.spec.clone();
-    let resources = resources(run, agent);
-    inject(&mut spec, container, agent, resources);
+    match carrier {
+        Carrier::ImageVolume => mount(&mut spec, agent),
+        Carrier::InitContainer => install(&mut spec, agent, resources(run, agent)),
+    }
+    for c in spec.containers.iter_mut().filter(|c| c.name == container) {
+        c.volume_mounts.get_or_insert_default().extend(mounts(true));
+    }
     spec.restart_policy.get_or_insert_with(|| "Never".into());
     spec.termination_grace_period_seconds.get_or_insert(GRACE_SECONDS);
     Pod {
@@ -90,35 +106,85 @@ pub fn owner(run: &BackupRun) -> OwnerReference {
     }
 }
 
-fn inject(spec: &mut PodSpec, container: &str, agent: &AgentSettings, resources: ResourceRequirements) {
-    spec.volumes.get_or_insert_default().extend(VOLUMES.map(|name| Volume {
+/// The agent's volume is the operator's image, which has it at its root. Everybody may execute it there, as whatever user, and nobody write.
+fn mount(spec: &mut PodSpec, agent: &AgentSettings) {
+    let [bin, run] = VOLUMES;
+    let volumes = [image_volume(bin, agent), empty_dir(run)];
+    spec.volumes.get_or_insert_default().extend(volumes);
+}
+
+/// A volume of the operator's image.
+pub fn image_volume(name: &str, agent: &AgentSettings) -> Volume {
+    Volume {
+        name: name.into(),
+        image: Some(ImageVolumeSource {
+            reference: Some(agent.image.clone()),
+            pull_policy: Some(agent.image_pull_policy.clone()),
+        }),
+        ..Volume::default()
+    }
+}
+
+fn empty_dir(name: &str) -> Volume {
+    Volume {
         name: name.into(),
         empty_dir: Some(EmptyDirVolumeSource::default()),
         ..Volume::default()
-    }));
+    }
+}
+
+/// The agent's volume is empty, and an init container copies it there.
+fn install(spec: &mut PodSpec, agent: &AgentSettings, resources: ResourceRequirements) {
+    spec.volumes.get_or_insert_default().extend(VOLUMES.map(empty_dir));
     let root = spec.security_context.as_ref().and_then(|s| s.run_as_user) == Some(0);
     spec.init_containers
         .get_or_insert_default()
         .insert(0, installer(agent, resources, root));
-    for c in spec.containers.iter_mut().filter(|c| c.name == container) {
-        c.volume_mounts.get_or_insert_default().extend(mounts(true));
+}
+
+/// What carries the agent into a Pod that was built.
+pub fn carrier_of(pod: &Pod) -> Carrier {
+    let [agent, _] = VOLUMES;
+    let mut volumes = pod.spec.iter().flat_map(|s| s.volumes.iter().flatten());
+    if volumes.any(|v| v.name == agent && v.image.is_some()) {
+        Carrier::ImageVolume
+    } else {
+        Carrier::InitContainer
     }
+}
+
+/// Whether what a container says that could not be made says so of the agent's volume: a runtime that knows no image volumes finds a mount
+/// without a path on the host, one that does names the mount, or what Kubernetes calls the fault. An image that cannot be pulled is
+/// none: the init container needs the same.
+pub fn blames_volume(words: &str) -> bool {
+    let mounted = format!("{MOUNT}/bin");
+    [
+        "failed to mkdir \"\"",
+        "mount.HostPath is empty",
+        "ImageVolumeMountFailed",
+        mounted.as_str(),
+    ]
+    .iter()
+    .any(|sign| words.contains(sign))
 }
 
 /// What the init container requests and is limited to: as the run says, else as the operator does.
 pub fn resources(run: &BackupRun, agent: &AgentSettings) -> ResourceRequirements {
     let said = run.spec.agent.as_ref().and_then(|a| a.resources.clone());
-    said.unwrap_or_else(|| {
-        let amounts = BTreeMap::from([
-            ("cpu".to_string(), Quantity(agent.cpu.clone())),
-            ("memory".to_string(), Quantity(agent.memory.clone())),
-        ]);
-        ResourceRequirements {
-            requests: Some(amounts.clone()),
-            limits: Some(amounts),
-            ..ResourceRequirements::default()
-        }
-    })
+    said.unwrap_or_else(|| amounts(agent))
+}
+
+/// The operator's own amounts.
+pub fn amounts(agent: &AgentSettings) -> ResourceRequirements {
+    let amounts = BTreeMap::from([
+        ("cpu".to_string(), Quantity(agent.cpu.clone())),
+        ("memory".to_string(), Quantity(agent.memory.clone())),
+    ]);
+    ResourceRequirements {
+        requests: Some(amounts.clone()),
+        limits: Some(amounts),
+        ..ResourceRequirements::default()
+    }
 }
 
 /// Where the two are; only the init container writes the agent.
@@ -173,6 +239,7 @@ mod tests {
             image_pull_policy: "IfNotPresent".into(),
             cpu: "250m".into(),
             memory: "32Mi".into(),
+            volume: AgentVolume::Auto,
         }
     }
 
@@ -180,7 +247,9 @@ mod tests {
     fn the_agents_amounts_are_the_runs_else_the_operators() {
         let mut run = testing::backup_run();
         let of = |run: &BackupRun| {
-            let spec = build(run, Action::Backup, 1, "main", &agent()).spec.unwrap();
+            let spec = build(run, Action::Backup, 1, "main", &agent(), Carrier::InitContainer)
+                .spec
+                .unwrap();
             let resources = spec.init_containers.unwrap()[0].resources.clone().unwrap();
             let memory =
                 |of: Option<BTreeMap<String, Quantity>>| of.and_then(|all| all.get("memory").map(|q| q.0.clone()));
@@ -199,7 +268,9 @@ mod tests {
         side.name = "side".into();
         run.spec.template.spec.containers.push(side);
         let main = run.spec.template.spec.containers[0].name.clone();
-        let spec = build(&run, Action::Backup, 1, &main, &agent).spec.unwrap();
+        let spec = build(&run, Action::Backup, 1, &main, &agent, Carrier::InitContainer)
+            .spec
+            .unwrap();
         let of = |c: &Container| -> Vec<_> {
             let mounts = c.volume_mounts.iter().flatten();
             mounts
@@ -224,5 +295,72 @@ mod tests {
             spec.volumes.unwrap().iter().filter(|v| v.empty_dir.is_some()).count(),
             2
         );
+    }
+
+    #[test]
+    fn a_pod_with_an_image_volume_has_no_container_that_is_not_its_templates() {
+        let run = testing::backup_run();
+        let main = run.spec.template.spec.containers[0].name.clone();
+        let of = |carrier| build(&run, Action::Backup, 1, &main, &agent(), carrier);
+        let (by_volume, by_init) = (of(Carrier::ImageVolume), of(Carrier::InitContainer));
+        assert_eq!(carrier_of(&by_volume), Carrier::ImageVolume);
+        assert_eq!(carrier_of(&by_init), Carrier::InitContainer);
+        let (spec, other) = (by_volume.spec.unwrap(), by_init.spec.unwrap());
+        assert_eq!(spec.init_containers, run.spec.template.spec.init_containers);
+        assert_eq!(
+            spec.containers, other.containers,
+            "all is where it is with an init container"
+        );
+        let ours = |spec: &PodSpec| -> Vec<_> {
+            let volumes = spec
+                .volumes
+                .iter()
+                .flatten()
+                .filter(|v| VOLUMES.contains(&v.name.as_str()));
+            volumes.map(|v| serde_json::to_value(v).unwrap()).collect()
+        };
+        let image =
+            json!({"name": "backup-operator", "image": {"reference": "operator:1", "pullPolicy": "IfNotPresent"}});
+        let sockets = json!({"name": "backup-operator-run", "emptyDir": {}});
+        assert_eq!(ours(&spec), [image, sockets]);
+        assert_eq!(
+            (spec.restart_policy.as_deref(), by_volume.metadata),
+            (Some("Never"), by_init.metadata)
+        );
+    }
+
+    #[test]
+    fn a_volume_is_blamed_in_the_runtimes_words_only() {
+        for (words, blamed) in [
+            // containerd 1.6 below a kubelet of 1.35.
+            (
+                r#"failed to generate container "b4ae" spec: failed to generate spec: failed to mkdir "": mkdir : no such file or directory"#,
+                true,
+            ),
+            ("mount.HostPath is empty", true),
+            // What a kubelet and a runtime that know them say.
+            (
+                r#"ImageVolumeMountFailed: failed to resolve image "sha256:1": not found"#,
+                true,
+            ),
+            (
+                r#"runc create failed: error mounting "/run/x" to rootfs at "/.backup-operator/bin": no such device"#,
+                true,
+            ),
+            // The init container would need the same.
+            (
+                r#"failed to pull and unpack image "registry/backup-operator:1": connection refused"#,
+                false,
+            ),
+            // The template's own.
+            (r#"exec: "dump": executable file not found in $PATH"#, false),
+            (r#"failed to mkdir "/var/data": read-only file system"#, false),
+            (
+                r#"error mounting "x" to rootfs at "/.backup-operator/run": no space left"#,
+                false,
+            ),
+        ] {
+            assert_eq!(blames_volume(words), blamed, "{words}");
+        }
     }
 }

@@ -58,6 +58,7 @@ reasons! {
     BackupRetried         passes "Another attempt of the backup begins."
     RestoreStarted        passes "A restore begins."
     Relayed               passes "The bytes go through the operator, because the Pod cannot reach the store."
+    ImageVolumeFailed     passes "The volume with the agent did not come up, and an init container puts it into the Pod instead."
     Replaces              passes "The backup will replace an object that is there."
     StorageMissing        passes "There is no storage of that name."
     StorageNotReady       passes "The storage cannot be used now."

@@ -87,7 +87,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         action: "Restore",
         note: format!("restoring {path} of storage {}{note}", o.run.spec.storage.name),
     };
-    let mut unguarded = vec![Unguarded::Event(event), create_pod(o, Action::Restore, number)];
+    let mut unguarded = vec![Unguarded::Event(event), create_pod(o, &status, Action::Restore, number)];
     if o.found != Found::Unknown {
         unguarded.push(Unguarded::ForgetFound);
     }

@@ -81,6 +81,16 @@ pub enum Unguarded {
     TellStorage(Box<Event>),
     /// Create a Pod; one that exists with that name and this run as its controller is taken for it.
     CreatePod(Box<Pod>),
+    /// An image volume did not come up: none is used any more.
+    GiveUpImageVolumes {
+        /// In the Pod's words.
+        why: String,
+    },
+    /// A Pod with an image volume was refused there: none is tried there for a while.
+    RefusedImageVolume {
+        /// Where.
+        namespace: String,
+    },
     /// Delete a Pod by name and UID; one that is gone is fine.
     DeletePod {
         /// Name.
@@ -149,6 +159,8 @@ impl Unguarded {
             Self::Event(_)
                 | Self::TransferRecorded { .. }
                 | Self::ForgetTransfer
+                | Self::GiveUpImageVolumes { .. }
+                | Self::RefusedImageVolume { .. }
                 | Self::Look { .. }
                 | Self::ForgetFound
         )

@@ -33,13 +33,15 @@ pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened)
                 None => PodStage::Ended { message, ending },
             }
         }
-        PodStage::Running => match unseen(pod, container).and_then(|c| trouble(&c, events)) {
-            Some(message) => PodStage::Starting {
-                message,
-                hopeless: false,
-            },
-            None => PodStage::Running,
-        },
+        PodStage::Running => {
+            match unseen(pod, container).and_then(|c| trouble(&c, events).or_else(|| not_set_up(pod, events))) {
+                Some(message) => PodStage::Starting {
+                    message,
+                    hopeless: false,
+                },
+                None => PodStage::Running,
+            }
+        }
     }
 }
 
@@ -63,6 +65,12 @@ pub fn asks(pod: &Pod, container: &str, stage: &PodStage) -> bool {
 fn unseen<'p>(pod: &'p Pod, container: &str) -> Option<Member<'p>> {
     let main = Member::all(pod).find(|c| !c.init && c.status.name == container)?;
     main.running().is_none().then_some(main)
+}
+
+/// Where no init container had to end before, the containers may wait for what the kubelet sets up for all of them.
+fn not_set_up(pod: &Pod, events: &Happened) -> Option<String> {
+    let bare = condition(pod, "PodReadyToStartContainers").is_some_and(|c| c.status == "False");
+    bare.then(|| events.of_pod(has_node(pod)).or_else(|| stuck(pod)))?
 }
 
 fn has_node(pod: &Pod) -> bool {

@@ -127,7 +127,7 @@ impl Happening {
 
 /// A word of a note. What the container runtime calls its things says nothing to people and is another each time, so that words
 /// that say the same would be written again and again.
-fn shown(word: &str) -> &str {
+pub fn shown(word: &str) -> &str {
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     if bare.len() == 64 && bare.bytes().all(|b| b.is_ascii_hexdigit()) {
         "…"

@@ -1,10 +1,12 @@
 //! Where a Pod is on its way, in its own words.
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
+use planner::run::Carrier;
 use planner::run::ending::Ending;
 use planner::run::observed::PodStage;
+use planner::run::pod::{blames_volume, carrier_of};
 
 use crate::run::observe::blocked::blocked;
-use crate::run::observe::happened::Happened;
+use crate::run::observe::happened::{Happened, shown};
 use crate::run::observe::status::{Member, condition, is_ordinary, said, words};
 use crate::run::observe::told::{how, trouble};
 
@@ -127,15 +129,34 @@ fn ending(ended: &ContainerStateTerminated) -> Ending {
     }
 }
 
-/// All init containers have done their work, the agent's among them: the other containers are being started.
+/// All init containers have done their work, the agent's among them: the other containers are being started. Where a volume brings the agent
+/// there may be none, and the kubelet has begun once it tells of the containers.
 fn installed(pod: &Pod) -> bool {
+    let begun = carrier_of(pod) == Carrier::ImageVolume && Member::all(pod).next().is_some();
     let inits: Vec<_> = Member::all(pod).filter(|c| c.init).collect();
     let wanted = pod
         .spec
         .as_ref()
         .map_or(0, |s| s.init_containers.iter().flatten().count());
     let ended = |c: &Member<'_>| c.ended().is_some_and(|t| t.exit_code == 0);
-    wanted > 0 && inits.len() == wanted && inits.iter().all(ended)
+    (wanted > 0 || begun) && inits.len() == wanted && inits.iter().all(ended)
+}
+
+/// The volume with the agent did not come up, in the words of the container that was to have it.
+pub fn no_volume(pod: &Pod, container: &str) -> Option<String> {
+    if carrier_of(pod) == Carrier::InitContainer {
+        return None;
+    }
+    let main = Member::all(pod).find(|c| !c.init && c.status.name == container)?;
+    let ended = main
+        .ended()
+        .or_else(|| main.ended_before())
+        .and_then(|t| t.message.as_deref());
+    let waits = main.status.state.as_ref().and_then(|s| s.waiting.as_ref());
+    let mut all = waits.and_then(|w| w.message.as_deref()).into_iter().chain(ended);
+    let words = all.find(|words| blames_volume(words))?;
+    let words = words.split_whitespace().map(shown).collect::<Vec<_>>().join(" ");
+    Some(format!("{}: {words}", main.title()))
 }
 
 /// A container has a say in when the Pod can be worked with: by a probe, or by a postStart that prepares it. That of the command

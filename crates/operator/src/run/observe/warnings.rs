@@ -72,6 +72,8 @@ mod tests {
             over: false,
             finalizers: Vec::new(),
             stage,
+            carrier: planner::run::Carrier::InitContainer,
+            no_volume: None,
         }
     }
 

@@ -10,13 +10,14 @@ use kube::ResourceExt;
 use testing::{backup_run, restore_only_run};
 
 use crate::queue::{Lack, Place as InLine, Turn};
+use crate::run::carrier::{AgentVolume, Carrier, Served};
 use crate::run::decide;
 use crate::run::ending::Ending;
 use crate::run::observed::{
     Chosen, Claim, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
     StoredObject, TransferView, Trouble,
 };
-use crate::run::pod::AgentSettings;
+use crate::run::pod::{AgentSettings, carrier_of};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Guarded, Unguarded};
 
@@ -38,6 +39,7 @@ fn steps(decision: Decision) -> Vec<Step> {
 }
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
+mod carriers;
 mod deadlines;
 mod deletion;
 mod moved;
@@ -67,6 +69,8 @@ struct World {
     claims: Vec<Claim>,
     ages: std::collections::BTreeMap<Timestamp, Duration>,
     working_for: Duration,
+    volume: AgentVolume,
+    served: Served,
     now: Timestamp,
 }
 
@@ -88,6 +92,8 @@ impl World {
             claims: vec![],
             ages: Default::default(),
             working_for: Duration::MAX,
+            volume: AgentVolume::Auto,
+            served: Served::default(),
             now: Timestamp::from_second(1_000_000).unwrap(),
         }
     }
@@ -98,6 +104,7 @@ impl World {
             image_pull_policy: "IfNotPresent".into(),
             cpu: "250m".into(),
             memory: "32Mi".into(),
+            volume: self.volume,
         };
         decide(&Observed {
             run: &self.run,
@@ -116,6 +123,7 @@ impl World {
             ages: self.ages.clone(),
             working_for: self.working_for,
             agent: &agent,
+            served: self.served.clone().into(),
             now: self.now,
         })
     }
@@ -185,6 +193,8 @@ impl World {
             over: false,
             finalizers: Vec::new(),
             stage,
+            carrier: Carrier::InitContainer,
+            no_volume: None,
         }];
     }
 

@@ -139,6 +139,7 @@ impl World {
 
     fn transfer(&self, attempt: &str) -> Transfer {
         Transfer {
+            agent: None,
             attempt: attempt.into(),
             started_at: Time(self.now),
             pod_uid: None,

@@ -255,6 +255,38 @@ fn what_keeps_a_pod_from_beginning_is_its_own_last_warning() {
 }
 
 #[test]
+fn what_keeps_a_pod_from_beginning_is_told_where_no_init_container_waits_for_it() {
+    let bare = |ready: &str| -> Pod {
+        serde_json::from_value(json!({
+            "spec": {"nodeName": "node", "containers": [{"name": "main"}],
+                "volumes": [{"name": "backup-operator", "image": {"reference": "operator:1"}}]},
+            "status": {"phase": "Pending", "containerStatuses": [status("main", waiting("ContainerCreating"))],
+                "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "PodReadyToStartContainers", "status": ready}]},
+        }))
+        .unwrap()
+    };
+    let mount: Event = serde_json::from_value(event(43, "", "FailedMount", "secret \"nowhere\" not found")).unwrap();
+    let of = |pod: &Pod, events: &[Event]| {
+        let stage = stage(pod, "main");
+        assert!(
+            stage == PodStage::Running && asks(pod, "main", &stage),
+            "it is tried meanwhile"
+        );
+        explained(pod, "main", stage, &Happened::new(events))
+    };
+    assert_eq!(
+        says(of(&bare("False"), std::slice::from_ref(&mount))),
+        "FailedMount: secret \"nowhere\" not found"
+    );
+    assert_eq!(
+        says(of(&bare("False"), &[])),
+        "its volumes and its network are not set up yet on node \"node\""
+    );
+    // They are, and what failed before has passed.
+    assert_eq!(of(&bare("True"), &[mount]), PodStage::Running);
+}
+
+#[test]
 fn what_killed_a_container_is_told_of_and_not_that_it_should_stay_alive() {
     let of = "containers{main}";
     let hook = event(50, of, "FailedPostStartHook", "PostStartHook failed");

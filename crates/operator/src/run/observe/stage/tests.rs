@@ -293,3 +293,69 @@ fn a_pod_is_over_when_the_kubelet_says_so_of_each_of_its_containers() {
         assert_eq!(is_over(&pod), over, "{phase} {main:?} {side:?} {sidecar}");
     }
 }
+
+/// A Pod with an image volume, and whatever else its template has.
+fn by_volume(spec: Value, status: Value) -> Pod {
+    let mut spec = spec;
+    spec["volumes"] = json!([{"name": "backup-operator", "image": {"reference": "operator:1"}}, {"name": "backup-operator-run", "emptyDir": {}}]);
+    serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec, "status": status})).unwrap()
+}
+
+#[test]
+fn a_pod_without_an_init_container_is_tried_as_soon_as_the_kubelet_has_begun_with_it() {
+    let creating = container("main", false, json!({"waiting": {"reason": "ContainerCreating"}}));
+    let only_main = || json!({"containers": [{"name": "main"}]});
+    let begun = json!({"containerStatuses": [creating]});
+    assert_eq!(stage(&by_volume(only_main(), begun.clone()), "main"), PodStage::Running);
+    for (why, spec, status) in [
+        ("no kubelet has it", only_main(), json!({"phase": "Pending"})),
+        (
+            "the template's own init container comes first",
+            json!({"containers": [{"name": "main"}], "initContainers": [{"name": "init"}]}),
+            json!({"containerStatuses": [creating], "initContainerStatuses": [container("init", false, json!({"running": {}}))]}),
+        ),
+        (
+            "it is waited for",
+            json!({"containers": [{"name": "main", "readinessProbe": {"exec": {"command": ["ok"]}}}]}),
+            begun,
+        ),
+    ] {
+        assert!(
+            matches!(stage(&by_volume(spec, status), "main"), PodStage::Starting { .. }),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_volume_that_does_not_come_up_is_told_of_in_the_runtimes_words() {
+    let hash = "b4aef69f54cfe2f0f5840c6835b315007b039f5eb4f21cb47de4feb84e5c4378";
+    let words = format!(
+        "failed to generate container \"{hash}\" spec: failed to generate spec: failed to mkdir \"\": mkdir : no such file or directory"
+    );
+    let failed = json!({"waiting": {"reason": "CreateContainerError", "message": words}});
+    let of = |state: &Value| {
+        by_volume(
+            json!({"containers": [{"name": "main"}]}),
+            json!({"containerStatuses": [container("main", false, state.clone())]}),
+        )
+    };
+    let said = no_volume(&of(&failed), "main").unwrap();
+    assert!(
+        said.starts_with("container \"main\": failed to generate container …") && said.contains("failed to mkdir \"\""),
+        "{said}"
+    );
+    assert!(matches!(
+        stage(&of(&failed), "main"),
+        PodStage::Starting { hopeless: false, .. }
+    ));
+    // The same words of a Pod without one; another container; an image that cannot be pulled, which the init container needs as well.
+    let mut copied = of(&failed);
+    copied.spec.as_mut().unwrap().volumes = None;
+    assert_eq!(no_volume(&copied, "main"), None);
+    assert_eq!(no_volume(&of(&failed), "side"), None);
+    let pulled = json!({"waiting": {"reason": "ErrImagePull", "message": "failed to pull and unpack image \"operator:1\": connection refused"}});
+    assert_eq!(no_volume(&of(&pulled), "main"), None);
+    let ended = json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "error mounting \"/x\" to rootfs at \"/.backup-operator/bin\": no such device"}});
+    assert!(no_volume(&of(&ended), "main").unwrap().contains("no such device"));
+}

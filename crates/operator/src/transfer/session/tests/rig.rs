@@ -81,6 +81,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         command_started,
     };
     run.status.get_or_insert_default().transfer = Some(Transfer {
+        agent: None,
         attempt: order.attempt.clone(),
         started_at: Time(Timestamp::now()),
         pod_uid: Some(order.pod_uid.clone()),
