@@ -1,5 +1,6 @@
 //! The decision about a run, in each of its lives.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
@@ -11,7 +12,8 @@ use planner::queue::Turn;
 use planner::run::observed::Place;
 use planner::run::pod::AgentSettings;
 use planner::run::{
-    Contact, End, Found, Observed, PodView, StorageView, StoredObject, TransferView, decide, observed::PodStage,
+    AgentVolume, Carrier, Contact, End, Found, Observed, PodView, StorageView, StoredObject, TransferView, decide,
+    observed::PodStage,
 };
 use serde_json::{Value, json};
 
@@ -77,6 +79,7 @@ fn seen(run: BackupRun) -> Observed<'static> {
         image_pull_policy: "IfNotPresent".into(),
         cpu: "250m".into(),
         memory: "32Mi".into(),
+        volume: AgentVolume::Auto,
     };
     Observed {
         run: Box::leak(Box::new(run)),
@@ -92,6 +95,7 @@ fn seen(run: BackupRun) -> Observed<'static> {
         pods: Vec::new(),
         transfer: TransferView::None,
         refused: None,
+        served: Arc::default(),
         turn: Turn::Given,
         obstacle: None,
         trouble: None,
@@ -116,6 +120,8 @@ fn pods(run: &BackupRun) -> Vec<PodView> {
         over: false,
         finalizers: Vec::new(),
         stage: PodStage::Running,
+        carrier: Carrier::InitContainer,
+        no_volume: None,
     }]
 }
 
