@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-memory bench-network bench-rate bench-scale bench-stages lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-stages lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ bench-memory: ## measures the memory that the agent takes, by size and compressi
 
 bench-network: ## measures the agent over lines of 50 ms (BASELINE=rev beside that revision's; BENCH_MIB, BENCH_ROUNDS, BENCH_ONLY)
 	@dev/bench-network
+
+bench-latency: ## measures a trivial run stage by stage, beside a bare Pod, 100 times (RUNS=n)
+	@dev/with-cluster dev/bench-latency $(RUNS)
 
 bench-rate: ## measures scheduled backups a minute beside the node's own Pods, and what waiting runs take (ARGS="80 200"; MINUTES, WAITING)
 	@dev/with-cluster dev/bench-rate $(ARGS)

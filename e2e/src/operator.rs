@@ -92,14 +92,18 @@ pub async fn fresh(client: &Client) {
 /// All its Pods are other ones, and one of them leads.
 pub async fn replaced(client: &Client) {
     let _away = steady().await;
-    let old: Vec<_> = all(client).await.iter().filter_map(Pod::uid).collect();
-    for pod in all(client).await {
+    let pods_before = all(client).await;
+    let old: Vec<_> = pods_before.iter().filter_map(Pod::uid).collect();
+    // One that goes already, as after a rollout, is followed by nobody.
+    let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+    let wanted = pods_before.iter().filter(stays).count();
+    for pod in pods_before {
         delete(&pods(client), &pod.name_any()).await;
     }
     wait("all Pods of the operator are new, and ready", UP, || async {
         let now = all(client).await;
         let new = |pod: &Pod| pod.uid().is_some_and(|uid| !old.contains(&uid)) && is_ready(pod);
-        (now.len() >= old.len() && now.iter().all(new)).then_some(())
+        (now.len() >= wanted && now.iter().all(new)).then_some(())
     })
     .await;
     up(client, |_| true).await;
