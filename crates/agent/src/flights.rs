@@ -9,6 +9,8 @@ const GAIN: f64 = 1.06;
 /// How long a number that did not pay is left alone: lines change, and what was seen may have been a moment of another kind. To try
 /// costs memory that is the agent's anyway, and no time.
 const REST: Duration = Duration::from_secs(2);
+/// The same after a store would not serve so many.
+const BUSY: Duration = Duration::from_secs(60);
 /// What is shorter shows nothing.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -72,6 +74,13 @@ impl Flights {
             self.now = self.most;
             self.before = None;
         }
+    }
+
+    /// The store did not answer one beside others: one less, for a while.
+    pub fn refused(&mut self, now: Instant) {
+        self.now = (self.now - 1).max(1);
+        (self.before, self.settling, self.seen) = (None, 0, Seen::default());
+        self.rest_until = Some(now + BUSY);
     }
 
     /// Somebody waits for the store: without that, more would bring nothing.
@@ -209,6 +218,25 @@ mod tests {
             flights.ended(PART, now);
         }
         assert_eq!(flights.allowed(), 2);
+    }
+
+    #[test]
+    fn a_store_that_serves_fewer_is_asked_for_fewer_and_for_more_after_a_while() {
+        let (mut flights, start) = (Flights::new(8), Instant::now());
+        let then = over(&mut flights, start, 625e6, 60e6, 0.06, 60);
+        for left in [7, 6, 5, 4, 3, 2, 1, 1] {
+            flights.refused(then);
+            assert_eq!(flights.allowed(), left);
+        }
+        let mut now = then;
+        while now + Duration::from_secs(1) < then + BUSY {
+            now += Duration::from_secs(1);
+            flights.held_back();
+            flights.ended(PART, now);
+            assert_eq!(flights.allowed(), 1);
+        }
+        over(&mut flights, then + BUSY, 625e6, 60e6, 0.06, 60);
+        assert_eq!(flights.allowed(), 8);
     }
 
     #[test]

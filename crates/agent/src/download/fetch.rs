@@ -2,7 +2,7 @@
 use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{Outcome, UrlRequest};
 use ureq::http::Response;
@@ -15,6 +15,9 @@ use crate::desk::{NoUrl, SignedUrl};
 use crate::http::{self, HttpError};
 use crate::retry::{Hope, Retry};
 
+/// How long an answer takes that need not be for want of a connection.
+const UNANSWERED: Duration = Duration::from_secs(2);
+
 pub(super) struct Fetcher {
     pub shared: Arc<Shared>,
 }
@@ -23,6 +26,8 @@ pub(super) struct Fetcher {
 enum Trouble {
     Again(Hope, String),
     End(Outcome),
+    /// Another needs the connection.
+    GivesWay,
     Stopped,
 }
 
@@ -82,6 +87,7 @@ impl Fetcher {
                 Ok(()) => {}
                 Err(Trouble::Stopped) => return Err(None),
                 Err(Trouble::End(outcome)) => return Err(Some(outcome)),
+                Err(Trouble::GivesWay) => body = None,
                 Err(Trouble::Again(hope, message)) => {
                     body = None;
                     let Some(pause) = retry.after(hope, Instant::now()) else {
@@ -108,7 +114,10 @@ impl Fetcher {
     ) -> Result<(), Trouble> {
         let mut reader = match body.take() {
             Some(reader) => reader,
-            None => self.open(start, *at, end)?,
+            None => {
+                self.give_way(start)?;
+                self.open(start, *at, end)?
+            }
         };
         let mut chunk = self.chunk(start)?;
         let mut trouble = None;
@@ -153,6 +162,7 @@ impl Fetcher {
 
     /// Memory for what comes next.
     fn chunk(&self, start: u64) -> Result<Chunk, Trouble> {
+        let since = Instant::now();
         let mut state = self.shared.lock();
         loop {
             if state.ended || self.is_stopped() {
@@ -161,8 +171,33 @@ impl Fetcher {
             if let Some(chunk) = state.ring.chunk(start) {
                 return Ok(chunk);
             }
+            let now = Instant::now();
+            let long = now.saturating_duration_since(since) >= UNANSWERED;
+            if state.ring.gives_way(start, long) {
+                if long {
+                    state.ring.flights.refused(now);
+                }
+                return Err(Trouble::GivesWay);
+            }
+            let room = &self.shared.room;
+            state = room
+                .wait_timeout(state, UNANSWERED)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Waits until no earlier range needs the connection that this one would take.
+    fn give_way(&self, start: u64) -> Result<(), Trouble> {
+        let mut state = self.shared.lock();
+        while state.ring.gives_way(start, false) {
+            if state.ended || self.is_stopped() {
+                return Err(Trouble::Stopped);
+            }
             state = self.shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.ring.asked(start);
+        Ok(())
     }
 
     /// Asks for what is left of a range.
@@ -183,6 +218,9 @@ impl Fetcher {
             }
             Err(error) => {
                 self.forget(&signed);
+                let busy = error.status.is_none_or(|status| status == 429 || status >= 500);
+                self.shared.lock().ring.not_answered(start, busy, Instant::now());
+                self.shared.room.notify_all();
                 Err(self.refused(error, at))
             }
         }

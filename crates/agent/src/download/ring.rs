@@ -74,6 +74,7 @@ struct Fetch {
     /// The first byte that has not come.
     at: u64,
     chunks: VecDeque<Chunk>,
+    answer: Answer,
     end: Option<Result<(), Option<Outcome>>>,
 }
 
@@ -81,6 +82,16 @@ impl Fetch {
     fn is_nearly_there(&self) -> bool {
         self.range.end - self.at <= AHEAD.min((self.range.end - self.range.start) / 2)
     }
+}
+
+/// Whether the store has answered for a range.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Not yet.
+    Awaited,
+    /// It has not, or no: others give way until it has.
+    Failed,
+    Came,
 }
 
 /// What is there for the reader.
@@ -161,7 +172,12 @@ impl Ring {
         // One more than may be under way is asked for when one of them is nearly through: ranges that begin together end together, and the line
         // would be idle for a round trip each time. It is asked for before the reader has taken what has come.
         let nearly = self.opened && coming().any(Fetch::is_nearly_there);
-        if self.next == self.size || coming().count() >= most + usize::from(nearly) || self.fetches.len() > 2 * most {
+        let stuck = coming().any(|fetch| fetch.answer == Answer::Failed);
+        if stuck
+            || self.next == self.size
+            || coming().count() >= most + usize::from(nearly)
+            || self.fetches.len() > 2 * most
+        {
             return None;
         }
         let length = if self.single { self.size } else { self.length() };
@@ -174,6 +190,7 @@ impl Ring {
             range,
             at: range.start,
             chunks: VecDeque::new(),
+            answer: Answer::Awaited,
             end: None,
         });
         Some(range)
@@ -183,16 +200,47 @@ impl Ring {
     pub fn opened(&mut self, start: u64, all: bool, now: Instant) -> u64 {
         self.opened = true;
         self.flights.answered(now);
-        if all && self.fetches.back().is_some_and(|last| last.range.start == start) {
+        // Of one that is not the last the rest is others'.
+        let all = all && self.fetches.back().is_some_and(|last| last.range.start == start);
+        if all {
             self.single = true;
             self.next = self.size;
         }
-        let (size, single) = (self.size, self.single);
+        let size = self.size;
         self.of(start).map_or(start, |fetch| {
-            if all && single {
+            fetch.answer = Answer::Came;
+            if all {
                 fetch.range.end = size;
             }
             fetch.range.end
+        })
+    }
+
+    /// A range is asked for, or what is left of it.
+    pub fn asked(&mut self, start: u64) {
+        if let Some(fetch) = self.of(start).filter(|fetch| fetch.answer == Answer::Came) {
+            fetch.answer = Answer::Awaited;
+        }
+    }
+
+    /// The store has not answered for a range. `busy`: it may be that it serves fewer at a time.
+    pub fn not_answered(&mut self, start: u64, busy: bool, now: Instant) {
+        if let Some(fetch) = self.of(start) {
+            fetch.answer = Answer::Failed;
+        }
+        if busy && self.fetches.iter().filter(|fetch| fetch.end.is_none()).count() > 1 {
+            self.flights.refused(now);
+        }
+    }
+
+    /// An earlier range is not answered, and may be for want of the connection that this one holds: it keeps none while it takes nothing from it,
+    /// as the reader comes to it only after that one. `long`: a store that lets some wait says nothing, and time tells.
+    pub fn gives_way(&self, start: u64, long: bool) -> bool {
+        let mut earlier = self.fetches.iter().take_while(|fetch| fetch.range.start < start);
+        earlier.any(|fetch| match fetch.answer {
+            Answer::Awaited => long,
+            Answer::Failed => fetch.end.is_none(),
+            Answer::Came => false,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Restores of objects that are read in ranges, some ahead of the command: in order, whole, and of one object.
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use super::rig::*;
 use super::store::{Fault, Store};
@@ -108,4 +109,31 @@ fn an_object_that_is_replaced_between_two_ranges_never_ends_the_commands_input()
         }
         assert_eq!(rig.text("eof"), None, "the command saw the end of a cut stream");
     }
+}
+
+#[test]
+fn a_store_that_answers_few_at_a_time_is_read_to_the_end() {
+    let bytes = noise(80_000_000);
+    for (most, queues) in [(1, false), (2, false), (3, false), (1, true), (2, true)] {
+        let (rig, store) = (Rig::new(), Store::with_object(bytes.clone()));
+        store.at_most(most, queues);
+        // So that more of them would bring more.
+        store.paced(200_000);
+        done(&rig.run(&restore(taker(&rig), &store), &store));
+        assert!(fs::read(rig.path("out")).unwrap() == bytes, "{most} {queues}");
+    }
+}
+
+#[test]
+fn a_store_that_cuts_those_who_take_nothing_is_read_on_where_it_cut() {
+    let bytes = noise(60_000_000);
+    let (rig, store) = (Rig::new(), Store::with_object(bytes.clone()));
+    store.cuts_after(Duration::from_millis(200));
+    let out = rig.path("out");
+    let command = sh(&format!(
+        "head -c 1000000 > {0}; sleep 1; head -c 20000000 >> {0}; sleep 1; cat >> {0}",
+        out.display()
+    ));
+    done(&rig.run(&restore(command, &store), &store));
+    assert!(fs::read(out).unwrap() == bytes);
 }

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use protocol::UrlRequest;
 
@@ -37,6 +38,15 @@ struct State {
     object: Option<Vec<u8>>,
     faults: VecDeque<Fault>,
     log: Vec<String>,
+    /// GETs that are answered at a time, and how many there are.
+    most: Option<usize>,
+    /// Others wait, and are not sent away.
+    queues: bool,
+    serving: usize,
+    /// Bytes that each GET brings in a hundredth of a second.
+    pace: Option<usize>,
+    /// How long a client that takes nothing is waited for.
+    patience: Option<Duration>,
 }
 
 /// The store; its threads end with it.
@@ -71,6 +81,19 @@ impl Store {
     /// The next requests fail in this order.
     pub fn fail(&self, faults: &[Fault]) {
         self.state.lock().unwrap().faults.extend(faults.iter().cloned());
+    }
+    /// So many GETs are answered at a time; others are sent away, or wait without a word.
+    pub fn at_most(&self, gets: usize, queues: bool) {
+        let mut state = self.state.lock().unwrap();
+        (state.most, state.queues) = (Some(gets), queues);
+    }
+    /// Each GET brings no more than so many bytes in a hundredth of a second.
+    pub fn paced(&self, bytes: usize) {
+        self.state.lock().unwrap().pace = Some(bytes);
+    }
+    /// A client that takes nothing for so long loses its connection.
+    pub fn cuts_after(&self, patience: Duration) {
+        self.state.lock().unwrap().patience = Some(patience);
     }
     pub fn sign(&self, request: &UrlRequest) -> (String, Vec<(String, String)>) {
         let base = format!("http://127.0.0.1:{}", self.port);
@@ -162,7 +185,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
         let went = if request.line.starts_with("PUT") {
             put(&mut reader, stream, state, &request, fault)
         } else {
-            get(stream, state, &request, fault)
+            limited(stream, state, &request, fault)
         };
         if went.is_none() {
             return;
@@ -221,6 +244,26 @@ fn put(
         .ok()
 }
 
+fn limited(stream: &TcpStream, all: &Mutex<State>, request: &Request, fault: Option<Fault>) -> Option<()> {
+    {
+        let mut state = all.lock().unwrap();
+        stream.set_write_timeout(state.patience).ok()?;
+        while state.most.is_some_and(|most| state.serving >= most) {
+            let queues = state.queues;
+            drop(state);
+            if !queues {
+                return answer(stream, 503, "SlowDown", "Please reduce your request rate.");
+            }
+            thread::sleep(Duration::from_millis(10));
+            state = all.lock().unwrap();
+        }
+        state.serving += 1;
+    }
+    let went = get(stream, all, request, fault);
+    all.lock().unwrap().serving -= 1;
+    went
+}
+
 fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: Option<Fault>) -> Option<()> {
     if let Some(Fault::Answer(status, code, message)) = fault {
         return answer(stream, status, code, message);
@@ -261,11 +304,18 @@ fn get(mut stream: &TcpStream, state: &Mutex<State>, request: &Request, fault: O
     );
     stream.write_all(head.as_bytes()).ok()?;
     let rest = &object[start..=last];
+    let pace = state.lock().unwrap().pace;
     match fault {
         Some(Fault::CutAfter(bytes)) => {
             stream.write_all(&rest[..bytes.min(rest.len())]).ok()?;
             None
         }
-        _ => stream.write_all(rest).ok(),
+        _ => match pace {
+            Some(pace) => rest.chunks(pace).try_for_each(|some| {
+                thread::sleep(Duration::from_millis(10));
+                stream.write_all(some).ok()
+            }),
+            None => stream.write_all(rest).ok(),
+        },
     }
 }

@@ -214,3 +214,40 @@ fn of_several_one_more_is_asked_for_when_one_is_nearly_through_whichever_that_is
     assert_eq!(ring.fetches.len(), 4);
     assert!(first.end > second.start - MIB);
 }
+
+#[test]
+fn what_is_left_of_a_range_never_reaches_into_the_next_whatever_the_store_sends() {
+    let mut ring = ring(1000 * MIB);
+    let first = ring.begin().unwrap();
+    ring.opened(first.start, false, Instant::now());
+    several(&mut ring);
+    let second = ring.begin().unwrap();
+    // It knows ranges no more, and sends all the rest.
+    assert_eq!(ring.opened(second.start, true, Instant::now()), 1000 * MIB);
+    assert_eq!(ring.opened(first.start, true, Instant::now()), first.end);
+}
+
+#[test]
+fn a_range_gives_way_to_an_earlier_one_that_is_not_answered_and_no_new_one_begins() {
+    let (mut ring, now) = (ring(1000 * MIB), Instant::now());
+    let first = ring.begin().unwrap();
+    ring.opened(first.start, false, now);
+    several(&mut ring);
+    let (second, third) = (ring.begin().unwrap(), ring.begin().unwrap());
+    ring.opened(third.start, false, now);
+    // The second is asked for and has no answer yet: that may be a round trip, or more.
+    assert!(!ring.gives_way(third.start, false) && ring.gives_way(third.start, true));
+    assert!(!ring.gives_way(first.start, true) && !ring.gives_way(second.start, true));
+    ring.end(first.start, Ok(()));
+    ring.not_answered(second.start, true, now);
+    assert_eq!(ring.flights.allowed(), 2);
+    assert!(ring.gives_way(third.start, false) && !ring.gives_way(second.start, false));
+    ring.end(third.start, Ok(()));
+    assert!(ring.begin().is_none(), "beside one that is not answered");
+    ring.opened(second.start, false, now);
+    assert!(!ring.gives_way(third.start, true) && ring.begin().is_some());
+    // What is left of it is asked for anew.
+    ring.asked(second.start);
+    assert!(ring.gives_way(third.start, true));
+    ring.end(second.start, Err(None));
+}
