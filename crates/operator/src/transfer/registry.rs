@@ -163,7 +163,8 @@ impl Registry {
 
     /// Drops a transfer whose end is reported. One that is still under way is asked to stop first.
     pub fn forget(&self, uid: &str) {
-        if let Some(entry) = self.entries().remove(uid) {
+        let mut entries = self.entries();
+        if let Some(entry) = entries.remove(uid) {
             entry.orders.send_modify(|o| {
                 o.forget = true;
                 if entry.end.is_none() && o.cancel.is_none() {
@@ -184,11 +185,12 @@ pub struct Handle {
 
 impl Handle {
     fn change(&self, change: impl FnOnce(&mut Entry)) {
-        // One that was forgotten has not seen it yet, and the run may have the next by now.
+        let mut entries = self.registry.entries();
+        // One that was forgotten has not seen it yet, and the run may have the next by now. Looked at under the lock that it is forgotten under.
         if self.orders.borrow().forget {
             return;
         }
-        if let Some(entry) = self.registry.entries().get_mut(&self.uid) {
+        if let Some(entry) = entries.get_mut(&self.uid) {
             change(entry);
         }
     }
