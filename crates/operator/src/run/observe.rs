@@ -284,5 +284,6 @@ fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {
         stage: stage::stage(pod, container),
         carrier: carrier_of(pod),
         no_volume: stage::no_volume(pod, container),
+        unmade: stage::unmade(pod, container),
     }
 }

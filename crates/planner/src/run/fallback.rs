@@ -6,6 +6,7 @@ use kube::ResourceExt;
 
 use crate::run::attempt::start_deadline;
 use crate::run::carrier::{AgentVolume, Carrier};
+use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::observed::{Contact, End, Observed, PodView, TransferView};
 use crate::run::reason::Reason;
@@ -24,7 +25,7 @@ pub fn decide(o: &Observed<'_>, status: &BackupRunStatus, at: &Attempt, pod: Opt
     let carried = pod.filter(|p| p.ours && p.carrier == Carrier::ImageVolume);
     if Carrier::of(transfer.agent.as_deref()) == Carrier::ImageVolume {
         let auto = o.agent.volume == AgentVolume::Auto;
-        return fault(o, pod, carried)
+        return fault(o, at, pod, carried)
             .filter(|_| auto)
             .map(|fault| begin_again(o, status, fault));
     }
@@ -48,7 +49,33 @@ enum Fault {
     Failed(String),
 }
 
-fn fault(o: &Observed<'_>, pod: Option<&PodView>, carried: Option<&PodView>) -> Option<Fault> {
+/// A Pod with an image volume did not come up in time, in words that nobody knows: the next attempt and the next run try an init container, and do
+/// not fail in the same way for ever.
+pub fn late(o: &Observed<'_>, pod: Option<&PodView>, end: &End) -> Vec<Unguarded> {
+    let late = matches!(
+        end,
+        End::Failed {
+            reason: Reason::StartDeadlineExceeded,
+            ..
+        }
+    );
+    let unmade = pod.is_some_and(|p| p.ours && p.unmade && p.carrier == Carrier::ImageVolume);
+    if !late || !unmade || o.agent.volume != AgentVolume::Auto || o.served.given_up {
+        return Vec::new();
+    }
+    let why = end::words(end).to_string();
+    let event = Event {
+        warning: true,
+        reason: Reason::ImageVolumeFailed.word(),
+        action: "Start",
+        note: format!(
+            "the Pod has a volume with the agent and did not come up in time, which may be for that volume: {why}. Until the operator is started again, no other Pod gets such a volume"
+        ),
+    };
+    vec![Unguarded::GiveUpImageVolumes { why }, Unguarded::Event(event)]
+}
+
+fn fault(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, carried: Option<&PodView>) -> Option<Fault> {
     if pod.is_none() {
         return o.refused.as_ref().map(|_| Fault::Refused);
     }
@@ -59,6 +86,8 @@ fn fault(o: &Observed<'_>, pod: Option<&PodView>, carried: Option<&PodView>) -> 
             contact: Contact::Connecting { .. },
             ..
         } => pod.no_volume.clone().map(Fault::Failed),
+        // What was the end of another attempt says nothing of this one's Pod.
+        TransferView::Ended { attempt, .. } if *attempt != at.transfer.attempt => None,
         TransferView::Ended { end, .. } => match end.as_ref() {
             End::Failed {
                 reason: Reason::AgentCannotStart,

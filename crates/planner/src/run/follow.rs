@@ -64,17 +64,30 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
                 let mut decision = finish(o, status, at, &end, true);
                 // Not while the store is asked: a transfer that is cancelled tells of the cancel only, and what it was for would be
                 // forgotten.
-                let looks = decision.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. }));
+                let looks = decision.unguarded.iter().any(is_look);
                 decision.cancel = (!looks).then(|| end::words(&end).into());
+                if !looks {
+                    decision.unguarded.extend(fallback::late(o, pod, &end));
+                }
                 decision
             }
             None => watch(o, status, at, pod),
         },
         TransferView::None => match over(o, at, pod) {
-            Some(end) => finish(o, status, at, &end, true),
+            Some(end) => {
+                let mut decision = finish(o, status, at, &end, true);
+                if !decision.unguarded.iter().any(is_look) {
+                    decision.unguarded.extend(fallback::late(o, pod, &end));
+                }
+                decision
+            }
             None => connect(o, status, at, pod),
         },
     }
+}
+
+fn is_look(step: &Unguarded) -> bool {
+    matches!(step, Unguarded::Look { .. })
 }
 
 /// A backup of whose end nobody has told (it is `doubtful`) is not called bad before the store was asked: the status may be older than the store (an etcd

@@ -279,6 +279,8 @@ pub struct PodView {
     pub carrier: Carrier,
     /// The image volume with the agent did not come up, in the Pod's words.
     pub no_volume: Option<String>,
+    /// It has a node, and its container was never made, for no reason that an image or another container has.
+    pub unmade: bool,
 }
 
 impl PodView {

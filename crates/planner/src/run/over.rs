@@ -224,6 +224,7 @@ mod tests {
         let pod = |terminating, stage| PodView {
             carrier: Carrier::InitContainer,
             no_volume: None,
+            unmade: false,
             over: false,
             finalizers: Vec::new(),
             name: "db".into(),

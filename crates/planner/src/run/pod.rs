@@ -153,19 +153,29 @@ pub fn carrier_of(pod: &Pod) -> Carrier {
     }
 }
 
-/// Whether what a container says that could not be made says so of the agent's volume: a runtime that knows no image volumes finds a mount
-/// without a path on the host, one that does names the mount, or what Kubernetes calls the fault. An image that cannot be pulled is
-/// none: the init container needs the same.
+/// Whether what a container says that could not be made, or an Event of its Pod, says so of the agent's volume: a runtime that knows no image
+/// volumes finds a mount without a path on the host, one that does names the mount, or what Kubernetes calls the fault; a kubelet that has them
+/// switched off names the volume. An image that cannot be pulled is none: the init container needs the same.
 pub fn blames_volume(words: &str) -> bool {
-    let mounted = format!("{MOUNT}/bin");
-    [
+    let [volume, _] = VOLUMES;
+    // crun tells of it from the root of the container.
+    let mounted = format!("{}/bin", MOUNT.trim_start_matches('/'));
+    let missing = format!("cannot find volume \"{volume}\" to mount");
+    let failed = format!("for volume \"{volume}\"");
+    let signs = [
         "failed to mkdir \"\"",
         "mount.HostPath is empty",
         "ImageVolumeMountFailed",
-        mounted.as_str(),
-    ]
-    .iter()
-    .any(|sign| words.contains(sign))
+        &mounted,
+        &missing,
+        &failed,
+    ];
+    let processed = words.split_once("failed to process volumes=[");
+    let mut unprocessed = processed
+        .and_then(|(_, all)| all.split(']').next())
+        .unwrap_or_default()
+        .split_whitespace();
+    signs.iter().any(|sign| words.contains(sign)) || unprocessed.any(|name| name == volume)
 }
 
 /// What the init container requests and is limited to: as the run says, else as the operator does.
@@ -347,6 +357,29 @@ mod tests {
                 r#"runc create failed: error mounting "/run/x" to rootfs at "/.backup-operator/bin": no such device"#,
                 true,
             ),
+            // crun, as it names what is mounted.
+            (
+                "crun: mount `/var/lib/containers/x` to `.backup-operator/bin`: Operation not permitted",
+                true,
+            ),
+            // A kubelet that has them switched off.
+            (
+                r#"cannot find volume "backup-operator" to mount into container "main""#,
+                true,
+            ),
+            (
+                r#"Unable to attach or mount volumes: unmounted volumes=[backup-operator], unattached volumes=[], failed to process volumes=[data backup-operator]: no volume plugin matched"#,
+                true,
+            ),
+            (
+                r#"MountVolume.SetUp failed for volume "backup-operator" : no such plugin"#,
+                true,
+            ),
+            (
+                r#"Unable to attach or mount volumes: unmounted volumes=[backup-operator data], failed to process volumes=[data]: not found"#,
+                false,
+            ),
+            (r#"cannot find volume "backup-operator-run" to mount"#, false),
             // The init container would need the same.
             (
                 r#"failed to pull and unpack image "registry/backup-operator:1": connection refused"#,

@@ -159,6 +159,31 @@ pub fn no_volume(pod: &Pod, container: &str) -> Option<String> {
     Some(format!("{}: {words}", main.title()))
 }
 
+/// What a container waits for in vain that its image is to blame for, or what of the cluster its template names.
+const ANOTHERS: [&str; 8] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+    "CreateContainerConfigError",
+];
+
+/// A node has the Pod, and the container was never made, for no reason that an image or another container has.
+pub fn unmade(pod: &Pod, container: &str) -> bool {
+    let on_node = pod.spec.as_ref().is_some_and(|s| s.node_name.is_some());
+    let main = Member::all(pod).find(|c| !c.init && c.status.name == container);
+    let made = main.is_some_and(|c| c.running().is_some() || c.ended().is_some() || c.ended_before().is_some());
+    let anothers = |c: &Member<'_>| {
+        let at_work = c.init && (c.running().is_some() && !c.is_sidecar() || c.ended_before().is_some());
+        let failed = c.init && c.ended().is_some_and(|t| t.exit_code != 0);
+        at_work || failed || ANOTHERS.contains(&c.waits_for())
+    };
+    on_node && !made && !Member::all(pod).any(|c| anothers(&c))
+}
+
 /// A container has a say in when the Pod can be worked with: by a probe, or by a postStart that prepares it. That of the command
 /// may need another one: a proxy to the database, a mesh.
 fn waits(pod: &Pod) -> bool {

@@ -6,8 +6,9 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, Client};
-use planner::run::PodView;
 use planner::run::observed::PodStage;
+use planner::run::pod::blames_volume;
+use planner::run::{Carrier, PodView};
 
 use crate::run::observe::explained::{asks, explained};
 use crate::run::observe::happened::Happened;
@@ -54,6 +55,11 @@ pub async fn explain(view: &mut PodView, of: &UnderWay<'_>, client: &Client, nam
         }
     };
     view.stage = explained(of.pod, of.container, view.stage.clone(), &happened);
+    if let (PodStage::Starting { message, .. }, Carrier::ImageVolume, None) =
+        (&view.stage, view.carrier, &view.no_volume)
+    {
+        view.no_volume = Some(message.clone()).filter(|words| blames_volume(words));
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +80,7 @@ mod tests {
             stage,
             carrier: planner::run::Carrier::InitContainer,
             no_volume: None,
+            unmade: false,
         }
     }
 
@@ -126,6 +133,23 @@ mod tests {
                 "{path}"
             );
             assert_eq!(words(&slow), "FailedMount: secret \"keys\" not found");
+        }
+        // A kubelet that has image volumes switched off says so nowhere else.
+        let note =
+            "Unable to attach or mount volumes: failed to process volumes=[backup-operator]: no volume plugin matched";
+        let off = json!([{"metadata": {"name": "c"}, "reason": "FailedMount", "note": note, "type": "Warning", "eventTime": "1970-01-01T00:10:00.000000Z"}]);
+        let off = json!({"kind": "EventList", "apiVersion": "events.k8s.io/v1", "metadata": {}, "items": off});
+        for (carrier, blamed) in [(Carrier::ImageVolume, true), (Carrier::InitContainer, false)] {
+            let mut slow = PodView {
+                carrier,
+                ..view(silent())
+            };
+            let of = of(SLOW, Some(SECOND));
+            tokio::join!(
+                explain(&mut slow, &of, &client, "team"),
+                answer(&mut server, 200, off.clone())
+            );
+            assert_eq!(slow.no_volume.is_some(), blamed, "{:?}", slow.stage);
         }
         // Not asked: it may start in a moment, or its command has begun. The server would be missed.
         for (age, left) in [(SLOW - SECOND, Some(SECOND)), (SLOW, None)] {

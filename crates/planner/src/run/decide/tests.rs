@@ -195,6 +195,7 @@ impl World {
             stage,
             carrier: Carrier::InitContainer,
             no_volume: None,
+            unmade: false,
         }];
     }
 

@@ -359,3 +359,43 @@ fn a_volume_that_does_not_come_up_is_told_of_in_the_runtimes_words() {
     let ended = json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "error mounting \"/x\" to rootfs at \"/.backup-operator/bin\": no such device"}});
     assert!(no_volume(&of(&ended), "main").unwrap().contains("no such device"));
 }
+
+#[test]
+fn a_container_that_was_never_made_is_told_from_one_that_waits_for_an_image_or_another() {
+    let waits = |reason: &str| json!({"waiting": {"reason": reason}});
+    let bad = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+    let runs = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+    for (init, main, is) in [
+        (None, waits("ContainerCreating"), true),
+        (None, waits("CreateContainerError"), true),
+        (None, waits("ImagePullBackOff"), false),
+        (None, waits("CreateContainerConfigError"), false),
+        (None, runs.clone(), false),
+        (None, bad.clone(), false),
+        (Some(waits("PodInitializing")), waits("PodInitializing"), true),
+        (Some(waits("ErrImagePull")), waits("PodInitializing"), false),
+        (Some(runs), waits("PodInitializing"), false),
+        (Some(bad), waits("PodInitializing"), false),
+    ] {
+        let inits: Vec<_> = init
+            .iter()
+            .map(|state| container("prepare", false, state.clone()))
+            .collect();
+        let pod = |spec: Value| {
+            by_volume(
+                spec,
+                json!({"initContainerStatuses": inits, "containerStatuses": [container("main", false, main.clone())]}),
+            )
+        };
+        let containers = json!([{"name": "main"}]);
+        assert_eq!(
+            unmade(&pod(json!({"nodeName": "n", "containers": containers})), "main"),
+            is,
+            "{init:?} {main}"
+        );
+        assert!(
+            !unmade(&pod(json!({"containers": containers})), "main"),
+            "no node has it"
+        );
+    }
+}

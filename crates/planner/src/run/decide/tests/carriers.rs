@@ -226,3 +226,51 @@ fn a_pod_that_lingers_does_not_keep_the_attempt_past_its_start_deadline() {
     world.step();
     assert!(world.is(condition::FAILED));
 }
+
+#[test]
+fn a_volume_that_keeps_a_pod_from_starting_in_words_that_nobody_knows_is_not_tried_for_ever() {
+    let gives_up = |steps: &[Step]| {
+        has(steps, |s| {
+            matches!(s, Step::Unguarded(Unguarded::GiveUpImageVolumes { .. }))
+        })
+    };
+    for (unmade, volume, carrier, given_up) in [
+        (true, AgentVolume::Auto, Carrier::ImageVolume, true),
+        // It waits for a node or an image; the volume is asked for; there is none.
+        (false, AgentVolume::Auto, Carrier::ImageVolume, false),
+        (true, AgentVolume::Image, Carrier::ImageVolume, false),
+        (true, AgentVolume::Auto, Carrier::InitContainer, false),
+    ] {
+        let mut world = begun();
+        by_volume(
+            &mut world,
+            starting("CreateContainerError: words of a runtime to come", false),
+            None,
+        );
+        (world.pods[0].unmade, world.pods[0].carrier, world.volume) = (unmade, carrier, volume);
+        assert!(!gives_up(&world.step()), "in time");
+        world.pass(601);
+        let steps = world.step();
+        assert!(world.is(condition::FAILED));
+        assert_eq!(gives_up(&steps), given_up, "{unmade} {volume:?} {carrier:?}");
+        let says = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "ImageVolumeFailed" && e.note.contains("a runtime to come"));
+        assert_eq!(has(&steps, says), given_up);
+    }
+}
+
+#[test]
+fn what_ended_another_attempt_says_nothing_of_the_volume_of_this_one() {
+    let mut world = begun();
+    by_volume(&mut world, PodStage::Running, None);
+    world.transfer = TransferView::Ended {
+        attempt: "backup-0".into(),
+        end: Box::new(End::Failed {
+            reason: Reason::AgentCannotStart,
+            message: "the agent may not be executed".into(),
+            bytes: 0,
+            log: String::new(),
+        }),
+    };
+    world.step();
+    assert_eq!(agent(&world).as_deref(), Some("ImageVolume"));
+}
