@@ -57,6 +57,13 @@ fn retry(run: &BackupRun, error: &apply::ApplyError, context: &Context) -> Then 
     if let apply::ApplyError::Write(WriteError::Stale) = error {
         return Then::Again(STALE);
     }
+    // It cannot write down that it has begun, and nobody knows for how long: its turn is another's meanwhile. A write of which nobody
+    // has told may have been done, and keeps it.
+    if let apply::ApplyError::Write(WriteError::Refused(_, kube::Error::Api(status))) = error
+        && matches!(status.code, 400 | 403 | 404 | 422)
+    {
+        context.queue.leave(run);
+    }
     let name = run.name_any();
     let namespace = run.namespace().unwrap_or_default();
     tracing::warn!(
@@ -66,4 +73,55 @@ fn retry(run: &BackupRun, error: &apply::ApplyError, context: &Context) -> Then 
         "a run could not be served; trying again"
     );
     Then::Again(context.failures.again(&run.uid().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use api::BackupStorage;
+    use planner::queue::Turn;
+    use planner::run::Ask;
+
+    use super::*;
+    use crate::mocked;
+
+    fn named(name: &str) -> BackupRun {
+        let mut run = testing::backup_run();
+        (run.metadata.name, run.metadata.uid) = (Some(name.into()), Some(name.into()));
+        run
+    }
+
+    #[tokio::test]
+    async fn a_run_whose_begin_is_refused_gives_its_turn_to_the_next_one() {
+        let refused = |code: u16| {
+            let status = serde_json::json!({"status": "Failure", "message": "no", "reason": "x", "code": code});
+            let status = Box::new(serde_json::from_value(status).unwrap());
+            apply::ApplyError::Write(WriteError::Refused("write the status", kube::Error::Api(status)))
+        };
+        let late = || apply::ApplyError::Write(WriteError::Timeout("write the status"));
+        for (error, given_back) in [
+            (refused(403), true),
+            (refused(422), true),
+            (refused(503), false),
+            (late(), false),
+        ] {
+            let (client, _server) = mocked::connect();
+            let (context, _woken) = mocked::context(client, Default::default());
+            let (first, second) = (named("first"), named("second"));
+            let storage: BackupStorage = serde_json::from_value(serde_json::json!({
+                "apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": first.spec.storage.name},
+                "spec": {"type": "s3", "parameters": {"bucket": "b"}, "maxConcurrentRuns": 1},
+            }))
+            .unwrap();
+            context.queue.storage_seen(&storage);
+            context.queue.open();
+            let ask = || Ask {
+                restore: false,
+                since: jiff::Timestamp::UNIX_EPOCH,
+            };
+            assert_eq!(context.queue.ask(&first, ask()), Turn::Given);
+            assert!(matches!(context.queue.ask(&second, ask()), Turn::Waits(_)));
+            retry(&first, &error, &context);
+            assert_eq!(context.queue.ask(&second, ask()) == Turn::Given, given_back, "{error}");
+        }
+    }
 }
