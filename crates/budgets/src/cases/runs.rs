@@ -122,7 +122,7 @@ fn pods(run: &BackupRun) -> Vec<PodView> {
         stage: PodStage::Running,
         carrier: Carrier::InitContainer,
         no_volume: None,
-            unmade: false,
+        unmade: false,
     }]
 }
 
