@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use jiff::Timestamp;
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,11 @@ pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 's
     /// What this object is looked for by.
     fn groups(&self) -> Vec<Group<'_>>;
 
+    /// When there is something to do for it, as far as it tells by itself.
+    fn due(&self) -> Due {
+        Due::Now
+    }
+
     /// The least that is a spec of this kind.
     const EMPTY_SPEC: &str = "{}";
 
@@ -31,6 +37,17 @@ pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 's
     fn counted(&self) -> Option<(&str, u64)> {
         None
     }
+}
+
+/// When there is something to do for an object that nothing has changed: what comes first is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// It is under way, or nobody knows.
+    Now,
+    /// At that time.
+    At(Timestamp),
+    /// It is at rest.
+    Never,
 }
 
 /// What objects are looked for by. Kept as a hash: who is found so is asked again.
@@ -129,6 +146,12 @@ impl<K: Kind> Cache<K> {
     /// All names, as they are kept.
     pub fn names(&self) -> Vec<Arc<str>> {
         self.read().by_name.iter().map(|one| one.0.name().clone()).collect()
+    }
+
+    /// All names, and when there is something to do for them.
+    pub fn dues(&self) -> Vec<(Due, Arc<str>)> {
+        let table = self.read();
+        table.by_name.iter().map(|one| (one.0.due(), one.0.name().clone())).collect()
     }
 
     /// What a storage counts.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::channel::oneshot;
 use futures::stream::{self, select_all};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 use crate::admin::Ready;
 use crate::cache::{Cache, Group, Kind};
 use crate::context::{Context, Failures, Refusals};
-use crate::driver::{Pace, drive, until};
+use crate::driver::{Pace, Sweep, drive, until};
 use crate::listing::{Change, Listing};
 use crate::ownership::controller_of_kind;
 use crate::queue::Queue;
@@ -174,11 +175,20 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     context.queue.open();
     runtime::spawn(paced(counted_storages, wake_storage));
     let (of_runs, of_schedules) = (context.clone(), context.clone());
-    let runs = drive(runs, woken_runs, move |run| run::pass(run, of_runs.clone()));
-    let schedules = drive(schedules, woken_schedules, move |schedule| {
+    let (ended, after) = oneshot::channel();
+    let after = Sweep {
+        after: Some(after),
+        ended: None,
+    };
+    let before = Sweep {
+        after: None,
+        ended: Some(ended),
+    };
+    let runs = drive(runs, woken_runs, after, move |run| run::pass(run, of_runs.clone()));
+    let schedules = drive(schedules, woken_schedules, before, move |schedule| {
         schedule::pass(schedule, of_schedules.clone())
     });
-    let storages = drive(storages, woken_storages, move |storage| {
+    let storages = drive(storages, woken_storages, Sweep::default(), move |storage| {
         storage::pass(storage, context.clone())
     });
     futures::join!(runs, schedules, storages);

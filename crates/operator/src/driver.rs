@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
+use futures::channel::oneshot;
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 
 use self::agenda::Agenda;
 pub use self::pace::Pace;
-use crate::cache::{Cache, Kind, name_of};
+use crate::cache::{Cache, Due, Kind, name_of};
 use crate::runtime::Passes;
 
 /// How many objects of a kind are worked on at the same time.
@@ -26,18 +28,42 @@ pub enum Then {
     Again(Duration),
 }
 
+/// The first look at all objects of a kind. Tens of thousands that are at rest take a minute of two cores, in which nobody's tick shall be late:
+/// they come after all that something has woken, in the order of when there is something to do for them, and those for which there is
+/// nothing after another kind's.
+#[derive(Default)]
+pub struct Sweep {
+    /// When those begin for which there is nothing to do.
+    pub after: Option<oneshot::Receiver<()>>,
+    /// Told when all have begun.
+    pub ended: Option<oneshot::Sender<()>>,
+}
+
 /// Passes over every object of a cache once, and from then on over those that are woken or whose time has come, for ever.
-pub async fn drive<K, P>(cache: Cache<K>, mut woken: UnboundedReceiver<ObjectRef<K>>, pass: impl Fn(Arc<K>) -> P)
-where
+pub async fn drive<K, P>(
+    cache: Cache<K>,
+    mut woken: UnboundedReceiver<ObjectRef<K>>,
+    mut sweep: Sweep,
+    pass: impl Fn(Arc<K>) -> P,
+) where
     K: Kind,
     P: Future<Output = Then> + Send + 'static,
 {
     let mut agenda = Agenda::default();
-    for name in cache.names() {
-        agenda.wake(name);
-    }
+    let (urgent, swept, mut at_rest) = in_order(cache.dues(), Timestamp::now());
+    urgent.into_iter().for_each(|name| agenda.wake(name));
+    swept.into_iter().for_each(|name| agenda.sweep(name));
     let mut passes = Passes::default();
     loop {
+        if sweep.after.is_none() {
+            at_rest.drain(..).for_each(|name| agenda.sweep(name));
+            if agenda.is_swept()
+                && let Some(ended) = sweep.ended.take()
+            {
+                // Nobody may wait for it.
+                let _ = ended.send(());
+            }
+        }
         agenda.come(Instant::now());
         while passes.len() < CONCURRENCY
             && let Some(name) = agenda.next()
@@ -64,8 +90,30 @@ where
                     agenda.wake(packed.name().clone());
                 }
             }
+            _ = turn(&mut sweep.after) => sweep.after = None,
             () = until(next) => {}
         }
+    }
+}
+
+/// Those whose time has come, those whose time will come, the next one first, and those for which none does.
+fn in_order(mut all: Vec<(Due, Arc<str>)>, now: Timestamp) -> (Vec<Arc<str>>, Vec<Arc<str>>, Vec<Arc<str>>) {
+    all.sort_unstable();
+    let urgent = all.partition_point(|(due, _)| *due <= Due::At(now));
+    let timed = all.partition_point(|(due, _)| *due < Due::Never);
+    let mut names = all.into_iter().map(|(_, name)| name);
+    let first = names.by_ref().take(urgent).collect();
+    let second = names.by_ref().take(timed.saturating_sub(urgent)).collect();
+    (first, second, names.collect())
+}
+
+/// Ends when it was told, or nobody is left to tell; where there is nothing to wait for, never.
+async fn turn(after: &mut Option<oneshot::Receiver<()>>) {
+    match after {
+        Some(told) => {
+            let _ = told.await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -74,5 +122,29 @@ pub async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_look_goes_by_time_and_ends_with_what_is_at_rest() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let all = [
+            (Due::Never, "over"),
+            (Due::At(at(70)), "later"),
+            (Due::At(at(40)), "overdue"),
+            (Due::At(at(60)), "soon"),
+            (Due::Now, "new"),
+            (Due::At(at(50)), "due"),
+        ];
+        let all = all.map(|(due, name)| (due, Arc::from(name))).to_vec();
+        let (urgent, swept, at_rest) = in_order(all, at(50));
+        let words = |names: Vec<Arc<str>>| names.join(" ");
+        assert_eq!(words(urgent), "new overdue due");
+        assert_eq!(words(swept), "soon later");
+        assert_eq!(words(at_rest), "over");
     }
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use planner::run::is_finished;
 
-use super::{Group, Kind};
+use super::{Due, Group, Kind};
 use crate::ownership::controller_of;
 
 impl Kind for BackupStorage {
@@ -20,6 +20,17 @@ impl Kind for BackupSchedule {
 
     fn counted(&self) -> Option<(&str, u64)> {
         Some((&self.spec.template.spec.storage.name, 0))
+    }
+
+    fn due(&self) -> Due {
+        let triggered = self.annotations().contains_key(labels::TRIGGER);
+        match &self.status {
+            Some(status) if self.metadata.deletion_timestamp.is_none() && !triggered => {
+                let next = status.next_schedule_time.as_ref();
+                next.map_or(Due::Never, |time| Due::At(time.0))
+            }
+            _ => Due::Now,
+        }
     }
 }
 
@@ -41,6 +52,14 @@ impl Kind for BackupRun {
     fn counted(&self) -> Option<(&str, u64)> {
         let bytes = self.status.as_ref().and_then(|s| s.size_in_bytes);
         Some((&self.spec.storage.name, bytes.unwrap_or(0)))
+    }
+
+    fn due(&self) -> Due {
+        let is_asked = self.metadata.deletion_timestamp.is_some() || self.annotations().contains_key(labels::RESTORE);
+        match &self.status {
+            Some(status) if is_finished(status) && status.transfer.is_none() && !is_asked => Due::Never,
+            _ => Due::Now,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
-use super::{Kind, hash};
+use super::{Due, Kind, hash};
 
 /// A run and a schedule as they are read from the API server: what an object has in common with them costs almost nothing.
 const TYPICAL: &[u8] = include_bytes!("typical.json");
@@ -32,6 +32,8 @@ struct Inner {
     groups: Box<[u64]>,
     /// The hash of the storage's name, and bytes.
     counted: Option<(u64, u64)>,
+    /// Unix seconds from which there is something to do for it: the least number where that is now, the greatest where never.
+    due: i64,
     /// The hash of all but the spec and what is of the moment.
     lasting: u64,
     /// `spec`, which it shares with all that have the same.
@@ -97,6 +99,14 @@ impl<K> Packed<K> {
     pub(super) fn counted(&self) -> Option<(u64, u64)> {
         self.inner.counted
     }
+
+    pub(super) fn due(&self) -> Due {
+        match self.inner.due {
+            i64::MIN => Due::Now,
+            i64::MAX => Due::Never,
+            at => jiff::Timestamp::from_second(at).map_or(Due::Now, Due::At),
+        }
+    }
 }
 
 impl<K: Kind> Packed<K> {
@@ -115,6 +125,11 @@ impl<K: Kind> Packed<K> {
             version: metadata.resource_version.as_deref().unwrap_or_default().into(),
             groups: object.groups().into_iter().map(hash).collect(),
             counted: object.counted().map(|(storage, bytes)| (hash(storage), bytes)),
+            due: match object.due() {
+                Due::Now => i64::MIN,
+                Due::At(time) => time.as_second(),
+                Due::Never => i64::MAX,
+            },
             lasting,
             spec: Spec::of(&spec),
             rest: compress(Value::Object(text).to_string().as_bytes()),

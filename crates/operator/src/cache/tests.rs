@@ -1,5 +1,6 @@
 //! What is kept of objects, and how they are found.
 use api::{BackupRun, BackupSchedule, labels};
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::*;
@@ -104,6 +105,34 @@ fn a_run_that_waits_for_its_turn_is_not_woken_with_its_storage() {
     let waits = |status: Value| Packed::of(&run("a", "s", status)).groups().len();
     let queued = json!({"queued": {"since": "2026-01-01T00:00:00Z", "place": 1, "of": 2}});
     assert_eq!(waits(Value::Null), waits(queued) + 1);
+}
+
+#[test]
+fn what_is_over_is_at_rest_until_somebody_asks_for_more_and_a_schedule_until_its_next_tick() {
+    let cache = Cache::default();
+    let due = |run: &BackupRun| put(&cache, run).due();
+    assert_eq!(due(&run("a", "s", over(7))), Due::Never);
+    assert_eq!(due(&run("a", "s", Value::Null)), Due::Now);
+    let mut asked = run("a", "s", over(7));
+    asked.annotations_mut().insert(labels::RESTORE.into(), "yes".into());
+    assert_eq!(due(&asked), Due::Now);
+    let mut goes = run("a", "s", over(7));
+    goes.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+    assert_eq!(due(&goes), Due::Now);
+
+    let schedule = |status: Value| -> BackupSchedule {
+        let spec = json!({"schedule": "@daily", "template": {"spec": testing::backup_run().spec}});
+        let all = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "metadata": {"name": "s"}, "spec": spec, "status": status});
+        serde_json::from_value(all).unwrap()
+    };
+    let due = |status: Value| Packed::of(&schedule(status)).due();
+    assert_eq!(due(Value::Null), Due::Now);
+    assert_eq!(due(json!({})), Due::Never, "it is suspended");
+    let tick = json!({"nextScheduleTime": "2026-01-01T00:00:00Z"});
+    assert_eq!(due(tick.clone()), Due::At("2026-01-01T00:00:00Z".parse().unwrap()));
+    let mut triggered = schedule(tick);
+    triggered.annotations_mut().insert(labels::TRIGGER.into(), "now".into());
+    assert_eq!(Packed::of(&triggered).due(), Due::Now);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::time::Instant;
 #[derive(Default)]
 pub struct Agenda {
     now: VecDeque<Arc<str>>,
+    /// Those that nothing has woken; some may stand elsewhere by now.
+    swept: VecDeque<Arc<str>>,
     later: BTreeMap<(Instant, u64), Arc<str>>,
     all: HashMap<Arc<str>, Standing>,
     /// Tells two of the same time apart.
@@ -15,6 +17,7 @@ pub struct Agenda {
 
 enum Standing {
     Now,
+    Swept,
     Later(Instant, u64),
     /// A pass is under way. Whether something has changed since it began.
     UnderWay {
@@ -33,8 +36,21 @@ impl Agenda {
                 self.later.remove(&place);
                 self.stand_now(name);
             }
-            None => self.stand_now(name),
+            Some(Standing::Swept) | None => self.stand_now(name),
         }
+    }
+
+    /// An object is to be looked at once, when nothing else is to be done: nothing has changed for it that is known.
+    pub fn sweep(&mut self, name: Arc<str>) {
+        if !self.all.contains_key(&name) {
+            self.swept.push_back(name.clone());
+            self.all.insert(name, Standing::Swept);
+        }
+    }
+
+    /// Whether none is left that is to be looked at once.
+    pub fn is_swept(&self) -> bool {
+        self.swept.is_empty()
     }
 
     /// The time is now: those whose time has come are to be passed over.
@@ -54,7 +70,7 @@ impl Agenda {
 
     /// Takes the next one; its pass begins.
     pub fn next(&mut self) -> Option<Arc<str>> {
-        let name = self.now.pop_front()?;
+        let name = self.now.pop_front().or_else(|| self.next_swept())?;
         self.all.insert(name.clone(), Standing::UnderWay { again: false });
         Some(name)
     }
@@ -76,6 +92,15 @@ impl Agenda {
     /// An object that was taken is not there any more.
     pub fn gone(&mut self, name: &str) {
         self.all.remove(name);
+    }
+
+    fn next_swept(&mut self) -> Option<Arc<str>> {
+        while let Some(name) = self.swept.pop_front() {
+            if matches!(self.all.get(&name), Some(Standing::Swept)) {
+                return Some(name);
+            }
+        }
+        None
     }
 
     fn stand_now(&mut self, name: Arc<str>) {
@@ -141,6 +166,24 @@ mod tests {
         assert_eq!(names(&mut agenda), ["late"]);
         agenda.come(at(30));
         assert!(names(&mut agenda).is_empty(), "its time went when it was woken");
+    }
+
+    #[test]
+    fn what_is_swept_comes_once_and_after_all_that_something_has_woken() {
+        let mut agenda = Agenda::default();
+        for name in ["a", "b", "c", "d"] {
+            agenda.sweep(name.into());
+        }
+        agenda.wake("new".into());
+        agenda.wake("c".into());
+        agenda.sweep("new".into());
+        assert!(!agenda.is_swept());
+        assert_eq!(agenda.next().as_deref(), Some("new"));
+        assert_eq!(agenda.next().as_deref(), Some("c"));
+        assert_eq!(agenda.next().as_deref(), Some("a"));
+        agenda.wake("newer".into());
+        assert_eq!(names(&mut agenda), ["newer", "b", "d"]);
+        assert!(agenda.is_swept());
     }
 
     #[test]
