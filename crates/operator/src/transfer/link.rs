@@ -13,7 +13,9 @@ use protocol::{Data, Decoder, Frame, FromAgent, ToAgent};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::runtime::{Task, spawn_held};
 use crate::transfer::budget::{Held, Share};
@@ -31,6 +33,9 @@ const PING: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(45);
 /// Frames of tunnelled streams that wait to be written.
 const STREAMS: usize = 4;
+/// What is read at once: a record of TLS. All of it is memory that a run takes for as long as it waits for its command, and the usual 128 KiB
+/// would be more than all else that it takes.
+const READ: usize = 16 << 10;
 /// Messages and pieces that wait to be taken.
 const HEARD: usize = 16;
 /// What is kept of `connect`'s standard error.
@@ -113,7 +118,11 @@ impl Link {
         if !connection.supports_stream_close() {
             return Err(LinkError::Protocol);
         }
-        let (sink, stream) = connection.into_stream().split();
+        // Nothing was read yet, so that none of it is in the buffer that goes.
+        let socket = connection.into_stream().into_inner();
+        let buffers = WebSocketConfig::default().read_buffer_size(READ);
+        let socket = WebSocketStream::from_raw_socket(socket, Role::Client, Some(buffers)).await;
+        let (sink, stream) = socket.split();
         let (outgoing, to_write) = mpsc::channel(64);
         let (streams, of_streams) = mpsc::channel(STREAMS);
         let (read, incoming) = mpsc::channel(HEARD);
@@ -148,7 +157,7 @@ impl Link {
     }
 }
 
-type Socket<S> = tokio_tungstenite::WebSocketStream<S>;
+type Socket<S> = WebSocketStream<S>;
 
 async fn write<S>(
     mut sink: SplitSink<Socket<S>, Message>,
