@@ -40,11 +40,6 @@ impl Asked {
         self
     }
 
-    /// Whether there was such a request.
-    pub fn has(&self, what: &str) -> bool {
-        self.0.contains_key(what)
-    }
-
     /// All of them.
     pub fn total(&self) -> u64 {
         self.0.values().sum()

@@ -27,7 +27,12 @@ impl Kind for BackupSchedule {
         match &self.status {
             Some(status) if self.metadata.deletion_timestamp.is_none() && !triggered => {
                 let next = status.next_schedule_time.as_ref();
-                next.map_or(Due::Never, |time| Due::At(time.0))
+                match next {
+                    Some(time) => Due::At(time.0),
+                    None if self.spec.suspend == Some(true) => Due::Never,
+                    // It was suspended when the last operator looked.
+                    None => Due::Now,
+                }
             }
             _ => Due::Now,
         }

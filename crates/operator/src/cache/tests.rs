@@ -127,7 +127,10 @@ fn what_is_over_is_at_rest_until_somebody_asks_for_more_and_a_schedule_until_its
     };
     let due = |status: Value| Packed::of(&schedule(status)).due();
     assert_eq!(due(Value::Null), Due::Now);
-    assert_eq!(due(json!({})), Due::Never, "it is suspended");
+    assert_eq!(due(json!({})), Due::Now, "it is not suspended any more");
+    let mut suspended = schedule(json!({}));
+    suspended.spec.suspend = Some(true);
+    assert_eq!(Packed::of(&suspended).due(), Due::Never);
     let tick = json!({"nextScheduleTime": "2026-01-01T00:00:00Z"});
     assert_eq!(due(tick.clone()), Due::At("2026-01-01T00:00:00Z".parse().unwrap()));
     let mut triggered = schedule(tick);
