@@ -54,6 +54,7 @@ fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits
         ("pipeline", false, false),
         ("protocol", false, false),
         ("trust", false, false),
+        ("metrics", false, false),
         ("between", false, false),
         ("agent", false, false),
         ("store", false, true),
