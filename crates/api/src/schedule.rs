@@ -177,6 +177,54 @@ pub struct BackupScheduleStatus {
     /// Runs in a row that were replaced before one ended; absent once one has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replaced>,
+    /// Backups that have failed since the last good one, those of runs that are gone included; absent while there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consecutive_failures: Option<u32>,
+    /// When the first of them ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Time>,
+    /// The last good backup, also when its run is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_backup: Option<LastBackup>,
+    /// What the commands of the last good backups wrote, bytes, at most eight, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub recent_bytes: Vec<u64>,
+    /// When a backup of this schedule was last restored with success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_verified_time: Option<Time>,
+    /// Which ended runs all of this has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// A good backup.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastBackup {
+    /// Its run, which may be gone.
+    pub run: String,
+    /// When it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it ended.
+    pub completion_time: Time,
+    /// Bytes that the command wrote; absent where nobody has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Bytes that are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
+}
+
+/// Which ended runs were counted: those that ended up to a time, and the last ones by name.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// All that ended up to then; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// Those that ended after it, at most eight: their names without the schedule's and its hyphen.
+    pub runs: Vec<String>,
 }
 
 /// Runs in a row that were replaced before one ended.

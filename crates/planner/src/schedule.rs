@@ -6,6 +6,7 @@ pub mod decide;
 pub mod field;
 pub mod history;
 pub mod holdup;
+pub mod kept;
 pub mod observed;
 pub mod reason;
 pub mod refused;

@@ -6,6 +6,7 @@ use kube::{Resource, ResourceExt};
 
 use crate::schedule::decide::{Decision, say};
 use crate::schedule::holdup;
+use crate::schedule::kept;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
 use crate::schedule::reason::Reason;
 use crate::schedule::restores;
@@ -34,6 +35,7 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
         .max();
     let before = d.status.last_successful_time.as_ref().map(|t| t.0);
     d.status.last_successful_time = last_good.max(before).map(Time);
+    kept::count(o, &mut d.status);
     let restores = restores::condition(o);
     let busy = active > 0 || restores.is_some();
     let (reason, message) = match d.waiting.take().or(restores) {

@@ -6,7 +6,8 @@ use crate::schedule::cron::Calendar;
 /// More missed ticks than this are worth a warning.
 const MANY: usize = 100;
 /// How far back the last tick is looked for, seconds: a minute, an hour, a day, a month, a year, five years.
-const WINDOWS: [i64; 6] = [60, 3600, 86_400, 32 * 86_400, 366 * 86_400, 5 * 366 * 86_400];
+const WINDOWS: [i64; 6] = [60, 3600, 86_400, 32 * 86_400, 366 * 86_400, FIVE_YEARS];
+const FIVE_YEARS: i64 = 5 * 366 * 86_400;
 
 /// A tick that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,28 @@ pub fn next(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Tim
     }
 }
 
+/// How far apart ticks are around now: the longer of the distance between the last two and the one between the last and the next. A good
+/// backup that is older than this, and the time that a run takes, is one too few. None where the calendar has no two ticks.
+pub fn distance(calendar: &Calendar, now: Timestamp) -> Option<SignedDuration> {
+    if let Calendar::Every(pause, _) = calendar {
+        return Some(*pause);
+    }
+    // Ticks are far from now where there has been none.
+    let start = now.checked_sub(SignedDuration::from_secs(FIVE_YEARS)).ok()?;
+    let one = last(calendar, start, now);
+    let before = one.and_then(|tick| last(calendar, start, tick.checked_sub(SignedDuration::from_secs(1)).ok()?));
+    let next = calendar.next(now);
+    let ticks: Vec<_> = match one {
+        Some(_) => [before, one, next].into_iter().flatten().collect(),
+        None => [next, calendar.next(next?)].into_iter().flatten().collect(),
+    };
+    ticks
+        .iter()
+        .zip(ticks.iter().skip(1))
+        .map(|(a, b)| b.duration_since(*a))
+        .max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +144,42 @@ mod tests {
             let calendar = Calendar::parse(expression, None).unwrap();
             let wanted = wanted.map(|(tick, many)| Due { tick: t(tick), many });
             assert_eq!(due(&calendar, t(since), t(since), t(now)), wanted, "{expression}");
+        }
+    }
+
+    #[test]
+    fn ticks_are_as_far_apart_as_the_last_two_or_the_last_and_the_next() {
+        const HOUR: i64 = 3600;
+        for (expression, zone, now, wanted) in [
+            ("*/5 * * * *", None, "2026-01-01T00:02:00Z", Some(300)),
+            ("@every 7m", None, "2026-01-01T00:02:00Z", Some(420)),
+            ("0 2 * * *", None, "2026-01-01T00:02:00Z", Some(24 * HOUR)),
+            // From Monday to Friday: on Thursday, at the weekend, on Monday, on Tuesday.
+            ("0 2 * * 1-5", None, "2026-01-01T12:00:00Z", Some(24 * HOUR)),
+            ("0 2 * * 1-5", None, "2026-01-03T12:00:00Z", Some(72 * HOUR)),
+            ("0 2 * * 1-5", None, "2026-01-05T12:00:00Z", Some(72 * HOUR)),
+            ("0 2 * * 1-5", None, "2026-01-06T12:00:00Z", Some(24 * HOUR)),
+            // The night in which the clocks are put forward, and the one in which they are put back.
+            (
+                "0 3 * * *",
+                Some("Europe/Berlin"),
+                "2026-03-29T00:00:00Z",
+                Some(24 * HOUR),
+            ),
+            (
+                "0 3 * * *",
+                Some("Europe/Berlin"),
+                "2026-10-25T01:00:00Z",
+                Some(25 * HOUR),
+            ),
+            ("0 0 1 * *", None, "2026-03-10T00:00:00Z", Some(31 * 24 * HOUR)),
+            ("0 0 29 2 *", None, "2026-03-10T00:00:00Z", Some(1461 * 24 * HOUR)),
+            // Never.
+            ("0 0 30 2 *", None, "2026-03-10T00:00:00Z", None),
+        ] {
+            let calendar = Calendar::parse(expression, zone).unwrap();
+            let seen = distance(&calendar, t(now)).map(|d| d.as_secs());
+            assert_eq!(seen, wanted, "{expression} {now}");
         }
     }
 }

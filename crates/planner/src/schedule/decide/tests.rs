@@ -14,6 +14,7 @@ use crate::schedule::{Decision, Observed, Why, decide, told_with_created};
 
 mod adopt;
 mod jitter;
+mod kept;
 mod restores;
 mod rotation;
 mod starving;

@@ -1,0 +1,118 @@
+//! What a schedule keeps in mind of its runs when they are gone: failures in a row, the last good backup, sizes, the last proof.
+//!
+//! An ended run is counted when it is first seen, in the same write that precedes its rotation. Which were counted the status says: a pass that
+//! a crash or an old cache repeats, and another operator, count none again. Runs are not always seen in the order in which they ended, and
+//! clocks step back, so the last few are known by name, and only what ended before them by its time.
+use api::names::is_run_of;
+use api::schedule::{Counted, LastBackup};
+use api::{BackupRun, BackupScheduleStatus};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use crate::schedule::observed::{Observed, Standing, ended, standing};
+
+/// So many counted runs are known by name.
+const NAMES: usize = 8;
+/// So many sizes are kept: the last one, and those that it is compared with.
+const SIZES: usize = 8;
+/// Fewer sizes say nothing of what is usual.
+const ENOUGH: usize = 3;
+
+/// Counts the runs that have ended and were not counted.
+pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus) {
+    let schedule = o.schedule.name_any();
+    let mut fresh: Vec<_> = o
+        .runs
+        .iter()
+        .filter(|run| standing(run) != Standing::Active && !is_counted(run, &schedule, status))
+        .collect();
+    fresh.sort_by_key(|run| (ended(run), run.name_any()));
+    for run in &fresh {
+        if standing(run) == Standing::Successful {
+            good(run, status);
+        } else {
+            status.consecutive_failures = Some(status.consecutive_failures.unwrap_or(0).saturating_add(1));
+            status.failing_since.get_or_insert_with(|| Time(ended(run)));
+        }
+    }
+    if !fresh.is_empty() {
+        let names = fresh.iter().map(|run| short(run, &schedule));
+        note(o, &schedule, status, names.collect());
+    }
+    let verified = o.runs.iter().filter_map(|run| verified(run)).max();
+    let before = status.last_verified_time.as_ref().map(|t| t.0);
+    status.last_verified_time = verified.max(before).map(Time);
+}
+
+/// What the command usually writes: the median of the good backups before the last one.
+pub fn usual(recent: &[u64]) -> Option<u64> {
+    let (_, before) = recent.split_last()?;
+    let mut sizes = before.to_vec();
+    sizes.sort_unstable();
+    sizes.get(sizes.len() / 2).copied().filter(|_| sizes.len() >= ENOUGH)
+}
+
+fn good(run: &BackupRun, status: &mut BackupScheduleStatus) {
+    (status.consecutive_failures, status.failing_since) = (None, None);
+    let told = run.status.as_ref();
+    let bytes = told.and_then(|s| s.bytes);
+    let at = ended(run);
+    if status
+        .last_backup
+        .as_ref()
+        .is_none_or(|last| last.completion_time.0 <= at)
+    {
+        status.last_backup = Some(LastBackup {
+            run: run.name_any(),
+            start_time: told.and_then(|s| s.start_time.clone()),
+            completion_time: Time(at),
+            bytes,
+            stored_bytes: told.and_then(|s| s.size_in_bytes),
+        });
+    }
+    status.recent_bytes.extend(bytes);
+    let over = status.recent_bytes.len().saturating_sub(SIZES);
+    status.recent_bytes.drain(..over);
+}
+
+fn is_counted(run: &BackupRun, schedule: &str, status: &BackupScheduleStatus) -> bool {
+    status.counted.as_ref().is_some_and(|counted| {
+        let before = counted.until.as_ref().is_some_and(|until| ended(run) <= until.0);
+        before || counted.runs.contains(&short(run, schedule))
+    })
+}
+
+/// Notes that these were counted. Of a name that makes room for them, the time is kept in its place.
+fn note(o: &Observed<'_>, schedule: &str, status: &mut BackupScheduleStatus, names: Vec<String>) {
+    let mut counted = status.counted.take().unwrap_or(Counted {
+        until: None,
+        runs: Vec::new(),
+    });
+    counted.runs.extend(names);
+    let over = counted.runs.len().saturating_sub(NAMES);
+    for name in counted.runs.drain(..over) {
+        let end = |run: &&&BackupRun| short(run, schedule) == name;
+        // One that is gone is counted by nobody.
+        let at: Option<Timestamp> = o.runs.iter().find(end).map(|run| ended(run));
+        counted.until = counted.until.map(|t| t.0).max(at).map(Time);
+    }
+    status.counted = Some(counted);
+}
+
+/// A run's name without what all runs of the schedule have in common.
+fn short(run: &BackupRun, schedule: &str) -> String {
+    let name = run.name_any();
+    if is_run_of(&name, schedule)
+        && let Some(rest) = name.strip_prefix(schedule).and_then(|rest| rest.strip_prefix('-'))
+    {
+        return rest.into();
+    }
+    name
+}
+
+/// When a run was last restored with success.
+fn verified(run: &BackupRun) -> Option<Timestamp> {
+    let restores = run.status.as_ref()?.restores.iter();
+    restores.filter(|r| r.successful).map(|r| r.completion_time.0).max()
+}
