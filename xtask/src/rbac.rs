@@ -170,7 +170,7 @@ pub const GRANTS: &[Grant] = &[
         group: "",
         resources: &["secrets"],
         verbs: &["get"],
-        why: "Access keys of storages and age identities for restores, each by its name.",
+        why: "Access keys of storages, age identities for restores, and what receivers of notifications keep secret, each by its name.",
     },
     Grant {
         scope: Scope::Watched,

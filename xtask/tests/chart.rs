@@ -261,6 +261,7 @@ replicas: 1
 leaderElection: false
 maxConcurrentRuns: 0
 agent: {volume: Image, cpu: 50m, memory: 64Mi, pullPolicy: Always}
+notifications: {hosts: [hooks.slack.com, "*.corp.example+private"], defaultSecret: told}
 log: {filter: "operator=debug", json: true}
 env: [{name: AWS_REGION, value: eu-west-1}]
 resources: {limits: {memory: 1Gi}}
@@ -296,6 +297,11 @@ deletionProtection: {enabled: false}
     assert_eq!(pod["serviceAccountName"], "mine");
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["securityContext"].get("runAsUser"), None);
+    assert_eq!(
+        pod["volumes"],
+        json!([{"name": "notifications", "secret": {"secretName": "told"}}])
+    );
+    assert_eq!(container["volumeMounts"][0]["mountPath"], "/notifications");
     let metadata = &deployment["template"]["metadata"];
     assert_eq!(metadata["annotations"], json!({"team": "ops"}));
     let labels = json!({"zone": "a", "app.kubernetes.io/name": "backup-operator"});
@@ -309,6 +315,8 @@ deletionProtection: {enabled: false}
             "--agent-cpu=50m",
             "--agent-memory=64Mi",
             "--agent-image-pull-policy=Always",
+            "--notification-hosts=hooks.slack.com,*.corp.example+private",
+            "--notification-default=/notifications",
             "--log=operator=debug",
             "--log-json",
             "--check-requester=false",

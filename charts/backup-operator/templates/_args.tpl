@@ -8,6 +8,8 @@
 {{- with .Values.agent.cpu }}{{ $args = append $args (printf "--agent-cpu=%s" .) }}{{ end }}
 {{- with .Values.agent.memory }}{{ $args = append $args (printf "--agent-memory=%s" .) }}{{ end }}
 {{- with .Values.agent.pullPolicy }}{{ $args = append $args (printf "--agent-image-pull-policy=%s" .) }}{{ end }}
+{{- with .Values.notifications.hosts }}{{ $args = append $args (printf "--notification-hosts=%s" (join "," .)) }}{{ end }}
+{{- if .Values.notifications.defaultSecret }}{{ $args = append $args "--notification-default=/notifications" }}{{ end }}
 {{- with .Values.log.filter }}{{ $args = append $args (printf "--log=%s" .) }}{{ end }}
 {{- if .Values.log.json }}{{ $args = append $args "--log-json" }}{{ end }}
 {{- if not .Values.webhook.enabled }}{{ $args = append $args "--webhook=false" }}{{ end }}

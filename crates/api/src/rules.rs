@@ -235,6 +235,29 @@ pub const SCHEDULE_NAME: Said = Said {
     field: None,
 };
 
+/// On a notification of a schedule.
+pub const ONE_CHANNEL: Said = Said {
+    rule: "(has(self.webhook) ? 1 : 0) + (has(self.slack) ? 1 : 0) + (has(self.smtp) ? 1 : 0) + (has(self.ping) ? 1 : 0) == 1",
+    message: Words::Fixed("exactly one of webhook, slack, smtp and ping is needed; make one notification of each"),
+    once: false,
+    field: None,
+};
+/// On a notification of a schedule.
+pub const PING_HAS_NO_EVENTS: Said = Said {
+    rule: "!has(self.ping) || !has(self.events) || size(self.events) == 0",
+    message: Words::Fixed("a ping tells of the start and the end of every backup; leave events out"),
+    once: false,
+    field: Some(".events"),
+};
+/// On a ping.
+pub const PING_SOMETHING: Said = Said {
+    rule: "has(self.start) || has(self.success) || has(self.fail)",
+    message: Words::Fixed(
+        "at least one of start, success and fail is needed; name the Secret and the key that hold its URL",
+    ),
+    once: false,
+    field: None,
+};
 /// On a storage's spec.
 pub const BUCKET: Said = Said {
     rule: "has(self.parameters) && 'bucket' in self.parameters && self.parameters['bucket'] != ''",

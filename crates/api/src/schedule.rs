@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::notification::{Notification, Notifications};
 use crate::rules;
 use crate::run::{BackupRunSpec, TemplateMetadata};
 
@@ -88,6 +89,12 @@ pub struct BackupScheduleSpec {
     #[serde(default = "one", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), default = "one")]
     pub failed_runs_history_limit: Option<u32>,
+
+    /// Who is told when a backup fails, is missed, or is good again: at most eight receivers. The hosts that they may name are those of the operator's `--notification-hosts`
+    /// (`notifications.hosts` of the chart). Default: the operator's own receivers, where it has some. A receiver that cannot be reached holds no run up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]), length(max = 8))]
+    pub notifications: Vec<Notification>,
 }
 
 fn replace() -> Option<ConcurrencyPolicy> {
@@ -196,6 +203,9 @@ pub struct BackupScheduleStatus {
     /// Which ended runs all of this has counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+    /// What was told to receivers of notifications, and what is still to be told; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<Box<Notifications>>,
 }
 
 /// A good backup.

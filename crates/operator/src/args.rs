@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
+use planner::notify::Hosts;
 use planner::run::AgentVolume;
 use planner::run::pod::AgentSettings;
 
+use crate::notify;
 use crate::scope::Scope;
 use crate::volumes::Volumes;
 use crate::webhook;
@@ -67,6 +69,14 @@ pub struct Args {
     /// limit. A node of Kubernetes has 110 Pods by default: half of them for runs leave the other half to what is backed up.
     #[arg(long, env = "MAX_CONCURRENT_RUNS", default_value_t = 50)]
     pub max_concurrent_runs: u32,
+    /// Hosts that `spec.notifications` of schedules may send to, with commas between them: a name (hooks.slack.com), all names below one (*.example.com), or an
+    /// IP address; `+private` after it where it is in a private network. Nothing: schedules may have no notifications.
+    #[arg(long, env = "NOTIFICATION_HOSTS", default_value = "")]
+    pub notification_hosts: Hosts,
+    /// Folder with `notifications.yaml`, a list in the form of `spec.notifications` for all schedules that have none, and the keys that it names: a Secret
+    /// of the operator's namespace, mounted.
+    #[arg(long, env = "NOTIFICATION_DEFAULT")]
+    pub notification_default: Option<PathBuf>,
     /// Log lines as JSON.
     #[arg(long, env = "LOG_JSON", default_value_t = false)]
     pub log_json: bool,
@@ -102,6 +112,16 @@ impl Args {
             agent: self.agent(),
             volumes: volumes.clone(),
             check_requester: self.check_requester,
+            notification_hosts: self.notification_hosts.clone(),
+        }
+    }
+
+    /// Where notifications may go.
+    pub fn notify(&self, proxies: &store::Proxies) -> notify::Settings {
+        notify::Settings {
+            hosts: self.notification_hosts.clone(),
+            own: self.notification_default.clone(),
+            proxies: proxies.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ use planner::run::{Obstacle, Refusal};
 
 use crate::ages::Ages;
 use crate::cache::Cache;
+use crate::notify::Notifier;
 use crate::queue::Queue;
 use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
@@ -75,6 +76,8 @@ pub struct Context {
     pub looks: crate::run::look::Looks,
     /// Why transfers cannot be begun, by the UID of their run.
     pub obstacles: Obstacles,
+    /// Who tells people of schedules.
+    pub notifier: Notifier,
     /// How often an object has failed in a row, by UID.
     pub failures: Failures,
     /// When all of this began.

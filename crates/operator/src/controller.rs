@@ -21,6 +21,7 @@ use crate::cache::{Cache, Group, Kind};
 use crate::context::{Context, Failures, Refusals};
 use crate::driver::{Pace, Sweep, drive, until};
 use crate::listing::{Change, Listing};
+use crate::notify::{self, Notifier};
 use crate::ownership::controller_of_kind;
 use crate::queue::Queue;
 use crate::readable::{self, Read};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// How many runs at once; none: no limit.
     pub at_once: Option<u32>,
+    /// Whom people's notifications go to.
+    pub notify: notify::Settings,
 }
 
 /// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
@@ -81,6 +84,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         ages: Default::default(),
         looks: Default::default(),
         obstacles: Default::default(),
+        notifier: Notifier::new(client.clone(), settings.notify, wake_schedule.clone()),
         failures: Failures::default(),
         began: std::time::Instant::now(),
         client: client.clone(),
@@ -111,7 +115,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         },
     );
     // A change of a schedule: itself, and the storage that counts it.
-    let (wake, count) = (wake_schedule.clone(), count_storage.clone());
+    let (wake, count, forgetful) = (wake_schedule.clone(), count_storage.clone(), context.clone());
     watch(
         &client,
         scope.watched(&client),
@@ -122,7 +126,11 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
             send(&wake, ObjectRef::from_obj(schedule));
             send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
         },
-        |_| {},
+        move |told| {
+            if let Told::Gone(schedule) = told {
+                forgetful.notifier.forget(&schedule.uid().unwrap_or_default());
+            }
+        },
     );
     // A change of a run: itself, its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, count_storage);
@@ -171,6 +179,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
     context.volumes.first_look(context.agent.volume).await;
+    context.notifier.learn_api_servers().await;
     tracing::info!("every kind was seen; working");
     context.queue.open();
     runtime::spawn(paced(counted_storages, wake_storage));

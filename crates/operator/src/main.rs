@@ -15,6 +15,7 @@ mod lease;
 mod listing;
 #[cfg(test)]
 mod mocked;
+mod notify;
 mod ownership;
 mod queue;
 mod readable;
@@ -185,6 +186,7 @@ async fn lead(
     let settings = controller::Settings {
         agent: args.agent(),
         volumes: volumes.clone(),
+        notify: args.notify(&proxies),
         proxies,
         at_once: args.at_once(),
     };

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tower_test::mock::{self, Handle};
 
 use crate::context::{Context, Failures, Refusals};
+use crate::notify::Notifier;
 use crate::stores::Stores;
 use crate::transfer::exec::Exec;
 use crate::transfer::registry::Registry;
@@ -59,6 +60,11 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
     let (wake, woken) = futures::channel::mpsc::unbounded();
     let context = Context {
         stores: Stores::new(client.clone(), Default::default()),
+        notifier: Notifier::new(
+            client.clone(),
+            Default::default(),
+            futures::channel::mpsc::unbounded().0,
+        ),
         client,
         exec,
         agent: AgentSettings {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::schedule::adopt::Adopted;
+use planner::schedule::notify::Known;
 use planner::schedule::{Observed, Why, decide, is_triggered};
 use serde_json::json;
 
@@ -49,8 +50,13 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
             others.push(run);
         }
     }
+    let own = context.notifier.own();
     let observed = Observed {
         schedule: &schedule,
+        notify: Known {
+            default: &own,
+            ended: context.notifier.ended(&uid),
+        },
         runs: owned.iter().map(AsRef::as_ref).collect(),
         others: others.iter().map(AsRef::as_ref).collect(),
         now: Timestamp::now(),
@@ -62,10 +68,11 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     for run in &decision.adopt {
         adopt(&runs, run).await?;
     }
-    let changed = schedule.status.as_ref() != Some(&decision.status);
     let first = decision.tells_first();
+    let mut status = decision.status;
+    let changed = schedule.status.as_ref() != Some(&status);
     if changed && first {
-        written.status(&decision.status).await?;
+        written.status(&status).await?;
     }
     for doomed in &decision.delete {
         if let Why::Rotated(why) = &doomed.why {
@@ -111,9 +118,13 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
             runs: observed.runs.iter().copied().chain(made).collect(),
             ..observed
         };
-        let status = planner::schedule::told_with_created(&observed, decision.status);
+        status = planner::schedule::told_with_created(&observed, status);
         written.status(&status).await?;
     }
+    // Crash window: what is to be told stands in the status before any of it is sent.
+    let again = context
+        .notifier
+        .deliver(&schedule, status.notifications.as_deref(), context.cluster());
     for event in &events {
         events::publish(&context.client, schedule.object_ref(&()), event).await;
     }
@@ -121,6 +132,7 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     let wait = decision
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let wait = [wait, again].into_iter().flatten().min();
     Ok(wait.map_or(Then::Await, Then::Again))
 }
 

@@ -79,6 +79,8 @@ pub struct Settings {
     pub volumes: Arc<Volumes>,
     /// Whether who asks has to have the rights that the operator uses for him.
     pub check_requester: bool,
+    /// Where notifications of schedules may go.
+    pub notification_hosts: planner::notify::Hosts,
 }
 
 impl Settings {
@@ -117,6 +119,7 @@ impl Server {
                 agent: settings.agent.clone(),
                 volumes: settings.volumes.clone(),
                 check_requester: settings.check_requester,
+                notification_hosts: settings.notification_hosts.clone(),
             };
             let shared = Arc::new(Shared {
                 reviewer,

@@ -62,8 +62,8 @@ pub use carrier::{AgentVolume, Carrier, Served};
 pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{
-    Chosen, Claim, Contact, End, Found, Observed, Obstacle, PodView, Refusal, Route, StorageView, StoredObject,
-    TransferView, Trouble,
+    Chosen, Claim, Contact, End, Found, LAST_WORDS, Observed, Obstacle, PodView, Refusal, Route, StorageView,
+    StoredObject, TransferView, Trouble,
 };
 pub use reason::Reason;
 pub use step::{Ask, Decision, Event, Guarded, TransferOrder, Unguarded};

@@ -7,6 +7,7 @@ pub mod field;
 pub mod history;
 pub mod holdup;
 pub mod kept;
+pub mod notify;
 pub mod observed;
 pub mod reason;
 pub mod refused;

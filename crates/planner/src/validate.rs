@@ -3,6 +3,7 @@ mod action;
 pub mod container;
 pub mod metadata;
 mod names;
+pub mod notifications;
 pub(crate) mod pod;
 pub mod recipient;
 pub mod run;

@@ -1,4 +1,4 @@
-//! Real S3 servers, and a proxy before them, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! Real S3 servers, a proxy before them, a mail server and an HTTP receiver, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
 //! What it is made from, and how it is started, is a folder of `dev/stores`.
 #![forbid(unsafe_code)]
 // Only tests use it: what fails here fails them, and says why.
@@ -6,12 +6,16 @@
 
 mod exchange;
 mod line;
+mod mail;
+mod receiver;
 mod running;
 mod table;
 mod tinyproxy;
 
 pub use exchange::{Answer, exchange, put};
 pub use line::{Line, Shape};
+pub use mail::MailServer;
+pub use receiver::{Does, Got, Receiver};
 pub use running::{Running, SECRET_KEY, program};
 pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};
 pub use tinyproxy::{Tinyproxy, free_port};

@@ -8,6 +8,8 @@ use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
+use crate::dial::Dial;
+
 /// What is right.
 const WANTED: &str = "must be http://host:port, a proxy that opens tunnels (CONNECT)";
 
@@ -96,6 +98,18 @@ impl Proxies {
             https: by_https,
             http: by_http,
         }))))
+    }
+
+    /// What connects to another place than a store through the proxy that the environment names for it; None where it names none.
+    pub fn dial(&self, secure: bool, host: &str, port: u16) -> Option<Dial> {
+        let scheme = if secure { "https" } else { "http" };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
+        let place = Url::parse(&format!("{scheme}://{host}:{port}/")).ok()?;
+        self.of(&place, None).map(|proxy| Dial::new(Some(proxy)))
     }
 
     /// The one for a store: of its parameters, else of the environment.

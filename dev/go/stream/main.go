@@ -21,6 +21,7 @@
 //	stream drain                    stdin to nowhere
 //	stream wait                     waits for SIGTERM
 //	stream serve PORT               answers each HTTP request with 200, until SIGTERM
+//	stream receive PORT             takes HTTP requests, prints each as a line of JSON, and answers as its path says (receive.go)
 //	stream proxy LISTEN TARGET CONTROL
 //	                                stands before a store and does to requests what it is told at CONTROL (proxy.go)
 //
@@ -173,6 +174,9 @@ func run(args []string) error {
 	case "serve":
 		port, _ := next(args)
 		return serve(port)
+	case "receive":
+		port, _ := next(args)
+		return receive(port)
 	}
 	return fmt.Errorf("unknown verb %q: the verbs are at the head of main.go", verb)
 }

@@ -46,6 +46,7 @@ fn seen<'a>(schedule: &'a BackupSchedule, runs: &'static [api::BackupRun], now: 
         schedule,
         runs: runs.iter().collect(),
         others: Vec::new(),
+        notify: Default::default(),
         now,
     }
 }

@@ -95,6 +95,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         volumes: Default::default(),
         proxies: Proxies::default(),
         at_once: None,
+        notify: Default::default(),
     };
     runtime::spawn(run(client, scope, settings, ready.clone()));
     let mut all = Vec::new();

@@ -1,6 +1,6 @@
 //! What an agent's words mean to people; the agent runs in a stranger's container, so all of them are bounded.
 use api::names::Action;
-use planner::run::{End, Reason};
+use planner::run::{End, LAST_WORDS, Reason};
 use planner::size::humanize;
 use protocol::{Outcome, Report, UrlRequest, parts};
 use store::Checksum;
@@ -132,7 +132,7 @@ pub fn with_cure(end: End, cure: Option<String>) -> End {
 /// A message shows the last line of the command's standard error: it is mostly the whole answer.
 fn with_stderr(message: String, stderr: &str) -> String {
     match stderr.lines().rev().map(str::trim).find(|l| !l.is_empty()) {
-        Some(line) => format!("{message}; its last words: {}", text::line(line, limits::LAST_WORDS)),
+        Some(line) => format!("{message}{LAST_WORDS}{}", text::line(line, limits::LAST_WORDS)),
         None => message,
     }
 }

@@ -8,12 +8,13 @@ use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::advise;
+use planner::notify::Hosts;
 use planner::run::cure::with_cure;
 use planner::run::pod::AgentSettings;
 use planner::run::{AgentVolume, Carrier, carrier};
 use planner::storage::access;
 use planner::validate::run::ValidRun;
-use planner::validate::{self, Fault};
+use planner::validate::{self, Fault, notifications};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -85,6 +86,8 @@ pub struct Reviewer {
     pub volumes: Arc<Volumes>,
     /// Whether who asks has to have the rights that the operator uses for him.
     pub check_requester: bool,
+    /// Where notifications of schedules may go.
+    pub notification_hosts: Hosts,
 }
 
 impl Reviewer {
@@ -119,9 +122,15 @@ impl Reviewer {
             Ok(schedule) => schedule,
             Err(fault) => return Ok(Answer::refused(vec![fault])),
         };
+        let notifications = &schedule.spec.notifications;
+        let nowhere = notifications::refused("spec.notifications", notifications, &self.notification_hosts);
         let valid = match validate::schedule::validate(&schedule) {
-            Ok(valid) => valid.run,
-            Err(faults) => return Ok(Answer::refused(faults)),
+            Ok(valid) if nowhere.is_empty() => valid.run,
+            Ok(_) => return Ok(Answer::refused(nowhere)),
+            Err(mut faults) => {
+                faults.extend(nowhere);
+                return Ok(Answer::refused(faults));
+            }
         };
         let field = "spec.template.spec";
         let spec = &schedule.spec.template.spec;

@@ -23,6 +23,7 @@ fn shared() -> (Arc<Shared>, Mock) {
         agent,
         volumes: Default::default(),
         check_requester: true,
+        notification_hosts: Default::default(),
     };
     let shared = Shared {
         reviewer,

@@ -409,6 +409,9 @@ pub enum Contact {
     Committing,
 }
 
+/// What stands in a message before the last line of what the command wrote to its standard error.
+pub const LAST_WORDS: &str = "; its last words: ";
+
 /// How a transfer ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {

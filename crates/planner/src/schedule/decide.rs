@@ -14,7 +14,7 @@ use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
 use crate::schedule::observed::{Observed, Standing, standing};
 use crate::schedule::reason::Reason;
-use crate::schedule::{count, history, restores, starving, ticks};
+use crate::schedule::{count, history, notify, restores, starving, ticks};
 use crate::validate;
 
 /// What is to be done for a schedule.
@@ -135,6 +135,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         _ => starving::count(o, &mut d.status, &vain),
     };
     d.events.extend(starving);
+    let look = notify::note(o, &mut d.status, calendar.as_ref(), &mut d.events);
     let next = calendar
         .filter(|_| !suspended)
         .and_then(|c| ticks::next(&c, since(o), behind(o)));
@@ -143,7 +144,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let soon = more
         .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
         .flatten();
-    d.requeue_at = [next, soon].into_iter().flatten().min();
+    d.requeue_at = [next, soon, look].into_iter().flatten().min();
     d
 }
 

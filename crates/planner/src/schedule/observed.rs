@@ -4,6 +4,8 @@ use api::{BackupRun, BackupSchedule, condition, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::schedule::notify::Known;
+
 /// Everything that was seen before deciding; the clock included.
 #[derive(Clone, Debug)]
 pub struct Observed<'a> {
@@ -13,6 +15,8 @@ pub struct Observed<'a> {
     pub runs: Vec<&'a BackupRun>,
     /// Runs of its namespace that carry its label and have another controller, or none.
     pub others: Vec<&'a BackupRun>,
+    /// Who is told of it, and what came of that.
+    pub notify: Known<'a>,
     /// Now.
     pub now: Timestamp,
 }

@@ -32,4 +32,7 @@ words! {
     RunsWait             "Three runs or more wait for the same, and each tick adds one (Allow)."
     RunsGoOn             "Fewer than three runs wait again."
     RunEnded             "A run has ended by itself again."
+    // People are told.
+    Missed               "No good backup came when one was due."
+    NotificationFailed   "Event: a notification could not be delivered."
 }

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 
 use crate::schedule::cron::Calendar;
 use crate::validate::run::ValidRun;
-use crate::validate::{Fault, Faults, metadata, run};
+use crate::validate::{Fault, Faults, metadata, notifications, run};
 
 /// What a valid schedule amounts to.
 #[derive(Clone, Debug)]
@@ -37,10 +37,12 @@ pub fn validate(schedule: &BackupSchedule) -> Result<ValidSchedule, Vec<Fault>> 
     metadata::check(schedule.spec.template.metadata.as_ref(), "metadata", &mut below);
     faults.extend(below.all);
     let run = run::validate_below("spec.template.spec", &schedule.spec.template.spec);
+    let notifications = notifications::faults("spec.notifications", &schedule.spec.notifications);
     match (calendar, run) {
-        (Ok(calendar), Ok(run)) if faults.is_empty() => Ok(ValidSchedule { calendar, run }),
+        (Ok(calendar), Ok(run)) if notifications.is_empty() && faults.is_empty() => Ok(ValidSchedule { calendar, run }),
         (_, run) => {
             faults.extend(run.err().unwrap_or_default());
+            faults.extend(notifications);
             Err(faults)
         }
     }
@@ -67,6 +69,7 @@ mod tests {
             },
             successful_runs_history_limit: None,
             failed_runs_history_limit: None,
+            notifications: Vec::new(),
         };
         BackupSchedule::new(name, spec)
     }

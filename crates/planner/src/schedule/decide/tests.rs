@@ -48,6 +48,7 @@ impl World {
             },
             successful_runs_history_limit: Some(3),
             failed_runs_history_limit: Some(1),
+            notifications: Vec::new(),
         };
         let mut schedule = BackupSchedule::new("hourly", spec);
         schedule.metadata.uid = Some("s".into());
@@ -77,6 +78,7 @@ impl World {
             schedule: &self.schedule,
             runs: self.runs.iter().collect(),
             others: self.others.iter().collect(),
+            notify: Default::default(),
             now: self.now,
         })
     }
@@ -281,6 +283,7 @@ fn one_write_tells_of_a_tick_and_of_its_run() {
         schedule: &world.schedule,
         runs: world.runs.iter().collect(),
         others: vec![],
+        notify: Default::default(),
         now: world.now,
     };
     let told = told_with_created(&observed, tick.status);
