@@ -44,7 +44,7 @@
 - apiGroups: [""]
   resources: ["pods/exec"]
   verbs: ["get", "create"]
-# Access keys of storages and age identities for restores, each by its name.
+# Access keys of storages, age identities for restores, and what receivers of notifications keep secret, each by its name.
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
@@ -116,7 +116,7 @@
 - apiGroups: [""]
   resources: ["pods/exec"]
   verbs: ["get", "create"]
-# Access keys of storages and age identities for restores, each by its name.
+# Access keys of storages, age identities for restores, and what receivers of notifications keep secret, each by its name.
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
@@ -142,7 +142,7 @@
   verbs: ["create", "patch"]
 {{- end }}
 {{- define "backup-operator.rules.credentials" -}}
-# Access keys of storages and age identities for restores, each by its name.
+# Access keys of storages, age identities for restores, and what receivers of notifications keep secret, each by its name.
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]

@@ -5,11 +5,12 @@
 //! clocks step back, so the last few are known by name, and only what ended before them by its time.
 use api::names::is_run_of;
 use api::schedule::{Counted, LastBackup};
-use api::{BackupRun, BackupScheduleStatus};
+use api::{BackupRun, BackupScheduleStatus, condition};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use crate::run::Reason;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
 
 /// So many counted runs are known by name.
@@ -31,7 +32,7 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus) {
     for run in &fresh {
         if standing(run) == Standing::Successful {
             good(run, status);
-        } else {
+        } else if !was_stopped(run) {
             status.consecutive_failures = Some(status.consecutive_failures.unwrap_or(0).saturating_add(1));
             status.failing_since.get_or_insert_with(|| Time(ended(run)));
         }
@@ -54,10 +55,13 @@ pub fn usual(recent: &[u64]) -> Option<u64> {
 }
 
 fn good(run: &BackupRun, status: &mut BackupScheduleStatus) {
-    (status.consecutive_failures, status.failing_since) = (None, None);
     let told = run.status.as_ref();
     let bytes = told.and_then(|s| s.bytes);
     let at = ended(run);
+    // One that is seen late says nothing of what failed after it.
+    if status.failing_since.as_ref().is_none_or(|since| since.0 <= at) {
+        (status.consecutive_failures, status.failing_since) = (None, None);
+    }
     if status
         .last_backup
         .as_ref()
@@ -74,6 +78,12 @@ fn good(run: &BackupRun, status: &mut BackupScheduleStatus) {
     status.recent_bytes.extend(bytes);
     let over = status.recent_bytes.len().saturating_sub(SIZES);
     status.recent_bytes.drain(..over);
+}
+
+/// Somebody, or `concurrencyPolicy: Replace`, ended it: that says nothing of whether backups can be made. Who replaces run after run is `Starving`.
+fn was_stopped(run: &BackupRun) -> bool {
+    let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    condition::find(conditions, condition::FAILED).is_some_and(|c| c.reason == Reason::Cancelled.word())
 }
 
 fn is_counted(run: &BackupRun, schedule: &str, status: &BackupScheduleStatus) -> bool {

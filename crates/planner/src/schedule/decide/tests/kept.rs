@@ -51,6 +51,22 @@ fn failures_in_a_row_are_counted_on_when_their_runs_are_rotated_and_end_with_a_g
 }
 
 #[test]
+fn a_run_that_was_stopped_is_no_failure_and_a_good_one_that_is_seen_late_ends_no_row_that_began_after_it() {
+    let mut world = World::new();
+    world.schedule.spec.suspend = Some(true);
+    world.then("hourly-1", false);
+    world.pass(60);
+    let stopped = world.ended("hourly-2", false, 0).status.as_mut().unwrap();
+    for condition in &mut stopped.conditions {
+        condition.reason = crate::run::Reason::Cancelled.word().into();
+    }
+    assert_eq!(failures(&world.known()), 1);
+    let late = world.ended("hourly-0", true, 0).status.as_mut().unwrap();
+    late.completion_time = Some(Time(Timestamp::UNIX_EPOCH));
+    assert_eq!(failures(&world.known()), 1);
+}
+
+#[test]
 fn no_run_counts_twice_whoever_looks_and_however_often() {
     let mut world = World::new();
     world.schedule.spec.suspend = Some(true);
@@ -67,6 +83,7 @@ fn observed(world: &World) -> Observed<'_> {
         schedule: &world.schedule,
         runs: world.runs.iter().collect(),
         others: vec![],
+        notify: Default::default(),
         now: world.now,
     }
 }
