@@ -124,7 +124,8 @@ fn start_tls() -> Option<Tls> {
     Some(Tls::StartTLS)
 }
 
-/// How a connection to a mail server is encrypted: StartTLS or Implicit.
+/// How the connection to a mail server is encrypted. StartTLS (default): after a greeting in the clear, and a server that offers none gets no mail.
+/// Implicit: from the first byte.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tls {
     /// After a greeting in the clear.

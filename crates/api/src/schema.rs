@@ -95,6 +95,7 @@ fn is_pod_spec(object: &Map<String, Value>, name: &str) -> bool {
 fn formats(object: &mut Map<String, Value>) {
     let bounds = match object.get("format").and_then(Value::as_str) {
         Some("int32") => Some(("int32", i64::from(i32::MIN), i64::from(i32::MAX))),
+        Some("uint16") => Some(("int32", 0, i64::from(u16::MAX))),
         Some("uint32") => Some(("int64", 0, i64::from(u32::MAX))),
         Some("uint64") => Some(("int64", 0, i64::MAX)),
         _ => None,
@@ -167,6 +168,10 @@ mod tests {
         assert_eq!(
             tidied(json!({"type": "integer", "format": "uint64", "minimum": 1.0, "nullable": true, "title": "x"})),
             json!({"type": "integer", "format": "int64", "minimum": 1})
+        );
+        assert_eq!(
+            tidied(json!({"type": "integer", "format": "uint16", "minimum": 1.0})),
+            json!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535})
         );
         assert_eq!(
             tidied(json!({"type": "integer", "format": "uint32"})),

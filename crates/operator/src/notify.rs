@@ -47,6 +47,8 @@ const TRIES: Duration = Duration::from_secs(TRIES_SECONDS.unsigned_abs());
 /// The first pause, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// Who waits for a turn looks again after this in any case.
+const WAITING: Duration = Duration::from_secs(300);
 /// A status that is older than this, and knows of less than was sent, is no old one of a cache: it was lost, and counts anew.
 const OLD: Duration = Duration::from_secs(300);
 /// The longest reason that is told, bytes.
@@ -146,8 +148,8 @@ impl Notifier {
         }
     }
 
-    /// The operator's own receivers.
-    pub fn own(&self) -> Arc<[Notification]> {
+    /// The operator's own receivers; None: they are not known.
+    pub fn own(&self) -> Option<Arc<[Notification]>> {
         self.0.own.read()
     }
 
@@ -172,15 +174,18 @@ impl Notifier {
     /// Sends what the status, which has been written, says is still to be told; when to come again.
     pub fn deliver(&self, schedule: &BackupSchedule, kept: Option<&Notifications>, cluster: &str) -> Option<Duration> {
         let kept = kept?;
-        let own = self.own();
+        let own = self.own().unwrap_or_default();
         let uid = schedule.uid().unwrap_or_default();
         let namespace = schedule.namespace().unwrap_or_default();
         let now = Instant::now();
         let mut look: Option<Instant> = None;
         for receiver in receivers(&schedule.spec.notifications, &own) {
             let Some(told) = next(kept, &receiver) else { continue };
-            // The operator's own receivers are one more tenant.
-            let tenant = if receiver.default { "" } else { namespace.as_str() };
+            let tenant = if receiver.default {
+                turns::OPERATOR
+            } else {
+                namespace.as_str()
+            };
             let mut held = self.held();
             let held = &mut *held;
             let delivery = held
@@ -189,23 +194,28 @@ impl Notifier {
                 .or_default()
                 .entry(receiver.name.clone())
                 .or_default();
+            if delivery.under_way {
+                continue;
+            }
             let lost = kept.transitions < delivery.number && delivery.settled.is_some_and(|at| at.elapsed() > OLD);
-            if delivery.number < told.number || lost && !delivery.under_way {
+            if delivery.number < told.number || lost {
                 *delivery = Delivery {
                     number: told.number,
                     away: delivery.ended.as_ref().is_some_and(|e| e.failed.is_some()),
                     ..Delivery::default()
                 };
             }
-            if delivery.number > told.number || delivery.under_way || delivery.ended.is_some() {
+            if delivery.number > told.number || delivery.ended.is_some() {
                 continue;
             }
             if let Some(again) = delivery.again.filter(|again| *again > now) {
-                look = Some(look.map_or(again, |l| l.min(again)));
+                sooner(&mut look, again);
                 continue;
             }
             let object = ObjectRef::from_obj(schedule);
             if !held.turns.take(tenant, &object) {
+                // It is woken with a turn; unless whoever was woken before it did not take his.
+                sooner(&mut look, now + WAITING);
                 continue;
             }
             delivery.under_way = true;
@@ -234,7 +244,7 @@ impl Notifier {
     ) {
         let order = Order {
             namespace: about.namespace.clone(),
-            default: tenant.is_empty(),
+            default: tenant == turns::OPERATOR,
             message: Message::new(&about, told),
             what: told.what,
             to,
@@ -269,6 +279,9 @@ impl Notifier {
         let mut held = self.held();
         // None: the schedule is gone.
         let delivery = held.schedules.get_mut(uid)?.get_mut(name)?;
+        if delivery.number != number {
+            return None;
+        }
         delivery.under_way = false;
         delivery.tries = delivery.tries.saturating_add(1);
         delivery.settled = Some(Instant::now());
@@ -332,6 +345,10 @@ fn about(schedule: &BackupSchedule, cluster: &str) -> About {
         uid: schedule.uid().unwrap_or_default(),
         storage: schedule.spec.template.spec.storage.name.clone(),
     }
+}
+
+fn sooner(look: &mut Option<Instant>, at: Instant) {
+    *look = Some(look.map_or(at, |look| look.min(at)));
 }
 
 fn pause(tries: u32) -> Duration {

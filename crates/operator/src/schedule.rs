@@ -54,7 +54,7 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     let observed = Observed {
         schedule: &schedule,
         notify: Known {
-            default: &own,
+            default: own.as_deref(),
             ended: context.notifier.ended(&uid),
         },
         runs: owned.iter().map(AsRef::as_ref).collect(),

@@ -133,6 +133,11 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now:
             },
         );
     }
+    for (n, one) in spec.notifications.iter().enumerate() {
+        if let Some(webhook) = &one.webhook {
+            endpoint::of_webhook(&webhook.url, &format!("spec.notifications[{n}].webhook.url"), &mut said);
+        }
+    }
     let mut below = run(&spec.template.spec, "spec.template.spec", storage);
     // Of a schedule the namespace is known: its own needs nobody's leave.
     let key = spec

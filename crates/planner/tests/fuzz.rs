@@ -151,7 +151,7 @@ fn fuzz_recipients_of_a_spec() {
 }
 
 const RUN: &str = r#"{"apiVersion":"backup-operator.io/v1","kind":"BackupRun","metadata":{"name":"db","namespace":"team","annotations":{"backup-operator.io/restore":"x"}},"spec":{"retainPolicy":"Delete","backup":{"container":"main","command":["dump"],"args":[],"deadlineSeconds":5,"allowEmpty":true},"restore":{"command":["load"]},"storage":{"name":"minio","path":"/db-{{ now | date \"2006\" }}.sql"},"compression":{"algorithm":"zstd","level":3},"encryption":{"recipients":["age1x"],"decryptionKey":{"name":"s","namespace":"n","key":"k"}},"backoffLimit":3,"startDeadlineSeconds":9,"template":{"metadata":{"labels":{"a":"b"}},"spec":{"initContainers":[],"containers":[{"name":"main","image":"i","resources":{"limits":{"memory":"1Gi"}}}]}}},"status":{"conditions":[],"transfer":{"attempt":"backup-1","startedAt":"2024-01-02T03:04:05Z","route":"Direct","key":"k"}}}"#;
-const SCHEDULE: &str = r#"{"apiVersion":"backup-operator.io/v1","kind":"BackupSchedule","metadata":{"name":"nightly","namespace":"team","uid":"u"},"spec":{"schedule":"@daily","timeZone":"Europe/Berlin","startingDeadlineSeconds":9,"concurrencyPolicy":"Forbid","suspend":false,"jitterSeconds":9,"successfulRunsHistoryLimit":3,"failedRunsHistoryLimit":1,"template":{"metadata":{},"spec":{"backup":{"command":["dump"]},"storage":{"name":"minio"},"template":{"spec":{"containers":[{"name":"main"}]}}}}}}"#;
+const SCHEDULE: &str = r#"{"apiVersion":"backup-operator.io/v1","kind":"BackupSchedule","metadata":{"name":"nightly","namespace":"team","uid":"u"},"spec":{"schedule":"@daily","timeZone":"Europe/Berlin","startingDeadlineSeconds":9,"concurrencyPolicy":"Forbid","suspend":false,"jitterSeconds":9,"successfulRunsHistoryLimit":3,"failedRunsHistoryLimit":1,"notifications":[{"name":"a","events":["Failed"],"webhook":{"url":"https://a.example/","signingKey":{"name":"k","key":"hmac"}},"caBundle":"x"},{"name":"b","smtp":{"host":"mail.example","port":25,"tls":"Implicit","from":"A <a@b.example>","to":["c@d.example"],"username":"u","password":{"name":"k","key":"p"}}},{"name":"c","ping":{"fail":{"name":"k","key":"f"}}}],"template":{"metadata":{},"spec":{"backup":{"command":["dump"]},"storage":{"name":"minio"},"template":{"spec":{"containers":[{"name":"main"}]}}}}}}"#;
 const STORAGE: &str = r#"{"apiVersion":"backup-operator.io/v1","kind":"BackupStorage","metadata":{"name":"minio"},"spec":{"type":"s3","parameters":{"bucket":"b","endpoint":"http://minio:9000"},"credentials":{"name":"s","namespace":"n"},"dataPath":"Auto","namespaceIsolation":"Prefix","allowedNamespaces":{"from":"Selector","selector":{"matchLabels":{"a":"b"},"matchExpressions":[{"key":"k","operator":"In","values":["v"]}]}}}}"#;
 
 const WORDS: [&str; 24] = [
@@ -222,6 +222,47 @@ fn fuzz_schedules() {
             planner::schedule::decide::jitter(&schedule);
             validate::schedule::validate(&schedule).map_or_else(|faults| told(&faults), |_| "good".into())
         }
+    });
+}
+
+#[test]
+fn fuzz_urls_of_notifications() {
+    let seeds: [&[u8]; 4] = [
+        b"https://a.example:8443/hook?x=1",
+        b"http://[2001:db8::1]/",
+        b"https://user@a.example",
+        b"https://127.1/",
+    ];
+    Target {
+        name: "urls of notifications",
+        seeds: &seeds,
+        words: &[
+            "https://",
+            "http://",
+            "@",
+            ":",
+            "[",
+            "]",
+            "\\",
+            "#",
+            "?",
+            "..",
+            "169.254.169.254",
+        ],
+    }
+    .run(|bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let Ok(target) = validate::notifications::target(&text) else {
+            return "refused".to_string();
+        };
+        // What was judged is the host that stands there, and nothing is written before it.
+        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        assert!(
+            rest.trim_start_matches('[').starts_with(&target.host),
+            "{text:?}: {target:?}"
+        );
+        assert!(target.port > 0 && !target.host.is_empty());
+        format!("{} {}", target.secure, target.host.contains(':'))
     });
 }
 

@@ -23,7 +23,7 @@ pub struct Own {
 struct Read {
     at: Option<Instant>,
     fault: Option<String>,
-    receivers: Arc<[Notification]>,
+    receivers: Option<Arc<[Notification]>>,
 }
 
 impl Own {
@@ -38,10 +38,10 @@ impl Own {
         self.folder.clone()
     }
 
-    /// What they are now. A list that cannot be read, or is wrong, is logged once, and the last good one stays.
-    pub fn read(&self) -> Arc<[Notification]> {
+    /// What they are now. A list that cannot be read, or is wrong, is logged once, and the last good one stays; None: there was none yet.
+    pub fn read(&self) -> Option<Arc<[Notification]>> {
         let Some(folder) = &self.folder else {
-            return Arc::default();
+            return Some(Arc::default());
         };
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if read.at.is_some_and(|at| at.elapsed() < FRESH) {
@@ -51,8 +51,8 @@ impl Own {
         match list(folder) {
             Ok(receivers) => {
                 read.fault = None;
-                if read.receivers.as_ref() != receivers.as_slice() {
-                    read.receivers = receivers.into();
+                if read.receivers.as_deref() != Some(receivers.as_slice()) {
+                    read.receivers = Some(receivers.into());
                 }
             }
             Err(fault) => {

@@ -199,6 +199,22 @@ async fn what_is_not_taken_is_tried_again_under_the_same_id_and_given_up_after_a
 }
 
 #[tokio::test]
+async fn what_is_given_up_while_it_is_tried_holds_the_next_one_not_up() {
+    let receiver = Receiver::start(&[Does::Answers(500)]);
+    let mut rig = rig(&hmac());
+    let schedule = schedule("shop", "u", json!([webhook("a", &receiver.url("/"))]));
+    let mut kept = pending(&["a"]);
+    rig.notifier.deliver(&schedule, Some(&kept), "c-1");
+    // More than twenty waited: the status names the next one, while the first is under way.
+    (kept.transitions, kept.pending[0].number, kept.told[0].number) = (2, 2, 1);
+    rig.deliver(&schedule, &kept).await;
+    rig.hurry();
+    rig.deliver(&schedule, &kept).await;
+    assert_eq!(rig.notifier.ended("u"), [ended("a", 2, None)]);
+    assert_eq!(receiver.got().len(), 2);
+}
+
+#[tokio::test]
 async fn no_redirect_is_followed() {
     let secret = Receiver::start(&[]);
     let receiver = Receiver::start(&[Does::Redirects(secret.url("/admin"))]);

@@ -6,8 +6,16 @@ use kube::runtime::reflector::ObjectRef;
 
 /// Of all together.
 const ALL: usize = 64;
-/// Of one namespace; of the operator's own receivers it is as if they were one.
+/// Of one namespace.
 const EACH: usize = 4;
+/// Of the operator's own receivers, which all namespaces may have to be told of.
+const OWN: usize = 32;
+/// What they are called here: no namespace is.
+pub const OPERATOR: &str = "";
+
+fn most(tenant: &str) -> usize {
+    if tenant == OPERATOR { OWN } else { EACH }
+}
 
 /// Who tries now, and who waits for that.
 #[derive(Default)]
@@ -25,7 +33,7 @@ impl Turns {
     /// A turn; or the schedule is woken when there is one.
     pub fn take(&mut self, tenant: &str, schedule: &ObjectRef<BackupSchedule>) -> bool {
         let tries = self.tries.get(tenant).copied().unwrap_or(0);
-        if self.all < ALL && tries < EACH {
+        if self.all < ALL && tries < most(tenant) {
             self.all += 1;
             *self.tries.entry(tenant.into()).or_default() += 1;
             return true;
@@ -56,7 +64,7 @@ impl Turns {
         }
         for _ in 0..self.order.len() {
             let Some(next) = self.order.pop_front() else { break };
-            let has_room = self.tries.get(&next).copied().unwrap_or(0) < EACH;
+            let has_room = self.tries.get(&next).copied().unwrap_or(0) < most(&next);
             let first = if has_room { self.first_of(&next) } else { None };
             if self.waiting.contains_key(&next) {
                 self.order.push_back(next);

@@ -128,3 +128,68 @@ async fn a_run_that_is_refused_is_told_on_the_schedule_and_one_that_is_not_answe
         .await
         .unwrap();
 }
+
+/// A schedule that is told of by `a`, and of which a run has failed a moment ago.
+fn failing() -> (BackupSchedule, BackupRun) {
+    let now = Timestamp::now();
+    let hour_ago = (now - jiff::SignedDuration::from_hours(1)).to_string();
+    let notifications = serde_json::json!([{"name": "a", "slack": {"url": {"name": "keys", "key": "url"}}}]);
+    let schedule = serde_json::from_value(serde_json::json!({
+        "apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule",
+        "metadata": {"name": "nightly", "namespace": "team", "uid": "s", "resourceVersion": "3", "creationTimestamp": hour_ago},
+        "spec": {"schedule": "0 0 29 2 *", "notifications": notifications, "template": {"spec": backup_run().spec}},
+        "status": {"notifications": {"noticedUntil": hour_ago, "transitions": 0, "told": [{"name": "a", "number": 0}]}},
+    }))
+    .unwrap();
+    let mut run = run("s", false);
+    run.metadata.name = Some("nightly-1".into());
+    run.metadata.uid = Some("r".into());
+    run.metadata.namespace = Some("team".into());
+    for owner in run.metadata.owner_references.iter_mut().flatten() {
+        owner.api_version = BackupSchedule::api_version(&()).into();
+        owner.kind = BackupSchedule::kind(&()).into();
+        owner.name = "nightly".into();
+        owner.controller = Some(true);
+    }
+    run.status = serde_json::from_value(serde_json::json!({
+        "completionTime": now.to_string(),
+        "conditions": [{"type": "Failed", "status": "True", "reason": "CommandFailed", "message": "", "lastTransitionTime": now.to_string()}],
+    }))
+    .unwrap();
+    (schedule, run)
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_the_status_does_not_say_is_to_be_told() {
+    for (code, written) in [(409, false), (200, true)] {
+        let (schedule, run) = failing();
+        let (client, mut server) = crate::mocked::connect();
+        let context = crate::mocked::context(client, Default::default()).0;
+        context.runs.put(crate::cache::Packed::of(&run));
+        let pass = tokio::spawn(reconcile(Arc::new(schedule.clone()), context));
+        let said = match code {
+            409 => conflict(),
+            _ => serde_json::to_value(&schedule).unwrap(),
+        };
+        let (method, path, sent) = answer(&mut server, code, said).await;
+        assert!(method == "PATCH" && path.contains("/status"), "{method} {path}");
+        let pending = &sent["status"]["notifications"]["pending"][0];
+        assert_eq!(
+            (&pending["what"], &pending["run"]),
+            (&"Failed".into(), &"nightly-1".into()),
+            "{sent}"
+        );
+        if written {
+            // What somebody else has left in the status is written over; then the first thing that a delivery needs.
+            let (mut method, mut path, _) = answer(&mut server, 200, serde_json::to_value(&schedule).unwrap()).await;
+            if method == "PATCH" {
+                (method, path, _) = answer(&mut server, 404, serde_json::json!({})).await;
+            }
+            assert!(
+                method == "GET" && path.contains("/namespaces/team/secrets/keys"),
+                "{method} {path}"
+            );
+        }
+        assert_eq!(pass.await.unwrap().is_ok(), written);
+    }
+}

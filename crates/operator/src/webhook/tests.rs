@@ -97,6 +97,42 @@ async fn no_neighbours(mock: &mut Mock) {
 }
 
 #[tokio::test]
+async fn a_schedule_tells_nobody_whom_the_installation_does_not_list() {
+    let key = json!({"name": "keys", "key": "hmac"});
+    let notifications = json!([{"name": "a", "webhook": {"url": "http://169.254.169.254/", "signingKey": key}}]);
+    let spec =
+        json!({"schedule": "@daily", "notifications": notifications, "template": {"spec": testing::backup_run().spec}});
+    let object = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "metadata": {"name": "s"}, "spec": spec});
+    for (hosts, says) in [
+        ("", "spec.notifications: this installation sends no notifications"),
+        (
+            "*.example.com",
+            "spec.notifications[0].webhook.url: the host 169.254.169.254 is not one",
+        ),
+    ] {
+        let (client, _mock) = connect();
+        let reviewer = Reviewer {
+            client,
+            agent: Arc::into_inner(shared().0).unwrap().reviewer.agent,
+            volumes: Default::default(),
+            check_requester: false,
+            notification_hosts: hosts.parse().unwrap(),
+        };
+        let asked = Asked {
+            kind: "BackupSchedule".into(),
+            namespace: Some("team".into()),
+            object: serde_json::value::to_raw_value(&object).unwrap(),
+            user: Default::default(),
+        };
+        let message = reviewer.review(asked).await.unwrap().message();
+        assert!(
+            message.starts_with(says) && message.contains("--notification-hosts"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_the_operator_makes_itself_is_admitted_without_a_look() {
     let (shared, _mock) = shared();
     let mut run = testing::backup_run();

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::say;
-use crate::validate::Fault;
+use crate::validate::{Fault, notifications};
 
 /// An endpoint inside the cluster is not told of, not even mildly: its names are those of the cluster's own network, where
 /// MinIO speaks plain HTTP as it comes, and a warning that everybody gets is read by nobody. Nor is loopback. An address
@@ -65,6 +65,23 @@ fn host(rest: &str) -> &str {
     match place.strip_prefix('[').and_then(|p| p.split_once(']')) {
         Some((address, _)) => address,
         None => place.split_once(':').map_or(place, |(host, _)| host),
+    }
+}
+
+/// The same of where a notification is posted to.
+pub(super) fn of_webhook(url: &str, field: &str, said: &mut Vec<Fault>) {
+    if let Ok(target) = notifications::target(url)
+        && !target.secure
+        && !is_inside(&target.host)
+    {
+        say(
+            said,
+            field,
+            format!(
+                "plain http to {}, which is not inside the cluster: whoever is on the way reads what is told; use https, with caBundle for a certificate of your own",
+                target.host
+            ),
+        );
     }
 }
 

@@ -45,6 +45,22 @@ fn a_schedule(schedule: &str, path: &str) -> BackupSchedule {
 }
 
 #[test]
+fn a_notification_that_leaves_the_cluster_in_the_clear_is_told_of() {
+    for (url, told) in [
+        ("http://alerts.example.org/", true),
+        ("https://alerts.example.org/", false),
+        ("http://alerts.monitoring.svc:8080/", false),
+    ] {
+        let mut schedule = a_schedule("@daily", "/a");
+        let webhook = json!([{ "name": "a", "webhook": { "url": url, "signingKey": { "name": "k", "key": "hmac" } } }]);
+        schedule.spec.notifications = serde_json::from_value(webhook).unwrap();
+        let said = super::schedule(&schedule, None, NOW);
+        let field = "spec.notifications[0].webhook.url";
+        assert_eq!(fields(&said).contains(&field), told, "{url}");
+    }
+}
+
+#[test]
 fn plain_text_is_told_of_where_it_leaves_the_cluster() {
     for (endpoint, insecure, told) in [
         ("http://s3.example.org", "", true),

@@ -23,8 +23,8 @@ const DEFAULT: &str = "default/";
 /// What a decision knows of notifications.
 #[derive(Clone, Debug, Default)]
 pub struct Known<'a> {
-    /// The operator's own receivers, for schedules that have none.
-    pub default: &'a [Notification],
+    /// The operator's own receivers, for schedules that have none. None: they are not known, and what stands in the status is left as it is.
+    pub default: Option<&'a [Notification]>,
     /// Deliveries that have come to an end since the status was written.
     pub ended: Vec<Ended>,
 }
@@ -106,14 +106,18 @@ pub(super) fn note(
     calendar: Option<&Calendar>,
     events: &mut Vec<Event>,
 ) -> Option<Timestamp> {
-    let receivers = receivers(&o.schedule.spec.notifications, o.notify.default);
+    let own = &o.schedule.spec.notifications;
+    if own.is_empty() && o.notify.default.is_none() {
+        return None;
+    }
+    let receivers = receivers(own, o.notify.default.unwrap_or_default());
     if receivers.is_empty() {
         status.notifications = None;
         return None;
     }
     let mut kept = match status.notifications.take() {
         Some(kept) => *kept,
-        None => begin(o),
+        None => begin(o, &receivers),
     };
     let before = kept.transitions;
     // Who is new is told of nothing that was before.
@@ -136,7 +140,7 @@ pub(super) fn note(
     for ended in &o.notify.ended {
         settle(o, &mut kept, ended, events);
     }
-    for found in happened::since(o, &mut kept) {
+    for found in happened::since(o, &mut kept, &receivers) {
         add(&mut kept, &receivers, found);
     }
     let (missed, look) = due::missed(o, status, &mut kept, calendar, &receivers);
@@ -149,7 +153,7 @@ pub(super) fn note(
 }
 
 /// When notifications are asked for first: nothing that was before is told, but a schedule that fails is known to fail.
-fn begin(o: &Observed<'_>) -> Notifications {
+fn begin(o: &Observed<'_>, receivers: &[Receiver<'_>]) -> Notifications {
     let mut kept = Notifications {
         noticed_until: Time(o.now),
         noticed: Vec::new(),
@@ -172,7 +176,7 @@ fn begin(o: &Observed<'_>) -> Notifications {
             failures: 1,
             told_at: None,
         });
-    happened::pass_over(o, &mut kept);
+    happened::pass_over(o, &mut kept, receivers);
     kept
 }
 

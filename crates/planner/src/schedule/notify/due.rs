@@ -65,7 +65,7 @@ pub(super) fn missed(
         return (None, Some(again));
     }
     // Without any good one yet: since it was expected.
-    let trouble = kept.trouble.get_or_insert_with(|| Trouble {
+    let trouble = kept.trouble.get_or_insert(Trouble {
         since: Time(since),
         failures: 0,
         told_at: None,

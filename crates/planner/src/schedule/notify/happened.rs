@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::AGAIN;
+use super::{AGAIN, Receiver, wants};
 use crate::run::shrunk::{self, Judged, LAST};
 use crate::run::{LAST_WORDS, Reason};
 use crate::schedule::observed::{Observed, Standing, ended, standing};
@@ -31,8 +31,9 @@ enum What {
     Restored(u32),
 }
 
-/// All that happened after the window's begin, oldest first, with its run.
-fn seen<'a>(o: &Observed<'a>, after: Timestamp) -> Vec<(Seen, &'a BackupRun)> {
+/// All that happened after the window's begin, oldest first, with its run. Beginnings only where somebody is told of them: each costs a write.
+fn seen<'a>(o: &Observed<'a>, after: Timestamp, receivers: &[Receiver<'_>]) -> Vec<(Seen, &'a BackupRun)> {
+    let beginnings = receivers.iter().any(|r| wants(r.to, Happened::Started));
     let mut all = Vec::new();
     for run in o
         .runs
@@ -47,7 +48,7 @@ fn seen<'a>(o: &Observed<'a>, after: Timestamp) -> Vec<(Seen, &'a BackupRun)> {
                 all.push((Seen { at, what, key }, run));
             }
         };
-        if let Some(at) = &status.start_time {
+        if let Some(at) = status.start_time.as_ref().filter(|_| beginnings) {
             add(at.0, What::Began, format!("{name}/began"));
         }
         if standing(run) != Standing::Active {
@@ -83,14 +84,14 @@ fn move_on(o: &Observed<'_>, kept: &mut Notifications, all: &[(Seen, &BackupRun)
 }
 
 /// Takes all that is there for noticed.
-pub(super) fn pass_over(o: &Observed<'_>, kept: &mut Notifications) {
-    let all = seen(o, window(kept));
+pub(super) fn pass_over(o: &Observed<'_>, kept: &mut Notifications, receivers: &[Receiver<'_>]) {
+    let all = seen(o, window(kept), receivers);
     move_on(o, kept, &all);
 }
 
 /// What happened since the last look, in its order; counts what fails in a row.
-pub(super) fn since(o: &Observed<'_>, kept: &mut Notifications) -> Vec<Transition> {
-    let all = seen(o, window(kept));
+pub(super) fn since(o: &Observed<'_>, kept: &mut Notifications, receivers: &[Receiver<'_>]) -> Vec<Transition> {
+    let all = seen(o, window(kept), receivers);
     let fresh: Vec<_> = all
         .iter()
         .filter(|(seen, _)| !kept.noticed.contains(&seen.key))
@@ -158,7 +159,7 @@ fn good(o: &Observed<'_>, kept: &mut Notifications, run: &BackupRun, at: Timesta
 }
 
 fn bad(kept: &mut Notifications, run: &BackupRun, at: Timestamp) -> Transition {
-    let trouble = kept.trouble.get_or_insert_with(|| Trouble {
+    let trouble = kept.trouble.get_or_insert(Trouble {
         since: Time(at),
         failures: 0,
         told_at: None,
@@ -201,10 +202,11 @@ fn restore_reason(run: &BackupRun) -> String {
     said.map_or_else(|| Reason::Interrupted.word().into(), |c| c.reason.clone())
 }
 
-/// What the Event `Shrunk` of the run says, by the sizes of the good backups before it.
+/// What the Event `Shrunk` of the run says, by the sizes of the good backups before it. Whether it may be smaller is the schedule's to say: of its runs
+/// metadata and status are known here.
 fn shrunk_to(o: &Observed<'_>, run: &BackupRun, at: Timestamp) -> Option<String> {
     let bytes = run.status.as_ref()?.bytes?;
-    let backup = run.spec.backup.as_ref()?;
+    let backup = o.schedule.spec.template.spec.backup.as_ref()?;
     let mut before: Vec<_> = o
         .runs
         .iter()

@@ -49,7 +49,7 @@ impl World {
             runs: self.runs.iter().collect(),
             others: vec![],
             notify: Known {
-                default: &self.default,
+                default: Some(&self.default),
                 ended: std::mem::take(&mut self.ended),
             },
             now: self.now,
@@ -60,6 +60,8 @@ impl World {
 
     fn run(&mut self, name: &str, good: bool, at: &str) -> &mut BackupRun {
         let mut run = testing::backup_run();
+        // As the operator hands them over.
+        run.spec.backup = None;
         run.metadata.name = Some(name.into());
         run.metadata.uid = Some(name.into());
         run.metadata.creation_timestamp = Some(Time(t(at)));
@@ -366,6 +368,28 @@ fn the_operators_receivers_are_for_schedules_that_have_none() {
         );
         assert_eq!(w.pending(), [Happened::Failed]);
     }
+}
+
+#[test]
+fn what_is_to_be_told_stays_while_the_operators_receivers_are_not_known() {
+    let mut w = world(json!([]));
+    w.default = serde_json::from_value(json!([slack("ops", &[])])).unwrap();
+    w.look("01T12:00:00");
+    w.run("one", false, "02T03:01:00");
+    let told = w.look("02T03:01:01").status.notifications;
+    let unknown = Observed {
+        schedule: &w.schedule,
+        runs: w.runs.iter().collect(),
+        others: vec![],
+        notify: Known::default(),
+        now: t("02T03:02:00"),
+    };
+    assert_eq!(decide(&unknown).status.notifications, told);
+    w.default.clear();
+    assert!(
+        w.look("02T03:03:00").status.notifications.is_none(),
+        "there are none any more"
+    );
 }
 
 #[test]
