@@ -53,6 +53,8 @@ mod specs;
 mod storages;
 #[path = "all/stores.rs"]
 mod stores;
+#[path = "all/support.rs"]
+mod support;
 #[path = "all/tenancy.rs"]
 mod tenancy;
 #[path = "all/tenants.rs"]

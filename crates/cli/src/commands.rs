@@ -1,6 +1,7 @@
 //! The verbs, one a file.
 mod lint;
 mod preview;
+mod support;
 
 use clap::Subcommand;
 
@@ -11,6 +12,8 @@ pub enum Verb {
     Lint(lint::Args),
     /// Shows when a schedule would run, and where its backups would go; asks no cluster.
     Preview(preview::Args),
+    /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
+    Support(support::Args),
 }
 
 impl Verb {
@@ -19,6 +22,7 @@ impl Verb {
         match self {
             Self::Lint(args) => lint::run(&args, out),
             Self::Preview(args) => preview::run(args, out),
+            Self::Support(args) => support::run(&args, out),
         }
     }
 }

@@ -6,7 +6,6 @@ pub mod job;
 pub mod keys;
 pub mod limits;
 pub mod link;
-mod mask;
 pub mod outcome;
 pub mod pace;
 pub mod registry;

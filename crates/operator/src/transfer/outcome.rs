@@ -1,11 +1,12 @@
 //! What an agent's words mean to people; the agent runs in a stranger's container, so all of them are bounded.
 use api::names::Action;
+use planner::mask;
 use planner::run::{End, LAST_WORDS, Reason};
 use planner::size::humanize;
 use protocol::{Outcome, Report, UrlRequest, parts};
 use store::Checksum;
 
-use crate::transfer::{limits, mask, text};
+use crate::transfer::{limits, text};
 
 /// Cuts all texts and numbers of a report to what a status may hold. A hash that is none becomes empty.
 pub fn bounded(mut report: Report) -> Report {

@@ -1,11 +1,11 @@
-//! Secrets in what a command prints: a status and an Event are read by more people than a Secret is.
+//! Secrets in what a command prints, or is called with: a status, an Event and a support bundle are read by more people than a Secret is.
 //!
 //! What a tool prints of its own call (`pg_dump: error: connection to postgres://u:pw@db failed`, a shell's `set -x`), of its settings and
 //! in its log lines is masked where it has one of the usual forms. A secret that stands alone has none: nothing finds it. The
 //! container's own log stays as it is.
 
 /// Stands for a secret.
-const MASK: &str = "***";
+pub const MASK: &str = "***";
 /// Names of settings, options and variables whose value is a secret, where they contain one of these.
 const NAMES: [&str; 10] = [
     "authorization",
@@ -50,6 +50,29 @@ pub fn masked(text: &str) -> String {
         said.push_str(&line(one));
     }
     said
+}
+
+/// The words of a command, masked as they stand beside each other: what an option announces is the next of them.
+pub fn arguments(words: &[&str]) -> Vec<String> {
+    let is_blank = |c: &char| c.is_whitespace();
+    let blanks = |text: &str| text.chars().filter(is_blank).count();
+    // A private key is found where it has lines of its own.
+    let words: Vec<_> = words
+        .iter()
+        .map(|w| if w.contains("-----BEGIN ") { MASK } else { w })
+        .collect();
+    // Blanks stay where they were: each word ends at as many of them as it had.
+    let shown = masked(&words.join(" "));
+    let mut rest = shown.as_str();
+    let mut all = Vec::with_capacity(words.len());
+    for word in &words {
+        let mut ends = rest.char_indices().filter(|(_, c)| is_blank(c));
+        let end = ends.nth(blanks(word)).map_or(rest.len(), |(at, _)| at);
+        let (one, after) = rest.split_at(end);
+        all.push(one.to_string());
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    all
 }
 
 /// What the word before says of the next one.
@@ -320,5 +343,31 @@ mod tests {
         let pem = "-----BEGIN PRIVATE KEY-----\nMIIE\nabcd\n-----END PRIVATE KEY-----\nafter\n";
         let shown = "-----BEGIN PRIVATE KEY-----\n***\n***\n-----END PRIVATE KEY-----\nafter\n";
         assert_eq!((masked(pem).as_str(), masked(shown).as_str()), (shown, shown));
+    }
+
+    #[test]
+    fn the_words_of_a_command_are_masked_as_they_stand_beside_each_other() {
+        for (words, shown) in [
+            (
+                &["mysqldump", "-u", "root", "-phunter2", "shop"][..],
+                &["mysqldump", "-u", "root", "-p***", "shop"][..],
+            ),
+            (
+                &["tool", "--password", "hunter2", "--user=u"],
+                &["tool", "--password", "***", "--user=u"],
+            ),
+            (
+                &["sh", "-c", "PGPASSWORD=hunter2 pg_dump  x\n\techo ok", "after"],
+                &["sh", "-c", "PGPASSWORD=*** pg_dump  x\n\techo ok", "after"],
+            ),
+            (&["sshpass", "-p", "hunter2", ""], &["sshpass", "-p", "***", ""]),
+            (
+                &["cat", "-----BEGIN PRIVATE KEY-----\n  MIIE\n", "x"],
+                &["cat", MASK, "x"],
+            ),
+            (&[], &[]),
+        ] {
+            assert_eq!(arguments(words), shown);
+        }
     }
 }
