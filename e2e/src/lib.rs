@@ -11,6 +11,7 @@ pub mod exec;
 pub mod faults;
 pub mod install;
 pub mod kubectl;
+pub mod metrics;
 pub mod operator;
 pub mod proxy;
 pub mod runs;

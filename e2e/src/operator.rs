@@ -13,7 +13,7 @@ use crate::cluster::{delete, wait};
 /// Where it is installed.
 pub const NAMESPACE: &str = "backup-operator";
 /// Labels of its Pods.
-const SELECTOR: &str = "app.kubernetes.io/name=backup-operator";
+pub const SELECTOR: &str = "app.kubernetes.io/name=backup-operator";
 /// The lease that says which of them leads.
 const LEASE: &str = "backup-operator";
 /// Until another one is up.

@@ -29,6 +29,8 @@ mod leaders;
 mod manifests;
 #[path = "all/memory.rs"]
 mod memory;
+#[path = "all/metrics.rs"]
+mod metrics;
 #[path = "all/notifications.rs"]
 mod notifications;
 #[path = "all/objects.rs"]

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::{admission, chart, install, permissions, reasons, reference, stores, template, yaml};
+use crate::{admission, chart, install, metrics, permissions, reasons, reference, stores, template, yaml};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,6 +109,10 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     files.push(Generated {
         path: stores::PATH,
         text: stores::page(),
+    });
+    files.push(Generated {
+        path: metrics::PATH,
+        text: metrics::page(),
     });
     files.push(Generated {
         path: permissions::PATH,

@@ -7,6 +7,7 @@ mod chart;
 mod examples;
 mod generate;
 mod install;
+mod metrics;
 mod permissions;
 mod rbac;
 mod reasons;

@@ -224,7 +224,7 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         unit: Unit::Count,
         labels: &[],
-        help: "Parts of uploads for which another URL was asked for, because the first attempt to send them had failed.",
+        help: "How often another URL was asked for a part of an upload, mostly because it could not be sent with the one before.",
         kept_from_go: false,
     },
     Metric {

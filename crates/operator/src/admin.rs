@@ -1,12 +1,14 @@
-//! Health endpoints: alive as long as it answers, ready while it stands by or once every watch has seen its objects, and, where
+//! The admin port: metrics, and health: alive as long as it answers, ready while it stands by or once every watch has seen its objects, and, where
 //! the webhook is on, once it answers and the API server trusts it.
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use tokio::sync::watch;
+
+use crate::metrics::{self, Metrics};
 
 /// How far the operator is.
 #[derive(Clone)]
@@ -115,14 +117,19 @@ impl Ready {
 }
 
 /// Serves until the process ends.
-pub async fn serve(address: SocketAddr, ready: Ready) -> std::io::Result<()> {
+pub async fn serve(address: SocketAddr, ready: Ready, metrics: Arc<Metrics>) -> std::io::Result<()> {
+    let measured = metrics::serve(metrics);
     let readyz = move || {
         let answer = ready.answer();
         async move { answer }
     };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(readyz));
+        .route("/readyz", get(readyz))
+        .route(
+            "/metrics",
+            get(move |headers: HeaderMap| async move { measured.answer(&headers).await }),
+        );
     let listener = tokio::net::TcpListener::bind(address).await?;
     axum::serve(listener, router).await
 }

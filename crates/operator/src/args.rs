@@ -8,6 +8,7 @@ use planner::notify::Hosts;
 use planner::run::AgentVolume;
 use planner::run::pod::AgentSettings;
 
+use crate::metrics::Metrics;
 use crate::notify;
 use crate::scope::Scope;
 use crate::volumes::Volumes;
@@ -39,7 +40,7 @@ pub struct Args {
     /// This Pod's name: who it is in that Lease. Without one, each process is somebody else.
     #[arg(long, env = "POD_NAME")]
     pub pod_name: Option<String>,
-    /// Address of /healthz and /readyz.
+    /// Address of /healthz, /readyz and /metrics.
     #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
     pub health_address: SocketAddr,
     /// Serve the validating webhook, which answers `kubectl apply` with every fault at once.
@@ -100,7 +101,7 @@ impl Args {
     }
 
     /// How the webhook is served.
-    pub fn webhook_settings(&self, volumes: &Arc<Volumes>) -> webhook::Settings {
+    pub fn webhook_settings(&self, volumes: &Arc<Volumes>, metrics: &Arc<Metrics>) -> webhook::Settings {
         webhook::Settings {
             address: self.webhook_address,
             names: webhook::Names {
@@ -113,6 +114,7 @@ impl Args {
             volumes: volumes.clone(),
             check_requester: self.check_requester,
             notification_hosts: self.notification_hosts.clone(),
+            metrics: metrics.clone(),
         }
     }
 

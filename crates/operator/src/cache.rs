@@ -154,6 +154,11 @@ impl<K: Kind> Cache<K> {
         table.by_name.iter().map(|one| (one.0.due(), one.0.name().clone())).collect()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.read().by_name.len()
+    }
+
     /// What a storage counts.
     pub fn tally(&self, storage: &str) -> Tally {
         let (objects, bytes) = self.read().by_storage.get(&hash(storage)).copied().unwrap_or_default();

@@ -14,6 +14,7 @@ use planner::run::{Obstacle, Refusal};
 
 use crate::ages::Ages;
 use crate::cache::Cache;
+use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::queue::Queue;
 use crate::run::errands::{Errands, Turns};
@@ -80,6 +81,8 @@ pub struct Context {
     pub notifier: Notifier,
     /// How often an object has failed in a row, by UID.
     pub failures: Failures,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     /// When all of this began.
     pub began: Instant,
 }

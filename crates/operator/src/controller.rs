@@ -8,6 +8,7 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::channel::oneshot;
 use futures::stream::{self, select_all};
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -19,8 +20,9 @@ use tokio::time::timeout;
 use crate::admin::Ready;
 use crate::cache::{Cache, Group, Kind};
 use crate::context::{Context, Failures, Refusals};
-use crate::driver::{Pace, Sweep, drive, until};
+use crate::driver::{Pace, Sweep, Then, drive, until};
 use crate::listing::{Change, Listing};
+use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
 use crate::ownership::controller_of_kind;
 use crate::queue::Queue;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// How many runs at once; none: no limit.
     pub at_once: Option<u32>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     /// Whom people's notifications go to.
     pub notify: notify::Settings,
 }
@@ -84,22 +88,34 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         ages: Default::default(),
         looks: Default::default(),
         obstacles: Default::default(),
-        notifier: Notifier::new(client.clone(), settings.notify, wake_schedule.clone()),
+        notifier: Notifier::new(
+            client.clone(),
+            settings.notify,
+            settings.metrics.notifications.clone(),
+            wake_schedule.clone(),
+        ),
         failures: Failures::default(),
+        metrics: settings.metrics.clone(),
         began: std::time::Instant::now(),
         client: client.clone(),
     });
+    let metrics = settings.metrics;
+    metrics.follow(&context.registry);
+    let around = Around {
+        client: client.clone(),
+        ready: ready.clone(),
+        metrics: metrics.clone(),
+    };
     tracing::info!(namespaces = %scope, "watching");
 
     // A change of a storage: itself, and the runs that wait for it.
     let (by_storage, wake_runs, wake) = (runs.clone(), wake_run.clone(), wake_storage.clone());
     let forgetful = context.clone();
     watch(
-        &client,
+        &around,
         vec![Watched::all(&client)],
         watcher::Config::default(),
         storages.clone(),
-        &ready,
         move |storage: &BackupStorage| {
             send(&wake, ObjectRef::from_obj(storage));
             for run in by_storage.names_of(Group::WaitingFor(&storage.name_any())) {
@@ -107,27 +123,37 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
             }
         },
         move |told| match told {
-            Told::Seen(storage) => forgetful.queue.storage_seen(storage),
+            Told::Seen(storage) => {
+                forgetful.queue.storage_seen(storage);
+                forgetful.metrics.storages.seen(storage, Timestamp::now());
+            }
             Told::Gone(storage) => {
+                forgetful.metrics.storages.gone(storage);
                 forgetful.queue.storage_gone(storage);
                 forgetful.forget_storage(&storage.uid().unwrap_or_default());
             }
         },
     );
     // A change of a schedule: itself, and the storage that counts it.
-    let (wake, count, forgetful) = (wake_schedule.clone(), count_storage.clone(), context.clone());
+    let (wake, count, forgetful, counts) = (
+        wake_schedule.clone(),
+        count_storage.clone(),
+        context.clone(),
+        metrics.clone(),
+    );
     watch(
-        &client,
+        &around,
         scope.watched(&client),
         watcher::Config::default(),
         schedules.clone(),
-        &ready,
         move |schedule: &BackupSchedule| {
             send(&wake, ObjectRef::from_obj(schedule));
             send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
         },
-        move |told| {
-            if let Told::Gone(schedule) = told {
+        move |told| match told {
+            Told::Seen(schedule) => counts.schedules.seen(schedule, Timestamp::now()),
+            Told::Gone(schedule) => {
+                counts.schedules.gone(schedule);
                 forgetful.notifier.forget(&schedule.uid().unwrap_or_default());
             }
         },
@@ -136,11 +162,10 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, count_storage);
     let (told, forgetful) = (context.clone(), context.clone());
     watch(
-        &client,
+        &around,
         scope.watched(&client),
         watcher::Config::default(),
         runs.clone(),
-        &ready,
         move |run: &BackupRun| {
             send(&wake, ObjectRef::from_obj(run));
             send(&count, ObjectRef::new(&run.spec.storage.name));
@@ -152,18 +177,23 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
             }
         },
         move |told| match told {
-            Told::Seen(run) => forgetful.queue.seen(run),
-            Told::Gone(run) => forgetful.forget(&run.uid().unwrap_or_default()),
+            Told::Seen(run) => {
+                forgetful.queue.seen(run);
+                forgetful.metrics.runs.seen(run);
+            }
+            Told::Gone(run) => {
+                forgetful.forget(&run.uid().unwrap_or_default());
+                forgetful.metrics.runs.gone(run);
+            }
         },
     );
     // A change of a Pod that carries our label: its run.
     let (wake, counts) = (wake_run.clone(), context.clone());
     watch(
-        &client,
+        &around,
         scope.watched(&client),
         watcher::Config::default().labels(labels::RUN),
         pods.clone(),
-        &ready,
         move |pod: &Pod| {
             if let Some(run) = owner_of(pod) {
                 send(&wake, run);
@@ -193,14 +223,51 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         after: None,
         ended: Some(ended),
     };
-    let runs = drive(runs, woken_runs, after, move |run| run::pass(run, of_runs.clone()));
-    let schedules = drive(schedules, woken_schedules, before, move |schedule| {
+    let runs = measured(&metrics, runs, woken_runs, after, move |run| run::pass(run, of_runs.clone()));
+    let schedules = measured(&metrics, schedules, woken_schedules, before, move |schedule| {
         schedule::pass(schedule, of_schedules.clone())
     });
-    let storages = drive(storages, woken_storages, Sweep::default(), move |storage| {
+    let storages = measured(&metrics, storages, woken_storages, Sweep::default(), move |storage| {
         storage::pass(storage, context.clone())
     });
     futures::join!(runs, schedules, storages);
+}
+
+/// Drives a kind, and measures how many objects wait and how long passes take.
+async fn measured<K, P>(
+    metrics: &Arc<Metrics>,
+    cache: Cache<K>,
+    woken: UnboundedReceiver<ObjectRef<K>>,
+    sweep: Sweep,
+    pass: impl Fn(Arc<K>) -> P,
+) where
+    K: Kind,
+    P: Future<Output = Then> + Send + 'static,
+{
+    let kind = kind_of::<K>();
+    let timed = |object| {
+        let (pass, metrics, began) = (pass(object), metrics.clone(), Instant::now());
+        async move {
+            let then = pass.await;
+            metrics.passed(kind, began.elapsed());
+            then
+        }
+    };
+    drive(cache, woken, sweep, timed, |due| metrics.waiting(kind, due)).await;
+}
+
+/// The kind, as a label: one of [`KINDS`].
+fn kind_of<K: Kind>() -> &'static str {
+    let kind = K::kind(&());
+    KINDS.into_iter().find(|known| *known == kind).unwrap_or("Other")
+}
+
+/// What every watch works with.
+#[derive(Clone)]
+struct Around {
+    client: Client,
+    ready: Ready,
+    metrics: Arc<Metrics>,
 }
 
 /// What whoever keeps count of a kind is told.
@@ -214,15 +281,14 @@ enum Told<'a, K> {
 /// Watches a kind for as long as the process lives: into the cache first, then whoever counts is `told`, then those are woken whom it
 /// concerns. Nobody is woken before every kind was seen: then all are looked at.
 fn watch<K: Kind + Clone + Debug>(
-    client: &Client,
+    around: &Around,
     watched: Vec<Watched<Read<K>>>,
     config: watcher::Config,
     cache: Cache<K>,
-    ready: &Ready,
     wake: impl Fn(&K) + Send + 'static,
     told: impl Fn(Told<'_, K>) + Send + 'static,
 ) {
-    let (ready, client) = (ready.clone(), client.clone());
+    let Around { client, ready, metrics } = around.clone();
     let mut listings: Vec<_> = watched.iter().map(|w| Listing::new(w.namespace.as_deref())).collect();
     let watches = watched.into_iter().enumerate().map(|(number, one)| {
         let events = events(one.api, config.clone()).default_backoff();
@@ -238,6 +304,7 @@ fn watch<K: Kind + Clone + Debug>(
             }
             (Ok(_), None) => Vec::new(),
         };
+        metrics.cached(kind_of::<K>(), cache.len());
         let works = ready.works();
         for change in changes {
             match change {

@@ -39,12 +39,14 @@ pub struct Sweep {
     pub ended: Option<oneshot::Sender<()>>,
 }
 
-/// Passes over every object of a cache once, and from then on over those that are woken or whose time has come, for ever.
+/// Passes over every object of a cache once, and from then on over those that are woken or whose time has come, for ever. `waiting` is told
+/// how many are due.
 pub async fn drive<K, P>(
     cache: Cache<K>,
     mut woken: UnboundedReceiver<ObjectRef<K>>,
     mut sweep: Sweep,
     pass: impl Fn(Arc<K>) -> P,
+    waiting: impl Fn(usize),
 ) where
     K: Kind,
     P: Future<Output = Then> + Send + 'static,
@@ -73,6 +75,7 @@ pub async fn drive<K, P>(
                 None => agenda.gone(&name),
             }
         }
+        waiting(agenda.due());
         let next = agenda.first_time();
         tokio::select! {
             ended = passes.ended(), if passes.len() > 0 => {

@@ -13,6 +13,7 @@ mod driver;
 mod events;
 mod lease;
 mod listing;
+mod metrics;
 #[cfg(test)]
 mod mocked;
 mod notify;
@@ -33,6 +34,7 @@ mod write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::metrics::Metrics;
 use clap::Parser;
 use planner::run::pod::AgentSettings;
 use tracing_subscriber::EnvFilter;
@@ -95,14 +97,18 @@ async fn serve(args: args::Args, threads: runtime::Threads) -> End {
         }
     };
     let volumes = Arc::new(volumes::Volumes::default());
-    threads
-        .work
-        .spawn(look(volumes.clone(), args.agent(), args.watch_namespaces.clone()));
-    let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready, &volumes);
+    let metrics = Arc::new(Metrics::default());
+    threads.work.spawn(look(
+        volumes.clone(),
+        args.agent(),
+        args.watch_namespaces.clone(),
+        metrics.clone(),
+    ));
+    let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready, &volumes, &metrics);
     let result = tokio::select! {
-        result = lead(&args, proxies, &threads.work, &ready, &volumes, &mut held) => result,
+        result = lead(&args, proxies, &threads.work, &ready, &volumes, &metrics, &mut held) => result,
         ended = webhook_ended => Err(ended),
-        ended = admin::serve(args.health_address, ready.clone()) => {
+        ended = admin::serve(args.health_address, ready.clone(), metrics.clone()) => {
             Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
         }
         // At once: all that is under way is made to survive SIGKILL, and a successor is started before this Pod is gone.
@@ -117,9 +123,9 @@ async fn serve(args: args::Args, threads: runtime::Threads) -> End {
 }
 
 /// Keeps known whether image volumes are served, for as long as the process lives: the leader and each webhook go by it.
-async fn look(volumes: Arc<volumes::Volumes>, agent: AgentSettings, scope: scope::Scope) {
+async fn look(volumes: Arc<volumes::Volumes>, agent: AgentSettings, scope: scope::Scope, metrics: Arc<Metrics>) {
     // Without a cluster nothing else works either, and says so.
-    if let Ok(client) = kube::Client::try_default().await {
+    if let Ok(client) = metrics::connect(&metrics).await {
         let namespace = scope.first().unwrap_or(client.default_namespace());
         volumes.keep(&client, namespace, &agent).await;
     }
@@ -131,15 +137,17 @@ fn admission(
     threads: &runtime::Work,
     ready: &admin::Ready,
     volumes: &Arc<volumes::Volumes>,
+    metrics: &Arc<Metrics>,
 ) -> (Option<webhook::Server>, impl Future<Output = String> + use<>) {
     let (failed, failure) = tokio::sync::oneshot::channel();
     let server = args.webhook.then(webhook::Server::default);
     if let Some(server) = server.clone() {
         ready.wants_webhook();
-        let (ready, settings) = (ready.clone(), args.webhook_settings(volumes));
+        let (ready, settings) = (ready.clone(), args.webhook_settings(volumes, metrics));
+        let metrics = metrics.clone();
         threads.spawn(async move {
             let address = settings.address;
-            let ended = match kube::Client::try_default().await {
+            let ended = match metrics::connect(&metrics).await {
                 Ok(client) => {
                     let settings = settings.in_namespace(client.default_namespace());
                     let served = server.serve(client, settings, ready).await;
@@ -170,17 +178,19 @@ async fn lead(
     work: &runtime::Work,
     ready: &admin::Ready,
     volumes: &Arc<volumes::Volumes>,
+    metrics: &Arc<Metrics>,
     held: &mut Option<lease::Held>,
 ) -> Result<(), String> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator starts");
     if args.leader_election {
         // A client of its own: a connection that transfers keep busy shall not hold the lease up.
-        let client = kube::Client::try_default().await.map_err(|e| no_cluster(&e))?;
+        let client = metrics::connect(metrics).await.map_err(|e| no_cluster(&e))?;
         let namespace = client.default_namespace().to_string();
         let candidate = lease::Candidate::new(client, &namespace, args.identity());
         *held = Some(candidate.acquire(|leader| ready.stands_by(leader)).await);
         tracing::info!("this one leads");
     }
+    metrics.leads();
     ready.leads(&controller::KINDS);
     let (scope, seen) = (args.watch_namespaces.clone(), ready.clone());
     let settings = controller::Settings {
@@ -189,13 +199,16 @@ async fn lead(
         notify: args.notify(&proxies),
         proxies,
         at_once: args.at_once(),
+        metrics: metrics.clone(),
     };
-    let keeps = (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings(volumes));
+    let keeps =
+        (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings(volumes, metrics));
     if args.webhook && keeps.is_none() {
         ready.trusted();
     }
+    let counts = metrics.clone();
     let working = work.spawn(async move {
-        let client = kube::Client::try_default().await?;
+        let client = metrics::connect(&counts).await?;
         let certificate = async {
             if let Some(settings) = keeps {
                 let names = settings.in_namespace(client.default_namespace()).names;

@@ -63,6 +63,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         notifier: Notifier::new(
             client.clone(),
             Default::default(),
+            Default::default(),
             futures::channel::mpsc::unbounded().0,
         ),
         client,
@@ -94,6 +95,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         looks: Default::default(),
         obstacles: Default::default(),
         failures: Failures::default(),
+        metrics: Default::default(),
         began: std::time::Instant::now(),
     };
     (Arc::new(context), woken)

@@ -84,7 +84,7 @@ struct Inner {
     client: Client,
     sender: Sender,
     own: Own,
-    counts: Counts,
+    counts: Arc<Counts>,
     wake: UnboundedSender<ObjectRef<BackupSchedule>>,
     held: Mutex<Held>,
 }
@@ -119,15 +119,21 @@ struct Delivery {
 
 impl Notifier {
     /// Nothing is under way. Schedules are woken by `wake` when a try has ended.
-    pub fn new(client: Client, settings: Settings, wake: UnboundedSender<ObjectRef<BackupSchedule>>) -> Self {
+    pub fn new(
+        client: Client,
+        settings: Settings,
+        counts: Arc<Counts>,
+        wake: UnboundedSender<ObjectRef<BackupSchedule>>,
+    ) -> Self {
         let way = Way::new(settings.hosts, settings.proxies);
-        Self::by_way(client, settings.own, way, wake)
+        Self::by_way(client, settings.own, way, counts, wake)
     }
 
     fn by_way(
         client: Client,
         own: Option<PathBuf>,
         way: Way,
+        counts: Arc<Counts>,
         wake: UnboundedSender<ObjectRef<BackupSchedule>>,
     ) -> Self {
         let own = Own::new(own);
@@ -135,7 +141,7 @@ impl Notifier {
             sender: Sender::new(client.clone(), way, own.folder()),
             client,
             own,
-            counts: Counts::default(),
+            counts,
             wake,
             held: Mutex::default(),
         }))
@@ -158,12 +164,6 @@ impl Notifier {
         let held = self.held();
         let all = held.schedules.get(uid).into_iter().flat_map(HashMap::values);
         all.filter_map(|d| d.ended.clone()).collect()
-    }
-
-    /// How many were delivered and given up.
-    #[allow(dead_code, reason = "for the metric notifications_total{channel, result}")]
-    pub fn counts(&self) -> &Counts {
-        &self.0.counts
     }
 
     /// A schedule is gone: nothing more is tried.

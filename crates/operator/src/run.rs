@@ -6,6 +6,7 @@ mod left_behind;
 pub mod look;
 pub mod observe;
 pub mod siblings;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,7 @@ fn retry(run: &BackupRun, error: &apply::ApplyError, context: &Context) -> Then 
     if let apply::ApplyError::Write(WriteError::Stale) = error {
         return Then::Again(STALE);
     }
+    context.metrics.failed("BackupRun");
     // It cannot write down that it has begun, and nobody knows for how long: its turn is another's meanwhile. A write of which nobody
     // has told may have been done, and keeps it.
     if let apply::ApplyError::Write(WriteError::Refused(_, kube::Error::Api(status))) = error

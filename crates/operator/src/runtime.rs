@@ -73,6 +73,12 @@ pub fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
+/// Runs what blocks on a thread of its own, with the runtime that it may wait on.
+pub fn beside(work: impl FnOnce(tokio::runtime::Handle) + Send + 'static) {
+    let handle = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || work(handle));
+}
+
 /// Work that ends when nobody holds it any more.
 pub struct Task(tokio::task::JoinHandle<()>);
 

@@ -212,6 +212,7 @@ fn retry(schedule: &BackupSchedule, error: &WriteError, context: &Context) -> Th
     if let WriteError::Stale = error {
         return Then::Again(Duration::from_millis(100));
     }
+    context.metrics.failed("BackupSchedule");
     let name = schedule.name_any();
     let namespace = schedule.namespace().unwrap_or_default();
     tracing::warn!(

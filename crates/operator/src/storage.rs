@@ -75,6 +75,7 @@ async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result
 /// What follows a failed pass.
 fn retry(storage: &BackupStorage, error: &WriteError, context: &Context) -> Then {
     if !matches!(error, WriteError::Stale) {
+        context.metrics.failed("BackupStorage");
         let name = storage.name_any();
         tracing::warn!(
             name,

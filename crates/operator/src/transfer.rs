@@ -13,5 +13,6 @@ pub mod relay;
 pub mod session;
 pub mod signed;
 pub mod text;
+pub mod traffic;
 pub mod trickle;
 pub mod uploads;

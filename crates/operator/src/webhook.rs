@@ -3,6 +3,7 @@
 mod asks;
 mod certificate;
 mod drain;
+mod expiry;
 mod keeper;
 mod neighbours;
 mod requester;
@@ -41,6 +42,7 @@ pub use keeper::keep;
 use review::{Answer, Asked, Reviewer};
 
 use crate::admin::Ready;
+use crate::metrics::Metrics;
 
 /// The API server waits for 10 s (`timeoutSeconds`); an answer that says why is better than none.
 const ANSWER: Duration = Duration::from_secs(8);
@@ -51,6 +53,8 @@ const SIDE_BY_SIDE: usize = 16;
 const BODY: usize = 1024 * 1024;
 /// Until something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// The code of an answer that something could not be looked at.
+const LATER: u16 = 503;
 /// For requests that are under way once none is expected any more.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -79,6 +83,8 @@ pub struct Settings {
     pub volumes: Arc<Volumes>,
     /// Whether who asks has to have the rights that the operator uses for him.
     pub check_requester: bool,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     /// Where notifications of schedules may go.
     pub notification_hosts: planner::notify::Hosts,
 }
@@ -107,8 +113,8 @@ impl Server {
         let (served, mut configs) = watch::channel(None);
         let follow = async {
             match &settings.folder {
-                Some(folder) => tls::follow_folder(folder, &served).await,
-                None => tls::follow_secret(client.clone(), &settings.names, &served).await,
+                Some(folder) => tls::follow_folder(folder, &served, &settings.metrics).await,
+                None => tls::follow_secret(client.clone(), &settings.names, &served, &settings.metrics).await,
             }
             std::future::pending().await
         };
@@ -125,6 +131,7 @@ impl Server {
                 reviewer,
                 own,
                 turns: Semaphore::new(SIDE_BY_SIDE),
+                metrics: settings.metrics.clone(),
             });
             let router = Router::new()
                 .route("/validate", post(validate))
@@ -184,6 +191,7 @@ struct Shared {
     /// The operator itself, as the API server names it.
     own: Option<String>,
     turns: Semaphore,
+    metrics: Arc<Metrics>,
 }
 
 /// Who the operator is: what it makes itself was looked at when its parent was made.
@@ -204,28 +212,48 @@ async fn own_name(client: &Client) -> Option<String> {
 }
 
 async fn validate(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let began = Instant::now();
+    let (kind, answer, response) = match look(&shared, request).await {
+        Ok((kind, answer)) => {
+            let word = match &answer.result {
+                _ if answer.allowed => "Allowed",
+                result if result.code == LATER => "Failed",
+                _ => "Refused",
+            };
+            (kind, word, Json(answer.into_review()).into_response())
+        }
+        Err(response) => (String::new(), "Failed", response),
+    };
+    shared.metrics.answered(&kind, answer, began.elapsed());
+    response
+}
+
+/// The answer, and the kind that it is about; else what is said of a request that is none.
+async fn look(shared: &Shared, request: Request) -> Result<(String, AdmissionResponse), Response> {
     let told = request.headers().get(CONTENT_LENGTH);
     let bytes = told.and_then(|l| l.to_str().ok()?.parse().ok()).unwrap_or(BODY);
     if bytes > BODY {
-        return too_large();
+        return Err(too_large());
     }
     let deadline = Instant::now() + ANSWER;
     // Before a byte is read: what waits holds nothing.
     let Ok(_turn) = timeout_at(deadline, shared.turns.acquire_many(turns(bytes))).await else {
         let words = "too many requests for admission at once; try again";
-        return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
+        return Err((StatusCode::SERVICE_UNAVAILABLE, words).into_response());
     };
     let Ok(Ok(body)) = timeout_at(deadline, to_bytes(request.into_body(), bytes)).await else {
-        return (StatusCode::BAD_REQUEST, "the request did not come in whole").into_response();
+        return Err((StatusCode::BAD_REQUEST, "the request did not come in whole").into_response());
     };
     match serde_json::from_slice(&body) {
         Ok(asks::Review { request: Some(asked) }) => {
-            Json(shared.answer(asked, deadline).await.into_review()).into_response()
+            let kind = asked.kind.kind.clone();
+            Ok((kind, shared.answer(asked, deadline).await))
         }
         Ok(asks::Review { request: None }) => {
-            Json(AdmissionResponse::invalid("there is no request in the review").into_review()).into_response()
+            let none = AdmissionResponse::invalid("there is no request in the review");
+            Ok((String::new(), none))
         }
-        Err(error) => (StatusCode::BAD_REQUEST, format!("this is no AdmissionReview: {error}")).into_response(),
+        Err(error) => Err((StatusCode::BAD_REQUEST, format!("this is no AdmissionReview: {error}")).into_response()),
     }
 }
 
@@ -289,7 +317,7 @@ fn later(mut response: AdmissionResponse, why: String) -> AdmissionResponse {
     response.allowed = false;
     response.result.status = Some(StatusSummary::Failure);
     response.result.message = format!("it cannot be checked now, try again: {why}");
-    response.result.code = 503;
+    response.result.code = LATER;
     response.result.reason = "ServiceUnavailable".into();
     response
 }

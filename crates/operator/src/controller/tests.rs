@@ -96,6 +96,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         proxies: Proxies::default(),
         at_once: None,
         notify: Default::default(),
+        metrics: Default::default(),
     };
     runtime::spawn(run(client, scope, settings, ready.clone()));
     let mut all = Vec::new();

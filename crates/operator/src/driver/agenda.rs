@@ -63,6 +63,11 @@ impl Agenda {
         }
     }
 
+    /// How many are to be passed over now.
+    pub fn due(&self) -> usize {
+        self.now.len()
+    }
+
     /// When the next one's time comes.
     pub fn first_time(&self) -> Option<Instant> {
         self.later.first_key_value().map(|((time, _), _)| *time)

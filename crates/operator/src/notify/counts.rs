@@ -9,11 +9,13 @@ pub const KINDS: [&str; 4] = ["webhook", "slack", "smtp", "ping"];
 pub struct Counts([[AtomicU64; 2]; KINDS.len()]);
 
 impl Counts {
-    pub(super) fn delivered(&self, kind: &str) {
+    /// One more was delivered.
+    pub fn delivered(&self, kind: &str) {
         self.add(kind, 0);
     }
 
-    pub(super) fn failed(&self, kind: &str) {
+    /// One more was given up.
+    pub fn failed(&self, kind: &str) {
         self.add(kind, 1);
     }
 
@@ -24,7 +26,6 @@ impl Counts {
         }
     }
 
-    #[allow(dead_code, reason = "for the metric notifications_total{channel, result}")]
     /// Channel, result (`Delivered` or `Failed`) and how many.
     pub fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         KINDS.iter().zip(&self.0).flat_map(|(kind, counts)| {

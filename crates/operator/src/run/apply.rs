@@ -13,7 +13,7 @@ use planner::run::{Decision, Guarded, Refusal, TransferOrder, Unguarded};
 use crate::context::Context;
 use crate::events;
 use crate::run::errands::{self, Progress};
-use crate::run::{left_behind, look};
+use crate::run::{left_behind, look, told};
 use crate::stores::{OpenError, OpenStore};
 use crate::transfer::session::Session;
 use crate::write::{API, WriteError, Written};
@@ -58,7 +58,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
     }
     context.errands.keep(&uid, &decision.unguarded);
     for step in decision.guarded {
-        write(run, &mut written, &mut status, step).await?;
+        write(run, &mut written, &mut status, step, context).await?;
     }
     let mut waits: Option<Duration> = None;
     for step in decision.unguarded {
@@ -89,7 +89,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
         return Ok(Applied::Waits(after));
     }
     for step in decision.settled {
-        write(run, &mut written, &mut status, step).await?;
+        write(run, &mut written, &mut status, step, context).await?;
     }
     // Not before it is settled: another pass would have it done again.
     context.errands.forget(&uid);
@@ -110,6 +110,7 @@ async fn write(
     written: &mut Written<BackupRun>,
     status: &mut BackupRunStatus,
     step: Guarded,
+    context: &Context,
 ) -> Result<(), ApplyError> {
     match step {
         Guarded::AddFinalizer => {
@@ -142,6 +143,7 @@ async fn write(
         Guarded::Report(new) => {
             if *new != *status {
                 written.status(&new).await?;
+                told::tell(run, status, &new, context);
                 *status = *new;
             }
         }

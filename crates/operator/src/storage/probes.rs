@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::BackupStorage;
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use planner::storage::ProbeView;
@@ -88,6 +89,7 @@ pub fn begin(storage: &Arc<BackupStorage>, context: &Arc<Context>, configuration
         let seen = probe(&storage, &context, &configuration, &context.probes.get(&uid)).await;
         drop(turn);
         context.probes.end(&uid, seen);
+        context.metrics.storages.probed(&storage.name_any(), Timestamp::now());
         // Without a receiver the process is ending.
         let _ = context
             .wake_storage

@@ -7,18 +7,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use api::BackupRun;
+use api::names::Action;
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::{Chosen, Contact, End, TransferView};
+use planner::run::life::parse;
+use planner::run::{Chosen, Contact, End, Route, TransferView};
 use tokio::sync::watch;
 
+use crate::transfer::traffic::Traffic;
 use crate::transfer::{limits, text};
 
 /// All transfers, by the UID of their run.
 pub struct Registry {
     entries: Mutex<HashMap<String, Entry>>,
     wake: UnboundedSender<ObjectRef<BackupRun>>,
+    /// What has gone through them.
+    pub traffic: Traffic,
 }
 
 struct Entry {
@@ -32,8 +38,27 @@ struct Entry {
     route: Option<Chosen>,
     bytes: u64,
     stored_bytes: u64,
+    /// When they became more.
+    moved: Instant,
+    /// An earlier process has seen some of them, and none was reported to this one.
+    resumed: bool,
     end: Option<End>,
     orders: watch::Sender<Orders>,
+}
+
+/// A transfer that has not ended, for who measures.
+#[derive(Clone, Copy, Debug)]
+pub struct Moving {
+    /// How its bytes travel, once that is chosen.
+    pub route: Option<Route>,
+    moved: Instant,
+}
+
+impl Moving {
+    /// When its bytes became more; when it was taken up, where none has.
+    pub fn moved(&self, now: Timestamp) -> Timestamp {
+        now.checked_sub(self.moved.elapsed()).unwrap_or(now)
+    }
 }
 
 /// What reconcile tells a transfer.
@@ -68,6 +93,7 @@ impl Registry {
         Arc::new(Self {
             entries: Mutex::default(),
             wake,
+            traffic: Traffic::default(),
         })
     }
 
@@ -82,6 +108,7 @@ impl Registry {
             return None;
         }
         let (orders, seen) = watch::channel(Orders::default());
+        let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
         let entry = Entry {
             attempt: attempt.into(),
             contact: None,
@@ -91,6 +118,8 @@ impl Registry {
             route: None,
             bytes: 0,
             stored_bytes: 0,
+            moved: now,
+            resumed: transfer.is_some_and(|t| t.attempt == attempt && t.command_started_at.is_some()),
             end: None,
             orders,
         };
@@ -99,6 +128,8 @@ impl Registry {
             registry: self.clone(),
             uid: uid.into(),
             run: ObjectRef::from_obj(run),
+            namespace: run.namespace().unwrap_or_default(),
+            action: parse(attempt).0,
             orders: seen,
         })
     }
@@ -125,6 +156,17 @@ impl Registry {
                 cancelling: entry.orders.borrow().cancel.is_some(),
             },
         }
+    }
+
+    /// Those that have not ended, by the UID of their run.
+    pub fn moving(&self) -> HashMap<String, Moving> {
+        let entries = self.entries();
+        let moving = entries.iter().filter(|(_, entry)| entry.end.is_none());
+        let of = |entry: &Entry| Moving {
+            route: entry.route.as_ref().map(|chosen| chosen.route),
+            moved: entry.moved,
+        };
+        moving.map(|(uid, entry)| (uid.clone(), of(entry))).collect()
     }
 
     /// Has reconcile look at a run.
@@ -180,6 +222,8 @@ pub struct Handle {
     registry: Arc<Registry>,
     uid: String,
     run: ObjectRef<BackupRun>,
+    namespace: String,
+    action: Action,
     orders: watch::Receiver<Orders>,
 }
 
@@ -228,10 +272,26 @@ impl Handle {
     /// Says how many bytes have passed; reconcile looks by itself. What has passed never becomes less, whatever the
     /// agent says.
     pub fn progress(&self, bytes: u64, stored_bytes: u64) {
-        self.change(|e| {
-            e.bytes = e.bytes.max(bytes.min(limits::BYTES));
-            e.stored_bytes = e.stored_bytes.max(stored_bytes.min(limits::STORED_BYTES));
-        });
+        self.change(|e| self.grow(e, bytes, stored_bytes));
+    }
+
+    fn grow(&self, e: &mut Entry, bytes: u64, stored_bytes: u64) {
+        let (bytes, stored) = (bytes.min(limits::BYTES), stored_bytes.min(limits::STORED_BYTES));
+        let more = (bytes.saturating_sub(e.bytes), stored.saturating_sub(e.stored_bytes));
+        if more == (0, 0) {
+            return;
+        }
+        (e.bytes, e.stored_bytes) = (e.bytes.saturating_add(more.0), e.stored_bytes.saturating_add(more.1));
+        e.moved = Instant::now();
+        if !std::mem::take(&mut e.resumed) {
+            let traffic = &self.registry.traffic;
+            traffic.moved(&self.namespace, self.action, more.0, more.1);
+        }
+    }
+
+    /// Where it is counted what goes through.
+    pub fn traffic(&self) -> &Traffic {
+        &self.registry.traffic
     }
 
     /// Asks to have an upload recorded.
@@ -242,7 +302,17 @@ impl Handle {
 
     /// The end.
     pub fn end(&self, end: End) {
-        self.change(|e| e.end = Some(end));
+        self.change(|e| {
+            // What came after the last report.
+            match &end {
+                End::Stored {
+                    bytes, stored_bytes, ..
+                } => self.grow(e, *bytes, *stored_bytes),
+                End::Restored { bytes, .. } => self.grow(e, *bytes, e.stored_bytes),
+                End::Adopted(_) | End::Failed { .. } | End::Interrupted { .. } => {}
+            }
+            e.end = Some(end);
+        });
         self.wake();
     }
 
@@ -284,6 +354,40 @@ mod tests {
             "{:?}",
             registry.view("uid-1")
         );
+    }
+
+    #[test]
+    fn bytes_are_counted_once_and_none_that_an_earlier_process_has_counted() {
+        let counted = |mut run: BackupRun, started: bool| {
+            let (wake, _woken) = futures::channel::mpsc::unbounded();
+            let registry = Registry::new(wake);
+            run.metadata.namespace = Some("team".into());
+            let mut transfer =
+                serde_json::json!({"attempt": "backup-1", "startedAt": "2026-01-01T00:00:00Z", "route": "Direct"});
+            if started {
+                transfer["commandStartedAt"] = "2026-01-01T00:00:00Z".into();
+            }
+            run.status = serde_json::from_value(serde_json::json!({"transfer": transfer})).unwrap();
+            let handle = registry.open(&run, "uid-1", "backup-1", Instant::now()).unwrap();
+            for (bytes, stored) in [(10, 4), (10, 4), (30, 9)] {
+                handle.progress(bytes, stored);
+            }
+            handle.end(End::Stored {
+                bytes: 35,
+                stored_bytes: 11,
+                sha256: String::new(),
+                etag: String::new(),
+                version_id: None,
+                log: String::new(),
+            });
+            let number = |all: Vec<u64>| all.into_iter().sum::<u64>();
+            let command = registry.traffic.command.all().into_iter().map(|(_, n)| n).collect();
+            let stored = registry.traffic.stored.all().into_iter().map(|(_, n)| n).collect();
+            assert!(registry.traffic.restored.all().is_empty());
+            (number(command), number(stored))
+        };
+        assert_eq!(counted(testing::backup_run(), false), (35, 11));
+        assert_eq!(counted(testing::backup_run(), true), (25, 7));
     }
 
     #[test]

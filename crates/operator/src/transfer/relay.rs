@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ pub struct Relay {
     endpoint: Endpoint,
     out: mpsc::Sender<Frame<ToAgent>>,
     streams: HashMap<u32, Stream>,
+    relayed: Arc<AtomicU64>,
 }
 
 struct Stream {
@@ -77,6 +79,8 @@ struct Shared {
     arrived: Notify,
     /// The agent takes more.
     credited: Notify,
+    /// Where bytes are counted, those of all relays together.
+    relayed: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -91,6 +95,11 @@ struct State {
 }
 
 impl Shared {
+    fn count(&self, bytes: usize) {
+        self.relayed
+            .fetch_add(u64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,12 +131,13 @@ impl State {
 pub struct Refused(pub String);
 
 impl Relay {
-    /// Frames to the agent go to `out`.
-    pub fn new(endpoint: Endpoint, out: mpsc::Sender<Frame<ToAgent>>) -> Self {
+    /// Frames to the agent go to `out`; the bytes that pass are counted.
+    pub fn new(endpoint: Endpoint, out: mpsc::Sender<Frame<ToAgent>>, relayed: Arc<AtomicU64>) -> Self {
         Self {
             endpoint,
             out,
             streams: HashMap::new(),
+            relayed,
         }
     }
 
@@ -141,7 +151,10 @@ impl Relay {
         if self.streams.len() >= MAX_STREAMS {
             return Err(Refused(format!("more than {MAX_STREAMS} connections at a time")));
         }
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            relayed: self.relayed.clone(),
+            ..Shared::default()
+        });
         shared.lock().allowance.grant(credit);
         let task = spawn_held(serve(self.endpoint.clone(), id, shared.clone(), self.out.clone()));
         self.streams.insert(id, Stream { shared, _task: task });
@@ -224,6 +237,7 @@ async fn up(mut store: WriteHalf<'_>, id: u32, shared: &Shared, out: &mpsc::Send
         if let Err(error) = in_time(store.write_all(buffer.get(..n).unwrap_or_default())).await {
             return format!("the store takes no more bytes: {error}");
         }
+        shared.count(n);
         let bytes = {
             let mut state = shared.lock();
             if state.inbox.owes() { state.inbox.grant() } else { 0 }
@@ -259,6 +273,7 @@ async fn down(
         shared.lock().allowance.spend(n);
         let bytes = buffer.get(..n).unwrap_or_default().to_vec();
         say(out, Frame::Data(Data { stream: id, bytes })).await?;
+        shared.count(n);
     }
 }
 

@@ -13,15 +13,14 @@ pub struct SignedFor {
 }
 
 impl SignedFor {
-    /// A URL was given for this.
-    pub fn add(&mut self, request: &UrlRequest) {
+    /// A URL was given for this. Whether it is not the first for that part.
+    pub fn add(&mut self, request: &UrlRequest) -> bool {
         match request {
-            UrlRequest::Part { number, size, .. } => {
-                self.parts.insert(*number, *size);
-            }
+            UrlRequest::Part { number, size, .. } => return self.parts.insert(*number, *size).is_some(),
             UrlRequest::Object { .. } => self.object = true,
             UrlRequest::Get { .. } => self.reading = true,
         }
+        false
     }
 
     /// The first part that nothing was signed for, or not of that size.

@@ -29,6 +29,7 @@ fn shared() -> (Arc<Shared>, Mock) {
         reviewer,
         own: Some(OWN.into()),
         turns: Semaphore::new(SIDE_BY_SIDE),
+        metrics: Default::default(),
     };
     (Arc::new(shared), mock)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::watch_object;
@@ -17,6 +18,8 @@ use zeroize::Zeroizing;
 
 use super::Names;
 use super::certificate::Held;
+use super::expiry::ends;
+use crate::metrics::Metrics;
 
 /// Between two looks at files: a mounted Secret follows within a minute or so.
 const LOOK: Duration = Duration::from_secs(10);
@@ -38,18 +41,27 @@ pub enum Error {
 /// How the webhook serves, once there is a certificate.
 pub type Served = watch::Sender<Option<Arc<ServerConfig>>>;
 
-fn server(chain: &[u8], key: &[u8]) -> Result<Arc<ServerConfig>, Error> {
+/// How to serve with a certificate, and when that ends.
+fn server(chain: &[u8], key: &[u8]) -> Result<(Arc<ServerConfig>, Option<Timestamp>), Error> {
     let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>()?;
+    let end = chain.first().and_then(|certificate| ends(certificate));
     let key = PrivateKeyDer::from_pem_slice(key)?;
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), end))
+}
+
+fn serve_with((config, end): (Arc<ServerConfig>, Option<Timestamp>), served: &Served, metrics: &Metrics) {
+    served.send_replace(Some(config));
+    if let Some(end) = end {
+        metrics.certificate_ends(end);
+    }
 }
 
 /// Follows the Secret. One that is gone or unreadable changes nothing: the leader makes another.
-pub async fn follow_secret(client: Client, names: &Names, served: &Served) {
+pub async fn follow_secret(client: Client, names: &Names, served: &Served, metrics: &Metrics) {
     let secrets: Api<Secret> = Api::namespaced(client, &names.namespace);
     let mut stream = std::pin::pin!(watch_object(secrets, &names.service).default_backoff());
     let mut last = None;
@@ -71,8 +83,8 @@ pub async fn follow_secret(client: Client, names: &Names, served: &Served) {
             continue;
         }
         match server(held.serving.chain.as_bytes(), held.serving.key.as_bytes()) {
-            Ok(config) => {
-                served.send_replace(Some(config));
+            Ok(made) => {
+                serve_with(made, served, metrics);
                 last = Some(held.serving);
             }
             Err(error) => tracing::warn!(%error, "the webhook's Secret"),
@@ -81,14 +93,14 @@ pub async fn follow_secret(client: Client, names: &Names, served: &Served) {
 }
 
 /// Follows `tls.crt` and `tls.key` in a folder.
-pub async fn follow_folder(folder: &Path, served: &Served) {
+pub async fn follow_folder(folder: &Path, served: &Served, metrics: &Metrics) {
     let mut last = (Vec::new(), Zeroizing::new(Vec::new()));
     loop {
         match read(folder) {
             Ok(now) if now == last => {}
             Ok(now) => match server(&now.0, &now.1) {
-                Ok(config) => {
-                    served.send_replace(Some(config));
+                Ok(made) => {
+                    serve_with(made, served, metrics);
                     last = now;
                 }
                 // A certificate and a key of different moments, for one: the next look sees both.
@@ -110,8 +122,6 @@ fn read(folder: &Path) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Error> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::webhook::certificate::Pair;
 
@@ -120,7 +130,9 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let make = || Pair::make("webhook", "ours", Timestamp::now()).unwrap();
         let (one, other) = (make(), make());
-        assert!(server(one.chain.as_bytes(), one.key.as_bytes()).is_ok());
+        let (_, end) = server(one.chain.as_bytes(), one.key.as_bytes()).unwrap();
+        let days = end.unwrap().duration_since(one.made).as_hours() / 24;
+        assert!((88..=91).contains(&days), "{days}");
         assert!(matches!(
             server(one.chain.as_bytes(), other.key.as_bytes()),
             Err(Error::Tls(_))

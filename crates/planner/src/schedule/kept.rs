@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::Reason;
+use crate::run::Reason as RunReason;
 use crate::schedule::observed::{Observed, Standing, ended, standing};
 
 /// So many counted runs are known by name.
@@ -23,18 +23,15 @@ const ENOUGH: usize = 3;
 /// Counts the runs that have ended and were not counted.
 pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus) {
     let schedule = o.schedule.name_any();
-    let mut fresh: Vec<_> = o
-        .runs
-        .iter()
-        .filter(|run| standing(run) != Standing::Active && !is_counted(run, &schedule, status))
-        .collect();
+    let over = o.runs.iter().filter(|run| standing(run) != Standing::Active);
+    let (known, mut fresh): (Vec<&BackupRun>, Vec<&BackupRun>) =
+        over.copied().partition(|run| is_counted(run, &schedule, status));
     fresh.sort_by_key(|run| (ended(run), run.name_any()));
     for run in &fresh {
         if standing(run) == Standing::Successful {
-            good(run, status);
-        } else if !was_stopped(run) {
-            status.consecutive_failures = Some(status.consecutive_failures.unwrap_or(0).saturating_add(1));
-            status.failing_since.get_or_insert_with(|| Time(ended(run)));
+            good(run, &known, status);
+        } else if has_failed(run) {
+            failed(ended(run), status);
         }
     }
     if !fresh.is_empty() {
@@ -47,26 +44,58 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus) {
 }
 
 /// What the command usually writes: the median of the good backups before the last one.
-pub fn usual(recent: &[u64]) -> Option<u64> {
-    let (_, before) = recent.split_last()?;
-    let mut sizes = before.to_vec();
+pub fn usual(status: &BackupScheduleStatus) -> Option<u64> {
+    let before = status.recent_bytes.len().saturating_sub(usize::from(has_size(status)));
+    let mut sizes = status.recent_bytes.get(..before)?.to_vec();
     sizes.sort_unstable();
     sizes.get(sizes.len() / 2).copied().filter(|_| sizes.len() >= ENOUGH)
 }
 
-fn good(run: &BackupRun, status: &mut BackupScheduleStatus) {
-    let told = run.status.as_ref();
-    let bytes = told.and_then(|s| s.bytes);
-    let at = ended(run);
-    // One that is seen late says nothing of what failed after it.
-    if status.failing_since.as_ref().is_none_or(|since| since.0 <= at) {
-        (status.consecutive_failures, status.failing_since) = (None, None);
-    }
+/// Whether the last of the sizes is that of the last backup: nobody may have told what its command wrote.
+fn has_size(status: &BackupScheduleStatus) -> bool {
+    status.last_backup.as_ref().is_some_and(|last| last.bytes.is_some())
+}
+
+/// Whether its backup failed. One that was stopped on purpose says nothing of whether backups succeed.
+fn has_failed(run: &BackupRun) -> bool {
+    let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let said = condition::find(conditions, condition::FAILED);
+    standing(run) == Standing::Failed && said.is_some_and(|c| c.reason != RunReason::Cancelled.word())
+}
+
+/// One more has failed; one that ended before the last good backup, and is seen late, is none in a row.
+fn failed(at: Timestamp, status: &mut BackupScheduleStatus) {
     if status
         .last_backup
         .as_ref()
-        .is_none_or(|last| last.completion_time.0 <= at)
+        .is_some_and(|good| at < good.completion_time.0)
     {
+        return;
+    }
+    status.consecutive_failures = Some(status.consecutive_failures.unwrap_or(0).saturating_add(1));
+    let since = status.failing_since.take().map_or(at, |t| t.0.min(at));
+    status.failing_since = Some(Time(since));
+}
+
+/// A backup is good: the failures before it are over, and those after it, where it is seen late, are all that there are.
+fn good(run: &BackupRun, known: &[&BackupRun], status: &mut BackupScheduleStatus) {
+    let told = run.status.as_ref();
+    let bytes = told.and_then(|s| s.bytes);
+    let at = ended(run);
+    (status.consecutive_failures, status.failing_since) = (None, None);
+    for later in known.iter().filter(|known| has_failed(known) && ended(known) > at) {
+        failed(ended(later), status);
+    }
+    let last = status.last_backup.as_ref();
+    let is_last = last.is_none_or(|last| last.completion_time.0 <= at);
+    let after = usize::from(!is_last && has_size(status));
+    if let Some(bytes) = bytes {
+        let place = status.recent_bytes.len().saturating_sub(after);
+        status.recent_bytes.insert(place, bytes);
+    }
+    let over = status.recent_bytes.len().saturating_sub(SIZES);
+    status.recent_bytes.drain(..over);
+    if is_last {
         status.last_backup = Some(LastBackup {
             run: run.name_any(),
             start_time: told.and_then(|s| s.start_time.clone()),
@@ -75,15 +104,6 @@ fn good(run: &BackupRun, status: &mut BackupScheduleStatus) {
             stored_bytes: told.and_then(|s| s.size_in_bytes),
         });
     }
-    status.recent_bytes.extend(bytes);
-    let over = status.recent_bytes.len().saturating_sub(SIZES);
-    status.recent_bytes.drain(..over);
-}
-
-/// Somebody, or `concurrencyPolicy: Replace`, ended it: that says nothing of whether backups can be made. Who replaces run after run is `Starving`.
-fn was_stopped(run: &BackupRun) -> bool {
-    let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    condition::find(conditions, condition::FAILED).is_some_and(|c| c.reason == Reason::Cancelled.word())
 }
 
 fn is_counted(run: &BackupRun, schedule: &str, status: &BackupScheduleStatus) -> bool {

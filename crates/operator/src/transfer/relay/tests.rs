@@ -23,7 +23,7 @@ async fn rig() -> Rig {
     };
     let (out, said) = mpsc::channel(4);
     Rig {
-        relay: Relay::new(endpoint, out),
+        relay: Relay::new(endpoint, out, Default::default()),
         said,
         listener,
         share: Budget::default().share("team"),

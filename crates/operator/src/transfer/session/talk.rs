@@ -26,7 +26,8 @@ impl Session {
         if route == Route::Direct {
             return None;
         }
-        Some(Relay::new(self.endpoint()?, link.streams()))
+        let relayed = self.handle.traffic().relayed.clone();
+        Some(Relay::new(self.endpoint()?, link.streams(), relayed))
     }
 
     /// Where the store is.
@@ -184,8 +185,8 @@ impl Session {
             request.clone(),
             Timestamp::now(),
         );
-        if signed.is_ok() {
-            self.signed.add(&request);
+        if signed.is_ok() && self.signed.add(&request) {
+            self.handle.traffic().retry();
         }
         let answer = signed.unwrap_or_else(|message| ToAgent::Refuse { request, message });
         tell(link, answer).await

@@ -51,22 +51,6 @@ fn failures_in_a_row_are_counted_on_when_their_runs_are_rotated_and_end_with_a_g
 }
 
 #[test]
-fn a_run_that_was_stopped_is_no_failure_and_a_good_one_that_is_seen_late_ends_no_row_that_began_after_it() {
-    let mut world = World::new();
-    world.schedule.spec.suspend = Some(true);
-    world.then("hourly-1", false);
-    world.pass(60);
-    let stopped = world.ended("hourly-2", false, 0).status.as_mut().unwrap();
-    for condition in &mut stopped.conditions {
-        condition.reason = crate::run::Reason::Cancelled.word().into();
-    }
-    assert_eq!(failures(&world.known()), 1);
-    let late = world.ended("hourly-0", true, 0).status.as_mut().unwrap();
-    late.completion_time = Some(Time(Timestamp::UNIX_EPOCH));
-    assert_eq!(failures(&world.known()), 1);
-}
-
-#[test]
 fn no_run_counts_twice_whoever_looks_and_however_often() {
     let mut world = World::new();
     world.schedule.spec.suspend = Some(true);
@@ -139,20 +123,101 @@ fn the_last_good_backup_and_the_last_sizes_are_known_when_their_runs_are_gone() 
 }
 
 #[test]
-fn a_good_backup_that_is_seen_late_is_not_the_last_one() {
+fn what_is_seen_late_takes_its_place_by_when_it_ended() {
     let mut world = World::new();
     world.schedule.spec.suspend = Some(true);
-    world.good("hourly-2", 5);
-    world.ended("hourly-1", true, 30);
-    assert_eq!(world.known().last_backup.unwrap().run, "hourly-2");
+    world.schedule.spec.failed_runs_history_limit = Some(9);
+    world.then("hourly-1", false);
+    world.good("hourly-3", 5);
+    // Good, before the last one.
+    world.ended("hourly-2", true, 30).status.as_mut().unwrap().bytes = Some(4);
+    let status = world.known();
+    assert_eq!(status.last_backup.as_ref().unwrap().run, "hourly-3");
+    assert_eq!(status.recent_bytes, [4, 5]);
+    // Failed, before the last good one.
+    world.ended("hourly-0", false, 40);
+    assert_eq!(failures(&world.known()), 0);
+    // Good, between two failures.
+    world.pass(600);
+    world.ended("hourly-4", false, 300);
+    world.ended("hourly-6", false, 100);
+    assert_eq!(failures(&world.known()), 2);
+    world.ended("hourly-5", true, 200).status.as_mut().unwrap().bytes = Some(6);
+    let status = world.known();
+    let since = world.now.checked_sub(SignedDuration::from_secs(100)).unwrap();
+    assert_eq!((failures(&status), status.failing_since), (1, Some(Time(since))));
+    assert_eq!(status.recent_bytes, [4, 5, 6]);
+}
+
+#[test]
+fn what_was_stopped_on_purpose_is_no_failure_and_ends_no_row_of_them() {
+    let mut world = World::new();
+    world.schedule.spec.suspend = Some(true);
+    world.then("hourly-1", false);
+    world.pass(60);
+    let stopped = world.ended("hourly-2", false, 0).status.as_mut().unwrap();
+    stopped
+        .conditions
+        .iter_mut()
+        .for_each(|c| c.reason = "Cancelled".into());
+    assert_eq!(failures(&world.known()), 1);
+    assert_eq!(failures(&world.known()), 1);
+}
+
+#[test]
+fn two_that_fail_in_one_second_are_two_whichever_is_seen_first() {
+    for names in [["hourly-1", "hourly-2"], ["hourly-2", "hourly-1"]] {
+        let mut world = World::new();
+        world.schedule.spec.suspend = Some(true);
+        for (name, wanted) in names.iter().zip(1..) {
+            world.ended(name, false, 0);
+            assert_eq!(failures(&world.known()), wanted, "{names:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_old_cache_still_has_is_not_counted_again() {
+    let mut world = World::new();
+    world.schedule.spec.suspend = Some(true);
+    for n in 1..=3 {
+        world.good(&format!("hourly-{n}"), n);
+    }
+    world.then("hourly-4", false);
+    let old = std::mem::take(&mut world.runs);
+    let later = world.good("hourly-5", 5);
+    world.runs.extend(old);
+    let again = world.known();
+    assert_eq!(
+        (&again.recent_bytes, &again.last_backup),
+        (&later.recent_bytes, &later.last_backup)
+    );
+    assert_eq!(failures(&again), 0);
 }
 
 #[test]
 fn what_is_usual_is_the_median_before_the_last_and_nothing_of_too_few() {
-    assert_eq!(usual(&[]), None);
-    assert_eq!(usual(&[1, 2, 3]), None);
-    assert_eq!(usual(&[9, 1, 5, 1000]), Some(5));
-    assert_eq!(usual(&[70, 10, 60, 20, 50, 30, 40, 0]), Some(40));
+    let status = |recent: &[u64], last: Option<u64>| BackupScheduleStatus {
+        recent_bytes: recent.to_vec(),
+        last_backup: Some(LastBackup {
+            run: "r".into(),
+            start_time: None,
+            completion_time: Time(Timestamp::UNIX_EPOCH),
+            bytes: last,
+            stored_bytes: None,
+        }),
+        ..BackupScheduleStatus::default()
+    };
+    for (recent, last, wanted) in [
+        (vec![], None, None),
+        (vec![1, 2, 3], Some(3), None),
+        (vec![9, 1, 5, 1000], Some(1000), Some(5)),
+        (vec![70, 10, 60, 20, 50, 30, 40, 0], Some(0), Some(40)),
+        // Of the last one nobody has told.
+        (vec![9, 1, 5], None, Some(5)),
+    ] {
+        assert_eq!(usual(&status(&recent, last)), wanted, "{recent:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! A record of each schedule: what its series say.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::{BackupSchedule, condition};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use planner::schedule::cron::Calendar;
+use planner::schedule::{kept, ticks};
+
+/// All schedules, by `namespace/name`.
+#[derive(Default)]
+pub struct Schedules(Mutex<BTreeMap<Arc<str>, Arc<Schedule>>>);
+
+/// What is served of a schedule. Times are Unix seconds.
+#[derive(Debug, PartialEq)]
+pub struct Schedule {
+    key: Arc<str>,
+    uid: Box<str>,
+    /// The storage that its template names.
+    pub storage: Box<str>,
+    /// When it was made.
+    pub created: f64,
+    /// Since when it makes runs.
+    pub active_since: Option<f64>,
+    /// The end of the last good backup.
+    pub last_success: Option<f64>,
+    /// How long that one took, seconds.
+    pub duration: Option<f64>,
+    /// What its command wrote.
+    pub bytes: Option<f64>,
+    /// What is stored of it.
+    pub stored: Option<f64>,
+    /// What commands usually write.
+    pub usual: Option<f64>,
+    /// The next tick.
+    pub next: Option<f64>,
+    /// How far apart ticks are around now, seconds.
+    pub interval: Option<f64>,
+    /// `spec.jitterSeconds`.
+    pub jitter: u32,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// Its condition Ready, once there is one.
+    pub ready: Option<bool>,
+    /// Its condition Starving.
+    pub starving: bool,
+    /// Runs under way.
+    pub in_progress: u32,
+    /// Failed backups since the last good one.
+    pub failures: u32,
+    /// The last restore that proved one.
+    pub verified: Option<f64>,
+}
+
+impl Schedules {
+    /// It was made or changed.
+    pub fn seen(&self, schedule: &BackupSchedule, now: Timestamp) {
+        let seen = Arc::new(Schedule::of(schedule, now));
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(seen.key.clone(), seen);
+    }
+
+    /// It is gone. One that was made anew under its name is another one.
+    pub fn gone(&self, schedule: &BackupSchedule) {
+        let (key, uid) = (key(schedule), schedule.uid().unwrap_or_default());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.get(key.as_str()).is_some_and(|there| *there.uid == *uid) {
+            all.remove(key.as_str());
+        }
+    }
+
+    /// All, as they are now.
+    pub fn all(&self) -> Vec<Arc<Schedule>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().cloned().collect()
+    }
+}
+
+impl Schedule {
+    fn of(schedule: &BackupSchedule, now: Timestamp) -> Self {
+        let spec = &schedule.spec;
+        let told = schedule.status.clone().unwrap_or_default();
+        let suspended = spec.suspend.unwrap_or(false);
+        let created = schedule.creation_timestamp().map_or(now, |t| t.0);
+        let calendar = Calendar::parse(&spec.schedule, spec.time_zone.as_deref()).ok();
+        let last = told.last_backup.as_ref();
+        let number = |n: Option<u64>| n.map(|n| n as f64);
+        Self {
+            key: key(schedule).into(),
+            uid: schedule.uid().unwrap_or_default().into(),
+            storage: spec.template.spec.storage.name.as_str().into(),
+            created: seconds(created),
+            active_since: active_since(schedule, created).filter(|_| !suspended).map(seconds),
+            last_success: told.last_successful_time.as_ref().map(time),
+            duration: last.and_then(|l| Some(time(&l.completion_time) - time(l.start_time.as_ref()?))),
+            bytes: number(last.and_then(|l| l.bytes)),
+            stored: number(last.and_then(|l| l.stored_bytes)),
+            usual: number(kept::usual(&told)),
+            next: told.next_schedule_time.as_ref().filter(|_| !suspended).map(time),
+            interval: calendar.and_then(|c| ticks::distance(&c, now)).map(|d| d.as_secs_f64()),
+            jitter: spec.jitter_seconds.unwrap_or(0),
+            suspended,
+            ready: condition::find(&told.conditions, condition::READY).map(|c| c.status == "True"),
+            starving: condition::is_true(&told.conditions, condition::STARVING),
+            in_progress: told.in_progress.unwrap_or(0),
+            failures: told.consecutive_failures.unwrap_or(0),
+            verified: told.last_verified_time.as_ref().map(time),
+        }
+    }
+
+    /// Namespace and name.
+    pub fn names(&self) -> (&str, &str) {
+        self.key.split_once('/').unwrap_or_default()
+    }
+}
+
+/// The later of its creation and the end of its last suspension; none while that is not over.
+fn active_since(schedule: &BackupSchedule, created: Timestamp) -> Option<Timestamp> {
+    let told = schedule.status.as_ref();
+    let suspension = told.and_then(|s| condition::find(&s.conditions, condition::SUSPENDED));
+    match suspension {
+        None => Some(created),
+        Some(said) if said.status == "True" => None,
+        Some(said) => Some(said.last_transition_time.0.max(created)),
+    }
+}
+
+fn key(schedule: &BackupSchedule) -> String {
+    format!("{}/{}", schedule.namespace().unwrap_or_default(), schedule.name_any())
+}
+
+/// Unix seconds.
+pub fn seconds(at: Timestamp) -> f64 {
+    at.as_second() as f64
+}
+
+/// Unix seconds.
+pub fn time(at: &Time) -> f64 {
+    seconds(at.0)
+}

@@ -1,0 +1,351 @@
+//! One scrape: what is served of each metric of the table, and nothing else. What is held under a lock is copied first: a scraper that reads
+//! slowly holds nobody up.
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use api::names::Action;
+use jiff::Timestamp;
+use metrics::{Kind, METRICS, Metric, Unit};
+use planner::run::Route;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelSetEncoder, LabelValueEncoder,
+    MetricEncoder, NoLabelSet,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry as Families, Unit as Suffix};
+
+use super::process::Process;
+use super::runs::label;
+use super::schedules::{Schedule, seconds};
+use super::storages::Storage;
+use super::{Metrics, counters::Counters};
+use crate::transfer::registry::Moving;
+use crate::transfer::traffic::Traffic;
+
+/// The longest value of a label, bytes: names of Kubernetes have at most that many.
+const LABEL: usize = 253;
+
+/// What one scrape says.
+pub struct Scrape {
+    metrics: Arc<Metrics>,
+    leads: bool,
+    schedules: Vec<Arc<Schedule>>,
+    storages: Vec<Storage>,
+    /// How many are under way.
+    backups: usize,
+    restores: usize,
+    /// By namespace.
+    oldest: BTreeMap<String, Timestamp>,
+    direct: usize,
+    relayed: usize,
+    process: Process,
+}
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+impl Scrape {
+    /// Of now.
+    pub fn take(metrics: &Arc<Metrics>, now: Timestamp) -> Self {
+        let schedules = metrics.schedules.all();
+        let moving = metrics.registry.get().map(|r| r.moving()).unwrap_or_default();
+        let under_way = metrics.runs.under_way();
+        let mut oldest = BTreeMap::new();
+        for (uid, run) in &under_way {
+            let moved = moving.get(uid).map(|m| m.moved(now));
+            let at = moved.map_or(run.step, |moved| moved.max(run.step));
+            let least = oldest.entry(run.namespace.clone()).or_insert(at);
+            *least = at.min(*least);
+        }
+        let of = |action| under_way.values().filter(|r| r.action == action).count();
+        let by = |route| moving.values().filter(|m: &&Moving| m.route == Some(route)).count();
+        forget_namespaces(metrics, &schedules);
+        Self {
+            backups: of(Action::Backup),
+            restores: of(Action::Restore),
+            direct: by(Route::Direct),
+            relayed: by(Route::Relay),
+            oldest,
+            schedules,
+            storages: metrics.storages.all(),
+            leads: metrics.leads.load(Ordering::Relaxed),
+            process: Process::look(),
+            metrics: metrics.clone(),
+        }
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    /// The writer takes no more.
+    pub fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut families = Families::default();
+        families.register_collector(Box::new(self));
+        prometheus_client::encoding::text::encode(out, &families)
+    }
+
+    fn schedules(&self, out: &mut Series<'_, '_>, of: impl Fn(&Schedule) -> Option<f64>) -> fmt::Result {
+        for schedule in &self.schedules {
+            if let Some(number) = of(schedule) {
+                let (namespace, name) = schedule.names();
+                out.put(&[namespace, name], number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn storages(&self, out: &mut Series<'_, '_>, of: impl Fn(&Storage) -> Option<f64>) -> fmt::Result {
+        for storage in &self.storages {
+            if let Some(number) = of(storage) {
+                out.put(&[&storage.name], number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn traffic(&self) -> Option<&Traffic> {
+        Some(&self.metrics.registry.get()?.traffic)
+    }
+
+    /// The series of one metric. None: nobody has said how it is filled.
+    fn fill(&self, metric: &Metric, out: &mut Series<'_, '_>) -> Option<fmt::Result> {
+        let all = &self.metrics;
+        let name = metric.name.strip_prefix("backup_operator_").unwrap_or(metric.name);
+        Some(match name {
+            "schedule_status" => self.schedules.iter().try_for_each(|s| {
+                let (namespace, name) = s.names();
+                out.put(&[namespace, name, &s.storage], s.created)
+            }),
+            "schedule_created_timestamp_seconds" => self.schedules(out, |s| Some(s.created)),
+            "schedule_active_since_timestamp_seconds" => self.schedules(out, |s| s.active_since),
+            "schedule_last_success_timestamp_seconds" => self.schedules(out, |s| s.last_success),
+            "schedule_last_duration_seconds" => self.schedules(out, |s| s.duration),
+            "schedule_last_bytes" => self.schedules(out, |s| s.bytes),
+            "schedule_last_stored_bytes" => self.schedules(out, |s| s.stored),
+            "schedule_usual_bytes" => self.schedules(out, |s| s.usual),
+            "schedule_next_timestamp_seconds" => self.schedules(out, |s| s.next),
+            "schedule_expected_interval_seconds" => self.schedules(out, |s| s.interval),
+            "schedule_jitter_seconds" => self.schedules(out, |s| Some(s.jitter.into())),
+            "schedule_suspended" => self.schedules(out, |s| Some(flag(s.suspended))),
+            "schedule_ready" => self.schedules(out, |s| s.ready.map(flag)),
+            "schedule_starving" => self.schedules(out, |s| Some(flag(s.starving))),
+            "schedule_in_progress" => self.schedules(out, |s| Some(s.in_progress.into())),
+            "schedule_consecutive_failures" => self.schedules(out, |s| Some(s.failures.into())),
+            "schedule_last_verified_timestamp_seconds" => self.schedules(out, |s| s.verified),
+            "runs_ended_total" => out.counters(&all.runs_ended),
+            "runs_queued" => self.led(out, &[], all.runs.queued()),
+            "runs_under_way" => self
+                .led(out, &["Backup"], self.backups)
+                .and_then(|()| self.led(out, &["Restore"], self.restores)),
+            "run_oldest_progress_timestamp_seconds" => self
+                .oldest
+                .iter()
+                .try_for_each(|(namespace, at)| out.put(&[namespace], seconds(*at))),
+            "last_restore_failed" => {
+                let all = all.runs.last_restore_failed();
+                all.iter()
+                    .try_for_each(|(namespace, failed)| out.put(&[namespace], flag(*failed)))
+            }
+            "transfers_in_progress" => self
+                .led(out, &[Route::Direct.word()], self.direct)
+                .and_then(|()| self.led(out, &[Route::Relay.word()], self.relayed)),
+            "command_bytes_total" => self.traffic().map_or(Ok(()), |t| out.counters(&t.command)),
+            "stored_bytes_total" => self.traffic().map_or(Ok(()), |t| out.counters(&t.stored)),
+            "restored_bytes_total" => self.traffic().map_or(Ok(()), |t| out.counters(&t.restored)),
+            "relayed_bytes_total" => self.traffic().map_or(Ok(()), |t| out.put(&[], t.relayed() as f64)),
+            "parts_retried_total" => self.traffic().map_or(Ok(()), |t| out.put(&[], t.retried() as f64)),
+            "storage_status" => self
+                .storages
+                .iter()
+                .try_for_each(|s| out.put(&[&s.name, &s.type_], s.created)),
+            "storage_ready" => self.storages(out, |s| s.ready.map(flag)),
+            "storage_last_probe_timestamp_seconds" => self.storages(out, |s| s.probed),
+            "storage_size_bytes" => self.storages(out, |s| Some(s.size)),
+            "storage_runs" => self.storages(out, |s| Some(s.runs.into())),
+            "storage_schedules" => self.storages(out, |s| Some(s.schedules.into())),
+            "leader" => out.put(&[], flag(self.leads)),
+            "uptime_seconds" => out.put(&[], all.began.elapsed().as_secs_f64()),
+            "build_info" => out.put(&[env!("CARGO_PKG_VERSION")], 1.0),
+            "reconcile_duration_seconds" => out.whole(&all.passes),
+            "reconcile_errors_total" => out.counters(&all.reconcile_errors),
+            "reconcile_waiting" => out.levels(&all.waiting.all()),
+            "cache_objects" => out.levels(&all.cached.all()),
+            "api_requests_total" => out.counters(&all.api_requests),
+            "webhook_answers_total" => out.counters(&all.webhook_answers),
+            "webhook_duration_seconds" => out.whole(&all.answers),
+            "webhook_certificate_expiry_timestamp_seconds" => match all.certificate_ends.load(Ordering::Relaxed) {
+                0 => Ok(()),
+                at => out.put(&[], at as f64),
+            },
+            "notifications_total" => {
+                let mut each = all.notifications.each();
+                each.try_for_each(|(channel, result, number)| out.put(&[channel, result], number as f64))
+            },
+            "process_resident_memory_bytes" => out.put_if(self.process.resident),
+            "process_cpu_seconds_total" => out.put_if(self.process.cpu),
+            "process_open_fds" => out.put_if(self.process.files),
+            "process_start_time_seconds" => out.put(&[], seconds(all.began_at)),
+            _ => return None,
+        })
+    }
+
+    /// Who does not lead knows of no run, and does not say that there were none.
+    fn led(&self, out: &mut Series<'_, '_>, labels: &[&str], number: usize) -> fmt::Result {
+        if self.leads {
+            out.put(labels, number as f64)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for metric in METRICS {
+            let (name, unit) = suffix(metric);
+            let type_ = match metric.kind {
+                Kind::Gauge => MetricType::Gauge,
+                Kind::Counter => MetricType::Counter,
+                Kind::Histogram => MetricType::Histogram,
+            };
+            let encoder = encoder.encode_descriptor(name, metric.help, unit.as_ref(), type_)?;
+            let mut series = Series {
+                metric,
+                encoder: Some(encoder),
+            };
+            self.fill(metric, &mut series).unwrap_or(Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The library writes the unit behind the name.
+fn suffix(metric: &Metric) -> (&'static str, Option<Suffix>) {
+    let family = metric.family();
+    let of = |end: &str, unit| Some((family.strip_suffix(end)?, Some(unit)));
+    let found = match metric.unit {
+        Unit::Seconds | Unit::Timestamp => of("_seconds", Suffix::Seconds),
+        Unit::Bytes => of("_bytes", Suffix::Bytes),
+        Unit::Count | Unit::Flag => None,
+    };
+    found.unwrap_or((family, None))
+}
+
+/// Namespaces come and go.
+fn forget_namespaces(metrics: &Metrics, schedules: &[Arc<Schedule>]) {
+    let there: BTreeSet<_> = schedules.iter().map(|s| s.names().0).collect();
+    let now = Instant::now();
+    metrics.runs_ended.keep(&there, now);
+    if let Some(registry) = metrics.registry.get() {
+        registry.traffic.keep(&there, now);
+    }
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+/// Where the series of one metric go.
+struct Series<'a, 'b> {
+    metric: &'a Metric,
+    encoder: Option<MetricEncoder<'b>>,
+}
+
+impl Series<'_, '_> {
+    fn put(&mut self, values: &[&str], number: f64) -> fmt::Result {
+        let Some(encoder) = &mut self.encoder else {
+            return Ok(());
+        };
+        if values.is_empty() {
+            return write(encoder, self.metric.kind, number);
+        }
+        let labels = Labels(self.metric.labels, values);
+        write(&mut encoder.encode_family(&labels)?, self.metric.kind, number)
+    }
+
+    fn put_if(&mut self, number: Option<f64>) -> fmt::Result {
+        number.map_or(Ok(()), |number| self.put(&[], number))
+    }
+
+    fn counters<const N: usize>(&mut self, counters: &Counters<N>) -> fmt::Result {
+        for (labels, number) in counters.all() {
+            let labels = labels.each_ref().map(AsRef::as_ref);
+            self.put(&labels, number as f64)?;
+        }
+        Ok(())
+    }
+
+    fn levels(&mut self, levels: &BTreeMap<&'static str, usize>) -> fmt::Result {
+        levels
+            .iter()
+            .try_for_each(|(kind, number)| self.put(&[kind], *number as f64))
+    }
+
+    /// One that the library keeps itself.
+    fn whole(&mut self, metric: &impl EncodeMetric) -> fmt::Result {
+        self.encoder.take().map_or(Ok(()), |encoder| metric.encode(encoder))
+    }
+}
+
+/// A number of which nothing stands behind the point is written without one.
+fn write(encoder: &mut MetricEncoder<'_>, kind: Kind, number: f64) -> fmt::Result {
+    let whole = number.fract() == 0.0 && number.abs() < 9e15;
+    match (kind, whole) {
+        (Kind::Counter, true) => encoder.encode_counter::<NoLabelSet, _, f64>(&(number as u64), None),
+        (Kind::Counter, false) => encoder.encode_counter::<NoLabelSet, _, f64>(&number, None),
+        (_, true) => encoder.encode_gauge(&(number as i64)),
+        (_, false) => encoder.encode_gauge(&number),
+    }
+}
+
+/// Names from the table, values as they come.
+struct Labels<'a>(&'a [&'static str], &'a [&'a str]);
+
+impl EncodeLabelSet for Labels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        for (name, value) in self.0.iter().zip(self.1) {
+            (*name, Value(value)).encode(encoder.encode_label())?;
+        }
+        Ok(())
+    }
+}
+
+/// The library writes values as they are; a storage's name in a template may be anything.
+struct Value<'a>(&'a str);
+
+impl EncodeLabelValue for Value<'_> {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        use fmt::Write;
+        let (mut rest, mut length) = (self.0, 0);
+        // Mostly there is nothing to escape.
+        if rest.len() <= LABEL && !rest.contains(['\\', '"', '\n']) {
+            return encoder.write_str(rest);
+        }
+        while let Some(c) = rest.chars().next() {
+            length += c.len_utf8();
+            if length > LABEL {
+                break;
+            }
+            match c {
+                '\\' => encoder.write_str("\\\\")?,
+                '"' => encoder.write_str("\\\"")?,
+                '\n' => encoder.write_str("\\n")?,
+                c => encoder.write_char(c)?,
+            }
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// The label of an action, for who counts.
+pub fn action(action: Action) -> &'static str {
+    label(action)
+}
