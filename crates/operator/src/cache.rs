@@ -151,7 +151,11 @@ impl<K: Kind> Cache<K> {
     /// All names, and when there is something to do for them.
     pub fn dues(&self) -> Vec<(Due, Arc<str>)> {
         let table = self.read();
-        table.by_name.iter().map(|one| (one.0.due(), one.0.name().clone())).collect()
+        table
+            .by_name
+            .iter()
+            .map(|one| (one.0.due(), one.0.name().clone()))
+            .collect()
     }
 
     /// How many there are.
