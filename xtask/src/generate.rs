@@ -3,7 +3,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::{admission, chart, install, metrics, permissions, reasons, reference, stores, template, yaml};
+use crate::{
+    admission, alerts, chart, dashboards, install, metrics, permissions, reasons, reference, stores, template, yaml,
+};
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,6 +77,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
             admission::role(),
             admission::role_binding(),
             admission::service(),
+            install::metrics_service(),
             policy,
             binding,
             install::deployment(),
@@ -98,6 +101,8 @@ pub fn files() -> Result<Vec<Generated>, Error> {
         text: reference::page(page, crd),
     }));
     files.extend(chart::files(&kinds)?);
+    files.extend(alerts::files()?);
+    files.extend(dashboards::files()?);
     files.push(Generated {
         path: template::PATH,
         text: template::page(),

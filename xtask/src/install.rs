@@ -7,7 +7,7 @@ use crate::rbac::{self, Role};
 pub const NAME: &str = "backup-operator";
 /// The image that the local cluster builds; an installation elsewhere replaces it (README).
 pub const IMAGE: &str = "localhost/backup-operator:dev";
-/// Health endpoints of the operator.
+/// Health endpoints and metrics of the operator.
 const HEALTH_PORT: u16 = 8081;
 /// Nobody in particular: images without a user database take it, too.
 const USER: u32 = 65532;
@@ -126,6 +126,20 @@ pub fn deployment() -> Value {
                     }],
                 },
             },
+        },
+    })
+}
+
+/// In front of the metrics of every replica: which one leads is told by them.
+pub fn metrics_service() -> Value {
+    let of_it = json!({ "app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "metrics" });
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": { "name": format!("{NAME}-metrics"), "namespace": NAME, "labels": of_it },
+        "spec": {
+            "selector": labels(),
+            "ports": [{ "name": "metrics", "port": HEALTH_PORT, "targetPort": "health", "protocol": "TCP" }],
         },
     })
 }

@@ -2,13 +2,17 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod alerts;
 mod chart;
+mod dashboards;
 #[cfg(test)]
 mod examples;
 mod generate;
 mod install;
 mod metrics;
 mod permissions;
+#[cfg(test)]
+mod queries;
 mod rbac;
 mod reasons;
 mod reference;
@@ -23,7 +27,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/crds.yaml, deploy/install.yaml, docs/reference, and what of charts/ follows from the code
+generate          writes deploy/, docs/reference, the pages of the alerts, and what of charts/ follows from the code
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {

@@ -3,6 +3,8 @@
 
 #[path = "chart/helm.rs"]
 mod helm;
+#[path = "chart/metrics.rs"]
+mod metrics;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,13 +65,14 @@ fn keys_of<'a>(objects: &'a BTreeMap<Key, Value>, kind: &str) -> BTreeSet<(&'a s
 fn the_chart_passes_helm_lint() {
     lint("{}");
     lint("{watchNamespaces: [a, b], networkPolicy: {enabled: true}, webhook: {certManager: {enabled: true}}}");
+    lint("{metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboards: {enabled: true}}}");
 }
 
 #[test]
 fn with_default_values_the_chart_is_what_the_plain_manifests_are() {
     let plain = install();
     // Plain manifests without the webhook are what the chart is without it.
-    let with_webhook = plain.keys().any(|key| key.kind == "Service");
+    let with_webhook = plain.keys().any(|key| key.kind == "ValidatingWebhookConfiguration");
     let (values, more): (_, &[&str]) = if with_webhook {
         ("{}", &[])
     } else {
@@ -398,6 +401,14 @@ fn what_is_wrong_is_refused_in_words() {
         ),
         ("{runAsUser: 0}", vec!["/runAsUser", "minimum"]),
         ("{maxConcurrentRuns: -1}", vec!["/maxConcurrentRuns", "minimum"]),
+        (
+            "{metrics: {prometheusRule: {disabled: [BackupMised]}}}",
+            vec!["/metrics/prometheusRule/disabled/0", "value must be one of"],
+        ),
+        (
+            "{metrics: {serviceMonitor: {interval: often}}}",
+            vec!["/metrics/serviceMonitor/interval", "does not match pattern"],
+        ),
         ("{nodeSelector: {disk: 1}}", vec!["/nodeSelector/disk", "want string"]),
         ("{image: {digest: latest}}", vec!["/image/digest"]),
         (

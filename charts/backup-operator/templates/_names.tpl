@@ -2,6 +2,7 @@
 configuration and its certificate by name. */ -}}
 {{- define "backup-operator.name" -}}backup-operator{{- end }}
 {{- define "backup-operator.webhook" -}}backup-operator-webhook{{- end }}
+{{- define "backup-operator.metrics" -}}backup-operator-metrics{{- end }}
 
 {{- /* What selects the operator's Pods: never changed, as a Deployment's selector cannot be. */ -}}
 {{- define "backup-operator.selector" -}}
@@ -13,6 +14,12 @@ app.kubernetes.io/name: {{ include "backup-operator.name" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- /* The same and a user's, of whom none may undo ours. */ -}}
+{{- define "backup-operator.merged" -}}
+{{- $ours := include "backup-operator.labels" .top | fromYaml -}}
+{{- merge (dict) $ours .labels | toYaml }}
 {{- end }}
 
 {{- define "backup-operator.image" -}}
