@@ -1,10 +1,14 @@
 //! How the operator under test is installed: by the plain manifests, as between all cases, or by the chart.
 use std::process::Command;
+use std::time::Duration;
 
-use kube::Client;
-use serde_json::Value;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
 
 use crate::case::finally;
+use crate::cluster::{apply_in, delete, wait};
 use crate::kubectl::said;
 use crate::{admission, operator};
 
@@ -37,6 +41,66 @@ pub fn chart(values: &Value, wait: bool) {
         helm.args(["--wait", "--timeout", "90s"]);
     }
     succeeded(&mut helm, &values.to_string());
+}
+
+/// Kinds of other software, without its rules, where the cluster has not the real ones.
+pub struct Kinds {
+    client: Client,
+    group: &'static str,
+    kinds: &'static [(&'static str, &'static str)],
+    /// They are played.
+    pub played: bool,
+}
+
+impl Kinds {
+    /// Kind and plural of each.
+    pub async fn look(client: &Client, group: &'static str, kinds: &'static [(&'static str, &'static str)]) -> Self {
+        let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+        let (_, plural) = kinds.first().expect("a kind");
+        let real = crds.get_opt(&format!("{plural}.{group}")).await.expect("the kinds");
+        let played = real.is_none_or(|crd| crd.labels().contains_key("e2e"));
+        let client = client.clone();
+        Self {
+            client,
+            group,
+            kinds,
+            played,
+        }
+    }
+
+    /// Makes them, and waits until they are served.
+    pub async fn make(&self) {
+        let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        for (kind, plural) in self.kinds {
+            let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+            let version = json!({"name": "v1", "served": true, "storage": true, "schema": schema});
+            let names = json!({"kind": kind, "plural": plural});
+            let spec = json!({"group": self.group, "scope": "Namespaced", "names": names, "versions": [version]});
+            let metadata = json!({"name": format!("{plural}.{}", self.group), "labels": {"e2e": "true"}});
+            apply_in(&crds, json!({"metadata": metadata, "spec": spec})).await;
+        }
+        for (kind, _) in self.kinds {
+            let what = format!("{kind} of {} is served", self.group);
+            wait(&what, Duration::from_secs(30), || async {
+                self.objects(kind).list(&ListParams::default()).await.ok().map(drop)
+            })
+            .await;
+        }
+    }
+
+    /// Objects of a kind in the operator's namespace.
+    pub fn objects(&self, kind: &str) -> Api<DynamicObject> {
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(self.group, "v1", kind));
+        Api::namespaced_with(self.client.clone(), operator::NAMESPACE, &kind)
+    }
+
+    /// Takes them away, where they were played.
+    pub async fn remove(&self) {
+        let crds: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        for (_, plural) in self.kinds.iter().filter(|_| self.played) {
+            delete(&crds, &format!("{plural}.{}", self.group)).await;
+        }
+    }
 }
 
 /// Uninstalls the chart, where it is installed.

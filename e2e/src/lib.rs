@@ -13,6 +13,7 @@ pub mod install;
 pub mod kubectl;
 pub mod metrics;
 pub mod operator;
+pub mod prometheus;
 pub mod proxy;
 pub mod runs;
 pub mod s3;

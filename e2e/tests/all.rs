@@ -31,6 +31,8 @@ mod manifests;
 mod memory;
 #[path = "all/metrics.rs"]
 mod metrics;
+#[path = "all/monitoring.rs"]
+mod monitoring;
 #[path = "all/notifications.rs"]
 mod notifications;
 #[path = "all/objects.rs"]

@@ -3,53 +3,27 @@
 //! and the authority is put where the chart's annotation says.
 use api::BackupRun;
 use e2e::cluster::{apply_in, delete, merge, object};
+use e2e::install::Kinds;
 use e2e::runs::stream;
 use e2e::{Case, case, install, operator};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
+use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
 const GROUP: &str = "cert-manager.io";
 /// Kind and plural of what the chart makes.
-const KINDS: [(&str, &str); 2] = [("Certificate", "certificates"), ("Issuer", "issuers")];
+static KINDS: [(&str, &str); 2] = [("Certificate", "certificates"), ("Issuer", "issuers")];
 /// Where it is said whose authority a configuration trusts.
 const INJECT: &str = "cert-manager.io/inject-ca-from";
 
-fn crds(client: &Client) -> Api<CustomResourceDefinition> {
-    Api::all(client.clone())
-}
-
-/// cert-manager's kinds, without its rules.
-async fn kinds(client: &Client) {
-    for (kind, plural) in KINDS {
-        let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
-        let version = json!({"name": "v1", "served": true, "storage": true, "schema": schema});
-        let names = json!({"kind": kind, "plural": plural});
-        let spec = json!({"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]});
-        let metadata = json!({"name": format!("{plural}.{GROUP}"), "labels": {"e2e": "true"}});
-        apply_in(&crds(client), json!({"metadata": metadata, "spec": spec})).await;
-    }
-    e2e::cluster::wait(
-        "cert-manager's kinds are served",
-        std::time::Duration::from_secs(30),
-        || async { certificates(client).list(&ListParams::default()).await.ok().map(drop) },
-    )
-    .await;
-}
-
-fn certificates(client: &Client) -> Api<DynamicObject> {
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, "v1", "Certificate"));
-    Api::namespaced_with(client.clone(), operator::NAMESPACE, &kind)
-}
-
 /// Issues what the Certificate asks for by a new authority, and lets that one be trusted instead of the last.
-async fn issue(client: &Client) {
-    let asked = certificates(client).get("backup-operator-webhook").await.unwrap().data;
+async fn issue(client: &Client, kinds: &Kinds) {
+    let certificates = kinds.objects("Certificate");
+    let asked = certificates.get("backup-operator-webhook").await.unwrap().data;
     let text = |value: &Value| value.as_str().unwrap().to_string();
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -109,11 +83,11 @@ fn the_certificate_that_cert_manager_makes_is_served_and_so_is_the_next() {
     let _alone = super::alone();
     case("certmanager", |case| async move {
         let client = case.client();
-        let real = crds(client).get_opt("certificates.cert-manager.io").await.unwrap();
-        let played = real.is_none_or(|crd| crd.labels().contains_key("e2e"));
+        let kinds = Kinds::look(client, GROUP, &KINDS).await;
+        let played = kinds.played;
         let work = async {
             if played {
-                kinds(client).await;
+                kinds.make().await;
             }
             // Its own certificate is of no use any more.
             let secrets: Api<Secret> = Api::namespaced(client.clone(), operator::NAMESPACE);
@@ -130,7 +104,7 @@ fn the_certificate_that_cert_manager_makes_is_served_and_so_is_the_next() {
             delete(&secrets, "backup-operator-webhook").await;
             install::chart(&json!({"webhook": {"certManager": {"enabled": true}}}), !played);
             if played {
-                issue(client).await;
+                issue(client, &kinds).await;
             }
             answers(&case, 90).await;
             case.keeps("db");
@@ -141,7 +115,7 @@ fn the_certificate_that_cert_manager_makes_is_served_and_so_is_the_next() {
             let pods: Api<Pod> = Api::namespaced(client.clone(), operator::NAMESPACE);
             let ours = ListParams::default().labels("app.kubernetes.io/name=backup-operator");
             let before = running(&pods, &ours).await;
-            issue(client).await;
+            issue(client, &kinds).await;
             for (pod, _) in &before {
                 // The kubelet looks at a Pod's Secrets again when the Pod changes, and every minute.
                 merge(&pods, pod, json!({"metadata": {"annotations": {"e2e": "look again"}}})).await;
@@ -150,9 +124,7 @@ fn the_certificate_that_cert_manager_makes_is_served_and_so_is_the_next() {
             assert_eq!(running(&pods, &ours).await, before, "no container was started anew");
         };
         install::restored(client, work).await;
-        for (_, plural) in KINDS.iter().filter(|_| played) {
-            delete(&crds(client), &format!("{plural}.{GROUP}")).await;
-        }
+        kinds.remove().await;
     });
 }
 
