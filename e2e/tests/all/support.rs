@@ -70,6 +70,7 @@ fn a_support_bundle_has_what_is_needed_and_no_secret_of_the_cluster() {
         let (ok, text) = kubectl(&["apply", "-f", "-"], &run.to_string());
         assert!(ok, "{text}");
         case.succeeded("run", 120).await;
+        case.keeps("run");
 
         let file = std::env::temp_dir().join(format!("{}.tar.gz", case.namespace()));
         // Other cases' Secrets come and go meanwhile.
