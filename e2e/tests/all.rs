@@ -17,6 +17,8 @@ mod deletion;
 mod encryption;
 #[path = "all/examples.rs"]
 mod examples;
+#[path = "all/gitops.rs"]
+mod gitops;
 #[path = "all/hostile.rs"]
 mod hostile;
 #[path = "all/images.rs"]

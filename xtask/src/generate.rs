@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{
-    admission, alerts, chart, dashboards, install, metrics, permissions, reasons, reference, stores, template, yaml,
+    admission, alerts, chart, dashboards, gitops, install, metrics, permissions, reasons, reference, stores, template,
+    yaml,
 };
 
 /// A file, relative to the root of the checkout.
@@ -110,6 +111,10 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     files.push(Generated {
         path: reasons::PATH,
         text: reasons::page(),
+    });
+    files.push(Generated {
+        path: gitops::PATH,
+        text: gitops::config_map(),
     });
     files.push(Generated {
         path: stores::PATH,

@@ -8,6 +8,7 @@ mod dashboards;
 #[cfg(test)]
 mod examples;
 mod generate;
+mod gitops;
 mod install;
 mod metrics;
 mod permissions;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/, docs/reference, the pages of the alerts, and what of charts/ follows from the code
+generate          writes deploy/, docs/reference, the pages of the alerts, docs/gitops/argocd-cm.yaml, and what of charts/ follows from the code
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {

@@ -29,6 +29,11 @@ pub const DELETABLE: &str = "Deletable";
 /// The access key of a storage may list; said where it may not.
 pub const LISTABLE: &str = "Listable";
 
+/// The object waits or is worked on. As kstatus has it, which Flux and Helm read: there while it is True, and no more after that.
+pub const RECONCILING: &str = "Reconciling";
+/// The object has come to nothing, and nothing will come of it by itself. Likewise kstatus'.
+pub const STALLED: &str = "Stalled";
+
 /// What one condition shall say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Say<'a> {
@@ -58,6 +63,11 @@ pub fn set(conditions: &mut Vec<Condition>, say: &Say<'_>, generation: Option<i6
         Some(old) => *old = fresh(Time(now)),
         None => conditions.push(fresh(Time(now))),
     }
+}
+
+/// Takes a condition away.
+pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
+    conditions.retain(|c| c.type_ != type_);
 }
 
 /// Whether the condition is there and True.

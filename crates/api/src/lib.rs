@@ -15,6 +15,9 @@ pub use run::{BackupRun, BackupRunSpec, BackupRunStatus};
 pub use schedule::{BackupSchedule, BackupScheduleSpec, BackupScheduleStatus};
 pub use storage::{BackupStorage, BackupStorageSpec, BackupStorageStatus};
 
+/// `status.observedGeneration` of an object that no operator has looked at yet: the CRDs have it as their default, so that nobody takes
+/// an object without conditions for one that is well.
+pub const UNSEEN: i64 = -1;
 /// The API group of all kinds.
 pub const GROUP: &str = "backup-operator.io";
 /// The one version that is served and stored.

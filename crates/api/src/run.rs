@@ -30,8 +30,13 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     doc = "BackupRun is one backup of whatever its command prints and, on demand, its restores: annotate it with backup-operator.io/restore to stream the backup back into the restore command.",
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the backup is good, or in a run without one the last restore"}"#,
     printcolumn = r#"{"name":"State","type":"string","jsonPath":".status.state","description":"What happened last"}"#,
+    printcolumn = r#"{"name":"Duration","type":"string","jsonPath":".status.duration","description":"How long the backup took, or in a run without one the last restore"}"#,
+    printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Stored bytes"}"#,
+    printcolumn = r#"{"name":"Ratio","type":"string","jsonPath":".status.ratio","description":"How many times smaller it is stored than the command printed it"}"#,
+    printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.storage.name","description":"Where the backup goes","priority":1}"#,
     printcolumn = r#"{"name":"Path","type":"string","jsonPath":".status.path","description":"Path of the object in the storage","priority":1}"#,
-    printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Stored bytes","priority":1}"#,
+    printcolumn = r#"{"name":"Started","type":"date","jsonPath":".status.startTime","description":"When the backup began","priority":1}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why it is ready, or is not","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = rules::BACKUP_STAYS.rule(),
     validation = rules::STORAGE_STAYS.rule(),
@@ -320,7 +325,10 @@ fn known_state<'de, D: Deserializer<'de>>(from: D) -> Result<Option<State>, D::E
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupRunStatus {
-    /// Ready, NeverRun, InProgress, Successful and Failed speak of the backup, and in a run without one of the last restore that ended; Restored of the last restore; Restorable, Encrypted and Compressed of what is stored.
+    /// The generation of the spec that this status was made from; -1 before an operator has looked at the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, NeverRun, InProgress, Successful and Failed speak of the backup, and in a run without one of the last restore that ended; Restored of the last restore; Restorable, Encrypted and Compressed of what is stored. Reconciling is there while the run waits or works, Stalled when it has failed for good: kstatus reads these two (Flux, Helm 4).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -352,6 +360,12 @@ pub struct BackupRunStatus {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
+    /// How long it took, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<String>,
+    /// How many times smaller the backup is in the store than the command printed it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<String>,
     /// How many attempts the backup took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
@@ -391,6 +405,17 @@ pub struct BackupRunStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub restores: Vec<Restore>,
+}
+
+impl BackupRunStatus {
+    /// No operator has written it: it is the default of the CRD.
+    pub fn is_unseen(&self) -> bool {
+        *self
+            == Self {
+                observed_generation: Some(crate::UNSEEN),
+                ..Self::default()
+            }
+    }
 }
 
 /// A bucket, and where it is.

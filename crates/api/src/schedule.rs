@@ -22,16 +22,18 @@ use crate::run::{BackupRunSpec, TemplateMetadata};
     derive = "PartialEq",
     doc = "BackupSchedule makes a BackupRun at each tick of a calendar and rotates old ones, with CronJob's words and behaviour.",
     printcolumn = r#"{"name":"Schedule","type":"string","jsonPath":".spec.schedule","description":"Cron expression"}"#,
-    printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.template.spec.storage.name","description":"Where backups go"}"#,
-    printcolumn = r#"{"name":"Total","type":"integer","jsonPath":".status.total","description":"Runs that exist"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether it makes runs"}"#,
+    printcolumn = r#"{"name":"Last Run","type":"string","jsonPath":".status.conditions[?(@.type==\"Successful\")].reason","description":"How the last run ended"}"#,
+    printcolumn = r#"{"name":"Last Successful","type":"date","jsonPath":".status.lastSuccessfulTime","description":"How long ago the last good backup ended"}"#,
+    printcolumn = r#"{"name":"Next","type":"string","jsonPath":".status.nextScheduleTime","description":"Next tick"}"#,
+    printcolumn = r#"{"name":"Last Good","type":"string","jsonPath":".status.lastSuccessfulTime","description":"When the last good backup ended","priority":1}"#,
+    printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.template.spec.storage.name","description":"Where backups go","priority":1}"#,
+    printcolumn = r#"{"name":"Suspend","type":"boolean","jsonPath":".spec.suspend","description":"No run is started on ticks","priority":1}"#,
+    printcolumn = r#"{"name":"Total","type":"integer","jsonPath":".status.total","description":"Runs that exist","priority":1}"#,
     printcolumn = r#"{"name":"In Progress","type":"integer","jsonPath":".status.inProgress","description":"Runs under way","priority":1}"#,
     printcolumn = r#"{"name":"Successful","type":"integer","jsonPath":".status.successful","description":"Runs with a good backup","priority":1}"#,
     printcolumn = r#"{"name":"Failed","type":"integer","jsonPath":".status.failed","description":"Runs whose backup failed","priority":1}"#,
-    printcolumn = r#"{"name":"Last Scheduled","type":"date","jsonPath":".status.lastScheduleTime","description":"Last tick that was run"}"#,
-    printcolumn = r#"{"name":"Last Successful","type":"date","jsonPath":".status.lastSuccessfulTime","description":"End of the last good backup"}"#,
-    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether it makes runs"}"#,
-    printcolumn = r#"{"name":"Last Run","type":"string","jsonPath":".status.conditions[?(@.type==\"Successful\")].reason","description":"How the last run ended"}"#,
-    printcolumn = r#"{"name":"Next","type":"string","jsonPath":".status.nextScheduleTime","description":"Next tick","priority":1}"#,
+    printcolumn = r#"{"name":"Last Scheduled","type":"date","jsonPath":".status.lastScheduleTime","description":"Last tick that was run","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = rules::SCHEDULE_NAME.rule()
 )]
@@ -151,8 +153,11 @@ pub struct RunTemplate {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupScheduleStatus {
+    /// The generation of the spec that this status was made from; -1 before an operator has looked at the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
     /// Ready: the schedule is valid. InProgress: a run is under way. Successful, Failed: how the last run ended. Suspended.
-    /// Starving: three runs in a row were replaced, or three ticks passed over, before one ended, or three wait at once; its message has what they wait for.
+    /// Starving: three runs in a row were replaced, or three ticks passed over, before one ended, or three wait at once; its message has what they wait for. Stalled: there while no run can be made; kstatus reads it (Flux, Helm 4).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -42,9 +42,17 @@ fn finish(crd: &CustomResourceDefinition) -> Result<Value, serde_json::Error> {
             .filter_map(|v| v.pointer_mut("/schema/openAPIV3Schema"))
         {
             tidy(schema, "", false);
+            unseen(schema);
         }
     }
     Ok(crd)
+}
+
+/// An object that no operator has looked at has a status that says so. kstatus takes one without any for one that is well.
+fn unseen(schema: &mut Value) {
+    if let Some(Value::Object(status)) = schema.pointer_mut("/properties/status") {
+        status.insert("default".into(), json!({ "observedGeneration": crate::UNSEEN }));
+    }
 }
 
 /// One schema and all below it. `name` is the property that it describes, `in_pod` whether it is inside a PodSpec.

@@ -26,6 +26,8 @@ use crate::rules;
     printcolumn = r#"{"name":"Schedules","type":"integer","jsonPath":".status.schedules","description":"Schedules that name this storage"}"#,
     printcolumn = r#"{"name":"Runs","type":"integer","jsonPath":".status.runs","description":"Runs that name this storage"}"#,
     printcolumn = r#"{"name":"Size","type":"string","jsonPath":".status.size","description":"Bytes stored by the runs that exist","priority":1}"#,
+    printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why it is ready, or is not","priority":1}"#,
+    printcolumn = r#"{"name":"Last Probe","type":"date","jsonPath":".status.lastProbeTime","description":"When the store was last probed","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
@@ -146,7 +148,11 @@ pub struct SecretReference {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupStorageStatus {
-    /// Ready: whether the last probe (write, read, delete) succeeded, and if not, which step failed and why.
+    /// The generation of the spec that this status speaks of, once the store was probed with it; -1 before an operator has looked at the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready: whether the last probe (write, read, delete) succeeded, and if not, which step failed and why. Reconciling: not yet, and it may still come; Stalled:
+    /// not for two minutes, or the spec is wrong. These two are there only while they are True; kstatus reads them (Flux, Helm 4).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -174,6 +180,17 @@ pub struct BackupStorageStatus {
     /// The configuration (generation of the spec, version of the Secret) that `capabilities` are proved for: while it stands, probes make no object. A store that is away for a moment keeps it; one that refuses something loses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probed_configuration: Option<String>,
+}
+
+impl BackupStorageStatus {
+    /// No operator has written it: it is the default of the CRD.
+    pub fn is_unseen(&self) -> bool {
+        *self
+            == Self {
+                observed_generation: Some(crate::UNSEEN),
+                ..Self::default()
+            }
+    }
 }
 
 /// What a run left in the store.

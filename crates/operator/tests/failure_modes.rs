@@ -8,12 +8,25 @@ use std::path::Path;
 use planner::{run, schedule, storage};
 
 /// How things go well; they need no explanation there.
-const WELL: [&str; 17] = [
+const WELL: [&str; 29] = [
     "BackupSuccessful",
     "BackupStarted",
     "RestoreSuccessful",
     "RestoreStarted",
+    "Backuping",
+    "Restoring",
+    // What is stored.
+    "NothingStored",
+    "NoBackupYet",
+    "NotProved",
+    "RestoreOnly",
+    "NoRestoreCommand",
+    "BackupFailed",
+    "Compressed",
+    "Encrypted",
+    "NotAsked",
     // Storages.
+    "NotProbed",
     "Probed",
     "Ready",
     "Allowed",

@@ -9,7 +9,7 @@ mod pipes;
 use api::run::RetainPolicy;
 use api::schedule::WhenDeleted;
 use api::storage::{NamespaceIsolation, NamespacesFrom};
-use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
+use api::{BackupRun, BackupRunSpec, BackupRunStatus, BackupSchedule, BackupStorage, labels};
 
 use jiff::Timestamp;
 
@@ -52,7 +52,7 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
 /// What is unwise about a run besides its spec: one that was exported carries the mark of its first life.
 pub fn marks(run: &BackupRun) -> Vec<Fault> {
     let mut said = Vec::new();
-    if run.status.is_none() && earlier(run).is_some() {
+    if run.status.as_ref().is_none_or(BackupRunStatus::is_unseen) && earlier(run).is_some() {
         say(
             &mut said,
             &format!("metadata.annotations[{}]", labels::STARTED_AS),

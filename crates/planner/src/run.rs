@@ -2,6 +2,8 @@
 //! test keeps (`tests/arrows.rs`).
 pub mod decide;
 
+pub mod derived;
+
 pub mod begin;
 
 pub mod between;

@@ -1,7 +1,7 @@
-//! Makes a table of reasons an enum: the word that conditions and Events have, and what it means in one line.
+//! Makes a table of reasons an enum: the word that conditions and Events have, what it means and what cures it, in one line each.
 
 macro_rules! words {
-    ($(#[$about:meta])* $($word:ident $meaning:literal)*) => {
+    ($(#[$about:meta])* $($word:ident $meaning:literal $cure:literal)*) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason {
@@ -20,6 +20,11 @@ macro_rules! words {
             /// What it means, in one line.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$word => $meaning,)* }
+            }
+
+            /// What cures it, in one line.
+            pub const fn cure(self) -> &'static str {
+                match self { $(Self::$word => $cure,)* }
             }
         }
 

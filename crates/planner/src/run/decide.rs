@@ -3,10 +3,14 @@ use crate::run::life::{self, Life};
 use crate::run::observed::Observed;
 use crate::run::reason::Reason;
 use crate::run::step::Decision;
-use crate::run::{begin, between, delete, end, follow, leave, restore, returned};
+use crate::run::{begin, between, delete, derived, end, follow, leave, restore, returned};
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
+    derived::told(o, lived(o))
+}
+
+fn lived(o: &Observed<'_>) -> Decision {
     let status = o.run.status.clone().unwrap_or_default();
     match life::of(o.run) {
         Life::Deleting => delete::decide(o),

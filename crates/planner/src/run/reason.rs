@@ -4,9 +4,9 @@ use std::fmt;
 use api::names::Action;
 use api::run::State;
 
-/// Makes the enum of the table: word, finality, meaning.
+/// Makes the enum of the table: word, finality, meaning, cure.
 macro_rules! reasons {
-    ($($word:ident $final:ident $meaning:literal)*) => {
+    ($($word:ident $final:ident $meaning:literal $cure:literal)*) => {
         /// One CamelCase word: why a run is as it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason {
@@ -25,6 +25,11 @@ macro_rules! reasons {
             /// What it means, in one line.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$word => $meaning,)* }
+            }
+
+            /// What cures it, in one line.
+            pub fn cure(self) -> &'static str {
+                match self { $(Self::$word => $cure,)* }
             }
 
             /// An end that no other attempt would change, or that was asked for: `spec.backoffLimit` is not used.
@@ -50,71 +55,83 @@ macro_rules! stays {
 
 reasons! {
     // Good ends.
-    BackupSuccessful      passes "The backup is stored and proved."
-    RestoreSuccessful     passes "The command took the whole backup and ended well."
-    Adopted               passes "The store's own record proves a backup of which no report is left."
+    BackupSuccessful      passes "The backup is stored and proved." "Nothing to do."
+    RestoreSuccessful     passes "The command took the whole backup and ended well." "Nothing to do."
+    Adopted               passes "The store's own record proves a backup of which no report is left." "Nothing to do; restore it to try it."
     // On the way.
-    BackupStarted         passes "An attempt of the backup begins."
-    BackupRetried         passes "Another attempt of the backup begins."
-    RestoreStarted        passes "A restore begins."
-    Relayed               passes "The bytes go through the operator, because the Pod cannot reach the store."
-    ImageVolumeFailed     passes "The volume with the agent did not come up, and an init container puts it into the Pod instead."
-    Replaces              passes "The backup will replace an object that is there."
-    StorageMissing        passes "There is no storage of that name."
-    StorageNotReady       passes "The storage cannot be used now."
-    Queued                passes "The run waits for its turn, because as many as may be at once are under way."
-    RestoreUnderWay       passes "A restore was asked for while one is under way."
-    RestoreWaits          passes "A restore waits until the Pod of an earlier attempt is gone."
-    RestoreRefused        passes "A restore was asked for that cannot be, or that has expired."
+    Backuping             passes "A backup is being made." "Nothing to do."
+    Restoring             passes "A restore is being made." "Nothing to do."
+    BackupStarted         passes "An attempt of the backup begins." "Nothing to do."
+    BackupRetried         passes "Another attempt of the backup begins." "Read in status.message why the last attempt failed."
+    RestoreStarted        passes "A restore begins." "Nothing to do."
+    Relayed               passes "The bytes go through the operator, because the Pod cannot reach the store." "Let the Pod reach the store (NetworkPolicy, proxy, name) where the operator is not to carry the bytes."
+    ImageVolumeFailed     passes "The volume with the agent did not come up, and an init container puts it into the Pod instead." "Nothing to do for this run; the message says why nodes do not mount the image."
+    Replaces              passes "The backup will replace an object that is there." "Put {{ .name }} or a time into spec.storage.path where each backup is to be kept."
+    StorageMissing        passes "There is no storage of that name." "Create the BackupStorage, or correct spec.storage.name."
+    StorageNotReady       passes "The storage cannot be used now." "Cure the storage: its condition Ready has the reason."
+    Queued                passes "The run waits for its turn, because as many as may be at once are under way." "Wait, or raise spec.maxConcurrentRuns of the storage or --max-concurrent-runs of the operator."
+    RestoreUnderWay       passes "A restore was asked for while one is under way." "Ask again when the restore has ended."
+    RestoreWaits          passes "A restore waits until the Pod of an earlier attempt is gone." "See to what keeps the Pod; the message names it."
+    RestoreRefused        passes "A restore was asked for that cannot be, or that has expired." "Do what the message says, and ask again."
     // Warnings about what is good.
-    Shrunk                passes "A good backup is far smaller than those before it."
-    Overwritten           passes "A good backup's object was written over by a newer run."
+    Shrunk                passes "A good backup is far smaller than those before it." "Look whether the command still prints all that it should."
+    Overwritten           passes "A good backup's object was written over by a newer run." "Restore the newer run; put {{ .name }} or a time into spec.storage.path."
     // Deletion.
-    DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone."
-    ObjectDeleted         passes "The object of a deleted run was removed."
-    ObjectKept            passes "The object of a deleted run was left."
-    LeftBehind            passes "What could not be removed from the store was left there."
+    DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone." "See to what keeps the Pod; the message names it."
+    ObjectDeleted         passes "The object of a deleted run was removed." "Nothing to do."
+    ObjectKept            passes "The object of a deleted run was left." "Remove the object by hand where it is not wanted."
+    LeftBehind            passes "What could not be removed from the store was left there." "Remove by hand what the message names."
+    // What is stored.
+    NothingStored         passes "Nothing is stored by the run yet." "Nothing to do."
+    NoBackupYet           passes "There is no backup yet that could be restored." "Wait for the backup."
+    NotProved             passes "No restore has read the object yet." "Nothing to do; a good restore proves the object."
+    RestoreOnly           passes "The run restores what is there." "Nothing to do."
+    NoRestoreCommand      passes "The run has no command to restore with." "Add spec.restore to the run when it is to be restored."
+    BackupFailed          passes "There is no good backup that could be restored." "Restore another run: this one has no good backup."
+    Compressed            passes "The backup is compressed." "Nothing to do."
+    Encrypted             passes "The backup is encrypted." "Nothing to do; keep the key."
+    NotAsked              passes "The spec does not ask for it." "Nothing to do; set spec.compression or spec.encryption of the next run where it is wanted."
     // The run is wrong, or may not.
-    InvalidSpec           stays  "The spec is wrong."
-    InvalidPath           stays  "The path cannot be rendered, or is none."
-    NotRepeated           stays  "The run was brought back without its status, and is not executed again."
-    NamespaceNotAllowed   passes "The run's namespace may not use the storage."
-    ObjectNotAllowed      stays  "The object lies outside the namespace's part of the bucket."
-    PathTaken             stays  "Another run or cluster wrote the object, or is writing it."
-    NoDecryptionKey       stays  "The key that decrypts the backup cannot be had."
+    InvalidSpec           stays  "The spec is wrong." "Correct the fields that the message names, in a new run."
+    InvalidPath           stays  "The path cannot be rendered, or is none." "Correct spec.storage.path, in a new run."
+    NotRepeated           stays  "The run was brought back without its status, and is not executed again." "To have it executed, create it without the annotation backup-operator.io/started-as."
+    NamespaceNotAllowed   passes "The run's namespace may not use the storage." "Have spec.allowedNamespaces of the storage allow the namespace, or use another storage."
+    ObjectNotAllowed      stays  "The object lies outside the namespace's part of the bucket." "Use a path below the namespace's part of the bucket, or a storage without namespaceIsolation."
+    PathTaken             stays  "Another run or cluster wrote the object, or is writing it." "Give the run a path of its own, or remove the object that the message names."
+    NoDecryptionKey       stays  "The key that decrypts the backup cannot be had." "Create the Secret and key that spec.encryption.decryptionKey names, and ask again."
     // The Pod.
-    PodRefused            stays  "The API server does not take the Pod."
-    PodNotAdmitted        passes "The API server did not take the Pod within spec.startDeadlineSeconds."
-    PodCannotStart        stays  "The Pod will never start as it is."
-    PodNameTaken          stays  "A Pod of that name belongs to somebody else."
-    PodEnded              passes "The Pod ended before its command could start."
-    StartDeadlineExceeded passes "Pod, agent or store were not there within spec.startDeadlineSeconds."
-    AgentCannotStart      stays  "The node cannot execute the agent."
+    PodRefused            stays  "The API server does not take the Pod." "Correct spec.template by the API server's words, in a new run."
+    PodNotAdmitted        passes "The API server did not take the Pod within spec.startDeadlineSeconds." "Make room in the quota, or change the policy that the message names; make a new run."
+    PodCannotStart        stays  "The Pod will never start as it is." "Correct the image, the Secret or whatever the message names; make a new run."
+    PodNameTaken          stays  "A Pod of that name belongs to somebody else." "Delete or rename that Pod; make a new run."
+    PodEnded              passes "The Pod ended before its command could start." "Have the container stay alive while the command runs, as with the command sleep infinity."
+    StartDeadlineExceeded passes "Pod, agent or store were not there within spec.startDeadlineSeconds." "Cure what the message names, or raise spec.startDeadlineSeconds."
+    AgentCannotStart      stays  "The node cannot execute the agent." "Use a node of the operator image's architecture that can execute files on emptyDir volumes."
     // The command.
-    CommandNotStarted     stays  "The command could not be started."
-    CommandFailed         passes "The command ended with a status other than 0."
-    CommandKilled         passes "The command was killed by a signal."
-    DeadlineExceeded      passes "The command did not end within its deadlineSeconds."
-    EmptyBackup           stays  "The command printed nothing."
-    TooSmall              passes "The command printed less than spec.backup.minSize."
-    OutputHeld            passes "Something that the command started kept its output open."
-    InputNotRead          passes "The command did not read the whole backup."
-    LeftRunning           passes "Something that the command started did not end."
-    OutOfMemory           passes "The kernel killed a process of the command's container for want of memory."
-    Cancelled             stays  "Somebody stopped it: a deletion, or concurrencyPolicy Replace."
-    Interrupted           passes "It was cut off and cannot go on."
+    CommandNotStarted     stays  "The command could not be started." "Correct the command: the message says which file is missing or cannot be executed."
+    CommandFailed         passes "The command ended with a status other than 0." "Read status.log, the end of the command's standard error."
+    CommandKilled         passes "The command was killed by a signal." "Find who kills it: its own tree, a probe, or the memory limit."
+    DeadlineExceeded      passes "The command did not end within its deadlineSeconds." "Raise deadlineSeconds, or find out why the command takes so long."
+    EmptyBackup           stays  "The command printed nothing." "Have the command print the backup to its standard output, or set spec.backup.allowEmpty."
+    TooSmall              passes "The command printed less than spec.backup.minSize." "Look whether the command prints all that it should, or lower spec.backup.minSize."
+    OutputHeld            passes "Something that the command started kept its output open." "Have the command wait for what it starts."
+    InputNotRead          passes "The command did not read the whole backup." "Have the command read its standard input to the end."
+    LeftRunning           passes "Something that the command started did not end." "Have the command wait for what it starts."
+    OutOfMemory           passes "The kernel killed a process of the command's container for want of memory." "Raise the container's memory limit."
+    Cancelled             stays  "Somebody stopped it: a deletion, or concurrencyPolicy Replace." "Make a new run."
+    Interrupted           passes "It was cut off and cannot go on." "Make a new run; spec.backoffLimit lets a backup try again by itself."
     // The bytes and the store.
-    TransferFailed        passes "The store did not take or give the bytes."
-    BadObject             passes "The stored object is not whole, or not what the run says it is."
-    ObjectArchived        passes "The object lies in an archive and has to be brought back before it can be read."
-    ObjectMissing         passes "The object is not there."
-    ObjectChanged         passes "The object is not the one that this run stored."
-    StoredObjectDiffers   passes "What is stored is not what was sent."
-    CompleteFailed        passes "The upload could not be completed."
-    StoreUnreachable      passes "The store does not let the object be looked at, which may pass."
-    StoreRefused          passes "The store does not let the object be looked at."
-    AgentReport           passes "The agent's report does not add up."
-    UploadNotAborted      stays  "The last attempt's upload could not be aborted."
+    TransferFailed        passes "The store did not take or give the bytes." "Cure the store, or the way to it; the message has its words."
+    BadObject             passes "The stored object is not whole, or not what the run says it is." "Restore another run; find out who changed the object."
+    ObjectArchived        passes "The object lies in an archive and has to be brought back before it can be read." "Bring the object back from the archive first, and ask again."
+    ObjectMissing         passes "The object is not there." "Find out who removed the object; restore another run."
+    ObjectChanged         passes "The object is not the one that this run stored." "Restore the run that wrote it last, or another."
+    StoredObjectDiffers   passes "What is stored is not what was sent." "Find out who else writes there, or what is wrong with the store; make a new run."
+    CompleteFailed        passes "The upload could not be completed." "Cure the store: the message has its words; make a new run."
+    StoreUnreachable      passes "The store does not let the object be looked at, which may pass." "Bring the store back, or let the operator reach it."
+    StoreRefused          passes "The store does not let the object be looked at." "Give the access key the right that the message names."
+    AgentReport           passes "The agent's report does not add up." "Make a new run; where it happens again, look at who shares the container."
+    UploadNotAborted      stays  "The last attempt's upload could not be aborted." "Let the access key abort uploads, or bring the store back; make a new run."
 }
 
 impl Reason {
@@ -168,7 +185,10 @@ mod tests {
                 word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(|c| c.is_ascii_alphanumeric())
             );
             assert!(word.len() <= 128, "as KEP-1623 has it");
-            assert!(reason.meaning().ends_with('.'), "{word}");
+            assert!(
+                reason.meaning().ends_with('.') && reason.cure().ends_with('.'),
+                "{word}"
+            );
         }
     }
 

@@ -27,8 +27,8 @@ fn stays(o: &Observed<'_>, status: &BackupRunStatus) -> bool {
 /// An attempt starts. What is known of a finished backup, or of a last restore, stays as it is.
 pub fn started(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action) {
     let (reason, message) = match action {
-        Action::Backup => ("Backuping", "A backup is being made"),
-        Action::Restore => ("Restoring", "A restore is being made"),
+        Action::Backup => (Reason::Backuping.word(), "A backup is being made"),
+        Action::Restore => (Reason::Restoring.word(), "A restore is being made"),
     };
     say(o, status, condition::IN_PROGRESS, true, reason, message);
     say(o, status, condition::NEVER_RUN, false, reason, message);
@@ -82,14 +82,18 @@ fn waits(o: &Observed<'_>, status: &mut BackupRunStatus, state: State, reason: &
 pub fn nothing_stored(o: &Observed<'_>, status: &mut BackupRunStatus) {
     let restore_only = o.run.spec.backup.is_none();
     let (reason, text) = match restore_only {
-        true => ("NotProved", "no restore has read the object yet"),
-        false => ("NothingStored", "no backup is stored yet"),
+        true => (Reason::NotProved.word(), "no restore has read the object yet"),
+        false => (Reason::NothingStored.word(), "no backup is stored yet"),
     };
     for type_ in [condition::COMPRESSED, condition::ENCRYPTED] {
         say(o, status, type_, false, reason, text);
     }
     let restorable = o.run.spec.restore.is_some() && restore_only;
-    let reason = if restorable { "RestoreOnly" } else { "NoBackupYet" };
+    let reason = if restorable {
+        Reason::RestoreOnly.word()
+    } else {
+        Reason::NoBackupYet.word()
+    };
     say(o, status, condition::RESTORABLE, restorable, reason, "");
 }
 
@@ -104,13 +108,23 @@ fn stored_as(o: &Observed<'_>, status: &mut BackupRunStatus) {
         true => "by whoever stored it".to_string(),
         false => e.recipients.join(", "),
     });
-    for (type_, how, no) in [
-        (condition::COMPRESSED, compressed, "spec.compression is not set"),
-        (condition::ENCRYPTED, encrypted, "spec.encryption is not set"),
+    for (type_, is, how, no) in [
+        (
+            condition::COMPRESSED,
+            Reason::Compressed,
+            compressed,
+            "spec.compression is not set",
+        ),
+        (
+            condition::ENCRYPTED,
+            Reason::Encrypted,
+            encrypted,
+            "spec.encryption is not set",
+        ),
     ] {
         match how {
-            Some(how) => say(o, status, type_, true, type_, &how),
-            None => say(o, status, type_, false, "NotAsked", no),
+            Some(how) => say(o, status, type_, true, is.word(), &how),
+            None => say(o, status, type_, false, Reason::NotAsked.word(), no),
         }
     }
 }
@@ -133,7 +147,14 @@ pub fn failed(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, re
     say(o, status, condition::SUCCESSFUL, false, word, text);
     say(o, status, condition::FAILED, true, word, text);
     if action == Action::Backup {
-        say(o, status, condition::RESTORABLE, false, "BackupFailed", text);
+        say(
+            o,
+            status,
+            condition::RESTORABLE,
+            false,
+            Reason::BackupFailed.word(),
+            text,
+        );
     }
 }
 
@@ -195,7 +216,7 @@ pub fn successful(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action
             )
         } else {
             (
-                "NoRestoreCommand",
+                Reason::NoRestoreCommand.word(),
                 "spec.restore is not set; it may be added to this run",
             )
         };

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use kube::{Resource, ResourceExt};
 
+use crate::health::{self, Health};
 use crate::run::Event;
 use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
@@ -87,8 +88,10 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         status: o.schedule.status.clone().unwrap_or_default(),
         ..Decision::default()
     };
+    let generation = o.schedule.metadata.generation;
     let calendar = match validate::schedule::validate(o.schedule) {
         Ok(valid) => {
+            health::say(&mut d.status.conditions, &Health::Well, generation, o.now);
             say(
                 o,
                 &mut d,
@@ -111,6 +114,8 @@ pub fn decide(o: &Observed<'_>) -> Decision {
                 });
             }
             say(o, &mut d, condition::READY, false, Reason::Invalid.word(), &text);
+            let health = Health::Stuck(Reason::Invalid.word().into(), text);
+            health::say(&mut d.status.conditions, &health, generation, o.now);
             None
         }
     };
@@ -145,6 +150,8 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
         .flatten();
     d.requeue_at = [next, soon, look].into_iter().flatten().min();
+    let changed = o.schedule.status.as_ref() != Some(&d.status);
+    d.status.observed_generation = health::observed(d.status.observed_generation, generation, changed);
     d
 }
 

@@ -3,6 +3,7 @@ use api::condition::{self, Say};
 use api::{BackupSchedule, BackupScheduleStatus};
 use jiff::Timestamp;
 
+use crate::health::{self, Health};
 use crate::run::Event;
 use crate::schedule::reason::Reason;
 
@@ -26,7 +27,12 @@ pub fn refused(
         reason: REASON,
         message: &note,
     };
-    condition::set(&mut status.conditions, &say, schedule.metadata.generation, now);
+    let generation = schedule.metadata.generation;
+    condition::set(&mut status.conditions, &say, generation, now);
+    // It is tried again, and goes on being refused until somebody raises a quota or changes a policy.
+    let health = Health::Stuck(REASON.into(), note.clone());
+    health::say(&mut status.conditions, &health, generation, now);
+    status.observed_generation = generation;
     let event = Event {
         warning: true,
         reason: REASON,

@@ -7,6 +7,7 @@ use api::storage::{Capabilities, is_ready};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::health::{self, Health};
 use crate::run::Event;
 use crate::size::humanize;
 use crate::storage::observed::{Observed, ProbeView};
@@ -18,6 +19,9 @@ const GOOD: SignedDuration = SignedDuration::from_secs(5 * 60);
 /// waited for long, and one that stays away is not asked all the time. Rights change with somebody's work: there it goes on to be asked
 /// as seldom as one that is well.
 const FAILED: RangeInclusive<SignedDuration> = SignedDuration::from_secs(2)..=SignedDuration::from_secs(30);
+
+/// How long what is missing may still come: a Secret, a bucket or a store that is made at the same time as its storage.
+const HOPE: SignedDuration = SignedDuration::from_secs(120);
 
 /// A probe that finds what the last one found moves `status.lastProbeTime` no more often than this.
 const TOLD: SignedDuration = SignedDuration::from_secs(15 * 60);
@@ -46,7 +50,13 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     status.size = Some(humanize(o.size_in_bytes));
     let mut events = Vec::new();
     let (ready, reason, message) = match &o.probe {
-        ProbeView::NotYet => return decision(o, status, events),
+        ProbeView::NotYet => {
+            if condition::find(&status.conditions, READY).is_none() {
+                let health = Health::Coming(Reason::NotProbed.word().into(), NOT_PROBED.into());
+                health::say(&mut status.conditions, &health, o.storage.metadata.generation, o.now);
+            }
+            return decision(o, status, events);
+        }
         ProbeView::Good {
             capabilities,
             at,
@@ -88,10 +98,38 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         message: &message,
     };
     condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
+    told(o, &mut status, reason, message);
     if let ProbeView::Good { capabilities, .. } = &o.probe {
         may_not(o, &mut status, capabilities, &mut events);
     }
     decision(o, status, events)
+}
+
+/// What the condition says before the first probe.
+const NOT_PROBED: &str = "the store is being probed for the first time";
+
+/// What tools that wait for a storage read. The generation that the status speaks of is that of the probe; until the next one has ended, a
+/// changed spec is neither good nor bad.
+fn told(o: &Observed<'_>, status: &mut BackupStorageStatus, reason: Reason, message: String) {
+    let generation = o.storage.metadata.generation;
+    let (ProbeView::Good { configuration, .. } | ProbeView::Failed { configuration, .. }) = &o.probe else {
+        return;
+    };
+    let changed = o.storage.status.as_ref() != Some(status);
+    if configuration == o.configuration {
+        status.observed_generation = health::observed(status.observed_generation, generation, changed);
+    }
+    if status.observed_generation.is_none() {
+        return;
+    }
+    let since = condition::find(&status.conditions, READY).map_or(o.now, |c| c.last_transition_time.0);
+    let pair = (reason.word().to_string(), message);
+    let health = match reason {
+        Reason::Probed => Health::Well,
+        reason if reason.is_of_the_spec() || o.now.duration_since(since) >= HOPE => Health::Stuck(pair.0, pair.1),
+        _ => Health::Coming(pair.0, pair.1),
+    };
+    health::say(&mut status.conditions, &health, generation, o.now);
 }
 
 /// When it was probed: with what is new, and otherwise now and then. A status that is written with every probe would wake all who
@@ -111,7 +149,7 @@ fn decision(o: &Observed<'_>, status: BackupStorageStatus, events: Vec<Event>) -
         probe,
         status,
         events,
-        set_deletion_protection: o.storage.status.is_none(),
+        set_deletion_protection: o.storage.status.as_ref().is_none_or(BackupStorageStatus::is_unseen),
         requeue_at: Some(due),
     }
 }

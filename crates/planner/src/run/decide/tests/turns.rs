@@ -155,7 +155,7 @@ fn a_restore_is_asked_for_as_one_and_its_wait_is_told_by_an_event() {
     world.run.annotations_mut().insert(labels::RESTORE.into(), "now".into());
     let ask = asks(&mut world).unwrap();
     assert_eq!((ask.restore, ask.since), (true, world.now));
-    let before = world.run.status.clone().unwrap();
+    let mut before = world.run.status.clone().unwrap();
     world.turn = waits(1, 3);
     let steps = world.step();
     assert!(!acts(&steps), "{steps:?}");
@@ -163,7 +163,12 @@ fn a_restore_is_asked_for_as_one_and_its_wait_is_told_by_an_event() {
         .iter()
         .any(|s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "Queued"));
     assert!(told && world.run.annotations().contains_key(labels::RESTORE));
-    let status = world.run.status.clone().unwrap();
+    let mut status = world.run.status.clone().unwrap();
+    let waiting = condition::find(&status.conditions, condition::RECONCILING).map(|c| c.reason.clone());
+    assert_eq!(waiting.as_deref(), Some("Queued"));
+    for all in [&mut status.conditions, &mut before.conditions] {
+        condition::remove(all, condition::RECONCILING);
+    }
     assert_eq!(
         (&status.conditions, status.state),
         (&before.conditions, before.state),
