@@ -223,7 +223,9 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         after: None,
         ended: Some(ended),
     };
-    let runs = measured(&metrics, runs, woken_runs, after, move |run| run::pass(run, of_runs.clone()));
+    let runs = measured(&metrics, runs, woken_runs, after, move |run| {
+        run::pass(run, of_runs.clone())
+    });
     let schedules = measured(&metrics, schedules, woken_schedules, before, move |schedule| {
         schedule::pass(schedule, of_schedules.clone())
     });

@@ -187,7 +187,7 @@ impl Scrape {
             "notifications_total" => {
                 let mut each = all.notifications.each();
                 each.try_for_each(|(channel, result, number)| out.put(&[channel, result], number as f64))
-            },
+            }
             "process_resident_memory_bytes" => out.put_if(self.process.resident),
             "process_cpu_seconds_total" => out.put_if(self.process.cpu),
             "process_open_fds" => out.put_if(self.process.files),

@@ -158,8 +158,9 @@ impl Place {
         Ok(())
     }
 
-    /// Leads the operator to an API server that has just come up: every version that it knows is too old for that one (410 Gone). Where a
-    /// bookmark of the one before came while the next one started, it is not, and there is another.
+    /// Leads the operator to an API server that has just come up: every version that it knows is too old for that one (410 Gone). Where it
+    /// has not said so of the runs once it is at rest again, there is another: the API server takes no watch before it has read all of them,
+    /// or a bookmark of the one before came meanwhile.
     async fn gone(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) -> Result<ApiServer, Ended> {
         let (mut server, mut last) = (self.serve("second").await, None::<ApiServer>);
         for left in (0..SERVERS).rev() {
@@ -176,7 +177,9 @@ impl Place {
             eprintln!("  asked after 410: {}", asked.words());
             let mut complaints = operator.complaints().split_off(complaints).into_iter();
             if !complaints.any(|line| line.contains("kind=BackupRun ") && line.contains("too old resource version")) {
-                eprintln!("  its watch of runs went on: a bookmark of the last API server was as new as this one");
+                eprintln!(
+                    "  no 410 for its watch of runs yet: this API server has not read them all, or a bookmark of the last one was as new"
+                );
                 if left > 0 {
                     let next = self.serve("next").await;
                     last = Some(std::mem::replace(&mut server, next));
