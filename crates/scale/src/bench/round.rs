@@ -159,8 +159,7 @@ impl Place {
     }
 
     /// Leads the operator to an API server that has just come up: every version that it knows is too old for that one (410 Gone). Where it
-    /// has not said so of the runs once it is at rest again, there is another: the API server takes no watch before it has read all of them,
-    /// or a bookmark of the one before came meanwhile.
+    /// has not said so of the runs once it is at rest again, there is another: a bookmark of the one before came meanwhile.
     async fn gone(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) -> Result<ApiServer, Ended> {
         let (mut server, mut last) = (self.serve("second").await, None::<ApiServer>);
         for left in (0..SERVERS).rev() {
@@ -178,7 +177,7 @@ impl Place {
             let mut complaints = operator.complaints().split_off(complaints).into_iter();
             if !complaints.any(|line| line.contains("kind=BackupRun ") && line.contains("too old resource version")) {
                 eprintln!(
-                    "  no 410 for its watch of runs yet: this API server has not read them all, or a bookmark of the last one was as new"
+                    "  no 410 for its watch of runs yet: a bookmark of the last API server was as new as this one's list"
                 );
                 if left > 0 {
                     let next = self.serve("next").await;
@@ -199,9 +198,12 @@ impl Place {
     async fn serve(&self, name: &str) -> ApiServer {
         let server = self.etcd.serve(name).await;
         for kind in ["backupruns", "backupschedules"] {
-            let path = format!("{GROUP}/{kind}?limit=1&resourceVersion=0");
-            let all = || http::Request::get(&path).body(Vec::new()).expect("a request");
-            while server.client.request_text(all()).await.is_err() {
+            let until = Instant::now() + STARTS;
+            while let Err(error) = watch(&server, &format!("{GROUP}/{kind}")).await {
+                assert!(
+                    Instant::now() < until,
+                    "the API server lets nobody watch {kind}: {error}"
+                );
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -339,6 +341,16 @@ async fn clear(client: &Client) {
             .await;
     });
     removals.buffer_unordered(AT_ONCE).count().await;
+}
+
+/// Whether a watch of what is there from now on is taken: a list says which version that is, before the cache has read all of them.
+async fn watch(server: &ApiServer, path: &str) -> Result<(), kube::Error> {
+    let get = |path: String| http::Request::get(path).body(Vec::new()).expect("a request");
+    let list = server.client.request_text(get(format!("{path}?limit=1"))).await?;
+    let list: Value = serde_json::from_str(&list).map_err(kube::Error::SerdeError)?;
+    let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    let watch = format!("{path}?watch=1&timeoutSeconds=1&resourceVersion={version}");
+    server.client.request_text(get(watch)).await.map(drop)
 }
 
 fn named(name: &str) -> Written {
