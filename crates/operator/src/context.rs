@@ -14,6 +14,7 @@ use planner::run::{Obstacle, Refusal};
 
 use crate::ages::Ages;
 use crate::cache::Cache;
+use crate::events::Beside;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::queue::Queue;
@@ -33,6 +34,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Context {
     /// To reach the API server.
     pub client: Client,
+    /// Events that no pass waits for.
+    pub events: Beside,
     /// To reach agents.
     pub exec: Exec,
     /// How the agent is put into Pods.

@@ -66,6 +66,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let runs = Cache::<BackupRun>::default();
     let pods = Cache::<Pod>::default();
     let context = Arc::new(Context {
+        events: Default::default(),
         exec: Default::default(),
         stores: Stores::new(client.clone(), settings.proxies),
         agent: settings.agent,

@@ -1,5 +1,6 @@
 //! Events: what happened, where `kubectl describe` shows it. One object each; a repeated note is worth repeating.
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -10,6 +11,9 @@ use kube::api::PostParams;
 use kube::core::Status;
 use kube::{Api, Client};
 use planner::run::Event;
+use tokio::sync::Semaphore;
+
+use crate::runtime;
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(10);
@@ -18,8 +22,52 @@ const NOTE: usize = 1024;
 /// Who says it.
 const CONTROLLER: &str = "backup-operator.io/operator";
 
+/// Events that are written beside the passes that say them: on one tick of a thousand schedules, the runs of all of them go before the words
+/// about them.
+pub struct Beside {
+    turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+/// How many of them are written at a time: what makes runs shall have most of the API server.
+const AT_ONCE: usize = 2;
+/// How many may wait, each a kilobyte or two.
+const WAITING: usize = 4096;
+
+impl Default for Beside {
+    fn default() -> Self {
+        Self {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+        }
+    }
+}
+
+impl Beside {
+    /// Says an Event about an object without waiting for the API server. Where too many wait already, and where the process ends, the log alone
+    /// has it.
+    pub fn say(&self, client: &Client, about: ObjectReference, event: &Event) {
+        let event = logged(about, event);
+        let Ok(waits) = self.waiting.clone().try_acquire_owned() else {
+            tracing::warn!("an Event is not written: {WAITING} wait to be");
+            return;
+        };
+        let (client, turns) = (client.clone(), self.turns.clone());
+        runtime::spawn(async move {
+            let _turn = turns.acquire().await;
+            write(&client, &event).await;
+            drop(waits);
+        });
+    }
+}
+
 /// Says an Event about an object. One that cannot be said is logged: an Event never holds work up.
 pub async fn publish(client: &Client, about: ObjectReference, event: &Event) {
+    write(client, &logged(about, event)).await;
+}
+
+/// The Event, of this moment, once the log has it.
+fn logged(about: ObjectReference, event: &Event) -> KubeEvent {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());
     let note: String = event
         .note
@@ -30,10 +78,10 @@ pub async fn publish(client: &Client, about: ObjectReference, event: &Event) {
     let now = Timestamp::now();
     let name = about.name.clone().unwrap_or_default();
     tracing::info!(kind = about.kind, namespace, name, reason = event.reason, note, "event");
-    let object = KubeEvent {
+    KubeEvent {
         metadata: ObjectMeta {
             generate_name: Some(format!("{}-", name.chars().take(200).collect::<String>())),
-            namespace: Some(namespace.clone()),
+            namespace: Some(namespace),
             ..ObjectMeta::default()
         },
         type_: Some(if event.warning { "Warning" } else { "Normal" }.into()),
@@ -45,9 +93,13 @@ pub async fn publish(client: &Client, about: ObjectReference, event: &Event) {
         reporting_instance: Some(std::env::var("HOSTNAME").unwrap_or_else(|_| "backup-operator".into())),
         regarding: Some(about),
         ..KubeEvent::default()
-    };
-    let events: Api<KubeEvent> = Api::namespaced(client.clone(), &namespace);
-    match tokio::time::timeout(API, events.create(&PostParams::default(), &object)).await {
+    }
+}
+
+async fn write(client: &Client, event: &KubeEvent) {
+    let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
+    let events: Api<KubeEvent> = Api::namespaced(client.clone(), namespace);
+    match tokio::time::timeout(API, events.create(&PostParams::default(), event)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(error = causes(&error), "an Event could not be written"),
         Err(_) => tracing::warn!("an Event could not be written in time"),
@@ -87,6 +139,8 @@ fn said(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn refused(message: &str, reason: &str) -> kube::Error {
@@ -106,6 +160,38 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("the API server refused to x")]
     struct Names(#[source] kube::Error);
+
+    #[tokio::test]
+    async fn what_is_said_beside_holds_nobody_up_and_is_written_a_few_at_a_time() {
+        let (client, mut server) = crate::mocked::connect();
+        let beside = Beside::default();
+        let event = |note: String| Event {
+            warning: false,
+            reason: planner::schedule::CREATED,
+            action: "Create",
+            note,
+        };
+        let about = ObjectReference {
+            namespace: Some("team".into()),
+            name: Some("db".into()),
+            ..ObjectReference::default()
+        };
+        // Nobody answers yet, and all of these return.
+        for n in 0..WAITING + 5 {
+            beside.say(&client, about.clone(), &event(n.to_string()));
+        }
+        assert_eq!(beside.waiting.available_permits(), 0, "the rest is in the log alone");
+        let (method, uri, body) = crate::mocked::answer(&mut server, 201, json!({"metadata": {}})).await;
+        assert_eq!(
+            (method.as_str(), uri.as_str()),
+            ("POST", "/apis/events.k8s.io/v1/namespaces/team/events?")
+        );
+        assert_eq!((&body["note"], &body["reason"]), (&json!("0"), &json!("RunCreated")));
+        for n in 1..WAITING {
+            let (_, _, body) = crate::mocked::answer(&mut server, 500, json!({})).await;
+            assert_eq!(body["note"], json!(n.to_string()), "in their order, also where one is refused");
+        }
+    }
 
     #[test]
     fn the_api_servers_words_are_its_own_and_no_debuggers() {

@@ -67,6 +67,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
             futures::channel::mpsc::unbounded().0,
         ),
         client,
+        events: Default::default(),
         exec,
         agent: AgentSettings {
             image: "agent:test".into(),

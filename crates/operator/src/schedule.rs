@@ -126,7 +126,7 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
         .notifier
         .deliver(&schedule, status.notifications.as_deref(), context.cluster());
     for event in &events {
-        events::publish(&context.client, schedule.object_ref(&()), event).await;
+        context.events.say(&context.client, schedule.object_ref(&()), event);
     }
     context.failures.clear(&uid);
     let wait = decision
