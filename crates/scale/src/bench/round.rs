@@ -24,7 +24,9 @@ const SETTLES: Duration = Duration::from_secs(300);
 /// How long one at rest is looked at.
 const REST: Duration = Duration::from_secs(60);
 /// API servers that it is led to, one after the other, until one finds its versions too old.
-const SERVERS: usize = 3;
+const SERVERS: usize = 8;
+/// Until the operator has been told that what it knows is too old.
+const REFUSED: Duration = Duration::from_secs(20);
 /// Objects of a kind that are changed, at most.
 const CHANGED: usize = 1000;
 /// How often a storage is changed, and how long after each other: it counts a burst of changes once.
@@ -158,8 +160,8 @@ impl Place {
         Ok(())
     }
 
-    /// Leads the operator to an API server that has just come up: every version that it knows is too old for that one (410 Gone). Where it
-    /// has not said so of the runs once it is at rest again, there is another: a bookmark of the one before came meanwhile.
+    /// Leads the operator to an API server that has just come up: every version that it knows is too old for that one (410 Gone), but where a
+    /// bookmark came while that one read all runs. Then there is another, until one says so of the runs.
     async fn gone(&self, figures: &mut Figures, operator: &mut Operator, idle: f64) -> Result<ApiServer, Ended> {
         let (mut server, mut last) = (self.serve("second").await, None::<ApiServer>);
         for left in (0..SERVERS).rev() {
@@ -170,25 +172,22 @@ impl Place {
             self.gate.lead_to(server.port);
             // It takes its time to end, in which it serves nobody.
             last.take().map(ApiServer::end);
+            let refused = refused(operator, complaints).await;
+            if !refused && left > 0 {
+                let next = self.serve("next").await;
+                last = Some(std::mem::replace(&mut server, next));
+                continue;
+            }
             let rest = operator.rest(STARTS).await?;
             let spent = (rest.now.cpu - before.cpu).as_secs_f64() - idle * began.elapsed().as_secs_f64();
             let asked = Asked::read(&server.client).await.since(&asked);
             eprintln!("  asked after 410: {}", asked.words());
-            let mut complaints = operator.complaints().split_off(complaints).into_iter();
-            if !complaints.any(|line| line.contains("kind=BackupRun ") && line.contains("too old resource version")) {
-                eprintln!(
-                    "  no 410 for its watch of runs yet: a bookmark of the last API server was as new as this one's list"
-                );
-                if left > 0 {
-                    let next = self.serve("next").await;
-                    last = Some(std::mem::replace(&mut server, next));
-                    continue;
-                }
-            }
-            figures.add("CPU after 410 Gone on every watch, s", spent);
-            figures.add("at rest after 410, s", seconds(rest.reached, rest.after.as_secs_f64()));
-            figures.add("resident at its peak after 410, MiB", rest.now.peak);
-            figures.add("requests after 410", asked.total() as f64);
+            let figure = |value: f64| if refused { value } else { f64::NAN };
+            figures.add("CPU after 410 Gone on every watch, s", figure(spent));
+            let after = seconds(rest.reached, rest.after.as_secs_f64());
+            figures.add("at rest after 410, s", figure(after));
+            figures.add("resident at its peak after 410, MiB", figure(rest.now.peak));
+            figures.add("requests after 410", figure(asked.total() as f64));
             break;
         }
         Ok(server)
@@ -341,6 +340,19 @@ async fn clear(client: &Client) {
             .await;
     });
     removals.buffer_unordered(AT_ONCE).count().await;
+}
+
+/// Whether the operator is told that the version of runs that it knows is too old.
+async fn refused(operator: &Operator, complaints: usize) -> bool {
+    let until = Instant::now() + REFUSED;
+    let too_old = |line: &String| line.contains("kind=BackupRun ") && line.contains("too old resource version");
+    while Instant::now() < until {
+        if operator.complaints().iter().skip(complaints).any(too_old) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    false
 }
 
 /// Whether a watch of what is there from now on is taken: a list says which version that is, before the cache has read all of them.
