@@ -13,7 +13,6 @@ use crate::build::Build;
 use crate::fixture::{Fixture, Size, requests::Requests};
 use crate::gate::Gate;
 use crate::operator::NAMESPACE;
-use crate::plot::{self, Sizes};
 use crate::program::Program;
 use crate::table::{Figures, markdown};
 
@@ -34,8 +33,7 @@ struct Place {
 }
 
 /// Measures each build at each size.
-pub fn run(threads: &Runtime, sizes: &[usize], rounds: usize, builds: &[Build], plots: Option<&Path>, lease: bool) {
-    let mut all = Sizes::new();
+pub fn run(threads: &Runtime, sizes: &[usize], rounds: usize, builds: &[Build], lease: bool) {
     for runs in sizes {
         let folder = tempfile::Builder::new().prefix("scale-").tempdir().expect("a folder");
         let store = servers::Running::start(servers::server("minio"));
@@ -46,10 +44,6 @@ pub fn run(threads: &Runtime, sizes: &[usize], rounds: usize, builds: &[Build], 
         });
         let title = format!("{runs} finished runs, {} schedules", Size::of_runs(*runs).schedules);
         println!("{}", markdown(&title, &figures));
-        all.insert(*runs, figures);
-    }
-    if let Some(folder) = plots {
-        plot::draw(&all, folder);
     }
 }
 

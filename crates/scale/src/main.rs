@@ -55,9 +55,13 @@ enum Verb {
         /// Without its lease: on a machine that is busy with other things an operator that cannot renew it ends, and the round with it.
         #[arg(long)]
         without_lease: bool,
-        /// Folder for the plots; none are drawn without it.
-        #[arg(long)]
-        plots: Option<PathBuf>,
+    },
+    /// Draws the tables that a file in Markdown has of benches, each figure over the number of runs, into a folder.
+    Plots {
+        /// The file.
+        tables: PathBuf,
+        /// The folder.
+        folder: PathBuf,
     },
 }
 
@@ -81,7 +85,10 @@ fn main() {
             rounds,
             builds,
             without_lease,
-            plots,
-        } => bench::run(&threads, &runs, rounds, &builds, plots.as_deref(), !without_lease),
+        } => bench::run(&threads, &runs, rounds, &builds, !without_lease),
+        Verb::Plots { tables, folder } => {
+            let text = std::fs::read_to_string(&tables).expect("a file with tables");
+            plot::draw(&table::read(&text), &folder);
+        }
     }
 }

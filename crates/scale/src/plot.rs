@@ -4,10 +4,10 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::table::{Figures, spread};
+use crate::table::Figures;
 
 /// The figures of each build, by the number of runs.
-pub type Sizes = BTreeMap<usize, Vec<(String, Vec<Figures>)>>;
+pub type Sizes = BTreeMap<usize, Vec<(String, Figures)>>;
 
 /// Width and height.
 const SIZE: (u32, u32) = (640, 400);
@@ -35,14 +35,13 @@ pub fn draw(sizes: &Sizes, folder: &Path) {
     }
 }
 
-/// The medians of one figure: a line for each build.
+/// One figure: a line for each build.
 fn svg(sizes: &Sizes, figure: &str) -> String {
     let mut lines: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
     for (runs, builds) in sizes {
-        for (build, rounds) in builds {
-            let values: Vec<_> = rounds.iter().filter_map(|round| round.get(figure)).collect();
-            if let Some((middle, ..)) = spread(&values) {
-                lines.entry(build).or_default().push((*runs as f64, middle));
+        for (build, figures) in builds {
+            if let Some(value) = figures.get(figure) {
+                lines.entry(build).or_default().push((*runs as f64, value));
             }
         }
     }
@@ -83,16 +82,10 @@ mod tests {
 
     #[test]
     fn each_build_is_a_line_with_its_name_and_what_was_not_seen_is_no_point() {
-        let round = |value| {
-            let mut figures = Figures::default();
-            figures.add("memory", value);
-            vec![figures]
-        };
         let builds = |runs: f64| {
-            vec![
-                ("before".to_string(), round(runs)),
-                ("now".to_string(), round(f64::NAN)),
-            ]
+            let mut figures = Figures::default();
+            figures.add("memory", runs);
+            vec![("before".to_string(), figures), ("now".to_string(), Figures::default())]
         };
         let sizes = BTreeMap::from([(10, builds(10.0)), (20, builds(20.0))]);
         let text = svg(&sizes, "memory");

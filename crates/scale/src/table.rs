@@ -1,4 +1,5 @@
 //! Figures of several rounds: medians and spread, side by side.
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What one round has shown: each figure under its name, in the order of the table.
@@ -64,6 +65,32 @@ pub fn markdown(title: &str, builds: &[(String, Vec<Figures>)]) -> String {
     text
 }
 
+/// The tables of a text in Markdown, as [`markdown`] writes them, by the number of runs in their titles: of each figure its median.
+pub fn read(text: &str) -> BTreeMap<usize, Vec<(String, Figures)>> {
+    let mut all: BTreeMap<usize, Vec<(String, Figures)>> = BTreeMap::new();
+    let mut runs = None;
+    for line in text.lines() {
+        let Some(cells) = line.strip_prefix('|').and_then(|l| l.trim_end().strip_suffix('|')) else {
+            runs = None;
+            continue;
+        };
+        let cells: Vec<_> = cells.split('|').map(str::trim).collect();
+        if let Some((number, _)) = cells[0].split_once(" finished runs") {
+            runs = number.replace(',', "").parse().ok();
+            if let Some(runs) = runs {
+                let builds = cells[1..].iter().map(|name| ((*name).to_owned(), Figures::default()));
+                all.insert(runs, builds.collect());
+            }
+        } else if let Some(builds) = runs.and_then(|runs| all.get_mut(&runs)) {
+            for ((_, figures), cell) in builds.iter_mut().zip(&cells[1..]) {
+                let median = cell.split(' ').next().and_then(|n| n.parse().ok());
+                figures.0.extend(median.map(|value| (cells[0].to_owned(), value)));
+            }
+        }
+    }
+    all
+}
+
 /// Three digits that mean something.
 fn number(value: f64) -> String {
     match value.abs() {
@@ -91,9 +118,22 @@ mod tests {
             ("before".to_string(), vec![round(300.0), round(100.0), round(200.0)]),
             ("now".to_string(), vec![round(1.5)]),
         ];
+        let table = markdown("7 finished runs, 1 schedules", &builds);
         assert_eq!(
-            markdown("of 7 runs", &builds),
-            "| of 7 runs | before | now |\n|---|---|---|\n| memory, MiB | 200 (100 to 300) | 1.50 |\n| late, s | not seen | not seen |\n"
+            table,
+            "| 7 finished runs, 1 schedules | before | now |\n|---|---|---|\n| memory, MiB | 200 (100 to 300) | 1.50 |\n| late, s | not seen | not seen |\n"
+        );
+        let all = read(&format!(
+            "Words\n\n{table}\n| other | table |\n|---|---|\n| memory, MiB | 9 |\n"
+        ));
+        let builds: Vec<_> = all[&7]
+            .iter()
+            .map(|(name, f)| (name.as_str(), f.get("memory, MiB"), f.get("late, s")))
+            .collect();
+        assert_eq!(
+            builds,
+            [("before", Some(200.0), None), ("now", Some(1.5), None)],
+            "{all:?}"
         );
     }
 }
