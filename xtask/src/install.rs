@@ -7,7 +7,7 @@ use crate::rbac::{self, Role};
 pub const NAME: &str = "backup-operator";
 /// The image that the local cluster builds; an installation elsewhere replaces it (README).
 pub const IMAGE: &str = "localhost/backup-operator:dev";
-/// Health endpoints and metrics of the operator.
+/// The admin port of the operator: health, metrics.
 const HEALTH_PORT: u16 = 8081;
 /// Nobody in particular: images without a user database take it, too.
 const USER: u32 = 65532;
@@ -114,7 +114,7 @@ pub fn deployment() -> Value {
                             { "name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP" },
                             { "name": "webhook", "containerPort": crate::admission::PORT, "protocol": "TCP" },
                         ],
-                        "livenessProbe": probe("/healthz", 10),
+                        "livenessProbe": probe("/livez", 10),
                         // Each second: being seen ready shall not take longer than becoming ready.
                         "readinessProbe": probe("/readyz", 1),
                         "resources": { "requests": { "cpu": "10m", "memory": "32Mi" }, "limits": { "memory": "256Mi" } },

@@ -219,6 +219,28 @@ fn without_the_webhook_nothing_of_it_is_left() {
 }
 
 #[test]
+fn nothing_keeps_the_operator_from_listening_on_both_families_but_who_asks_for_it() {
+    let addresses = ["HEALTH_ADDRESS", "WEBHOOK_ADDRESS", "-address", "0.0.0.0", "127.0.0.1"];
+    for objects in [install(), render("{}")] {
+        let pod = &one(&objects, "Deployment")["spec"]["template"]["spec"];
+        let named: Vec<_> = addresses.iter().filter(|a| pod.to_string().contains(**a)).collect();
+        assert!(named.is_empty(), "{named:?}");
+        // Services and probes go by the Pod's own addresses, of whichever family they are.
+        let container = &pod["containers"][0];
+        for probe in ["livenessProbe", "readinessProbe"] {
+            assert_eq!(container[probe]["httpGet"].get("host"), None);
+        }
+        let services = objects.iter().filter(|(key, _)| key.kind == "Service");
+        for (key, service) in services {
+            assert_eq!(service["spec"].get("ipFamilies"), None, "{}", key.name);
+        }
+    }
+    let asked = render("{env: [{name: HEALTH_ADDRESS, value: '0.0.0.0:8081'}]}");
+    let container = &one(&asked, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["env"][2]["value"], "0.0.0.0:8081");
+}
+
+#[test]
 fn cert_manager_takes_the_certificate_over_and_the_operator_loses_the_rights_to_it() {
     let objects = render("{webhook: {certManager: {enabled: true}}}");
     assert_eq!(args(&objects), ["--webhook-certificate-directory=/certs"]);

@@ -1,170 +1,116 @@
-//! The admin port: metrics, and health: alive as long as it answers, ready while it stands by or once every watch has seen its objects, and, where
-//! the webhook is on, once it answers and the API server trusts it.
-use std::net::SocketAddr;
+//! The admin port: metrics, and health: alive as long as it answers, ready as `ready.rs` says. What changes the process, or tells how it was
+//! started, is for who is in its Pod: every other Pod of the cluster reaches the port, too.
+mod ready;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::rejection::StringRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, RawQuery, Request};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::watch;
+use axum::{Json, Router};
+use serde_json::Value;
 
+pub use self::ready::Ready;
+use crate::listen::listen;
+use crate::log::Level;
 use crate::metrics::{self, Metrics};
 
-/// How far the operator is.
-#[derive(Clone)]
-pub struct Ready {
-    state: Arc<watch::Sender<State>>,
-    webhook: Arc<watch::Sender<Webhook>>,
-}
+/// The longest filter for the log, bytes.
+const FILTER: usize = 1024;
 
-/// How far the webhook is.
-#[derive(Clone, Copy, Debug, Default)]
-struct Webhook {
-    /// It is to be served.
-    wanted: bool,
-    /// It answers.
-    serves: bool,
-    /// The leader has seen that the API server trusts it.
-    trusted: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// The lease has not been seen.
-    Starting,
-    /// That one leads; this one may take over at any time.
-    StandsBy(String),
-    /// Leads; these kinds have not been seen yet, all of them.
-    Leads(Vec<&'static str>),
-}
-
-impl Default for Ready {
-    fn default() -> Self {
-        Self {
-            state: Arc::new(watch::Sender::new(State::Starting)),
-            webhook: Arc::default(),
-        }
-    }
-}
-
-impl Ready {
-    /// Another one leads.
-    pub fn stands_by(&self, leader: &str) {
-        self.state.send_replace(State::StandsBy(leader.into()));
-    }
-
-    /// This one leads, and works once these kinds have been seen.
-    pub fn leads(&self, kinds: &[&'static str]) {
-        self.state.send_replace(State::Leads(kinds.to_vec()));
-    }
-
-    /// That kind has been seen, all of it.
-    pub fn seen(&self, kind: &str) {
-        self.state.send_if_modified(|state| match state {
-            State::Leads(missing) => {
-                let before = missing.len();
-                missing.retain(|k| *k != kind);
-                missing.len() != before
-            }
-            _ => false,
-        });
-    }
-
-    /// The webhook is to be served: it is not ready without.
-    pub fn wants_webhook(&self) {
-        self.webhook.send_modify(|w| w.wanted = true);
-    }
-
-    /// The webhook answers.
-    pub fn serves(&self) {
-        self.webhook.send_modify(|w| w.serves = true);
-    }
-
-    /// The API server trusts the webhook's certificate.
-    pub fn trusted(&self) {
-        self.webhook
-            .send_if_modified(|w| !std::mem::replace(&mut w.trusted, true));
-    }
-
-    /// Whether all have been seen.
-    pub fn works(&self) -> bool {
-        matches!(&*self.state.borrow(), State::Leads(missing) if missing.is_empty())
-    }
-
-    /// Waits until all have been seen: before that, what is not in a cache is not known to be missing.
-    pub async fn wait(&self) {
-        // The sender is held here, so that it is never gone.
-        let works = |state: &State| matches!(state, State::Leads(missing) if missing.is_empty());
-        let _ = self.state.subscribe().wait_for(works).await;
-    }
-
-    /// Whether it is ready, in words. One that stands by is: a rollout waits for nothing more.
-    fn answer(&self) -> (StatusCode, String) {
-        let not_yet = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
-        let webhook = *self.webhook.borrow();
-        let state = self.state.borrow();
-        match &*state {
-            State::Starting => not_yet("the lease has not been seen yet".into()),
-            State::Leads(missing) if !missing.is_empty() => not_yet(format!("not seen yet: {}", missing.join(", "))),
-            _ if webhook.wanted && !webhook.serves => not_yet("the webhook has no certificate yet".into()),
-            State::StandsBy(leader) => (StatusCode::OK, format!("standing by for {leader}")),
-            State::Leads(_) if webhook.wanted && !webhook.trusted => {
-                not_yet("the API server does not trust the webhook's certificate yet".into())
-            }
-            State::Leads(_) => (StatusCode::OK, "ok".into()),
-        }
-    }
+/// What the port tells and does.
+pub struct Served {
+    /// How far the operator is.
+    pub ready: Ready,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// What is logged.
+    pub level: Level,
+    /// How the process was started.
+    pub config: Value,
 }
 
 /// Serves until the process ends.
-pub async fn serve(address: SocketAddr, ready: Ready, metrics: Arc<Metrics>) -> std::io::Result<()> {
-    let measured = metrics::serve(metrics);
-    let readyz = move || {
-        let answer = ready.answer();
-        async move { answer }
-    };
-    let router = Router::new()
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(readyz))
-        .route(
-            "/metrics",
-            get(move |headers: HeaderMap| async move { measured.answer(&headers).await }),
-        );
-    let listener = tokio::net::TcpListener::bind(address).await?;
+pub async fn serve(address: SocketAddr, served: Served) -> std::io::Result<()> {
+    let listener = listen(address)?;
+    let router = router(served).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, router).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn router(served: Served) -> Router {
+    let Served {
+        ready,
+        metrics,
+        level,
+        config,
+    } = served;
+    let alive = |path: &'static str| {
+        get(move |RawQuery(query): RawQuery| async move {
+            if is_verbose(query.as_deref()) {
+                format!("[+]ping ok\n{path} check passed\n")
+            } else {
+                "ok".into()
+            }
+        })
+    };
+    let readyz = move |RawQuery(query): RawQuery| async move { ready.answer(is_verbose(query.as_deref())) };
+    let measured = metrics::serve(metrics);
+    let metrics = move |headers: HeaderMap| async move { measured.answer(&headers).await };
+    let now = level.clone();
+    let set = move |wanted: Result<String, StringRejection>| async move { change(&level, wanted) };
+    let own = Router::new()
+        .route(
+            "/log-level",
+            get(move || async move { format!("{}\n", now.now()) }).put(set),
+        )
+        .route("/configz", get(move || async move { Json(config) }))
+        .layer(DefaultBodyLimit::max(FILTER))
+        .layer(middleware::from_fn(own_pod));
+    Router::new()
+        .route("/livez", alive("livez"))
+        .route("/healthz", alive("healthz"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .merge(own)
+}
 
-    #[test]
-    fn ready_is_who_stands_by_or_has_seen_every_kind() {
-        let ready = Ready::default();
-        let code = || ready.answer().0.as_u16();
-        assert_eq!(code(), 503);
-        ready.stands_by("other");
-        assert_eq!(code(), 200);
-        ready.leads(&["Pod", "BackupRun"]);
-        assert_eq!(code(), 503);
-        ready.seen("Pod");
-        assert_eq!(code(), 503);
-        ready.seen("BackupRun");
-        assert_eq!(code(), 200);
-    }
+/// Whether a line for each check is asked for; as with Kubernetes' own endpoints, the word is enough.
+fn is_verbose(query: Option<&str>) -> bool {
+    let mut words = query.unwrap_or_default().split('&');
+    words.any(|word| word.split('=').next() == Some("verbose"))
+}
 
-    #[test]
-    fn ready_with_a_webhook_is_who_serves_it_and_leads_only_when_it_is_trusted() {
-        let ready = Ready::default();
-        ready.wants_webhook();
-        let code = || ready.answer().0.as_u16();
-        ready.stands_by("other");
-        assert_eq!(code(), 503);
-        ready.serves();
-        assert_eq!(code(), 200);
-        ready.leads(&[]);
-        assert_eq!(code(), 503);
-        ready.trusted();
-        assert_eq!(code(), 200);
+fn change(level: &Level, wanted: Result<String, StringRejection>) -> (StatusCode, String) {
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(fault) => {
+            let words = format!("the filter is not taken: {fault}; it is text of at most {FILTER} bytes\n");
+            return (fault.status(), words);
+        }
+    };
+    match level.set(&wanted) {
+        Ok(now) => (StatusCode::OK, format!("{now}\n")),
+        Err(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")),
     }
 }
+
+/// Lets nobody in but who is in the Pod itself: by port-forward, which begins there, or by exec. Just these two addresses: a service mesh's
+/// sidecar has others of the loopback interface for what it lets in from elsewhere.
+async fn own_pod(ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next) -> Response {
+    let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    if own.contains(&peer.ip().to_canonical()) {
+        return next.run(request).await;
+    }
+    let words = format!(
+        "{} answers only who asks from inside the operator's Pod, by localhost: kubectl port-forward POD 8081, and ask localhost:8081\n",
+        request.uri().path()
+    );
+    (StatusCode::FORBIDDEN, words).into_response()
+}
+
+#[cfg(test)]
+mod tests;

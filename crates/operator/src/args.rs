@@ -1,4 +1,6 @@
 //! Command line and environment.
+mod shown;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,14 +42,15 @@ pub struct Args {
     /// This Pod's name: who it is in that Lease. Without one, each process is somebody else.
     #[arg(long, env = "POD_NAME")]
     pub pod_name: Option<String>,
-    /// Address of /healthz, /readyz and /metrics.
-    #[arg(long, env = "HEALTH_ADDRESS", default_value = "0.0.0.0:8081")]
+    /// Address of the admin port: /livez, /readyz, /healthz and /metrics, and for who is in the Pod /log-level and /configz. `[::]` is every
+    /// address, of IPv6 and IPv4.
+    #[arg(long, env = "HEALTH_ADDRESS", default_value = "[::]:8081")]
     pub health_address: SocketAddr,
     /// Serve the validating webhook, which answers `kubectl apply` with every fault at once.
     #[arg(long, env = "WEBHOOK", default_value_t = true, action = clap::ArgAction::Set)]
     pub webhook: bool,
     /// Address of the webhook.
-    #[arg(long, env = "WEBHOOK_ADDRESS", default_value = "0.0.0.0:9443")]
+    #[arg(long, env = "WEBHOOK_ADDRESS", default_value = "[::]:9443")]
     pub webhook_address: SocketAddr,
     /// Service in front of it, in the operator's namespace; also the name of the Secret with its certificate.
     #[arg(long, env = "WEBHOOK_SERVICE", default_value = "backup-operator-webhook")]
@@ -81,7 +84,8 @@ pub struct Args {
     /// Log lines as JSON.
     #[arg(long, env = "LOG_JSON", default_value_t = false)]
     pub log_json: bool,
-    /// What to log: `info`, `operator=debug,kube=info`.
+    /// What to log: a level (off, error, warn, info, debug, trace), or levels of targets: `info,operator=debug`. `PUT /log-level` changes it for
+    /// the lifetime of the process.
     #[arg(long, env = "LOG", default_value = "info,kube_runtime=warn")]
     pub log: String,
 }

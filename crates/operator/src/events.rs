@@ -47,7 +47,7 @@ impl Beside {
     /// Says an Event about an object without waiting for the API server. Where too many wait already, and where the process ends, the log alone
     /// has it.
     pub fn say(&self, client: &Client, about: ObjectReference, event: &Event) {
-        let event = logged(about, event);
+        let event = logged(about, None, event);
         let Ok(waits) = self.waiting.clone().try_acquire_owned() else {
             tracing::warn!("an Event is not written: {WAITING} wait to be");
             return;
@@ -61,13 +61,19 @@ impl Beside {
     }
 }
 
-/// Says an Event about an object. One that cannot be said is logged: an Event never holds work up.
+/// Says an Event about an object.
 pub async fn publish(client: &Client, about: ObjectReference, event: &Event) {
-    write(client, &logged(about, event)).await;
+    publish_of(client, about, None, event).await;
+}
+
+/// Says an Event about an object, and in the log in which attempt of it that was. One that cannot be said is logged: an Event never holds work
+/// up.
+pub async fn publish_of(client: &Client, about: ObjectReference, attempt: Option<&str>, event: &Event) {
+    write(client, &logged(about, attempt, event)).await;
 }
 
 /// The Event, of this moment, once the log has it.
-fn logged(about: ObjectReference, event: &Event) -> KubeEvent {
+fn logged(about: ObjectReference, attempt: Option<&str>, event: &Event) -> KubeEvent {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());
     let note: String = event
         .note
@@ -77,7 +83,19 @@ fn logged(about: ObjectReference, event: &Event) -> KubeEvent {
         .collect();
     let now = Timestamp::now();
     let name = about.name.clone().unwrap_or_default();
-    tracing::info!(kind = about.kind, namespace, name, reason = event.reason, note, "event");
+    let is_run = about.kind.as_deref() == Some("BackupRun");
+    let trace = crate::log::trace(about.uid.as_deref());
+    tracing::info!(
+        namespace,
+        run = is_run.then_some(&name),
+        kind = (!is_run).then_some(about.kind.as_deref()).flatten(),
+        name = (!is_run).then_some(&name),
+        attempt,
+        trace,
+        reason = event.reason,
+        note,
+        "event"
+    );
     KubeEvent {
         metadata: ObjectMeta {
             generate_name: Some(format!("{}-", name.chars().take(200).collect::<String>())),
@@ -97,12 +115,21 @@ fn logged(about: ObjectReference, event: &Event) -> KubeEvent {
 }
 
 async fn write(client: &Client, event: &KubeEvent) {
+    let trace = event
+        .regarding
+        .as_ref()
+        .and_then(|of| crate::log::trace(of.uid.as_deref()));
     let namespace = event.metadata.namespace.as_deref().unwrap_or("default");
     let events: Api<KubeEvent> = Api::namespaced(client.clone(), namespace);
     match tokio::time::timeout(API, events.create(&PostParams::default(), event)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(error = causes(&error), "an Event could not be written"),
-        Err(_) => tracing::warn!("an Event could not be written in time"),
+        Ok(Err(error)) => tracing::warn!(
+            namespace,
+            trace,
+            error = causes(&error),
+            "an Event could not be written"
+        ),
+        Err(_) => tracing::warn!(namespace, trace, "an Event could not be written in time"),
     }
 }
 
@@ -161,6 +188,36 @@ mod tests {
     #[error("the API server refused to x")]
     struct Names(#[source] kube::Error);
 
+    #[test]
+    fn an_events_line_says_whose_it_is_and_carries_the_trace() {
+        let event = Event {
+            warning: false,
+            reason: "BackupStarted",
+            action: "Start",
+            note: "n".into(),
+        };
+        let of = |kind: &str| ObjectReference {
+            kind: Some(kind.into()),
+            namespace: Some("team".into()),
+            name: Some("it".into()),
+            uid: Some("a-b-c".into()),
+            ..ObjectReference::default()
+        };
+        let lines = crate::log::captured::json(|| {
+            logged(of("BackupRun"), Some("backup-1"), &event);
+            logged(of("BackupSchedule"), None, &event);
+        });
+        let run = json!({
+            "message": "event", "namespace": "team", "run": "it", "attempt": "backup-1", "trace": "abc",
+            "reason": "BackupStarted", "note": "n",
+        });
+        let schedule = json!({
+            "message": "event", "namespace": "team", "kind": "BackupSchedule", "name": "it", "trace": "abc",
+            "reason": "BackupStarted", "note": "n",
+        });
+        assert_eq!(lines, [run, schedule]);
+    }
+
     #[tokio::test]
     async fn what_is_said_beside_holds_nobody_up_and_is_written_a_few_at_a_time() {
         let (client, mut server) = crate::mocked::connect();
@@ -189,7 +246,11 @@ mod tests {
         assert_eq!((&body["note"], &body["reason"]), (&json!("0"), &json!("RunCreated")));
         for n in 1..WAITING {
             let (_, _, body) = crate::mocked::answer(&mut server, 500, json!({})).await;
-            assert_eq!(body["note"], json!(n.to_string()), "in their order, also where one is refused");
+            assert_eq!(
+                body["note"],
+                json!(n.to_string()),
+                "in their order, also where one is refused"
+            );
         }
     }
 

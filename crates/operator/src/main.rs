@@ -12,7 +12,9 @@ mod controller;
 mod driver;
 mod events;
 mod lease;
+mod listen;
 mod listing;
+mod log;
 mod metrics;
 #[cfg(test)]
 mod mocked;
@@ -37,25 +39,18 @@ use std::sync::Arc;
 use crate::metrics::Metrics;
 use clap::Parser;
 use planner::run::pod::AgentSettings;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    let filter = match EnvFilter::try_new(&args.log) {
-        Ok(filter) => filter,
+    let level = match log::start(&args.log, args.log_json) {
+        Ok(level) => level,
         Err(error) => {
             eprintln!("operator: --log: {error}");
             return ExitCode::from(2);
         }
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    if args.log_json {
-        log.json().init()
-    } else {
-        log.with_ansi(false).init()
-    }
     let ended = match runtime::Runtimes::start() {
-        Ok(runtimes) => runtimes.run(|threads| serve(args, threads), finish),
+        Ok(runtimes) => runtimes.run(|threads| serve(args, level, threads), finish),
         Err(error) => Err(format!("the runtime cannot be started: {error}")),
     };
     match ended {
@@ -74,7 +69,7 @@ struct End {
     webhook: Option<webhook::Server>,
 }
 
-async fn serve(args: args::Args, threads: runtime::Threads) -> End {
+async fn serve(args: args::Args, level: log::Level, threads: runtime::Threads) -> End {
     let mut held = None;
     let ready = admin::Ready::default();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
@@ -105,11 +100,17 @@ async fn serve(args: args::Args, threads: runtime::Threads) -> End {
         metrics.clone(),
     ));
     let (webhook, webhook_ended) = admission(&args, &threads.admission, &ready, &volumes, &metrics);
+    let served = admin::Served {
+        ready: ready.clone(),
+        metrics: metrics.clone(),
+        level,
+        config: args.shown(|name| std::env::var(name).ok()),
+    };
     let result = tokio::select! {
         result = lead(&args, proxies, &threads.work, &ready, &volumes, &metrics, &mut held) => result,
         ended = webhook_ended => Err(ended),
-        ended = admin::serve(args.health_address, ready.clone(), metrics.clone()) => {
-            Err(format!("the health endpoint {} cannot be served: {ended:?}", args.health_address))
+        ended = admin::serve(args.health_address, served) => {
+            Err(format!("the admin port {} cannot be served: {ended:?}", args.health_address))
         }
         // At once: all that is under way is made to survive SIGKILL, and a successor is started before this Pod is gone.
         () = runtime::terminated() => {

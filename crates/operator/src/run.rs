@@ -16,6 +16,7 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::driver::Then;
+use crate::log::about_run;
 use crate::run::apply::Applied;
 use crate::write::WriteError;
 
@@ -66,11 +67,9 @@ fn retry(run: &BackupRun, error: &apply::ApplyError, context: &Context) -> Then 
     {
         context.queue.leave(run);
     }
-    let name = run.name_any();
-    let namespace = run.namespace().unwrap_or_default();
-    tracing::warn!(
-        namespace,
-        name,
+    about_run!(
+        warn,
+        run,
         error = crate::events::causes(error),
         "a run could not be served; trying again"
     );

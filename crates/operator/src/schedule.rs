@@ -217,7 +217,9 @@ fn retry(schedule: &BackupSchedule, error: &WriteError, context: &Context) -> Th
     let namespace = schedule.namespace().unwrap_or_default();
     tracing::warn!(
         namespace,
+        kind = "BackupSchedule",
         name,
+        trace = crate::log::trace_of(schedule),
         error = events::causes(error),
         "a schedule could not be served; trying again"
     );

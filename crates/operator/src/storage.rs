@@ -78,7 +78,9 @@ fn retry(storage: &BackupStorage, error: &WriteError, context: &Context) -> Then
         context.metrics.failed("BackupStorage");
         let name = storage.name_any();
         tracing::warn!(
+            kind = "BackupStorage",
             name,
+            trace = crate::log::trace_of(storage),
             error = events::causes(error),
             "a storage could not be served; trying again"
         );

@@ -42,6 +42,7 @@ pub use keeper::keep;
 use review::{Answer, Asked, Reviewer};
 
 use crate::admin::Ready;
+use crate::listen::listen;
 use crate::metrics::Metrics;
 
 /// The API server waits for 10 s (`timeoutSeconds`); an answer that says why is better than none.
@@ -142,7 +143,8 @@ impl Server {
                 return Ok(());
             };
             let config = RustlsConfig::from_config(first);
-            let server = axum_server::bind_rustls(settings.address, config.clone())
+            let listener = listen(settings.address)?.into_std()?;
+            let server = axum_server::from_tcp_rustls(listener, config.clone())?
                 .handle(self.handle.clone())
                 .http1_only();
             let reload = async {

@@ -57,9 +57,12 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
         return Err(ApplyError::Committing);
     }
     context.errands.keep(&uid, &decision.unguarded);
+    let before = told::attempt(&status).map(ToString::to_string);
     for step in decision.guarded {
         write(run, &mut written, &mut status, step, context).await?;
     }
+    // Of an attempt that has ended, the status that tells of it may have no more.
+    let attempt = told::attempt(&status).map(ToString::to_string).or(before);
     let mut waits: Option<Duration> = None;
     for step in decision.unguarded {
         if step.is_errand() {
@@ -83,7 +86,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
         if !step.is_harmless() {
             written.confirm().await?;
         }
-        act(run, context, step).await?;
+        act(run, context, step, attempt.as_deref()).await?;
     }
     if let Some(after) = waits {
         return Ok(Applied::Waits(after));
@@ -160,11 +163,16 @@ fn held(run: &BackupRun) -> Vec<String> {
     finalizers
 }
 
-async fn act(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) -> Result<(), ApplyError> {
+async fn act(
+    run: &Arc<BackupRun>,
+    context: &Arc<Context>,
+    step: Unguarded,
+    attempt: Option<&str>,
+) -> Result<(), ApplyError> {
     let uid = run.uid().unwrap_or_default();
     let pods: Api<Pod> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     match step {
-        Unguarded::Event(event) => events::publish(&context.client, run.object_ref(&()), &event).await,
+        Unguarded::Event(event) => events::publish_of(&context.client, run.object_ref(&()), attempt, &event).await,
         Unguarded::CreatePod(pod) => create_pod(&pods, *pod, &uid, context).await?,
         Unguarded::DeletePod { name, uid, now } => {
             let grace = run.spec.template.spec.termination_grace_period_seconds;

@@ -15,6 +15,7 @@ use planner::run::{Trouble, Unguarded};
 use tokio::time::timeout;
 
 use crate::context::Context;
+use crate::log::about_run;
 use crate::runtime::Task;
 use told::{Failure, Words, most_telling};
 pub use turns::Turns;
@@ -168,10 +169,9 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
         };
         drop(turn);
         if let Err(Words { text, .. }) = &done {
-            let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
-            tracing::warn!(
-                namespace,
-                name,
+            about_run!(
+                warn,
+                run.as_ref(),
                 error = text,
                 "the store did not do what a run needs; trying again"
             );

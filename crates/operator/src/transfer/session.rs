@@ -18,6 +18,7 @@ use protocol::Report;
 use tokio::time::{Instant, timeout};
 
 use crate::context::Context;
+use crate::log::about_run;
 use crate::stores::OpenStore;
 use crate::transfer::budget::Held;
 use crate::transfer::exec::Exec;
@@ -187,8 +188,14 @@ impl Session {
                 pause = FIRST_PAUSE;
             }
             if reached || self.started.is_some() {
-                let (run, attempt) = (self.run.name_any(), &self.order.attempt);
-                tracing::info!(run, attempt, words, "the connection to the agent is lost");
+                let attempt = &self.order.attempt;
+                about_run!(
+                    info,
+                    self.run.as_ref(),
+                    attempt,
+                    words,
+                    "the connection to the agent is lost"
+                );
                 reached = true;
             }
             // An agent that was reached is there: what is away now is the runtime, as when its package is upgraded.

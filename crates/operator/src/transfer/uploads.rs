@@ -12,6 +12,7 @@ use protocol::{Secret, ToAgent, UrlRequest};
 use store::{ObjectInfo, Signed, StoreError, Upload};
 
 use crate::ages::Ages;
+use crate::log::about_run;
 use crate::stores::OpenStore;
 
 /// How long a URL is good: enough for the largest part on a slow line, short enough to be worthless in a log.
@@ -89,7 +90,7 @@ pub async fn take_back(
     if !is_made_by(&object, run, attempt) || elsewheres(&object, cluster).is_some() {
         return Ok(());
     }
-    tracing::info!(run = %run.name_any(), key, "the object of a failed backup is removed");
+    about_run!(info, run, attempt, key, "the object of a failed backup is removed");
     match &object.version_id {
         Some(version) => store.store.delete_version(key, version).await,
         None => store.store.delete(key).await,
@@ -129,7 +130,13 @@ pub async fn abort_strays(
     let age = |t: &Time| ages.one(&uid, t.0, Timestamp::now(), Instant::now());
     let (begun, ended) = (age(&transfer.started_at), ended.map(age));
     for stray in listed.iter().filter(|u| u.key == key && is_of_attempt(u, begun, ended)) {
-        tracing::info!(run = %run.name_any(), key, "an upload that was not recorded is aborted");
+        about_run!(
+            info,
+            run,
+            attempt = transfer.attempt,
+            key,
+            "an upload that was not recorded is aborted"
+        );
         store.store.abort(key, &stray.id).await?;
     }
     Ok(())

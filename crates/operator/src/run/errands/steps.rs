@@ -9,6 +9,7 @@ use store::{ObjectInfo, StoreError, StoreErrorKind};
 
 use super::told::Weight;
 use crate::context::Context;
+use crate::log::about_run;
 use crate::run::{leaving, left_behind};
 use crate::stores::OpenStore;
 use crate::transfer::uploads;
@@ -96,7 +97,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
 fn passed(run: &BackupRun, step: &'static str, done: Result<(), StoreError>) -> Result<(), StepError> {
     match done {
         Err(error) if error.passes() => return Err(StepError::Store(step, error)),
-        Err(error) => tracing::warn!(run = %run.name_any(), step, %error, "the store refuses; it is left"),
+        Err(error) => about_run!(warn, run, step, %error, "the store refuses; it is left"),
         Ok(()) => {}
     }
     Ok(())
@@ -134,9 +135,15 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
     } = *object;
     // Looked at last: whoever deletes a schedule may do so between the decision and this.
     if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
-        let namespace = run.namespace().unwrap_or_default();
         // In a namespace that goes no Event can be made.
-        tracing::info!(namespace, run = %run.name_any(), storage = run.spec.storage.name, key, why, "an object was kept");
+        about_run!(
+            info,
+            run,
+            storage = run.spec.storage.name,
+            key,
+            why,
+            "an object was kept"
+        );
         events::publish(&context.client, run.object_ref(&()), &kept(run, key, &why)).await;
         return Ok(());
     }

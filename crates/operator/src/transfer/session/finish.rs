@@ -2,7 +2,6 @@
 use std::time::Duration;
 
 use api::names::Action;
-use kube::ResourceExt;
 use planner::run::shrunk::{Judged, judge};
 use planner::run::{Contact, End, Reason, Route};
 use protocol::{Outcome, Report, ToAgent};
@@ -10,6 +9,7 @@ use store::ObjectInfo;
 use tokio::time::{sleep, timeout};
 
 use super::Session;
+use crate::log::about_run;
 use crate::run::siblings::good_sizes;
 use crate::transfer::budget::Held;
 use crate::transfer::commit::Claim;
@@ -68,9 +68,17 @@ impl Session {
         // The report is used up.
         drop(held);
         let seconds = self.started.map_or(0.0, |s| s.elapsed().as_secs_f64());
-        tracing::info!(
-            run = %self.run.name_any(), attempt = self.order.attempt, outcome, bytes, stored, seconds,
-            agent_peak_memory = peak, "the transfer has ended"
+        let attempt = &self.order.attempt;
+        about_run!(
+            info,
+            self.run.as_ref(),
+            attempt,
+            outcome,
+            bytes,
+            stored,
+            seconds,
+            agent_peak_memory = peak,
+            "the transfer has ended"
         );
         let stored = matches!(end, End::Stored { .. });
         self.abort(upload.filter(|_| !stored)).await;
@@ -201,7 +209,8 @@ impl Session {
         )
         .await
         {
-            tracing::warn!(run = %self.run.name_any(), %error, "the object of a failed backup cannot be removed yet");
+            let attempt = &self.order.attempt;
+            about_run!(warn, self.run.as_ref(), attempt, %error, "the object of a failed backup cannot be removed yet");
         }
     }
 
@@ -220,7 +229,8 @@ impl Session {
             Ok(())
         };
         if let Err(error) = aborted.and(swept) {
-            tracing::warn!(run = %self.run.name_any(), %error, "an upload cannot be aborted yet");
+            let attempt = &self.order.attempt;
+            about_run!(warn, self.run.as_ref(), attempt, %error, "an upload cannot be aborted yet");
         }
     }
 }

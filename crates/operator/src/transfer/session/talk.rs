@@ -2,7 +2,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 use planner::run::Route;
 use protocol::{FromAgent, ToAgent, UrlRequest};
 use store::StoreError;
@@ -10,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Ended, Session};
 use crate::claims;
+use crate::log::about_run;
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::relay::{Endpoint, Refused, Relay};
 use crate::transfer::{job, limits, outcome, uploads};
@@ -166,7 +166,8 @@ impl Session {
                 Err(error) if error.may_pass() && since.elapsed() < self.store.parameters.retry() => {
                     // The store may have created it all the same.
                     self.may_stray = true;
-                    tracing::warn!(run = %self.run.name_any(), %error, "the upload cannot be created yet");
+                    let attempt = &self.order.attempt;
+                    about_run!(warn, self.run.as_ref(), attempt, %error, "the upload cannot be created yet");
                     return wait_too(waiting, request);
                 }
                 Err(error) => {
@@ -223,7 +224,8 @@ impl Session {
             Err(error) if error.passes() => Err(error),
             Err(error) => {
                 // A store that does not let uploads be listed shall not fail a backup.
-                tracing::warn!(run = %self.run.name_any(), %error, "strayed uploads cannot be looked for");
+                let attempt = &self.order.attempt;
+                about_run!(warn, self.run.as_ref(), attempt, %error, "strayed uploads cannot be looked for");
                 Ok(())
             }
             Ok(()) => Ok(()),
