@@ -3,6 +3,7 @@
 // All of this runs inside tests, which stop at the first surprise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod admin;
 pub mod admission;
 pub mod bytes;
 pub mod case;

@@ -65,6 +65,15 @@ pub async fn log_tail(client: &Client, about: &str) -> String {
     text
 }
 
+/// What one of its Pods has logged in the last seconds.
+pub async fn log(client: &Client, pod: &str, seconds: i64) -> String {
+    let parameters = LogParams {
+        since_seconds: Some(seconds),
+        ..LogParams::default()
+    };
+    pods(client).logs(pod, &parameters).await.expect("the operator's log")
+}
+
 /// Held by a case that kills the operator: never two at a time.
 pub async fn killing() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());

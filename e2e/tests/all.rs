@@ -27,6 +27,8 @@ mod images;
 mod interruptions;
 #[path = "all/leaders.rs"]
 mod leaders;
+#[path = "all/logs.rs"]
+mod logs;
 #[path = "all/manifests.rs"]
 mod manifests;
 #[path = "all/memory.rs"]
