@@ -456,6 +456,9 @@ pub struct Transfer {
     /// What puts the agent into the Pod: ImageVolume (a volume of the operator's image, where the cluster serves such volumes) or InitContainer; chosen when the attempt is started, and changed to InitContainer where the volume does not come up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// What kept the Pod from starting, in Kubernetes' words (ImagePullBackOff, Unschedulable, FailedMount): the first eight, of each of which an Event told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waited_for: Vec<String>,
     /// Set once the attempt has failed and another one follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Time>,

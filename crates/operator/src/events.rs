@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as KubeEvent;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::core::Status;
 use kube::{Api, Client};
+use planner::events::object;
 use planner::run::Event;
 use tokio::sync::Semaphore;
 
@@ -17,10 +17,6 @@ use crate::runtime;
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(10);
-/// The longest note that the API server takes, bytes.
-const NOTE: usize = 1024;
-/// Who says it.
-const CONTROLLER: &str = "backup-operator.io/operator";
 
 /// Events that are written beside the passes that say them: on one tick of a thousand schedules, the runs of all of them go before the words
 /// about them.
@@ -74,44 +70,23 @@ pub async fn publish_of(client: &Client, about: ObjectReference, attempt: Option
 
 /// The Event, of this moment, once the log has it.
 fn logged(about: ObjectReference, attempt: Option<&str>, event: &Event) -> KubeEvent {
-    let namespace = about.namespace.clone().unwrap_or_else(|| "default".into());
-    let note: String = event
-        .note
-        .char_indices()
-        .take_while(|(at, c)| at + c.len_utf8() <= NOTE)
-        .map(|(_, c)| c)
-        .collect();
-    let now = Timestamp::now();
-    let name = about.name.clone().unwrap_or_default();
-    let is_run = about.kind.as_deref() == Some("BackupRun");
+    let (kind, name) = (about.kind.clone(), about.name.clone().unwrap_or_default());
     let trace = crate::log::trace(about.uid.as_deref());
+    let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| "backup-operator".into());
+    let object = object(about, event, &instance, Timestamp::now());
+    let is_run = kind.as_deref() == Some("BackupRun");
     tracing::info!(
-        namespace,
+        namespace = object.metadata.namespace.as_deref(),
         run = is_run.then_some(&name),
-        kind = (!is_run).then_some(about.kind.as_deref()).flatten(),
+        kind = (!is_run).then_some(kind).flatten(),
         name = (!is_run).then_some(&name),
         attempt,
         trace,
         reason = event.reason,
-        note,
+        note = object.note,
         "event"
     );
-    KubeEvent {
-        metadata: ObjectMeta {
-            generate_name: Some(format!("{}-", name.chars().take(200).collect::<String>())),
-            namespace: Some(namespace),
-            ..ObjectMeta::default()
-        },
-        type_: Some(if event.warning { "Warning" } else { "Normal" }.into()),
-        reason: Some(event.reason.into()),
-        action: Some(event.action.into()),
-        note: Some(note),
-        event_time: Some(MicroTime(now)),
-        reporting_controller: Some(CONTROLLER.into()),
-        reporting_instance: Some(std::env::var("HOSTNAME").unwrap_or_else(|_| "backup-operator".into())),
-        regarding: Some(about),
-        ..KubeEvent::default()
-    }
+    object
 }
 
 async fn write(client: &Client, event: &KubeEvent) {

@@ -28,6 +28,8 @@ pub mod taken;
 
 pub mod waiting;
 
+pub mod starting;
+
 pub mod turn;
 
 pub mod end;

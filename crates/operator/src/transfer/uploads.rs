@@ -228,6 +228,7 @@ mod tests {
                 upload_id: None,
                 location: None,
                 route: "Direct".into(),
+                waited_for: vec![],
                 failed_at: None,
             }),
             ..api::BackupRunStatus::default()

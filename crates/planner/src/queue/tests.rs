@@ -233,6 +233,7 @@ fn a_run_holds_its_turn_while_an_attempt_is_under_way_and_not_between_or_after_i
         upload_id: Some("up".into()),
         location: None,
         route: "Direct".into(),
+        waited_for: vec![],
         failed_at: None,
     };
     let mut run = testing::backup_run();

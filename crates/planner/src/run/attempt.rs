@@ -37,6 +37,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
                 .word()
                 .into(),
         ),
+        waited_for: vec![],
         failed_at: None,
     });
     status.progress = None;

@@ -66,7 +66,8 @@ fn of(status: &BackupRunStatus) -> Health {
     };
     let words = || status.message.clone().unwrap_or_default();
     if let Some((reason, message)) = said(condition::IN_PROGRESS, "True") {
-        Health::Coming(reason, message)
+        // What is waited for, where something is: the condition only says that it is at work.
+        Health::Coming(reason, status.message.clone().unwrap_or(message))
     } else if status.queued.is_some() {
         Health::Coming(Reason::Queued.word().into(), words())
     } else if status.restore_requested_at.is_some() && is_finished(status) {

@@ -16,7 +16,7 @@ use crate::run::over::{over, refused};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::taken::{self, Way};
-use crate::run::{end, fallback, over};
+use crate::run::{end, fallback, over, starting};
 
 /// What to do next for the attempt that the status names.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decision {
@@ -154,13 +154,15 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
         if !early.is_zero() && status.message.is_none() {
             return Decision::wait(left.min(early));
         }
-        let note = (!message.is_empty()).then(|| format!("waiting for the Pod: {message}"));
+        let note = (!message.is_empty()).then(|| starting::note(message));
         let mut decision = Decision::wait(left.min(PROGRESS));
-        if status.message != note || at.transfer.pod_uid.is_none() {
+        let event = starting::told(&mut status, &pod.stage);
+        if status.message != note || event.is_some() || at.transfer.pod_uid.is_none() {
             status.message = note;
             set_pod(&mut status, pod);
             decision.guarded.push(Guarded::Report(Box::new(status)));
         }
+        decision.unguarded.extend(event);
         return decision;
     }
     let mut decision = Decision::wait(PROGRESS);
@@ -234,9 +236,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
         decision.unguarded.push(Unguarded::ForgetFound);
     }
     let note = match pod.map(|p| &p.stage) {
-        Some(PodStage::Starting { message, .. }) if !message.is_empty() => {
-            Some(format!("waiting for the Pod: {message}"))
-        }
+        Some(PodStage::Starting { message, .. }) if !message.is_empty() => Some(starting::note(message)),
         _ => match contact {
             Contact::Connecting { since, why: Some(why) } if o.left_of(UNREACHED, *since).is_zero() => {
                 Some(format!("the agent in the Pod cannot be reached: {why}"))
@@ -244,7 +244,11 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
             _ => None,
         },
     };
-    let noted = transfer.command_started_at.is_none() && status.message != note;
+    let begun = transfer.command_started_at.is_some();
+    let event = pod
+        .filter(|_| !begun)
+        .and_then(|pod| starting::told(&mut status, &pod.stage));
+    let noted = !begun && (status.message != note || event.is_some());
     if noted {
         status.message = note;
     }
@@ -269,6 +273,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
     } else if record_upload.is_some() || record_route.is_some() || record_start || noted {
         decision.guarded.push(Guarded::Report(Box::new(status)));
     }
+    decision.unguarded.extend(event);
     decision.unguarded.extend(record_route.and_then(relayed));
     if upload.is_some() || *contact == Contact::AwaitsStart {
         decision.unguarded.push(Unguarded::TransferRecorded {

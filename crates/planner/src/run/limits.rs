@@ -44,6 +44,8 @@ pub const PODS: Duration = Duration::from_secs(60);
 /// How long a commit, and a store that fails, hold a deleted run: since its first failure.
 pub const STORE: Duration = Duration::from_secs(5 * 60);
 
+/// So many causes that keep a Pod from starting are told of in each attempt: whoever may write Events of Pods can make up any number.
+pub const CAUSES: usize = 8;
 /// How many restores are remembered.
 pub const RESTORES: usize = 10;
 

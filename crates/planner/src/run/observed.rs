@@ -309,6 +309,8 @@ pub enum PodStage {
     Starting {
         /// `Unschedulable: 0/1 nodes are available`, `ImagePullBackOff: ...`; empty while nothing is wrong.
         message: String,
+        /// What keeps it, in the one word that Kubernetes has for it; none while it only takes its time.
+        cause: Option<String>,
         /// It will never start as it is.
         hopeless: bool,
     },

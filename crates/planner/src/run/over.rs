@@ -101,6 +101,7 @@ fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contac
         PodStage::Starting {
             message,
             hopeless: true,
+            ..
         } if !started && is_unconnected(contact) => Some(failed(Reason::PodCannotStart, message.clone())),
         PodStage::Starting { .. } => None,
         PodStage::Running => {
@@ -145,7 +146,8 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         {
             return None;
         }
-        let why = starting.filter(|m| !m.is_empty()).map_or(words, Into::into);
+        let never = |message| format!("the Pod did not start in time: {message}");
+        let why = starting.filter(|m| !m.is_empty()).map_or(words, never);
         return Some(failed(Reason::StartDeadlineExceeded, in_time(o, &why)));
     }
     o.left_of(CONTACT_LOST, since?).is_zero().then(|| {

@@ -104,6 +104,7 @@ reasons! {
     PodNotAdmitted        passes "The API server did not take the Pod within spec.startDeadlineSeconds." "Make room in the quota, or change the policy that the message names; make a new run."
     PodCannotStart        stays  "The Pod will never start as it is." "Correct the image, the Secret or whatever the message names; make a new run."
     PodNameTaken          stays  "A Pod of that name belongs to somebody else." "Delete or rename that Pod; make a new run."
+    PodWaits              passes "The Pod does not start, and is waited for until spec.startDeadlineSeconds are over." "Cure what the message names: the image, its pull secret, the node, the volume; the run goes on by itself then."
     PodEnded              passes "The Pod ended before its command could start." "Have the container stay alive while the command runs, as with the command sleep infinity."
     StartDeadlineExceeded passes "Pod, agent or store were not there within spec.startDeadlineSeconds." "Cure what the message names, or raise spec.startDeadlineSeconds."
     AgentCannotStart      stays  "The node cannot execute the agent." "Use a node of the operator image's architecture that can execute files on emptyDir volumes."

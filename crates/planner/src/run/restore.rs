@@ -142,7 +142,7 @@ fn overwritten(o: &Observed<'_>, mut status: BackupRunStatus, by: &str) -> Decis
     Decision {
         guarded: vec![Guarded::Report(Box::new(status))],
         unguarded: vec![Unguarded::Event(Event {
-            warning: false,
+            warning: true,
             reason: Reason::Overwritten.word(),
             action: "Backup",
             note,

@@ -89,12 +89,14 @@ pub fn nothing_stored(o: &Observed<'_>, status: &mut BackupRunStatus) {
         say(o, status, type_, false, reason, text);
     }
     let restorable = o.run.spec.restore.is_some() && restore_only;
-    let reason = if restorable {
-        Reason::RestoreOnly.word()
-    } else {
-        Reason::NoBackupYet.word()
+    let (reason, text) = match restorable {
+        true => (
+            Reason::RestoreOnly.word(),
+            "annotate the run with backup-operator.io/restore to restore once more",
+        ),
+        false => (Reason::NoBackupYet.word(), "no backup is stored yet"),
     };
-    say(o, status, condition::RESTORABLE, restorable, reason, "");
+    say(o, status, condition::RESTORABLE, restorable, reason, text);
 }
 
 /// What was done to the bytes of an object that is there.

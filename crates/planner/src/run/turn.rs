@@ -69,7 +69,7 @@ fn told(o: &Observed<'_>, status: &BackupRunStatus, place: &Place, restore: bool
 fn words(o: &Observed<'_>, place: &Place) -> String {
     let Place { place, of, lacks } = place;
     let why = match lacks {
-        Lack::Operator(most) => format!("the operator has {most} runs at once (--max-concurrent-runs)"),
+        Lack::Operator(most) => format!("the operator has {most} at once (--max-concurrent-runs)"),
         Lack::Storage(most) => format!(
             "storage {:?} has {most} at once (spec.maxConcurrentRuns)",
             o.run.spec.storage.name

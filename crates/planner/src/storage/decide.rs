@@ -97,10 +97,11 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         reason: reason.word(),
         message: &message,
     };
-    condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
-    told(o, &mut status, reason, message);
+    let generation = probed(o, &status);
+    condition::set(&mut status.conditions, &say, generation, o.now);
+    told(o, &mut status, reason, message, generation);
     if let ProbeView::Good { capabilities, .. } = &o.probe {
-        may_not(o, &mut status, capabilities, &mut events);
+        may_not(o, &mut status, capabilities, generation, &mut events);
     }
     decision(o, status, events)
 }
@@ -110,8 +111,7 @@ const NOT_PROBED: &str = "the store is being probed for the first time";
 
 /// What tools that wait for a storage read. The generation that the status speaks of is that of the probe; until the next one has ended, a
 /// changed spec is neither good nor bad.
-fn told(o: &Observed<'_>, status: &mut BackupStorageStatus, reason: Reason, message: String) {
-    let generation = o.storage.metadata.generation;
+fn told(o: &Observed<'_>, status: &mut BackupStorageStatus, reason: Reason, message: String, generation: Option<i64>) {
     let (ProbeView::Good { configuration, .. } | ProbeView::Failed { configuration, .. }) = &o.probe else {
         return;
     };
@@ -130,6 +130,19 @@ fn told(o: &Observed<'_>, status: &mut BackupStorageStatus, reason: Reason, mess
         _ => Health::Coming(pair.0, pair.1),
     };
     health::say(&mut status.conditions, &health, generation, o.now);
+}
+
+/// The generation that the last probe speaks of: `kubectl wait` takes a condition of an earlier one for none.
+fn probed(o: &Observed<'_>, status: &BackupStorageStatus) -> Option<i64> {
+    let now = o.storage.metadata.generation;
+    match &o.probe {
+        ProbeView::Good { configuration, .. } | ProbeView::Failed { configuration, .. }
+            if configuration != o.configuration =>
+        {
+            status.observed_generation.filter(|seen| *seen >= 0).or(now)
+        }
+        _ => now,
+    }
 }
 
 /// When it was probed: with what is new, and otherwise now and then. A status that is written with every probe would wake all who
@@ -182,7 +195,13 @@ fn due(o: &Observed<'_>, status: &BackupStorageStatus) -> Timestamp {
 }
 
 /// What the access key may not do, and what will not work for that. Storages whose key may do all have no such conditions.
-fn may_not(o: &Observed<'_>, status: &mut BackupStorageStatus, can: &Capabilities, events: &mut Vec<Event>) {
+fn may_not(
+    o: &Observed<'_>,
+    status: &mut BackupStorageStatus,
+    can: &Capabilities,
+    generation: Option<i64>,
+    events: &mut Vec<Event>,
+) {
     let cases = [
         (
             condition::DELETABLE,
@@ -214,7 +233,7 @@ fn may_not(o: &Observed<'_>, status: &mut BackupStorageStatus, can: &Capabilitie
             reason: if may { Reason::Allowed } else { Reason::AccessKeyMayNot }.word(),
             message: if may { "" } else { words },
         };
-        condition::set(&mut status.conditions, &say, o.storage.metadata.generation, o.now);
+        condition::set(&mut status.conditions, &say, generation, o.now);
     }
 }
 

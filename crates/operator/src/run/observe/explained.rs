@@ -12,11 +12,20 @@ use crate::run::observe::told::trouble;
 /// The stage with what the Pod's Events add to its words.
 pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened) -> PodStage {
     match stage {
-        PodStage::Starting { message, hopeless } => {
+        PodStage::Starting {
+            message,
+            cause,
+            hopeless,
+        } => {
             let known = blocked(pod, events).or_else(|| Some(message).filter(|m| !m.is_empty()));
-            let message = known.or_else(|| events.of_pod(has_node(pod))).or_else(|| stuck(pod));
+            let (message, cause) = match (known, events.of_pod(has_node(pod))) {
+                (Some(known), _) => (Some(known), cause),
+                (None, Some(warning)) => (Some(warning.words()), Some(warning.reason.clone())),
+                (None, None) => (stuck(pod), cause),
+            };
             PodStage::Starting {
                 message: message.unwrap_or_default(),
+                cause,
                 hopeless,
             }
         }
@@ -34,9 +43,14 @@ pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened)
             }
         }
         PodStage::Running => {
-            match unseen(pod, container).and_then(|c| trouble(&c, events).or_else(|| not_set_up(pod, events))) {
-                Some(message) => PodStage::Starting {
+            let told = unseen(pod, container).and_then(|c| {
+                let of_container = trouble(&c, events).map(|words| (words, None));
+                of_container.or_else(|| not_set_up(pod, events))
+            });
+            match told {
+                Some((message, cause)) => PodStage::Starting {
                     message,
+                    cause,
                     hopeless: false,
                 },
                 None => PodStage::Running,
@@ -68,9 +82,14 @@ fn unseen<'p>(pod: &'p Pod, container: &str) -> Option<Member<'p>> {
 }
 
 /// Where no init container had to end before, the containers may wait for what the kubelet sets up for all of them.
-fn not_set_up(pod: &Pod, events: &Happened) -> Option<String> {
+fn not_set_up(pod: &Pod, events: &Happened) -> Option<(String, Option<String>)> {
     let bare = condition(pod, "PodReadyToStartContainers").is_some_and(|c| c.status == "False");
-    bare.then(|| events.of_pod(has_node(pod)).or_else(|| stuck(pod)))?
+    let warned = || {
+        events
+            .of_pod(has_node(pod))
+            .map(|w| (w.words(), Some(w.reason.clone())))
+    };
+    bare.then(|| warned().or_else(|| stuck(pod).map(|words| (words, None))))?
 }
 
 fn has_node(pod: &Pod) -> bool {

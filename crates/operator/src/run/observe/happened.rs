@@ -87,10 +87,9 @@ impl Happened {
 
     /// The newest warning about the Pod as a whole: a volume that cannot be mounted, a network that is not set up. That no node
     /// was found is over when it has one.
-    pub fn of_pod(&self, has_node: bool) -> Option<String> {
+    pub fn of_pod(&self, has_node: bool) -> Option<&Happening> {
         let counts = |h: &&Happening| h.warning && h.field.is_empty() && !(has_node && h.reason == "FailedScheduling");
-        let newest = self.0.iter().rev().find(counts)?;
-        Some(newest.words())
+        self.0.iter().rev().find(counts)
     }
 
     /// Newest first.
@@ -120,7 +119,7 @@ impl Happening {
     }
 
     /// Reason and note.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         format!("{}: {}", self.reason, self.note)
     }
 }

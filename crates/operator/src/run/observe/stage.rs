@@ -34,6 +34,7 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
         if !is_ordinary(c.waits_for()) {
             return PodStage::Starting {
                 message: trouble(&c, &nothing).unwrap_or_default(),
+                cause: Some(cause(c.waits_for()).into()),
                 hopeless: HOPELESS.contains(&c.waits_for()),
             };
         }
@@ -46,12 +47,25 @@ pub fn stage(pod: &Pod, container: &str) -> PodStage {
         return PodStage::Running;
     }
     let unschedulable = condition(pod, "PodScheduled").filter(|c| c.status == "False");
-    starting(unschedulable.map(words).unwrap_or_default())
+    PodStage::Starting {
+        message: unschedulable.map(words).unwrap_or_default(),
+        cause: unschedulable.and_then(|c| c.reason.clone()),
+        hopeless: false,
+    }
+}
+
+/// Of an image that cannot be pulled the kubelet says why and that it waits, by turns: one cause.
+fn cause(reason: &str) -> &str {
+    match reason {
+        "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => "ImagePullBackOff",
+        other => other,
+    }
 }
 
 fn starting(message: String) -> PodStage {
     PodStage::Starting {
         message,
+        cause: None,
         hopeless: false,
     }
 }

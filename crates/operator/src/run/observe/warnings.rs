@@ -87,6 +87,7 @@ mod tests {
     fn silent() -> PodStage {
         PodStage::Starting {
             message: String::new(),
+            cause: None,
             hopeless: false,
         }
     }
@@ -164,6 +165,7 @@ mod tests {
         let not_pulled = pod(json!({"containerStatuses": [main]}));
         let mut told = view(PodStage::Starting {
             message: "ImagePullBackOff".into(),
+            cause: Some("ImagePullBackOff".into()),
             hopeless: false,
         });
         let asked = UnderWay {

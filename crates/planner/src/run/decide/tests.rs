@@ -303,8 +303,10 @@ fn failed() -> End {
 }
 
 fn starting(message: &str, hopeless: bool) -> PodStage {
+    let cause = message.split(": ").next().filter(|word| word.contains("Image"));
     PodStage::Starting {
         message: message.into(),
+        cause: cause.map(Into::into),
         hopeless,
     }
 }

@@ -151,6 +151,7 @@ impl World {
             upload_id: None,
             location: None,
             route: "Direct".into(),
+            waited_for: vec![],
             failed_at: None,
         }
     }

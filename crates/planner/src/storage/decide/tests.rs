@@ -233,3 +233,17 @@ fn deletion_protection_is_set_on_creation_only() {
     s.status = Some(BackupStorageStatus::default());
     assert!(!look(&s, good(0), "1", 0).set_deletion_protection);
 }
+
+#[test]
+fn what_a_probe_of_an_earlier_spec_found_is_said_of_that_generation() {
+    let mut s = storage();
+    s.metadata.generation = Some(1);
+    s.status = Some(look(&s, good(0), "1", 0).status);
+    s.metadata.generation = Some(2);
+    for (probe, configuration, wanted) in [(good(0), "2", 1), (failed(0, "x"), "2", 1), (good(0), "1", 2)] {
+        let status = look(&s, probe, configuration, 1).status;
+        let ready = condition::find(&status.conditions, READY).unwrap();
+        assert_eq!(ready.observed_generation, Some(wanted), "{configuration}");
+        assert_eq!(status.observed_generation, Some(wanted), "{configuration}");
+    }
+}

@@ -139,19 +139,26 @@ fn a_pod_that_does_not_start_says_why_in_its_own_words() {
             false,
         ),
     ];
+    let mut causes = Vec::new();
     for (status, words, hopeless) in cases {
         let PodStage::Starting {
             message,
+            cause,
             hopeless: seen,
         } = seen(status.clone())
         else {
             panic!("{status}")
         };
+        causes.push(cause);
         assert!(
             message.contains(words) && words.is_empty() == message.is_empty() && seen == hopeless,
             "{message}"
         );
     }
+    let causes: Vec<_> = causes.iter().map(|c| c.as_deref().unwrap_or("-")).collect();
+    // Of an image that cannot be pulled there is one, however the kubelet says it.
+    let wanted = "- - ImagePullBackOff InvalidImageName ImagePullBackOff - - - Unschedulable";
+    assert_eq!(causes.join(" "), wanted);
 }
 
 #[test]

@@ -90,6 +90,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         upload_id: None,
         location: None,
         route: "Direct".into(),
+        waited_for: vec![],
         failed_at: None,
     });
     let registry = context.registry.clone();

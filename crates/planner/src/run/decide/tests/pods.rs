@@ -95,6 +95,49 @@ fn a_pod_that_does_not_start_ends_the_run_at_its_deadline_with_the_pods_own_word
 }
 
 #[test]
+fn each_cause_that_keeps_a_pod_from_starting_is_told_in_one_event_however_often_it_comes() {
+    let waits = |steps: &[Step]| -> Vec<String> {
+        let notes = steps.iter().filter_map(|s| match s {
+            Step::Unguarded(Unguarded::Event(e)) if e.reason == "PodWaits" && e.warning => Some(e.note.clone()),
+            _ => None,
+        });
+        notes.collect()
+    };
+    for held in [false, true] {
+        let mut world = World::new(backup_run());
+        world.step();
+        if held {
+            world.pod(PodStage::Running);
+            world.step();
+            world.active(world.connecting(), None);
+        }
+        world.pass(6);
+        let mut told = Vec::new();
+        for words in [
+            "ImagePullBackOff: not found",
+            "ImagePullBackOff: not found",
+            "ImagePullBackOff: back-off",
+            "the Pod is not ready",
+            "ImageInspectError: no",
+            "ImagePullBackOff: not found",
+        ] {
+            world.pod(starting(words, false));
+            told.extend(waits(&world.step()));
+            assert!(world.status().message.unwrap().ends_with(words), "{words}");
+            assert_eq!(world.step(), vec![], "nothing is written that did not change");
+        }
+        let wanted = ["ImagePullBackOff: not found", "ImageInspectError: no"];
+        assert_eq!(told, wanted.map(|words| format!("waiting for the Pod: {words}")));
+        // Made-up causes fill no status.
+        for n in 0..100 {
+            world.pod(starting(&format!("Image{n}: no"), false));
+            told.extend(waits(&world.step()));
+        }
+        assert_eq!((told.len(), world.status().transfer.unwrap().waited_for.len()), (8, 8));
+    }
+}
+
+#[test]
 fn a_pod_that_can_never_start_ends_the_run_at_once() {
     for stage in [
         starting("InvalidImageName", true),
@@ -300,10 +343,7 @@ fn a_container_that_is_not_ready_while_its_command_runs_is_connected_to_by_the_n
     world.transfer = TransferView::None;
     // Longer than it might have taken to start.
     world.pass(3600);
-    world.pod(PodStage::Starting {
-        message: "not ready".into(),
-        hopeless: true,
-    });
+    world.pod(starting("not ready", true));
     let steps = world.step();
     assert!(
         has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::StartTransfer(_)))),
