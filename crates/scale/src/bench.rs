@@ -13,8 +13,8 @@ use crate::build::Build;
 use crate::fixture::{Fixture, Size, requests::Requests};
 use crate::gate::Gate;
 use crate::operator::NAMESPACE;
-use crate::program::Program;
 use crate::table::{Figures, markdown};
+use servers::Program;
 
 /// The kinds, as they are installed.
 const KINDS: &str = include_str!("../../../deploy/crds.yaml");

@@ -13,7 +13,6 @@ mod gate;
 mod operator;
 mod plot;
 mod process;
-mod program;
 mod table;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::api_server::kubeconfig;
 use crate::build::Build;
 use crate::process::{Taken, reset_peak, taken};
-use crate::program::{Program, free_port};
+use servers::{Program, free_port};
 
 /// Where its lease is.
 pub const NAMESPACE: &str = "backup-operator";

@@ -1,20 +1,24 @@
-//! Real S3 servers, a proxy before them, a mail server and an HTTP receiver, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver and a control plane without nodes, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
 //! What it is made from, and how it is started, is a folder of `dev/stores`.
 #![forbid(unsafe_code)]
 // Only tests use it: what fails here fails them, and says why.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
+mod control_plane;
 mod exchange;
 mod line;
 mod mail;
+mod program;
 mod receiver;
 mod running;
 mod table;
 mod tinyproxy;
 
+pub use control_plane::{ControlPlane, kubeconfig};
 pub use exchange::{Answer, exchange, put};
 pub use line::{Line, Shape};
 pub use mail::MailServer;
+pub use program::Program;
 pub use receiver::{Does, Got, Receiver};
 pub use running::{Running, SECRET_KEY, program};
 pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};

@@ -2,6 +2,7 @@
 use api::BackupStorage;
 use api::storage::Capabilities;
 use jiff::Timestamp;
+use planner::run::Event;
 use planner::storage::{Observed, ProbeView, Reason, decide};
 use serde_json::{Value, json};
 
@@ -10,6 +11,8 @@ use crate::Row;
 /// A storage, with one decision after another written to it.
 struct World {
     storage: BackupStorage,
+    events: Vec<Event>,
+    can: Capabilities,
     now: i64,
 }
 
@@ -22,6 +25,8 @@ impl World {
         }));
         Self {
             storage: storage.unwrap(),
+            events: vec![],
+            can: capabilities(),
             now: 1_000_000,
         }
     }
@@ -39,13 +44,13 @@ impl World {
         let probe = match probe {
             None => ProbeView::NotYet,
             Some(None) => ProbeView::Good {
-                capabilities: capabilities(),
+                capabilities: self.can.clone(),
                 at,
                 configuration,
             },
             Some(Some(reason)) => ProbeView::Failed {
                 reason,
-                message: "the probe's words".into(),
+                message: words(reason),
                 at,
                 configuration,
             },
@@ -61,6 +66,7 @@ impl World {
             now: at,
         });
         self.storage.status = Some(decision.status);
+        self.events.extend(decision.events);
         self
     }
 
@@ -68,15 +74,45 @@ impl World {
         self.storage.metadata.generation = self.storage.metadata.generation.map(|g| g + 1);
         self
     }
-
-    fn object(self) -> Value {
-        serde_json::to_value(self.storage).unwrap()
-    }
 }
 
 fn capabilities() -> Capabilities {
-    serde_json::from_value(json!({"checksum": "sha256", "metadata": true})).unwrap()
+    let all = json!({"checksum": "sha256", "checksumEnforced": true, "deletable": true, "listable": true,
+        "metadata": true, "compositeChecksum": true, "ifNoneMatch": true});
+    serde_json::from_value(all).unwrap()
 }
+
+/// As the probe puts it.
+fn words(reason: Reason) -> String {
+    match reason {
+        Reason::InvalidParameters => "spec.parameters.bukcet: is not known; did you mean bucket?",
+        Reason::InvalidCredentials => "spec.credentials: there is no Secret \"keys\" in namespace \"backups\"",
+        Reason::StoreUnreachable => "connect to https://minio:9000: connection refused",
+        Reason::ProbeDenied => "put an object: 403 AccessDenied: the access key needs s3:PutObject",
+        Reason::ProbeFailed => {
+            "put an object: 404 NoSuchBucket: create bucket \"b\", or correct spec.parameters.bucket"
+        }
+        _ => "the probe's words",
+    }
+    .into()
+}
+
+/// What people are to see of storages, in golden files.
+pub const SHOWN: &[&str] = &[
+    "just created",
+    "looked at, the first probe under way",
+    "ready",
+    "a key that may neither delete nor list",
+    "edited, and not probed again yet",
+    "edited into something bad",
+    "cured",
+    "away for a moment, after it was ready",
+    "away for long, after it was ready",
+    "InvalidCredentials",
+    "ProbeDenied",
+    "ProbeFailed",
+    "StoreUnreachable",
+];
 
 const GOOD: Option<Option<Reason>> = Some(None);
 
@@ -86,7 +122,19 @@ fn bad(reason: Reason) -> Option<Option<Reason>> {
 
 pub fn rows() -> Vec<Row> {
     let ready = || World::made().then(0, GOOD, 1);
-    let row = |situation, world: World, kstatus, argo| Row::new(situation, world.object(), kstatus, argo);
+    let row = |situation, world: World, kstatus, argo| Row {
+        situation,
+        object: serde_json::to_value(world.storage).unwrap(),
+        events: world.events,
+        kstatus,
+        argo,
+    };
+    let locked = || {
+        let mut world = World::made();
+        world.can.deletable = false;
+        world.can.listable = false;
+        world.then(0, GOOD, 1)
+    };
     let mut rows = vec![
         row("just created", World::made(), "InProgress", "Progressing"),
         row(
@@ -102,6 +150,7 @@ pub fn rows() -> Vec<Row> {
             "Progressing",
         ),
         row("ready", ready(), "Current", "Healthy"),
+        row("a key that may neither delete nor list", locked(), "Current", "Healthy"),
         row(
             "ready, by an operator that knew no generations",
             World::new(json!({

@@ -5,24 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A situation, the object in it, and what kstatus and Argo CD are to say.
-pub struct Row {
-    pub situation: &'static str,
-    pub object: Value,
-    pub kstatus: &'static str,
-    pub argo: &'static str,
-}
-
-impl Row {
-    pub fn new(situation: &'static str, object: Value, kstatus: &'static str, argo: &'static str) -> Self {
-        Self {
-            situation,
-            object,
-            kstatus,
-            argo,
-        }
-    }
-}
+use crate::Row;
 
 /// Both judges say of every row what it wants, and Argo CD has words for it.
 pub fn hold(kind: &str, rows: &[Row]) {
@@ -70,6 +53,6 @@ fn judged(args: &[&str], rows: &[Row]) -> Vec<Value> {
     said
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().into()
 }

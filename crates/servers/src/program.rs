@@ -1,4 +1,4 @@
-//! A program of the bench: its output in a file, and itself gone with the bench.
+//! A program that a test or a bench needs: its output in a file, and itself gone with them.
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl Drop for Program {
 }
 
 impl Program {
-    /// Starts it, its output in `<folder>/<name>.log`. Call it in a thread that lives as long as the bench: where that ends in whatever way,
+    /// Starts it, its output in `<folder>/<name>.log`. Call it in a thread that lives as long as the test: where that ends in whatever way,
     /// the kernel ends the program.
     pub fn start(
         name: &str,
@@ -86,10 +86,4 @@ impl Program {
             let _ = kill_process_group(group, signal);
         }
     }
-}
-
-/// A port of the loopback that is free now.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port of the loopback");
-    listener.local_addr().expect("its address").port()
 }

@@ -5,13 +5,12 @@ use api::run::Location;
 use api::{BackupRun, BackupRunStatus, labels};
 use jiff::{SignedDuration, Timestamp};
 use planner::queue::{Lack, Place as InLine, Turn};
-use planner::run::observed::{Place, PodStage};
+use planner::run::observed::{LAST_WORDS, Place, PodStage};
 use planner::run::pod::AgentSettings;
 use planner::run::{
-    AgentVolume, Carrier, Claim, Contact, End, Found, Guarded, Observed, PodView, Reason, StorageView, TransferView,
-    decide,
+    AgentVolume, Carrier, Claim, Contact, End, Event, Found, Guarded, Observed, PodView, Reason, StorageView,
+    TransferView, Unguarded, decide,
 };
-use serde_json::Value;
 
 use crate::Row;
 
@@ -23,6 +22,7 @@ struct World {
     transfer: TransferView,
     turn: Turn,
     claims: Vec<Claim>,
+    events: Vec<Event>,
     now: Timestamp,
 }
 
@@ -47,6 +47,7 @@ impl World {
             transfer: TransferView::None,
             turn: Turn::Given,
             claims: vec![],
+            events: vec![],
             now: Timestamp::from_second(1_000_000).unwrap(),
         }
     }
@@ -87,6 +88,11 @@ impl World {
             served: Default::default(),
             now: self.now,
         });
+        self.events
+            .extend(decision.unguarded.iter().filter_map(|step| match step {
+                Unguarded::Event(event) => Some(event.clone()),
+                _ => None,
+            }));
         for step in decision.guarded.into_iter().chain(decision.settled) {
             match step {
                 Guarded::Report(status) => self.run.status = Some(*status),
@@ -104,21 +110,10 @@ impl World {
     }
 
     /// Its Pod runs, and its agent works.
-    fn works(mut self) -> Self {
-        let status = self.run.status.clone().unwrap();
-        self.pods = vec![PodView {
-            name: status.pod_name.unwrap(),
-            uid: "pod-1".into(),
-            ours: true,
-            terminating: false,
-            over: false,
-            finalizers: vec![],
-            stage: PodStage::Running,
-            carrier: Carrier::InitContainer,
-            no_volume: None,
-            unmade: false,
-        }];
-        self.transfer = TransferView::Active {
+    fn works(self) -> Self {
+        let mut world = self.pod(PodStage::Running);
+        let status = world.run.status.clone().unwrap();
+        world.transfer = TransferView::Active {
             attempt: status.transfer.unwrap().attempt,
             contact: Contact::Working,
             upload: None,
@@ -127,7 +122,34 @@ impl World {
             stored_bytes: 0,
             cancelling: false,
         };
-        self.step()
+        world.step()
+    }
+
+    fn pod(mut self, stage: PodStage) -> Self {
+        let status = self.run.status.clone().unwrap();
+        self.pods = vec![PodView {
+            name: status.pod_name.unwrap(),
+            uid: "pod-1".into(),
+            ours: true,
+            terminating: false,
+            over: false,
+            finalizers: vec![],
+            stage,
+            carrier: Carrier::InitContainer,
+            no_volume: None,
+            unmade: false,
+        }];
+        self
+    }
+
+    /// The kubelet has words for why its Pod does not start.
+    fn kept_by(self, cause: &str, words: &str) -> Self {
+        let stage = PodStage::Starting {
+            message: words.into(),
+            cause: Some(cause.into()),
+            hopeless: false,
+        };
+        self.passes(6).pod(stage).step()
     }
 
     fn ends(mut self, end: End) -> Self {
@@ -140,6 +162,14 @@ impl World {
         self.transfer = TransferView::None;
         self.pods.clear();
         // What is cleaned up after an end comes in passes of its own.
+        self.step()
+    }
+
+    /// Its Pod goes while it works.
+    fn lost(mut self) -> Self {
+        self.pods.clear();
+        self = self.step();
+        self.transfer = TransferView::None;
         self.step()
     }
 
@@ -177,17 +207,13 @@ impl World {
         self.run.spec.backoff_limit = Some(3);
         self
     }
-
-    fn object(self) -> Value {
-        serde_json::to_value(self.run).unwrap()
-    }
 }
 
 fn stored() -> End {
     End::Stored {
-        bytes: 10,
-        stored_bytes: 7,
-        sha256: "ab".into(),
+        bytes: 10_000_000,
+        stored_bytes: 3_100_000,
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         etag: "\"e\"".into(),
         version_id: None,
         log: String::new(),
@@ -196,7 +222,7 @@ fn stored() -> End {
 
 fn restored() -> End {
     End::Restored {
-        bytes: 10,
+        bytes: 10_000_000,
         log: String::new(),
     }
 }
@@ -204,15 +230,15 @@ fn restored() -> End {
 fn failed() -> End {
     End::Failed {
         reason: Reason::CommandFailed,
-        message: "the command ended with status 3".into(),
+        message: format!("the command ended with status 3{LAST_WORDS}cannot connect to the database"),
         bytes: 10,
-        log: "oops".into(),
+        log: "cannot connect to the database".into(),
     }
 }
 
 fn away() -> StorageView {
     StorageView::NotReady {
-        message: "connection refused".into(),
+        message: "connect to https://minio:9000: connection refused".into(),
         place: None,
     }
 }
@@ -227,6 +253,40 @@ fn of_before(mut world: World) -> World {
     world
 }
 
+/// A run as it ended, well or not.
+pub fn ended(run: BackupRun, well: bool, now: Timestamp) -> BackupRun {
+    let mut world = World::new(run);
+    world.now = now;
+    let end = if well { stored() } else { failed() };
+    world.step().works().ends(end).run
+}
+
+/// A run at work.
+pub fn working(run: BackupRun, now: Timestamp) -> BackupRun {
+    let mut world = World::new(run);
+    world.now = now;
+    world.step().works().run
+}
+
+/// What people are to see of runs, in golden files.
+pub const SHOWN: &[&str] = &[
+    "no such storage",
+    "queued",
+    "its image cannot be pulled",
+    "at work",
+    "failed, and tried again",
+    "a good backup",
+    "a failed backup",
+    "a Pod that never started",
+    "a wrong path",
+    "interrupted",
+    "overwritten by another run",
+    "a restore whose storage is away",
+    "a restore that ended well",
+    "a restore that failed",
+    "a restore-only run that failed",
+];
+
 pub fn rows() -> Vec<Row> {
     let working = || World::backup().step().works();
     let good = || working().ends(stored());
@@ -234,7 +294,7 @@ pub fn rows() -> Vec<Row> {
     let restoring = || World::restore_only().step().works();
     let invalid = || {
         let mut world = World::backup();
-        world.run.spec.storage.path = "no/slash".into();
+        world.run.spec.storage.path = "/{{ .nam }}.sql".into();
         world.step()
     };
     let overwritten = || {
@@ -249,7 +309,18 @@ pub fn rows() -> Vec<Row> {
         }];
         world.step()
     };
-    let row = |situation, world: World, kstatus, argo| Row::new(situation, world.object(), kstatus, argo);
+    let row = |situation, world: World, kstatus, argo| Row {
+        situation,
+        object: serde_json::to_value(world.run).unwrap(),
+        events: world.events,
+        kstatus,
+        argo,
+    };
+    let unpulled = || {
+        let words =
+            "container \"main\": ImagePullBackOff: Back-off pulling image \"db:1\": ErrImagePull: db:1: not found";
+        World::backup().step().kept_by("ImagePullBackOff", words)
+    };
     let coming = |situation, world| row(situation, world, "InProgress", "Progressing");
     let well = |situation, world| row(situation, world, "Current", "Healthy");
     let stuck = |situation, world| row(situation, world, "Failed", "Degraded");
@@ -259,6 +330,7 @@ pub fn rows() -> Vec<Row> {
         coming("its storage is away", World::backup().waits_for(away())),
         coming("queued", World::backup().queued()),
         coming("its Pod is made", World::backup().step()),
+        coming("its image cannot be pulled", unpulled()),
         coming("at work", working()),
         coming(
             "failed, and tried again",
@@ -275,6 +347,7 @@ pub fn rows() -> Vec<Row> {
         ),
         well("the same, looked at by this one", of_before(good()).step()),
         stuck("a failed backup", bad()),
+        stuck("a Pod that never started", unpulled().passes(600).step()),
         stuck("a wrong path", invalid()),
         stuck(
             "a namespace that may not",
@@ -282,12 +355,7 @@ pub fn rows() -> Vec<Row> {
                 message: "it may not".into(),
             }),
         ),
-        stuck(
-            "interrupted",
-            working().ends(End::Interrupted {
-                message: "its Pod is gone".into(),
-            }),
-        ),
+        stuck("interrupted", working().lost()),
         stuck("overwritten by another run", overwritten()),
         coming("a good backup, edited", good().edited()),
         well("a good backup, edited and looked at", good().edited().step()),
