@@ -68,7 +68,8 @@ impl Program {
     pub fn tail(&self) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        let last = lines.len().saturating_sub(20);
+        lines.get(last..).unwrap_or_default().join("\n")
     }
 
     /// Tells it to end, and waits until it has.

@@ -134,6 +134,12 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
             }
         });
         join_all(runs).await;
+        // Told when it was seen, and once, however often the kubelet says it in other words.
+        for (name, cause) in [("not-pulled", "no-such-image"), ("no-node", "Unschedulable")] {
+            let told = case.events(name).await;
+            let waits: Vec<_> = told.iter().filter(|e| e.starts_with("PodWaits")).collect();
+            assert!(waits.len() == 1 && waits[0].contains(cause), "{name}: {told:?}");
+        }
     });
 }
 

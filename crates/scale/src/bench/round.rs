@@ -171,7 +171,9 @@ impl Place {
             operator.reset_peak();
             self.gate.lead_to(server.port);
             // It takes its time to end, in which it serves nobody.
-            last.take().map(ApiServer::end);
+            if let Some(last) = last.take() {
+                last.end();
+            }
             let refused = refused(operator, complaints).await;
             if !refused && left > 0 {
                 let next = self.serve("next").await;
