@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-stages lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ bench: ## measures speed, CPU and memory on the cluster, beside `kubectl exec` a
 
 bench-scale: ## measures the operator with 1,000 to 50,000 runs, on API servers of its own (BASELINE=REVISION beside it; ARGS=...)
 	@dev/bench-scale $(ARGS)
+
+bench-scrape: ## measures a scrape of 10,000 schedules: its time, plain and compressed, and the bytes of its answer
+	@dev/cargo bench --quiet --locked -p metrics --profile counted --bench scrape
 
 bench-stages: ## measures each stage of the agent's pipeline alone: MB/s by algorithm, level and threads (ARGS=... for criterion)
 	@dev/bench-stages $(ARGS)

@@ -3,6 +3,7 @@ mod calendars;
 mod frames;
 mod runs;
 mod schedules;
+mod scrapes;
 mod templates;
 
 use std::any::Any;
@@ -24,6 +25,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         frames::CASES,
         runs::CASES,
         schedules::CASES,
+        scrapes::CASES,
         templates::CASES,
         calendars::CASES,
     ]

@@ -1,8 +1,13 @@
-//! What the operator measures: one table, from which metrics are served, documented, and taken by alerts and dashboards.
+//! What the operator measures: one table, from which metrics are served, documented, and taken by alerts and dashboards; and how a scrape of it is
+//! written.
 #![forbid(unsafe_code)]
 
+mod labels;
+pub mod scrape;
 mod table;
+pub mod text;
 
+pub use labels::Labels;
 pub use table::METRICS;
 
 /// Of which kind a metric is.

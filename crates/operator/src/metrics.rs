@@ -8,7 +8,6 @@ mod schedules;
 mod scrape;
 mod serve;
 mod storages;
-mod text;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -29,6 +29,7 @@ pub const ALERTS: &[Alert] = &[
         commands: [LEASE, PODS, LOGS],
         cures: &[
             "The holder of the Lease is a Pod that runs: Prometheus does not reach it. Look at its targets page and at NetworkPolicies.",
+            "The targets page has `body size limit exceeded` or `sample limit exceeded` as the last error of that Pod, whose `up` is 0: only the leader's answer is large, some 2 kB and 17 series for each schedule. Raise the limit (docs/operations/monitoring.md, How large a scrape is).",
             "The holder is a Pod that is gone, and nobody takes over: the log says why, mostly because the API server refuses the Lease (RBAC) or does not answer.",
             "`kubectl -n backup-operator rollout restart deployment/backup-operator` harms nothing: runs under way go on.",
         ],
@@ -57,6 +58,7 @@ pub const ALERTS: &[Alert] = &[
         cures: &[
             "Pods do not run: their Events and logs say why.",
             "Pods run: the targets page of Prometheus says why it does not read them. With Prometheus Operator, the labels of the ServiceMonitor (`metrics.serviceMonitor.labels`) must be those that your Prometheus selects.",
+            "Pods run, `up` of their target is 0, and the targets page has `body size limit exceeded` or `sample limit exceeded` as its last error: a limit of Prometheus drops the whole scrape. The answer has some 2 kB, before compression, and 17 series for each schedule: raise the limit (docs/operations/monitoring.md, How large a scrape is).",
             "The operator was uninstalled: remove its rules, too.",
         ],
     },

@@ -1,22 +1,55 @@
 //! A record of each schedule: what its series say.
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{BackupSchedule, condition};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
+use metrics::Labels;
 use planner::schedule::cron::Calendar;
 use planner::schedule::{kept, ticks};
 
-/// All schedules, by `namespace/name`.
+/// All schedules, in the order of their labels.
 #[derive(Default)]
-pub struct Schedules(Mutex<BTreeMap<Arc<str>, Arc<Schedule>>>);
+pub struct Schedules(Mutex<BTreeSet<ByLabels>>);
+
+/// A record that is found by its labels, which it has anyway.
+struct ByLabels(Arc<Schedule>);
+
+impl Borrow<str> for ByLabels {
+    fn borrow(&self) -> &str {
+        self.0.labels.as_str()
+    }
+}
+
+impl Ord for ByLabels {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.labels.as_str().cmp(other.0.labels.as_str())
+    }
+}
+
+impl PartialOrd for ByLabels {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByLabels {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByLabels {}
 
 /// What is served of a schedule. Times are Unix seconds.
 #[derive(Debug, PartialEq)]
 pub struct Schedule {
-    key: Arc<str>,
+    /// Its namespace and name.
+    pub labels: Labels,
     uid: Box<str>,
     /// The storage that its template names.
     pub storage: Box<str>,
@@ -59,22 +92,22 @@ impl Schedules {
     pub fn seen(&self, schedule: &BackupSchedule, now: Timestamp) {
         let seen = Arc::new(Schedule::of(schedule, now));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(seen.key.clone(), seen);
+        all.replace(ByLabels(seen));
     }
 
     /// It is gone. One that was made anew under its name is another one.
     pub fn gone(&self, schedule: &BackupSchedule) {
-        let (key, uid) = (key(schedule), schedule.uid().unwrap_or_default());
+        let (labels, uid) = (labels(schedule), schedule.uid().unwrap_or_default());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.get(key.as_str()).is_some_and(|there| *there.uid == *uid) {
-            all.remove(key.as_str());
+        if all.get(labels.as_str()).is_some_and(|there| *there.0.uid == *uid) {
+            all.remove(labels.as_str());
         }
     }
 
     /// All, as they are now.
     pub fn all(&self) -> Vec<Arc<Schedule>> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.values().cloned().collect()
+        all.iter().map(|one| one.0.clone()).collect()
     }
 }
 
@@ -88,7 +121,7 @@ impl Schedule {
         let last = told.last_backup.as_ref();
         let number = |n: Option<u64>| n.map(|n| n as f64);
         Self {
-            key: key(schedule).into(),
+            labels: labels(schedule),
             uid: schedule.uid().unwrap_or_default().into(),
             storage: spec.template.spec.storage.name.as_str().into(),
             created: seconds(created),
@@ -110,9 +143,9 @@ impl Schedule {
         }
     }
 
-    /// Namespace and name.
+    /// Namespace and name, in which nothing is ever escaped.
     pub fn names(&self) -> (&str, &str) {
-        self.key.split_once('/').unwrap_or_default()
+        (self.labels.first(), self.labels.last())
     }
 }
 
@@ -127,8 +160,9 @@ fn active_since(schedule: &BackupSchedule, created: Timestamp) -> Option<Timesta
     }
 }
 
-fn key(schedule: &BackupSchedule) -> String {
-    format!("{}/{}", schedule.namespace().unwrap_or_default(), schedule.name_any())
+fn labels(schedule: &BackupSchedule) -> Labels {
+    let (namespace, name) = (schedule.namespace().unwrap_or_default(), schedule.name_any());
+    Labels::new(&["namespace", "schedule"], &[&namespace, &name])
 }
 
 /// Unix seconds.

@@ -8,15 +8,9 @@ use std::time::Instant;
 
 use api::names::Action;
 use jiff::Timestamp;
-use metrics::{Kind, METRICS, Metric, Unit};
+use metrics::Metric;
+use metrics::scrape::{Series, Source};
 use planner::run::Route;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabel, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelSetEncoder, LabelValueEncoder,
-    MetricEncoder, NoLabelSet,
-};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::{Registry as Families, Unit as Suffix};
 
 use super::process::Process;
 use super::runs::label;
@@ -25,9 +19,6 @@ use super::storages::Storage;
 use super::{Metrics, counters::Counters};
 use crate::transfer::registry::Moving;
 use crate::transfer::traffic::Traffic;
-
-/// The longest value of a label, bytes: names of Kubernetes have at most that many.
-const LABEL: usize = 253;
 
 /// What one scrape says.
 pub struct Scrape {
@@ -43,12 +34,6 @@ pub struct Scrape {
     direct: usize,
     relayed: usize,
     process: Process,
-}
-
-impl fmt::Debug for Scrape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Scrape")
-    }
 }
 
 impl Scrape {
@@ -81,21 +66,10 @@ impl Scrape {
         }
     }
 
-    /// Says it.
-    ///
-    /// # Errors
-    /// The writer takes no more.
-    pub fn write(self, out: &mut impl fmt::Write) -> fmt::Result {
-        let mut families = Families::default();
-        families.register_collector(Box::new(self));
-        prometheus_client::encoding::text::encode(out, &families)
-    }
-
     fn schedules(&self, out: &mut Series<'_, '_>, of: impl Fn(&Schedule) -> Option<f64>) -> fmt::Result {
         for schedule in &self.schedules {
             if let Some(number) = of(schedule) {
-                let (namespace, name) = schedule.names();
-                out.put(&[namespace, name], number)?;
+                out.put_of(&schedule.labels, number)?;
             }
         }
         Ok(())
@@ -115,7 +89,7 @@ impl Scrape {
     }
 
     /// The series of one metric. None: nobody has said how it is filled.
-    fn fill(&self, metric: &Metric, out: &mut Series<'_, '_>) -> Option<fmt::Result> {
+    fn series(&self, metric: &Metric, out: &mut Series<'_, '_>) -> Option<fmt::Result> {
         let all = &self.metrics;
         let name = metric.name.strip_prefix("backup_operator_").unwrap_or(metric.name);
         Some(match name {
@@ -139,7 +113,7 @@ impl Scrape {
             "schedule_in_progress" => self.schedules(out, |s| Some(s.in_progress.into())),
             "schedule_consecutive_failures" => self.schedules(out, |s| Some(s.failures.into())),
             "schedule_last_verified_timestamp_seconds" => self.schedules(out, |s| s.verified),
-            "runs_ended_total" => out.counters(&all.runs_ended),
+            "runs_ended_total" => counters(out, &all.runs_ended),
             "runs_queued" => self.led(out, &[], all.runs.queued()),
             "runs_under_way" => self
                 .led(out, &["Backup"], self.backups)
@@ -156,9 +130,9 @@ impl Scrape {
             "transfers_in_progress" => self
                 .led(out, &[Route::Direct.word()], self.direct)
                 .and_then(|()| self.led(out, &[Route::Relay.word()], self.relayed)),
-            "command_bytes_total" => self.traffic().map_or(Ok(()), |t| out.counters(&t.command)),
-            "stored_bytes_total" => self.traffic().map_or(Ok(()), |t| out.counters(&t.stored)),
-            "restored_bytes_total" => self.traffic().map_or(Ok(()), |t| out.counters(&t.restored)),
+            "command_bytes_total" => self.traffic().map_or(Ok(()), |t| counters(out, &t.command)),
+            "stored_bytes_total" => self.traffic().map_or(Ok(()), |t| counters(out, &t.stored)),
+            "restored_bytes_total" => self.traffic().map_or(Ok(()), |t| counters(out, &t.restored)),
             "relayed_bytes_total" => self.traffic().map_or(Ok(()), |t| out.put(&[], t.relayed() as f64)),
             "parts_retried_total" => self.traffic().map_or(Ok(()), |t| out.put(&[], t.retried() as f64)),
             "storage_status" => self
@@ -174,11 +148,11 @@ impl Scrape {
             "uptime_seconds" => out.put(&[], all.began.elapsed().as_secs_f64()),
             "build_info" => out.put(&[env!("CARGO_PKG_VERSION")], 1.0),
             "reconcile_duration_seconds" => out.whole(&all.passes),
-            "reconcile_errors_total" => out.counters(&all.reconcile_errors),
+            "reconcile_errors_total" => counters(out, &all.reconcile_errors),
             "reconcile_waiting" => out.levels(&all.waiting.all()),
             "cache_objects" => out.levels(&all.cached.all()),
-            "api_requests_total" => out.counters(&all.api_requests),
-            "webhook_answers_total" => out.counters(&all.webhook_answers),
+            "api_requests_total" => counters(out, &all.api_requests),
+            "webhook_answers_total" => counters(out, &all.webhook_answers),
             "webhook_duration_seconds" => out.whole(&all.answers),
             "webhook_certificate_expiry_timestamp_seconds" => match all.certificate_ends.load(Ordering::Relaxed) {
                 0 => Ok(()),
@@ -206,36 +180,10 @@ impl Scrape {
     }
 }
 
-impl Collector for Scrape {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for metric in METRICS {
-            let (name, unit) = suffix(metric);
-            let type_ = match metric.kind {
-                Kind::Gauge => MetricType::Gauge,
-                Kind::Counter => MetricType::Counter,
-                Kind::Histogram => MetricType::Histogram,
-            };
-            let encoder = encoder.encode_descriptor(name, metric.help, unit.as_ref(), type_)?;
-            let mut series = Series {
-                metric,
-                encoder: Some(encoder),
-            };
-            self.fill(metric, &mut series).unwrap_or(Ok(()))?;
-        }
-        Ok(())
+impl Source for Scrape {
+    fn fill(&self, metric: &Metric, out: &mut Series<'_, '_>) -> fmt::Result {
+        self.series(metric, out).unwrap_or(Ok(()))
     }
-}
-
-/// The library writes the unit behind the name.
-fn suffix(metric: &Metric) -> (&'static str, Option<Suffix>) {
-    let family = metric.family();
-    let of = |end: &str, unit| Some((family.strip_suffix(end)?, Some(unit)));
-    let found = match metric.unit {
-        Unit::Seconds | Unit::Timestamp => of("_seconds", Suffix::Seconds),
-        Unit::Bytes => of("_bytes", Suffix::Bytes),
-        Unit::Count | Unit::Flag => None,
-    };
-    found.unwrap_or((family, None))
 }
 
 /// Namespaces come and go.
@@ -252,97 +200,12 @@ fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
-/// Where the series of one metric go.
-struct Series<'a, 'b> {
-    metric: &'a Metric,
-    encoder: Option<MetricEncoder<'b>>,
-}
-
-impl Series<'_, '_> {
-    fn put(&mut self, values: &[&str], number: f64) -> fmt::Result {
-        let Some(encoder) = &mut self.encoder else {
-            return Ok(());
-        };
-        if values.is_empty() {
-            return write(encoder, self.metric.kind, number);
-        }
-        let labels = Labels(self.metric.labels, values);
-        write(&mut encoder.encode_family(&labels)?, self.metric.kind, number)
+fn counters<const N: usize>(out: &mut Series<'_, '_>, counters: &Counters<N>) -> fmt::Result {
+    for (labels, number) in counters.all() {
+        let labels = labels.each_ref().map(AsRef::as_ref);
+        out.put(&labels, number as f64)?;
     }
-
-    fn put_if(&mut self, number: Option<f64>) -> fmt::Result {
-        number.map_or(Ok(()), |number| self.put(&[], number))
-    }
-
-    fn counters<const N: usize>(&mut self, counters: &Counters<N>) -> fmt::Result {
-        for (labels, number) in counters.all() {
-            let labels = labels.each_ref().map(AsRef::as_ref);
-            self.put(&labels, number as f64)?;
-        }
-        Ok(())
-    }
-
-    fn levels(&mut self, levels: &BTreeMap<&'static str, usize>) -> fmt::Result {
-        levels
-            .iter()
-            .try_for_each(|(kind, number)| self.put(&[kind], *number as f64))
-    }
-
-    /// One that the library keeps itself.
-    fn whole(&mut self, metric: &impl EncodeMetric) -> fmt::Result {
-        self.encoder.take().map_or(Ok(()), |encoder| metric.encode(encoder))
-    }
-}
-
-/// A number of which nothing stands behind the point is written without one.
-fn write(encoder: &mut MetricEncoder<'_>, kind: Kind, number: f64) -> fmt::Result {
-    let whole = number.fract() == 0.0 && number.abs() < 9e15;
-    match (kind, whole) {
-        (Kind::Counter, true) => encoder.encode_counter::<NoLabelSet, _, f64>(&(number as u64), None),
-        (Kind::Counter, false) => encoder.encode_counter::<NoLabelSet, _, f64>(&number, None),
-        (_, true) => encoder.encode_gauge(&(number as i64)),
-        (_, false) => encoder.encode_gauge(&number),
-    }
-}
-
-/// Names from the table, values as they come.
-struct Labels<'a>(&'a [&'static str], &'a [&'a str]);
-
-impl EncodeLabelSet for Labels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        for (name, value) in self.0.iter().zip(self.1) {
-            (*name, Value(value)).encode(encoder.encode_label())?;
-        }
-        Ok(())
-    }
-}
-
-/// The library writes values as they are; a storage's name in a template may be anything.
-struct Value<'a>(&'a str);
-
-impl EncodeLabelValue for Value<'_> {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        use fmt::Write;
-        let (mut rest, mut length) = (self.0, 0);
-        // Mostly there is nothing to escape.
-        if rest.len() <= LABEL && !rest.contains(['\\', '"', '\n']) {
-            return encoder.write_str(rest);
-        }
-        while let Some(c) = rest.chars().next() {
-            length += c.len_utf8();
-            if length > LABEL {
-                break;
-            }
-            match c {
-                '\\' => encoder.write_str("\\\\")?,
-                '"' => encoder.write_str("\\\"")?,
-                '\n' => encoder.write_str("\\n")?,
-                c => encoder.write_char(c)?,
-            }
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The label of an action, for who counts.

@@ -7,17 +7,15 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures::stream;
 use jiff::Timestamp;
+use metrics::text::{Format, takes_gzip};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::Metrics;
 use super::scrape::Scrape;
-use super::text::{Format, Lines, takes_gzip};
 use crate::runtime;
 
 /// Scrapes at once; who comes then waits. Whoever reaches the port may ask.
@@ -121,22 +119,15 @@ impl Write for Chunks {
 fn write(metrics: &Arc<Metrics>, format: Format, gzip: bool, chunks: Chunks, _turn: OwnedSemaphorePermit) {
     let scrape = Scrape::take(metrics, Timestamp::now());
     let written = if gzip {
+        // The coder hands on what it has after each of its steps, which is little.
         let out = io::BufWriter::with_capacity(16 * 1024, chunks);
-        text(scrape, format, GzEncoder::new(out, Compression::fast()))
-            .and_then(GzEncoder::finish)
+        metrics::scrape::write(scrape, format, true, out)
             .and_then(|out| out.into_inner().map_err(io::IntoInnerError::into_error))
     } else {
-        text(scrape, format, chunks)
+        metrics::scrape::write(scrape, format, false, chunks)
     };
     // Whoever asked has gone: nobody is left to tell.
     let _ = written.and_then(|chunks| chunks.put(Chunk::End));
-}
-
-fn text<W: Write>(scrape: Scrape, format: Format, out: W) -> io::Result<W> {
-    let mut lines = Lines::new(format, out);
-    // Why it failed the end says.
-    let _ = scrape.write(&mut lines);
-    lines.finish()
 }
 
 #[cfg(test)]

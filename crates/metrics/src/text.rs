@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use metrics::{Kind, METRICS, Metric};
+use crate::{Kind, METRICS, Metric};
 
 /// A chunk is passed on when it is that long.
 const CHUNK: usize = 64 * 1024;
@@ -103,18 +103,12 @@ impl<W: io::Write> Lines<W> {
         let Some(end) = self.pending.rfind('\n') else {
             return Ok(());
         };
-        let (whole, rest) = self.pending.split_at(end + 1);
+        let whole = self.pending.get(..=end).unwrap_or_default();
         let written = match self.format {
             Format::OpenMetrics => self.out.write_all(whole.as_bytes()),
             Format::Prometheus => classic(whole, &mut self.out),
         };
-        self.pending = {
-            let rest = rest.to_string();
-            let mut kept = std::mem::take(&mut self.pending);
-            kept.clear();
-            kept.push_str(&rest);
-            kept
-        };
+        self.pending.drain(..=end);
         written.map_err(|error| {
             self.failed = Some(error);
             fmt::Error
