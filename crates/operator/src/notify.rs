@@ -6,6 +6,7 @@ mod channel;
 mod counts;
 mod http;
 mod own;
+mod pace;
 mod ping;
 mod secrets;
 mod slack;
@@ -74,6 +75,16 @@ pub enum Fault {
     /// The receiver did not take it, which may pass.
     #[error("{0}")]
     Failed(String),
+    /// The receiver asked for less: not before then.
+    #[error("{why}")]
+    Busy {
+        /// In words.
+        why: String,
+        /// The turn of this one.
+        turn: Instant,
+        /// It was asked; else others were, and told so.
+        sent: bool,
+    },
 }
 
 /// Sends what is to be told. Cheap to clone.
@@ -106,6 +117,8 @@ struct Delivery {
     began: Option<Instant>,
     /// Not before.
     again: Option<Instant>,
+    /// The turn that it was given at a receiver that asked for less.
+    turn: Option<Instant>,
     under_way: bool,
     /// How it ended, until the status says so. What has ended is not begun again by a status that is old.
     ended: Option<Ended>,
@@ -220,38 +233,25 @@ impl Notifier {
             }
             delivery.under_way = true;
             delivery.began.get_or_insert(now);
-            self.begin(
-                schedule,
-                &receiver.name,
-                tenant,
-                about(schedule, cluster),
-                told,
-                receiver.to.clone(),
-            );
+            let about = about(schedule, cluster);
+            let order = Order {
+                namespace: about.namespace.clone(),
+                default: receiver.default,
+                message: Message::new(&about, told),
+                what: told.what,
+                to: receiver.to.clone(),
+                turn: delivery.turn.take(),
+            };
+            self.begin(schedule, &receiver.name, tenant, told, order);
         }
         look.map(|at| at.duration_since(now))
     }
 
     /// Begins one try.
-    fn begin(
-        &self,
-        schedule: &BackupSchedule,
-        name: &str,
-        tenant: &str,
-        about: About,
-        told: &Transition,
-        to: Notification,
-    ) {
-        let order = Order {
-            namespace: about.namespace.clone(),
-            default: tenant == turns::OPERATOR,
-            message: Message::new(&about, told),
-            what: told.what,
-            to,
-        };
+    fn begin(&self, schedule: &BackupSchedule, name: &str, tenant: &str, told: &Transition, order: Order) {
         let (this, name, tenant) = (self.clone(), name.to_string(), tenant.to_string());
         let (object, reference) = (ObjectRef::from_obj(schedule), schedule.object_ref(&()));
-        let (uid, number, at) = (about.uid, told.number, told.at.0);
+        let (uid, number, at) = (schedule.uid().unwrap_or_default(), told.number, told.at.0);
         runtime::spawn(async move {
             let late = || Fault::Failed(format!("no answer within {} s", TRY.as_secs()));
             let sent = tokio::time::timeout(TRY, this.0.sender.send(&order)).await;
@@ -283,8 +283,17 @@ impl Notifier {
             return None;
         }
         delivery.under_way = false;
-        delivery.tries = delivery.tries.saturating_add(1);
         delivery.settled = Some(Instant::now());
+        if let Err(Fault::Busy { turn, .. }) = sent {
+            (delivery.turn, delivery.again) = (Some(turn), Some(turn));
+        }
+        if !matches!(sent, Err(Fault::Busy { sent: false, .. })) {
+            delivery.tries = delivery.tries.saturating_add(1);
+        } else if delivery.tries == 0 {
+            // Its hour begins when it is sent first.
+            delivery.began = None;
+            return None;
+        }
         let fault = match sent {
             Ok(()) => {
                 self.0.counts.delivered(kind);
@@ -309,7 +318,9 @@ impl Notifier {
             delivery.ended = Some(ended(name, number, Some(text)));
             return None;
         }
-        delivery.again = Instant::now().checked_add(pause(delivery.tries));
+        if delivery.turn.is_none() {
+            delivery.again = Instant::now().checked_add(pause(delivery.tries));
+        }
         let news = matches!(fault, Fault::Wrong(_)) && !std::mem::replace(&mut delivery.told, true);
         news.then(|| Event {
             warning: true,

@@ -11,6 +11,8 @@ use std::thread;
 pub enum Does {
     /// Answers with this status.
     Answers(u16),
+    /// Answers with 429, and this as `Retry-After`.
+    Refuses(String),
     /// Answers with 307, and where to go instead.
     Redirects(String),
     /// Closes the connection without an answer, the request read.
@@ -134,6 +136,10 @@ fn serve(stream: TcpStream, state: &State) {
         Does::Answers(status) => write!(
             writer,
             "HTTP/1.1 {status} As-Told\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ),
+        Does::Refuses(wait) => write!(
+            writer,
+            "HTTP/1.1 429 As-Told\r\nRetry-After: {wait}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         ),
         Does::Redirects(place) => write!(
             writer,

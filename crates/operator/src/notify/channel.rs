@@ -1,10 +1,12 @@
 //! One order to one receiver, by whatever channel it has.
 use std::path::PathBuf;
+use std::time::Instant;
 
 use api::notification::{Happened, Notification};
 use kube::Client;
 use planner::notify::Message;
 
+use super::pace::Paces;
 use super::secrets::From;
 use super::way::Way;
 use super::{Fault, ping, slack, smtp, webhook};
@@ -21,6 +23,8 @@ pub struct Order {
     pub what: Happened,
     /// To whom.
     pub to: Notification,
+    /// The turn that it was given, where the receiver asked for less.
+    pub turn: Option<Instant>,
 }
 
 /// Sends orders.
@@ -29,12 +33,19 @@ pub struct Sender {
     pub client: Client,
     /// To reach receivers.
     pub way: Way,
+    /// Receivers that asked for less.
+    pub paces: Paces,
     own: Option<PathBuf>,
 }
 
 impl Sender {
     pub fn new(client: Client, way: Way, own: Option<PathBuf>) -> Self {
-        Self { client, way, own }
+        Self {
+            client,
+            way,
+            paces: Paces::default(),
+            own,
+        }
     }
 
     /// Whether there is anybody to send to.

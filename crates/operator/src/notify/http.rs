@@ -2,6 +2,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Uri};
@@ -9,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use jiff::Timestamp;
 use planner::validate::notifications::target;
 use store::Secret;
 use tokio::net::TcpStream;
@@ -17,6 +19,7 @@ use trust::Bundle;
 
 use super::Fault;
 use super::channel::{Order, Sender};
+use super::pace;
 use super::way::Way;
 
 /// Of an answer's body; nothing of it is told, as it may be of something that only the operator reaches.
@@ -40,6 +43,14 @@ pub async fn post(sender: &Sender, order: &Order, sent: Sent<'_>) -> Result<(), 
     if host != target.host || uri.port_u16().unwrap_or(target.port) != target.port {
         return Err(wrong("cannot be read"));
     }
+    let busy = |turn, sent| Fault::Busy {
+        why: format!("{} asks for fewer requests", target.host),
+        turn,
+        sent,
+    };
+    let url = sent.url.reveal();
+    let may = sender.paces.ask(url, order.turn, Instant::now());
+    may.map_err(|turn| busy(turn, false))?;
     let mut request = Request::builder()
         .method(Method::POST)
         .uri(uri)
@@ -76,8 +87,13 @@ pub async fn post(sender: &Sender, order: &Order, sent: Sent<'_>) -> Result<(), 
         .await
         .map_err(|e| unreachable(&e, &target.host))?;
     let status = answer.status();
+    let later = answer.headers().get(http::header::RETRY_AFTER);
+    let asked = pace::asked(status.as_u16(), later.and_then(|v| v.to_str().ok()), Timestamp::now());
     // Read, so that the receiver sees its answer taken.
     let _ = Limited::new(answer.into_body(), BODY).collect().await;
+    if let Some(wait) = asked {
+        return Err(busy(sender.paces.refused(url, wait, Instant::now()), true));
+    }
     match status.as_u16() {
         200..=299 => Ok(()),
         300..=399 => Err(Fault::Wrong(format!(

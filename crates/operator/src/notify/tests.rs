@@ -8,6 +8,7 @@ use servers::{Does, MailServer, Receiver};
 
 use super::*;
 
+mod busy;
 mod mails;
 
 /// A notifier, whom it wakes, and what it was asked of the API server.
@@ -339,6 +340,7 @@ async fn a_secret_that_is_wrong_is_told_at_once_with_its_field_and_no_value() {
             message: Message::new(&about(&schedule, ""), &pending(&["a"]).pending[0]),
             what: api::notification::Happened::Failed,
             to: schedule.spec.notifications[0].clone(),
+            turn: None,
         };
         let fault = rig.notifier.0.sender.send(&order).await.unwrap_err();
         assert!(

@@ -39,6 +39,7 @@ async fn send(smtp: Value, bundle: Option<&str>) -> Result<(), Fault> {
         message: Message::new(&about(&schedule, ""), &pending(&["mail"]).pending[0]),
         what: api::notification::Happened::Failed,
         to: schedule.spec.notifications[0].clone(),
+        turn: None,
     };
     tokio::time::timeout(TRY, rig.notifier.0.sender.send(&order))
         .await
