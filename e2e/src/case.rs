@@ -210,9 +210,15 @@ impl Case {
         self.labelled_storage(name, json!({UNADMITTED: "true"}), spec).await
     }
 
-    async fn labelled_storage(&self, name: &str, labels: Value, spec: Value) -> String {
+    /// The name of a storage that somebody else makes for the case; removed after it.
+    pub fn makes_storage(&self, name: &str) -> String {
         let name = format!("{}-{name}", self.0.namespace);
         held(&self.0.storages).push(name.clone());
+        name
+    }
+
+    async fn labelled_storage(&self, name: &str, labels: Value, spec: Value) -> String {
+        let name = self.makes_storage(name);
         let metadata = json!({"name": name, "labels": labels});
         apply_in(&self.storages(), json!({"metadata": metadata, "spec": spec})).await;
         name

@@ -1,5 +1,7 @@
 //! How the operator under test is installed: by the plain manifests, as between all cases, or by the chart.
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use crate::case::finally;
 use crate::cluster::{apply_in, delete, wait};
 use crate::kubectl::said;
+use crate::prometheus::program;
 use crate::{admission, operator};
 
 /// The release, and what all that it makes is called.
@@ -111,9 +114,28 @@ pub fn remove_chart() {
     );
 }
 
+/// Helm 3, by which the chart is installed.
+pub fn helm_3() -> PathBuf {
+    program("HELM_BIN")
+}
+
+/// Helm 4, built first where the cache lacks it.
+pub fn helm_4() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../dev/binary"))
+            .arg("helm4")
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("dev/binary");
+        assert!(output.status.success(), "Helm 4 could not be built");
+        String::from_utf8(output.stdout).expect("a path").trim().into()
+    };
+    BUILT.get_or_init(build).clone()
+}
+
 fn helm(verb: &[&str]) -> Command {
-    let binary = std::env::var_os("HELM_BIN").expect("HELM_BIN is not set: run `make test`");
-    let mut helm = Command::new(binary);
+    let mut helm = Command::new(helm_3());
     helm.args(verb).args(["--namespace", operator::NAMESPACE]);
     helm
 }

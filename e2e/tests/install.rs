@@ -1,9 +1,11 @@
 //! The chart on a cluster: it takes over from the plain manifests, watches some namespaces, serves cert-manager's
-//! certificate, gives Prometheus Operator what it takes, and is removed. Each case replaces the operator, so this is a program of its own, which runs alone.
+//! certificate, gives Prometheus Operator what it takes, and is removed; and what Helm makes of charts with our kinds. Each case replaces the operator, so this is a program of its own, which runs alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "install/cert_manager.rs"]
 mod cert_manager;
+#[path = "install/helm.rs"]
+mod helm;
 #[path = "install/prometheus_operator.rs"]
 mod prometheus_operator;
 
