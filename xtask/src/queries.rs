@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use metrics::{Kind, METRICS};
 
 /// What Prometheus itself has.
-const PROMETHEUS: [&str; 2] = ["ALERTS", "up"];
+const PROMETHEUS: [&str; 3] = ["ALERTS", "ALERTS_FOR_STATE", "up"];
 /// What begins so is meant to be a metric of the operator's.
 const OURS: [&str; 2] = ["backup_operator", "process_"];
 

@@ -166,13 +166,13 @@ pub fn dashboard() -> Dashboard {
         ),
         table(
             "Alerts that fire",
-            "What Prometheus tells now, where it has the rules of deploy/alerts.yaml.",
+            "What Prometheus tells now, where it has the rules of deploy/alerts.yaml, and for how long it has been so.",
             &["alertname", "severity", "namespace", "schedule", "storage"],
             &[Column {
                 head: "For",
-                unit: "short",
+                unit: "s",
                 bad: Bad::Never,
-                expr: format!("max by (alertname, severity, namespace, schedule, storage) (ALERTS{{alertstate=\"firing\", alertname=~\"{}\"}})", names.join("|")),
+                expr: format!("time() - max by (alertname, severity, namespace, schedule, storage) (\n  ALERTS_FOR_STATE{{alertname=~\"{}\"}}\n  and ignoring (alertstate) ALERTS{{alertstate=\"firing\"}}\n)", names.join("|")),
             }],
             Some(&schedule),
         )
