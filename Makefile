@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages docs-pictures lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ bench-scrape: ## measures a scrape of 10,000 schedules: its time, plain and comp
 
 bench-stages: ## measures each stage of the agent's pipeline alone: MB/s by algorithm, level and threads (ARGS=... for criterion)
 	@dev/bench-stages $(ARGS)
+
+docs-pictures: ## draws docs/pictures from the dashboards' queries, asked of a Prometheus on the cluster (11 min)
+	@dev/with-cluster dev/docs-pictures
 
 lint: ## checks formats, clippy, dependencies (deny.toml; ADVISORY_DB=DIR also known vulnerabilities) and the shell scripts
 	@dev/lint
