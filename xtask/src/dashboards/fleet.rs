@@ -207,7 +207,7 @@ pub fn dashboard() -> Dashboard {
         ),
         lines(
             "Restored, by namespace",
-            "Bytes that commands of restores were given in a second.",
+            "Bytes that restores read from storages in a second: before they are unpacked.",
             "Bps",
             &[(
                 "sum by (namespace) (rate(backup_operator_restored_bytes_total{namespace=~\"$namespace\"}[$__rate_interval]))".into(),
