@@ -29,7 +29,7 @@ def schedule(namespace, name, command, tick="* * * * *", store=PRIMARY, template
         **({"compression": {"algorithm": compression}} if compression else {}),
     }
     return {"apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "metadata": {"namespace": namespace, "name": name}, "spec": {
-        "schedule": tick, "successfulRunsHistoryLimit": 5, "template": {"spec": spec}, **settings}}
+        "schedule": tick, "successfulRunsHistoryLimit": 5, "whenDeleted": "Delete", "template": {"spec": spec}, **settings}}
 
 
 def orders(minute):
