@@ -308,8 +308,7 @@ impl Handle {
                 End::Stored {
                     bytes, stored_bytes, ..
                 } => self.grow(e, *bytes, *stored_bytes),
-                End::Restored { bytes, .. } => self.grow(e, *bytes, e.stored_bytes),
-                End::Adopted(_) | End::Failed { .. } | End::Interrupted { .. } => {}
+                End::Restored { .. } | End::Adopted(_) | End::Failed { .. } | End::Interrupted { .. } => {}
             }
             e.end = Some(end);
         });

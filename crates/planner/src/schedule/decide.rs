@@ -141,11 +141,11 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     };
     d.events.extend(starving);
     let look = notify::note(o, &mut d.status, calendar.as_ref(), &mut d.events);
-    let next = calendar
-        .filter(|_| !suspended)
-        .and_then(|c| ticks::next(&c, since(o), behind(o)));
+    let calendar = calendar.filter(|_| !suspended);
+    let next = calendar.as_ref().and_then(|c| ticks::next(c, since(o), behind(o)));
+    let turn = calendar.zip(next).map_or(SignedDuration::ZERO, |(c, tick)| ticks::turn(&c, tick));
     d.status.next_schedule_time = next.map(Time);
-    let next = next.and_then(|tick| tick.checked_add(jitter(o.schedule)).ok());
+    let next = next.and_then(|tick| tick.checked_add(jitter(o.schedule).checked_add(turn)?).ok());
     let soon = more
         .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
         .flatten();

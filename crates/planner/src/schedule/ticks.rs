@@ -5,6 +5,9 @@ use crate::schedule::cron::Calendar;
 
 /// More missed ticks than this are worth a warning.
 const MANY: usize = 100;
+/// The part of its interval that a schedule leaves the first turn to others for, and the longest that it does: a day's.
+const OF_INTERVAL: i32 = 864_000;
+const LAST_TURN: SignedDuration = SignedDuration::from_millis(100);
 /// How far back the last tick is looked for, seconds: a minute, an hour, a day, a month, a year, five years.
 const WINDOWS: [i64; 6] = [60, 3600, 86_400, 32 * 86_400, 366 * 86_400, FIVE_YEARS];
 const FIVE_YEARS: i64 = 5 * 366 * 86_400;
@@ -72,6 +75,13 @@ pub fn next(calendar: &Calendar, since: Timestamp, now: Timestamp) -> Option<Tim
     }
 }
 
+/// How long after a tick its schedule is looked at: of those that tick in one second, those that tick most often come first. A minute's delay is
+/// a whole interval to who ticks each minute, and nothing to who ticks once a day.
+pub fn turn(calendar: &Calendar, tick: Timestamp) -> SignedDuration {
+    let interval = calendar.next(tick).map(|next| next.duration_since(tick));
+    interval.map_or(LAST_TURN, |interval| (interval / OF_INTERVAL).min(LAST_TURN))
+}
+
 /// How far apart ticks are around now: the longer of the distance between the last two and the one between the last and the next. A good
 /// backup that is older than this, and the time that a run takes, is one too few. None where the calendar has no two ticks.
 pub fn distance(calendar: &Calendar, now: Timestamp) -> Option<SignedDuration> {
@@ -100,6 +110,17 @@ mod tests {
 
     fn t(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn who_ticks_most_often_has_the_first_turn_and_nobody_waits_for_his_longer_than_a_tenth_of_a_second() {
+        let turns = ["@every 1s", "* * * * *", "0 * * * *", "0 0 * * *", "0 0 1 1 *"].map(|schedule| {
+            let calendar = Calendar::parse(schedule, None).unwrap();
+            turn(&calendar, t("2026-01-01T00:00:00Z"))
+        });
+        assert!(turns.is_sorted(), "{turns:?}");
+        assert!(turns[2] < turns[3] && turns[1] > SignedDuration::ZERO, "{turns:?}");
+        assert_eq!(turns[3..], [LAST_TURN; 2]);
     }
 
     #[test]

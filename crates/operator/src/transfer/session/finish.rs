@@ -131,10 +131,14 @@ impl Session {
             },
         };
         match self.has_read(size, &report) {
-            Ok(()) => End::Restored {
-                bytes: report.bytes,
-                log: report.stderr,
-            },
+            Ok(()) => {
+                // What was read after the last word of progress; of a quick restore all.
+                self.handle.progress(report.bytes, report.stored_bytes);
+                End::Restored {
+                    bytes: report.bytes,
+                    log: report.stderr,
+                }
+            }
             Err(message) => End::Failed {
                 reason: Reason::AgentReport,
                 message,
