@@ -170,26 +170,11 @@ fn closes(word: &str, quote: char) -> bool {
 
 /// `"password":"SECRET"`, each of a word.
 fn json(word: &str) -> String {
-    let mut said = String::with_capacity(word.len());
-    let mut rest = word;
-    while let Some(at) = rest.find("\":") {
-        let (before, value) = rest.split_at(at + 2);
-        said.push_str(before);
-        let name = before.trim_end_matches("\":").rsplit('"').next().unwrap_or_default();
-        let end = match value.strip_prefix('"') {
-            Some(text) => text.find('"').map_or(value.len(), |end| end + 2),
-            None => value.find([',', '}', ']']).unwrap_or(value.len()),
-        };
-        let (value, after) = value.split_at(end);
-        said.push_str(if is_name(name) && !value.is_empty() {
-            MASK
-        } else {
-            value
-        });
-        rest = after;
-    }
-    said.push_str(rest);
-    said
+    let end = |value: &str| match value.strip_prefix('"') {
+        Some(text) => text.find('"').map_or(value.len(), |end| end + 2),
+        None => value.find([',', '}', ']']).unwrap_or(value.len()),
+    };
+    values(word, "\":", end, |before| before.rsplit('"').next().unwrap_or_default())
 }
 
 /// `-phunter2`, and none of the long options that other tools write with one hyphen.
@@ -226,26 +211,18 @@ fn url(word: &str) -> String {
 
 /// `password=SECRET`, `PGPASSWORD='SECRET'`, `?token=SECRET&...`: each setting of a word.
 fn setting(word: &str) -> String {
+    let end = |value: &str| value.find(['&', ';', ',']).unwrap_or(value.len());
+    values(word, "=", end, |before| before)
+}
+
+/// Masks the value behind each sign, up to where it ends, where the name in what stands before is that of a secret.
+fn values(word: &str, sign: &str, end: impl Fn(&str) -> usize, name: impl Fn(&str) -> &str) -> String {
     let mut said = String::with_capacity(word.len());
     let mut rest = word;
-    while let Some(at) = rest.find('=') {
-        let (before, value) = (
-            rest.get(..at).unwrap_or_default(),
-            rest.get(at + 1..).unwrap_or_default(),
-        );
-        let end = value.find(['&', ';', ',']).unwrap_or(value.len());
-        said.push_str(before);
-        said.push('=');
-        let (value, after) = (
-            value.get(..end).unwrap_or_default(),
-            value.get(end..).unwrap_or_default(),
-        );
-        said.push_str(if is_name(before) && !value.is_empty() {
-            MASK
-        } else {
-            value
-        });
-        // What comes between this value and the next name.
+    while let Some((before, behind)) = rest.split_once(sign) {
+        let (value, after) = behind.split_at(end(behind));
+        let secret = is_name(name(before)) && !value.is_empty();
+        said.extend([before, sign, if secret { MASK } else { value }]);
         rest = after;
     }
     said.push_str(rest);
