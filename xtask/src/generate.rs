@@ -112,10 +112,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
         path: reasons::PATH,
         text: reasons::page(),
     });
-    files.push(Generated {
-        path: gitops::PATH,
-        text: gitops::config_map(),
-    });
+    files.extend(gitops::files());
     files.push(Generated {
         path: stores::PATH,
         text: stores::page(),

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/, docs/reference, the pages of the alerts, docs/gitops/argocd-cm.yaml, and what of charts/ follows from the code
+generate          writes deploy/, docs/reference, the pages of the alerts, docs/gitops (but for its page), and what of charts/ follows from the code
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {

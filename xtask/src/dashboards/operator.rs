@@ -63,18 +63,8 @@ pub fn dashboard() -> Dashboard {
             "What runs where.",
             &["instance", "version"],
             &[
-                Column {
-                    head: "Uptime",
-                    unit: "s",
-                    bad: Bad::Never,
-                    expr: "max by (instance, version) (backup_operator_build_info * on (instance) group_left () backup_operator_uptime_seconds)".into(),
-                },
-                Column {
-                    head: "Leads",
-                    unit: "short",
-                    bad: Bad::Never,
-                    expr: "max by (instance, version) (backup_operator_build_info * on (instance) group_left () backup_operator_leader)".into(),
-                },
+                Column::new("Uptime", "s", Bad::Never, "max by (instance, version) (backup_operator_build_info * on (instance) group_left () backup_operator_uptime_seconds)".into()),
+                Column::new("Leads", "short", Bad::Never, "max by (instance, version) (backup_operator_build_info * on (instance) group_left () backup_operator_leader)".into()),
             ],
             None,
         )

@@ -136,6 +136,13 @@ pub struct Column {
     pub expr: String,
 }
 
+impl Column {
+    /// One.
+    pub fn new(head: &'static str, unit: &'static str, bad: Bad, expr: String) -> Self {
+        Self { head, unit, bad, expr }
+    }
+}
+
 /// A table: a row for each combination of labels, a column for each label and each query, the worst of the first query on top.
 pub fn table(
     title: &str,
