@@ -31,6 +31,7 @@ pub const ALERTS: &[Alert] = &[
             "The holder of the Lease is a Pod that runs: Prometheus does not reach it. Look at its targets page and at NetworkPolicies.",
             "The targets page has `body size limit exceeded` or `sample limit exceeded` as the last error of that Pod, whose `up` is 0: only the leader's answer is large, some 2 kB and 17 series for each schedule. Raise the limit (docs/operations/monitoring.md, How large a scrape is).",
             "The holder is a Pod that is gone, and nobody takes over: the log says why, mostly because the API server refuses the Lease (RBAC) or does not answer.",
+            "A Pod whose container was started again has said why it ended: `kubectl -n backup-operator logs POD --previous`.",
             "`kubectl -n backup-operator rollout restart deployment/backup-operator` harms nothing: runs under way go on.",
         ],
     },
@@ -51,7 +52,7 @@ pub const ALERTS: &[Alert] = &[
                 shows: "whether the Service of the metrics has addresses",
             },
             Command {
-                line: "kubectl -n backup-operator get events --sort-by=.lastTimestamp",
+                line: "kubectl -n backup-operator get events --sort-by=.metadata.creationTimestamp",
                 shows: "why Pods do not start",
             },
         ],

@@ -24,7 +24,7 @@ pub const ALERTS: &[Alert] = &[
                 shows: "the condition's reason and message, with the store's own words",
             },
             Command {
-                line: "kubectl -n backup-operator logs -l app.kubernetes.io/name=backup-operator --since=1h --prefix --tail=-1",
+                line: "kubectl -n backup-operator logs -l app.kubernetes.io/name=backup-operator --since=1h --prefix --tail=-1 | sed -n '/STORAGE/p'",
                 shows: "lines about the storage's name: since when, and whether others fail as well",
             },
             Command {
@@ -54,7 +54,7 @@ pub const ALERTS: &[Alert] = &[
                 shows: "the Pods of runs under way, and whether they are Running",
             },
             Command {
-                line: "kubectl -n NAMESPACE get events --sort-by=.lastTimestamp",
+                line: "kubectl -n NAMESPACE get events --sort-by=.metadata.creationTimestamp",
                 shows: "what was told of them",
             },
         ],
@@ -84,7 +84,7 @@ pub const ALERTS: &[Alert] = &[
                 shows: "the last restores of each run",
             },
             Command {
-                line: "kubectl -n NAMESPACE get events --field-selector type=Warning --sort-by=.lastTimestamp",
+                line: "kubectl -n NAMESPACE get events --field-selector type=Warning --sort-by=.metadata.creationTimestamp",
                 shows: "the warnings of the last hour",
             },
         ],
@@ -146,8 +146,8 @@ sum(backup_operator_runs_queued offset 1h) > 0",
         meaning: "What a schedule wanted to have told was tried several times and not taken. The run itself is as it was: a receiver never holds up or changes one.",
         commands: [
             Command {
-                line: "kubectl get events -A --field-selector type=Warning --sort-by=.lastTimestamp",
-                shows: "the Events of the schedules whose notification was given up, with the receiver's words",
+                line: "kubectl get events -A --field-selector reason=NotificationFailed --sort-by=.metadata.creationTimestamp",
+                shows: "the Events of the schedules whose notification was not delivered, with the receiver's words, and whether it is tried again",
             },
             Command {
                 line: "kubectl -n backup-operator logs -l app.kubernetes.io/name=backup-operator --since=1h --prefix --tail=-1",

@@ -143,7 +143,9 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let look = notify::note(o, &mut d.status, calendar.as_ref(), &mut d.events);
     let calendar = calendar.filter(|_| !suspended);
     let next = calendar.as_ref().and_then(|c| ticks::next(c, since(o), behind(o)));
-    let turn = calendar.zip(next).map_or(SignedDuration::ZERO, |(c, tick)| ticks::turn(&c, tick));
+    let turn = calendar
+        .zip(next)
+        .map_or(SignedDuration::ZERO, |(c, tick)| ticks::turn(&c, tick));
     d.status.next_schedule_time = next.map(Time);
     let next = next.and_then(|tick| tick.checked_add(jitter(o.schedule).checked_add(turn)?).ok());
     let soon = more

@@ -409,7 +409,15 @@ async fn a_restore_is_done_when_all_of_the_object_was_read() {
         let end = rig.end().await;
         assert_eq!(matches!(end, End::Restored { .. }), good, "{end:?}");
         // Without a word of progress before, and only where it is proved that so much was read.
-        let counted: u64 = rig.context.registry.traffic.restored.all().iter().map(|(_, bytes)| bytes).sum();
+        let counted: u64 = rig
+            .context
+            .registry
+            .traffic
+            .restored
+            .all()
+            .iter()
+            .map(|(_, bytes)| bytes)
+            .sum();
         assert_eq!(counted, if good { 10 } else { 0 });
         assert!(
             good || matches!(
