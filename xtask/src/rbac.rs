@@ -121,7 +121,14 @@ pub const GRANTS: &[Grant] = &[
         group: "",
         resources: &["nodes"],
         verbs: &["list"],
-        why: "Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container.",
+        why: "Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet.",
+    },
+    Grant {
+        scope: Scope::WatchedAndDefault,
+        group: "discovery.k8s.io",
+        resources: &["endpointslices"],
+        verbs: &["get"],
+        why: "Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.",
     },
     Grant {
         scope: Scope::Watched,

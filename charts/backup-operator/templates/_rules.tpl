@@ -16,10 +16,14 @@
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
-# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container.
+# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet.
 - apiGroups: [""]
   resources: ["nodes"]
   verbs: ["list"]
+# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.
+- apiGroups: ["discovery.k8s.io"]
+  resources: ["endpointslices"]
+  verbs: ["get"]
 # Follow schedules; take the trigger annotation away; look whether a schedule is still there before an object of its run is deleted.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
@@ -86,12 +90,16 @@
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
-# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container.
+# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet.
 - apiGroups: [""]
   resources: ["nodes"]
   verbs: ["list"]
 {{- end }}
 {{- define "backup-operator.rules.watched" -}}
+# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.
+- apiGroups: ["discovery.k8s.io"]
+  resources: ["endpointslices"]
+  verbs: ["get"]
 # Follow schedules; take the trigger annotation away; look whether a schedule is still there before an object of its run is deleted.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
@@ -148,6 +156,10 @@
   verbs: ["get"]
 {{- end }}
 {{- define "backup-operator.rules.default" -}}
+# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.
+- apiGroups: ["discovery.k8s.io"]
+  resources: ["endpointslices"]
+  verbs: ["get"]
 # Say what happened, and count repetitions.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]

@@ -37,6 +37,8 @@ use crate::{claims, cluster, run, runtime, schedule, storage};
 pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
 /// Objects of one answer to a list, where lists are not streamed. Each may have a megabyte, and all of an answer are held at once.
 const PAGE: u32 = 50;
+/// How often it is looked up where API servers and nodes are: nodes come and go.
+const CLUSTER: Duration = Duration::from_secs(600);
 /// So long nothing comes of a streamed list that no API server makes.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How this operator works.
@@ -210,7 +212,14 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
     context.volumes.first_look(context.agent.volume).await;
-    context.notifier.learn_api_servers().await;
+    context.notifier.learn_cluster().await;
+    let learns = context.clone();
+    runtime::spawn(async move {
+        loop {
+            tokio::time::sleep(CLUSTER).await;
+            learns.notifier.learn_cluster().await;
+        }
+    });
     tracing::info!("every kind was seen; working");
     context.queue.open();
     runtime::spawn(paced(counted_storages, wake_storage));

@@ -42,6 +42,8 @@ use crate::{events, runtime};
 
 /// One try, all of it: the Secret, the name, the connection, the answer.
 const TRY: Duration = Duration::from_secs(10);
+/// Tries after which what might pass is told as well: a minute and a quarter.
+const PASSING: u32 = 4;
 /// So long it is tried.
 const TRIES_SECONDS: i64 = 3600;
 const TRIES: Duration = Duration::from_secs(TRIES_SECONDS.unsigned_abs());
@@ -160,10 +162,10 @@ impl Notifier {
         }))
     }
 
-    /// Learns where the API server is, which nothing is sent to; not where nothing is sent at all.
-    pub async fn learn_api_servers(&self) {
+    /// Looks up what of the cluster nothing is sent to.
+    pub async fn learn_cluster(&self) {
         if self.0.sender.sends() {
-            self.0.sender.way.learn_api_servers().await;
+            self.0.sender.way.learn_cluster(&self.0.client).await;
         }
     }
 
@@ -321,7 +323,8 @@ impl Notifier {
         if delivery.turn.is_none() {
             delivery.again = Instant::now().checked_add(pause(delivery.tries));
         }
-        let news = matches!(fault, Fault::Wrong(_)) && !std::mem::replace(&mut delivery.told, true);
+        let lasts = matches!(fault, Fault::Wrong(_)) || delivery.tries >= PASSING;
+        let news = lasts && !std::mem::replace(&mut delivery.told, true);
         news.then(|| Event {
             warning: true,
             reason: Reason::NotificationFailed.word(),

@@ -4,10 +4,12 @@
 //! in its log lines is masked where it has one of the usual forms. A secret that stands alone has none: nothing finds it. The
 //! container's own log stays as it is.
 
+mod tokens;
+
 /// Stands for a secret.
 pub const MASK: &str = "***";
 /// Names of settings, options and variables whose value is a secret, where they contain one of these.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 21] = [
     "authorization",
     "password",
     "passwd",
@@ -18,19 +20,34 @@ const NAMES: [&str; 10] = [
     "apikey",
     "api_key",
     "accesskey",
+    "access_key",
+    "accountkey",
+    "account_key",
+    "age_key",
+    "encryption_key",
+    "master_key",
+    "private_key",
+    "signing_key",
+    "signature",
+    "credential",
+    "cookie",
 ];
 
 /// Such names that stand in other words, too (`bypass`): the whole of them.
-const PASS: [&str; 2] = ["pass", "dbpass"];
+const PASS: [&str; 3] = ["pass", "dbpass", "sig"];
 /// How a header's value begins whose secret comes after it.
 const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
 /// Programs and their short option that a password follows. (mysql's has it without a blank: what follows is the database.)
-const SHORT: [(&str, &str); 5] = [
+const SHORT: [(&str, &str); 9] = [
     ("sshpass", "-p"),
     ("mongodump", "-p"),
     ("mongorestore", "-p"),
     ("redis-cli", "-a"),
     ("curl", "-u"),
+    ("curl", "--user"),
+    ("etcdctl", "--user"),
+    ("ldapsearch", "-w"),
+    ("ldapmodify", "-w"),
 ];
 
 /// The text with its secrets masked, line by line; of a private key in PEM only its frame stays.
@@ -118,7 +135,7 @@ fn line(line: &str) -> String {
             let shown = match secret {
                 true => MASK.to_string(),
                 false if attached && is_short_password(bare) => format!("-p{MASK}"),
-                false => setting(&json(&url(bare))),
+                false => setting(&json(&url(&tokens::masked(bare)))),
             };
             next = match (next, secret) {
                 (Next::Secret, true) if SCHEMES.contains(&bare.to_ascii_lowercase().as_str()) => Next::Secret,
@@ -222,8 +239,9 @@ fn values(word: &str, sign: &str, end: impl Fn(&str) -> usize, name: impl Fn(&st
     while let Some((before, behind)) = rest.split_once(sign) {
         let (value, after) = behind.split_at(end(behind));
         let secret = is_name(name(before)) && !value.is_empty();
-        said.extend([before, sign, if secret { MASK } else { value }]);
-        rest = after;
+        said.extend([before, sign, if secret { MASK } else { "" }]);
+        // What is no secret may be a setting itself: `--from-literal=TOKEN=x`.
+        rest = if secret { after } else { behind };
     }
     said.push_str(rest);
     said
@@ -234,7 +252,9 @@ fn is_name(before: &str) -> bool {
     let name = before.rsplit(['&', ';', ',', '?']).next().unwrap_or_default();
     let name = name.to_ascii_lowercase().replace('-', "_");
     let name = name.trim_matches(['"', '\'']);
-    NAMES.iter().any(|secret| name.contains(secret)) || PASS.contains(&name) || name.ends_with("_pass")
+    // `AWS_ACCESS_KEY_ID` names a key, and which one helps.
+    let is_id = name.ends_with("_id");
+    !is_id && NAMES.iter().any(|secret| name.contains(secret)) || PASS.contains(&name) || name.ends_with("_pass")
 }
 
 #[cfg(test)]
@@ -294,6 +314,29 @@ mod tests {
             ),
             ("curl -u ann:hunter2 https://h/", "curl -u *** https://h/"),
             ("mongodump -p hunter2 --db x", "mongodump -p *** --db x"),
+            ("etcdctl --user root:hunter2 get x", "etcdctl --user *** get x"),
+            (
+                "ldapsearch -D cn=x -w hunter2 -b dc=x",
+                "ldapsearch -D cn=x -w *** -b dc=x",
+            ),
+            (
+                "k --from-literal=AWS_SECRET_ACCESS_KEY=hunter2",
+                "k --from-literal=AWS_SECRET_ACCESS_KEY=***",
+            ),
+            (
+                "AWS_ACCESS_KEY_ID=AKIA1 --access-key=hunter2",
+                "AWS_ACCESS_KEY_ID=AKIA1 --access-key=***",
+            ),
+            ("AccountName=x;AccountKey=aGk=;y=z", "AccountName=x;AccountKey=***;y=z"),
+            (
+                "https://h/x?X-Amz-Signature=ab&sig=cd&n=1",
+                "https://h/x?X-Amz-Signature=***&sig=***&n=1",
+            ),
+            (
+                "ENCRYPTION_KEY=hunter2 PRIMARY_KEY=id",
+                "ENCRYPTION_KEY=*** PRIMARY_KEY=id",
+            ),
+            ("curl -H 'Cookie: session=hunter2' h", "curl -H 'Cookie: *** h"),
             (
                 "tool --password='hunter 2' --user u",
                 "tool --password=*** *** --user u",

@@ -133,7 +133,7 @@ sum(backup_operator_runs_queued offset 1h) > 0",
   (
     backup_operator_notifications_total{result=\"Failed\"}
     unless
-    backup_operator_notifications_total{result=\"Failed\"} offset 15m
+    max_over_time(backup_operator_notifications_total{result=\"Failed\"}[6h] offset 15m)
   )
   or
   increase(backup_operator_notifications_total{result=\"Failed\"}[15m])

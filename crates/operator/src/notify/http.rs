@@ -101,6 +101,8 @@ pub async fn post(sender: &Sender, order: &Order, sent: Sent<'_>) -> Result<(), 
             target.host,
             status.as_u16()
         ))),
+        // It will say so again: a wrong path, key or body. But for what asks to come again.
+        code @ 400..=499 if !matches!(code, 408 | 425) => Err(Fault::Wrong(format!("{} answered {code}", target.host))),
         code => Err(Fault::Failed(format!("{} answered {code}", target.host))),
     }
 }
@@ -108,7 +110,7 @@ pub async fn post(sender: &Sender, order: &Order, sent: Sent<'_>) -> Result<(), 
 /// Why nothing came back, in words that hold no URL.
 fn unreachable(error: &(dyn Error + 'static), host: &str) -> Fault {
     if let Some(found) = trust::found_in(error) {
-        return Fault::Failed(format!(
+        return Fault::Wrong(format!(
             "TLS with {host}: {found} (caBundle of the notification takes the certificate of an authority of your own)"
         ));
     }

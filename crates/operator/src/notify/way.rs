@@ -4,30 +4,41 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use planner::notify::address::{self, Cluster};
 use planner::notify::hosts::Allowed;
-use planner::notify::{Hosts, Refused, address};
+use planner::notify::{Hosts, Refused};
 use planner::validate::notifications::not_listed;
 use store::Proxies;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::Fault;
+use crate::write::{WriteError, bounded};
 
 /// Until one address has answered; a host may have several, and a try has ten seconds.
 const CONNECT: Duration = Duration::from_secs(4);
 /// Until a name of the API server is found.
 const LOOK_UP: Duration = Duration::from_secs(2);
+/// Until the cluster is known; work waits for it at the start.
+const LEARN: Duration = Duration::from_secs(15);
+/// Nodes of one answer.
+const PAGE: u32 = 100;
 /// Names of the API server inside a cluster.
 const API_SERVER: &str = "kubernetes.default.svc";
 
 /// May an address be connected to?
-type Judge = fn(IpAddr, Option<Allowed>, &[IpAddr]) -> Result<(), Refused>;
+type Judge = fn(SocketAddr, Option<Allowed>, &Cluster) -> Result<(), Refused>;
 
 /// Where receivers may be. Cheap to clone.
 #[derive(Clone)]
 pub struct Way {
     hosts: Hosts,
     proxies: Proxies,
-    api_servers: Arc<Mutex<Vec<IpAddr>>>,
+    cluster: Arc<Mutex<Cluster>>,
     judge: Judge,
 }
 
@@ -36,7 +47,7 @@ impl Way {
         Self {
             hosts,
             proxies,
-            api_servers: Arc::default(),
+            cluster: Arc::default(),
             judge: address::judge,
         }
     }
@@ -52,28 +63,21 @@ impl Way {
         !self.hosts.is_empty()
     }
 
-    /// Looks up where the API server is: its Service, and what the client was configured with.
-    pub async fn learn_api_servers(&self) {
-        let mut names = vec![API_SERVER.to_string()];
-        names.extend(std::env::var("KUBERNETES_SERVICE_HOST"));
-        if let Ok(config) = kube::Config::infer().await {
-            names.extend(config.cluster_url.host().map(ToString::to_string));
+    /// Looks up where the API server and the nodes are. What cannot be looked up stays as it was known.
+    pub async fn learn_cluster(&self, client: &Client) {
+        let learned = async { futures::join!(services(), api_servers(client), nodes(client)) };
+        let Ok((services, api_servers, nodes)) = timeout(LEARN, learned).await else {
+            tracing::warn!(
+                "notifications may reach what is not known to be of the cluster: it could not be looked up in time"
+            );
+            return;
+        };
+        let mut known = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        if !services.is_empty() {
+            known.services = services;
         }
-        let each = names.iter().map(|name| async move {
-            let name = name.trim_matches(['[', ']']);
-            let found = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((name, 443))).await;
-            found
-                .ok()
-                .and_then(Result::ok)
-                .map(|all| all.map(|a| a.ip()).collect::<Vec<_>>())
-        });
-        let found = futures::future::join_all(each)
-            .await
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect();
-        *self.api_servers.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        known.api_servers = api_servers.unwrap_or(std::mem::take(&mut known.api_servers));
+        known.nodes = nodes.unwrap_or(std::mem::take(&mut known.nodes));
     }
 
     /// What a host is listed as; of the operator's own receivers None, which any host may be.
@@ -98,11 +102,11 @@ impl Way {
                 found.collect()
             }
         };
-        let api_servers = self.api_servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut refused = None;
         let mut good = Vec::new();
         for one in found {
-            match (self.judge)(one.ip(), allowed, &api_servers) {
+            match (self.judge)(one, allowed, &cluster) {
                 Ok(()) => good.push(one),
                 Err(why) => refused = Some((one.ip(), why)),
             }
@@ -177,4 +181,70 @@ mod tests {
         let fault = way.connect(true, "a.example", 443, false).await.unwrap_err();
         assert!(fault.to_string().contains("proxy 127.0.0.1:1"), "{fault}");
     }
+}
+
+/// The API server's Service, and what the client was configured with.
+async fn services() -> Vec<IpAddr> {
+    let mut names = vec![API_SERVER.to_string()];
+    names.extend(std::env::var("KUBERNETES_SERVICE_HOST"));
+    if let Ok(config) = kube::Config::infer().await {
+        names.extend(config.cluster_url.host().map(ToString::to_string));
+    }
+    let each = names.iter().map(|name| async move {
+        let name = name.trim_matches(['[', ']']);
+        let found = timeout(LOOK_UP, tokio::net::lookup_host((name, 443))).await;
+        let found = found.ok().and_then(Result::ok)?;
+        Some(found.map(|a| a.ip()).collect::<Vec<_>>())
+    });
+    futures::future::join_all(each)
+        .await
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect()
+}
+
+/// Where the API servers listen, as they say themselves.
+async fn api_servers(client: &Client) -> Option<Vec<SocketAddr>> {
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
+    let slice = bounded("read where the API servers are", slices.get("kubernetes")).await;
+    let slice = slice.inspect_err(|error| tell(error)).ok()?;
+    let ports: Vec<_> = slice
+        .ports
+        .iter()
+        .flatten()
+        .filter_map(|p| u16::try_from(p.port?).ok())
+        .collect();
+    let addresses = slice
+        .endpoints
+        .iter()
+        .flat_map(|e| &e.addresses)
+        .filter_map(|a| a.parse().ok());
+    Some(
+        addresses
+            .flat_map(|ip: IpAddr| ports.iter().map(move |port| SocketAddr::new(ip, *port)))
+            .collect(),
+    )
+}
+
+async fn nodes(client: &Client) -> Option<Vec<IpAddr>> {
+    let api: Api<Node> = Api::all(client.clone());
+    let mut page = ListParams::default().limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let nodes = bounded("read the addresses of the nodes", api.list(&page)).await;
+        let nodes = nodes.inspect_err(|error| tell(error)).ok()?;
+        let status = nodes.items.iter().filter_map(|node| node.status.as_ref());
+        let addresses = status.flat_map(|s| s.addresses.iter().flatten());
+        all.extend(addresses.filter_map(|a| a.address.parse::<IpAddr>().ok()));
+        match nodes.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Some(all),
+        }
+    }
+}
+
+fn tell(error: &WriteError) {
+    let error = crate::events::causes(error);
+    tracing::warn!(error, "notifications may reach what is not known to be of the cluster");
 }

@@ -1,5 +1,5 @@
 //! Which addresses a notification may be sent to: a name that somebody else's resolver answers must not lead into the cluster.
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::notify::hosts::Allowed;
 
@@ -30,23 +30,52 @@ pub enum Refused {
     /// Of the cluster's API server.
     #[error("is the address of the API server")]
     ApiServer,
+    /// Of a node: kubelet, etcd and others listen there.
+    #[error("is the address of a node, where nothing is sent to but ports 25, 80, 443, 465, 587 and 30000 to 32767")]
+    Node,
     /// Of a private network, and the host is not listed as such.
     #[error("is an address of a private network: list the host with +private after it where that is meant")]
     Private,
+}
+
+/// What of a cluster is known to be where: a name that a tenant makes, such as that of a Service without a selector, may lead to any of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// The API server's Service, and what the operator itself calls it by.
+    pub services: Vec<IpAddr>,
+    /// Where API servers themselves listen.
+    pub api_servers: Vec<SocketAddr>,
+    /// Addresses of nodes.
+    pub nodes: Vec<IpAddr>,
+}
+
+/// Ports of a node that receivers are behind: of mail, of an Ingress, and those of Services (NodePort).
+fn is_of_receivers(port: u16) -> bool {
+    matches!(port, 25 | 80 | 443 | 465 | 587 | 30_000..=32_767)
 }
 
 /// Whether an address may be connected to. `allowed` is None for the operator's own receivers, which may be in a private network.
 ///
 /// # Errors
 /// Why not.
-pub fn judge(address: IpAddr, allowed: Option<Allowed>, api_servers: &[IpAddr]) -> Result<(), Refused> {
+pub fn judge(to: SocketAddr, allowed: Option<Allowed>, cluster: &Cluster) -> Result<(), Refused> {
     let private_too = allowed.is_none_or(|a| a.private);
-    for one in meanings(address) {
+    let port = to.port();
+    for one in meanings(to.ip()) {
         if METADATA.contains(&one) {
             return Err(Refused::Metadata);
         }
-        if api_servers.iter().flat_map(|a| meanings(*a)).any(|api| api == one) {
+        let is = |known: &IpAddr| meanings(*known).contains(&one);
+        if cluster.services.iter().any(is) || cluster.api_servers.iter().any(|a| a.port() == port && is(&a.ip())) {
             return Err(Refused::ApiServer);
+        }
+        let mut nodes = cluster
+            .nodes
+            .iter()
+            .copied()
+            .chain(cluster.api_servers.iter().map(SocketAddr::ip));
+        if !is_of_receivers(port) && nodes.any(|node| is(&node)) {
+            return Err(Refused::Node);
         }
         match one {
             IpAddr::V4(v4) => judge_v4(v4, private_too)?,
@@ -114,7 +143,10 @@ mod tests {
 
     #[test]
     fn nothing_goes_to_the_machine_the_clouds_keys_or_the_api_server_however_it_is_written() {
-        let api = ["10.96.0.1".parse().unwrap(), "fd00:10:96::1".parse().unwrap()];
+        let cluster = Cluster {
+            services: vec!["10.96.0.1".parse().unwrap(), "fd00:10:96::1".parse().unwrap()],
+            ..Cluster::default()
+        };
         for (address, wanted) in [
             ("127.0.0.1", Refused::Local),
             ("127.8.9.1", Refused::Local),
@@ -141,9 +173,35 @@ mod tests {
             ("::ffff:10.96.0.1", Refused::ApiServer),
             ("fd00:10:96::1", Refused::ApiServer),
         ] {
-            let address = address.parse().unwrap();
+            let address = SocketAddr::new(address.parse().unwrap(), 443);
             for allowed in [None, Some(Allowed { private: true }), Some(Allowed { private: false })] {
-                assert_eq!(judge(address, allowed, &api), Err(wanted), "{address} {allowed:?}");
+                assert_eq!(judge(address, allowed, &cluster), Err(wanted), "{address} {allowed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_nodes_and_api_servers_nothing_is_reached_but_what_receivers_are_behind() {
+        let cluster = Cluster {
+            services: Vec::new(),
+            api_servers: vec!["10.0.0.2:6443".parse().unwrap(), "10.9.0.1:443".parse().unwrap()],
+            nodes: vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()],
+        };
+        for (to, wanted) in [
+            ("10.0.0.2:6443", Err(Refused::ApiServer)),
+            ("[::ffff:10.0.0.2]:6443", Err(Refused::ApiServer)),
+            ("10.9.0.1:443", Err(Refused::ApiServer)),
+            ("10.9.0.1:10250", Err(Refused::Node)),
+            ("10.0.0.3:10250", Err(Refused::Node)),
+            ("[64:ff9b::a00:3]:10250", Err(Refused::Node)),
+            ("10.0.0.2:2379", Err(Refused::Node)),
+            // An Ingress on the nodes, and a NodePort.
+            ("10.0.0.2:443", Ok(())),
+            ("10.0.0.3:30080", Ok(())),
+            ("10.0.0.4:10250", Ok(())),
+        ] {
+            for allowed in [None, Some(Allowed { private: true })] {
+                assert_eq!(judge(to.parse().unwrap(), allowed, &cluster), wanted, "{to}");
             }
         }
     }
@@ -162,18 +220,18 @@ mod tests {
             "::ffff:10.0.0.1",
             "64:ff9b::a00:1",
         ] {
-            let address = address.parse().unwrap();
+            let address = SocketAddr::new(address.parse().unwrap(), 443);
             assert_eq!(
-                judge(address, Some(Allowed { private: false }), &[]),
+                judge(address, Some(Allowed { private: false }), &Cluster::default()),
                 Err(Refused::Private),
                 "{address}"
             );
             assert_eq!(
-                judge(address, Some(Allowed { private: true }), &[]),
+                judge(address, Some(Allowed { private: true }), &Cluster::default()),
                 Ok(()),
                 "{address}"
             );
-            assert_eq!(judge(address, None, &[]), Ok(()), "{address}");
+            assert_eq!(judge(address, None, &Cluster::default()), Ok(()), "{address}");
         }
         for address in [
             "1.1.1.1",
@@ -182,9 +240,9 @@ mod tests {
             "2606:4700::1111",
             "64:ff9b::101:101",
         ] {
-            let address = address.parse().unwrap();
+            let address = SocketAddr::new(address.parse().unwrap(), 443);
             assert_eq!(
-                judge(address, Some(Allowed { private: false }), &[]),
+                judge(address, Some(Allowed { private: false }), &Cluster::default()),
                 Ok(()),
                 "{address}"
             );
