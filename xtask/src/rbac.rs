@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(count(Role::Cluster) + count(Role::Watched), GRANTS.len());
         let resources = |role: Role| role.grants().flat_map(|g| g.resources).copied().collect::<Vec<_>>();
         assert_eq!(resources(Role::Credentials), ["secrets"]);
-        assert_eq!(resources(Role::Default), ["events"]);
+        assert_eq!(resources(Role::Default), ["endpointslices", "events"]);
     }
 
     #[test]
