@@ -99,8 +99,11 @@ pub async fn drive<K, P>(
     }
 }
 
+/// Names of objects, in an order.
+type Names = Vec<Arc<str>>;
+
 /// Those whose time has come, those whose time will come, the next one first, and those for which none does.
-fn in_order(mut all: Vec<(Due, Arc<str>)>, now: Timestamp) -> (Vec<Arc<str>>, Vec<Arc<str>>, Vec<Arc<str>>) {
+fn in_order(mut all: Vec<(Due, Arc<str>)>, now: Timestamp) -> (Names, Names, Names) {
     all.sort_unstable();
     let urgent = all.partition_point(|(due, _)| *due <= Due::At(now));
     let timed = all.partition_point(|(due, _)| *due < Due::Never);

@@ -143,6 +143,72 @@ impl Way {
     }
 }
 
+/// The API server's Service, and what the client was configured with.
+async fn services() -> Vec<IpAddr> {
+    let mut names = vec![API_SERVER.to_string()];
+    names.extend(std::env::var("KUBERNETES_SERVICE_HOST"));
+    if let Ok(config) = kube::Config::infer().await {
+        names.extend(config.cluster_url.host().map(ToString::to_string));
+    }
+    let each = names.iter().map(|name| async move {
+        let name = name.trim_matches(['[', ']']);
+        let found = timeout(LOOK_UP, tokio::net::lookup_host((name, 443))).await;
+        let found = found.ok().and_then(Result::ok)?;
+        Some(found.map(|a| a.ip()).collect::<Vec<_>>())
+    });
+    futures::future::join_all(each)
+        .await
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect()
+}
+
+/// Where the API servers listen, as they say themselves.
+async fn api_servers(client: &Client) -> Option<Vec<SocketAddr>> {
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
+    let slice = bounded("read where the API servers are", slices.get("kubernetes")).await;
+    let slice = slice.inspect_err(tell).ok()?;
+    let ports: Vec<_> = slice
+        .ports
+        .iter()
+        .flatten()
+        .filter_map(|p| u16::try_from(p.port?).ok())
+        .collect();
+    let addresses = slice
+        .endpoints
+        .iter()
+        .flat_map(|e| &e.addresses)
+        .filter_map(|a| a.parse().ok());
+    Some(
+        addresses
+            .flat_map(|ip: IpAddr| ports.iter().map(move |port| SocketAddr::new(ip, *port)))
+            .collect(),
+    )
+}
+
+async fn nodes(client: &Client) -> Option<Vec<IpAddr>> {
+    let api: Api<Node> = Api::all(client.clone());
+    let mut page = ListParams::default().limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let nodes = bounded("read the addresses of the nodes", api.list(&page)).await;
+        let nodes = nodes.inspect_err(tell).ok()?;
+        let status = nodes.items.iter().filter_map(|node| node.status.as_ref());
+        let addresses = status.flat_map(|s| s.addresses.iter().flatten());
+        all.extend(addresses.filter_map(|a| a.address.parse::<IpAddr>().ok()));
+        match nodes.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Some(all),
+        }
+    }
+}
+
+fn tell(error: &WriteError) {
+    let error = crate::events::causes(error);
+    tracing::warn!(error, "notifications may reach what is not known to be of the cluster");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,70 +247,4 @@ mod tests {
         let fault = way.connect(true, "a.example", 443, false).await.unwrap_err();
         assert!(fault.to_string().contains("proxy 127.0.0.1:1"), "{fault}");
     }
-}
-
-/// The API server's Service, and what the client was configured with.
-async fn services() -> Vec<IpAddr> {
-    let mut names = vec![API_SERVER.to_string()];
-    names.extend(std::env::var("KUBERNETES_SERVICE_HOST"));
-    if let Ok(config) = kube::Config::infer().await {
-        names.extend(config.cluster_url.host().map(ToString::to_string));
-    }
-    let each = names.iter().map(|name| async move {
-        let name = name.trim_matches(['[', ']']);
-        let found = timeout(LOOK_UP, tokio::net::lookup_host((name, 443))).await;
-        let found = found.ok().and_then(Result::ok)?;
-        Some(found.map(|a| a.ip()).collect::<Vec<_>>())
-    });
-    futures::future::join_all(each)
-        .await
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect()
-}
-
-/// Where the API servers listen, as they say themselves.
-async fn api_servers(client: &Client) -> Option<Vec<SocketAddr>> {
-    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
-    let slice = bounded("read where the API servers are", slices.get("kubernetes")).await;
-    let slice = slice.inspect_err(|error| tell(error)).ok()?;
-    let ports: Vec<_> = slice
-        .ports
-        .iter()
-        .flatten()
-        .filter_map(|p| u16::try_from(p.port?).ok())
-        .collect();
-    let addresses = slice
-        .endpoints
-        .iter()
-        .flat_map(|e| &e.addresses)
-        .filter_map(|a| a.parse().ok());
-    Some(
-        addresses
-            .flat_map(|ip: IpAddr| ports.iter().map(move |port| SocketAddr::new(ip, *port)))
-            .collect(),
-    )
-}
-
-async fn nodes(client: &Client) -> Option<Vec<IpAddr>> {
-    let api: Api<Node> = Api::all(client.clone());
-    let mut page = ListParams::default().limit(PAGE);
-    let mut all = Vec::new();
-    loop {
-        let nodes = bounded("read the addresses of the nodes", api.list(&page)).await;
-        let nodes = nodes.inspect_err(|error| tell(error)).ok()?;
-        let status = nodes.items.iter().filter_map(|node| node.status.as_ref());
-        let addresses = status.flat_map(|s| s.addresses.iter().flatten());
-        all.extend(addresses.filter_map(|a| a.address.parse::<IpAddr>().ok()));
-        match nodes.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Some(all),
-        }
-    }
-}
-
-fn tell(error: &WriteError) {
-    let error = crate::events::causes(error);
-    tracing::warn!(error, "notifications may reach what is not known to be of the cluster");
 }
