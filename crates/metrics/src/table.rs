@@ -80,7 +80,7 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         unit: Unit::Seconds,
         labels: &["namespace", "schedule"],
-        help: "How far apart ticks are around now: the longer of the distance between the last two ticks and the one between the last and the next. spec.jitterSeconds is not in it.",
+        help: "How long the last good backup is enough: from the tick at or before its beginning to the next one. Where there is none, the ticks around the time since which the schedule makes runs. spec.jitterSeconds is not in it.",
         kept_from_go: false,
     },
     Metric {

@@ -68,7 +68,7 @@ pub const ALERTS: &[Alert] = &[
         severity: Severity::Critical,
         summary: "{{ $labels.namespace }}/{{ $labels.schedule }} has missed a backup",
         description: "There is no good backup of {{ $labels.namespace }}/{{ $labels.schedule }} since {{ $value | humanizeDuration }}, which is longer than the schedule leaves between two of them.",
-        meaning: "The last good backup is older than it may be: older than the time between two ticks of this schedule (on the day when clocks are put back that is an hour more), its `jitterSeconds`, as long as the last backup took, and half of that time again, \
+        meaning: "The last good backup is older than it may be: older than the time from its tick to the next one (after Friday's of a schedule of weekdays three days, and an hour more on the day when clocks are put back), its `jitterSeconds`, as long as the last backup took, and half of that time again, \
             five minutes at least and an hour at most. A schedule that never had a good backup counts from its creation, one that was suspended from the moment when it was let go on; while it is suspended it is not asked about. \
             Until there is a good backup, a restore brings back what the last good one has, and all that came later would be lost.",
         commands: [DESCRIBE, RUNS, WHY],

@@ -119,6 +119,14 @@ impl Schedule {
         let created = schedule.creation_timestamp().map_or(now, |t| t.0);
         let calendar = Calendar::parse(&spec.schedule, spec.time_zone.as_deref()).ok();
         let last = told.last_backup.as_ref();
+        let began = last
+            .and_then(|l| l.start_time.as_ref())
+            .or(told.last_successful_time.as_ref());
+        let asked_from = [began.map(|t| t.0), active_since(schedule, created)]
+            .into_iter()
+            .flatten()
+            .max();
+        let asked_from = asked_from.unwrap_or(created);
         let number = |n: Option<u64>| n.map(|n| n as f64);
         Self {
             labels: labels(schedule),
@@ -132,7 +140,9 @@ impl Schedule {
             stored: number(last.and_then(|l| l.stored_bytes)),
             usual: number(kept::usual(&told)),
             next: told.next_schedule_time.as_ref().filter(|_| !suspended).map(time),
-            interval: calendar.and_then(|c| ticks::distance(&c, now)).map(|d| d.as_secs_f64()),
+            interval: calendar
+                .and_then(|c| ticks::distance(&c, asked_from))
+                .map(|d| d.as_secs_f64()),
             jitter: spec.jitter_seconds.unwrap_or(0),
             suspended,
             ready: condition::find(&told.conditions, condition::READY).map(|c| c.status == "True"),

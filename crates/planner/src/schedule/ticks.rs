@@ -82,26 +82,19 @@ pub fn turn(calendar: &Calendar, tick: Timestamp) -> SignedDuration {
     interval.map_or(LAST_TURN, |interval| (interval / OF_INTERVAL).min(LAST_TURN))
 }
 
-/// How far apart ticks are around now: the longer of the distance between the last two and the one between the last and the next. A good
-/// backup that is older than this, and the time that a run takes, is one too few. None where the calendar has no two ticks.
-pub fn distance(calendar: &Calendar, now: Timestamp) -> Option<SignedDuration> {
+/// How far apart the ticks before and after a moment are: how long a good backup that began then is enough. It is by that one, and not by the
+/// longest: after Friday's backup of a schedule of weekdays the next one is due on Monday, and after Thursday's on Friday. None where the calendar
+/// has no two ticks.
+pub fn distance(calendar: &Calendar, at: Timestamp) -> Option<SignedDuration> {
     if let Calendar::Every(pause, _) = calendar {
         return Some(*pause);
     }
-    // Ticks are far from now where there has been none.
-    let start = now.checked_sub(SignedDuration::from_secs(FIVE_YEARS)).ok()?;
-    let one = last(calendar, start, now);
-    let before = one.and_then(|tick| last(calendar, start, tick.checked_sub(SignedDuration::from_secs(1)).ok()?));
-    let next = calendar.next(now);
-    let ticks: Vec<_> = match one {
-        Some(_) => [before, one, next].into_iter().flatten().collect(),
-        None => [next, calendar.next(next?)].into_iter().flatten().collect(),
-    };
-    ticks
-        .iter()
-        .zip(ticks.iter().skip(1))
-        .map(|(a, b)| b.duration_since(*a))
-        .max()
+    let next = calendar.next(at)?;
+    let start = at.checked_sub(SignedDuration::from_secs(FIVE_YEARS)).ok()?;
+    match last(calendar, start, at) {
+        Some(before) => Some(next.duration_since(before)),
+        None => Some(calendar.next(next)?.duration_since(next)),
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_as_far_apart_as_the_last_two_or_the_last_and_the_next() {
+    fn a_backup_is_enough_from_the_tick_before_it_to_the_one_after_it() {
         const HOUR: i64 = 3600;
         for (expression, zone, now, wanted) in [
             ("*/5 * * * *", None, "2026-01-01T00:02:00Z", Some(300)),
@@ -178,14 +171,16 @@ mod tests {
             // From Monday to Friday: on Thursday, at the weekend, on Monday, on Tuesday.
             ("0 2 * * 1-5", None, "2026-01-01T12:00:00Z", Some(24 * HOUR)),
             ("0 2 * * 1-5", None, "2026-01-03T12:00:00Z", Some(72 * HOUR)),
-            ("0 2 * * 1-5", None, "2026-01-05T12:00:00Z", Some(72 * HOUR)),
+            ("0 2 * * 1-5", None, "2026-01-05T12:00:00Z", Some(24 * HOUR)),
+            ("0 8 27,28 * *", None, "2026-11-27T08:01:00Z", Some(24 * HOUR)),
+            ("0 8 27,28 * *", None, "2026-11-28T08:01:00Z", Some(29 * 24 * HOUR)),
             ("0 2 * * 1-5", None, "2026-01-06T12:00:00Z", Some(24 * HOUR)),
             // The night in which the clocks are put forward, and the one in which they are put back.
             (
                 "0 3 * * *",
                 Some("Europe/Berlin"),
                 "2026-03-29T00:00:00Z",
-                Some(24 * HOUR),
+                Some(23 * HOUR),
             ),
             (
                 "0 3 * * *",
