@@ -8,6 +8,9 @@ use e2e::schedules::NEVER;
 use e2e::shared::STORAGE;
 use e2e::{Case, case};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Api;
+use kube::api::ListParams;
 use serde_json::{Value, json};
 
 /// A database server: a Pod `db` behind a Service `db`, ready when `ping` succeeds in it.
@@ -33,6 +36,16 @@ async fn server(case: &Case, image: &str, port: u16, env: Value, ping: &[&str]) 
             .ok()
     });
     assert!(answers.await.is_some(), "the database does not answer: {}", last.take());
+    // The kubelet tells a second later that it is up, and a run that has its agent from an image volume begins sooner than that.
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let of_service = ListParams::default().labels("kubernetes.io/service-name=db");
+    case.wait("the Service leads to the database", 30, || async {
+        let all = slices.list(&of_service).await.ok()?;
+        let mut ends = all.items.iter().flat_map(|slice| &slice.endpoints);
+        ends.any(|end| end.conditions.as_ref().is_some_and(|c| c.ready == Some(true)))
+            .then_some(())
+    })
+    .await;
 }
 
 fn from_secret(name: &str, key: &str) -> Value {
