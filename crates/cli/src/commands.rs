@@ -3,6 +3,8 @@ mod lint;
 mod preview;
 mod support;
 
+use std::io::Write;
+
 use clap::Subcommand;
 
 /// What can be asked.
@@ -18,11 +20,19 @@ pub enum Verb {
 
 impl Verb {
     /// Answers into `out`. An error is text for people, with a caret below what is wrong where there is a place.
-    pub fn run(self, out: &mut Vec<u8>) -> Result<(), String> {
+    pub fn run(self, out: &mut dyn Write) -> Result<(), String> {
         match self {
-            Self::Lint(args) => lint::run(&args, out),
-            Self::Preview(args) => preview::run(args, out),
-            Self::Support(args) => support::run(&args, out),
+            Self::Lint(args) => whole(out, |answer| lint::run(&args, answer)),
+            Self::Preview(args) => whole(out, |answer| preview::run(args, answer)),
+            Self::Support(args) => whole(out, |answer| support::run(&args, answer)),
         }
     }
+}
+
+/// What could be answered is said, also where something else could not. A reader that has gone wants nothing more.
+fn whole(out: &mut dyn Write, work: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
+    let mut answer = Vec::new();
+    let result = work(&mut answer);
+    let _ = out.write_all(&answer);
+    result
 }

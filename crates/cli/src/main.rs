@@ -3,8 +3,9 @@
 
 mod commands;
 mod manifest;
+mod read;
+mod show;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,11 +19,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let mut out = Vec::new();
-    let result = Args::parse().verb.run(&mut out);
-    // What could be answered is said, also where something else could not. A reader that has gone wants nothing more.
-    let _ = std::io::stdout().write_all(&out);
-    match result {
+    match Args::parse().verb.run(&mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
             eprintln!("{refusal}");

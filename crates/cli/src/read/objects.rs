@@ -1,0 +1,138 @@
+//! Objects of our kinds as they are: one that cannot be read keeps none of the others from being shown.
+use api::{BackupRun, BackupSchedule, BackupStorage};
+use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::read::connect::Session;
+use crate::read::fault::Fault;
+
+/// How many objects a page has: some hundred KiB of an API server's memory at a time.
+const PAGE: u32 = 500;
+
+/// One of our kinds.
+pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug {
+    /// `runs`, as people and the verbs call them.
+    const PLURAL: &'static str;
+    /// `run`.
+    const SINGULAR: &'static str;
+    /// It belongs to a namespace.
+    const NAMESPACED: bool = true;
+}
+
+impl Kind for BackupRun {
+    const PLURAL: &'static str = "runs";
+    const SINGULAR: &'static str = "run";
+}
+
+impl Kind for BackupSchedule {
+    const PLURAL: &'static str = "schedules";
+    const SINGULAR: &'static str = "schedule";
+}
+
+impl Kind for BackupStorage {
+    const PLURAL: &'static str = "storages";
+    const SINGULAR: &'static str = "storage";
+    const NAMESPACED: bool = false;
+}
+
+/// Where to look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// One namespace; kinds that belong to none are found all the same.
+    Namespace(String),
+    /// All of them.
+    All,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found<K> {
+    /// What can be read.
+    pub objects: Vec<K>,
+    /// The same objects as the API server gave them, in the same order.
+    pub raw: Vec<DynamicObject>,
+    /// `NAMESPACE/NAME: why` of those that cannot.
+    pub unreadable: Vec<String>,
+}
+
+impl Session {
+    /// The objects of a kind, page by page.
+    ///
+    /// # Errors
+    /// The API server refused, or did not answer in time.
+    pub async fn list<K: Kind>(&self, place: &Where, labels: Option<&str>) -> Result<Found<K>, Fault> {
+        let api = self.dynamic::<K>(place);
+        let doing = match place {
+            Where::Namespace(name) if K::NAMESPACED => format!("list {} in namespace {name}", K::PLURAL),
+            Where::Namespace(_) => format!("list {}", K::PLURAL),
+            Where::All => format!("list {} in all namespaces", K::PLURAL),
+        };
+        let mut found = Found {
+            objects: Vec::new(),
+            raw: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        let mut params = ListParams::default().limit(PAGE);
+        params.label_selector = labels.map(Into::into);
+        loop {
+            let page = self.ask(&doing, api.list(&params)).await?;
+            page.items.into_iter().for_each(|object| found.take(object));
+            match page.metadata.continue_ {
+                Some(token) if !token.is_empty() => params.continue_token = Some(token),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// One object.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or the API server refused or did not answer in time.
+    pub async fn get<K: Kind>(&self, namespace: &str, name: &str) -> Result<K, Fault> {
+        let doing = if K::NAMESPACED {
+            format!("get {} {name} in namespace {namespace}", K::SINGULAR)
+        } else {
+            format!("get {} {name}", K::SINGULAR)
+        };
+        let api = self.dynamic::<K>(&Where::Namespace(namespace.into()));
+        let object = self.ask(&doing, api.get(name)).await?;
+        read(&object).map_err(|why| Fault::new(doing, why, format!("kubectl get {} {name} -o yaml", K::plural(&()))))
+    }
+
+    /// The kind's API, for what changes objects.
+    pub fn api<K: Kind>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<Scope = kube::core::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    fn dynamic<K: Kind>(&self, place: &Where) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<K>(&());
+        match place {
+            Where::Namespace(name) if K::NAMESPACED => Api::namespaced_with(self.client.clone(), name, &resource),
+            _ => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+}
+
+impl<K: Kind> Found<K> {
+    fn take(&mut self, object: DynamicObject) {
+        match read(&object) {
+            Ok(readable) => {
+                self.objects.push(readable);
+                self.raw.push(object);
+            }
+            Err(why) => {
+                let namespace = object.namespace().map(|n| n + "/").unwrap_or_default();
+                self.unreadable.push(format!("{namespace}{}: {why}", object.name_any()));
+            }
+        }
+    }
+}
+
+fn read<K: Kind>(object: &DynamicObject) -> Result<K, String> {
+    let value = serde_json::to_value(object).map_err(|e| e.to_string())?;
+    serde_json::from_value(value).map_err(|e| format!("is not as this version of kubectl-backup reads it: {e}"))
+}
