@@ -12,6 +12,8 @@ pub const RESTORE_TAKEN: &str = "backup-operator.io/restore-taken";
 pub const STARTED_AS: &str = "backup-operator.io/started-as";
 /// On a `BackupRun`, set with `started-as`: the path as it was rendered.
 pub const RENDERED_PATH: &str = "backup-operator.io/rendered-path";
+/// On a `BackupRun` that was made of a record: the record's key in the bucket.
+pub const RECORD: &str = "backup-operator.io/record";
 /// On a `BackupRun`: any value makes rotation pass it by.
 pub const KEEP: &str = "backup-operator.io/keep";
 /// On a `BackupSchedule`: any value makes one run now; removed when the run exists.

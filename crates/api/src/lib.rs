@@ -5,6 +5,7 @@ pub mod condition;
 pub mod labels;
 pub mod names;
 pub mod notification;
+pub mod place;
 pub mod rules;
 pub mod run;
 pub mod schedule;

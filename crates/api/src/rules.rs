@@ -141,6 +141,13 @@ pub const PATH_DOTS: Said = Said {
     once: false,
     field: Some(".path"),
 };
+/// On a run's storage: the operator's records and probes lie there, and who could write one would speak in another's name.
+pub const PATH_OWN: Said = Said {
+    rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|/)[.]backup-operator(/|$)')",
+    message: Words::Fixed("must not have a segment .backup-operator, which is the operator's own; take another name"),
+    once: false,
+    field: Some(".path"),
+};
 /// On a compression.
 pub const LEVEL: Said = Said {
     rule: "!has(self.level) || (has(self.algorithm) && self.algorithm == 'zstd' ? self.level >= 1 && self.level <= 19 : self.level <= 9)",

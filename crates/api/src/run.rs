@@ -183,13 +183,13 @@ pub struct RestoreAction {
 
 /// Where a run's backup is stored.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
-#[x_kube(validation = rules::PATH_FORM.rule(), validation = rules::PATH_DOTS.rule())]
+#[x_kube(validation = rules::PATH_FORM.rule(), validation = rules::PATH_DOTS.rule(), validation = rules::PATH_OWN.rule())]
 pub struct RunStorage {
     /// Name of a BackupStorage.
     #[schemars(length(min = 1))]
     pub name: String,
     /// Path of the object: a Go template with Sprig's functions, rendered once when the backup starts and recorded in `status.path`.
-    /// Begins with `/`, has no empty, `.` or `..` segment and at most 1,000 bytes once rendered. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
+    /// Begins with `/`, has no empty, `.`, `..` or `.backup-operator` segment and at most 1,000 bytes once rendered. It is on you to add an extension for what the run does to the bytes (`.gz`, `.zst`, `.age`).
     /// Default: namespace, name and time, as in `/shop/nightly-1769904000-20260201-000000.backup`.
     #[serde(default = "default_path")]
     #[schemars(length(min = 1, max = 4096))]
@@ -387,6 +387,9 @@ pub struct BackupRunStatus {
     /// The store's version of the object, where its bucket keeps versions. `retainPolicy: Delete` removes this version.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "versionID")]
     pub version_id: Option<String>,
+    /// Key of the backup's record: its own description beside it in the bucket, enough to restore it without this cluster (`kubectl backup import`). Absent where none was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
     /// What happened last, in words: what went wrong and what would cure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

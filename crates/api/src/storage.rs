@@ -71,6 +71,38 @@ pub struct BackupStorageSpec {
     /// Keep the objects of each namespace apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_isolation: Option<NamespaceIsolation>,
+
+    /// What the bucket says of its backups by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<Catalog>,
+}
+
+/// What the bucket says of its backups by itself: records, a small file beside each good backup with all that a restore needs, which of an encrypted backup is encrypted, too.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Write a record of each good backup, below `.backup-operator/records/`, and delete it with the backup. A record of a backup that is not encrypted has the Pod template in clear text: false where that holds what the bucket's readers may not know. Default: true.
+    #[serde(default = "on", skip_serializing_if = "Option::is_none")]
+    #[schemars(default = "on")]
+    pub records: Option<bool>,
+    /// Make runs of records that have none here, in namespaces that exist: backups of a cluster that is gone can then be restored at once. Such runs keep their object, rotation passes them by, and nothing is executed. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<bool>,
+}
+
+fn on() -> Option<bool> {
+    Some(true)
+}
+
+impl BackupStorageSpec {
+    /// A record is written of each good backup.
+    pub fn records(&self) -> bool {
+        self.catalog.as_ref().and_then(|c| c.records).unwrap_or(true)
+    }
+
+    /// Runs are made of records.
+    pub fn syncs(&self) -> bool {
+        self.catalog.as_ref().and_then(|c| c.sync).unwrap_or(false)
+    }
 }
 
 /// Type of the store. s3 (default): Amazon S3 and what speaks its protocol.

@@ -58,6 +58,8 @@ pub struct Context {
     pub runs: Cache<BackupRun>,
     /// Pods that carry our label.
     pub pods: Cache<Pod>,
+    /// When buckets were last looked through for records.
+    pub syncs: crate::records::Syncs,
     /// The last probe of each storage.
     pub probes: crate::storage::Probes,
     /// Pods that the API server refused to create, by the UID of their run.
@@ -100,6 +102,7 @@ impl Context {
     pub fn forget_storage(&self, uid: &str) {
         self.stores.forget(uid);
         self.probes.forget(uid);
+        self.syncs.forget(uid);
         self.turns.forget(uid);
         self.failures.clear(uid);
     }

@@ -80,6 +80,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         schedules: schedules.clone(),
         runs: runs.clone(),
         pods: pods.clone(),
+        syncs: Default::default(),
         probes: storage::Probes::default(),
         refusals: Refusals::default(),
         cluster: Default::default(),

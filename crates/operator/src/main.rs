@@ -22,6 +22,7 @@ mod notify;
 mod ownership;
 mod queue;
 mod readable;
+mod records;
 mod run;
 mod runtime;
 mod schedule;

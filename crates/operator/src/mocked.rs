@@ -84,6 +84,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         schedules: Default::default(),
         runs: Default::default(),
         pods: Default::default(),
+        syncs: Default::default(),
         probes: crate::storage::Probes::default(),
         refusals: Refusals::default(),
         cluster: Default::default(),

@@ -14,6 +14,7 @@ pub use probes::Probes;
 use crate::context::Context;
 use crate::driver::Then;
 use crate::events;
+use crate::records;
 use crate::write::{WriteError, Written};
 
 /// The longest time without a look at a storage that is being probed.
@@ -61,6 +62,7 @@ async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result
         events::publish(&context.client, storage.object_ref(&()), event).await;
     }
     context.failures.clear(&uid);
+    records::sync(&storage, &context);
     if decision.probe {
         // Its end wakes this storage.
         probes::begin(&storage, &context, configuration);

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::BackupStorage;
-use api::storage::{Capabilities, DataPath};
+use api::storage::{Capabilities, DataPath, NamespaceIsolation};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use planner::storage::Reason;
@@ -33,9 +33,28 @@ pub struct OpenStore {
     pub if_none_match: bool,
     /// How the bytes are to travel.
     pub data_path: DataPath,
+    /// Records are written beside good backups.
+    pub records: bool,
+    /// Each namespace has a folder of its own.
+    pub isolated: bool,
 }
 
 impl OpenStore {
+    /// What is put before every path of a namespace, and before the operator's own folder there.
+    pub fn folder(&self, namespace: &str) -> String {
+        let prefix = self.parameters.key("");
+        if self.isolated {
+            format!("{prefix}{namespace}/")
+        } else {
+            prefix
+        }
+    }
+
+    /// The same, where records are wanted.
+    pub fn records_of(&self, namespace: &str) -> Option<String> {
+        self.records.then(|| self.folder(namespace))
+    }
+
     /// This store with another's client, which has newer keys. How bodies are bound to URLs was settled when the work
     /// began, and stays.
     pub fn with_keys_of(&self, newer: Self) -> Self {
@@ -210,6 +229,8 @@ impl Stores {
             composite: capabilities.as_ref().is_some_and(|c| c.composite_checksum),
             if_none_match: capabilities.as_ref().is_some_and(|c| c.if_none_match),
             data_path: storage.spec.data_path.unwrap_or_default(),
+            records: storage.spec.records(),
+            isolated: storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix),
         };
         let entry = (Instant::now(), basis(storage), opened.clone());
         self.open
@@ -243,6 +264,8 @@ mod tests {
             metadata: true,
             composite: true,
             if_none_match: true,
+            records: true,
+            isolated: false,
         }
     }
 

@@ -4,6 +4,7 @@ mod identity;
 mod open;
 mod passphrase;
 mod recipient;
+mod seal;
 mod wire;
 
 use std::io::{self, BufWriter, Write};

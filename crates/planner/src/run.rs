@@ -66,7 +66,7 @@ pub use carrier::{AgentVolume, Carrier, Served};
 pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{
-    Chosen, Claim, Contact, End, Found, LAST_WORDS, Observed, Obstacle, PodView, Refusal, Route, StorageView,
+    Chosen, Claim, Contact, End, Found, LAST_WORDS, Observed, Obstacle, PodView, Recorded, Refusal, Route, StorageView,
     StoredObject, TransferView, Trouble,
 };
 pub use reason::Reason;

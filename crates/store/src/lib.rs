@@ -23,6 +23,6 @@ pub use error::{ProbeError, StoreError, StoreErrorKind};
 pub use parameters::{ParameterFault, S3Parameters};
 pub use probe::Capabilities;
 pub use proxy::{Proxies, ProxyFault};
-pub use s3::{Archived, Completed, CompletedPart, ObjectInfo, Store, Upload, Version};
+pub use s3::{Archived, Completed, CompletedPart, Listed, ObjectInfo, Page, Store, Upload, Version};
 pub use secret::Secret;
 pub use signing::Signed;

@@ -1,5 +1,6 @@
 //! S3 and what speaks its protocol.
 mod look;
+mod small;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::signing::{Pairs, Signed, Signer};
 use crate::xml;
 use look::version_of;
 pub use look::{Archived, ObjectInfo};
+pub use small::{Listed, Page};
 pub use uploads::{Completed, CompletedPart, Upload};
 
 /// Until a request of the operator's own is answered.

@@ -7,10 +7,12 @@ use api::BackupRun;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::Found;
+use planner::run::{Found, Recorded, StoredObject, life};
 use tokio::time::timeout;
 
 use crate::context::Context;
+use crate::records::{self, Facts};
+use crate::stores::OpenStore;
 use crate::transfer::uploads;
 
 /// Until a store has answered, once it is the look's turn.
@@ -83,11 +85,52 @@ async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
         Ok(store) => store,
         Err(error) => return unseen(crate::events::causes(&error), true),
     };
-    match store.store.head(key, None).await {
-        Ok(Some(object)) => Found::Object(Box::new(uploads::stored(key, &object, Timestamp::now()))),
+    let earlier = life::earlier(run);
+    let record = match earlier {
+        Some(_) => records::read(&store, run).await,
+        None => None,
+    };
+    let version = record.as_ref().and_then(|(_, record)| record.version_id.as_deref());
+    let mut seen = store.store.head(key, version).await;
+    if version.is_some() && matches!(seen, Ok(None)) {
+        // A record that names a version that is gone says nothing of the object that is there.
+        seen = store.store.head(key, None).await;
+    }
+    match seen {
+        Ok(Some(object)) => {
+            let mut object = uploads::stored(key, &object, Timestamp::now());
+            match record {
+                Some((at, record)) => records::believe(&mut object, at, &record, earlier),
+                None => object.record = record_adopted(run, context, &store, &object).await,
+            }
+            Found::Object(Box::new(object))
+        }
         Ok(None) => Found::Nothing,
         Err(error) => unseen(crate::events::causes(&error), error.may_pass()),
     }
+}
+
+/// Crash window: an operator died between the completion and the record, and the Pod went, too. What is found of the attempt under way will be
+/// adopted, and gets its record before the run says so.
+async fn record_adopted(run: &BackupRun, context: &Context, store: &OpenStore, object: &StoredObject) -> Recorded {
+    let transfer = run.status.as_ref().and_then(|s| s.transfer.as_ref());
+    let Some(transfer) = transfer.filter(|t| t.command_started_at.is_some()) else {
+        return Recorded::None;
+    };
+    if object.run_uid != run.uid() || object.attempt.as_ref() != Some(&transfer.attempt) {
+        return Recorded::None;
+    }
+    let facts = Facts {
+        attempt: &transfer.attempt,
+        cluster: context.cluster(),
+        key: &object.key,
+        etag: &object.etag,
+        version_id: object.version_id.as_deref(),
+        bytes: None,
+        stored_bytes: object.size,
+        sha256: object.sha256.as_deref(),
+    };
+    records::write(store, || async { store.clone() }, run, &facts).await
 }
 
 fn unseen(words: String, passes: bool) -> Found {

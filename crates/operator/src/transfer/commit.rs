@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use planner::run::life::Attempt;
 use planner::run::taken::{self, Maker, Verdict};
-use planner::run::{End, Reason, Route, TransferOrder};
+use planner::run::{End, Reason, Recorded, Route, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
 use store::{Checksum, Completed, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::claims;
+use crate::records::{self, Facts};
 use crate::stores::OpenStore;
 use crate::transfer::keys::Keys;
 use crate::transfer::signed::SignedFor;
@@ -45,6 +46,7 @@ pub async fn commit(
 ) -> End {
     match prove(store, keys, run, order, claim, &report).await {
         Ok(object) => End::Stored {
+            record: record(store, keys, run, order, &report, &object).await,
             bytes: report.bytes,
             stored_bytes: report.stored_bytes,
             sha256: report.sha256,
@@ -59,6 +61,32 @@ pub async fn commit(
             log: report.stderr,
         },
     }
+}
+
+/// The object is proved, and the run does not say so before its record was tried.
+async fn record(
+    store: &OpenStore,
+    keys: &Keys,
+    run: &BackupRun,
+    order: &TransferOrder,
+    report: &Report,
+    object: &ObjectInfo,
+) -> Recorded {
+    let facts = Facts {
+        attempt: &order.attempt,
+        cluster: &order.cluster,
+        key: &order.key,
+        etag: &object.etag,
+        version_id: object.version_id.as_deref(),
+        bytes: Some(report.bytes),
+        stored_bytes: report.stored_bytes,
+        sha256: Some(&report.sha256),
+    };
+    let written = records::write(store, || keys.renewed(store), run, &facts).await;
+    if let Some(old) = &order.replaces {
+        records::replaced(&keys.renewed(store).await, run, old).await;
+    }
+    written
 }
 
 async fn prove(

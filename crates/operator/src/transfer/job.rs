@@ -119,7 +119,7 @@ pub async fn make(
             let encryption = run.spec.encryption.as_ref();
             let key = encryption.and_then(|encryption| encryption.decryption_key.as_ref());
             let identity = match (encryption, key) {
-                (_, Some(key)) => Some(identity(client, run, key).await?),
+                (_, Some(key)) => Some(identity(client, &run.namespace().unwrap_or_default(), key).await?),
                 (Some(_), None) => {
                     return Err(no(
                         Reason::NoDecryptionKey,
@@ -175,10 +175,9 @@ pub fn for_version(mut job: Job, version: u32) -> Job {
 
 /// Reads the decryption key. A Secret of another namespace has to name the run's in its annotation: without that, any
 /// namespace could read any Secret through a run.
-async fn identity(client: &Client, run: &BackupRun, key: &DecryptionKey) -> Result<Secret, NoJob> {
+pub async fn identity(client: &Client, own: &str, key: &DecryptionKey) -> Result<Secret, NoJob> {
     const FIELD: &str = "spec.encryption.decryptionKey";
-    let own = run.namespace().unwrap_or_default();
-    let namespace = key.namespace.clone().unwrap_or_else(|| own.clone());
+    let namespace = key.namespace.clone().unwrap_or_else(|| own.into());
     let name = format!("{namespace}/{}", key.name);
     let secrets: Api<KubeSecret> = Api::namespaced(client.clone(), &namespace);
     let found = tokio::time::timeout(API, secrets.get_opt(&key.name)).await;

@@ -377,6 +377,7 @@ mod tests {
                 sha256: String::new(),
                 etag: String::new(),
                 version_id: None,
+                record: planner::run::Recorded::None,
                 log: String::new(),
             });
             let number = |all: Vec<u64>| all.into_iter().sum::<u64>();

@@ -61,6 +61,7 @@ pub fn stored(key: &str, object: &ObjectInfo, now: Timestamp) -> StoredObject {
         attempt: said(ATTEMPT),
         schedule: said(SCHEDULE),
         cluster: said(CLUSTER),
+        ..StoredObject::default()
     }
 }
 

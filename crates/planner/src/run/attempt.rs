@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use api::BackupRunStatus;
 use api::names::{Action, attempt, pod_of};
+use api::place::Place;
 use api::run::{Location, State, Transfer};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -91,6 +92,19 @@ pub fn key(prefix: &str, path: &str) -> String {
     format!("{prefix}{}", path.trim_start_matches('/'))
 }
 
+/// Whose record is of no use any more once this backup is stored. A version of an object stays, and so does its record.
+fn replaced(o: &Observed<'_>) -> Option<Place> {
+    let Found::Object(object) = &o.found else { return None };
+    let ours = object.cluster.as_deref() == Some(o.cluster) && object.version_id.is_none();
+    let (namespace, run) = object.run.as_deref().filter(|_| ours)?.split_once('/')?;
+    let schedule = object.schedule.as_deref().and_then(|s| s.split_once('/'));
+    Some(Place {
+        namespace: namespace.into(),
+        schedule: schedule.map(|(_, name)| name.into()),
+        run: run.into(),
+    })
+}
+
 /// What the transfer of an attempt has to know.
 pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
     let transfer = &at.transfer;
@@ -104,6 +118,7 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
         cluster: o.cluster.into(),
         key: transfer.key.clone().unwrap_or_default(),
         only_new: o.found == Found::Nothing,
+        replaces: replaced(o),
         upload_id: transfer.upload_id.clone(),
         route: Route::of(&transfer.route),
         command_started: transfer.command_started_at.is_some(),

@@ -10,7 +10,7 @@ use crate::run::attempt::pod_of_attempt;
 use crate::run::life::{Attempt, is_followed};
 use crate::run::limits::{RESTORES, pause};
 use crate::run::moved::{Moved, moved};
-use crate::run::observed::{End, Observed, PodView, StorageView, StoredObject};
+use crate::run::observed::{End, Observed, PodView, Recorded, StorageView, StoredObject};
 use crate::run::reason::Reason;
 use crate::run::shrunk::{self, Judged};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -82,6 +82,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             sha256,
             etag,
             version_id,
+            record,
             log,
         } => {
             status.bytes = Some(*bytes);
@@ -90,6 +91,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             status.sha256 = Some(sha256.clone());
             status.etag = Some(etag.clone());
             status.version_id.clone_from(version_id);
+            status.record = record.key().cloned();
             status.location.clone_from(&transfer.location);
             status.log = kept(log);
             (
@@ -170,6 +172,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         note: text,
     }));
     decision.unguarded.extend(shrunk(o, end).map(Unguarded::Event));
+    decision.unguarded.extend(unrecorded(end).map(Unguarded::Event));
     decision.unguarded.extend(pod_of_attempt(o, at).and_then(go));
     decision.unguarded.push(Unguarded::ForgetTransfer);
     if left {
@@ -194,6 +197,24 @@ fn shrunk(o: &Observed<'_>, end: &End) -> Option<Event> {
     }
 }
 
+/// A good backup that has no record beside it, though one was wanted.
+fn unrecorded(end: &End) -> Option<Event> {
+    let record = match end {
+        End::Stored { record, .. } => record,
+        End::Adopted(object) => &object.record,
+        _ => return None,
+    };
+    let Recorded::Failed(words) = record else { return None };
+    Some(Event {
+        warning: true,
+        reason: Reason::RecordNotWritten.word(),
+        action: "Backup",
+        note: format!(
+            "the backup is good; its record, which would bring it back without this cluster, was not written: {words}"
+        ),
+    })
+}
+
 /// Takes over what the store knows of a backup.
 pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject, location: Option<Location>) {
     status.key = Some(object.key.clone());
@@ -203,6 +224,11 @@ pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject, location: Opti
     status.sha256.clone_from(&object.sha256);
     status.etag = Some(object.etag.clone());
     status.version_id.clone_from(&object.version_id);
+    status.record = object.record.key().cloned();
+    status.bytes = object.bytes.or(status.bytes);
+    if let Some(began) = object.began {
+        status.start_time = Some(Time(began));
+    }
     if let Some(at) = object.stored_at {
         status.completion_time = Some(Time(at));
     }

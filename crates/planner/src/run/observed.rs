@@ -125,6 +125,34 @@ pub struct StoredObject {
     pub schedule: Option<String>,
     /// The cluster of the operator that wrote it, by UID.
     pub cluster: Option<String>,
+    /// Bytes that the command printed, where a record says so.
+    pub bytes: Option<u64>,
+    /// When the backup began, where a record says so.
+    pub began: Option<Timestamp>,
+    /// The record beside it.
+    pub record: Recorded,
+}
+
+/// The record beside a backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recorded {
+    /// There is none: its storage asks for none, or nobody has looked.
+    #[default]
+    None,
+    /// It is there, under this key, and agrees with the object.
+    There(String),
+    /// The store did not take it, in its words.
+    Failed(String),
+}
+
+impl Recorded {
+    /// Its key.
+    pub fn key(&self) -> Option<&String> {
+        match self {
+            Self::There(key) => Some(key),
+            Self::None | Self::Failed(_) => None,
+        }
+    }
 }
 
 /// What another run of this cluster says of a key.
@@ -429,6 +457,8 @@ pub enum End {
         etag: String,
         /// The store's version of the object, where its bucket keeps versions.
         version_id: Option<String>,
+        /// The record beside it.
+        record: Recorded,
         /// End of the command's standard error.
         log: String,
     },

@@ -75,6 +75,7 @@ reasons! {
     RestoreRefused        passes "A restore was asked for that cannot be, or that has expired." "Do what the message says, and ask again."
     // Warnings about what is good.
     Shrunk                passes "A good backup is far smaller than those before it." "Look whether the command still prints all that it should."
+    RecordNotWritten      passes "A good backup has no record beside it in the bucket." "Let the access key write below .backup-operator/ of the storage's prefix, or set spec.catalog.records: false in the storage."
     Overwritten           passes "A good backup's object was written over by a newer run." "Restore the newer run; put {{ .name }} or a time into spec.storage.path."
     // Deletion.
     DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone." "See to what keeps the Pod; the message names it."

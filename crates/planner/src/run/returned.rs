@@ -2,8 +2,8 @@
 //!
 //! Velero, GitOps, `kubectl get -o yaml | kubectl apply` and `kubectl replace --force` bring objects back so. To do again what
 //! they once did would put old data over a live database, and the dump of a broken one over the last good backup.
-use api::BackupRunStatus;
 use api::names::Action;
+use api::{BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -65,10 +65,12 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Dec
     }
 }
 
-/// The object names a run of this namespace and name: the one that this run was.
+/// The object names a run of this namespace and name: the one that this run was. Or the run was made of a record, maybe in another namespace,
+/// and the record agrees with the object.
 fn is_its_own(o: &Observed<'_>, object: &StoredObject) -> bool {
     let name = format!("{}/{}", o.run.namespace().unwrap_or_default(), o.run.name_any());
-    object.run.as_deref() == Some(&name)
+    let made_of = o.run.annotations().get(labels::RECORD);
+    object.run.as_deref() == Some(&name) || made_of.is_some() && object.record.key() == made_of
 }
 
 fn adopt(o: &Observed<'_>, mut status: BackupRunStatus, object: &StoredObject) -> Decision {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::BackupRunStatus;
+use api::place::Place;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -209,6 +210,8 @@ pub struct TransferOrder {
     pub key: String,
     /// Nothing was there before the command started: what comes meanwhile is another's.
     pub only_new: bool,
+    /// Whose object this one replaces, where that was made by a run of this cluster: its record goes with it.
+    pub replaces: Option<Place>,
     /// The upload that an earlier operator recorded.
     pub upload_id: Option<String>,
     /// How the bytes travel, as recorded.

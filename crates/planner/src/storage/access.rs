@@ -54,6 +54,7 @@ mod tests {
 
     fn spec(allowed: serde_json::Value) -> BackupStorageSpec {
         BackupStorageSpec {
+            catalog: None,
             type_: StorageType::S3,
             parameters: None,
             credentials: None,

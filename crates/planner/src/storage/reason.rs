@@ -18,6 +18,7 @@ words! {
     ProbeTimeout         "The store took too long over the probe, which may pass." "Check that the store runs and is not overloaded, and the operator's way to it."
     ProbeFailed          "The store refuses what backups need, or does something else than it is asked to." "Do what the message says: create the bucket, or correct the parameter."
     ProbeDenied          "The access key may not do what backups need." "Give the access key the right that the message names."
+    CatalogSynced        "Event: runs were made of the bucket's records, or could not be (spec.catalog.sync)." "Nothing to do; of records that were left out the message has the reason."
     // What the access key may do.
     Allowed              "The access key may do it, and could not before." "Nothing to do."
     AccessKeyMayNot      "The access key may not delete, or may not list." "Give the access key the right to delete or to list, where it is wanted."

@@ -10,6 +10,7 @@ use store::{ObjectInfo, StoreError, StoreErrorKind};
 use super::told::Weight;
 use crate::context::Context;
 use crate::log::about_run;
+use crate::records;
 use crate::run::{leaving, left_behind};
 use crate::stores::OpenStore;
 use crate::transfer::uploads;
@@ -168,7 +169,8 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
             None => Ok(()),
         };
     };
-    if let Some(why) = left_alone(&object, etag, version_id, context.cluster()) {
+    let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
+    if let Some(why) = left_alone(&object, etag, version_id, context.cluster(), &name) {
         let event = Event {
             warning: true,
             reason: Reason::ObjectKept.word(),
@@ -178,6 +180,8 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
         events::publish(&context.client, run.object_ref(&()), &event).await;
         return Ok(());
     }
+    let removed = records::remove(&store, run).await;
+    removed.map_err(|e| StepError::Store("delete the object's record", e))?;
     let (deleted, what) = match version_id {
         Some(version) => {
             let deleted = store.store.delete_version(key, version).await;
@@ -208,10 +212,19 @@ fn left_elsewhere(run: &BackupRun, key: &str, moved: &Moved) -> Event {
 }
 
 /// Why an object that a run has recorded is not its own to delete.
-fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str) -> Option<String> {
+fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str, name: &str) -> Option<String> {
     if let Some(theirs) = uploads::elsewheres(object, cluster) {
         return Some(format!(
             "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"
+        ));
+    }
+    let maker = object
+        .metadata
+        .get(uploads::NAME)
+        .filter(|maker| maker.as_str() != name);
+    if let Some(maker) = maker.filter(|_| object.etag == etag) {
+        return Some(format!(
+            "it was written by run {maker}, and this run was made of that one's record"
         ));
     }
     (version_id.is_none() && object.etag != etag)

@@ -7,6 +7,7 @@ use crate::storage::proved;
 
 fn storage() -> BackupStorage {
     let spec = BackupStorageSpec {
+        catalog: None,
         type_: StorageType::S3,
         parameters: None,
         credentials: None,

@@ -76,6 +76,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         cluster: "here".into(),
         key: "db.sql".into(),
         only_new: action == Action::Backup,
+        replaces: None,
         upload_id: None,
         route: Route::Direct,
         command_started,
@@ -132,6 +133,8 @@ fn open(endpoint: &str, data_path: DataPath) -> OpenStore {
     let parameters = store::S3Parameters::parse(&parameters).unwrap();
     let credentials = store::Credentials::new("AKIDTEST", store::Secret::new("s3cr3t-k3y"), None);
     OpenStore {
+        records: false,
+        isolated: false,
         store: store::Store::s3(parameters.clone(), credentials).unwrap(),
         parameters,
         checksum: store::Checksum::None,
