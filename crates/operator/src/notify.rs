@@ -118,9 +118,7 @@ struct Delivery {
     /// When it was tried first.
     began: Option<Instant>,
     /// Not before.
-    again: Option<Instant>,
-    /// The turn that it was given at a receiver that asked for less.
-    turn: Option<Instant>,
+    wait: Option<Wait>,
     under_way: bool,
     /// How it ended, until the status says so. What has ended is not begun again by a status that is old.
     ended: Option<Ended>,
@@ -130,6 +128,30 @@ struct Delivery {
     away: bool,
     /// It was told of an obstacle that somebody has to remove.
     told: bool,
+}
+
+/// What the next try waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// The last one failed.
+    Pause(Instant),
+    /// A turn, given at a receiver that asked for less.
+    Turn(Instant),
+}
+
+impl Wait {
+    fn until(self) -> Instant {
+        match self {
+            Self::Pause(until) | Self::Turn(until) => until,
+        }
+    }
+
+    fn turn(self) -> Option<Instant> {
+        match self {
+            Self::Pause(_) => None,
+            Self::Turn(turn) => Some(turn),
+        }
+    }
 }
 
 impl Notifier {
@@ -223,8 +245,9 @@ impl Notifier {
             if delivery.number > told.number || delivery.ended.is_some() {
                 continue;
             }
-            if let Some(again) = delivery.again.filter(|again| *again > now) {
-                sooner(&mut look, again);
+            let until = delivery.wait.map(Wait::until);
+            if let Some(until) = until.filter(|until| *until > now) {
+                sooner(&mut look, until);
                 continue;
             }
             let object = ObjectRef::from_obj(schedule);
@@ -242,7 +265,7 @@ impl Notifier {
                 message: Message::new(&about, told),
                 what: told.what,
                 to: receiver.to.clone(),
-                turn: delivery.turn.take(),
+                turn: delivery.wait.and_then(Wait::turn),
             };
             self.begin(schedule, &receiver.name, tenant, told, order);
         }
@@ -286,9 +309,11 @@ impl Notifier {
         }
         delivery.under_way = false;
         delivery.settled = Some(Instant::now());
-        if let Err(Fault::Busy { turn, .. }) = sent {
-            (delivery.turn, delivery.again) = (Some(turn), Some(turn));
-        }
+        let turn = match sent {
+            Err(Fault::Busy { turn, .. }) => Some(Wait::Turn(turn)),
+            _ => None,
+        };
+        delivery.wait = turn;
         if !matches!(sent, Err(Fault::Busy { sent: false, .. })) {
             delivery.tries = delivery.tries.saturating_add(1);
         } else if delivery.tries == 0 {
@@ -320,9 +345,8 @@ impl Notifier {
             delivery.ended = Some(ended(name, number, Some(text)));
             return None;
         }
-        if delivery.turn.is_none() {
-            delivery.again = Instant::now().checked_add(pause(delivery.tries));
-        }
+        let pause = || Instant::now().checked_add(pause(delivery.tries)).map(Wait::Pause);
+        delivery.wait = turn.or_else(pause);
         let lasts = matches!(fault, Fault::Wrong(_)) || delivery.tries >= PASSING;
         let news = lasts && !std::mem::replace(&mut delivery.told, true);
         news.then(|| Event {

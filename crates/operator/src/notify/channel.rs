@@ -23,7 +23,7 @@ pub struct Order {
     pub what: Happened,
     /// To whom.
     pub to: Notification,
-    /// The turn that it was given, where the receiver asked for less.
+    /// The turn that this try comes in, where the receiver asked for less: as its delivery keeps it.
     pub turn: Option<Instant>,
 }
 

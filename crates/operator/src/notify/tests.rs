@@ -111,7 +111,7 @@ impl Rig {
             .values_mut()
             .flat_map(HashMap::values_mut)
         {
-            delivery.again = None;
+            delivery.wait = None;
         }
     }
 

@@ -5,7 +5,7 @@ use super::*;
 fn again(rig: &Rig, uid: &str) -> Duration {
     let held = rig.notifier.held();
     let delivery = held.schedules[uid].values().next().unwrap();
-    delivery.again.unwrap().duration_since(Instant::now())
+    delivery.wait.unwrap().until().duration_since(Instant::now())
 }
 
 fn tries(rig: &Rig, uid: &str) -> u32 {
@@ -18,7 +18,7 @@ impl Rig {
         let now = Instant::now();
         let mut held = self.notifier.held();
         for delivery in held.schedules.values_mut().flat_map(HashMap::values_mut) {
-            (delivery.again, delivery.turn) = (None, delivery.turn.map(|_| now));
+            delivery.wait = delivery.wait.map(|_| Wait::Turn(now));
         }
         drop(held);
         self.notifier.0.sender.paces.over();

@@ -104,5 +104,5 @@ async fn a_mail_server_that_hangs_is_left() {
     assert_eq!(rig.notifier.ended("u"), []);
     let held = rig.notifier.held();
     let delivery = &held.schedules["u"]["mail"];
-    assert!(!delivery.under_way && delivery.tries == 1 && delivery.again.is_some());
+    assert!(!delivery.under_way && delivery.tries == 1 && delivery.wait.is_some());
 }
