@@ -121,14 +121,14 @@ pub const GRANTS: &[Grant] = &[
         group: "",
         resources: &["nodes"],
         verbs: &["list"],
-        why: "Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet.",
+        why: "Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet, and without this right none is sent to a private address but at ports of receivers.",
     },
     Grant {
         scope: Scope::WatchedAndDefault,
         group: "discovery.k8s.io",
         resources: &["endpointslices"],
         verbs: &["get"],
-        why: "Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.",
+        why: "Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there, and without this right none is sent to a private address.",
     },
     Grant {
         scope: Scope::Watched,

@@ -16,11 +16,11 @@
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
-# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet.
+# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet, and without this right none is sent to a private address but at ports of receivers.
 - apiGroups: [""]
   resources: ["nodes"]
   verbs: ["list"]
-# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.
+# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there, and without this right none is sent to a private address.
 - apiGroups: ["discovery.k8s.io"]
   resources: ["endpointslices"]
   verbs: ["get"]
@@ -90,13 +90,13 @@
 - apiGroups: [""]
   resources: ["namespaces"]
   verbs: ["get"]
-# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet.
+# Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet, and without this right none is sent to a private address but at ports of receivers.
 - apiGroups: [""]
   resources: ["nodes"]
   verbs: ["list"]
 {{- end }}
 {{- define "backup-operator.rules.watched" -}}
-# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.
+# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there, and without this right none is sent to a private address.
 - apiGroups: ["discovery.k8s.io"]
   resources: ["endpointslices"]
   verbs: ["get"]
@@ -156,7 +156,7 @@
   verbs: ["get"]
 {{- end }}
 {{- define "backup-operator.rules.default" -}}
-# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there.
+# Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there, and without this right none is sent to a private address.
 - apiGroups: ["discovery.k8s.io"]
   resources: ["endpointslices"]
   verbs: ["get"]

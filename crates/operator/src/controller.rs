@@ -39,6 +39,8 @@ pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "P
 const PAGE: u32 = 50;
 /// How often it is looked up where API servers and nodes are: nodes come and go.
 const CLUSTER: Duration = Duration::from_secs(600);
+/// The same while it is not known: until then nothing is sent to a private address.
+const CLUSTER_UNKNOWN: Duration = Duration::from_secs(30);
 /// So long nothing comes of a streamed list that no API server makes.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How this operator works.
@@ -213,12 +215,12 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     ready.wait().await;
     let _ = context.cluster.set(cluster::uid(&client).await);
     context.volumes.first_look(context.agent.volume).await;
-    context.notifier.learn_cluster().await;
+    let mut known = context.notifier.learn_cluster().await;
     let learns = context.clone();
     runtime::spawn(async move {
         loop {
-            tokio::time::sleep(CLUSTER).await;
-            learns.notifier.learn_cluster().await;
+            tokio::time::sleep(if known { CLUSTER } else { CLUSTER_UNKNOWN }).await;
+            known = learns.notifier.learn_cluster().await;
         }
     });
     tracing::info!("every kind was seen; working");

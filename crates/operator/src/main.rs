@@ -18,6 +18,7 @@ mod log;
 mod metrics;
 #[cfg(test)]
 mod mocked;
+mod nodes;
 mod notify;
 mod ownership;
 mod queue;

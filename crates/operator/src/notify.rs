@@ -3,6 +3,7 @@
 //!
 //! Crash window: what was delivered is marked in the status by the next pass. An operator that dies between the two sends that one again, under the same id.
 mod channel;
+mod cluster;
 mod counts;
 mod http;
 mod own;
@@ -184,11 +185,9 @@ impl Notifier {
         }))
     }
 
-    /// Looks up what of the cluster nothing is sent to.
-    pub async fn learn_cluster(&self) {
-        if self.0.sender.sends() {
-            self.0.sender.way.learn_cluster(&self.0.client).await;
-        }
+    /// Looks up what of the cluster nothing is sent to, where anything is sent; whether all is known that has to be.
+    pub async fn learn_cluster(&self) -> bool {
+        !self.0.sender.sends() || self.0.sender.way.learn_cluster(&self.0.client).await
     }
 
     /// The operator's own receivers; None: they are not known.

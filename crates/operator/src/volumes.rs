@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Capabilities, Container, Node, Pod, PodSpec, SeccompProfile, SecurityContext};
-use kube::api::{ListParams, PostParams};
+use kube::api::PostParams;
 use kube::{Api, Client};
 use planner::run::carrier::NodeView;
 use planner::run::pod::{AgentSettings, VOLUMES, carrier_of, image_volume};
@@ -11,8 +11,8 @@ use planner::run::{AgentVolume, Carrier, Served};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::events;
 use crate::write::{WriteError, bounded};
+use crate::{events, nodes};
 
 /// Between two looks: nodes come, and are made anew by upgrades. One that came since and serves none is found out by the first Pod on it.
 const AGAIN: Duration = Duration::from_secs(60 * 60);
@@ -20,8 +20,6 @@ const AGAIN: Duration = Duration::from_secs(60 * 60);
 const RETRY: Duration = Duration::from_secs(30);
 /// How long the first look keeps decisions waiting.
 const FIRST: Duration = Duration::from_secs(10);
-/// Nodes of one answer: each has some ten kilobytes, most of them its images.
-const PAGE: u32 = 100;
 
 /// What is known of image volumes in this cluster.
 pub struct Volumes {
@@ -143,20 +141,11 @@ async fn look(
         Ok(_) => return Ok(none),
         Err(error) => return refused(error, "the API server does not take a Pod with an image volume").map(|()| none),
     }
-    let api: Api<Node> = Api::all(client.clone());
-    let (mut count, mut unfit) = (0, Vec::new());
-    let mut page = ListParams::default().limit(PAGE);
-    loop {
-        let nodes = match bounded("read the versions of the nodes", api.list(&page)).await {
-            Ok(nodes) => nodes,
-            Err(error) => return refused(error, "the nodes cannot be listed").map(|()| none),
-        };
-        count += nodes.items.len();
-        unfit.extend(nodes.items.iter().filter_map(NodeView::unfit));
-        match nodes.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Ok((Some(count), unfit)),
-        }
+    let mut unfit = Vec::new();
+    let see = |node: &Node| unfit.extend(NodeView::unfit(node));
+    match nodes::each(client, "read the versions of the nodes", see).await {
+        Ok(count) => Ok((Some(count), unfit)),
+        Err(error) => refused(error, "the nodes cannot be listed").map(|()| none),
     }
 }
 

@@ -36,17 +36,99 @@ pub enum Refused {
     /// Of a private network, and the host is not listed as such.
     #[error("is an address of a private network: list the host with +private after it where that is meant")]
     Private,
+    /// Of a private network, and whether it is one of the cluster's own is not known.
+    #[error("is an address of a private network, and {whose}, as the operator {0}", whose = .1.whose())]
+    Unknown(Unknown, Right),
+}
+
+/// What the operator has to read before it sends to private addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Where API servers listen.
+    EndpointSlices,
+    /// Addresses of nodes.
+    Nodes,
+}
+
+impl Right {
+    fn whose(self) -> &'static str {
+        match self {
+            Self::EndpointSlices => {
+                "may be that of an API server: they are not known (get endpointslices in namespace default)"
+            }
+            Self::Nodes => "its port may be one of a node's own: the nodes are not known (list nodes)",
+        }
+    }
+}
+
+/// Why something of the cluster is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// The API server said that the operator may not ask.
+    #[error(
+        "has no right to ask for them: give it to its service account, as the chart and deploy/install.yaml do, and it asks again within a minute"
+    )]
+    Forbidden,
+    /// Nothing that helps came back, or not in time; so it is before the first answer.
+    #[default]
+    #[error("had no answer of the API server: it asks again within a minute, and its log says what came back")]
+    NoAnswer,
 }
 
 /// What of a cluster is known to be where: a name that a tenant makes, such as that of a Service without a selector, may lead to any of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// The API server's Service, and what the operator itself calls it by.
     pub services: Vec<IpAddr>,
     /// Where API servers themselves listen.
-    pub api_servers: Vec<SocketAddr>,
+    pub api_servers: Result<Vec<SocketAddr>, Unknown>,
     /// Addresses of nodes.
-    pub nodes: Vec<IpAddr>,
+    pub nodes: Result<Vec<IpAddr>, Unknown>,
+}
+
+impl Default for Cluster {
+    /// Nobody has asked yet.
+    fn default() -> Self {
+        Self {
+            services: Vec::new(),
+            api_servers: Err(Unknown::default()),
+            nodes: Err(Unknown::default()),
+        }
+    }
+}
+
+impl Cluster {
+    /// Whether all of it is known.
+    pub fn is_known(&self) -> bool {
+        self.api_servers.is_ok() && self.nodes.is_ok()
+    }
+
+    /// Takes what a look has found. A look without an answer leaves what was known, so that receivers are told when the API server is away;
+    /// one that was refused does not: nobody would see any more which nodes came since.
+    pub fn learn(&mut self, found: Self) {
+        if !found.services.is_empty() {
+            self.services = found.services;
+        }
+        learn(&mut self.api_servers, found.api_servers);
+        learn(&mut self.nodes, found.nodes);
+    }
+
+    /// What would have to be known before anything is sent to a port of a private address.
+    fn lacks(&self, port: u16) -> Result<(), Refused> {
+        self.api_servers
+            .as_ref()
+            .map_err(|why| Refused::Unknown(*why, Right::EndpointSlices))?;
+        match &self.nodes {
+            Err(why) if !is_of_receivers(port) => Err(Refused::Unknown(*why, Right::Nodes)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn learn<T>(known: &mut Result<Vec<T>, Unknown>, found: Result<Vec<T>, Unknown>) {
+    if known.is_err() || !matches!(found, Err(Unknown::NoAnswer)) {
+        *known = found;
+    }
 }
 
 /// Ports of a node that receivers are behind: of mail, of an Ingress, and those of Services (NodePort).
@@ -54,32 +136,37 @@ fn is_of_receivers(port: u16) -> bool {
     matches!(port, 25 | 80 | 443 | 465 | 587 | 30_000..=32_767)
 }
 
-/// Whether an address may be connected to. `allowed` is None for the operator's own receivers, which may be in a private network.
+/// Whether an address may be connected to. `allowed` is None for the operator's own receivers: they may be in a private network and at any port of a
+/// node, as whoever runs the operator names them, but never at an API server.
 ///
 /// # Errors
 /// Why not.
 pub fn judge(to: SocketAddr, allowed: Option<Allowed>, cluster: &Cluster) -> Result<(), Refused> {
     let private_too = allowed.is_none_or(|a| a.private);
     let port = to.port();
+    let api_servers = cluster.api_servers.as_deref().unwrap_or_default();
+    let nodes = cluster.nodes.as_deref().unwrap_or_default();
     for one in meanings(to.ip()) {
         if METADATA.contains(&one) {
             return Err(Refused::Metadata);
         }
         let is = |known: &IpAddr| meanings(*known).contains(&one);
-        if cluster.services.iter().any(is) || cluster.api_servers.iter().any(|a| a.port() == port && is(&a.ip())) {
+        if cluster.services.iter().any(is) || api_servers.iter().any(|a| a.port() == port && is(&a.ip())) {
             return Err(Refused::ApiServer);
         }
-        let mut nodes = cluster
-            .nodes
-            .iter()
-            .copied()
-            .chain(cluster.api_servers.iter().map(SocketAddr::ip));
-        if !is_of_receivers(port) && nodes.any(|node| is(&node)) {
+        let of_a_node = || nodes.iter().any(is) || api_servers.iter().any(|a| is(&a.ip()));
+        if allowed.is_some() && !is_of_receivers(port) && of_a_node() {
             return Err(Refused::Node);
         }
-        match one {
-            IpAddr::V4(v4) => judge_v4(v4, private_too)?,
-            IpAddr::V6(v6) => judge_v6(v6, private_too)?,
+        let private = match one {
+            IpAddr::V4(v4) => is_private_v4(v4)?,
+            IpAddr::V6(v6) => is_private_v6(v6)?,
+        };
+        if private && !private_too {
+            return Err(Refused::Private);
+        }
+        if private && allowed.is_some() {
+            cluster.lacks(port)?;
         }
     }
     Ok(())
@@ -104,7 +191,8 @@ fn meanings(address: IpAddr) -> Vec<IpAddr> {
     }
 }
 
-fn judge_v4(v4: Ipv4Addr, private_too: bool) -> Result<(), Refused> {
+/// Whether an address is of a private network; where nobody's receiver is, an error.
+fn is_private_v4(v4: Ipv4Addr) -> Result<bool, Refused> {
     let [a, b, c, _] = v4.octets();
     if v4.is_loopback() || a == 0 || a >= 224 {
         return Err(Refused::Local);
@@ -115,13 +203,10 @@ fn judge_v4(v4: Ipv4Addr, private_too: bool) -> Result<(), Refused> {
     // Shared (100.64/10), of protocols (192.0.0/24) and of benchmarks (198.18/15): nowhere on the public network.
     let shared = a == 100 && (64..128).contains(&b);
     let special = (a, b, c) == (192, 0, 0) || a == 198 && (b == 18 || b == 19);
-    if !private_too && (v4.is_private() || shared || special) {
-        return Err(Refused::Private);
-    }
-    Ok(())
+    Ok(v4.is_private() || shared || special)
 }
 
-fn judge_v6(v6: Ipv6Addr, private_too: bool) -> Result<(), Refused> {
+fn is_private_v6(v6: Ipv6Addr) -> Result<bool, Refused> {
     let [first, ..] = v6.segments();
     if v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() {
         return Err(Refused::Local);
@@ -130,122 +215,8 @@ fn judge_v6(v6: Ipv6Addr, private_too: bool) -> Result<(), Refused> {
         return Err(Refused::LinkLocal);
     }
     // Unique local (fc00::/7), and the site-local ones of before (fec0::/10).
-    let private = first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfec0;
-    if !private_too && private {
-        return Err(Refused::Private);
-    }
-    Ok(())
+    Ok(first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfec0)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_goes_to_the_machine_the_clouds_keys_or_the_api_server_however_it_is_written() {
-        let cluster = Cluster {
-            services: vec!["10.96.0.1".parse().unwrap(), "fd00:10:96::1".parse().unwrap()],
-            ..Cluster::default()
-        };
-        for (address, wanted) in [
-            ("127.0.0.1", Refused::Local),
-            ("127.8.9.1", Refused::Local),
-            ("::1", Refused::Local),
-            ("::ffff:127.0.0.1", Refused::Local),
-            ("64:ff9b::7f00:1", Refused::Local),
-            ("::7f00:1", Refused::Local),
-            ("2002:7f00:1::1", Refused::Local),
-            ("0.0.0.0", Refused::Local),
-            ("0.1.2.3", Refused::Local),
-            ("::", Refused::Local),
-            ("255.255.255.255", Refused::Local),
-            ("224.0.0.1", Refused::Local),
-            ("ff02::1", Refused::Local),
-            ("169.254.169.254", Refused::LinkLocal),
-            ("::ffff:169.254.169.254", Refused::LinkLocal),
-            ("64:ff9b::a9fe:a9fe", Refused::LinkLocal),
-            ("fe80::1", Refused::LinkLocal),
-            ("febf::1", Refused::LinkLocal),
-            ("100.100.100.200", Refused::Metadata),
-            ("168.63.129.16", Refused::Metadata),
-            ("fd00:ec2::254", Refused::Metadata),
-            ("10.96.0.1", Refused::ApiServer),
-            ("::ffff:10.96.0.1", Refused::ApiServer),
-            ("fd00:10:96::1", Refused::ApiServer),
-        ] {
-            let address = SocketAddr::new(address.parse().unwrap(), 443);
-            for allowed in [None, Some(Allowed { private: true }), Some(Allowed { private: false })] {
-                assert_eq!(judge(address, allowed, &cluster), Err(wanted), "{address} {allowed:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn of_nodes_and_api_servers_nothing_is_reached_but_what_receivers_are_behind() {
-        let cluster = Cluster {
-            services: Vec::new(),
-            api_servers: vec!["10.0.0.2:6443".parse().unwrap(), "10.9.0.1:443".parse().unwrap()],
-            nodes: vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()],
-        };
-        for (to, wanted) in [
-            ("10.0.0.2:6443", Err(Refused::ApiServer)),
-            ("[::ffff:10.0.0.2]:6443", Err(Refused::ApiServer)),
-            ("10.9.0.1:443", Err(Refused::ApiServer)),
-            ("10.9.0.1:10250", Err(Refused::Node)),
-            ("10.0.0.3:10250", Err(Refused::Node)),
-            ("[64:ff9b::a00:3]:10250", Err(Refused::Node)),
-            ("10.0.0.2:2379", Err(Refused::Node)),
-            // An Ingress on the nodes, and a NodePort.
-            ("10.0.0.2:443", Ok(())),
-            ("10.0.0.3:30080", Ok(())),
-            ("10.0.0.4:10250", Ok(())),
-        ] {
-            for allowed in [None, Some(Allowed { private: true })] {
-                assert_eq!(judge(to.parse().unwrap(), allowed, &cluster), wanted, "{to}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_private_address_is_taken_where_that_is_said_and_from_the_operators_own_receivers() {
-        for address in [
-            "10.0.0.1",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.168.1.1",
-            "100.64.0.1",
-            "198.18.0.1",
-            "fd12::1",
-            "fec0::1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-        ] {
-            let address = SocketAddr::new(address.parse().unwrap(), 443);
-            assert_eq!(
-                judge(address, Some(Allowed { private: false }), &Cluster::default()),
-                Err(Refused::Private),
-                "{address}"
-            );
-            assert_eq!(
-                judge(address, Some(Allowed { private: true }), &Cluster::default()),
-                Ok(()),
-                "{address}"
-            );
-            assert_eq!(judge(address, None, &Cluster::default()), Ok(()), "{address}");
-        }
-        for address in [
-            "1.1.1.1",
-            "172.32.0.1",
-            "100.128.0.1",
-            "2606:4700::1111",
-            "64:ff9b::101:101",
-        ] {
-            let address = SocketAddr::new(address.parse().unwrap(), 443);
-            assert_eq!(
-                judge(address, Some(Allowed { private: false }), &Cluster::default()),
-                Ok(()),
-                "{address}"
-            );
-        }
-    }
-}
+mod tests;
