@@ -4,7 +4,10 @@
 //! in its log lines is masked where it has one of the usual forms. A secret that stands alone has none: nothing finds it. The
 //! container's own log stays as it is.
 
+mod alias;
 mod tokens;
+
+use alias::Alias;
 
 /// Stands for a secret.
 pub const MASK: &str = "***";
@@ -120,6 +123,7 @@ fn line(line: &str) -> String {
     let attached = traced || words().any(|w| w.starts_with("mysql") || w.starts_with("mariadb"));
     let mut said = String::with_capacity(line.len());
     let (mut next, mut before) = (Next::Plain, "");
+    let mut alias = Alias::default();
     for word in line.split_inclusive(char::is_whitespace) {
         let bare = word.trim_end();
         let space = word.get(bare.len()..).unwrap_or_default();
@@ -132,12 +136,15 @@ fn line(line: &str) -> String {
                 Next::Until(_) => true,
                 Next::Plain => false,
             };
-            let shown = match secret {
+            let key = alias.is_key(bare);
+            let shown = match secret || key {
+                // The end of a command, after which nothing is a key.
+                true if key && bare.ends_with(';') => format!("{MASK};"),
                 true => MASK.to_string(),
                 false if attached && is_short_password(bare) => format!("-p{MASK}"),
                 false => setting(&json(&url(&tokens::masked(bare)))),
             };
-            next = match (next, secret) {
+            next = match (next, secret || key) {
                 (Next::Secret, true) if SCHEMES.contains(&bare.to_ascii_lowercase().as_str()) => Next::Secret,
                 (Next::Until(quote), _) if !closes(bare, quote) => Next::Until(quote),
                 (Next::Until(_), _) => Next::Plain,
@@ -320,6 +327,20 @@ mod tests {
                 "ldapsearch -D cn=x -w *** -b dc=x",
             ),
             (
+                "mc alias set store https://h:9000 AKIA1 hunter2 --api S3v4",
+                "mc alias set store https://h:9000 *** *** --api ***",
+            ),
+            (
+                "+ /usr/bin/mcli --quiet alias set --path auto s $URL AKIA1 hunter2; mcli cp a s/b",
+                "+ /usr/bin/mcli --quiet alias set --path auto s *** *** ***; mcli cp a s/b",
+            ),
+            (
+                "mc config host add s http://h AKIA1 hunter2 >/dev/null && mc ls s",
+                "mc config host add s http://h *** *** >/dev/null && mc ls s",
+            ),
+            ("mc alias list store long", "mc alias list store long"),
+            ("git alias set a b c d", "git alias set a b c d"),
+            (
                 "k --from-literal=AWS_SECRET_ACCESS_KEY=hunter2",
                 "k --from-literal=AWS_SECRET_ACCESS_KEY=***",
             ),
@@ -379,6 +400,10 @@ mod tests {
             (
                 &["sh", "-c", "PGPASSWORD=hunter2 pg_dump  x\n\techo ok", "after"],
                 &["sh", "-c", "PGPASSWORD=*** pg_dump  x\n\techo ok", "after"],
+            ),
+            (
+                &["mc", "alias", "set", "s", "http://h", "AKIA1", "hunter2"],
+                &["mc", "alias", "set", "s", "http://h", "***", "***"],
             ),
             (&["sshpass", "-p", "hunter2", ""], &["sshpass", "-p", "***", ""]),
             (
