@@ -14,8 +14,13 @@ fn kubectl(folder: &Path, answers: &[(&str, Value)]) -> std::path::PathBuf {
     for (number, (path, answer)) in answers.iter().enumerate() {
         let file = folder.join(format!("answer-{number}"));
         let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_string);
-        std::fs::write(&file, text).unwrap();
-        script.push_str(&format!("'{path}') exec cat '{}';;\n", file.display()));
+        std::fs::write(&file, &text).unwrap();
+        let ends = if text.starts_with("Error from server") {
+            ">&2; exit 1"
+        } else {
+            ""
+        };
+        script.push_str(&format!("'{path}') cat '{}' {ends};;\n", file.display()));
     }
     script.push_str(
         "*) echo \"Error from server (Forbidden): $last is forbidden: User \\\"ann\\\" cannot\" >&2; exit 1;;\nesac\n",
@@ -138,6 +143,48 @@ fn what_one_may_not_see_is_told_and_the_rest_is_there_without_secrets() {
         for text in [&said, &files["left-out.txt"]] {
             assert!(text.contains(&format!("- {what}")), "{what:?} is not in {text}");
         }
+    }
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_told_and_all_of_them_are_a_failure() {
+    let not_found = |name: &str| json!(format!("Error from server (NotFound): namespaces \"{name}\" not found"));
+    let runs = json!({"kind": "BackupRunList", "items": [a_run("first", 1)]});
+    let answers = [
+        ("/version", json!({})),
+        ("/api/v1/namespaces/shop", json!({"kind": "Namespace"})),
+        ("/api/v1/namespaces/shpo", not_found("shpo")),
+        ("/api/v1/namespaces/sohp", not_found("sohp")),
+        (RUNS, runs.clone()),
+        (
+            "/apis/backup-operator.io/v1/namespaces/hidden/backupruns?limit=200",
+            runs,
+        ),
+    ];
+    let (missing, unknown) = ("namespace shpo does not exist", "whether it exists cannot be known");
+    for (named, ok, says, says_not) in [
+        (&["shop"][..], true, "", "does not exist"),
+        (&["shop", "shpo"], true, missing, unknown),
+        (&["shpo"], false, missing, unknown),
+        (&["shpo", "shpo"], false, missing, unknown),
+        (&["shpo", "sohp"], false, "namespace sohp does not exist", unknown),
+        // Its user may not read namespaces: what is in it is there, so it is, too.
+        (&["hidden"], true, "", unknown),
+        (&["secret"], true, unknown, "does not exist"),
+        (&["secret", "shpo"], true, unknown, "namespace secret does not exist"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = kubectl(folder.path(), &answers);
+        let more: Vec<_> = named.iter().map(|name| format!("--namespace={name}")).collect();
+        let more: Vec<_> = more.iter().map(String::as_str).collect();
+        let (good, said, files) = support(&program, folder.path(), &more);
+        assert_eq!(good, ok, "{named:?}: {said}");
+        // On both streams, and in the archive.
+        assert!(
+            said.matches(says).count() >= 2 && files["left-out.txt"].contains(says),
+            "{named:?}: {said}"
+        );
+        assert!(!said.contains(says_not), "{named:?}: {said}");
     }
 }
 

@@ -1,10 +1,12 @@
 //! `support`: everything that whoever is to help needs, in one archive, and no secret.
 mod ask;
 mod collect;
+mod named;
 mod operator;
 mod pack;
 mod redact;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -13,6 +15,7 @@ use serde_json::json;
 
 use ask::{Kubectl, Refusal};
 use collect::Collect;
+use named::Named;
 use pack::Bundle;
 
 /// What stands beside the files, so that whoever gets them alone can read them.
@@ -81,13 +84,19 @@ pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
     };
     let mut bundle = Bundle::new(usize::from(args.max_size) << 20);
     bundle.file("README.txt", READ_ME.into());
-    Collect {
+    let named = Named::look(&kubectl, &args.namespaces);
+    let collect = Collect {
         kubectl: &kubectl,
         namespaces: &args.namespaces,
         home: args.operator_namespace.as_deref(),
         log_lines: args.log_lines,
+        found: RefCell::default(),
+    };
+    collect.all(cluster, &mut bundle);
+    let slips = named.notes(&collect.found.borrow());
+    for slip in &slips {
+        bundle.left_out(slip.clone());
     }
-    .all(cluster, &mut bundle);
 
     let folder = format!("backup-support-{}", now.strftime("%Y%m%dT%H%M%SZ"));
     let path = args.output.clone().unwrap_or_else(|| format!("{folder}.tar.gz").into());
@@ -114,5 +123,15 @@ pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
         out,
         "secrets were taken out where they are known by their place or form; names of objects, hosts and paths are in it: look through it before you pass it on"
     );
+    let slips = slips.join("\n");
+    if named.are_all_missing() {
+        return Err(format!(
+            "{slips}: nothing of its backups is in the archive; kubectl get namespaces lists those that there are"
+        ));
+    }
+    if !slips.is_empty() {
+        // Standard output may be read by a program, and a slip is for whoever typed it.
+        eprintln!("{slips}");
+    }
     Ok(())
 }

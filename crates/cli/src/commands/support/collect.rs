@@ -1,4 +1,5 @@
 //! What is asked of the cluster, in the order in which it gets its share of the room.
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::labels;
@@ -26,6 +27,8 @@ pub struct Collect<'a> {
     pub home: Option<&'a str>,
     /// Lines of each log.
     pub log_lines: u32,
+    /// Those of the namespaces in which something was found.
+    pub found: RefCell<BTreeSet<String>>,
 }
 
 impl Collect<'_> {
@@ -142,7 +145,13 @@ impl Collect<'_> {
                     format!(" of namespace {one}"),
                 ),
             };
-            if let Err(why) = self.pages(&path, query, &mut seen) {
+            let mut noted = |item| {
+                if !namespace.is_empty() {
+                    self.found.borrow_mut().insert(namespace.clone());
+                }
+                seen(item);
+            };
+            if let Err(why) = self.pages(&path, query, &mut noted) {
                 let hint = match (&why, namespace.as_str()) {
                     (Refusal::Forbidden(_), "") => "; --namespace asks for those of one",
                     _ => "",
