@@ -25,9 +25,8 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 
 pub(super) fn bucket(text: &str) -> Result<String, String> {
     if text.contains('/') {
-        return Err(format!(
-            "{text:?} holds a slash: give the bucket alone, and the folder in it as prefix"
-        ));
+        // Not repeated: it may be a whole URL, with a secret in it.
+        return Err("holds a slash: give the bucket alone, and the folder in it as prefix".to_owned());
     }
     let letters = text
         .bytes()
@@ -66,11 +65,15 @@ pub(super) fn endpoint(text: &str, insecure: bool) -> Result<Url, String> {
             "{wanted}; credentials belong into the Secret that spec.credentials names"
         ));
     }
-    let http = matches!(url.scheme(), "http" | "https");
-    if !http || url.host_str().is_none_or(str::is_empty) || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{wanted}, it is {text:?}"));
-    }
-    Ok(url)
+    // None of it is repeated but the scheme: a query may hold a token.
+    let wrong = match &url {
+        url if !matches!(url.scheme(), "http" | "https") => format!("it begins with {}:", url.scheme()),
+        url if url.host_str().is_none_or(str::is_empty) => "it has no host".to_owned(),
+        url if url.query().is_some() => "it has a query (a question mark and what follows)".to_owned(),
+        url if url.fragment().is_some() => "it has a fragment (a # and what follows)".to_owned(),
+        _ => return Ok(url),
+    };
+    Err(format!("{wanted}; {wrong}"))
 }
 
 /// Amazon's own endpoint of a region.
