@@ -1,5 +1,6 @@
 //! What a user may write: the same rules at the webhook, in reconcile and in the CLI. All faults of an object at once.
 mod action;
+mod bundle;
 pub mod container;
 pub mod metadata;
 mod names;

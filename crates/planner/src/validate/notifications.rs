@@ -6,7 +6,7 @@ use api::rules;
 
 use crate::notify::Hosts;
 use crate::notify::hosts::is_host;
-use crate::validate::{Fault, Faults, names};
+use crate::validate::{Fault, Faults, bundle, names};
 
 /// The most receivers of one list.
 const MOST: usize = 8;
@@ -125,18 +125,8 @@ fn check(one: &Notification, faults: &mut Faults) {
     if let Some(ping) = &one.ping {
         of_ping(ping, faults);
     }
-    if let Some(bundle) = &one.ca_bundle {
-        if bundle.contains("PRIVATE KEY") {
-            faults.add(
-                "caBundle",
-                "holds a private key, and only certificates belong there: take it out, and make a new key",
-            );
-        } else if !bundle.contains("-----BEGIN CERTIFICATE-----") {
-            faults.add(
-                "caBundle",
-                "holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----",
-            );
-        }
+    if let Some(Err(why)) = one.ca_bundle.as_deref().map(bundle::check) {
+        faults.add("caBundle", why);
     }
 }
 
