@@ -4,6 +4,8 @@ use e2e::runs::{static_container, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, cluster, operator};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Api;
 use kube::api::LogParams;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -75,6 +77,15 @@ async fn until(case: &Case, path: &str, count: usize, seconds: u64) -> Vec<Got> 
     .await
 }
 
+/// Waits until what happens to the schedule is noted for its receivers.
+async fn looked_at(case: &Case) {
+    case.wait("notifications are looked at", 30, || async {
+        let status = case.schedules().get("nightly").await.ok()?.status?;
+        status.notifications.map(|_| ())
+    })
+    .await;
+}
+
 fn key(key: &str) -> Value {
     json!({"name": "notifications", "key": key})
 }
@@ -106,16 +117,7 @@ fn people_are_told_of_what_fails_and_of_what_is_good_again_and_who_hangs_delays_
         let path = format!("/{}/{{{{ .name }}}}", case.namespace());
         case.schedule("nightly", settings.clone(), stream(&path, "fail 3 random 10"))
             .await;
-        case.wait("notifications are looked at", 30, || async {
-            case.schedules()
-                .get("nightly")
-                .await
-                .ok()?
-                .status?
-                .notifications
-                .map(|_| ())
-        })
-        .await;
+        looked_at(&case).await;
         let failed = case.triggered("nightly").await;
         case.failed(&failed, "CommandFailed", 90).await;
 
@@ -187,10 +189,7 @@ fn an_operator_that_is_killed_loses_nothing_that_was_to_be_told() {
         case.schedule("nightly", settings, stream(&path, "fail 3 random 10"))
             .await;
         let pending = |schedule: BackupSchedule| Some(schedule.status?.notifications?.pending.len());
-        case.wait("notifications are looked at", 30, || async {
-            pending(case.schedules().get("nightly").await.ok()?)
-        })
-        .await;
+        looked_at(&case).await;
         let failed = case.triggered("nightly").await;
         case.failed(&failed, "CommandFailed", 90).await;
         case.wait("the failure is to be told", 30, || async {
@@ -234,6 +233,54 @@ fn a_schedule_tells_nobody_whom_the_installation_does_not_list() {
                 text.contains("spec.notifications[0].webhook.url") && text.contains("--notification-hosts"),
                 "{text}"
             );
+        }
+    });
+}
+
+/// A name that a tenant makes himself, and leads to an address of his choice: a Service without a selector.
+async fn name_for(case: &Case, name: &str, address: &str, port: i32) -> String {
+    let ports = json!([{"name": "http", "port": port}]);
+    case.apply::<Service>(json!({"metadata": {"name": name}, "spec": {"clusterIP": "None", "ports": ports}}))
+        .await;
+    let kind = if address.contains(':') { "IPv6" } else { "IPv4" };
+    case.apply::<EndpointSlice>(json!({
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": kind, "endpoints": [{"addresses": [address]}], "ports": ports,
+    }))
+    .await;
+    format!("http://{name}.{}.svc.cluster.local:{port}/", case.namespace())
+}
+
+#[test]
+fn no_name_of_a_tenants_own_leads_to_an_api_server_or_a_kubelet() {
+    case("notifications-cluster", |case| async move {
+        let slices: Api<EndpointSlice> = Api::namespaced(case.client().clone(), "default");
+        let slice = slices.get("kubernetes").await.expect("where the API servers are");
+        let port = slice.ports.iter().flatten().find_map(|p| p.port).expect("a port");
+        let servers = name_for(&case, "servers", &slice.endpoints[0].addresses[0], port).await;
+        let node = cluster::node_address(case.client()).await;
+        let kubelet = name_for(&case, "kubelet", &node, 10250).await;
+        case.apply::<Secret>(json!({"metadata": {"name": "notifications"}, "stringData": {"hmac": KEY}}))
+            .await;
+        let to = |name: &str, url: &str| json!({"name": name, "webhook": {"url": url, "signingKey": key("hmac")}});
+        let settings = json!({"schedule": NEVER, "notifications": [to("servers", &servers), to("kubelet", &kubelet)]});
+        case.schedule("nightly", settings, stream(&case.path("x"), "fail 3 random 10"))
+            .await;
+        looked_at(&case).await;
+        let failed = case.triggered("nightly").await;
+        case.failed(&failed, "CommandFailed", 90).await;
+        for (name, says) in [
+            ("servers", "is the address of the API server"),
+            ("kubelet", "is the address of a node"),
+        ] {
+            let begins = format!("NotificationFailed: notification {name} ");
+            let said = case
+                .wait(&format!("it is told that {name} is out of reach"), 90, || async {
+                    let events = case.events("nightly").await;
+                    events.into_iter().find(|e| e.starts_with(&begins))
+                })
+                .await;
+            assert!(said.contains("nothing is sent to") && said.contains(says), "{said}");
         }
     });
 }
