@@ -56,6 +56,7 @@ fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits
         ("trust", false, false),
         ("metrics", false, false),
         ("between", false, false),
+        ("proof", false, false),
         ("agent", false, false),
         ("store", false, true),
         ("cli", true, true),

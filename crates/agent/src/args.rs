@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::first;
+use crate::first;
 
 /// What the program says of itself.
 pub const USAGE: &str = "usage: agent install DIR

@@ -11,13 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pipeline::{Recipients, Stages};
+use proof::command::{self, Errors, Running, Wiring, pipe};
 use protocol::{Checksum, Compression, Job, Outcome, PartPlan, Report};
 
-use crate::command::{self, Running, Wiring, pipe};
 use crate::desk::Desk;
 use crate::event::Event;
+use crate::memory;
 use crate::upload::{Plan, Room, Upload};
-use crate::{http, memory};
 use drain::{Drain, Look};
 use pump::Pump;
 
@@ -113,11 +113,10 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
         message,
     };
     let recipients = Recipients::parse(target.recipients).map_err(|e| failed("encrypt", e.to_string()))?;
-    let client = http::Way::of(job, desk)
-        .client()
-        .map_err(|e| failed("tls", e.to_string()))?;
+    let client = desk.way(job).client().map_err(|e| failed("tls", e.to_string()))?;
     let (events, inbox) = channel();
-    desk.listen(events.clone());
+    let heard = events.clone();
+    desk.listen(move |cancel| drop(heard.send(Event::Cancel(cancel))));
     let patience = Duration::from_secs(job.retry_seconds);
     let plan = Plan {
         parts: target.plan,
@@ -137,7 +136,9 @@ fn begin(job: &Job, target: &Target<'_>, desk: &Arc<Desk>, log: &Path) -> Result
         .map_err(pump::outcome_of)?;
     let (output, input) = pipe::make().map_err(|e| failed("pipe", e.to_string()))?;
     let watched = output.try_clone().map_err(|e| failed("pipe", e.to_string()))?;
-    let running = command::start(&job.command, Wiring::Output(input), log, events.clone())?;
+    let heard = events.clone();
+    let exited = move |exit| drop(heard.send(Event::Exited(exit)));
+    let running = command::start(&job.command, Wiring::Output(input), Errors::Log(log), exited)?;
     let started = Instant::now();
     let pump = Pump::start(output, chain, events).map_err(|e| failed("pump", e.to_string()))?;
     Ok(Work {
@@ -182,7 +183,7 @@ impl Work {
                     self.running.stop(Duration::from_secs(cancel.grace_seconds));
                     return Outcome::Cancelled { reason: cancel.reason };
                 }
-                Ok(Event::Opened { .. } | Event::Fed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {}
                 // The desk and the upload hold a sender each; without them nobody could want anything.
                 Err(RecvTimeoutError::Disconnected) => {
                     return Outcome::TransferFailed {

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use proof::command;
 use protocol::{Action, Job, Outcome, Report};
 
 use crate::args::Place;
-use crate::command::tree;
 use crate::desk::Desk;
 use crate::guard::Guard;
 use crate::past::{self, Past};
@@ -45,7 +45,7 @@ pub fn run(place: &Place) -> Result<(), DaemonError> {
         Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(e)) => return Err(DaemonError::Lock(place.dir.clone(), e)),
     }
-    let guard = Guard::new();
+    let guard = Guard::new().map_err(DaemonError::Process)?;
     set_up().map_err(DaemonError::Process)?;
     let listener = listen(place).map_err(|e| DaemonError::Socket(place.socket(), e))?;
     let desk = Arc::new(Desk::new(place.run.clone(), place.attempt.clone(), Past::of(place)));
@@ -106,7 +106,7 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
             sha256,
             etag,
         } => {
-            let object = restore::Object {
+            let stored = restore::Stored {
                 identity,
                 passphrase: *passphrase,
                 window_log: *window_log,
@@ -115,24 +115,17 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
                 etag: etag.as_deref(),
                 window_note: place.window(),
             };
-            restore::run(job, &object, desk, guard, &place.log)
+            restore::run(job, &stored, desk, guard, &place.log)
         }
     }
 }
 
 /// A session of its own, so that no signal of the exec's terminal or group reaches it; orphans of the command become
-/// its children, so that none is out of reach.
+/// its children.
 fn set_up() -> io::Result<()> {
     // Fails only for a group leader, which a process that was just forked is not.
     let _ = rustix::process::setsid();
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    // A panic closes every pipe: a restoring command would take that for a clean end.
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        tree::kill_all();
-        usual(info);
-    }));
-    Ok(())
+    command::adopt_orphans()
 }
 
 /// The socket appears under its name only when it can be connected to. Only its owner may.

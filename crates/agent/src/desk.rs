@@ -6,13 +6,14 @@ mod streams;
 mod tunnel;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::Sender;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{AgentState, Frame, FromAgent, Job, Report, Secret, ToAgent, UrlRequest, VERSION};
+use proof::event::Cancel;
+use proof::http::Way;
+use proof::{NoUrl, SignedUrl};
+use protocol::{AgentState, Frame, FromAgent, Job, Report, ToAgent, UrlRequest, VERSION};
 
-use crate::event::{Cancel, Event};
 use crate::past::Past;
 use streams::Streams;
 
@@ -22,28 +23,6 @@ const PONGS: u8 = 16;
 const LOST: &str = "the connection to the operator is lost";
 /// Between two messages of progress.
 const PROGRESS: Duration = Duration::from_millis(490);
-
-/// A URL and the headers that were signed with it.
-pub struct SignedUrl {
-    /// The URL.
-    pub url: Secret,
-    /// To be sent as they are.
-    pub headers: Vec<(String, String)>,
-}
-
-/// Why there is no URL.
-#[derive(Debug, thiserror::Error)]
-pub enum NoUrl {
-    /// The operator's word.
-    #[error("the operator refused to sign: {0}")]
-    Refused(String),
-    /// It was away for too long.
-    #[error("the operator did not answer within {} s", .0.as_secs())]
-    Unanswered(Duration),
-    /// The job has ended meanwhile.
-    #[error("the transfer was stopped")]
-    Stopped,
-}
 
 enum Phase {
     Idle,
@@ -62,6 +41,9 @@ struct Unsaid {
     probed: Option<(bool, String)>,
 }
 
+/// Whoever wants to hear of a `Cancel`.
+type Listener = Box<dyn Fn(Cancel) + Send>;
+
 struct State {
     /// Counts the connections that said `Hello`; the newest is the one.
     connection: u64,
@@ -75,7 +57,7 @@ struct State {
     progress_said: Option<Instant>,
     report: Option<Box<Report>>,
     cancel: Option<Cancel>,
-    listener: Option<Sender<Event>>,
+    listener: Option<Listener>,
     stopped: bool,
     done: bool,
     /// The store is being asked; once at a time.
@@ -167,13 +149,23 @@ impl Desk {
         }
     }
 
-    /// From now on `Cancel` goes to this channel; one that came before too.
-    pub fn listen(&self, listener: Sender<Event>) {
+    /// How the job says that the store is reached.
+    pub fn way<'a>(self: &Arc<Self>, job: &'a Job) -> Way<'a> {
+        Way {
+            ca_bundle: job.ca_bundle.as_deref(),
+            proxy: job.proxy.as_deref(),
+            tunnel: job.relay.then(|| self.clone() as _),
+            outside: false,
+        }
+    }
+
+    /// From now on `Cancel` is told to this; one that came before too. It must not wait.
+    pub fn listen(&self, listener: impl Fn(Cancel) + Send + 'static) {
         let mut state = self.lock();
         if let Some(cancel) = state.cancel.clone() {
-            let _ = listener.send(Event::Cancel(cancel));
+            listener(cancel);
         }
-        state.listener = Some(listener);
+        state.listener = Some(Box::new(listener));
     }
 
     /// Asks for a URL and waits for it. `patience` counts from now: an operator that restarts or moves is waited for.
@@ -324,7 +316,7 @@ impl Desk {
             ToAgent::Cancel { reason, grace_seconds } => {
                 let cancel = Cancel { reason, grace_seconds };
                 if let Some(listener) = &state.listener {
-                    let _ = listener.send(Event::Cancel(cancel.clone()));
+                    listener(cancel.clone());
                 }
                 state.cancel = Some(cancel);
             }

@@ -1,9 +1,6 @@
-//! What the threads of a job tell the one that decides, and the words for it: they know it, it knows none of them.
-use std::io::PipeWriter;
-
+//! What the threads of a backup tell the one that decides: they know it, it knows none of them.
+use proof::event::{Cancel, Exit};
 use protocol::Outcome;
-
-use crate::signal::signal_name;
 
 /// Something happened.
 pub enum Event {
@@ -11,83 +8,10 @@ pub enum Event {
     Exited(Exit),
     /// The operator wants the job to stop.
     Cancel(Cancel),
-    /// Backup: the command's output came to its end and all but the last part is on its way.
+    /// The command's output came to its end and all but the last part is on its way.
     OutputEnded,
-    /// Backup: the last part and all before it are stored.
+    /// The last part and all before it are stored.
     Stored,
     /// The transfer cannot go on.
     Failed(Outcome),
-    /// Restore: the object is open, its header is good, the command may start.
-    Opened {
-        /// What it gets begins as a file that it may not expect.
-        packed: Option<&'static str>,
-    },
-    /// Restore: the feeder ended.
-    Fed(FeedEnd),
-}
-
-/// A wish to stop.
-#[derive(Clone, Debug)]
-pub struct Cancel {
-    /// For the report.
-    pub reason: String,
-    /// Between TERM and KILL, seconds.
-    pub grace_seconds: u64,
-}
-
-/// How the leader ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// By itself.
-    Code(i32),
-    /// By a signal.
-    Signal(i32),
-}
-
-impl Exit {
-    /// What an end that we did not cause makes of the job: nothing for a good one.
-    pub fn failure(self) -> Option<Outcome> {
-        match self {
-            Exit::Code(0) => None,
-            Exit::Code(code) => Some(Outcome::CommandFailed { code }),
-            Exit::Signal(number) => Some(Outcome::CommandKilled {
-                signal: signal_name(number),
-            }),
-        }
-    }
-}
-
-/// How feeding ended, and the pipe's end where the command must not see it closed yet.
-pub struct FeedEnd {
-    /// How.
-    pub verdict: Verdict,
-    /// Closed by whoever drops this: after the command and all that it started are dead.
-    pub input: Option<PipeWriter>,
-}
-
-/// How feeding ended.
-pub enum Verdict {
-    /// Everything was proved and written; the input is closed.
-    Proved,
-    /// Nobody reads any more; at least so many bytes were not written.
-    Unread(u64),
-    /// The stream is not whole.
-    Bad(Outcome),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_exit_with_zero_is_good() {
-        assert_eq!(Exit::Code(0).failure(), None);
-        assert_eq!(Exit::Code(3).failure(), Some(Outcome::CommandFailed { code: 3 }));
-        assert_eq!(
-            Exit::Signal(9).failure(),
-            Some(Outcome::CommandKilled {
-                signal: "SIGKILL".into()
-            })
-        );
-    }
 }

@@ -1,28 +1,19 @@
-//! The guard: the daemon's parent. A daemon that is killed (the kernel's OOM killer takes one process, and may take this one)
-//! lets the kernel close the input of a restoring command, which would take what it got for all there is. So another
-//! process holds that input open, too, and lets go of it only when the daemon says that the stream was proved whole, or when
-//! the command and all that it started are dead.
-//!
-//! They speak lines over the daemon's standard streams: the daemon says `hold FD` or `release`, the guard answers `ok` or
-//! why not. What killed a daemon is noted for the next one, which tells the operator: nobody else saw it.
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, PipeWriter, Write};
-use std::os::fd::{AsFd, AsRawFd};
+//! The guard of a daemon: its parent, which holds the input of a restoring command beside it (`proof::guard` says why). They speak over
+//! the daemon's standard streams. What killed a daemon is noted for the next one, which tells the operator: nobody else saw it.
+use std::fs::File;
+use std::io::{self, PipeWriter};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, wait};
+use proof::guard::{Guarded, bury, listen};
+use proof::signal::signal_name;
 
 use crate::args::Place;
-use crate::command::tree;
 use crate::past;
-use crate::signal::signal_name;
 
-/// How long the guard may take to answer.
-const ANSWER: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
-/// Between two rounds of killing: a process may have forked while the last one went on, or hang in the kernel.
+/// Between two looks whether the guard before this one has ended.
 const ROUND: Duration = Duration::from_millis(20);
 /// How long the guard before this one may take to bury its dead, so that no two commands of an attempt run side by side. One
 /// that hangs in the kernel is not waited for: `connect` waits 5 s for a daemon.
@@ -44,7 +35,10 @@ pub fn run(place: &Place) -> io::Result<ExitCode> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    let held = listen(&mut daemon);
+    let held = match (daemon.stdout.take(), daemon.stdin.take()) {
+        (Some(says), Some(answers)) => listen(daemon.id(), says, answers),
+        _ => None,
+    };
     let status = daemon.wait()?;
     // Before the burial, which may take long.
     if let (Ok(lock), Some(signal)) = (&lock, status.signal()) {
@@ -70,106 +64,28 @@ fn succeed(place: &Place) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Does as the daemon says until it is dead; what it still wanted held is given back.
-fn listen(daemon: &mut Child) -> Option<File> {
-    let (Some(says), Some(mut answers)) = (daemon.stdout.take(), daemon.stdin.take()) else {
-        return None;
-    };
-    let mut held = None;
-    for line in BufReader::new(says).lines() {
-        let Ok(line) = line else { break };
-        let answer = match line.split_once(' ') {
-            Some(("hold", fd)) => match open(daemon.id(), fd) {
-                Ok(file) => {
-                    held = Some(file);
-                    "ok".into()
-                }
-                Err(error) => format!("the daemon's descriptor {fd} cannot be opened: {error}"),
-            },
-            _ => {
-                held = None;
-                "ok".into()
-            }
-        };
-        // A daemon that cannot hear is about to be dead.
-        let _ = writeln!(answers, "{answer}");
-    }
-    held
-}
-
-fn open(daemon: u32, fd: &str) -> io::Result<File> {
-    OpenOptions::new().write(true).open(format!("/proc/{daemon}/fd/{fd}"))
-}
-
-/// Kills whatever the daemon started, until there is none: however long one of them hangs in the kernel, it must not come out
-/// and find its input ended.
-fn bury() {
-    loop {
-        tree::kill_all();
-        loop {
-            match wait(WaitOptions::NOHANG) {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return,
-            }
-        }
-        std::thread::sleep(ROUND);
-    }
-}
-
-/// The daemon's side: its parent, as long as that is the guard.
-#[derive(Clone, Copy)]
-pub struct Guard {
-    parent: Option<Pid>,
-}
+/// The daemon's side.
+pub struct Guard(Guarded);
 
 impl Guard {
     /// Of this process, which was just started.
-    pub fn new() -> Self {
-        Self { parent: getppid() }
-    }
-
-    /// Has the command's input held. Where that cannot be (no `/proc`, no guard) the restore goes on as it would without
-    /// one.
     ///
     /// # Errors
-    /// Why not.
-    pub fn hold(&self, input: &PipeWriter) -> io::Result<()> {
-        self.say(&format!("hold {}", input.as_raw_fd()))
+    /// There are no descriptors to be had.
+    pub fn new() -> io::Result<Self> {
+        let says = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self(Guarded::new(says, io::stdin().as_fd().try_clone_to_owned()?)))
+    }
+}
+
+impl proof::restore::Guard for Guard {
+    fn hold(&self, input: &PipeWriter) {
+        if let Err(error) = self.0.hold(input) {
+            eprintln!("agent: the command's input is not guarded: {error}");
+        }
     }
 
-    /// Has it let go, so that the command sees its end. A guard that does not answer is ended: its handle goes with it.
-    pub fn release(&self) {
-        if self.say("release").is_err()
-            && let Some(parent) = self.parent.filter(|p| getppid() == Some(*p))
-        {
-            let _ = kill_process(parent, Signal::KILL);
-        }
-    }
-
-    fn say(&self, line: &str) -> io::Result<()> {
-        // Held until the answer is there: one conversation at a time.
-        let mut out = io::stdout().lock();
-        writeln!(out, "{line}")?;
-        out.flush()?;
-        let stdin = io::stdin();
-        let mut answer = String::new();
-        while !answer.ends_with('\n') {
-            let mut fds = [PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN)];
-            if poll(&mut fds, Some(&ANSWER))? == 0 {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            // Byte by byte, past every buffer: what is buffered is not seen by poll.
-            let mut byte = [0];
-            if rustix::io::read(stdin.as_fd(), &mut byte)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            answer.push(char::from(byte[0]));
-        }
-        match answer.trim_end() {
-            "ok" => Ok(()),
-            why => Err(io::Error::other(why.to_string())),
-        }
+    fn release(&self) {
+        self.0.release();
     }
 }

@@ -4,18 +4,14 @@
 //! daemon does the one job of its run and attempt. Threads block; nothing here is asynchronous.
 mod args;
 mod backup;
-mod command;
 mod connect;
 mod daemon;
 mod desk;
-mod download;
 mod event;
-mod flights;
+mod first;
 #[cfg(test)]
 mod fuzz;
-mod group;
 mod guard;
-mod http;
 mod install;
 mod launch;
 mod memory;
@@ -24,8 +20,6 @@ mod peer;
 mod platform;
 mod probe;
 mod restore;
-mod retry;
-mod signal;
 mod sockets;
 mod upload;
 

@@ -1,7 +1,7 @@
 //! Memory as the kernel counts it: the agent's own, and what the container may have.
 use std::fs;
 
-use crate::group::{self, Named};
+use proof::group::{self, Named};
 
 const LIMIT: Named = Named {
     first: "memory.limit_in_bytes",

@@ -2,10 +2,10 @@
 use std::sync::Arc;
 use std::thread;
 
+use proof::http::{self, Way};
 use protocol::Secret;
 
 use crate::desk::Desk;
-use crate::http::{self, Way};
 
 /// Asks the store on a thread of its own: a name that is not answered must not hold the connection up. An operator that signs
 /// nothing for it is content with any answer.
@@ -15,7 +15,7 @@ pub fn start(desk: &Arc<Desk>, url: String, ca_bundle: Option<String>, proxy: Op
         let way = Way {
             ca_bundle: ca_bundle.as_deref(),
             proxy: proxy.as_deref(),
-            tunnel: None,
+            ..Way::default()
         };
         let answered = match &signed {
             Some(signed) => http::ask(&way, signed),

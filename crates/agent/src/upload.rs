@@ -13,12 +13,12 @@ use std::thread;
 use std::time::Duration;
 
 use pipeline::Sha256;
+use proof::flights::Flights;
+use proof::http;
 use protocol::{Checksum, Outcome, PartPlan, PartReceipt};
 
 use crate::desk::Desk;
 use crate::event::Event;
-use crate::flights::Flights;
-use crate::http;
 
 use body::Body;
 pub use room::Room;

@@ -1,7 +1,5 @@
 //! The real agent, driven through `agent connect` by a scripted operator, against a store that can be made to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#[path = "it/cut.rs"]
-mod cut;
 #[path = "it/real.rs"]
 mod real;
 #[path = "it/rig.rs"]

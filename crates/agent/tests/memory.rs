@@ -7,8 +7,6 @@
     dead_code,
     unused_imports
 )]
-#[path = "it/cut.rs"]
-mod cut;
 #[path = "it/rig.rs"]
 mod rig;
 #[path = "it/store.rs"]

@@ -10,8 +10,6 @@
     dead_code,
     unused_imports
 )]
-#[path = "it/cut.rs"]
-mod cut;
 #[path = "it/real.rs"]
 mod real;
 #[path = "it/rig.rs"]

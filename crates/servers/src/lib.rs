@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod control_plane;
+mod cut;
 mod exchange;
 mod line;
 mod mail;
@@ -15,6 +16,7 @@ mod table;
 mod tinyproxy;
 
 pub use control_plane::{ControlPlane, kubeconfig};
+pub use cut::Cut;
 pub use exchange::{Answer, exchange, put};
 pub use line::{Line, Shape};
 pub use mail::MailServer;

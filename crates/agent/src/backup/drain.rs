@@ -1,7 +1,7 @@
 //! The time after the leader's end in which its output may still come.
 use std::time::{Duration, Instant};
 
-use crate::command::pipe;
+use proof::command::pipe;
 
 /// How long something that the command left running may hold its output.
 const DRAIN: Duration = Duration::from_secs(5);

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use protocol::{Action, Outcome};
+use proof::http::Tunnels;
+use protocol::{Action, Outcome, Secret};
 
 use super::*;
 
@@ -222,8 +223,8 @@ fn a_cancel_reaches_a_job_that_listens_late() {
         },
     );
     let (events, inbox) = channel();
-    desk.listen(events);
-    assert!(matches!(inbox.recv_timeout(LONG), Ok(Event::Cancel(c)) if c.reason == "replaced"));
+    desk.listen(move |cancel| drop(events.send(cancel)));
+    assert!(matches!(inbox.recv_timeout(LONG), Ok(c) if c.reason == "replaced"));
 }
 
 #[test]

@@ -6,14 +6,15 @@ use std::io;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use proof::http::Tunnels;
 use protocol::Data;
 
 use super::streams::Progress;
 use super::{Desk, State};
 
-impl Desk {
+impl Tunnels for Desk {
     /// Opens a stream to the store. Err of kind `TimedOut` where no operator is there or it does not answer in time.
-    pub fn open_stream(&self, limit: Option<Duration>) -> io::Result<u32> {
+    fn open_stream(&self, limit: Option<Duration>) -> io::Result<u32> {
         let until = limit.map(|limit| Instant::now() + limit);
         let mut state = self.lock();
         let mut stream = None;
@@ -57,7 +58,7 @@ impl Desk {
     }
 
     /// Sends all bytes, as the operator takes them.
-    pub fn send_stream(&self, id: u32, bytes: &[u8], limit: Option<Duration>) -> io::Result<()> {
+    fn send_stream(&self, id: u32, bytes: &[u8], limit: Option<Duration>) -> io::Result<()> {
         let until = limit.map(|limit| Instant::now() + limit);
         let mut state = self.lock();
         let mut rest = bytes;
@@ -80,7 +81,7 @@ impl Desk {
     }
 
     /// Waits for bytes; 0 at the end of the stream.
-    pub fn receive_stream(&self, id: u32, into: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
+    fn receive_stream(&self, id: u32, into: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
         let until = limit.map(|limit| Instant::now() + limit);
         let mut state = self.lock();
         loop {
@@ -106,17 +107,19 @@ impl Desk {
     }
 
     /// Whether a stream that nobody reads just now can still be used.
-    pub fn is_stream_quiet(&self, id: u32) -> bool {
+    fn is_stream_quiet(&self, id: u32) -> bool {
         self.lock().streams.is_quiet(id)
     }
 
     /// Nobody needs it any more.
-    pub fn leave_stream(&self, id: u32) {
+    fn leave_stream(&self, id: u32) {
         self.lock().streams.leave(id);
         // The writer says so; one that waits for room sees it then.
         self.changed.notify_all();
     }
+}
 
+impl Desk {
     /// Takes a piece of a connection; false when that is not the newest any more.
     pub fn take_data(&self, connection: u64, piece: &Data) -> bool {
         let mut state = self.lock();

@@ -7,14 +7,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use pipeline::Sha256;
+use proof::NoUrl;
+use proof::http;
+use proof::retry::Retry;
 use protocol::{Checksum, Outcome, PartReceipt, UrlRequest};
 
 use super::body::Body;
 use super::{Part, Upload};
-use crate::desk::NoUrl;
 use crate::event::Event;
-use crate::http;
-use crate::retry::Retry;
 
 pub(super) struct Worker {
     pub upload: Arc<Upload>,

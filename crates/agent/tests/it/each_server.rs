@@ -2,11 +2,10 @@
 //! operator can delete. `make test` has the servers that are had quickly, `make test-stores` (feature `all-servers`) all.
 use std::fs;
 
-use super::cut::Cut;
 use super::real::*;
 use super::rig::*;
 use protocol::{Action, Outcome};
-use servers::{LateParts, Versions, server};
+use servers::{Cut, LateParts, Versions, server};
 use store::{Checksum, composite_sha256};
 
 /// Three parts, and a restore of them that is cut in the second.

@@ -1,32 +1,25 @@
 //! Feeds the command: one chunk is held back until the next one is there, and the last one until all is proved.
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, PoisonError};
 use std::thread;
 
-use pipeline::{Fault, Stages, Step};
-use protocol::Outcome;
-
+use super::Guard;
+use crate::check::Check;
 use crate::command::pipe;
-use crate::download::{Download, Watched};
+use crate::download::Watched;
 use crate::event::{Event, FeedEnd, Verdict};
-use crate::guard::Guard;
-
-/// Bytes of a chunk.
-const CHUNK: usize = 256 << 10;
+use crate::object::{CHUNK, Object, Open, read_some};
 
 /// The thread that feeds.
-pub struct Feeder {
-    pub stages: Stages,
-    pub download: Download,
+pub(super) struct Feeder {
+    pub object: Object,
     pub watched: Arc<Watched>,
-    pub size: u64,
-    pub sha256: Option<String>,
     pub written: Arc<AtomicU64>,
     pub input: PipeWriter,
-    pub guard: Guard,
+    pub guard: Arc<dyn Guard>,
     pub started: Receiver<()>,
     pub events: Sender<Event>,
 }
@@ -42,36 +35,26 @@ impl Feeder {
 
     fn run(self) {
         let Self {
-            stages,
-            download,
+            object,
             watched,
-            size,
-            sha256,
             written,
             mut input,
             guard,
             started,
             events,
         } = self;
-        let check = Check {
-            watched: &watched,
-            size,
-            sha256,
-        };
-        let verdict = match stages.reader(Box::new(download)) {
-            Err(error) => Verdict::Bad(check.outcome_of(error)),
-            Ok(mut plain) => match first(&mut plain) {
-                Err(error) => Verdict::Bad(check.outcome_of(error)),
-                Ok(first) => {
-                    let packed = pipeline::packed(&first);
-                    let _ = events.send(Event::Opened { packed });
-                    // An error here means that the command could not be started.
-                    match started.recv() {
-                        Ok(()) => feed(&mut plain, first, &mut input, &written, &check),
-                        Err(_) => Verdict::Unread(0),
-                    }
+        let check = object.check(&watched);
+        let verdict = match object.open(watched, &check) {
+            Err(outcome) => Verdict::Bad(outcome),
+            Ok(Open { mut plain, first, .. }) => {
+                let packed = pipeline::packed(&first);
+                let _ = events.send(Event::Opened { packed });
+                // An error here means that the command could not be started.
+                match started.recv() {
+                    Ok(()) => feed(&mut plain, first, &mut input, &written, &check),
+                    Err(_) => Verdict::Unread(0),
                 }
-            },
+            }
         };
         let proved = matches!(verdict, Verdict::Proved);
         let input = if proved {
@@ -85,29 +68,12 @@ impl Feeder {
     }
 }
 
-/// The first chunk, read before the command starts: a wrong key, a missing or another object is known by then.
-fn first(plain: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut chunk = vec![0; CHUNK];
-    let n = read_some(plain, &mut chunk)?;
-    chunk.truncate(n);
-    Ok(chunk)
-}
-
-fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(buffer) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
-}
-
 fn feed(
     plain: &mut impl Read,
     mut held: Vec<u8>,
     input: &mut PipeWriter,
     written: &AtomicU64,
-    check: &Check<'_>,
+    check: &Check,
 ) -> Verdict {
     let mut next = vec![0; CHUNK];
     loop {
@@ -141,7 +107,7 @@ fn feed(
 }
 
 /// Writes a chunk, looking between writes whether anyone still reads; returns what was left.
-fn write(input: &mut PipeWriter, chunk: &[u8], written: &AtomicU64, check: &Check<'_>) -> Result<(), u64> {
+fn write(input: &mut PipeWriter, chunk: &[u8], written: &AtomicU64, check: &Check) -> Result<(), u64> {
     let mut rest = chunk;
     while !rest.is_empty() {
         if check.watched.stop.load(Ordering::Relaxed) {
@@ -159,51 +125,8 @@ fn write(input: &mut PipeWriter, chunk: &[u8], written: &AtomicU64, check: &Chec
     Ok(())
 }
 
-/// What the stream has to be.
-struct Check<'a> {
-    watched: &'a Watched,
-    size: u64,
-    sha256: Option<String>,
-}
-
-impl Check<'_> {
-    fn whole(&self) -> Result<(), Outcome> {
-        let bad = |step: &str, message| {
-            Err(Outcome::BadObject {
-                step: step.into(),
-                message,
-            })
-        };
-        let hash = self.watched.hash.lock().unwrap_or_else(PoisonError::into_inner);
-        if hash.bytes() != self.size {
-            return bad(
-                "size",
-                format!("expected {} bytes, the stream ends after {}", self.size, hash.bytes()),
-            );
-        }
-        match &self.sha256 {
-            Some(want) if *want != hash.hex() => bad("hash", format!("expected SHA-256 {want}, read {}", hash.hex())),
-            _ => Ok(()),
-        }
-    }
-
-    fn outcome_of(&self, error: io::Error) -> Outcome {
-        let fault = Fault::of(error);
-        match fault.step {
-            Step::Edge => self.watched.failure().unwrap_or_else(|| Outcome::TransferFailed {
-                step: "download".into(),
-                message: fault.source.to_string(),
-            }),
-            step => Outcome::BadObject {
-                step: step.to_string(),
-                message: fault.source.to_string(),
-            },
-        }
-    }
-}
-
 /// Takes out of a pipe what is in it, without waiting; returns how much that was.
-pub fn take_out(mut reader: &PipeReader) -> u64 {
+pub(super) fn take_out(mut reader: &PipeReader) -> u64 {
     let mut buffer = vec![0; 64 << 10];
     let mut taken = 0;
     loop {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use pipeline::Sha256;
 use protocol::Outcome;
 
-use crate::desk::{Desk, SignedUrl};
 use crate::http::Client;
+use crate::sign::{SignedUrl, Signs};
 use ring::{Chunk, Next, Ring};
 
 #[cfg(test)]
@@ -51,9 +51,7 @@ pub struct Wanted {
     pub etag: Option<String>,
     /// How long it is retried without a byte.
     pub patience: Duration,
-    /// How long an operator that is away is waited for.
-    pub absence: Duration,
-    /// The container's memory limit, bytes, where it is known.
+    /// The memory that there is (the container's limit), bytes, where it is known.
     pub memory: Option<u64>,
     /// The bytes come through the operator.
     pub relayed: bool,
@@ -62,7 +60,7 @@ pub struct Wanted {
 /// What the reader and those who fetch share.
 struct Shared {
     client: Client,
-    desk: Arc<Desk>,
+    signs: Arc<dyn Signs>,
     wanted: Wanted,
     watched: Arc<Watched>,
     url: Mutex<Url>,
@@ -117,12 +115,12 @@ pub struct Download {
 
 impl Download {
     /// Nothing is asked for before the first read.
-    pub fn new(client: Client, desk: Arc<Desk>, wanted: Wanted, watched: Arc<Watched>) -> Self {
+    pub fn new(client: Client, signs: Arc<dyn Signs>, wanted: Wanted, watched: Arc<Watched>) -> Self {
         let ring = Ring::new(wanted.size, wanted.memory, wanted.etag.is_some(), wanted.relayed);
         Self {
             shared: Arc::new(Shared {
                 client,
-                desk,
+                signs,
                 wanted,
                 watched,
                 url: Mutex::default(),

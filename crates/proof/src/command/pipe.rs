@@ -9,9 +9,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub const SIZE: usize = 1 << 20;
 
 /// A pipe of 1 MiB, or of what is allowed.
+///
+/// # Errors
+/// There is none to be had.
 pub fn make() -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     // /proc/sys/fs/pipe-max-size, and for a user without privileges pipe-user-pages-soft; 64 KiB do too.
+    #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(&reader, SIZE);
     Ok((reader, writer))
 }

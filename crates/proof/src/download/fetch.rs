@@ -4,16 +4,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{Outcome, UrlRequest};
+use protocol::Outcome;
 use ureq::http::Response;
 use ureq::{Body, BodyReader};
 
 use super::Shared;
 use super::answer::{bare, content_range};
 use super::ring::{CHUNK, Chunk, Range};
-use crate::desk::{NoUrl, SignedUrl};
 use crate::http::{self, HttpError};
 use crate::retry::{Hope, Retry};
+use crate::sign::{NoUrl, SignedUrl};
 
 /// How long an answer takes that need not be for want of a connection.
 const UNANSWERED: Duration = Duration::from_secs(2);
@@ -93,7 +93,7 @@ impl Fetcher {
                     let Some(pause) = retry.after(hope, Instant::now()) else {
                         return Err(Some(failed(at, message)));
                     };
-                    if !self.shared.desk.pause(pause) {
+                    if !self.shared.signs.pause(pause) {
                         return Err(None);
                     }
                 }
@@ -233,8 +233,7 @@ impl Fetcher {
             return Ok(signed.clone());
         }
         url.number += 1;
-        let request = UrlRequest::Get { number: url.number };
-        match self.shared.desk.url(&request, self.shared.wanted.absence) {
+        match self.shared.signs.url(url.number) {
             Ok(signed) => Ok(url.signed.insert(Arc::new(signed)).clone()),
             Err(NoUrl::Stopped) => Err(Trouble::Stopped),
             Err(error) => Err(Trouble::End(failed(at, error.to_string()))),

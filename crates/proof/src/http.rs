@@ -1,48 +1,29 @@
-//! The agent's HTTP client, and what an answer of a store lets hope for.
+//! The HTTP client, and what an answer of a store lets hope for.
 mod answer;
 mod early;
 mod proxy;
 mod resolver;
 mod tls;
 mod tunnel;
+mod way;
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::time::Duration;
 
 use between::{Answered, NoTunnel};
-use protocol::{Job, Secret};
-use trust::Bundle;
-use ureq::config::Config;
+use protocol::Secret;
 use ureq::http::Response;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body, SendBody};
 
 pub use answer::Answer;
+pub use tunnel::Tunnels;
+pub use way::{NoClient, Way};
 
-use crate::desk::{Desk, SignedUrl};
 use crate::retry::Hope;
-use early::EarlyAnswers;
-use proxy::{ProxyConnector, ProxyResolver, Through};
-use resolver::Remembering;
-use tls::TlsConnector;
-use tunnel::{NoResolver, TunnelConnector};
+use crate::sign::SignedUrl;
+use proxy::Through;
 
-/// Until a name is resolved, and until a connection stands.
-const CONNECT: Duration = Duration::from_secs(10);
-/// The same, where the operator connects: it has a deadline of its own, for a proxy, too, and tells why it failed.
-const TUNNEL: Duration = Duration::from_secs(30);
-/// The same, where only the way to the store is tried.
-const PROBE: Duration = Duration::from_secs(5);
-/// Until the next byte: a store may take its time to answer a part.
-const SILENCE: Duration = Duration::from_secs(90);
 /// Bytes of an error's body that are looked at.
 const ERROR_BODY: u64 = 16 << 10;
-/// Connections that are kept for the next request: a store that is far away is connected to for a round trip or three.
-const IDLE: usize = 8;
-/// Bytes that are read from or written to a socket at a time.
-const BUFFER: usize = 128 << 10;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -54,20 +35,6 @@ pub struct HttpError {
     pub message: String,
     /// The status, if there was an answer.
     pub status: Option<u16>,
-}
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub enum NoClient {
-    /// The caBundle is of no use.
-    #[error("caBundle {0}")]
-    Bundle(#[from] trust::BundleFault),
-    /// TLS cannot be set up.
-    #[error("{0}")]
-    Tls(#[from] rustls::Error),
-    /// No proxy can be reached by that URL.
-    #[error("spec.parameters.proxy: must be http://host:port, a proxy that opens tunnels (CONNECT)")]
-    Proxy,
 }
 
 /// A client, and what is said of its errors.
@@ -86,79 +53,14 @@ struct Told {
     through: Option<Through>,
     /// They go through the operator.
     relayed: bool,
-}
-
-/// How a store is reached. Nothing of it is of the user's environment.
-#[derive(Clone, Copy, Default)]
-pub struct Way<'a> {
-    /// Certificates to trust beside the public ones, PEM.
-    pub ca_bundle: Option<&'a str>,
-    /// An HTTP proxy that opens tunnels: scheme, host and port.
-    pub proxy: Option<&'a str>,
-    /// Through the operator, which knows of the proxy itself.
-    pub tunnel: Option<&'a Arc<Desk>>,
-}
-
-impl<'a> Way<'a> {
-    /// As the job says.
-    pub fn of(job: &'a Job, desk: &'a Arc<Desk>) -> Self {
-        Self {
-            ca_bundle: job.ca_bundle.as_deref(),
-            proxy: job.proxy.as_deref(),
-            tunnel: job.relay.then_some(desk),
-        }
-    }
-
-    /// A client that goes this way, and follows no redirect, which would carry the bytes to where nobody signed for them.
-    pub fn client(&self) -> Result<Client, NoClient> {
-        let tls = self.tls()?;
-        let told = self.told()?;
-        let resolver = Remembering::<DefaultResolver>::default();
-        let config = settings(CONNECT, SILENCE);
-        let agent = if let Some(desk) = self.tunnel {
-            let connector = TunnelConnector(desk.clone()).chain(tls);
-            Agent::with_parts(settings(TUNNEL, SILENCE), connector, NoResolver)
-        } else if let Some(through) = told.through.clone() {
-            let connector = ProxyConnector::new(through.clone()).chain(EarlyAnswers).chain(tls);
-            Agent::with_parts(config, connector, ProxyResolver::new(resolver, through))
-        } else {
-            let connector = ().chain(TcpConnector::default()).chain(EarlyAnswers).chain(tls);
-            Agent::with_parts(config, connector, resolver)
-        };
-        Ok(Client { agent, told })
-    }
-
-    /// A client for one question.
-    fn asking(&self) -> Result<Client, NoClient> {
-        let (tls, told) = (self.tls()?, self.told()?);
-        let (config, resolver) = (settings(PROBE, PROBE), DefaultResolver::default());
-        let agent = if let Some(through) = told.through.clone() {
-            let connector = ProxyConnector::new(through.clone()).chain(tls);
-            Agent::with_parts(config, connector, ProxyResolver::new(resolver, through))
-        } else {
-            Agent::with_parts(config, ().chain(TcpConnector::default()).chain(tls), resolver)
-        };
-        Ok(Client { agent, told })
-    }
-
-    fn tls(&self) -> Result<TlsConnector, NoClient> {
-        let bundle = self.ca_bundle.map(Bundle::parse).transpose()?.unwrap_or_default();
-        Ok(TlsConnector::new(trust::client(&bundle)?))
-    }
-
-    fn told(&self) -> Result<Told, NoClient> {
-        // What is relayed goes through the operator's proxy, which it names itself.
-        let proxy = self.proxy.filter(|_| self.tunnel.is_none());
-        let through = proxy.map(|url| Through::new(url).ok_or(NoClient::Proxy)).transpose()?;
-        Ok(Told {
-            bundle: self.ca_bundle.is_some(),
-            through,
-            relayed: self.tunnel.is_some(),
-        })
-    }
+    /// This is no Pod.
+    outside: bool,
 }
 
 /// Asks a store's endpoint for anything. Ok(status): it can be reached, whatever it says to a request that is not signed.
+///
+/// # Errors
+/// Why it cannot, in words.
 pub fn reach(way: &Way<'_>, url: &str) -> Result<u16, String> {
     let client = way.asking().map_err(|e| e.to_string())?;
     match client.agent.head(url).call() {
@@ -168,6 +70,9 @@ pub fn reach(way: &Way<'_>, url: &str) -> Result<u16, String> {
 }
 
 /// Asks a store for an object that need not be there. Ok(status): a store answered, and nothing in between.
+///
+/// # Errors
+/// Who else answered, or why nobody did, in words.
 pub fn ask(way: &Way<'_>, signed: &Secret) -> Result<u16, String> {
     let client = way.asking().map_err(|e| e.to_string())?;
     let asked = client.agent.get(signed.reveal()).call();
@@ -183,27 +88,10 @@ pub fn ask(way: &Way<'_>, signed: &Secret) -> Result<u16, String> {
     Err(between::stranger(&seen).unwrap_or_else(plain))
 }
 
-fn settings(connect: Duration, silence: Duration) -> Config {
-    Agent::config_builder()
-        // ureq would take the environment's.
-        .proxy(None)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .user_agent(concat!("backup-operator-agent/", env!("CARGO_PKG_VERSION")))
-        .accept_encoding("identity")
-        .timeout_resolve(Some(connect))
-        .timeout_connect(Some(connect))
-        .timeout_per_read(Some(silence))
-        .timeout_per_write(Some(silence))
-        .max_idle_connections(IDLE)
-        .max_idle_connections_per_host(IDLE)
-        .input_buffer_size(BUFFER)
-        .output_buffer_size(BUFFER)
-        .build()
-}
-
 /// PUTs a body of so many bytes; returns the ETag, quotes included, empty where the store gives none.
+///
+/// # Errors
+/// It was refused, or nobody answered.
 pub fn put(client: &Client, signed: &SignedUrl, size: u64, mut body: impl Read) -> Result<String, HttpError> {
     // S3 takes no body whose length is not said before.
     let mut request = client.agent.put(signed.url.reveal()).header("content-length", size);
@@ -228,6 +116,9 @@ pub fn put(client: &Client, signed: &SignedUrl, size: u64, mut body: impl Read) 
 }
 
 /// GETs an object from an offset on, to its end or to that byte.
+///
+/// # Errors
+/// It was refused, or nobody answered.
 pub fn get(
     client: &Client,
     signed: &SignedUrl,
@@ -317,7 +208,7 @@ impl Told {
 
     /// What else can be done where a gateway is in between: the operator was answered by the store when it probed.
     fn elsewhere(&self, words: String) -> String {
-        if self.relayed {
+        if self.relayed || self.outside {
             return words;
         }
         format!(

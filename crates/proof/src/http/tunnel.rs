@@ -12,10 +12,35 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 
-use crate::desk::Desk;
+/// Streams to the store through somebody else, as blocking calls. An error of kind `TimedOut` is a limit that has passed.
+pub trait Tunnels: Send + Sync {
+    /// Opens a stream.
+    ///
+    /// # Errors
+    /// It is not had within the limit, or was refused.
+    fn open_stream(&self, limit: Option<Duration>) -> io::Result<u32>;
+
+    /// Sends all bytes.
+    ///
+    /// # Errors
+    /// The stream has ended, or takes nothing within the limit.
+    fn send_stream(&self, stream: u32, bytes: &[u8], limit: Option<Duration>) -> io::Result<()>;
+
+    /// Waits for bytes; 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// The stream has broken, or nothing came within the limit.
+    fn receive_stream(&self, stream: u32, into: &mut [u8], limit: Option<Duration>) -> io::Result<usize>;
+
+    /// Whether a stream that nobody reads just now can still be used.
+    fn is_stream_quiet(&self, stream: u32) -> bool;
+
+    /// Nobody needs it any more.
+    fn leave_stream(&self, stream: u32);
+}
 
 /// Opens streams in place of sockets.
-pub struct TunnelConnector(pub Arc<Desk>);
+pub struct TunnelConnector(pub Arc<dyn Tunnels>);
 
 impl fmt::Debug for TunnelConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +54,7 @@ impl Connector<()> for TunnelConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Tunnel>, Error> {
         let stream = self.0.open_stream(limit(details.timeout)?)?;
         Ok(Some(Tunnel {
-            desk: self.0.clone(),
+            tunnels: self.0.clone(),
             stream,
             buffers: LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size()),
         }))
@@ -38,7 +63,7 @@ impl Connector<()> for TunnelConnector {
 
 /// One stream.
 pub struct Tunnel {
-    desk: Arc<Desk>,
+    tunnels: Arc<dyn Tunnels>,
     stream: u32,
     buffers: LazyBuffers,
 }
@@ -51,7 +76,7 @@ impl fmt::Debug for Tunnel {
 
 impl Drop for Tunnel {
     fn drop(&mut self) {
-        self.desk.leave_stream(self.stream);
+        self.tunnels.leave_stream(self.stream);
     }
 }
 
@@ -64,7 +89,7 @@ impl Transport for Tunnel {
         let timeout = timeout.for_write();
         let limit = limit(timeout)?;
         let bytes = self.buffers.output().get(..amount).unwrap_or_default();
-        self.desk
+        self.tunnels
             .send_stream(self.stream, bytes, limit)
             .map_err(|e| late(e, timeout))
     }
@@ -74,7 +99,7 @@ impl Transport for Tunnel {
         let limit = limit(timeout)?;
         let room = self.buffers.input_append_buf();
         let n = self
-            .desk
+            .tunnels
             .receive_stream(self.stream, room, limit)
             .map_err(|e| late(e, timeout))?;
         self.buffers.input_appended(n);
@@ -82,7 +107,7 @@ impl Transport for Tunnel {
     }
 
     fn is_open(&mut self) -> bool {
-        self.desk.is_stream_quiet(self.stream)
+        self.tunnels.is_stream_quiet(self.stream)
     }
 }
 

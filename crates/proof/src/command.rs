@@ -1,6 +1,5 @@
 //! The user's command: a process group of its own, its pipes, and all that it leaves behind.
-pub mod first;
-pub mod log;
+mod log;
 mod oom;
 pub mod pipe;
 pub mod tree;
@@ -9,7 +8,6 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +15,7 @@ use std::time::{Duration, Instant};
 use protocol::Outcome;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
 
-use crate::event::{Event, Exit};
+use crate::event::Exit;
 use log::Log;
 use oom::Kills;
 
@@ -30,8 +28,8 @@ const ROUND: Duration = Duration::from_millis(20);
 pub struct Running {
     leader: Pid,
     watch: Arc<Watch>,
-    log: Log,
-    /// Since before it was started; None where the kernel does not say.
+    log: Option<Log>,
+    /// Since before it was started; None where the kernel does not say, or where it speaks of others, too.
     kills: Option<Kills>,
 }
 
@@ -52,30 +50,72 @@ struct WatchState {
 pub enum Wiring {
     /// Backup: nothing to read; its output is taken from the reader's other end.
     Output(PipeWriter),
-    /// Restore: its input comes from the writer's other end; what it prints goes to the log.
+    /// Restore: its input comes from the writer's other end; what it prints goes where its errors go.
     Input(PipeReader),
 }
 
-/// Starts a command. Its end is told to `events`.
-pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>) -> Result<Running, Outcome> {
+/// Where a command's standard error goes.
+pub enum Errors<'a> {
+    /// Into the log of the container that this process is in, which is never waited for; the end is kept.
+    Log(&'a Path),
+    /// To where this process's own go, whoever reads them, and what a restoring command prints to this process's standard output.
+    Inherited,
+}
+
+/// Makes orphans of commands this process's children, so that none is out of reach where there is a `/proc`; and has a panic, which
+/// closes every pipe, kill them first: a restoring command would take that for a clean end.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn adopt_orphans() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            tree::kill_all();
+            usual(info);
+        }));
+    }
+    Ok(())
+}
+
+/// Starts a command. How its leader ends is told once.
+///
+/// # Errors
+/// It cannot be started, and why.
+pub fn start(
+    words: &[String],
+    wiring: Wiring,
+    errors: Errors<'_>,
+    exited: impl Fn(Exit) + Send + 'static,
+) -> Result<Running, Outcome> {
     let failed = |message: String| Outcome::CommandNotStarted { message };
     let (program, args) = words
         .split_first()
         .ok_or_else(|| failed("the command is empty".into()))?;
+    let is_logged = matches!(errors, Errors::Log(_));
     let pipes = || {
-        let (errors, to_errors) = io::pipe()?;
         let mut command = Command::new(program);
         command.args(args).process_group(0);
+        let log = match errors {
+            Errors::Log(path) => {
+                let (errors, to_errors) = io::pipe()?;
+                command.stdout(to_errors.try_clone()?).stderr(to_errors);
+                Some(Log::start(errors, path)?)
+            }
+            Errors::Inherited => None,
+        };
         match wiring {
             Wiring::Output(output) => command.stdin(Stdio::null()).stdout(output),
-            Wiring::Input(input) => command.stdin(input).stdout(to_errors.try_clone()?),
+            Wiring::Input(input) => command.stdin(input),
         };
-        command.stderr(to_errors);
-        Ok((command, Log::start(errors, log)?))
+        Ok((command, log))
     };
     let (mut command, log) = pipes().map_err(|e: io::Error| failed(format!("no pipe for the command: {e}")))?;
-    let kills = Kills::watch();
-    let child = command.spawn().map_err(|e| failed(why_not(program, &e)))?;
+    // What is killed outside of a container may be anybody's.
+    let kills = if is_logged { Kills::watch() } else { None };
+    let child = command.spawn().map_err(|e| failed(why_not(program, &e, is_logged)))?;
     // The pipes' ends in here have to be closed, or the command's end would never be seen.
     drop(command);
     let leader = Pid::from_child(&child);
@@ -83,7 +123,7 @@ pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>
     let watching = watch.clone();
     thread::Builder::new()
         .name("reap".into())
-        .spawn(move || reap(leader, &watching, &events))
+        .spawn(move || reap(leader, &watching, exited))
         .map_err(|e| failed(format!("no thread to watch the command: {e}")))?;
     Ok(Running {
         leader,
@@ -94,15 +134,20 @@ pub fn start(words: &[String], wiring: Wiring, log: &Path, events: Sender<Event>
 }
 
 /// The usual reasons in words that name the cure.
-fn why_not(program: &str, error: &io::Error) -> String {
+fn why_not(program: &str, error: &io::Error, contained: bool) -> String {
     const NOT_FOUND: i32 = 2;
     const NO_PERMISSION: i32 = 13;
     const EXEC_FORMAT: i32 = 8;
+    let (place, user) = if contained {
+        ("in the container", "the container's user")
+    } else {
+        ("here", "you")
+    };
     match error.raw_os_error() {
         Some(NOT_FOUND) => {
-            format!("{program:?} is not found in the container (no such program, or its interpreter is missing)")
+            format!("{program:?} is not found {place} (no such program, or its interpreter is missing)")
         }
-        Some(NO_PERMISSION) => format!("{program:?} may not be executed by the container's user"),
+        Some(NO_PERMISSION) => format!("{program:?} may not be executed by {user}"),
         Some(EXEC_FORMAT) => {
             format!("{program:?} cannot be executed: made for another architecture, or a script without #!")
         }
@@ -111,22 +156,47 @@ fn why_not(program: &str, error: &io::Error) -> String {
 }
 
 /// Reaps every child: the command and the orphans that it leaves.
-fn reap(leader: Pid, watch: &Watch, events: &Sender<Event>) {
+fn reap(leader: Pid, watch: &Watch, exited: impl Fn(Exit)) {
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == leader => {
                 if let Some(exit) = exit_of(status) {
                     watch.change(|state| state.exited = true);
-                    let _ = events.send(Event::Exited(exit));
+                    exited(exit);
                 }
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => {
+                wait_for_group(leader);
                 watch.change(|state| state.gone = true);
                 return;
             }
         }
     }
+}
+
+/// Orphans were children, and are gone.
+#[cfg(target_os = "linux")]
+fn wait_for_group(_: Pid) {}
+
+/// Orphans are another's children: only their group is seen.
+#[cfg(not(target_os = "linux"))]
+fn wait_for_group(leader: Pid) {
+    while rustix::process::test_kill_process_group(leader).is_ok() {
+        thread::sleep(ROUND);
+    }
+}
+
+/// Kills all that the command has started.
+#[cfg(target_os = "linux")]
+fn kill_all(_: Pid) {
+    tree::kill_all();
+}
+
+/// Kills what is in the command's group.
+#[cfg(not(target_os = "linux"))]
+fn kill_all(leader: Pid) {
+    let _ = kill_process_group(leader, Signal::KILL);
 }
 
 fn exit_of(status: WaitStatus) -> Option<Exit> {
@@ -179,7 +249,7 @@ impl Running {
         }
         let until = Instant::now() + DEATH;
         while Instant::now() < until {
-            tree::kill_all();
+            kill_all(self.leader);
             if self.watch.wait_gone(ROUND) {
                 return true;
             }
@@ -188,9 +258,9 @@ impl Running {
     }
 
     /// The end of what the command said on its standard error. Something that it left running may still hold that:
-    /// it is not waited for.
+    /// it is not waited for. Empty where it is not kept.
     pub fn last_words(&self) -> String {
-        self.log.tail()
+        self.log.as_ref().map(Log::tail).unwrap_or_default()
     }
 }
 
@@ -206,7 +276,7 @@ mod tests {
             (8, "another architecture"),
             (12, "memory"),
         ] {
-            let message = why_not("pg_dump", &io::Error::from_raw_os_error(errno));
+            let message = why_not("pg_dump", &io::Error::from_raw_os_error(errno), true);
             assert!(message.contains("\"pg_dump\"") && message.contains(word), "{message}");
         }
     }

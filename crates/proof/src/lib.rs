@@ -1,0 +1,28 @@
+//! Reads an object back and proves it whole: in ranges, each taken up again where it broke, hashed, decrypted and decompressed, into a
+//! command's input or wherever the bytes are wanted. A command is killed, and all that it has started, before a stream that was cut can
+//! end for it.
+//!
+//! Threads block; nothing here is asynchronous. Who signs URLs is asked by [`Signs`]: an operator far away, or whoever has the keys.
+//! Processes that left the command's group are found through `/proc`; without it, on other systems than Linux, its group is killed.
+#![forbid(unsafe_code)]
+
+mod check;
+pub mod command;
+pub mod download;
+pub mod event;
+pub mod flights;
+#[cfg(test)]
+mod fuzz;
+pub mod group;
+pub mod guard;
+pub mod http;
+pub mod object;
+pub mod read;
+pub mod restore;
+pub mod retry;
+pub mod sign;
+pub mod signal;
+
+pub use download::{Download, Wanted, Watched};
+pub use object::{Done, Object};
+pub use sign::{NoUrl, SignedUrl, Signs};
