@@ -1,7 +1,10 @@
 //! The verbs, one a file.
+mod download;
 mod lint;
 mod preview;
+mod restore_offline;
 mod support;
+mod verify;
 
 use std::io::Write;
 
@@ -14,6 +17,12 @@ pub enum Verb {
     Lint(lint::Args),
     /// Shows when a schedule would run, and where its backups would go; asks no cluster.
     Preview(preview::Args),
+    /// Restores an object from a store into a command on this machine, with the same proof as in a Pod; asks no cluster.
+    RestoreOffline(restore_offline::Args),
+    /// Reads an object from a store into a file, decrypted, decompressed and proved whole; asks no cluster.
+    Download(download::Args),
+    /// Reads objects of a store to their ends, keeping nothing, and says whether they are whole; asks no cluster.
+    Verify(verify::Args),
     /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
     Support(support::Args),
 }
@@ -24,6 +33,9 @@ impl Verb {
         match self {
             Self::Lint(args) => whole(out, |answer| lint::run(&args, answer)),
             Self::Preview(args) => whole(out, |answer| preview::run(args, answer)),
+            Self::RestoreOffline(args) => restore_offline::run(&args),
+            Self::Download(args) => download::run(&args, out),
+            Self::Verify(args) => verify::run(&args, out),
             Self::Support(args) => whole(out, |answer| support::run(&args, answer)),
         }
     }

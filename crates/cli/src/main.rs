@@ -5,6 +5,7 @@ mod commands;
 mod manifest;
 mod read;
 mod show;
+mod stored;
 
 use std::process::ExitCode;
 
@@ -22,7 +23,10 @@ fn main() -> ExitCode {
     match Args::parse().verb.run(&mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
-            eprintln!("{refusal}");
+            // Empty where another process of this program has said it.
+            if !refusal.is_empty() {
+                eprintln!("{refusal}");
+            }
             ExitCode::FAILURE
         }
     }

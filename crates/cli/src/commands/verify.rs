@@ -1,0 +1,234 @@
+//! `verify`: objects of a store, read to their ends without keeping them.
+use std::io::{Write, sink};
+use std::sync::Arc;
+
+use planner::size::humanize;
+use proof::Watched;
+use proof::read::{Broken, Reading};
+
+use crate::read::fault::Fault;
+use crate::show::style::{Style, Tone};
+use crate::show::table::{Cell, Table};
+use crate::stored::flags::{Expected, Opened, Place, source};
+use crate::stored::progress::{Counted, Progress};
+use crate::stored::source::{Source, Undo, Witness};
+use crate::stored::stopped::Stop;
+use crate::stored::told;
+
+/// What to read.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// An object, below the storage's prefix; may be given more than once.
+    #[arg(long = "path", value_name = "PATH", help_heading = "Object", required = true)]
+    paths: Vec<String>,
+    #[command(flatten)]
+    expected: Expected,
+    #[command(flatten)]
+    opened: Opened,
+}
+
+/// What was seen of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Bytes as stored; None where there is no object.
+    pub size: Option<u64>,
+    /// Who has said what the hash of these has to be, if anybody has. It agrees where `wrong` is None.
+    pub witness: Option<Witness>,
+    /// What was undone to the end, the outermost first: `age`, `gzip`, `zstd`.
+    pub undone: Vec<&'static str>,
+    /// It is encrypted, and was not opened.
+    pub closed: bool,
+    /// What is wrong.
+    pub wrong: Option<String>,
+}
+
+impl Verdict {
+    /// Something has said that this is all of it: a hash, or a format that has an end.
+    fn is_proved(&self) -> bool {
+        self.witness.is_some() || !self.undone.is_empty()
+    }
+}
+
+/// Reads all. Only Ok where nothing is wrong with any.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
+    if args.paths.len() > 1 && (args.expected.sha256.is_some() || args.expected.version_id.is_some()) {
+        return Err("--sha256 and --version-id are of one object: give one --path with them".into());
+    }
+    let key = args.opened.key().map_err(|e| e.to_string())?;
+    let bucket = args.place.open().map_err(|e| e.to_string())?;
+    let sources = args.paths.iter().map(|path| {
+        let source = source(&bucket, path, &args.expected, &args.opened, key.clone());
+        (path.clone(), source)
+    });
+    let stop = Stop::on_signal().map_err(|why| Fault::new("verify", why, "the same command again").to_string())?;
+    let seen: Vec<_> = sources
+        .take_while(|_| !stop.is_called())
+        .map(|(name, source)| {
+            let verdict = verify(&source, &stop);
+            (name, verdict)
+        })
+        .collect();
+    let _ = table(&seen).write(Style::of_output(), out);
+    told(&seen)
+}
+
+/// Reads an object to its end, keeping nothing.
+pub fn verify(source: &Source, stop: &Stop) -> Verdict {
+    let mut verdict = Verdict::default();
+    if let Err(why) = look(source, stop, &mut verdict) {
+        verdict.wrong = Some(why);
+    }
+    verdict
+}
+
+fn look(source: &Source, stop: &Stop, verdict: &mut Verdict) -> Result<(), String> {
+    let found = source.look().map_err(|e| e.to_string())?;
+    verdict.size = Some(found.size);
+    verdict.witness = found.sha256.as_ref().map(|(_, witness)| *witness);
+    let (object, signer) = source.object(&found, Undo::Seen).map_err(|e| e.to_string())?;
+    let watched = Arc::new(Watched::default());
+    stop.ends(&watched, &signer);
+    let wrong = |outcome| match stop.is_called() {
+        true => "stopped by a signal".to_owned(),
+        false => told::wrong(&outcome).unwrap_or_default(),
+    };
+    let reading = Reading::open(object, watched.clone()).map_err(wrong)?;
+    verdict.closed = reading.packed() == Some("age");
+    verdict.undone = match reading.undone() {
+        // Said and not seen: it is refused where it was not done.
+        [] if source.is_said() => source.formats(),
+        seen => seen.to_vec(),
+    };
+    let mut nowhere = sink();
+    let mut counted = Counted::new(&mut nowhere, watched, Progress::of(found.size));
+    reading.copy(&mut counted).map_err(|broken| match broken {
+        Broken::Object(outcome) => wrong(outcome),
+        Broken::Sink(e) => e.to_string(),
+    })?;
+    Ok(())
+}
+
+fn table(seen: &[(String, Verdict)]) -> Table {
+    let mut table = Table::new(&["path", "size", "hash", "age", "frames", "result"]);
+    for (name, verdict) in seen {
+        let undone = |names: &[&'static str]| verdict.undone.iter().copied().find(|name| names.contains(name));
+        let (word, tone) = match verdict {
+            Verdict {
+                wrong: Some(_),
+                size: None,
+                ..
+            } => ("not read", Tone::Bad),
+            Verdict { wrong: Some(_), .. } => ("bad", Tone::Bad),
+            verdict if verdict.is_proved() => ("whole", Tone::Good),
+            _ => ("size only", Tone::Warn),
+        };
+        let well = verdict.wrong.is_none();
+        let hash = match verdict.witness {
+            Some(Witness::Expected) if well => "as expected",
+            Some(Witness::Store) if well => "as the store's",
+            Some(_) => "",
+            None => "not known",
+        };
+        let age = match undone(&["age"]) {
+            Some(_) if well => "opened",
+            None if verdict.closed => "not opened",
+            _ => "",
+        };
+        table.row(vec![
+            name.into(),
+            verdict.size.map(humanize).unwrap_or_default().into(),
+            hash.into(),
+            age.into(),
+            undone(&["gzip", "zstd"]).filter(|_| well).unwrap_or_default().into(),
+            Cell::new(word, tone),
+        ]);
+    }
+    table
+}
+
+/// What is wrong with each; and on standard error what could not be proved.
+fn told(seen: &[(String, Verdict)]) -> Result<(), String> {
+    let open: Vec<_> = seen
+        .iter()
+        .filter(|(_, v)| v.wrong.is_none() && !v.is_proved())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !open.is_empty() {
+        eprintln!(
+            "size only: {}: nothing says what the bytes have to be, as the store has no SHA-256 of them and no format that has an end; give --sha256 (status.sha256 of the run){}",
+            open.join(", "),
+            if seen.iter().any(|(_, v)| v.closed) {
+                ", or --identity"
+            } else {
+                ""
+            }
+        );
+    }
+    let wrong: Vec<_> = seen
+        .iter()
+        .filter_map(|(name, v)| Some(format!("{name}: {}", v.wrong.as_ref()?)))
+        .collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_says_what_proves_each_and_what_nobody_can() {
+        let whole = |witness, undone: &[&'static str]| Verdict {
+            size: Some(1024),
+            witness,
+            undone: undone.to_vec(),
+            ..Verdict::default()
+        };
+        let closed = Verdict {
+            closed: true,
+            ..whole(None, &[])
+        };
+        let bad = Verdict {
+            wrong: Some("cut".into()),
+            ..whole(Some(Witness::Store), &["zstd"])
+        };
+        let missing = Verdict {
+            wrong: Some("none".into()),
+            ..Verdict::default()
+        };
+        let seen = [
+            ("a", whole(Some(Witness::Expected), &["age", "zstd"])),
+            ("b", whole(Some(Witness::Store), &[])),
+            ("c", whole(None, &["gzip"])),
+            ("d", closed),
+            ("e", bad),
+            ("f", missing),
+        ]
+        .map(|(name, verdict)| (name.to_owned(), verdict));
+        let mut out = Vec::new();
+        table(&seen).write(Style::PLAIN, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<Vec<_>> = text
+            .lines()
+            .map(|line| line.split("   ").map(str::trim).filter(|w| !w.is_empty()).collect())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                vec!["PATH", "SIZE", "HASH", "AGE", "FRAMES", "RESULT"],
+                vec!["a", "1.0 KiB", "as expected", "opened", "zstd", "whole"],
+                vec!["b", "1.0 KiB", "as the store's", "-", "-", "whole"],
+                vec!["c", "1.0 KiB", "not known", "-", "gzip", "whole"],
+                vec!["d", "1.0 KiB", "not known", "not opened", "-", "size only"],
+                vec!["e", "1.0 KiB", "-", "-", "-", "bad"],
+                vec!["f", "-", "not known", "-", "-", "not read"],
+            ]
+        );
+        assert_eq!(told(&seen).unwrap_err(), "e: cut\nf: none");
+        assert_eq!(told(&seen[..4]), Ok(()));
+    }
+}

@@ -1,0 +1,10 @@
+//! Objects in a store, read without the operator: where the store is, which object, what it has to be, and how it is proved.
+pub mod bucket;
+pub mod flags;
+pub mod guarded;
+pub mod key;
+pub mod progress;
+pub mod signer;
+pub mod source;
+pub mod stopped;
+pub mod told;

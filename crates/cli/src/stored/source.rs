@@ -1,0 +1,308 @@
+//! Which object is read, and what is known of it from before: by flags, by a record, or by a run of the cluster.
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::{Allowance, Compression, Stages};
+use proof::http::Way;
+use proof::{Done, Object, Wanted};
+use protocol::Outcome;
+
+use crate::read::fault::Fault;
+use crate::stored::bucket::Bucket;
+use crate::stored::key::Key;
+use crate::stored::signer::Signer;
+
+/// What was done to the plain bytes before they were encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Packing {
+    /// Nothing: what is stored is what the command printed.
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// An object, and what it has to be.
+#[derive(Clone)]
+pub struct Source {
+    /// Where it is.
+    pub bucket: Bucket,
+    /// Its key, prefix included.
+    pub key: String,
+    /// Which version of the key. None: what is there now.
+    pub version_id: Option<String>,
+    /// Bytes as stored, where they are known.
+    pub size: Option<u64>,
+    /// SHA-256 of the stored bytes, hexadecimal, where it is known.
+    pub sha256: Option<String>,
+    /// None: nobody says.
+    pub packing: Option<Packing>,
+    /// It was encrypted. None: nobody says.
+    pub encrypted: Option<bool>,
+    /// What opens it.
+    pub key_file: Option<Key>,
+    /// The largest window of a zstd frame, as a power of two.
+    pub window_log: Option<u32>,
+}
+
+/// What was done to an object, to whoever reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// What is said of it, and what is not said was not done.
+    Said,
+    /// What is said of it, and else what its first bytes say.
+    Seen,
+    /// Nothing: the stored bytes.
+    Nothing,
+}
+
+/// An object that is there.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Bytes as stored.
+    pub size: u64,
+    /// Of its bytes; another one is another object.
+    etag: Option<String>,
+    /// SHA-256 of the stored bytes, and who says so.
+    pub sha256: Option<(String, Witness)>,
+    /// The run that made it, as `namespace/name`, where its metadata say so.
+    pub run: Option<String>,
+}
+
+/// Who says what the hash has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// A flag, a record or a run.
+    Expected,
+    /// The store, which was given it with the bytes.
+    Store,
+}
+
+/// The step at which an object is refused for want of a flag; nothing is wrong with it.
+pub const UNSAID: &str = "flags";
+/// Metadata of objects: the run that wrote it, as `namespace/name`.
+const RUN: &str = "backup-operator-name";
+
+impl Source {
+    /// For people: the object, its prefix and its bucket.
+    pub fn told(&self) -> String {
+        self.bucket.parameters.object(&self.key)
+    }
+
+    /// Asks the store for the object, and holds it to what is known before a byte is read.
+    ///
+    /// # Errors
+    /// It is not there, cannot be looked at or read, or is another one.
+    pub fn look(&self) -> Result<Found, Fault> {
+        let fault = |why: String, next: &str| Fault::new("read the object", why, next);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| fault(e.to_string(), "the same command again"))?;
+        let object = runtime
+            .block_on(self.bucket.store.head(&self.key, self.version_id.as_deref()))
+            .map_err(|e| fault(e.to_string(), "the same command, with what is named above corrected in the storage file"))?
+            .ok_or_else(|| {
+                let version = self.version_id.as_ref().map(|id| format!(" of version {id:?}")).unwrap_or_default();
+                fault(
+                    format!("there is no {}{version}", self.told()),
+                    "the same command with another --path: it is the one of the run's status.path, below the storage's prefix",
+                )
+            })?;
+        if let Some(archived) = object.archived {
+            let (why, next) = match archived.coming {
+                true => (
+                    "is being brought back from",
+                    "the same command when the store has brought it back",
+                ),
+                false => (
+                    "lies in",
+                    "to have the store bring it back (RestoreObject), and the same command then",
+                ),
+            };
+            return Err(fault(
+                format!("{} {why} an archive ({})", self.told(), archived.class),
+                next,
+            ));
+        }
+        if let Some(size) = self.size.filter(|size| *size != object.size) {
+            return Err(fault(
+                format!(
+                    "expected {size} bytes, and {} has {}: it was replaced or cut",
+                    self.told(),
+                    object.size
+                ),
+                "the same command with --version-id, where the bucket keeps versions",
+            ));
+        }
+        let stores = object.checksum_sha256.as_deref().and_then(store::hex_of_sha256);
+        let expected = self.sha256.clone().map(|hash| (hash, Witness::Expected));
+        Ok(Found {
+            size: object.size,
+            etag: Some(object.etag).filter(|etag| !etag.is_empty()),
+            sha256: expected.or(stores.map(|hash| (hash, Witness::Store))),
+            run: object.metadata.get(RUN).cloned(),
+        })
+    }
+
+    /// All that was done to it is said, and can be undone.
+    pub fn is_said(&self) -> bool {
+        self.packing.is_some() && (self.encrypted == Some(false) || self.key_file.is_some())
+    }
+
+    /// The formats that it is said to have, the outermost first: each of them proves that it came to its end.
+    pub fn formats(&self) -> Vec<&'static str> {
+        let is_opened = self.key_file.is_some() && self.encrypted != Some(false);
+        let packing = match self.packing {
+            Some(Packing::Gzip) => Some("gzip"),
+            Some(Packing::Zstd) => Some("zstd"),
+            Some(Packing::None) | None => None,
+        };
+        is_opened.then_some("age").into_iter().chain(packing).collect()
+    }
+
+    /// What the proving reader reads.
+    ///
+    /// # Errors
+    /// The key, the caBundle or the proxy cannot be used.
+    pub fn object(&self, found: &Found, undo: Undo) -> Result<(Object, Arc<Signer>), Fault> {
+        let fault = |why: String| {
+            Fault::new(
+                "read the object",
+                why,
+                "the same command, with what is named above corrected",
+            )
+        };
+        let parameters = &self.bucket.parameters;
+        let way = Way {
+            ca_bundle: parameters.ca_bundle(),
+            proxy: parameters.proxy(),
+            tunnel: None,
+            outside: true,
+        };
+        let client = way.client().map_err(|e| fault(format!("spec.parameters: {e}")))?;
+        let signer = Arc::new(Signer::new(
+            self.bucket.clone(),
+            self.key.clone(),
+            self.version_id.clone(),
+        ));
+        let object = Object {
+            client,
+            signs: signer.clone(),
+            wanted: Wanted {
+                size: found.size,
+                etag: found.etag.clone(),
+                patience: self.patience(),
+                memory: None,
+                relayed: false,
+            },
+            sha256: found.sha256.as_ref().map(|(hash, _)| hash.clone()),
+            done: self.done(undo).map_err(fault)?,
+        };
+        Ok((object, signer))
+    }
+
+    /// How long a store that fails is tried again.
+    fn patience(&self) -> Duration {
+        self.bucket.parameters.retry()
+    }
+
+    fn done(&self, undo: Undo) -> Result<Done, String> {
+        let allowance = Allowance {
+            window_log: self.window_log,
+            memory: None,
+        };
+        let identities = || self.key_file.as_ref().map(Key::identities).transpose();
+        Ok(match undo {
+            Undo::Nothing => Done::Said(Stages::to_read(None, None, allowance)),
+            Undo::Seen if !self.is_said() => Done::Seen(identities()?, allowance),
+            Undo::Said | Undo::Seen => {
+                let compression = match self.packing {
+                    // The level is a writer's.
+                    Some(Packing::Gzip) => Some(Compression::Gzip { level: 1 }),
+                    Some(Packing::Zstd) => Some(Compression::Zstd { level: 1 }),
+                    Some(Packing::None) | None => None,
+                };
+                let identities = if self.encrypted == Some(false) {
+                    None
+                } else {
+                    identities()?
+                };
+                Done::Said(Stages::to_read(compression, identities, allowance))
+            }
+        })
+    }
+
+    /// Whether whoever is to take the plain bytes may have what they begin as. What nobody has said is not guessed, and not passed over
+    /// either.
+    ///
+    /// # Errors
+    /// The flag that is missing.
+    pub fn judge(&self, packed: Option<&'static str>) -> Result<(), Outcome> {
+        let refused = |why: String| {
+            Err(Outcome::BadObject {
+                step: UNSAID.into(),
+                message: why,
+            })
+        };
+        match packed {
+            Some("age") if self.encrypted != Some(false) && self.key_file.is_none() => {
+                refused("it is encrypted with age, and no key is given: add --identity FILE".into())
+            }
+            Some(algorithm @ ("gzip" | "zstd")) if self.packing.is_none() => refused(format!(
+                "it begins as a {algorithm} file, and nothing says who made that: add --compression {algorithm} where the operator did, --compression none where its command did"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use store::{Credentials, S3Parameters, Secret, Store};
+
+    fn source(packing: Option<Packing>, encrypted: Option<bool>) -> Source {
+        let parameters = BTreeMap::from([("bucket".to_string(), "backups".to_string())]);
+        let parameters = S3Parameters::parse(&parameters).unwrap();
+        let keys = Credentials::new("id", Secret::new("key"), None);
+        Source {
+            bucket: Bucket {
+                store: Store::s3(parameters.clone(), keys).unwrap(),
+                parameters: Arc::new(parameters),
+            },
+            key: "a".into(),
+            version_id: None,
+            size: None,
+            sha256: None,
+            packing,
+            encrypted,
+            key_file: None,
+            window_log: None,
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_said_is_neither_guessed_nor_passed_over() {
+        for (packing, encrypted, packed, flag) in [
+            (None, None, Some("gzip"), Some("--compression gzip")),
+            (None, None, Some("zstd"), Some("--compression zstd")),
+            (None, None, Some("age"), Some("--identity")),
+            (None, Some(true), Some("age"), Some("--identity")),
+            (None, Some(false), Some("age"), None),
+            (Some(Packing::None), None, Some("gzip"), None),
+            // A command printed a gzip file, and the operator packed that.
+            (Some(Packing::Zstd), None, Some("gzip"), None),
+            (None, None, None, None),
+        ] {
+            let judged = source(packing, encrypted).judge(packed);
+            match (judged, flag) {
+                (Ok(()), None) => {}
+                (Err(Outcome::BadObject { message, .. }), Some(flag)) => assert!(message.contains(flag), "{message}"),
+                (judged, _) => panic!("{packing:?} {encrypted:?} {packed:?}: {judged:?}"),
+            }
+        }
+    }
+}
