@@ -3,8 +3,6 @@
 //! server). `make test` names the programs in HEALTH_BIN and NODE_BIN.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "situations/cluster.rs"]
-mod cluster;
 #[path = "situations/judges.rs"]
 mod judges;
 #[path = "situations/runs.rs"]

@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use planner::events;
 use serde_json::{Value, json};
+use servers::ApiServer;
 
 use crate::Row;
-use crate::cluster::Cluster;
 use crate::judges::root;
 
 /// A kind, the situations of it that are shown, and its table.
@@ -17,7 +17,7 @@ pub type Kind = (&'static str, &'static [&'static str], Vec<Row>);
 
 /// Holds them all to their files: a file for each `describe`, and one for each kind's columns.
 pub fn hold(kinds: &[Kind]) {
-    let cluster = Cluster::start();
+    let cluster = ApiServer::start(&root().join("deploy/crds.yaml"));
     let seen: Vec<_> = kinds
         .iter()
         .flat_map(|(kind, shown, rows)| shown.iter().map(move |situation| Seen::new(kind, situation, rows)))
@@ -122,7 +122,7 @@ impl<'a> Seen<'a> {
         written.collect()
     }
 
-    fn described(&self, cluster: &Cluster) -> String {
+    fn described(&self, cluster: &ApiServer) -> String {
         let mut args = vec!["describe", self.kind, self.name()];
         args.extend(
             self.object["metadata"]["namespace"]
@@ -171,7 +171,7 @@ fn without_age(line: &str) -> String {
     format!("  {}\n", cells.join("  "))
 }
 
-fn uids(cluster: &Cluster, kinds: &[Kind]) -> BTreeMap<String, String> {
+fn uids(cluster: &ApiServer, kinds: &[Kind]) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (kind, ..) in kinds {
         let list: Value = serde_json::from_str(&cluster.kubectl(&["get", kind, "-A", "-o", "json"], "")).unwrap();
@@ -185,7 +185,7 @@ fn uids(cluster: &Cluster, kinds: &[Kind]) -> BTreeMap<String, String> {
 }
 
 /// The columns of a kind, for people at a glance and with `-o wide`: its objects as rows, without what is another each time.
-fn columns(cluster: &Cluster, kind: &str) -> String {
+fn columns(cluster: &ApiServer, kind: &str) -> String {
     let table = |wide: &[&str]| aged(&cluster.kubectl(&[&["get", kind, "-A"], wide].concat(), ""));
     format!("{}\n{}", table(&[]), table(&["-o", "wide"]))
 }

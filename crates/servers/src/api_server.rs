@@ -1,19 +1,19 @@
 //! A real API server with the kinds in it, and kubectl for it.
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use servers::{ControlPlane, Program, kubeconfig};
 
-use crate::judges::root;
+use crate::control_plane::{ControlPlane, kubeconfig};
+use crate::program::Program;
 
 /// Until the API server is ready and serves the kinds, on a busy machine.
 const READY: Duration = Duration::from_secs(180);
 
 /// The API server. It goes when it is dropped.
-pub struct Cluster {
+pub struct ApiServer {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
     api_server: Program,
@@ -21,15 +21,15 @@ pub struct Cluster {
     _folder: tempfile::TempDir,
 }
 
-impl Cluster {
-    /// Brings one up, and puts the kinds into it.
-    pub fn start() -> Self {
+impl ApiServer {
+    /// Brings one up, and puts the kinds of that manifest (`deploy/crds.yaml`) into it. `NODE_BIN` names the program.
+    pub fn start(kinds: &Path) -> Self {
         let node = std::env::var_os("NODE_BIN").expect("NODE_BIN is not set: run `make test`");
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let plane = ControlPlane::start(node.as_ref(), folder.path());
         let (port, api_server) = plane.serve("kube-apiserver");
         let file = folder.path().join("kubeconfig");
-        std::fs::write(&file, kubeconfig(port, "default", folder.path())).unwrap();
+        std::fs::write(&file, kubeconfig(port, "default", folder.path())).expect("a kubeconfig");
         let mut cluster = Self {
             kubectl: plane.kubectl(),
             kubeconfig: file,
@@ -38,8 +38,7 @@ impl Cluster {
             _folder: folder,
         };
         cluster.wait_for(&["get", "--raw", "/readyz"]);
-        let kinds = root().join("deploy/crds.yaml");
-        cluster.kubectl(&["create", "-f", kinds.to_str().unwrap()], "");
+        cluster.kubectl(&["create", "-f", &kinds.display().to_string()], "");
         cluster.wait_for(&["get", "backupstorages,backupschedules,backupruns", "-A"]);
         cluster
     }
@@ -70,7 +69,7 @@ impl Cluster {
             "kubectl {args:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        String::from_utf8(output.stdout).unwrap()
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// The same with objects as input.
@@ -79,7 +78,13 @@ impl Cluster {
         self.kubectl(&[args, &["-f", "-"]].concat(), &list.to_string())
     }
 
-    fn run(&self, args: &[&str], input: &str) -> Output {
+    /// The administrator's.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Runs kubectl with that input, whatever comes of it.
+    pub fn run(&self, args: &[&str], input: &str) -> Output {
         let mut child = Command::new(&self.kubectl)
             .args(args)
             .env("KUBECONFIG", &self.kubeconfig)
@@ -89,11 +94,11 @@ impl Cluster {
             .stderr(Stdio::piped())
             .spawn()
             .expect("NODE_BIN: run `make test`");
-        let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_string());
+        let (mut stdin, input) = (child.stdin.take().expect("an input"), input.to_string());
         // One that ends early takes no more of it.
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        let _ = writer.join().unwrap();
+        let output = child.wait_with_output().expect("its output");
+        let _ = writer.join().expect("a thread");
         output
     }
 }
