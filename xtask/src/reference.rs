@@ -67,6 +67,10 @@ pub const PAGES: [Page; 3] = [
                 labels::RESTORED_AT,
                 "Set by the operator: the time of the last successful restore.",
             ),
+            (
+                labels::CANCEL,
+                "Any value stops what is under way or waits: the command is killed with all that it has started, its upload is aborted, and the run ends as `Cancelled` and is kept; a restore ends as `Cancelled`, and the backup is as good as before. Removed when it is taken up; it stops nothing that begins later. `kubectl backup cancel` sets it. It belongs in no manifest.",
+            ),
             (labels::KEEP, "Any value: rotation neither counts nor removes the run."),
             (
                 labels::SCHEDULED_AT,

@@ -7,6 +7,8 @@ pub const RESTORED_AT: &str = "backup-operator.io/restored-at";
 /// On a `BackupRun`, set by the operator with the removal of `restore`: the value that was taken up last. The same value that
 /// an applier (GitOps) puts back is the same request, not a new one.
 pub const RESTORE_TAKEN: &str = "backup-operator.io/restore-taken";
+/// On a `BackupRun`: any value stops what is under way or waits, and the run is kept; removed when that is taken up.
+pub const CANCEL: &str = "backup-operator.io/cancel";
 /// On a `BackupRun`, set by the operator before the first attempt: the run's own UID. A run that carries another one was
 /// brought back (Velero, `kubectl get -o yaml | kubectl apply`) without its status: it has lived before.
 pub const STARTED_AS: &str = "backup-operator.io/started-as";

@@ -465,6 +465,9 @@ pub struct Transfer {
     /// Set once the attempt has failed and another one follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Time>,
+    /// Set once it was asked for that this attempt is stopped (annotation `backup-operator.io/cancel`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<Time>,
 }
 
 /// A run that waits for its turn.

@@ -70,6 +70,7 @@ fn times(run: &BackupRun) -> Vec<Timestamp> {
             Some(&t.started_at),
             t.command_started_at.as_ref(),
             t.failed_at.as_ref(),
+            t.cancelled_at.as_ref(),
             ended,
         ]
     });

@@ -18,6 +18,8 @@ pub mod restore;
 
 pub mod returned;
 
+pub mod cancel;
+
 pub mod fallback;
 
 pub mod over;

@@ -103,6 +103,13 @@ impl World {
                         .get_or_insert_default()
                         .remove(labels::RESTORE);
                 }
+                Guarded::TakeCancel => {
+                    self.run
+                        .metadata
+                        .annotations
+                        .get_or_insert_default()
+                        .remove(labels::CANCEL);
+                }
                 _ => {}
             }
         }

@@ -60,7 +60,10 @@ impl Kind for BackupRun {
     }
 
     fn due(&self) -> Due {
-        let is_asked = self.metadata.deletion_timestamp.is_some() || self.annotations().contains_key(labels::RESTORE);
+        let is_asked = self.metadata.deletion_timestamp.is_some()
+            || [labels::RESTORE, labels::CANCEL]
+                .iter()
+                .any(|a| self.annotations().contains_key(*a));
         match &self.status {
             Some(status) if is_finished(status) && status.transfer.is_none() && !is_asked => Due::Never,
             _ => Due::Now,

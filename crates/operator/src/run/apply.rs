@@ -134,6 +134,7 @@ async fn write(
             let changes = [(labels::RESTORE, None), (labels::RESTORE_TAKEN, value)];
             written.annotations(&changes).await?;
         }
+        Guarded::TakeCancel => written.annotation(labels::CANCEL, None).await?,
         Guarded::RemoveFinalizer => {
             let left: Vec<_> = run
                 .finalizers()

@@ -231,6 +231,7 @@ mod tests {
                 route: "Direct".into(),
                 waited_for: vec![],
                 failed_at: None,
+                cancelled_at: None,
             }),
             ..api::BackupRunStatus::default()
         });

@@ -235,6 +235,7 @@ fn a_run_holds_its_turn_while_an_attempt_is_under_way_and_not_between_or_after_i
         route: "Direct".into(),
         waited_for: vec![],
         failed_at: None,
+        cancelled_at: None,
     };
     let mut run = testing::backup_run();
     run.spec.backoff_limit = Some(1);

@@ -40,6 +40,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         ),
         waited_for: vec![],
         failed_at: None,
+        cancelled_at: None,
     });
     status.progress = None;
     status.queued = None;

@@ -8,7 +8,7 @@ use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{end, path, tell, turn, waiting};
+use crate::run::{cancel, end, path, tell, turn, waiting};
 use crate::validate;
 use crate::validate::run::check_path;
 
@@ -25,6 +25,9 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus) -> Decision {
 
 fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     let since = status.restore_requested_at.take();
+    if cancel::is_asked(o) {
+        return cancel::before_it_began(o, status);
+    }
     let valid = match validate::run::validate(&o.run.spec) {
         Ok(valid) => valid,
         Err(faults) => return end::refuse(o, status, Reason::InvalidSpec, &validate::sentence(&faults)),

@@ -10,10 +10,13 @@ use crate::run::limits::{ABORT, OLD_POD, pause};
 use crate::run::observed::{Observed, PodView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{end, turn};
+use crate::run::{cancel, end, turn};
 
 /// What to do for a run whose last attempt failed and is followed by another.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, failed: Timestamp) -> Decision {
+    if let Some(taken) = cancel::take(o, &status) {
+        return taken;
+    }
     let mut unguarded = Vec::new();
     if o.transfer != TransferView::None {
         unguarded.push(Unguarded::ForgetTransfer);
@@ -25,6 +28,17 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
             uid: pod.uid.clone(),
             now: true,
         });
+    }
+    if at.transfer.cancelled_at.is_some() {
+        let message = format!("{}. {}", cancel::WORDS, status.message.as_deref().unwrap_or_default());
+        let mut decision = end::report(
+            o,
+            status,
+            at,
+            &end::failed(Reason::Cancelled, message.trim_end().into()),
+        );
+        decision.unguarded.splice(0..0, unguarded);
+        return decision;
     }
     if old.is_some_and(PodView::is_in_the_way) && !o.left_of(OLD_POD, failed).is_zero() {
         // Two commands at once on one database are nobody's wish.

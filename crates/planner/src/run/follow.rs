@@ -5,18 +5,19 @@ use api::BackupRunStatus;
 use api::labels;
 use api::names::Action;
 use api::run::Progress;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline, writes_to};
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
+use crate::run::limits::{CANCEL, LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::over::{over, refused};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::taken::{self, Way};
-use crate::run::{end, fallback, over, starting};
+use crate::run::{cancel, end, fallback, over, starting};
 
 /// What to do next for the attempt that the status names.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decision {
@@ -40,6 +41,14 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         };
     }
     let pod = pod_of_attempt(o, at);
+    if may_be_stopped(o)
+        && let Some(taken) = cancel::take(o, &status)
+    {
+        return taken;
+    }
+    if let (Some(since), true) = (&at.transfer.cancelled_at, may_be_stopped(o)) {
+        return stop(o, status, at, since.0);
+    }
     if let Some(decision) = fallback::decide(o, &status, at, pod) {
         return decision;
     }
@@ -84,6 +93,38 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             None => connect(o, status, at, pod),
         },
     }
+}
+
+/// What has ended, or is being committed, is not stopped any more: how it ended is told first.
+fn may_be_stopped(o: &Observed<'_>) -> bool {
+    !matches!(
+        o.transfer,
+        TransferView::Ended { .. }
+            | TransferView::Active {
+                contact: Contact::Committing,
+                ..
+            }
+    )
+}
+
+/// It is to be stopped: by the agent, which kills the command with all that it has started and says how that ended; without one, or
+/// where it does not answer in time, by the end of its Pod.
+fn stop(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, since: Timestamp) -> Decision {
+    if let TransferView::Active { cancelling, .. } = &o.transfer
+        && !o.left_of(CANCEL, since).is_zero()
+    {
+        return Decision {
+            cancel: (!cancelling).then(|| cancel::WORDS.into()),
+            ..Decision::wait(Duration::from_secs(1))
+        };
+    }
+    finish(
+        o,
+        status,
+        at,
+        &end::failed(Reason::Cancelled, cancel::WORDS.into()),
+        true,
+    )
 }
 
 fn is_look(step: &Unguarded) -> bool {

@@ -4,15 +4,18 @@ use std::time::Duration;
 use api::{BackupRunStatus, condition};
 
 use crate::run::attempt::pod_of_attempt;
-use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::PODS;
 use crate::run::observed::{Observed, PodView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Guarded, Unguarded};
+use crate::run::{cancel, end};
 
 /// What to do for a run of whose last attempt something may be left.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt) -> Decision {
+    if cancel::is_asked(o) {
+        return cancel::of_what_ended(o);
+    }
     let pod = pod_of_attempt(o, at).filter(|p| p.ours);
     let mut unguarded: Vec<_> = pod.and_then(end::go).into_iter().collect();
     unguarded.push(Unguarded::ForgetTransfer);

@@ -73,6 +73,7 @@ reasons! {
     RestoreUnderWay       passes "A restore was asked for while one is under way." "Ask again when the restore has ended."
     RestoreWaits          passes "A restore waits until the Pod of an earlier attempt is gone." "See to what keeps the Pod; the message names it."
     RestoreRefused        passes "A restore was asked for that cannot be, or that has expired." "Do what the message says, and ask again."
+    NothingToCancel       passes "A cancel was asked for when nothing was under way any more." "Nothing to do; the run is as it ended."
     // Warnings about what is good.
     Shrunk                passes "A good backup is far smaller than those before it." "Look whether the command still prints all that it should."
     RecordNotWritten      passes "A good backup has no record beside it in the bucket." "Let the access key write below .backup-operator/ of the storage's prefix, or set spec.catalog.records: false in the storage."
@@ -120,7 +121,7 @@ reasons! {
     InputNotRead          passes "The command did not read the whole backup." "Have the command read its standard input to the end."
     LeftRunning           passes "Something that the command started did not end." "Have the command wait for what it starts."
     OutOfMemory           passes "The kernel killed a process of the command's container for want of memory." "Raise the container's memory limit."
-    Cancelled             stays  "Somebody stopped it: a deletion, or concurrencyPolicy Replace." "Make a new run."
+    Cancelled             stays  "Somebody stopped it: the annotation backup-operator.io/cancel, a deletion, or concurrencyPolicy Replace." "Make a new run."
     Interrupted           passes "It was cut off and cannot go on." "Make a new run; spec.backoffLimit lets a backup try again by itself."
     // The bytes and the store.
     TransferFailed        passes "The store did not take or give the bytes." "Cure the store, or the way to it; the message has its words."

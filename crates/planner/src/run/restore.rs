@@ -5,19 +5,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
-use crate::run::end;
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Found, Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{tell, turn, waiting};
+use crate::run::{cancel, end, tell, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(by) = o.overwritten_by().filter(|_| !tell::is_overwritten(&status)) {
         return overwritten(o, status, by);
+    }
+    if cancel::is_asked(o) {
+        return cancel::of_what_ended(o);
     }
     if !o.run.annotations().contains_key(labels::RESTORE) {
         let mut decision = Decision {

@@ -65,6 +65,8 @@ pub enum Guarded {
     },
     /// Take the request to restore off and remember its value.
     TakeRequest,
+    /// Take the request to cancel off.
+    TakeCancel,
     /// Let the run go.
     RemoveFinalizer,
     /// Write this status, if it differs from the one that is there.

@@ -39,6 +39,7 @@ fn steps(decision: Decision) -> Vec<Step> {
 }
 
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
+mod cancel;
 mod carriers;
 mod deadlines;
 mod deletion;
@@ -154,10 +155,18 @@ impl World {
                         annotations.insert(labels::RESTORE_TAKEN.into(), value);
                     }
                 }
+                Step::Guarded(Guarded::TakeCancel) => {
+                    self.run.annotations_mut().remove(labels::CANCEL);
+                }
                 // The store has nothing, unless a test says otherwise.
                 Step::Unguarded(Unguarded::Look { .. }) => looked = true,
                 Step::Unguarded(Unguarded::ForgetFound) => self.found = Found::Unknown,
                 Step::Unguarded(Unguarded::ForgetTransfer) => self.transfer = TransferView::None,
+                Step::Cancel(_) => {
+                    if let TransferView::Active { cancelling, .. } = &mut self.transfer {
+                        *cancelling = true;
+                    }
+                }
                 _ => {}
             }
         }

@@ -153,6 +153,7 @@ impl World {
             route: "Direct".into(),
             waited_for: vec![],
             failed_at: None,
+            cancelled_at: None,
         }
     }
 

@@ -93,6 +93,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         route: "Direct".into(),
         waited_for: vec![],
         failed_at: None,
+        cancelled_at: None,
     });
     let registry = context.registry.clone();
     let handle = registry
