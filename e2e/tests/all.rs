@@ -7,6 +7,8 @@ mod admission;
 mod bytes;
 #[path = "all/carriers.rs"]
 mod carriers;
+#[path = "all/cli.rs"]
+mod cli;
 #[path = "all/commands.rs"]
 mod commands;
 #[path = "all/databases.rs"]

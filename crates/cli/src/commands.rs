@@ -1,8 +1,16 @@
 //! The verbs, one a file.
 mod download;
+mod cancel;
+mod delete;
+mod keep;
 mod lint;
+mod logs;
+mod pause;
 mod preview;
 mod restore_offline;
+mod restore;
+mod resume;
+mod run;
 mod support;
 mod verify;
 
@@ -25,6 +33,22 @@ pub enum Verb {
     Verify(verify::Args),
     /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
     Support(support::Args),
+    /// Makes one backup now, of a schedule or a manifest, and follows it to its end; the exit status says how that was.
+    Run(run::Args),
+    /// Restores a backup, where it was made or in another namespace, and follows it to its end; the exit status says how that was.
+    Restore(restore::Args),
+    /// Stops what a run does, and keeps the run.
+    Cancel(cancel::Args),
+    /// Prints what a run's command writes to its standard error: live, and its end when the Pod is gone.
+    Logs(logs::Args),
+    /// Has rotation pass a run by.
+    Keep(keep::Args),
+    /// Has a schedule make no runs on its ticks.
+    Pause(pause::Args),
+    /// Has a paused schedule make runs on its ticks again.
+    Resume(pause::Args),
+    /// Deletes a run, a schedule or a storage, and says before what goes along and what stays.
+    Delete(delete::Args),
 }
 
 impl Verb {
@@ -37,6 +61,14 @@ impl Verb {
             Self::Download(args) => download::run(&args, out),
             Self::Verify(args) => verify::run(&args, out),
             Self::Support(args) => whole(out, |answer| support::run(&args, answer)),
+            Self::Run(args) => run::run(&args, out).map_err(|e| e.to_string()),
+            Self::Restore(args) => restore::run(&args, out).map_err(|e| e.to_string()),
+            Self::Cancel(args) => cancel::run(&args, out).map_err(|e| e.to_string()),
+            Self::Logs(args) => logs::run(&args, out).map_err(|e| e.to_string()),
+            Self::Keep(args) => keep::run(&args, out).map_err(|e| e.to_string()),
+            Self::Pause(args) => pause::run(&args, out).map_err(|e| e.to_string()),
+            Self::Resume(args) => resume::run(&args, out).map_err(|e| e.to_string()),
+            Self::Delete(args) => delete::run(&args, out).map_err(|e| e.to_string()),
         }
     }
 }

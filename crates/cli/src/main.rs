@@ -1,7 +1,9 @@
 //! `kubectl-backup`, also `kubectl backup`: answers with the operator's own functions.
 #![forbid(unsafe_code)]
 
+mod ask;
 mod commands;
+mod follow;
 mod manifest;
 mod read;
 mod show;

@@ -2,3 +2,5 @@
 pub mod connect;
 pub mod fault;
 pub mod objects;
+pub mod target;
+pub mod time;

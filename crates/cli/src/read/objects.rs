@@ -1,6 +1,6 @@
 //! Objects of our kinds as they are: one that cannot be read keeps none of the others from being shown.
 use api::{BackupRun, BackupSchedule, BackupStorage};
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -100,6 +100,41 @@ impl Session {
         read(&object).map_err(|why| Fault::new(doing, why, format!("kubectl get {} {name} -o yaml", K::plural(&()))))
     }
 
+    /// One object, if it is there.
+    ///
+    /// # Errors
+    /// It cannot be read, or the API server refused or did not answer in time.
+    pub async fn find<K: Kind>(&self, namespace: &str, name: &str) -> Result<Option<K>, Fault> {
+        let doing = format!("get {} {name}", K::SINGULAR);
+        let api = self.dynamic::<K>(&Where::Namespace(namespace.into()));
+        let Some(object) = self.ask(&doing, api.get_opt(name)).await? else {
+            return Ok(None);
+        };
+        read(&object)
+            .map(Some)
+            .map_err(|why| Fault::new(doing, why, format!("kubectl get {} {name} -o yaml", K::plural(&()))))
+    }
+
+    /// Changes one object by a merge patch, and returns it as it is then.
+    ///
+    /// # Errors
+    /// It is not there, or the API server refused or did not answer in time.
+    pub async fn change<K: Kind>(
+        &self,
+        doing: &str,
+        namespace: &str,
+        name: &str,
+        patch: &serde_json::Value,
+    ) -> Result<DynamicObject, Fault> {
+        let api = self.dynamic::<K>(&Where::Namespace(namespace.into()));
+        let parameters = PatchParams {
+            field_manager: Some("kubectl-backup".into()),
+            ..PatchParams::default()
+        };
+        self.ask(doing, api.patch(name, &parameters, &Patch::Merge(patch)))
+            .await
+    }
+
     /// The kind's API, for what changes objects.
     pub fn api<K: Kind>(&self, namespace: &str) -> Api<K>
     where
@@ -132,7 +167,11 @@ impl<K: Kind> Found<K> {
     }
 }
 
-fn read<K: Kind>(object: &DynamicObject) -> Result<K, String> {
+/// The object as this version reads it.
+///
+/// # Errors
+/// In which words it is not.
+pub fn read<K: Kind>(object: &DynamicObject) -> Result<K, String> {
     let value = serde_json::to_value(object).map_err(|e| e.to_string())?;
     serde_json::from_value(value).map_err(|e| format!("is not as this version of kubectl-backup reads it: {e}"))
 }

@@ -1,0 +1,49 @@
+//! `keep`: a run that rotation passes by.
+use std::io::Write;
+
+use api::{BackupRun, labels};
+use kube::ResourceExt;
+use serde_json::json;
+
+use crate::read::connect::Cluster;
+use crate::read::fault::Fault;
+use crate::read::target::{Of, parse};
+
+/// What to keep.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Have rotation count and remove it again, as any other.
+    #[arg(long)]
+    off: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Sets the annotation or takes it away.
+///
+/// # Errors
+/// There is no such run, or the API server refused.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
+    let doing = format!("keep run {}", args.run);
+    let (_, name) =
+        parse(&args.run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, "kubectl backup keep --help"))?;
+    let session = args.cluster.connect()?;
+    let namespace = &session.namespace;
+    session.block_on(async {
+        let run = session.get::<BackupRun>(namespace, &name).await?;
+        let kept = run.annotations().contains_key(labels::KEEP);
+        let word = if args.off { "not kept" } else { "kept" };
+        if kept != args.off {
+            let _ = writeln!(out, "backuprun/{name} {word} (unchanged)");
+            return Ok(());
+        }
+        let value = (!args.off).then_some("true");
+        let patch = json!({"metadata": {"annotations": {labels::KEEP: value}}});
+        session.change::<BackupRun>(&doing, namespace, &name, &patch).await?;
+        let _ = writeln!(out, "backuprun/{name} {word}");
+        Ok(())
+    })
+}

@@ -1,0 +1,230 @@
+//! `restore`: a backup back into its command, where it came from or in another namespace, followed to its end.
+mod choose;
+mod elsewhere;
+mod into;
+mod key;
+mod plan;
+mod template;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::{BackupRun, BackupSchedule, labels};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use planner::schedule::observed::is_being_restored;
+use serde_json::json;
+
+use crate::ask::confirm;
+use crate::follow::course::Course;
+use crate::follow::estimate::Expected;
+use crate::follow::phase::Aim;
+use crate::follow::screen::Screen;
+use crate::read::connect::{Cluster, Session};
+use crate::read::fault::Fault;
+use crate::read::objects::Where;
+use crate::read::target::Of;
+use crate::read::time::{span, time};
+use crate::show::style::Tone;
+
+/// What to restore, and over what.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A run, or a schedule whose newest good backup is meant; `run/NAME` or `schedule/NAME` where both have the name.
+    #[arg(value_name = "RUN|SCHEDULE")]
+    target: String,
+    /// Of a schedule: the newest good backup that ended at this time or before: RFC 3339, or how long ago (2h ago).
+    #[arg(long, value_name = "TIME", conflicts_with = "latest")]
+    at: Option<String>,
+    /// Of a schedule: its newest good backup, which is the default.
+    #[arg(long)]
+    latest: bool,
+    /// Restore in this namespace: a run that only restores is made there.
+    #[arg(long, value_name = "NAMESPACE")]
+    into: Option<String>,
+    /// The Pod to restore in, instead of the backup's: a Pod, PodTemplate or BackupRun in a file, `-` for standard input.
+    #[arg(long, value_name = "FILE", requires = "into")]
+    template: Option<PathBuf>,
+    /// Set a variable of the container that the command runs in, such as PGHOST=staging; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", requires = "into")]
+    set_env: Vec<String>,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+    /// Only ask the operator for it: do not wait for its end.
+    #[arg(long)]
+    detach: bool,
+    /// How long to wait for its end, such as 90s, 15m or 2h30m. It goes on after that.
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = span)]
+    timeout: Duration,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Shows what would be done, asks, restores and follows it.
+///
+/// # Errors
+/// There is nothing to restore, it was not confirmed, or did not end well.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
+    let session = args.cluster.connect()?;
+    session.block_on(work(&session, args, out))
+}
+
+async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
+    let source = source(session, args).await?;
+    match &args.into {
+        Some(namespace) => elsewhere(session, args, &source, namespace, out).await,
+        None => in_place(session, args, &source, out).await,
+    }
+}
+
+/// The run whose backup is meant.
+async fn source(session: &Session, args: &Args) -> Result<BackupRun, Fault> {
+    let named = session.named("restore", &args.target, &[Of::Run, Of::Schedule]).await?;
+    let doing = format!("restore {}", args.target);
+    if let Some(run) = named.run {
+        if args.at.is_some() || args.latest {
+            let why = "--at and --latest choose among the backups of a schedule, and this is a run";
+            return Err(Fault::new(
+                doing,
+                why,
+                format!("kubectl backup restore run/{}", run.name_any()),
+            ));
+        }
+        return Ok(run);
+    }
+    let schedule: BackupSchedule = named
+        .schedule
+        .ok_or_else(|| Fault::new(&doing, "there is no such object", "kubectl backup list"))?;
+    let name = schedule.name_any();
+    let seen = format!("kubectl backup list runs --schedule {name} -n {}", session.namespace);
+    let at = match &args.at {
+        Some(text) => {
+            Some(time(text, Timestamp::now()).map_err(|why| Fault::new(&doing, format!("--at: {why}"), &seen))?)
+        }
+        None => None,
+    };
+    let place = Where::Namespace(session.namespace.clone());
+    let label = format!("{}={name}", labels::SCHEDULE);
+    let runs = session.list::<BackupRun>(&place, Some(&label)).await?;
+    choose::newest(&runs.objects, at)
+        .cloned()
+        .map_err(|why| Fault::new(doing, why, seen))
+}
+
+/// Over what the run was made of.
+async fn in_place(session: &Session, args: &Args, run: &BackupRun, out: &mut dyn Write) -> Result<(), Fault> {
+    let (name, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
+    let doing = format!("restore run {name}");
+    if let Some((why, next)) = choose::unrestorable(run) {
+        return Err(Fault::new(doing, why, next));
+    }
+    if is_being_restored(run) {
+        let why = "a restore of it is under way or waits already";
+        return Err(Fault::new(
+            doing,
+            why,
+            format!("kubectl backup logs {name} -n {namespace} -f"),
+        ));
+    }
+    let shown = plan::shown(run, run, &namespace, Timestamp::now());
+    let _ = write!(out, "{shown}");
+    let _ = out.flush();
+    let command = format!("kubectl backup restore run/{name} -n {namespace}");
+    confirm(args.yes, "This writes over what is there. Restore?", &doing, &command)?;
+    let value = Timestamp::now().to_string();
+    let patch = json!({"metadata": {"annotations": {labels::RESTORE: value}}});
+    let asked = session.change::<BackupRun>(&doing, &namespace, &name, &patch).await?;
+    let mut screen = Screen::new(out);
+    screen.line(&format!("backuprun/{name} restore asked for"), Tone::Plain);
+    if args.detach {
+        return Ok(());
+    }
+    let after = run
+        .status
+        .as_ref()
+        .and_then(|s| s.restores.last())
+        .map_or(0, |r| r.number);
+    let course = Course {
+        namespace: &namespace,
+        name: &name,
+        aim: Aim::Restore { value, after },
+        expected: Expected::of_backup(run),
+        timeout: args.timeout,
+        asked: Some(asked),
+    };
+    let outcome = course.follow(session, &mut screen).await?;
+    course.conclude(outcome, &mut screen)
+}
+
+/// In another namespace, by a run of its own that only restores.
+async fn elsewhere(
+    session: &Session,
+    args: &Args,
+    source: &BackupRun,
+    namespace: &str,
+    out: &mut dyn Write,
+) -> Result<(), Fault> {
+    let doing = format!("restore run {} into namespace {namespace}", source.name_any());
+    if let Some((why, next)) = choose::unreadable(source) {
+        return Err(Fault::new(doing, why, next));
+    }
+    let notes = elsewhere::check(session, source, namespace, &doing).await?;
+    let key = key::reachable(session, source, namespace, &doing).await?;
+    let usage = "kubectl backup restore --help";
+    let template = match &args.template {
+        Some(file) => Some(template::read(file).map_err(|why| Fault::new(&doing, why, usage))?),
+        None => None,
+    };
+    let changes = into::Changes {
+        template,
+        variables: into::variables(&args.set_env).map_err(|why| Fault::new(&doing, why, usage))?,
+        decryption_key: key.key,
+    };
+    let run = into::run(source, namespace, changes).map_err(|why| {
+        Fault::new(
+            &doing,
+            why,
+            "kubectl backup restore with --template FILE or --set-env NAME=VALUE corrected",
+        )
+    })?;
+    let shown = plan::shown(source, &run, namespace, Timestamp::now());
+    let _ = write!(out, "{shown}");
+    for note in notes.iter().chain(&key.notes) {
+        let _ = writeln!(out, "note         {note}");
+    }
+    let _ = out.flush();
+    let command = format!(
+        "kubectl backup restore run/{} -n {} --into {namespace}",
+        source.name_any(),
+        source.namespace().unwrap_or_default()
+    );
+    confirm(
+        args.yes,
+        "This writes over what the command reaches from there. Restore?",
+        &doing,
+        &command,
+    )?;
+    let object = serde_json::to_value(&run).map_err(|e| Fault::new(&doing, e.to_string(), usage))?;
+    let created = session.create_run(namespace, &object).await?;
+    let name = created.name_any();
+    let mut screen = Screen::new(out);
+    screen.line(
+        &format!("backuprun/{name} created in namespace {namespace}"),
+        Tone::Plain,
+    );
+    if args.detach {
+        return Ok(());
+    }
+    let course = Course {
+        namespace,
+        name: &name,
+        aim: Aim::Run,
+        expected: Expected::of_backup(source),
+        timeout: args.timeout,
+        asked: None,
+    };
+    let outcome = course.follow(session, &mut screen).await?;
+    course.conclude(outcome, &mut screen)
+}

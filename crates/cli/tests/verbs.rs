@@ -1,0 +1,78 @@
+//! The verbs that do something, on a real API server without nodes: the test plays the operator. `make test` names the server in NODE_BIN.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "verbs/program.rs"]
+mod program;
+#[path = "verbs/restores.rs"]
+mod restores;
+#[path = "verbs/runs.rs"]
+mod runs;
+#[path = "verbs/small.rs"]
+mod small;
+
+use std::path::Path;
+
+use servers::ApiServer;
+
+/// A rule, and what shows it.
+type Case = (&'static str, fn(&ApiServer));
+
+const CASES: &[Case] = &[
+    (
+        "a schedule is run once, followed, and its good end is status 0",
+        runs::of_a_schedule,
+    ),
+    (
+        "a failed run is status 1, with reason, cure and the next command",
+        runs::that_fails,
+    ),
+    ("a manifest is created whole or not at all", runs::of_a_manifest),
+    ("an interrupted look leaves the run running", runs::left_running),
+    (
+        "a restore is shown, confirmed, asked for and followed",
+        restores::of_a_run,
+    ),
+    (
+        "a restore that the operator refuses says why",
+        restores::that_is_refused,
+    ),
+    ("a backup of a schedule is chosen by its time", restores::of_a_schedule),
+    (
+        "a restore into another namespace is a run of its own",
+        restores::into_a_namespace,
+    ),
+    (
+        "what cannot be read from another namespace is said before anything is created",
+        restores::not_into_a_namespace,
+    ),
+    (
+        "a cancelled run is kept, and one that has ended is not cancelled",
+        small::cancel,
+    ),
+    (
+        "keep, pause and resume change one thing, once",
+        small::keep_pause_resume,
+    ),
+    (
+        "what goes along is said before it goes, and a protected storage stays",
+        small::delete,
+    ),
+    ("a log that is over is what the status has kept", small::logs),
+];
+
+#[test]
+fn the_verbs_do_what_they_say() {
+    let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds.yaml");
+    let server = &ApiServer::start(&kinds);
+    let failed = std::thread::scope(|scope| {
+        let cases: Vec<_> = CASES
+            .iter()
+            .map(|(rule, case)| (rule, scope.spawn(move || case(server))))
+            .collect();
+        let ended = cases
+            .into_iter()
+            .filter_map(|(rule, case)| case.join().is_err().then_some(rule));
+        ended.collect::<Vec<_>>()
+    });
+    assert!(failed.is_empty(), "{failed:#?}");
+}
