@@ -1,18 +1,22 @@
 //! The verbs, one a file.
-mod download;
 mod cancel;
 mod delete;
+mod describe;
+mod download;
 mod keep;
 mod lint;
+mod list;
 mod logs;
 mod pause;
 mod preview;
-mod restore_offline;
 mod restore;
+mod restore_offline;
 mod resume;
 mod run;
+mod status;
 mod support;
 mod verify;
+mod version;
 
 use std::io::Write;
 
@@ -31,6 +35,14 @@ pub enum Verb {
     Download(download::Args),
     /// Reads objects of a store to their ends, keeping nothing, and says whether they are whole; asks no cluster.
     Verify(verify::Args),
+    /// Lists schedules, runs or storages; of schedules the age of the last good backup first.
+    List(list::Args),
+    /// Shows on one screen what wants a look: schedules without a good backup younger than one and a half of their intervals, storages that are not ready, runs that are stuck, restores that failed. Exit status 1 if there is any.
+    Status(status::Args),
+    /// Tells the story of a run, with durations: what it did and waited for, what is stored where, its restores, and what would cure it.
+    Describe(describe::Args),
+    /// Says which versions this program, the operator, the cluster and its kinds are of, and what follows where they differ.
+    Version(version::Args),
     /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
     Support(support::Args),
     /// Makes one backup now, of a schedule or a manifest, and follows it to its end; the exit status says how that was.
@@ -60,6 +72,10 @@ impl Verb {
             Self::RestoreOffline(args) => restore_offline::run(&args),
             Self::Download(args) => download::run(&args, out),
             Self::Verify(args) => verify::run(&args, out),
+            Self::List(args) => list::run(&args, out),
+            Self::Status(args) => status::run(&args, out),
+            Self::Describe(args) => describe::run(&args, out),
+            Self::Version(args) => version::run(&args, out),
             Self::Support(args) => whole(out, |answer| support::run(&args, answer)),
             Self::Run(args) => run::run(&args, out).map_err(|e| e.to_string()),
             Self::Restore(args) => restore::run(&args, out).map_err(|e| e.to_string()),

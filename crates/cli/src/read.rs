@@ -1,6 +1,9 @@
-//! What is read of a cluster: who asks, the objects of our kinds, and what is said where it cannot be.
+//! What is read of a cluster: who asks, the objects of our kinds, how they all are, what became of one, and what is said where it cannot be.
 pub mod connect;
+pub mod facts;
 pub mod fault;
+pub mod fleet;
 pub mod objects;
+pub mod story;
 pub mod target;
 pub mod time;

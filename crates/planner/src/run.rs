@@ -42,6 +42,8 @@ pub mod shrunk;
 
 pub mod tell;
 
+pub mod lately;
+
 pub mod life;
 
 pub mod limits;

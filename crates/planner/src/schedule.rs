@@ -3,6 +3,7 @@ pub mod adopt;
 mod count;
 pub mod cron;
 pub mod decide;
+pub mod expected;
 pub mod field;
 pub mod history;
 pub mod holdup;

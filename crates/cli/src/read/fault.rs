@@ -10,6 +10,8 @@ pub struct Fault {
     why: String,
     /// The command to try next.
     next: String,
+    /// The API server's answer, as HTTP has it.
+    code: Option<u16>,
 }
 
 impl fmt::Display for Fault {
@@ -27,6 +29,31 @@ impl Fault {
             asked: asked.into(),
             why: why.into(),
             next: next.into(),
+            code: None,
+        }
+    }
+
+    /// Whether it is a right that is missing.
+    pub fn is_forbidden(&self) -> bool {
+        self.code == Some(403)
+    }
+
+    /// Whether there is no such thing.
+    pub fn is_missing(&self) -> bool {
+        self.code == Some(404)
+    }
+
+    /// Whether the cluster does not even know the kind.
+    pub fn is_unknown(&self) -> bool {
+        self.is_missing() && is_of_a_kind(&self.why)
+    }
+
+    /// The same with another command to try next.
+    #[must_use]
+    pub fn with_next(self, next: impl Into<String>) -> Self {
+        Self {
+            next: next.into(),
+            ..self
         }
     }
 
@@ -42,7 +69,14 @@ impl Fault {
     /// The client's error.
     pub fn of(asked: &str, error: &kube::Error) -> Self {
         let (why, next) = explain(error);
-        Self::new(asked, why, next)
+        let code = match error {
+            kube::Error::Api(status) => Some(status.code),
+            _ => None,
+        };
+        Self {
+            code,
+            ..Self::new(asked, why, next)
+        }
     }
 }
 
@@ -54,10 +88,7 @@ fn explain(error: &kube::Error) -> (String, String) {
                 (401, _) => "kubectl auth whoami",
                 (403, _) => "kubectl auth can-i --list, and ask whoever may give the right that is named above",
                 // A kind that the API server does not know has no message of its own.
-                (404, m)
-                    if m.contains("the server could not find the requested resource")
-                        || m.contains("page not found") =>
-                {
+                (404, m) if is_of_a_kind(m) => {
                     "kubectl get crd backupruns.backup-operator.io (the operator's kinds are not installed in this cluster)"
                 }
                 (404, _) => "kubectl backup list",
@@ -72,6 +103,11 @@ fn explain(error: &kube::Error) -> (String, String) {
             "kubectl cluster-info".to_string(),
         ),
     }
+}
+
+/// Whether "not found" is said of the kind, not of an object of it.
+fn is_of_a_kind(message: &str) -> bool {
+    message.contains("the server could not find the requested resource") || message.contains("page not found")
 }
 
 /// An error and what caused it, each once, in one line.

@@ -45,6 +45,31 @@ pub enum Where {
     All,
 }
 
+impl Where {
+    /// All namespaces, or one.
+    pub fn of(all: bool, namespace: &str) -> Self {
+        if all {
+            Self::All
+        } else {
+            Self::Namespace(namespace.into())
+        }
+    }
+
+    /// What a list of the kind asks for: `list runs in namespace shop`.
+    pub fn listing<K: Kind>(&self) -> String {
+        format!("list {}{}", K::PLURAL, self.words::<K>())
+    }
+
+    /// ` in namespace shop`; nothing for a kind that belongs to none.
+    pub fn words<K: Kind>(&self) -> String {
+        match self {
+            _ if !K::NAMESPACED => String::new(),
+            Self::Namespace(name) => format!(" in namespace {name}"),
+            Self::All => " in all namespaces".into(),
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug)]
 pub struct Found<K> {
@@ -62,25 +87,33 @@ impl Session {
     /// # Errors
     /// The API server refused, or did not answer in time.
     pub async fn list<K: Kind>(&self, place: &Where, labels: Option<&str>) -> Result<Found<K>, Fault> {
+        let mut all = Found::none();
+        self.pages(place, labels, |page: Found<K>| all.add(page)).await?;
+        Ok(all)
+    }
+
+    /// The same, each page by itself: who needs little of each object keeps no more of it.
+    ///
+    /// # Errors
+    /// The API server refused, or did not answer in time. What came before was taken.
+    pub async fn pages<K: Kind>(
+        &self,
+        place: &Where,
+        labels: Option<&str>,
+        mut take: impl FnMut(Found<K>),
+    ) -> Result<(), Fault> {
         let api = self.dynamic::<K>(place);
-        let doing = match place {
-            Where::Namespace(name) if K::NAMESPACED => format!("list {} in namespace {name}", K::PLURAL),
-            Where::Namespace(_) => format!("list {}", K::PLURAL),
-            Where::All => format!("list {} in all namespaces", K::PLURAL),
-        };
-        let mut found = Found {
-            objects: Vec::new(),
-            raw: Vec::new(),
-            unreadable: Vec::new(),
-        };
+        let doing = place.listing::<K>();
         let mut params = ListParams::default().limit(PAGE);
         params.label_selector = labels.map(Into::into);
         loop {
             let page = self.ask(&doing, api.list(&params)).await?;
+            let mut found = Found::none();
             page.items.into_iter().for_each(|object| found.take(object));
+            take(found);
             match page.metadata.continue_ {
                 Some(token) if !token.is_empty() => params.continue_token = Some(token),
-                _ => return Ok(found),
+                _ => return Ok(()),
             }
         }
     }
@@ -96,7 +129,17 @@ impl Session {
             format!("get {} {name}", K::SINGULAR)
         };
         let api = self.dynamic::<K>(&Where::Namespace(namespace.into()));
-        let object = self.ask(&doing, api.get(name)).await?;
+        let object = self.ask(&doing, api.get(name)).await.map_err(|fault| {
+            let place = if K::NAMESPACED {
+                format!(" -n {namespace}")
+            } else {
+                String::new()
+            };
+            match fault.is_missing() && !fault.is_unknown() {
+                true => fault.with_next(format!("kubectl backup list {}{place}", K::PLURAL)),
+                false => fault,
+            }
+        })?;
         read(&object).map_err(|why| Fault::new(doing, why, format!("kubectl get {} {name} -o yaml", K::plural(&()))))
     }
 
@@ -143,7 +186,8 @@ impl Session {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    fn dynamic<K: Kind>(&self, place: &Where) -> Api<DynamicObject> {
+    /// The kind's API, for its objects as they are.
+    pub fn dynamic<K: Kind>(&self, place: &Where) -> Api<DynamicObject> {
         let resource = ApiResource::erase::<K>(&());
         match place {
             Where::Namespace(name) if K::NAMESPACED => Api::namespaced_with(self.client.clone(), name, &resource),
@@ -153,7 +197,24 @@ impl Session {
 }
 
 impl<K: Kind> Found<K> {
-    fn take(&mut self, object: DynamicObject) {
+    /// Nothing yet.
+    pub fn none() -> Self {
+        Self {
+            objects: Vec::new(),
+            raw: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// More of them.
+    pub fn add(&mut self, page: Self) {
+        self.objects.extend(page.objects);
+        self.raw.extend(page.raw);
+        self.unreadable.extend(page.unreadable);
+    }
+
+    /// One more, where it can be read.
+    pub fn take(&mut self, object: DynamicObject) {
         match read(&object) {
             Ok(readable) => {
                 self.objects.push(readable);

@@ -1,4 +1,4 @@
-//! Colours: only where a terminal shows them and nobody has asked for none.
+//! Colours and width: only where a terminal shows them and nobody has asked for none.
 use std::io::IsTerminal;
 
 /// What a word is about.
@@ -16,26 +16,50 @@ pub enum Tone {
     Dim,
 }
 
-/// Whether words are coloured.
+/// Whether words are coloured, and how long a line may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     coloured: bool,
+    width: Option<usize>,
 }
 
 impl Style {
     /// Of standard output, by terminal, `NO_COLOR` (https://no-color.org) and `TERM=dumb`.
     pub fn of_output() -> Self {
-        Self::decide(std::io::stdout().is_terminal(), |name| std::env::var(name).ok())
+        let terminal = std::io::stdout().is_terminal();
+        let width = terminal_size::terminal_size_of(std::io::stdout()).filter(|_| terminal);
+        Self {
+            width: width.map(|(columns, _)| columns.0.into()),
+            ..Self::decide(terminal, |name| std::env::var(name).ok())
+        }
     }
 
-    /// Without colours.
-    pub const PLAIN: Self = Self { coloured: false };
+    /// Without colours, and with lines of any length.
+    pub const PLAIN: Self = Self {
+        coloured: false,
+        width: None,
+    };
+
+    /// Columns of the terminal; none where it is none.
+    pub fn width(self) -> Option<usize> {
+        self.width
+    }
+
+    /// The same for lines that are no longer than that.
+    #[cfg(test)]
+    pub fn within(self, width: usize) -> Self {
+        Self {
+            width: Some(width),
+            ..self
+        }
+    }
 
     fn decide(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let refused = variable("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = variable("TERM").is_none_or(|t| t.is_empty() || t == "dumb");
         Self {
             coloured: terminal && !refused && !dumb,
+            width: None,
         }
     }
 
@@ -75,13 +99,13 @@ mod tests {
             (true, &[("TERM", "xterm"), ("NO_COLOR", "1")][..], false),
             (true, &[("TERM", "xterm"), ("NO_COLOR", "")][..], true),
         ] {
-            assert_eq!(
-                with(terminal, variables),
-                Style { coloured },
-                "{terminal} {variables:?}"
-            );
+            assert_eq!(with(terminal, variables).coloured, coloured, "{terminal} {variables:?}");
         }
-        assert_eq!(Style { coloured: true }.paint(Tone::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
+        let coloured = Style {
+            coloured: true,
+            ..Style::PLAIN
+        };
+        assert_eq!(coloured.paint(Tone::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
         assert_eq!(Style::PLAIN.paint(Tone::Bad, "x"), "x");
     }
 }

@@ -7,7 +7,7 @@ use api::{BackupRun, BackupRunStatus, condition};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use planner::run::is_finished;
-use planner::run::life::parse;
+use planner::run::lately::{self, Restored, restored};
 
 /// Runs by UID.
 #[derive(Default)]
@@ -30,13 +30,6 @@ pub struct UnderWay {
     pub action: Action,
     /// When its status was last told to be further.
     pub step: Timestamp,
-}
-
-/// The last restore of a run that ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Restored {
-    at: Timestamp,
-    failed: bool,
 }
 
 impl Runs {
@@ -101,33 +94,12 @@ impl Runs {
 }
 
 fn under_way(status: &BackupRunStatus, namespace: &str) -> Option<UnderWay> {
-    let said = condition::find(&status.conditions, condition::IN_PROGRESS).filter(|c| c.status == "True")?;
-    let transfer = status.transfer.as_ref()?;
-    let steps = [
-        Some(said.last_transition_time.0),
-        Some(transfer.started_at.0),
-        transfer.command_started_at.as_ref().map(|t| t.0),
-        transfer.failed_at.as_ref().map(|t| t.0),
-        status.progress.as_ref().map(|p| p.updated_at.0),
-    ];
+    let found = lately::under_way(status)?;
     Some(UnderWay {
         namespace: namespace.into(),
-        action: parse(&transfer.attempt).0,
-        step: steps.into_iter().flatten().max()?,
+        action: found.action,
+        step: found.step,
     })
-}
-
-/// The last restore that ended: of one that expired before it began only the condition tells.
-fn restored(status: &BackupRunStatus) -> Option<Restored> {
-    let last = status.restores.last().map(|r| Restored {
-        at: r.completion_time.0,
-        failed: !r.successful,
-    });
-    let said = condition::find(&status.conditions, condition::RESTORED).map(|c| Restored {
-        at: c.last_transition_time.0,
-        failed: c.status == "False",
-    });
-    last.max(said)
 }
 
 /// What has ended between two statuses of a run, and for which reason.

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use metrics::Labels;
-use planner::schedule::cron::Calendar;
-use planner::schedule::{kept, ticks};
+use planner::schedule::{expected, kept};
 
 /// All schedules, in the order of their labels.
 #[derive(Default)]
@@ -117,32 +116,23 @@ impl Schedule {
         let told = schedule.status.clone().unwrap_or_default();
         let suspended = spec.suspend.unwrap_or(false);
         let created = schedule.creation_timestamp().map_or(now, |t| t.0);
-        let calendar = Calendar::parse(&spec.schedule, spec.time_zone.as_deref()).ok();
         let last = told.last_backup.as_ref();
-        let began = last
-            .and_then(|l| l.start_time.as_ref())
-            .or(told.last_successful_time.as_ref());
-        let asked_from = [began.map(|t| t.0), active_since(schedule, created)]
-            .into_iter()
-            .flatten()
-            .max();
-        let asked_from = asked_from.unwrap_or(created);
         let number = |n: Option<u64>| n.map(|n| n as f64);
         Self {
             labels: labels(schedule),
             uid: schedule.uid().unwrap_or_default().into(),
             storage: spec.template.spec.storage.name.as_str().into(),
             created: seconds(created),
-            active_since: active_since(schedule, created).filter(|_| !suspended).map(seconds),
+            active_since: expected::active_since(schedule, now)
+                .filter(|_| !suspended)
+                .map(seconds),
             last_success: told.last_successful_time.as_ref().map(time),
             duration: last.and_then(|l| Some(time(&l.completion_time) - time(l.start_time.as_ref()?))),
             bytes: number(last.and_then(|l| l.bytes)),
             stored: number(last.and_then(|l| l.stored_bytes)),
             usual: number(kept::usual(&told)),
             next: told.next_schedule_time.as_ref().filter(|_| !suspended).map(time),
-            interval: calendar
-                .and_then(|c| ticks::distance(&c, asked_from))
-                .map(|d| d.as_secs_f64()),
+            interval: expected::interval(schedule, now).map(|d| d.as_secs_f64()),
             jitter: spec.jitter_seconds.unwrap_or(0),
             suspended,
             ready: condition::find(&told.conditions, condition::READY).map(|c| c.status == "True"),
@@ -156,17 +146,6 @@ impl Schedule {
     /// Namespace and name, in which nothing is ever escaped.
     pub fn names(&self) -> (&str, &str) {
         (self.labels.first(), self.labels.last())
-    }
-}
-
-/// The later of its creation and the end of its last suspension; none while that is not over.
-fn active_since(schedule: &BackupSchedule, created: Timestamp) -> Option<Timestamp> {
-    let told = schedule.status.as_ref();
-    let suspension = told.and_then(|s| condition::find(&s.conditions, condition::SUSPENDED));
-    match suspension {
-        None => Some(created),
-        Some(said) if said.status == "True" => None,
-        Some(said) => Some(said.last_transition_time.0.max(created)),
     }
 }
 

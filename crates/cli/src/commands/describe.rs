@@ -1,0 +1,175 @@
+//! `describe RUN`: what is known of a run, and its story.
+use std::io::{self, Write};
+
+use api::BackupRun;
+use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::ResourceExt;
+use kube::api::ListParams;
+use planner::size::{humanize, span};
+use serde_json::json;
+
+use crate::read::connect::{Cluster, Session};
+use crate::read::facts::{Fact, facts};
+use crate::read::fault::Fault;
+use crate::read::story::{Mark, Step, second, story};
+use crate::show::document::{self, Form};
+use crate::show::style::{Style, Tone};
+use crate::show::table::{Cell, Table, clean};
+
+/// Events of an object that are asked for: more than an operator and a kubelet say of one.
+const EVENTS: u32 = 500;
+
+/// Which run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// As a document: what is known, and the story.
+    #[arg(short, long, value_enum, value_name = "FORM")]
+    output: Option<Output>,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// How it is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Answers.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
+    let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
+    let mut notes = Vec::new();
+    let read = session.block_on(read(&session, &args.run, &mut notes));
+    let (run, pod, events) = read.map_err(|fault| fault.to_string())?;
+    for note in &notes {
+        eprintln!("note: {note}");
+    }
+    let now = Timestamp::now();
+    let (facts, story) = (facts(&run, now), story(&run, pod.as_ref(), &events, now));
+    match args.output {
+        None => drop(screen(&run, &facts, &story, Style::of_output(), out)),
+        Some(form) => {
+            let form = if form == Output::Json { Form::Json } else { Form::Yaml };
+            let known: serde_json::Map<_, _> = facts
+                .iter()
+                .map(|(name, value)| (name.to_string(), json!(value)))
+                .collect();
+            document::value(form, &json!({ "known": known, "story": story }), out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The run, its Pod where there is one, and the Events of both. What one may not see besides the run is told and left out.
+async fn read(
+    session: &Session,
+    name: &str,
+    notes: &mut Vec<String>,
+) -> Result<(BackupRun, Option<Pod>, Vec<Event>), Fault> {
+    let namespace = &session.namespace;
+    let run: BackupRun = session.get(namespace, name).await?;
+    let pod_name = run.status.as_ref().and_then(|s| s.pod_name.clone());
+    let mut pod = None;
+    if let Some(pod_name) = &pod_name {
+        let pods: Api<Pod> = Api::namespaced(session.client.clone(), namespace);
+        match session
+            .ask(&format!("get pod {pod_name}"), pods.get_opt(pod_name))
+            .await
+        {
+            Ok(found) => pod = found,
+            Err(fault) if fault.is_forbidden() => notes.push("you may not see Pods: the story is without them".into()),
+            Err(fault) => return Err(fault),
+        }
+    }
+    let all: Api<Event> = Api::namespaced(session.client.clone(), namespace);
+    let mut events = Vec::new();
+    let about = [Some(("BackupRun", name.to_string())), pod_name.map(|pod| ("Pod", pod))];
+    for (kind, name) in about.into_iter().flatten() {
+        let which = format!("regarding.kind={kind},regarding.name={name}");
+        let asked = ListParams::default().fields(&which).limit(EVENTS);
+        match session
+            .ask(&format!("list the Events of {kind} {name}"), all.list(&asked))
+            .await
+        {
+            Ok(found) => events.extend(found.items),
+            Err(fault) if fault.is_forbidden() => {
+                notes.push("you may not see Events: the story is without them".into());
+                break;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    // Of an earlier run of that name nothing is told.
+    let uid = run.uid();
+    events.retain(|event| {
+        let about = event.regarding.as_ref();
+        about.is_some_and(|about| about.kind.as_deref() != Some("BackupRun") || about.uid == uid)
+    });
+    Ok((run, pod, events))
+}
+
+fn screen(run: &BackupRun, facts: &[Fact], story: &[Step], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let widest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 3;
+    for (name, value) in facts {
+        writeln!(out, "{name:widest$}{}", clean(value))?;
+    }
+    writeln!(out)?;
+    let mut steps = Table::new(&["at", "after", "what", "detail"]);
+    for step in story {
+        let tone = match step.mark {
+            Mark::Step => Tone::Plain,
+            Mark::Good => Tone::Good,
+            Mark::Warning => Tone::Warn,
+            Mark::Bad => Tone::Bad,
+        };
+        let after = step.after.map(|s| format!("+{}", span(SignedDuration::from_secs(s))));
+        steps.row(vec![
+            second(step.at).into(),
+            Cell::new(after.unwrap_or_default(), Tone::Dim),
+            Cell::new(&step.what, tone),
+            (&step.detail).into(),
+        ]);
+    }
+    steps.write(style, out)?;
+    let Some(status) = &run.status else { return Ok(()) };
+    if !status.restores.is_empty() {
+        writeln!(out)?;
+        let mut restores = Table::new(&["restore", "started", "took", "result", "given to the command"]);
+        for one in &status.restores {
+            let took = one.completion_time.0.duration_since(one.start_time.0);
+            let result = if one.successful {
+                Cell::new("good", Tone::Good)
+            } else {
+                Cell::new("failed", Tone::Bad)
+            };
+            restores.row(vec![
+                one.number.to_string().into(),
+                second(one.start_time.0).into(),
+                span(took).into(),
+                result,
+                humanize(one.bytes).into(),
+            ]);
+        }
+        restores.write(style, out)?;
+    }
+    if let Some(log) = status.log.as_deref().filter(|log| !log.trim().is_empty()) {
+        writeln!(out, "\nThe end of what the last command wrote to its standard error:")?;
+        for line in log.lines() {
+            writeln!(out, "  {}", clean(line))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Runs in a list, the newest last: that is where a terminal's eye is.
+use api::run::State;
+use api::{BackupRun, BackupRunStatus, condition, labels};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use planner::run::lately;
+use planner::size::humanize;
+
+use super::rows::{Row, View, dim};
+use crate::show::style::Tone;
+use crate::show::table::Cell;
+use crate::show::time::ago;
+
+impl Row for BackupRun {
+    fn cells(&self, view: View, now: Timestamp) -> Vec<(&'static str, Cell)> {
+        let none = BackupRunStatus::default();
+        let told = self.status.as_ref().unwrap_or(&none);
+        let text = |text: &Option<String>| Cell::from(text.as_deref().unwrap_or_default());
+        let since = |at: Option<Timestamp>| Cell::from(at.map(|at| ago(at, now)).unwrap_or_default());
+        let (state, reason) = state(self, told);
+        let mut cells = Vec::new();
+        if view.namespaces {
+            cells.push(("namespace", self.namespace().unwrap_or_default().into()));
+        }
+        cells.extend([
+            ("name", self.name_any().into()),
+            ("state", state),
+            ("reason", reason),
+            ("started", since(told.start_time.as_ref().map(|t| t.0))),
+            ("took", took(told, now)),
+            ("size", size(told)),
+            ("ratio", text(&told.ratio)),
+        ]);
+        if view.wide {
+            cells.extend([
+                (
+                    "schedule",
+                    self.labels().get(labels::SCHEDULE).cloned().unwrap_or_default().into(),
+                ),
+                ("storage", self.spec.storage.name.as_str().into()),
+                ("path", text(&told.path)),
+                (
+                    "kept",
+                    if self.annotations().contains_key(labels::KEEP) {
+                        "yes".into()
+                    } else {
+                        Cell::from("")
+                    },
+                ),
+                ("age", since(self.creation_timestamp().map(|t| t.0))),
+            ]);
+        }
+        cells
+    }
+
+    fn has_failed(&self, _: Timestamp) -> bool {
+        self.status.as_ref().is_some_and(|told| {
+            condition::is_true(&told.conditions, condition::FAILED) || lately::restored(told).is_some_and(|r| r.failed)
+        })
+    }
+
+    fn place(&self) -> (String, Timestamp, String) {
+        let created = self.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |t| t.0);
+        (self.namespace().unwrap_or_default(), created, self.name_any())
+    }
+}
+
+/// What happened last, and why, where that is another word.
+fn state(run: &BackupRun, told: &BackupRunStatus) -> (Cell, Cell) {
+    if run.metadata.deletion_timestamp.is_some() {
+        return (Cell::new("Deleting", Tone::Warn), Cell::from(""));
+    }
+    let Some(state) = told.state else {
+        return (dim("New"), Cell::from(""));
+    };
+    let tone = match state {
+        State::BackupSuccessful | State::RestoreSuccessful => Tone::Good,
+        State::BackupFailed | State::RestoreFailed | State::InterruptedFailed => Tone::Bad,
+        State::StorageError | State::Queued => Tone::Warn,
+        State::Backuping | State::Restoring => Tone::Plain,
+    };
+    let word = format!("{state:?}");
+    let speaks = match state {
+        State::RestoreSuccessful | State::RestoreFailed => condition::RESTORED,
+        _ => condition::READY,
+    };
+    let reason = condition::find(&told.conditions, speaks).map(|c| c.reason.clone());
+    let reason = reason.filter(|reason| *reason != word).unwrap_or_default();
+    (Cell::new(word, tone), Cell::new(reason, tone))
+}
+
+/// How long the backup took, or has been under way.
+fn took(told: &BackupRunStatus, now: Timestamp) -> Cell {
+    let under_way = lately::under_way(told).and(told.transfer.as_ref());
+    match under_way {
+        Some(transfer) => dim(ago(transfer.started_at.0, now)),
+        None => told.duration.as_deref().unwrap_or_default().into(),
+    }
+}
+
+/// What is stored, or has been until now.
+fn size(told: &BackupRunStatus) -> Cell {
+    match &told.progress {
+        Some(progress) if lately::under_way(told).is_some() => dim(humanize(progress.stored_bytes)),
+        _ => told.size.as_deref().unwrap_or_default().into(),
+    }
+}

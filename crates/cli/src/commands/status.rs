@@ -1,0 +1,265 @@
+//! `status`: the fleet on one screen, and an exit status for scripts.
+use std::io::{self, Write};
+
+use api::{BackupRun, BackupSchedule, BackupStorage};
+use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp};
+use planner::size::span;
+
+use crate::read::connect::{Cluster, Session};
+use crate::read::fault::Fault;
+use crate::read::fleet::{Fleet, Objects, fleet, matters};
+use crate::read::objects::{Found, Where};
+use crate::show::document::{self, Form};
+use crate::show::style::{Style, Tone};
+use crate::show::table::{Cell, Table};
+use crate::show::time::ago;
+
+/// What to look at.
+#[derive(clap::Args)]
+pub struct Args {
+    /// All namespaces, and nothing less. Default: all where they may be listed, else the context's.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// The same as a document: lists of what is bad, and counts.
+    #[arg(short, long, value_enum, value_name = "FORM")]
+    output: Option<Output>,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// How it is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// What was read.
+struct Read {
+    schedules: Vec<BackupSchedule>,
+    storages: Option<Vec<BackupStorage>>,
+    runs: Vec<BackupRun>,
+    others: usize,
+    /// What could not be seen, and why.
+    notes: Vec<String>,
+}
+
+/// Answers. An error says that something is bad, and where to look.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
+    let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
+    let read = session
+        .block_on(read(args, &session))
+        .map_err(|fault| fault.to_string())?;
+    for note in &read.notes {
+        eprintln!("note: {note}");
+    }
+    let now = Timestamp::now();
+    let objects = Objects {
+        schedules: &read.schedules,
+        storages: read.storages.as_deref(),
+        runs: &read.runs,
+        others: read.others,
+    };
+    let fleet = fleet(&objects, now);
+    match args.output {
+        Some(Output::Json) => document::value(Form::Json, &fleet, out)?,
+        Some(Output::Yaml) => document::value(Form::Yaml, &fleet, out)?,
+        // A reader that has gone wants nothing more; the exit status is as it is.
+        None => drop(screen(&fleet, now, Style::of_output(), out)),
+    }
+    if fleet.is_well() { Ok(()) } else { Err(verdict(&fleet)) }
+}
+
+async fn read(args: &Args, session: &Session) -> Result<Read, Fault> {
+    let mut notes = Vec::new();
+    let own = Where::Namespace(session.namespace.clone());
+    let mut place = if args.cluster.namespace.is_some() {
+        own.clone()
+    } else {
+        Where::All
+    };
+    let schedules = match session.list::<BackupSchedule>(&place, None).await {
+        Err(fault) if fault.is_forbidden() && place == Where::All && !args.all_namespaces => {
+            place = own;
+            notes.push(format!(
+                "you may not list schedules in all namespaces: this is namespace {} alone",
+                session.namespace
+            ));
+            session.list(&place, None).await?
+        }
+        other => other?,
+    };
+    let storages = match session.list::<BackupStorage>(&place, None).await {
+        Err(fault) if fault.is_forbidden() => {
+            notes.push("you may not list storages: nothing is said of them".into());
+            None
+        }
+        other => Some(other?),
+    };
+    let (mut runs, mut others) = (Vec::new(), 0);
+    let mut unreadable = Vec::new();
+    let taken = session.pages(&place, None, |page: Found<BackupRun>| {
+        let all = page.objects.len();
+        let before = runs.len();
+        runs.extend(page.objects.into_iter().filter(matters));
+        others += all - (runs.len() - before);
+        unreadable.extend(page.unreadable);
+    });
+    taken.await?;
+    let mut read = Read {
+        schedules: schedules.objects,
+        storages: storages.as_ref().map(|found| found.objects.clone()),
+        runs,
+        others,
+        notes,
+    };
+    let strange = [
+        schedules.unreadable,
+        storages.map(|f| f.unreadable).unwrap_or_default(),
+        unreadable,
+    ];
+    read.notes
+        .extend(strange.concat().into_iter().map(|why| format!("not counted: {why}")));
+    Ok(read)
+}
+
+/// All that is bad, each kind in a table of its own; then what is well, in one line.
+fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let seconds = |n: i64| span(SignedDuration::from_secs(n));
+    let mut late = Table::new(&["last good", "namespace", "name", "every", "in a row", "why"]);
+    for one in &fleet.schedules {
+        let good = one.last_good.map_or_else(|| "never".into(), |at| ago(at, now));
+        late.row(vec![
+            Cell::new(good, Tone::Bad),
+            (&one.namespace).into(),
+            (&one.name).into(),
+            one.interval.map(seconds).unwrap_or_default().into(),
+            if one.failures > 0 {
+                one.failures.to_string().into()
+            } else {
+                "".into()
+            },
+            (&one.why).into(),
+        ]);
+    }
+    let mut storages = Table::new(&["storage", "not ready for", "reason", "message"]);
+    for one in &fleet.storages {
+        storages.row(vec![
+            (&one.name).into(),
+            one.since.map(|at| ago(at, now)).unwrap_or_default().into(),
+            Cell::new(&one.reason, Tone::Bad),
+            (&one.message).into(),
+        ]);
+    }
+    let mut runs = Table::new(&["stuck for", "namespace", "run", "why"]);
+    for one in &fleet.runs {
+        let since = Cell::new(ago(one.since, now), Tone::Bad);
+        runs.row(vec![
+            since,
+            (&one.namespace).into(),
+            (&one.name).into(),
+            (&one.why).into(),
+        ]);
+    }
+    let mut restores = Table::new(&["restore failed", "namespace", "run", "why"]);
+    for one in &fleet.restores {
+        let at = Cell::new(format!("{} ago", ago(one.at, now)), Tone::Bad);
+        restores.row(vec![at, (&one.namespace).into(), (&one.name).into(), (&one.why).into()]);
+    }
+    for table in [late, storages, runs, restores]
+        .iter()
+        .filter(|table| !table.is_empty())
+    {
+        table.write(style, out)?;
+        writeln!(out)?;
+    }
+    if !fleet.suspended.is_empty() {
+        let names = fleet.suspended.join(", ");
+        writeln!(out, "{} {names}", style.paint(Tone::Warn, "suspended:"))?;
+    }
+    writeln!(out, "{}", well(fleet, style))
+}
+
+/// What is well, in one line.
+fn well(fleet: &Fleet, style: Style) -> String {
+    let counts = &fleet.counts;
+    let bad = fleet.schedules.len() + fleet.suspended.len();
+    let mut parts = vec![of(counts.schedules.saturating_sub(bad), counts.schedules, "schedule")];
+    if let Some(storages) = counts.storages {
+        parts.push(of(storages.saturating_sub(fleet.storages.len()), storages, "storage"));
+    }
+    let runs = [(counts.under_way, "under way"), (counts.queued, "queued")];
+    let busy: Vec<_> = runs
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
+    let busy = if busy.is_empty() {
+        "none under way".into()
+    } else {
+        busy.join(", ")
+    };
+    let plural = if counts.runs == 1 { "" } else { "s" };
+    parts.push(format!("{} run{plural}, {busy}", counts.runs));
+    let (word, tone) = if fleet.is_well() {
+        ("well:", Tone::Good)
+    } else {
+        ("else well:", Tone::Plain)
+    };
+    format!("{} {}", style.paint(tone, word), parts.join("; "))
+}
+
+/// `3 schedules`, or `3 of 4 schedules` where not all of them are.
+fn of(some: usize, all: usize, word: &str) -> String {
+    let plural = if all == 1 { "" } else { "s" };
+    if some == all {
+        format!("{all} {word}{plural}")
+    } else {
+        format!("{some} of {all} {word}{plural}")
+    }
+}
+
+/// What is bad, and the next command.
+fn verdict(fleet: &Fleet) -> String {
+    let kinds = [
+        (
+            fleet.schedules.len(),
+            "schedule",
+            "without a good backup that is young enough",
+        ),
+        (fleet.storages.len(), "storage", "not ready"),
+        (fleet.runs.len(), "run", "stuck"),
+        (fleet.restores.len(), "restore", "failed"),
+    ];
+    let said: Vec<_> = kinds
+        .iter()
+        .filter(|(n, ..)| *n > 0)
+        .map(|(n, word, what)| format!("{n} {word}{} {what}", if *n == 1 { "" } else { "s" }))
+        .collect();
+    format!("{}\ntry: {}", said.join(", "), next(fleet))
+}
+
+/// What to look at first.
+fn next(fleet: &Fleet) -> String {
+    if let Some(storage) = fleet.storages.first() {
+        return format!("kubectl describe backupstorage {}", storage.name);
+    }
+    if let Some(late) = fleet.schedules.first() {
+        return format!(
+            "kubectl backup list runs -n {} --schedule {}",
+            late.namespace, late.name
+        );
+    }
+    let run = fleet.runs.first().map(|r| (&r.namespace, &r.name));
+    let run = run.or_else(|| fleet.restores.first().map(|r| (&r.namespace, &r.name)));
+    run.map_or_else(
+        || "kubectl backup list".into(),
+        |(namespace, name)| format!("kubectl backup describe -n {namespace} {name}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

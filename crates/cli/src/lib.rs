@@ -1,0 +1,44 @@
+//! `kubectl-backup`, also `kubectl backup`: answers with the operator's own functions. A library, so that its reference is generated from the
+//! same definition that it parses by.
+#![forbid(unsafe_code)]
+
+mod ask;
+mod commands;
+mod follow;
+mod manifest;
+mod read;
+mod show;
+mod stored;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+/// Backups of whatever has a command.
+#[derive(Parser)]
+#[command(name = "kubectl-backup", bin_name = "kubectl backup", version)]
+struct Args {
+    #[command(subcommand)]
+    verb: commands::Verb,
+}
+
+/// Everything that can be written on the command line.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Does what the process was asked to. What went wrong is on standard error.
+pub fn run() -> ExitCode {
+    let args = command().get_matches();
+    let args = Args::from_arg_matches(&args).unwrap_or_else(|error| error.exit());
+    match args.verb.run(&mut std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            // Empty where another process of this program has said it.
+            if !refusal.is_empty() {
+                eprintln!("{refusal}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

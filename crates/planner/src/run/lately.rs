@@ -1,0 +1,54 @@
+//! What came last of a run: the last step of what is under way, and the restore that ended last. Asked by metrics and by the command line.
+use api::names::Action;
+use api::{BackupRunStatus, condition};
+use jiff::Timestamp;
+
+use crate::run::life::parse;
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    /// What is made.
+    pub action: Action,
+    /// When the status was last told to be further.
+    pub step: Timestamp,
+}
+
+/// The backup or restore under way; none of a run that waits for its turn or its storage.
+pub fn under_way(status: &BackupRunStatus) -> Option<UnderWay> {
+    let said = condition::find(&status.conditions, condition::IN_PROGRESS).filter(|c| c.status == "True")?;
+    let transfer = status.transfer.as_ref()?;
+    let steps = [
+        Some(said.last_transition_time.0),
+        Some(transfer.started_at.0),
+        transfer.command_started_at.as_ref().map(|t| t.0),
+        transfer.failed_at.as_ref().map(|t| t.0),
+        status.progress.as_ref().map(|p| p.updated_at.0),
+    ];
+    Some(UnderWay {
+        action: parse(&transfer.attempt).0,
+        step: steps.into_iter().flatten().max()?,
+    })
+}
+
+/// A restore that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Restored {
+    /// When.
+    pub at: Timestamp,
+    /// Not well.
+    pub failed: bool,
+}
+
+/// The restore that ended last: of one that expired before it began only the condition tells.
+pub fn restored(status: &BackupRunStatus) -> Option<Restored> {
+    let last = status.restores.last().map(|r| Restored {
+        at: r.completion_time.0,
+        failed: !r.successful,
+    });
+    let said = condition::find(&status.conditions, condition::RESTORED).map(|c| Restored {
+        at: c.last_transition_time.0,
+        failed: c.status == "False",
+    });
+    last.max(said)
+}
