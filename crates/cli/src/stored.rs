@@ -4,6 +4,7 @@ pub mod flags;
 pub mod guarded;
 pub mod key;
 pub mod progress;
+pub mod recorded;
 pub mod signer;
 pub mod source;
 pub mod stopped;

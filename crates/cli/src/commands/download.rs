@@ -11,7 +11,7 @@ use proof::read::{Broken, Reading, Whole};
 use protocol::Outcome;
 
 use crate::read::fault::Fault;
-use crate::stored::flags::{Expected, Opened, Place, source};
+use crate::stored::flags::{Expected, Opened, Place, Which};
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Found, Source, UNSAID, Undo, Witness};
 use crate::stored::stopped::Stop;
@@ -23,9 +23,8 @@ use place::Target;
 pub struct Args {
     #[command(flatten)]
     place: Place,
-    /// The object, below the storage's prefix: status.path of the run, and with namespaceIsolation: Prefix its namespace before it.
-    #[arg(long, value_name = "PATH", help_heading = "Object")]
-    path: String,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     expected: Expected,
     #[command(flatten)]
@@ -45,7 +44,8 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let key = args.opened.key().map_err(|e| e.to_string())?;
     let bucket = args.place.open().map_err(|e| e.to_string())?;
-    let source = source(&bucket, &args.path, &args.expected, &args.opened, key);
+    let source = args.which.source(&bucket, &args.expected, &args.opened, key);
+    let source = source.map_err(|e| e.to_string())?;
     let undo = if args.raw { Undo::Nothing } else { Undo::Said };
     download(&source, undo, args.output.clone(), args.force, out).map_err(|e| e.to_string())
 }

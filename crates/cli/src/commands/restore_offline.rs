@@ -12,7 +12,7 @@ use proof::restore::{Ended, Order};
 use protocol::Outcome;
 
 use crate::read::fault::Fault;
-use crate::stored::flags::{Expected, Opened, Place, source};
+use crate::stored::flags::{Expected, Opened, Place, Which};
 use crate::stored::guarded::{self, Guard};
 use crate::stored::progress::Progress;
 use crate::stored::source::{Source, UNSAID, Undo};
@@ -28,9 +28,8 @@ const GRACE: u64 = 5;
 pub struct Args {
     #[command(flatten)]
     place: Place,
-    /// The object, below the storage's prefix: status.path of the run, and with namespaceIsolation: Prefix its namespace before it.
-    #[arg(long, value_name = "PATH", help_heading = "Object")]
-    path: String,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     expected: Expected,
     #[command(flatten)]
@@ -61,7 +60,8 @@ pub fn run(args: &Args) -> Result<(), String> {
     }
     let key = args.opened.key().map_err(|e| e.to_string())?;
     let bucket = args.place.open().map_err(|e| e.to_string())?;
-    let source = source(&bucket, &args.path, &args.expected, &args.opened, key);
+    let source = args.which.source(&bucket, &args.expected, &args.opened, key);
+    let source = source.map_err(|e| e.to_string())?;
     let ended = restore(&source, &args.command, args.deadline).map_err(|e| e.to_string())?;
     // Standard output is the command's.
     eprintln!(

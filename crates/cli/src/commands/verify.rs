@@ -9,7 +9,7 @@ use proof::read::{Broken, Reading};
 use crate::read::fault::Fault;
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
-use crate::stored::flags::{Expected, Opened, Place, source};
+use crate::stored::flags::{Expected, Opened, Place, by_path, by_record};
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Source, Undo, Witness};
 use crate::stored::stopped::Stop;
@@ -21,8 +21,16 @@ pub struct Args {
     #[command(flatten)]
     place: Place,
     /// An object, below the storage's prefix; may be given more than once.
-    #[arg(long = "path", value_name = "PATH", help_heading = "Object", required = true)]
+    #[arg(
+        long = "path",
+        value_name = "PATH",
+        help_heading = "Object",
+        required_unless_present = "records"
+    )]
     paths: Vec<String>,
+    /// The record of a backup, which says all of the object; a file, or a key of the bucket; may be given more than once.
+    #[arg(long = "record", value_name = "RECORD", help_heading = "Object", conflicts_with_all = ["version_id", "sha256", "compression"])]
+    records: Vec<String>,
     #[command(flatten)]
     expected: Expected,
     #[command(flatten)]
@@ -58,15 +66,27 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     }
     let key = args.opened.key().map_err(|e| e.to_string())?;
     let bucket = args.place.open().map_err(|e| e.to_string())?;
-    let sources = args.paths.iter().map(|path| {
-        let source = source(&bucket, path, &args.expected, &args.opened, key.clone());
-        (path.clone(), source)
+    let by_path = args.paths.iter().map(|path| {
+        let source = by_path(&bucket, path, &args.expected, &args.opened, key.clone());
+        (path.clone(), Ok(source))
+    });
+    let by_record = args.records.iter().map(|record| {
+        let source = by_record(&bucket, record, &args.opened, key.clone());
+        let name = source.as_ref().map_or(record, |source| &source.key).clone();
+        (name, source)
     });
     let stop = Stop::on_signal().map_err(|why| Fault::new("verify", why, "the same command again").to_string())?;
-    let seen: Vec<_> = sources
+    let seen: Vec<_> = by_path
+        .chain(by_record)
         .take_while(|_| !stop.is_called())
         .map(|(name, source)| {
-            let verdict = verify(&source, &stop);
+            let verdict = match source {
+                Ok(source) => verify(&source, &stop),
+                Err(why) => Verdict {
+                    wrong: Some(why.to_string()),
+                    ..Verdict::default()
+                },
+            };
             (name, verdict)
         })
         .collect();

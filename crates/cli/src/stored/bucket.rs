@@ -61,6 +61,15 @@ impl Bucket {
         Self::of_manifest(file, &text, variable)
     }
 
+    /// Waits for an answer of the store, whose requests have their own deadlines.
+    ///
+    /// # Errors
+    /// There is nothing to wait with.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> std::io::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(work))
+    }
+
     fn of_manifest(file: &Path, text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, BucketError> {
         let mut objects = Vec::new();
         for document in manifest::documents(text) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use crate::read::fault::Fault;
 use crate::stored::bucket::Bucket;
 use crate::stored::key::Key;
+use crate::stored::recorded;
 use crate::stored::source::{Packing, Source};
 
 /// Where the object is.
@@ -13,6 +14,19 @@ pub struct Place {
     /// Manifest with a BackupStorage (the last one counts) and the Secret that it names, `-` for standard input. Without the Secret, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment.
     #[arg(long, value_name = "FILE")]
     pub storage_file: PathBuf,
+}
+
+/// Which one it is.
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+#[command(next_help_heading = "Object")]
+pub struct Which {
+    /// The object, below the storage's prefix: status.path of the run, and with namespaceIsolation: Prefix its namespace before it.
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// The record of the backup, which says all of the object: a file, or a key of the bucket ([PREFIX/].backup-operator/records/NAMESPACE/SCHEDULE/RUN.json).
+    #[arg(long, value_name = "RECORD", conflicts_with_all = ["version_id", "sha256", "compression"])]
+    pub record: Option<String>,
 }
 
 /// What it has to be.
@@ -86,8 +100,8 @@ impl Opened {
     }
 }
 
-/// An object of a bucket, by its path below the storage's prefix.
-pub fn source(bucket: &Bucket, path: &str, expected: &Expected, opened: &Opened, key: Option<Key>) -> Source {
+/// An object, by its path below the storage's prefix.
+pub fn by_path(bucket: &Bucket, path: &str, expected: &Expected, opened: &Opened, key: Option<Key>) -> Source {
     Source {
         bucket: bucket.clone(),
         key: bucket.parameters.key(path),
@@ -98,5 +112,39 @@ pub fn source(bucket: &Bucket, path: &str, expected: &Expected, opened: &Opened,
         encrypted: None,
         key_file: key,
         window_log: opened.window_log,
+    }
+}
+
+/// An object, by its record.
+///
+/// # Errors
+/// There is no such record.
+pub fn by_record(bucket: &Bucket, name: &str, opened: &Opened, key: Option<Key>) -> Result<Source, Fault> {
+    let record = recorded::read(bucket, name)?;
+    Ok(recorded::source(bucket, &record, key, opened.window_log))
+}
+
+impl Which {
+    /// The object.
+    ///
+    /// # Errors
+    /// There is no such record.
+    pub fn source(
+        &self,
+        bucket: &Bucket,
+        expected: &Expected,
+        opened: &Opened,
+        key: Option<Key>,
+    ) -> Result<Source, Fault> {
+        match (&self.record, &self.path) {
+            (Some(record), _) => by_record(bucket, record, opened, key),
+            (None, path) => Ok(by_path(
+                bucket,
+                path.as_deref().unwrap_or_default(),
+                expected,
+                opened,
+                key,
+            )),
+        }
     }
 }

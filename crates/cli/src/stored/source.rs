@@ -81,6 +81,8 @@ pub enum Witness {
 
 /// The step at which an object is refused for want of a flag; nothing is wrong with it.
 pub const UNSAID: &str = "flags";
+/// Where there is no key.
+const LOCKED: &str = "it is encrypted with age, and no key is given: add --identity FILE";
 /// Metadata of objects: the run that wrote it, as `namespace/name`.
 const RUN: &str = "backup-operator-name";
 
@@ -96,12 +98,11 @@ impl Source {
     /// It is not there, cannot be looked at or read, or is another one.
     pub fn look(&self) -> Result<Found, Fault> {
         let fault = |why: String, next: &str| Fault::new("read the object", why, next);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| fault(e.to_string(), "the same command again"))?;
-        let object = runtime
-            .block_on(self.bucket.store.head(&self.key, self.version_id.as_deref()))
+        let head = self.bucket.store.head(&self.key, self.version_id.as_deref());
+        let object = self
+            .bucket
+            .wait(head)
+            .map_err(|e| fault(e.to_string(), "the same command again"))?
             .map_err(|e| fault(e.to_string(), "the same command, with what is named above corrected in the storage file"))?
             .ok_or_else(|| {
                 let version = self.version_id.as_ref().map(|id| format!(" of version {id:?}")).unwrap_or_default();
@@ -217,6 +218,7 @@ impl Source {
         Ok(match undo {
             Undo::Nothing => Done::Said(Stages::to_read(None, None, allowance)),
             Undo::Seen if !self.is_said() => Done::Seen(identities()?, allowance),
+            Undo::Said if self.encrypted == Some(true) && self.key_file.is_none() => return Err(LOCKED.into()),
             Undo::Said | Undo::Seen => {
                 let compression = match self.packing {
                     // The level is a writer's.
@@ -247,9 +249,7 @@ impl Source {
             })
         };
         match packed {
-            Some("age") if self.encrypted != Some(false) && self.key_file.is_none() => {
-                refused("it is encrypted with age, and no key is given: add --identity FILE".into())
-            }
+            Some("age") if self.encrypted != Some(false) && self.key_file.is_none() => refused(LOCKED.into()),
             Some(algorithm @ ("gzip" | "zstd")) if self.packing.is_none() => refused(format!(
                 "it begins as a {algorithm} file, and nothing says who made that: add --compression {algorithm} where the operator did, --compression none where its command did"
             )),

@@ -33,6 +33,7 @@ pub fn wrong(outcome: &Outcome) -> Option<String> {
 /// What is a field of a run is a flag here.
 fn flagged(message: &str) -> String {
     let hints = [
+        ("an age file", "--identity"),
         ("spec.compression.windowLog", "--window-log"),
         ("spec.compression", "--compression"),
         ("type: Passphrase", "--passphrase-file"),
@@ -61,6 +62,10 @@ mod tests {
             ("set spec.compression.windowLog: 31", "(here it is --window-log)"),
             ("spec.compression.algorithm is gzip", "(here it is --compression)"),
             ("make a new run without spec.encryption", "(here it is --identity)"),
+            (
+                "the object is an age file, and spec.compression.algorithm is zstd",
+                "(here it is --identity)",
+            ),
         ] {
             assert!(told(message).ends_with(flag), "{}", told(message));
         }

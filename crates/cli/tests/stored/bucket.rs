@@ -103,6 +103,25 @@ impl Bucket {
         assert_eq!(status, 200, "{}", self.running.log());
     }
 
+    /// Stores the record of an object, as the operator writes it; returns its key.
+    pub fn record(&self, path: &str, object: &[u8], compression: Option<&str>, encrypted: bool) -> String {
+        let mut record = serde_json::json!({
+            "record": 1, "writtenBy": "backup-operator 0.1.0", "namespace": "shop", "run": "db", "uid": "u", "attempt": "backup-1",
+            "schedule": "nightly", "storage": "minio", "path": format!("/{path}"), "key": format!("daily/{path}"), "etag": "e",
+            "storedBytes": object.len(), "sha256": sha256(object), "completionTime": "2026-11-28T01:00:09Z", "leftOut": "not needed here",
+        });
+        if let Some(algorithm) = compression {
+            record["compression"] = serde_json::json!({ "algorithm": algorithm });
+        }
+        if encrypted {
+            record["encryption"] = serde_json::json!({ "recipients": [PUBLIC.trim()] });
+        }
+        let key = ".backup-operator/records/shop/nightly/db.json";
+        self.put(key, record.to_string().as_bytes());
+        std::fs::write(self.path("record.json"), record.to_string()).unwrap();
+        format!("daily/{key}")
+    }
+
     /// The version of what is there now.
     pub fn version(&self, path: &str) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -138,7 +157,7 @@ fn files(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap().flatten();
     let mut names: Vec<_> = names
         .map(|e| e.file_name().into_string().unwrap())
-        .filter(|name| name != "storage.yaml")
+        .filter(|name| !["storage.yaml", "record.json"].contains(&name.as_str()))
         .collect();
     names.sort();
     names

@@ -130,6 +130,42 @@ fn a_version_that_was_overwritten_since_is_restored_by_its_id() {
 }
 
 #[test]
+fn a_record_says_all_of_an_object_and_proves_nothing_by_itself() {
+    let bucket = Bucket::new();
+    let bytes = noise(1_000_000);
+    let object = stored(&bytes, ZSTD, true);
+    bucket.put_without_hash("db", &object);
+    let key = bucket.record("db", &object, Some("zstd"), true);
+    let run = |record: &str, more: &[&str]| {
+        let words = [&["--record", record], more, &TAKER[..]].concat();
+        bucket.run("restore-offline", &words)
+    };
+    for record in ["record.json", &key] {
+        run(record, &["--identity", IDENTITY]).good();
+        assert!(fs::read(bucket.path("out")).unwrap() == bytes, "{record}");
+        fs::remove_file(bucket.path("eof")).unwrap();
+    }
+    fs::remove_file(bucket.path("out")).unwrap();
+    let err = run("record.json", &[]).bad();
+    assert!(err.contains("--identity"), "{err}");
+    let err = run("storage.yaml", &[]).bad();
+    assert!(err.contains("the record cannot be read"), "{err}");
+    let err = run("no.json", &[]).bad();
+    assert!(err.contains(".backup-operator/records/NAMESPACE"), "{err}");
+    // Another object of the same size, which its format takes for whole.
+    let mut forged = stored(&bytes, None, false);
+    bucket.put_without_hash("db", &forged);
+    bucket.record("db", &forged, None, false);
+    forged[7] ^= 1;
+    bucket.put_without_hash("db", &forged);
+    let err = run("record.json", &[]).bad();
+    assert!(err.contains("(hash)") && bucket.text("eof").is_none(), "{err}");
+    bucket.put_without_hash("db", &forged[1..]);
+    let err = run("record.json", &[]).bad();
+    assert!(err.contains("it was replaced or cut"), "{err}");
+}
+
+#[test]
 fn a_connection_that_breaks_is_taken_up_again_where_it_was() {
     let bucket = Bucket::new();
     let bytes = noise(6_000_000);

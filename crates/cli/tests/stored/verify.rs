@@ -41,6 +41,16 @@ fn each_object_is_read_to_its_end_and_told_with_what_proves_it() {
     let opened = ["--path", "d", "--compression", "zstd", "--identity", IDENTITY];
     let seen = rows(&bucket.run("verify", &opened).good());
     assert_eq!(seen[0][2..], ["not known", "opened", "zstd", "whole"]);
+    let key = bucket.record("d", &whole, Some("zstd"), true);
+    let seen = rows(&bucket.run("verify", &["--record", &key]).good());
+    assert_eq!(seen[0][2..], ["as expected", "not opened", "-", "whole"]);
+    let ran = bucket.run(
+        "verify",
+        &["--record", &key, "--record", "no.json", "--identity", IDENTITY],
+    );
+    let seen = rows(&String::from_utf8(ran.out.clone()).unwrap());
+    assert_eq!(seen[0][2..], ["as expected", "opened", "zstd", "whole"]);
+    assert!(ran.bad().contains("no.json"));
     assert_eq!(bucket.files(), [""; 0], "nothing is kept");
 }
 
