@@ -155,7 +155,7 @@ impl Desk {
             ca_bundle: job.ca_bundle.as_deref(),
             proxy: job.proxy.as_deref(),
             tunnel: job.relay.then(|| self.clone() as _),
-            outside: false,
+            ..Way::default()
         }
     }
 

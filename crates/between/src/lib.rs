@@ -10,4 +10,4 @@ mod proxy;
 
 pub use connect::{Heard, LARGEST, heard, question};
 pub use gateway::{Answered, SPEAKS_TLS, is_of_a_store, stranger, stranger_to_put};
-pub use proxy::{Credentials, NoTunnel, Proxy, Why};
+pub use proxy::{Credentials, NoTunnel, Proxy, Reached, Why};

@@ -24,6 +24,24 @@ pub struct Proxy {
     pub credentials: Credentials,
 }
 
+/// A proxy, as it is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Scheme (http), host and port.
+    pub url: String,
+    /// What it wants to hear (`Proxy-Authorization`): a secret.
+    pub authorization: Option<Vec<u8>>,
+    /// As it is told of.
+    pub told: Proxy,
+}
+
+impl fmt::Debug for Reached {
+    /// Without what it wants to hear.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.told.fmt(f)
+    }
+}
+
 /// No tunnel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{proxy} {}", why.told(to, proxy))]

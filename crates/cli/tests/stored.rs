@@ -4,6 +4,8 @@
 mod bucket;
 #[path = "stored/download.rs"]
 mod download;
+#[path = "stored/proxy.rs"]
+mod proxy;
 #[path = "stored/restore.rs"]
 mod restore;
 #[path = "stored/verify.rs"]

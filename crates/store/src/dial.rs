@@ -78,6 +78,15 @@ impl Dial {
         self.proxy.as_ref().map(|p| p.told.carries()).unwrap_or_default()
     }
 
+    /// The proxy that stands before the store, for whoever reads signed URLs by a client of its own.
+    pub fn proxy(&self) -> Option<between::Reached> {
+        self.proxy.as_ref().map(|proxy| between::Reached {
+            url: proxy.uri.to_string().trim_end_matches('/').to_owned(),
+            authorization: proxy.authorization.as_ref().map(|value| value.as_bytes().to_vec()),
+            told: proxy.told.clone(),
+        })
+    }
+
     async fn to(&self, place: &Uri) -> Result<TokioIo<TcpStream>, NoConnection> {
         let Some(proxy) = &self.proxy else {
             let straight = self.tcp.clone().call(place.clone()).await;

@@ -15,7 +15,11 @@ const WANTED: &str = "must be http://host:port, a proxy that opens tunnels (CONN
 
 /// The proxies that an environment names. None by default.
 #[derive(Clone, Default)]
-pub struct Proxies(Option<Arc<Environment>>);
+pub struct Proxies {
+    environment: Option<Arc<Environment>>,
+    /// For words.
+    whose: &'static str,
+}
 
 /// What the variables say, and which of them speaks for a scheme.
 struct Environment {
@@ -27,7 +31,7 @@ struct Environment {
 impl fmt::Debug for Proxies {
     /// Without their addresses, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
+        f.write_str(if self.environment.is_some() {
             "Proxies(some)"
         } else {
             "Proxies(none)"
@@ -93,11 +97,21 @@ impl Proxies {
             .http(http.unwrap_or_default())
             .no(excepted)
             .build();
-        Ok(Self(Some(Arc::new(Environment {
+        let environment = Environment {
             matcher,
             https: by_https,
             http: by_http,
-        }))))
+        };
+        Ok(Self {
+            environment: Some(Arc::new(environment)),
+            whose: "the operator's",
+        })
+    }
+
+    /// The same, of a program that is not the operator, as `this machine's`.
+    #[must_use]
+    pub fn of_environment(self, whose: &'static str) -> Self {
+        Self { whose, ..self }
     }
 
     /// What connects to another place than a store through the proxy that the environment names for it; None where it names none.
@@ -118,7 +132,7 @@ impl Proxies {
             let named_by = "spec.parameters.proxy".to_owned();
             return Some(Proxy::new(uri, None, named_by, Credentials::Impossible));
         }
-        let environment = self.0.as_ref()?;
+        let environment = self.environment.as_ref()?;
         let found = environment.matcher.intercept(&store.as_str().parse().ok()?)?;
         let variable = match store.scheme() {
             "https" => environment.https,
@@ -129,7 +143,7 @@ impl Proxies {
             Some(_) => Credentials::Given,
             None => Credentials::None,
         };
-        let named_by = format!("{variable} in the operator's environment");
+        let named_by = format!("{variable} in {} environment", self.whose);
         Some(Proxy::new(found.uri().clone(), authorization, named_by, credentials))
     }
 }

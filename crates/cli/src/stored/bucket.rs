@@ -7,7 +7,7 @@ use api::BackupStorage;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use store::{Credentials, S3Parameters, Store};
+use store::{Credentials, Proxies, S3Parameters, Store};
 use zeroize::Zeroize;
 
 use crate::manifest;
@@ -40,6 +40,9 @@ pub enum BucketError {
         /// Each fault, with its field.
         why: String,
     },
+    /// A variable that names no proxy.
+    #[error(transparent)]
+    Proxy(#[from] store::ProxyFault),
     /// No usable keys.
     #[error("{}: {why}", .file.display())]
     Keys {
@@ -52,7 +55,8 @@ pub enum BucketError {
 
 impl Bucket {
     /// Reads a manifest: its last BackupStorage, and the Secret that this names; where the file has no such Secret, the keys are those of the
-    /// environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`). `-` is standard input. Nothing is sent.
+    /// environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`). A proxy is that of its parameters, else of the environment
+    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`). `-` is standard input. Nothing is sent.
     ///
     /// # Errors
     /// What is missing or wrong, by its field.
@@ -92,8 +96,9 @@ impl Bucket {
         let storage: BackupStorage = serde_json::from_value(storage.clone()).map_err(|e| bad(e.to_string()))?;
         let parameters = S3Parameters::parse(&storage.spec.parameters.clone().unwrap_or_default())
             .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+        let proxies = Proxies::from_environment(&variable, "")?.of_environment("this machine's");
         let credentials = credentials(file, &storage, &parameters, &objects, variable)?;
-        let store = Store::s3(parameters.clone(), credentials).map_err(|e| bad(e.to_string()))?;
+        let store = Store::s3_behind(&proxies, parameters.clone(), credentials).map_err(|e| bad(e.to_string()))?;
         Ok(Self {
             store,
             parameters: Arc::new(parameters),

@@ -178,9 +178,9 @@ impl Source {
         let parameters = &self.bucket.parameters;
         let way = Way {
             ca_bundle: parameters.ca_bundle(),
-            proxy: parameters.proxy(),
-            tunnel: None,
+            behind: self.bucket.store.dial().proxy(),
             outside: true,
+            ..Way::default()
         };
         let client = way.client().map_err(|e| fault(format!("spec.parameters: {e}")))?;
         let signer = Arc::new(Signer::new(

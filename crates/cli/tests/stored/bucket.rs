@@ -137,9 +137,12 @@ impl Bucket {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-backup"));
         command.args([verb, "--storage-file"]).arg(self.path("storage.yaml"));
         command.args(more).current_dir(self.dir.path());
-        command
-            .env_remove("AWS_ACCESS_KEY_ID")
-            .env_remove("AWS_SECRET_ACCESS_KEY");
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            command.env_remove(name);
+        }
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
         command
     }
 

@@ -1,8 +1,9 @@
 //! A tunnel through an HTTP proxy. ureq's own forgets what the proxy answered, and tells a proxy that is not there as the store.
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 
-use between::{Credentials, Heard, NoTunnel, Proxy, Why};
+use between::{Credentials, Heard, NoTunnel, Proxy, Reached, Why};
 use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -13,6 +14,8 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, Tc
 #[derive(Clone)]
 pub struct Through {
     uri: Uri,
+    /// For the proxy alone.
+    authorization: Option<Arc<[u8]>>,
     told: Proxy,
 }
 
@@ -21,13 +24,25 @@ impl Through {
     pub fn new(url: &str) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
         let place = uri.authority()?.to_string();
-        (uri.scheme_str() == Some("http")).then_some(Self {
-            uri,
+        Self::of(&Reached {
+            url: url.to_owned(),
+            authorization: None,
             told: Proxy {
                 place,
                 named_by: "spec.parameters.proxy".into(),
                 credentials: Credentials::Impossible,
             },
+        })
+    }
+
+    /// Of a proxy that was found elsewhere; None where its URL is none.
+    pub fn of(proxy: &Reached) -> Option<Self> {
+        let uri: Uri = proxy.url.parse().ok()?;
+        let is_one = uri.scheme_str() == Some("http") && uri.authority().is_some();
+        is_one.then(|| Self {
+            uri,
+            authorization: proxy.authorization.as_deref().map(Into::into),
+            told: proxy.told.clone(),
         })
     }
 
@@ -89,7 +104,9 @@ impl Connector<()> for ProxyConnector {
         // From now on, for the whole answer.
         socket.set_timeout(details.timeout);
         let failed = |e: io::Error| self.failed(&to, e.into(), details.timeout, true);
-        socket.write_all(&between::question(&to, None)).map_err(failed)?;
+        socket
+            .write_all(&between::question(&to, self.through.authorization.as_deref()))
+            .map_err(failed)?;
         let mut head = Vec::new();
         let mut piece = [0; 1024];
         loop {

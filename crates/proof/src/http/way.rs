@@ -52,6 +52,8 @@ pub struct Way<'a> {
     pub ca_bundle: Option<&'a str>,
     /// An HTTP proxy that opens tunnels: scheme, host and port.
     pub proxy: Option<&'a str>,
+    /// The same, where it was found elsewhere; it comes before the other.
+    pub behind: Option<between::Reached>,
     /// Through the operator, which knows of the proxy itself.
     pub tunnel: Option<Arc<dyn Tunnels>>,
     /// From somewhere that is no Pod: no error names a cure that is one of Pods.
@@ -101,8 +103,11 @@ impl Way<'_> {
 
     fn told(&self) -> Result<Told, NoClient> {
         // What is relayed goes through the operator's proxy, which it names itself.
-        let proxy = self.proxy.filter(|_| self.tunnel.is_none());
-        let through = proxy.map(|url| Through::new(url).ok_or(NoClient::Proxy)).transpose()?;
+        let through = match (&self.tunnel, &self.behind, self.proxy) {
+            (Some(_), ..) | (None, None, None) => None,
+            (None, Some(proxy), _) => Some(Through::of(proxy).ok_or(NoClient::Proxy)?),
+            (None, None, Some(url)) => Some(Through::new(url).ok_or(NoClient::Proxy)?),
+        };
         Ok(Told {
             bundle: self.ca_bundle.is_some(),
             through,
