@@ -45,7 +45,7 @@ fn reached(room: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits_for_nothing() {
+fn no_room_but_the_operator_and_the_command_line_reaches_a_client_of_a_cluster_and_what_is_pure_waits_for_nothing() {
     // The room, and whether it may know Kubernetes' types, and wait.
     let rooms = [
         ("api", true, false),
@@ -58,8 +58,8 @@ fn no_room_but_the_operator_reaches_a_client_of_a_cluster_and_what_is_pure_waits
         ("between", false, false),
         ("proof", false, false),
         ("agent", false, false),
+        ("record", true, false),
         ("store", false, true),
-        ("cli", true, true),
         ("testing", true, false),
         ("budgets", true, false),
         ("servers", false, false),

@@ -1,8 +1,10 @@
 //! The verbs, one a file.
 mod cancel;
+mod catalog;
 mod delete;
 mod describe;
 mod download;
+mod import;
 mod keep;
 mod lint;
 mod list;
@@ -49,6 +51,10 @@ pub enum Verb {
     Run(run::Args),
     /// Restores a backup, where it was made or in another namespace, and follows it to its end; the exit status says how that was.
     Restore(restore::Args),
+    /// Lists what is in a storage's bucket, also of clusters that are gone.
+    Catalog(catalog::Args),
+    /// Makes runs of the records in a storage's bucket, restorable at once; nothing is executed.
+    Import(import::Args),
     /// Stops what a run does, and keeps the run.
     Cancel(cancel::Args),
     /// Prints what a run's command writes to its standard error: live, and its end when the Pod is gone.
@@ -79,6 +85,8 @@ impl Verb {
             Self::Support(args) => whole(out, |answer| support::run(&args, answer)),
             Self::Run(args) => run::run(&args, out).map_err(|e| e.to_string()),
             Self::Restore(args) => restore::run(&args, out).map_err(|e| e.to_string()),
+            Self::Catalog(args) => catalog::run(&args, out),
+            Self::Import(args) => import::run(&args, out),
             Self::Cancel(args) => cancel::run(&args, out).map_err(|e| e.to_string()),
             Self::Logs(args) => logs::run(&args, out).map_err(|e| e.to_string()),
             Self::Keep(args) => keep::run(&args, out).map_err(|e| e.to_string()),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod catalog;
 mod commands;
 mod follow;
 mod manifest;

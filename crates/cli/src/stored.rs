@@ -1,5 +1,6 @@
 //! Objects in a store, read without the operator: where the store is, which object, what it has to be, and how it is proved.
 pub mod bucket;
+pub mod cluster;
 pub mod flags;
 pub mod guarded;
 pub mod key;

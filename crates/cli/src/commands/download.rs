@@ -5,13 +5,18 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::BackupRun;
 use planner::size::humanize;
 use proof::Watched;
 use proof::read::{Broken, Reading, Whole};
 use protocol::Outcome;
 
+use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
-use crate::stored::flags::{Expected, Opened, Place, Which};
+use crate::read::target::{Of, parse};
+use crate::stored::cluster as sources;
+use crate::stored::flags::{Expected, Opened, Place, Reached, Which};
+use crate::stored::key::Key;
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Found, Source, UNSAID, Undo, Witness};
 use crate::stored::stopped::Stop;
@@ -21,10 +26,17 @@ use place::Target;
 /// What to read, and where to.
 #[derive(clap::Args)]
 pub struct Args {
+    /// A run of the cluster: its storage and Secret are read with your own rights. Without it, --storage-file says where the object is.
+    #[arg(value_name = "RUN", required_unless_present = "storage_file", conflicts_with_all = ["storage_file", "path", "record", "version_id", "sha256", "compression"])]
+    run: Option<String>,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    reached: Reached,
+    #[command(flatten)]
+    cluster: Cluster,
     #[command(flatten)]
     expected: Expected,
     #[command(flatten)]
@@ -43,11 +55,24 @@ pub struct Args {
 /// Downloads. Only Ok where all was proved and is on the disk.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let key = args.opened.key().map_err(|e| e.to_string())?;
-    let bucket = args.place.open().map_err(|e| e.to_string())?;
-    let source = args.which.source(&bucket, &args.expected, &args.opened, key);
+    let source = match &args.run {
+        Some(run) => of_cluster(args, run, key),
+        None => (args.place.open()).and_then(|bucket| args.which.source(&bucket, &args.expected, &args.opened, key)),
+    };
     let source = source.map_err(|e| e.to_string())?;
     let undo = if args.raw { Undo::Nothing } else { Undo::Said };
     download(&source, undo, args.output.clone(), args.force, out).map_err(|e| e.to_string())
+}
+
+/// The object of a run's backup; where no key is given and the bytes are to be opened, the one that the run names.
+fn of_cluster(args: &Args, run: &str, key: Option<Key>) -> Result<Source, Fault> {
+    let doing = format!("download {run}");
+    let (_, name) = parse(run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, "kubectl backup download --help"))?;
+    let session = args.cluster.connect()?;
+    session.block_on(async {
+        let run: BackupRun = session.get(&session.namespace, &name).await?;
+        sources::of_run(&session, &run, key, &args.reached, !args.raw).await
+    })
 }
 
 /// Reads an object into a file, or to `out` for `-`; what it was proved by is told on `out`, or on standard error.

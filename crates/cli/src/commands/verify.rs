@@ -1,4 +1,6 @@
 //! `verify`: objects of a store, read to their ends without keeping them.
+mod named;
+
 use std::io::{Write, sink};
 use std::sync::Arc;
 
@@ -6,18 +8,33 @@ use planner::size::humanize;
 use proof::Watched;
 use proof::read::{Broken, Reading};
 
+use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
-use crate::stored::flags::{Expected, Opened, Place, by_path, by_record};
+use crate::stored::flags::{Expected, Opened, Place, Reached, by_path, by_record};
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Source, Undo, Witness};
 use crate::stored::stopped::Stop;
 use crate::stored::told;
+use named::Meant;
 
 /// What to read.
 #[derive(clap::Args)]
 pub struct Args {
+    /// Runs of the cluster; `schedule/NAME` for all good ones of a schedule, `storage/NAME` for all that a storage has, in the namespace or with -A. Without names and --all, --storage-file says where the objects are.
+    #[arg(value_name = "RUN", conflicts_with_all = ["storage_file", "paths", "records", "version_id", "sha256", "compression"])]
+    names: Vec<String>,
+    /// All good runs of the namespace, or with -A of all of them.
+    #[arg(long, conflicts_with_all = ["names", "storage_file", "paths", "records", "version_id", "sha256", "compression"])]
+    all: bool,
+    /// Runs of all namespaces.
+    #[arg(short = 'A', long, conflicts_with_all = ["storage_file", "namespace"])]
+    all_namespaces: bool,
+    #[command(flatten)]
+    reached: Reached,
+    #[command(flatten)]
+    cluster: Cluster,
     #[command(flatten)]
     place: Place,
     /// An object, below the storage's prefix; may be given more than once.
@@ -25,7 +42,7 @@ pub struct Args {
         long = "path",
         value_name = "PATH",
         help_heading = "Object",
-        required_unless_present = "records"
+        required_unless_present_any = ["records", "names", "all"]
     )]
     paths: Vec<String>,
     /// The record of a backup, which says all of the object; a file, or a key of the bucket; may be given more than once.
@@ -65,6 +82,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
         return Err("--sha256 and --version-id are of one object: give one --path with them".into());
     }
     let key = args.opened.key().map_err(|e| e.to_string())?;
+    if args.all || !args.names.is_empty() {
+        let meant = Meant {
+            names: &args.names,
+            all_namespaces: args.all_namespaces,
+            reached: &args.reached,
+        };
+        let sources = named::sources(&args.cluster, &meant, key).map_err(|e| e.to_string())?;
+        return judged(sources, out);
+    }
     let bucket = args.place.open().map_err(|e| e.to_string())?;
     let by_path = args.paths.iter().map(|path| {
         let source = by_path(&bucket, path, &args.expected, &args.opened, key.clone());
@@ -75,9 +101,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
         let name = source.as_ref().map_or(record, |source| &source.key).clone();
         (name, source)
     });
+    judged(by_path.chain(by_record), out)
+}
+
+/// Reads each to its end, and shows all.
+fn judged(
+    sources: impl IntoIterator<Item = (String, Result<Source, Fault>)>,
+    out: &mut dyn Write,
+) -> Result<(), String> {
     let stop = Stop::on_signal().map_err(|why| Fault::new("verify", why, "the same command again").to_string())?;
-    let seen: Vec<_> = by_path
-        .chain(by_record)
+    let seen: Vec<_> = sources
+        .into_iter()
         .take_while(|_| !stop.is_called())
         .map(|(name, source)| {
             let verdict = match source {

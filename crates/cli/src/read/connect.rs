@@ -18,6 +18,14 @@ pub struct Cluster {
     /// Namespace. Default: the context's, or default.
     #[arg(short, long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
+    #[command(flatten)]
+    pub who: Who,
+}
+
+/// The cluster and who asks it, for verbs that mean more than one namespace.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Cluster")]
+pub struct Who {
     /// The kubeconfig. Default: $KUBECONFIG, or ~/.kube/config; in a Pod without either, its ServiceAccount.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -41,8 +49,10 @@ pub struct Session {
     pub client: Client,
     /// The namespace that is meant where none is named.
     pub namespace: String,
+    /// The namespace that was named, if one was.
+    pub asked: Option<String>,
     /// The flags that it was made by.
-    pub cluster: Cluster,
+    pub who: Who,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -52,6 +62,16 @@ impl Cluster {
     /// # Errors
     /// There is none, or it is wrong.
     pub fn connect(&self) -> Result<Session, Fault> {
+        self.who.connect(self.namespace.as_deref())
+    }
+}
+
+impl Who {
+    /// The same, in a namespace. None: the context's, or default.
+    ///
+    /// # Errors
+    /// There is no kubeconfig, or it is wrong.
+    pub fn connect(&self, namespace: Option<&str>) -> Result<Session, Fault> {
         let fault = |why: String| Fault::new("find the cluster", why, "kubectl config view --minify");
         // Another part of the process may have installed it: both are ring.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -67,10 +87,8 @@ impl Cluster {
         if !self.groups.is_empty() {
             config.auth_info.impersonate_groups = Some(self.groups.clone());
         }
-        let namespace = self
-            .namespace
-            .clone()
-            .unwrap_or_else(|| config.default_namespace.clone());
+        let asked = namespace.map(Into::into);
+        let namespace = namespace.map_or_else(|| config.default_namespace.clone(), Into::into);
         let client = {
             let _inside = runtime.enter();
             Client::try_from(config).map_err(|e| fault(planner::mask::masked(&with_causes(&e))))?
@@ -78,7 +96,8 @@ impl Cluster {
         Ok(Session {
             client,
             namespace,
-            cluster: self.clone(),
+            asked,
+            who: self.clone(),
             runtime,
         })
     }
@@ -114,12 +133,24 @@ impl Session {
         self.runtime.block_on(work)
     }
 
+    /// One request, with its deadline, for callers that tell the client's errors apart.
+    ///
+    /// # Errors
+    /// The client's; no answer in time is one of its service.
+    pub async fn within<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+        let seconds = self.who.request_timeout;
+        let late = || kube::Error::Service(format!("the API server did not answer within {seconds} s").into());
+        tokio::time::timeout(Duration::from_secs(seconds), request)
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    }
+
     /// One request, with its deadline. `doing` completes "cannot …".
     ///
     /// # Errors
     /// The API server refused, or did not answer in time.
     pub async fn ask<T>(&self, doing: &str, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
-        let seconds = self.cluster.request_timeout;
+        let seconds = self.who.request_timeout;
         match tokio::time::timeout(Duration::from_secs(seconds), request).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Fault::of(doing, &error)),

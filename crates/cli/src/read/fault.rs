@@ -57,6 +57,14 @@ impl Fault {
         }
     }
 
+    /// The same, with another command to try.
+    pub fn instead(self, next: impl Into<String>) -> Self {
+        Self {
+            next: next.into(),
+            ..self
+        }
+    }
+
     /// No answer within the time.
     pub fn late(asked: &str, seconds: u64) -> Self {
         Self::new(

@@ -179,9 +179,9 @@ impl Session {
     }
 
     /// The kind's API, for what changes objects.
-    pub fn api<K: Kind>(&self, namespace: &str) -> Api<K>
+    pub fn api<K>(&self, namespace: &str) -> Api<K>
     where
-        K: Resource<Scope = kube::core::NamespaceResourceScope>,
+        K: Kind + Resource<Scope = kube::core::NamespaceResourceScope>,
     {
         Api::namespaced(self.client.clone(), namespace)
     }

@@ -146,7 +146,7 @@ mod tests {
         let mut out = Vec::new();
         table.write(Style::PLAIN, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "NAME      AGE\nnightly   3h\n夜        -\na [31m b   -\n");
+        assert_eq!(text, "NAME       AGE\nnightly    3h\n夜         -\na [31m b   -\n");
     }
     #[test]
     fn on_a_terminal_the_last_column_ends_where_the_line_does() {

@@ -13,12 +13,21 @@ use crate::stored::source::{Packing, Source};
 pub struct Place {
     /// Manifest with a BackupStorage (the last one counts) and the Secret that it names, `-` for standard input. Without the Secret, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment.
     #[arg(long, value_name = "FILE")]
-    pub storage_file: PathBuf,
+    pub storage_file: Option<PathBuf>,
+}
+
+/// How the store is reached from here.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Store")]
+pub struct Reached {
+    /// Where the store is reached from here, in place of the storage's own endpoint: `http://127.0.0.1:9000` of a kubectl port-forward.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
 }
 
 /// Which one it is.
 #[derive(clap::Args, Debug)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 #[command(next_help_heading = "Object")]
 pub struct Which {
     /// The object, below the storage's prefix: status.path of the run, and with namespaceIsolation: Prefix its namespace before it.
@@ -71,8 +80,16 @@ impl Place {
     /// # Errors
     /// What is missing or wrong in the file.
     pub fn open(&self) -> Result<Bucket, Fault> {
-        Bucket::of_file(&self.storage_file, |name| std::env::var(name).ok()).map_err(|e| {
-            let next = format!("kubectl backup lint -f {}", self.storage_file.display());
+        let none = || {
+            Fault::new(
+                "open the store",
+                "nothing says where it is",
+                "the same command with --storage-file FILE",
+            )
+        };
+        let file = self.storage_file.as_ref().ok_or_else(none)?;
+        Bucket::of_file(file, |name| std::env::var(name).ok()).map_err(|e| {
+            let next = format!("kubectl backup lint -f {}", file.display());
             Fault::new("open the store", e.to_string(), next)
         })
     }
@@ -138,12 +155,11 @@ impl Which {
     ) -> Result<Source, Fault> {
         match (&self.record, &self.path) {
             (Some(record), _) => by_record(bucket, record, opened, key),
-            (None, path) => Ok(by_path(
-                bucket,
-                path.as_deref().unwrap_or_default(),
-                expected,
-                opened,
-                key,
+            (None, Some(path)) => Ok(by_path(bucket, path, expected, opened, key)),
+            (None, None) => Err(Fault::new(
+                "read the object",
+                "nothing says which one",
+                "the same command with --path PATH or --record RECORD",
             )),
         }
     }

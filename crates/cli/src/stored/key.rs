@@ -1,5 +1,5 @@
 //! What opens an encrypted object: a file with age identities, an SSH key or a passphrase.
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pipeline::Identities;
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ const LARGEST: u64 = 1 << 20;
 /// The text of such a file. It is in no output.
 #[derive(Clone)]
 pub struct Key {
-    file: PathBuf,
+    from: String,
     text: Zeroizing<String>,
     passphrase: bool,
 }
@@ -26,10 +26,18 @@ impl Key {
         if size > LARGEST {
             return Err(said(&format!("has {size} bytes, which no key has")));
         }
-        let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|e| said(&e))?);
+        let text = std::fs::read_to_string(file).map_err(|e| said(&e))?;
+        Self::of_text(file.display().to_string(), text, passphrase)
+    }
+
+    /// The same, of a text that was had from a place, by its name.
+    ///
+    /// # Errors
+    /// It is no such key.
+    pub fn of_text(from: String, text: String, passphrase: bool) -> Result<Self, String> {
         let key = Self {
-            file: file.to_owned(),
-            text,
+            from,
+            text: Zeroizing::new(text),
             passphrase,
         };
         key.identities()?;
@@ -45,7 +53,7 @@ impl Key {
             true => Identities::passphrase(&self.text),
             false => Identities::parse(&self.text),
         };
-        found.map_err(|e| format!("{}: {}", self.file.display(), flagged(&e.to_string())))
+        found.map_err(|e| format!("{}: {}", self.from, flagged(&e.to_string())))
     }
 }
 

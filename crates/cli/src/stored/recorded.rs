@@ -3,7 +3,6 @@ use std::fs::File;
 use std::io::Read;
 
 use api::place::Place;
-use api::run::Algorithm;
 use record::{Record, RecordError};
 
 use crate::read::fault::Fault;
@@ -51,18 +50,13 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<Record, Fault> {
 
 /// The object that a record is of. What the record says is no proof: the store and the stream are held to it.
 pub fn source(bucket: &Bucket, record: &Record, key: Option<Key>, window_log: Option<u32>) -> Source {
-    let packing = match record.compression.as_ref().map(|c| c.algorithm) {
-        None => Packing::None,
-        Some(Algorithm::Gzip) => Packing::Gzip,
-        Some(Algorithm::Zstd) => Packing::Zstd,
-    };
     Source {
         bucket: bucket.clone(),
         key: record.key.clone(),
         version_id: record.version_id.clone(),
         size: Some(record.stored_bytes),
         sha256: record.sha256.clone(),
-        packing: Some(packing),
+        packing: Some(Packing::of(record.compression.as_ref())),
         encrypted: Some(record.encryption.as_ref().is_some_and(|e| !e.recipients.is_empty())),
         key_file: key,
         window_log,

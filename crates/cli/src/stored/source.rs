@@ -23,6 +23,17 @@ pub enum Packing {
     Zstd,
 }
 
+impl Packing {
+    /// As a run or a record says it.
+    pub fn of(compression: Option<&api::run::Compression>) -> Self {
+        match compression.map(|c| c.algorithm) {
+            None => Self::None,
+            Some(api::run::Algorithm::Gzip) => Self::Gzip,
+            Some(api::run::Algorithm::Zstd) => Self::Zstd,
+        }
+    }
+}
+
 /// An object, and what it has to be.
 #[derive(Clone)]
 pub struct Source {

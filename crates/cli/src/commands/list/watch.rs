@@ -31,7 +31,7 @@ pub fn watch<K: Row>(session: &Session, asked: &Asked, out: &mut dyn Write) -> R
     config.label_selector.clone_from(&asked.labels);
     let events = watcher::watcher(session.dynamic::<K>(&asked.place), config).default_backoff();
     let terminal = io::stdout().is_terminal();
-    let seconds = session.cluster.request_timeout;
+    let seconds = session.who.request_timeout;
     session.block_on(async {
         let mut events = events.boxed();
         let mut seen = Seen::<K>::default();

@@ -21,7 +21,7 @@ pub async fn all(session: &Session, file: &Path, screen: &mut Screen<'_>) -> Res
     let lint = format!("kubectl backup lint -f {}", file.display());
     let fault = |why: String| Fault::new(&doing, why, &lint);
     let text = manifest::read(file).map_err(fault)?;
-    let wanted = session.cluster.namespace.as_deref();
+    let wanted = session.asked.as_deref();
     let runs = runs(&text, wanted, &session.namespace).map_err(fault)?;
     let mut created = Vec::new();
     for (namespace, run) in &runs {

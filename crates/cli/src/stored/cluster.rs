@@ -1,0 +1,158 @@
+//! A bucket as the cluster describes it, and the key of a run's backup: read with the user's own rights, so that nobody reads more than they may.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::run::{DecryptionKey, KeyType};
+use api::storage::NamespaceIsolation;
+use api::{BackupRun, BackupStorage};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt};
+use store::{Credentials, S3Parameters, Store};
+use zeroize::Zeroize;
+
+use crate::read::connect::Session;
+use crate::read::fault::Fault;
+use crate::stored::bucket::Bucket;
+use crate::stored::flags::Reached;
+use crate::stored::key::Key;
+use crate::stored::source::{Packing, Source};
+
+impl Session {
+    /// The bucket of a storage. `endpoint` is where it is reached from here, where that is not what the storage says: a port that is forwarded.
+    ///
+    /// # Errors
+    /// The storage or its Secret cannot be read, or one of them is wrong.
+    pub async fn bucket(&self, storage: &BackupStorage, endpoint: Option<&str>) -> Result<Bucket, Fault> {
+        let name = storage.name_any();
+        let doing = format!("open the store of storage {name}");
+        let next = format!("kubectl describe backupstorage {name}");
+        let bad = |why: String| Fault::new(&doing, why, &next);
+        let mut parameters = storage.spec.parameters.clone().unwrap_or_default();
+        if let Some(endpoint) = endpoint {
+            parameters.insert("endpoint".into(), endpoint.into());
+        }
+        let parameters = S3Parameters::parse(&parameters)
+            .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let credentials = match &storage.spec.credentials {
+            Some(named) => {
+                let mut data = self.secret(&doing, &named.namespace, &named.name).await?;
+                let found = Credentials::from_secret(&parameters, &data);
+                data.values_mut().for_each(Zeroize::zeroize);
+                found.map_err(|e| bad(format!("Secret {}/{}: {e}", named.namespace, named.name)))?
+            }
+            None => Credentials::from_environment(variable).map_err(|_| {
+                bad("the storage names no Secret, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into())
+            })?,
+        };
+        let proxies = store::Proxies::from_environment(variable, "")
+            .map_err(|e| bad(e.to_string()))?
+            .of_environment("this machine's");
+        let store = Store::s3_behind(&proxies, parameters.clone(), credentials).map_err(|e| bad(e.to_string()))?;
+        Ok(Bucket {
+            store,
+            parameters: Arc::new(parameters),
+        })
+    }
+
+    /// The key that a run names for its restores; None where it names none.
+    ///
+    /// # Errors
+    /// The Secret cannot be read, or has no such key.
+    pub async fn key(&self, namespace: &str, key: Option<&DecryptionKey>) -> Result<Option<Key>, Fault> {
+        let Some(key) = key else { return Ok(None) };
+        let home = key.namespace.as_deref().unwrap_or(namespace);
+        let doing = format!("read the decryption key of Secret {home}/{}", key.name);
+        let mut data = self.secret(&doing, home, &key.name).await?;
+        let found = data.remove(&key.key);
+        data.values_mut().for_each(Zeroize::zeroize);
+        let bad = |why: String| Fault::new(&doing, why, "the same command with --identity FILE");
+        let bytes = found.ok_or_else(|| bad(format!("it has no key {:?}", key.key)))?;
+        let text = String::from_utf8(bytes).map_err(|no_text| {
+            no_text.into_bytes().zeroize();
+            bad(format!("its key {:?} is no text", key.key))
+        })?;
+        let passphrase = key.key_type == Some(KeyType::Passphrase);
+        Key::of_text(format!("Secret {home}/{}", key.name), text, passphrase)
+            .map(Some)
+            .map_err(bad)
+    }
+
+    async fn secret(&self, doing: &str, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let secret = self.ask(doing, api.get(name)).await.map_err(|fault| {
+            fault.instead("the same command with --storage-file FILE and --identity FILE, where you have the keys and may not read Secrets")
+        })?;
+        Ok(secret
+            .data
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(k, v)| (k, v.0))
+            .collect())
+    }
+}
+
+/// What is put before the paths of a namespace in a storage's bucket.
+pub fn folder(storage: &BackupStorage, parameters: &S3Parameters, namespace: &str) -> String {
+    let prefix = parameters.key("");
+    if storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix) {
+        format!("{prefix}{namespace}/")
+    } else {
+        prefix
+    }
+}
+
+/// The object of a run's backup, of the storage that it names. Where no key is given and it is to be `opened`, the one that the run names.
+///
+/// # Errors
+/// The run has no good backup, or storage, Secret or key cannot be read.
+pub async fn of_run(
+    session: &Session,
+    run: &BackupRun,
+    key: Option<Key>,
+    reached: &Reached,
+    opened: bool,
+) -> Result<Source, Fault> {
+    let namespace = run.namespace().unwrap_or_default();
+    let name = run.name_any();
+    let encryption = run.spec.encryption.as_ref().filter(|_| opened && key.is_none());
+    let key = match encryption {
+        Some(encryption) => session.key(&namespace, encryption.decryption_key.as_ref()).await?,
+        None => key,
+    };
+    let storage: BackupStorage = session.get("", &run.spec.storage.name).await?;
+    let bucket = session.bucket(&storage, reached.endpoint.as_deref()).await?;
+    told(&bucket, run, key).map_err(|why| {
+        let next = format!("kubectl backup describe {name} -n {namespace}");
+        Fault::new(format!("read the backup of run {namespace}/{name}"), why, next)
+    })
+}
+
+/// The object of a run's backup, by what its status says of it.
+///
+/// # Errors
+/// In words: it has no good backup.
+fn told(bucket: &Bucket, run: &BackupRun, key: Option<Key>) -> Result<Source, String> {
+    let status = run.status.as_ref();
+    let good = status.is_some_and(|s| api::condition::is_true(&s.conditions, api::condition::SUCCESSFUL));
+    let found = status.filter(|_| good && run.spec.backup.is_some());
+    let (status, at) = found
+        .and_then(|status| Some((status, status.key.clone()?)))
+        .ok_or("it has no good backup")?;
+    Ok(Source {
+        bucket: bucket.clone(),
+        key: at,
+        version_id: status.version_id.clone(),
+        size: status.size_in_bytes,
+        sha256: status.sha256.clone(),
+        packing: Some(Packing::of(run.spec.compression.as_ref())),
+        encrypted: Some(run.spec.encryption.as_ref().is_some_and(|e| !e.recipients.is_empty())),
+        key_file: key,
+        window_log: run
+            .spec
+            .compression
+            .as_ref()
+            .and_then(|c| c.window_log)
+            .and_then(|w| u32::try_from(w).ok()),
+    })
+}
