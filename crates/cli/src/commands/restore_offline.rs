@@ -48,7 +48,12 @@ pub struct Args {
 
 /// Restores. Only Ok where the command ended well on a stream that was proved whole.
 pub fn run(args: &Args) -> Result<(), String> {
-    if args.place.storage_file.as_deref().is_some_and(|file| file.as_os_str() == "-") {
+    if args
+        .place
+        .storage_file
+        .as_deref()
+        .is_some_and(|file| file.as_os_str() == "-")
+    {
         return Err("--storage-file: name a file: standard input leads to the process that guards this one".into());
     }
     if !args.guarded {

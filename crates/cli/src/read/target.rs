@@ -26,7 +26,7 @@ impl Of {
         }
     }
 
-    fn of(word: &str) -> Option<Self> {
+    fn named(word: &str) -> Option<Self> {
         Some(match word.to_lowercase().as_str() {
             "run" | "runs" | "br" | "backuprun" | "backupruns" => Self::Run,
             "schedule" | "schedules" | "bs" | "backupschedule" | "backupschedules" => Self::Schedule,
@@ -46,7 +46,7 @@ pub fn parse(text: &str, among: &[Of]) -> Result<(Option<Of>, String), String> {
     let (of, name) = match text.split_once('/') {
         None => (None, text),
         Some((kind, name)) => (
-            Some(Of::of(kind).filter(|of| among.contains(of)).ok_or_else(wrong)?),
+            Some(Of::named(kind).filter(|of| among.contains(of)).ok_or_else(wrong)?),
             name,
         ),
     };

@@ -59,7 +59,7 @@ pub async fn reachable(
 async fn known(session: &Session, namespace: &str, name: &str) -> Result<Known, Fault> {
     let api: Api<Secret> = Api::namespaced(session.client.clone(), namespace);
     let doing = format!("look for Secret {namespace}/{name}");
-    let found = session
+    session
         .ask(&doing, async {
             match api.get_opt(name).await {
                 Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => Ok(Known::Unseen),
@@ -71,8 +71,7 @@ async fn known(session: &Session, namespace: &str, name: &str) -> Result<Known, 
                 Err(error) => Err(error),
             }
         })
-        .await;
-    found
+        .await
 }
 
 fn allowed(secret: &Secret) -> Vec<String> {

@@ -25,19 +25,26 @@ fn of(text: &str) -> Result<PodTemplate, String> {
         .map_err(|e| format!("line {}, column {}: {}", e.line, e.column, e.why))?;
     let template = match value.get("kind").and_then(Value::as_str) {
         Some("Pod") => pod(&value),
-        Some("PodTemplate") => pod(&value["template"]),
-        Some("BackupRun") => value["spec"]["template"].clone(),
+        Some("PodTemplate") => pod(at(&value, "/template")),
+        Some("BackupRun") => at(&value, "/spec/template").clone(),
         _ => return Err("it is no Pod, PodTemplate or BackupRun".into()),
     };
-    serde_json::from_value(template).map_err(|e| e.to_string())
+    let template: PodTemplate = serde_json::from_value(template).map_err(|e| e.to_string())?;
+    if template.spec.containers.is_empty() {
+        return Err("its spec has no containers: name one with an image".into());
+    }
+    Ok(template)
+}
+
+fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
+    value.pointer(path).unwrap_or(&Value::Null)
 }
 
 /// Labels and annotations are all that a template keeps of a Pod's metadata.
 fn pod(value: &Value) -> Value {
-    let metadata = &value["metadata"];
     json!({
-        "metadata": {"labels": metadata["labels"], "annotations": metadata["annotations"]},
-        "spec": value["spec"],
+        "metadata": {"labels": at(value, "/metadata/labels"), "annotations": at(value, "/metadata/annotations")},
+        "spec": at(value, "/spec"),
     })
 }
 
@@ -55,9 +62,7 @@ mod tests {
                 "apiVersion: v1\nkind: PodTemplate\ntemplate:\n  {}\n",
                 indented.trim_end()
             ),
-            format!(
-                "apiVersion: backup-operator.io/v1\nkind: BackupRun\nspec:\n  template:\n    metadata: {{labels: {{a: b}}}}\n    spec: {{containers: [{{name: c, image: i}}]}}\n"
-            ),
+            "apiVersion: backup-operator.io/v1\nkind: BackupRun\nspec:\n  template:\n    metadata: {labels: {a: b}}\n    spec: {containers: [{name: c, image: i}]}\n".to_string(),
         ] {
             let template = of(&text).unwrap();
             assert_eq!(template.spec.containers[0].name, "c");

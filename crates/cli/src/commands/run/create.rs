@@ -44,7 +44,14 @@ fn runs(text: &str, asked: Option<&str>, default: &str) -> Result<Vec<(String, V
             continue;
         }
         let items = match value.get("items").and_then(Value::as_array) {
-            Some(items) if value["kind"].as_str().is_some_and(|k| k.ends_with("List")) => items.clone(),
+            Some(items)
+                if value
+                    .get("kind")
+                    .and_then(Value::as_str)
+                    .is_some_and(|k| k.ends_with("List")) =>
+            {
+                items.clone()
+            }
             _ => vec![value],
         };
         for item in items {

@@ -23,15 +23,14 @@ pub struct Meant<'a> {
     pub reached: &'a Reached,
 }
 
+/// An object with the name of its run, or why it cannot be had.
+pub type Named = (String, Result<Source, Fault>);
+
 /// The objects, each with the name of its run. One that cannot be had is said in its place.
 ///
 /// # Errors
 /// The runs cannot be read, or a name means none.
-pub fn sources(
-    cluster: &Cluster,
-    meant: &Meant<'_>,
-    key: Option<Key>,
-) -> Result<Vec<(String, Result<Source, Fault>)>, Fault> {
+pub fn sources(cluster: &Cluster, meant: &Meant<'_>, key: Option<Key>) -> Result<Vec<Named>, Fault> {
     let session = cluster.connect()?;
     session.block_on(async {
         let place = match meant.all_namespaces {
