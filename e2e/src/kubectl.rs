@@ -27,3 +27,16 @@ pub fn said(command: &mut Command, input: &str) -> (bool, String) {
         String::from_utf8_lossy(&said).trim().to_string(),
     )
 }
+
+/// `kubectl backup ARGS`, as kubectl finds the plugin in PATH.
+pub fn plugin(args: &[&str]) -> Command {
+    let plugin = std::env::var_os("CLI_BIN").expect("CLI_BIN is not set: run `make test`");
+    let folder = std::path::Path::new(&plugin).parent().expect("its folder");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`"));
+    command
+        .arg("backup")
+        .args(args)
+        .env("PATH", format!("{}:{path}", folder.display()));
+    command
+}

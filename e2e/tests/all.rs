@@ -47,6 +47,8 @@ mod objects;
 mod paths;
 #[path = "all/pods.rs"]
 mod pods;
+#[path = "all/records.rs"]
+mod records;
 #[path = "all/relay.rs"]
 mod relay;
 #[path = "all/returned.rs"]

@@ -1,26 +1,18 @@
 //! The command line as people use it: `kubectl backup` through PATH, the real kubectl, the real operator.
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use api::{condition, labels};
-use e2e::kubectl::said;
+use e2e::kubectl::{plugin, said};
 use e2e::runs::{is, reason, restore_end_of, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, two_cases};
 use kube::ResourceExt;
 use serde_json::json;
 
-/// `kubectl backup ARGS`, in the case's namespace, as kubectl finds it.
+/// `kubectl backup ARGS`, in the case's namespace.
 fn backup(case: &Case, args: &[&str]) -> Command {
-    let plugin = std::env::var_os("CLI_BIN").expect("CLI_BIN is not set: run `make test`");
-    let folder = Path::new(&plugin).parent().expect("its folder");
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new(std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`"));
-    command
-        .arg("backup")
-        .args(args)
-        .args(["-n", case.namespace()])
-        .env("PATH", format!("{}:{path}", folder.display()));
+    let mut command = plugin(args);
+    command.args(["-n", case.namespace()]);
     command
 }
 
