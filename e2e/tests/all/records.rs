@@ -1,5 +1,4 @@
 //! Records: what a good backup says of itself in the bucket, and what is brought back by it.
-use std::path::PathBuf;
 
 use age::secrecy::ExposeSecret;
 use api::{BackupRun, BackupStorage, condition, labels};
@@ -97,7 +96,7 @@ fn an_encrypted_backup_comes_back_in_another_namespace_by_its_record_and_a_key_a
         let (ok, text) = backup(&one, &["import", shared::STORAGE, "-n", &moved]);
         assert!(!ok && text.contains("--identity"), "without the key: {text}");
 
-        let file = PathBuf::from(std::env::temp_dir()).join(format!("{}-key", one.namespace()));
+        let file = std::env::temp_dir().join(format!("{}-key", one.namespace()));
         std::fs::write(&file, &secret).expect("the key's file");
         let path = file.to_str().expect("a path");
         let (dry, shown) = backup(
