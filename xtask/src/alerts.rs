@@ -137,20 +137,20 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     let rules = rules()?;
     let mut files = vec![
         Generated {
-            path: RULES,
+            path: RULES.into(),
             text: rules.clone(),
         },
         Generated {
-            path: CHART,
+            path: CHART.into(),
             text: rules,
         },
         Generated {
-            path: INDEX,
+            path: INDEX.into(),
             text: pages::index(),
         },
     ];
     files.extend(all().map(|alert| Generated {
-        path: alert.page,
+        path: alert.page.into(),
         text: pages::page(alert),
     }));
     Ok(files)

@@ -27,20 +27,20 @@ pub fn files(crds: &[Value]) -> Result<Vec<Generated>, Error> {
             _ => "charts/backup-operator/files/crds/backupruns.yaml",
         };
         files.push(Generated {
-            path,
+            path: path.into(),
             text: headed(&[kept(crd)])?,
         });
     }
     files.push(Generated {
-        path: "charts/backup-operator/files/deletion-protection.yaml",
+        path: "charts/backup-operator/files/deletion-protection.yaml".into(),
         text: headed(&install::deletion_protection())?,
     });
     files.push(Generated {
-        path: "charts/backup-operator/templates/_rules.tpl",
+        path: "charts/backup-operator/templates/_rules.tpl".into(),
         text: rules()?,
     });
     files.push(Generated {
-        path: "docs/reference/chart.md",
+        path: "docs/reference/chart.md".into(),
         text: page()?,
     });
     Ok(files)

@@ -145,7 +145,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     for dashboard in all() {
         let text = serde_json::to_string_pretty(&panel::sorted(&dashboard.json())).map_err(Error::Schema)? + "\n";
         files.extend(dashboard.paths.map(|path| Generated {
-            path,
+            path: path.into(),
             text: text.clone(),
         }));
     }

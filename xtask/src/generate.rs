@@ -1,18 +1,19 @@
 //! The generated files: what is in each, and whether those on disk are still the same.
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::{
     admission, alerts, chart, dashboards, gitops, install, metrics, permissions, reasons, reference, stores, template,
-    yaml,
+    verbs, yaml,
 };
 
 /// A file, relative to the root of the checkout.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Generated {
     /// Where it goes.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// What is in it.
     pub text: String,
 }
@@ -89,42 +90,43 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     .concat();
     let mut files = vec![
         Generated {
-            path: "deploy/crds.yaml",
+            path: "deploy/crds.yaml".into(),
             text: [yaml::HEADER, &crds].concat(),
         },
         Generated {
-            path: "deploy/install.yaml",
+            path: "deploy/install.yaml".into(),
             text: install,
         },
     ];
     files.extend(reference::PAGES.iter().zip(&kinds).map(|(page, crd)| Generated {
-        path: page.path,
+        path: page.path.into(),
         text: reference::page(page, crd),
     }));
     files.extend(chart::files(&kinds)?);
     files.extend(alerts::files()?);
     files.extend(dashboards::files()?);
     files.push(Generated {
-        path: template::PATH,
+        path: template::PATH.into(),
         text: template::page(),
     });
     files.push(Generated {
-        path: reasons::PATH,
+        path: reasons::PATH.into(),
         text: reasons::page(),
     });
     files.extend(gitops::files());
     files.push(Generated {
-        path: stores::PATH,
+        path: stores::PATH.into(),
         text: stores::page(),
     });
     files.push(Generated {
-        path: metrics::PATH,
+        path: metrics::PATH.into(),
         text: metrics::page(),
     });
     files.push(Generated {
-        path: permissions::PATH,
+        path: permissions::PATH.into(),
         text: permissions::page(),
     });
+    files.extend(verbs::files());
     Ok(files)
 }
 
@@ -134,7 +136,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
 /// When one cannot be made or written.
 pub fn write(root: &Path) -> Result<(), Error> {
     for file in files()? {
-        let path = root.join(file.path);
+        let path = root.join(&*file.path);
         let folder = path.parent().unwrap_or(root);
         std::fs::create_dir_all(folder)
             .and_then(|()| std::fs::write(&path, &file.text))
@@ -152,7 +154,7 @@ pub fn write(root: &Path) -> Result<(), Error> {
 /// Names the first file that differs or is missing.
 pub fn check(root: &Path) -> Result<(), Error> {
     for file in files()? {
-        let path = root.join(file.path);
+        let path = root.join(&*file.path);
         if std::fs::read_to_string(&path).ok().as_deref() != Some(&file.text) {
             return Err(Error::Stale { path });
         }

@@ -51,11 +51,11 @@ impl Check {
 /// The checks and the ConfigMap.
 pub fn files() -> Vec<Generated> {
     let checks = CHECKS.iter().map(|check| Generated {
-        path: check.path,
+        path: check.path.into(),
         text: check.text(),
     });
     let config_map = Generated {
-        path: "docs/gitops/argocd-cm.yaml",
+        path: "docs/gitops/argocd-cm.yaml".into(),
         text: config_map(),
     };
     checks.chain([config_map]).collect()

@@ -21,6 +21,7 @@ mod reference;
 mod rules;
 mod stores;
 mod template;
+mod verbs;
 mod yaml;
 
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask generate [--check]
 
-generate          writes deploy/, docs/reference, the pages of the alerts, docs/gitops (but for its page), and what of charts/ follows from the code
+generate          writes deploy/, docs/reference, docs/man, the pages of the alerts, docs/gitops (but for its page), and what of charts/ follows from the code
 generate --check  fails when they are not what the code says";
 
 fn main() -> ExitCode {

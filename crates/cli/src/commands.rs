@@ -1,6 +1,7 @@
 //! The verbs, one a file.
 mod cancel;
 mod catalog;
+mod completion;
 mod delete;
 mod describe;
 mod download;
@@ -45,6 +46,15 @@ pub enum Verb {
     Describe(describe::Args),
     /// Says which versions this program, the operator, the cluster and its kinds are of, and what follows where they differ.
     Version(version::Args),
+    /// Prints what makes a shell complete verbs, flags, and names of namespaces, runs, schedules and storages.
+    Completion(completion::Args),
+    /// What kubectl and the shells ask for candidates by.
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The words after `kubectl backup`; the last one is not complete.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
     /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
     Support(support::Args),
     /// Makes one backup now, of a schedule or a manifest, and follows it to its end; the exit status says how that was.
@@ -82,6 +92,11 @@ impl Verb {
             Self::Status(args) => status::run(&args, out),
             Self::Describe(args) => describe::run(&args, out),
             Self::Version(args) => version::run(&args, out),
+            Self::Completion(args) => whole(out, |answer| completion::run(&args, answer)),
+            Self::Complete { words } => {
+                crate::complete::for_kubectl(crate::command(), &words, out);
+                Ok(())
+            }
             Self::Support(args) => whole(out, |answer| support::run(&args, answer)),
             Self::Run(args) => run::run(&args, out).map_err(|e| e.to_string()),
             Self::Restore(args) => restore::run(&args, out).map_err(|e| e.to_string()),

@@ -5,6 +5,7 @@
 mod ask;
 mod catalog;
 mod commands;
+mod complete;
 mod follow;
 mod manifest;
 mod read;
@@ -30,6 +31,12 @@ pub fn command() -> clap::Command {
 
 /// Does what the process was asked to. What went wrong is on standard error.
 pub fn run() -> ExitCode {
+    // A shell that asks what may follow is answered, and nothing else is done.
+    let completing = clap_complete::CompleteEnv::with_factory(|| complete::with_names(command()));
+    completing
+        .var(complete::VARIABLE)
+        .completer("kubectl-backup")
+        .complete();
     let args = command().get_matches();
     let args = Args::from_arg_matches(&args).unwrap_or_else(|error| error.exit());
     match args.verb.run(&mut std::io::stdout()) {
