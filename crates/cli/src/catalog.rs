@@ -87,15 +87,19 @@ pub fn entries(gathered: &Gathered, runs: &[BackupRun], folder: impl Fn(&str) ->
         };
         let record = match record {
             Ok(record) => record,
+            Err(_) if prefix != folder(&place.namespace) => continue,
             Err(why) => {
                 all.push(unreadable(why.clone()));
                 continue;
             }
         };
-        if record.place() != place || prefix != folder(&place.namespace) || !record.key.starts_with(prefix) {
-            all.push(unreadable(
-                "it speaks of another run, or of another folder, than the one it lies in".into(),
-            ));
+        if prefix != folder(&place.namespace) {
+            // Of another storage, whose prefix lies within this one's.
+            described.insert(record.key.as_str());
+            continue;
+        }
+        if record.place() != place || !record.key.starts_with(prefix) {
+            all.push(unreadable("it speaks of another run than its own key".into()));
             continue;
         }
         let object = gathered.objects.get(&record.key);
@@ -251,14 +255,12 @@ mod tests {
             .collect();
         let broken = at("broken");
         let forged = at("forged");
-        let elsewhere = record("good", "e").place().key("other/");
         let wanted = [
             ("alone", "p/alone.sql", "NoRecord", false),
             ("broken", broken.as_str(), "Unreadable", false),
             ("forged", forged.as_str(), "Unreadable", false),
             ("gone", "p/gone.sql", "NoObject", false),
-            ("good", elsewhere.as_str(), "Unreadable", true),
-            // Another run has the name: this backup has none.
+            // Another run has the name: this backup has none. A record of another storage's prefix is none of this one's.
             ("good", "p/good.sql", "Good", false),
             ("kept", "p/kept.sql", "Good", true),
             ("replaced", "p/replaced.sql", "Replaced", false),

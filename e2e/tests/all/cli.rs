@@ -99,7 +99,7 @@ fn a_backup_is_restored_into_another_namespace_which_its_command_reaches_from_th
         assert!(is(&made, condition::SUCCESSFUL) && made.spec.backup.is_none());
         // The command there got what the command here had printed.
         let sum = status(&made).log.unwrap_or_default();
-        assert_eq!(sum.split_whitespace().next(), status(&run).sha256.as_deref(), "{sum}");
+        assert_eq!(sum.split_whitespace().nth(1), status(&run).sha256.as_deref(), "{sum}");
         other
             .runs()
             .delete(&made.name_any(), &Default::default())

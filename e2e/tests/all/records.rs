@@ -21,6 +21,15 @@ fn record(case: &Case, run: &BackupRun) -> (String, Value) {
     (key, serde_json::from_slice(&bytes).expect("a record"))
 }
 
+/// Deletes a run, and waits until its finalizer has let it go.
+async fn gone(case: &Case, name: &str) {
+    cluster::delete(&case.runs(), name).await;
+    case.wait(&format!("run {name} is gone"), 60, || async {
+        case.runs().get_opt(name).await.ok()?.is_none().then_some(())
+    })
+    .await;
+}
+
 #[test]
 fn a_good_backup_has_a_record_that_says_how_it_is_restored_and_goes_with_it() {
     case("records", |case| async move {
@@ -46,7 +55,7 @@ fn a_good_backup_has_a_record_that_says_how_it_is_restored_and_goes_with_it() {
         let (ok, text) = backup(&case, &["download", "db", "-n", case.namespace(), "-o", path]);
         let bytes = std::fs::read(&file).unwrap_or_default();
         let _ = std::fs::remove_file(&file);
-        assert!(ok && bytes.len() == 12_000_000, "{} bytes: {text}", bytes.len());
+        assert!(ok && bytes.len() == 12 << 20, "{} bytes: {text}", bytes.len());
 
         cluster::delete(&case.runs(), "db").await;
         case.wait("object and record are gone", 60, || async {
@@ -90,7 +99,7 @@ fn an_encrypted_backup_comes_back_in_another_namespace_by_its_record_and_a_key_a
             .patch("db", &Default::default(), &merge)
             .await
             .expect("retained");
-        cluster::delete(&one.runs(), "db").await;
+        gone(&one, "db").await;
         let (ok, text) = backup(&one, &["catalog", shared::STORAGE, "--orphans"]);
         assert!(ok && text.contains(one.namespace()) && text.contains("Good"), "{text}");
         let (ok, text) = backup(&one, &["import", shared::STORAGE, "-n", &moved]);
@@ -169,7 +178,7 @@ fn a_storage_that_syncs_makes_runs_of_another_clusters_records_and_of_none_that_
                 record["uid"] = json!("another");
             }
             case.store().put(&key, record.to_string().as_bytes());
-            cluster::delete(&case.runs(), name).await;
+            gone(&case, name).await;
         }
         let on = json!({"spec": {"catalog": {"sync": true}}});
         let merge = kube::api::Patch::Merge(&on);
