@@ -22,7 +22,7 @@ pub const CONFIGURATION: &str = "backup-operator";
 /// Its one webhook.
 const WEBHOOK: &str = "validate.backup-operator.io";
 /// How long the webhook may be out of reach: an operator was just killed by another case.
-const AWAY: Duration = Duration::from_secs(30);
+pub(crate) const AWAY: Duration = Duration::from_secs(30);
 
 /// Teaches the API server that label.
 pub async fn set_up(client: &Client) {

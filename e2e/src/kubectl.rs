@@ -2,6 +2,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use crate::admission::AWAY;
+
 /// What kubectl says to these arguments and that input, on both streams, and whether it succeeded.
 pub fn kubectl(args: &[&str], input: &str) -> (bool, String) {
     said(
@@ -26,6 +28,18 @@ pub fn said(command: &mut Command, input: &str) -> (bool, String) {
         output.status.success(),
         String::from_utf8_lossy(&said).trim().to_string(),
     )
+}
+
+/// The same of a command that asks the webhook, which is away for a moment while another case kills the operator: made again until it is there.
+pub async fn answered(mut command: impl FnMut() -> Command) -> (bool, String) {
+    let until = tokio::time::Instant::now() + AWAY;
+    loop {
+        let (ok, text) = said(&mut command(), "");
+        if ok || !text.contains("failed calling webhook") || tokio::time::Instant::now() >= until {
+            return (ok, text);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
 }
 
 /// `kubectl backup ARGS`, as kubectl finds the plugin in PATH.

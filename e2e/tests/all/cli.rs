@@ -2,7 +2,7 @@
 use std::process::{Command, Stdio};
 
 use api::{condition, labels};
-use e2e::kubectl::{plugin, said};
+use e2e::kubectl::{answered, plugin, said};
 use e2e::runs::{is, reason, restore_end_of, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, two_cases};
@@ -25,7 +25,7 @@ fn a_schedule_is_run_and_its_backup_restored_from_the_command_line() {
             stream(&case.path("{{ .name }}"), "slow random 6M 3"),
         )
         .await;
-        let (ok, text) = said(&mut backup(&case, &["run", "shop"]), "");
+        let (ok, text) = answered(|| backup(&case, &["run", "shop"])).await;
         let run = case.runs_of("shop").await.remove(0);
         let name = run.name_any();
         case.keeps(&name);
@@ -40,7 +40,7 @@ fn a_schedule_is_run_and_its_backup_restored_from_the_command_line() {
             assert!(text.contains(words), "{words:?} is not in {text}");
         }
 
-        let (ok, text) = said(&mut backup(&case, &["restore", "shop", "--latest", "--yes"]), "");
+        let (ok, text) = answered(|| backup(&case, &["restore", "shop", "--latest", "--yes"])).await;
         assert!(ok, "{text}");
         for words in [
             &format!("backup       {name}"),
@@ -51,7 +51,7 @@ fn a_schedule_is_run_and_its_backup_restored_from_the_command_line() {
         }
         let (run, _) = case.restore_ended(&name, 1, 60).await;
         assert!(is(&run, condition::RESTORED));
-        let (ok, text) = said(&mut backup(&case, &["logs", &name]), "");
+        let (ok, text) = answered(|| backup(&case, &["logs", &name])).await;
         let log = status(&run).log.unwrap_or_default();
         assert!(ok && !log.is_empty() && text.contains(log.trim()), "{text}");
     });
@@ -85,7 +85,7 @@ fn a_backup_is_restored_into_another_namespace_which_its_command_reaches_from_th
         let run = one.backup("db", stream(&one.path("db"), "random 100000")).await;
         let into = other.namespace().to_string();
         let args = ["restore", "run/db", "--into", &into, "--set-env", "SAID=there", "--yes"];
-        let (ok, text) = said(&mut backup(&one, &args), "");
+        let (ok, text) = answered(|| backup(&one, &args)).await;
         assert!(ok && text.contains("RestoreSuccessful"), "{text}");
         let made = other
             .runs()
@@ -123,7 +123,7 @@ fn a_cancelled_backup_is_stopped_leaves_nothing_and_is_kept() {
             .stderr(Stdio::null())
             .spawn()
             .expect("a second one");
-        let (ok, text) = said(&mut backup(&case, &["cancel", "long"]), "");
+        let (ok, text) = answered(|| backup(&case, &["cancel", "long"])).await;
         assert!(ok && text.contains("backuprun/long cancelled"), "{text}");
         let run = case.failed("long", "Cancelled", 60).await;
         assert!(!run.annotations().contains_key(labels::CANCEL));
@@ -147,7 +147,7 @@ fn a_cancelled_backup_is_stopped_leaves_nothing_and_is_kept() {
             events.iter().any(|e| e.starts_with("NothingToCancel")).then_some(())
         })
         .await;
-        let (ok, text) = said(&mut backup(&case, &["cancel", "long"]), "");
+        let (ok, text) = answered(|| backup(&case, &["cancel", "long"])).await;
         assert!(!ok && text.contains("nothing is under way"), "{text}");
     });
 }
@@ -171,9 +171,9 @@ fn a_cancelled_restore_leaves_the_backup_as_good_as_before() {
         })
         .await;
         // What it has applied stays applied: that is confirmed.
-        let (ok, text) = said(&mut backup(&case, &["cancel", "db"]), "");
+        let (ok, text) = answered(|| backup(&case, &["cancel", "db"])).await;
         assert!(!ok && text.contains("--yes"), "{text}");
-        let (ok, text) = said(&mut backup(&case, &["cancel", "db", "--yes"]), "");
+        let (ok, text) = answered(|| backup(&case, &["cancel", "db", "--yes"])).await;
         assert!(ok && text.contains("backuprun/db cancelled"), "{text}");
         let output = restore.wait_with_output().expect("its end");
         let text = String::from_utf8_lossy(&output.stderr);

@@ -298,10 +298,9 @@ fn an_object_in_a_bucket_that_its_storage_names_no_more_stays_and_is_told_of() {
         case.fault("db", "retention: the bucket of the storage was edited since");
         let edit = json!({"spec": {"parameters": {"bucket": "e2e-moved"}}});
         let edit = kube::api::Patch::Merge(edit);
-        case.storages()
-            .patch(&storage, &Default::default(), &edit)
-            .await
-            .unwrap();
+        let (storages, parameters) = (case.storages(), Default::default());
+        let edited = e2e::admission::answered(|| storages.patch(&storage, &parameters, &edit)).await;
+        edited.unwrap();
         case.wait("the storage is probed as it is now", 60, || async {
             let storage = case.storages().get(&storage).await.ok()?;
             let ready = condition::find(&storage.status?.conditions, condition::READY).cloned()?;

@@ -53,7 +53,8 @@ fn the_api_server_takes_every_example() {
                     field_validation: Some(kube::api::ValidationDirective::Strict),
                     ..parameters
                 };
-                api.patch(&name, &parameters, &Patch::Apply(&document))
+                let patch = Patch::Apply(&document);
+                e2e::admission::answered(|| api.patch(&name, &parameters, &patch))
                     .await
                     .unwrap_or_else(|e| panic!("{}: {name}: {e}", file.display()));
                 seen += 1;
@@ -137,10 +138,9 @@ fn manifests_of_the_go_operators_shape_work_unchanged() {
         .await;
         let schedule: BackupSchedule =
             serde_yaml_ng::from_str(&SCHEDULE.replace("NAMESPACE", case.namespace())).unwrap();
-        case.schedules()
-            .create(&PostParams::default(), &schedule)
-            .await
-            .unwrap();
+        let (schedules, parameters) = (case.schedules(), PostParams::default());
+        let created = e2e::admission::answered(|| schedules.create(&parameters, &schedule)).await;
+        created.unwrap();
         case.wait("the schedule is Ready", 20, || async {
             let status = case.schedules().get("orders-nightly").await.ok()?.status?;
             (condition::is_true(&status.conditions, condition::READY) && status.next_schedule_time.is_some())

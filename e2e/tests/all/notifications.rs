@@ -1,5 +1,6 @@
 //! Notifications, to a receiver in the cluster.
 use api::{BackupSchedule, condition};
+use e2e::admission::answered;
 use e2e::runs::{static_container, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, cluster, operator};
@@ -227,7 +228,7 @@ fn a_schedule_tells_nobody_whom_the_installation_does_not_list() {
             let schedule: BackupSchedule = cluster::object(json!({
                 "apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "metadata": {"name": "bad"}, "spec": spec,
             }));
-            let refused = case.schedules().create(&Default::default(), &schedule).await;
+            let refused = answered(|| async { case.schedules().create(&Default::default(), &schedule).await }).await;
             let text = refused.err().unwrap_or_else(|| panic!("{url} is admitted")).to_string();
             assert!(
                 text.contains("spec.notifications[0].webhook.url") && text.contains("--notification-hosts"),

@@ -23,10 +23,9 @@ async fn comes_back(case: &Case, name: &str, worse: Option<&[&str]>) {
     if let (Some(worse), Some(backup)) = (worse, run.spec.backup.as_mut()) {
         backup.command = worse.iter().map(ToString::to_string).collect();
     }
-    case.runs()
-        .create(&PostParams::default(), &run)
-        .await
-        .expect("the run comes back");
+    let (runs, parameters) = (case.runs(), PostParams::default());
+    let created = e2e::admission::answered(|| runs.create(&parameters, &run)).await;
+    created.expect("the run comes back");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Specs that are wrong: refused by the API server, or ended at once with the field and the cure.
+use e2e::admission::answered;
 use e2e::case;
 use e2e::runs::{message, status, stream};
 use kube::api::PostParams;
@@ -64,11 +65,8 @@ fn a_wrong_spec_ends_at_once_and_names_the_field_and_the_cure() {
             change(&mut spec);
             let json = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "metadata": {"name": name}, "spec": spec});
             // Either answer is right: the API server's rules are the same, as far as it can know them.
-            let said = match case
-                .runs()
-                .create(&PostParams::default(), &e2e::cluster::object(json))
-                .await
-            {
+            let (runs, parameters, run) = (case.runs(), PostParams::default(), e2e::cluster::object(json));
+            let said = match answered(|| runs.create(&parameters, &run)).await {
                 Err(kube::Error::Api(refusal)) => refusal.message,
                 Err(error) => panic!("{name}: {error}"),
                 Ok(_) => {
@@ -117,10 +115,8 @@ fn the_api_server_refuses_what_it_can_know_to_be_wrong() {
             let mut spec = stream("/x", "random 1000");
             change(&mut spec);
             let json = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupRun", "metadata": {"name": name}, "spec": spec});
-            let refusal = case
-                .runs()
-                .create(&PostParams::default(), &e2e::cluster::object(json))
-                .await;
+            let (runs, parameters, run) = (case.runs(), PostParams::default(), e2e::cluster::object(json));
+            let refusal = answered(|| runs.create(&parameters, &run)).await;
             let Err(kube::Error::Api(refusal)) = refusal else {
                 panic!("{name} was taken: {refusal:?}")
             };
@@ -139,14 +135,9 @@ fn the_spec_of_a_run_does_not_change_after_its_creation() {
         case.keeps("db");
         case.backup("db", stream(&case.path("db"), "random 1000")).await;
         let change = json!({"spec": {"storage": {"path": "/elsewhere"}}});
-        let patched = case
-            .runs()
-            .patch(
-                "db",
-                &kube::api::PatchParams::default(),
-                &kube::api::Patch::Merge(&change),
-            )
-            .await;
+        let (runs, parameters) = (case.runs(), kube::api::PatchParams::default());
+        let merge = kube::api::Patch::Merge(&change);
+        let patched = answered(|| runs.patch("db", &parameters, &merge)).await;
         assert!(matches!(patched, Err(kube::Error::Api(_))), "{patched:?}");
         e2e::cluster::merge(
             &case.runs(),

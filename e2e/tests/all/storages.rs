@@ -303,10 +303,8 @@ fn a_storage_without_a_bucket_is_refused_with_the_field() {
             "spec": {"parameters": without, "credentials": credentials()},
         });
         let storage: BackupStorage = e2e::cluster::object(json);
-        let taken = case
-            .storages()
-            .create(&kube::api::PostParams::default(), &storage)
-            .await;
+        let (storages, parameters) = (case.storages(), kube::api::PostParams::default());
+        let taken = e2e::admission::answered(|| storages.create(&parameters, &storage)).await;
         let Err(kube::Error::Api(refusal)) = taken else {
             panic!("it was taken: {taken:?}")
         };
