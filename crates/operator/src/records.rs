@@ -169,7 +169,16 @@ pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<(), StoreError
             prefix == folder && Some(&at.namespace) == run.metadata.namespace.as_ref() && at.run == run.name_any()
         })
     });
-    store.store.delete(&noted.unwrap_or(own)).await
+    let key = noted.unwrap_or(own);
+    store.store.delete(&key).await?;
+    if run.status.as_ref().is_some_and(|s| s.version_id.is_some()) {
+        // A plain deletion only hides it. Where versions cannot be listed, that is all that can be had.
+        let versions = store.store.list_versions(&key).await.unwrap_or_default();
+        for version in versions.iter().filter(|version| version.key == key) {
+            store.store.delete_version(&key, &version.id).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the record of a backup whose object was replaced. What fails is left, and said: such a record agrees with no object any more.

@@ -22,6 +22,8 @@ impl Case {
         let pods = self.our_pods().await;
         held(&self.0.left).pods = pods.len();
         let mut objects = self.store().list(&format!("{}/", self.namespace()));
+        // Beside good backups; with `namespaceIsolation: Prefix` below the namespace.
+        objects.retain(|key| !key.contains("/.backup-operator/records/"));
         let mut expected = held(&self.0.expected).clone();
         objects.sort();
         expected.sort();
@@ -82,7 +84,8 @@ impl Case {
                 delete(&self.storages(), &name).await;
             }
         }
-        for key in self.store().list(&format!("{}/", self.namespace())) {
+        let folders = ["", ".backup-operator/records/"].map(|folder| format!("{folder}{}/", self.namespace()));
+        for key in folders.iter().flat_map(|folder| self.store().list(folder)) {
             self.store().delete(&key);
         }
         if let Err(panic) = closed {

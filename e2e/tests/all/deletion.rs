@@ -373,6 +373,8 @@ fn a_bucket_that_keeps_versions_loses_the_version_that_the_run_wrote_and_no_othe
         case.restore("second").await;
         delete(&case, "second", 30).await;
         assert_eq!(store.versions(&key), []);
+        let records = format!(".backup-operator/records/{}/", case.namespace());
+        assert_eq!(store.versions(&records), [], "nor of what described them");
     });
 }
 
