@@ -37,7 +37,11 @@ pub fn of_a_run(server: &ApiServer) {
 
     let mut program = place.backup(&["restore", "shop-1", "--yes"]);
     let value = place.annotated("backuprun", "shop-1", RESTORE);
-    place.status("backuprun", "shop-1", json!({"transfer": transfer("restore-1", false), "message": null}));
+    place.status(
+        "backuprun",
+        "shop-1",
+        json!({"transfer": transfer("restore-1", false), "message": null}),
+    );
     take(&place, &value);
     program.says("restore-1: its Pod is being started");
     let ended = json!({"number": 1, "startTime": NOW, "completionTime": "2026-01-31T03:00:05Z", "successful": true, "bytes": 4096});
