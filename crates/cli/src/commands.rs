@@ -3,7 +3,7 @@ mod cancel;
 mod catalog;
 mod completion;
 mod delete;
-mod describe;
+pub mod describe;
 mod download;
 mod import;
 mod keep;
@@ -12,12 +12,13 @@ mod list;
 mod logs;
 mod pause;
 mod preview;
-mod restore;
+pub mod restore;
 mod restore_offline;
 mod resume;
 mod run;
-mod status;
+pub mod status;
 mod support;
+mod ui;
 mod verify;
 mod version;
 
@@ -75,6 +76,8 @@ pub enum Verb {
     Pause(pause::Args),
     /// Has a paused schedule make runs on its ticks again.
     Resume(pause::Args),
+    /// Serves a page on this machine, with your own rights: how all backups are, one schedule, one run, and buttons. Ctrl-C ends it.
+    Ui(ui::Args),
     /// Deletes a run, a schedule or a storage, and says before what goes along and what stays.
     Delete(delete::Args),
 }
@@ -107,6 +110,7 @@ impl Verb {
             Self::Keep(args) => keep::run(&args, out).map_err(|e| e.to_string()),
             Self::Pause(args) => pause::run(&args, out).map_err(|e| e.to_string()),
             Self::Resume(args) => resume::run(&args, out).map_err(|e| e.to_string()),
+            Self::Ui(args) => ui::run(&args, out).map_err(|e| e.to_string()),
             Self::Delete(args) => delete::run(&args, out).map_err(|e| e.to_string()),
         }
     }

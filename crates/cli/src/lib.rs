@@ -2,6 +2,7 @@
 //! same definition that it parses by.
 #![forbid(unsafe_code)]
 
+mod act;
 mod ask;
 mod catalog;
 mod commands;
@@ -11,6 +12,7 @@ mod manifest;
 mod read;
 mod show;
 mod stored;
+mod ui;
 
 use std::process::ExitCode;
 

@@ -49,7 +49,7 @@ enum Output {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
     let mut notes = Vec::new();
-    let read = session.block_on(read(&session, &args.run, &mut notes));
+    let read = session.block_on(read(&session, &session.namespace, &args.run, &mut notes));
     let (run, pod, events) = read.map_err(|fault| fault.to_string())?;
     for note in &notes {
         eprintln!("note: {note}");
@@ -71,12 +71,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
 }
 
 /// The run, its Pod where there is one, and the Events of both. What one may not see besides the run is told and left out.
-async fn read(
+///
+/// # Errors
+/// There is no such run, or it may not be seen.
+pub async fn read(
     session: &Session,
+    namespace: &str,
     name: &str,
     notes: &mut Vec<String>,
 ) -> Result<(BackupRun, Option<Pod>, Vec<Event>), Fault> {
-    let namespace = &session.namespace;
     let run: BackupRun = session.get(namespace, name).await?;
     let pod_name = run.status.as_ref().and_then(|s| s.pod_name.clone());
     let mut pod = None;

@@ -3,8 +3,8 @@ use std::io::Write;
 
 use api::{BackupRun, labels};
 use kube::ResourceExt;
-use serde_json::json;
 
+use crate::act;
 use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
 use crate::read::target::{Of, parse};
@@ -40,9 +40,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
             let _ = writeln!(out, "backuprun/{name} {word} (unchanged)");
             return Ok(());
         }
-        let value = (!args.off).then_some("true");
-        let patch = json!({"metadata": {"annotations": {labels::KEEP: value}}});
-        session.change::<BackupRun>(&doing, namespace, &name, &patch).await?;
+        act::keep(&session, namespace, &name, !args.off).await?;
         let _ = writeln!(out, "backuprun/{name} {word}");
         Ok(())
     })

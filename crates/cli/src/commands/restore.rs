@@ -1,9 +1,9 @@
 //! `restore`: a backup back into its command, where it came from or in another namespace, followed to its end.
-mod choose;
+pub mod choose;
 mod elsewhere;
 mod into;
 mod key;
-mod plan;
+pub mod plan;
 mod template;
 
 use std::io::Write;
@@ -14,8 +14,8 @@ use api::{BackupRun, BackupSchedule, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use planner::schedule::observed::is_being_restored;
-use serde_json::json;
 
+use crate::act;
 use crate::ask::confirm;
 use crate::follow::course::Course;
 use crate::follow::estimate::Expected;
@@ -133,9 +133,7 @@ async fn in_place(session: &Session, args: &Args, run: &BackupRun, out: &mut dyn
     let _ = out.flush();
     let command = format!("kubectl backup restore run/{name} -n {namespace}");
     confirm(args.yes, "This writes over what is there. Restore?", &doing, &command)?;
-    let value = Timestamp::now().to_string();
-    let patch = json!({"metadata": {"annotations": {labels::RESTORE: value}}});
-    let asked = session.change::<BackupRun>(&doing, &namespace, &name, &patch).await?;
+    let (value, asked) = act::restore(session, &namespace, &name, None).await?;
     let mut screen = Screen::new(out);
     screen.line(&format!("backuprun/{name} restore asked for"), Tone::Plain);
     if args.detach {

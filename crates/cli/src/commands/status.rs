@@ -37,33 +37,45 @@ enum Output {
     Yaml,
 }
 
-/// What was read.
-struct Read {
-    schedules: Vec<BackupSchedule>,
-    storages: Option<Vec<BackupStorage>>,
-    runs: Vec<BackupRun>,
-    others: usize,
+/// What was read of a fleet.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// All schedules.
+    pub schedules: Vec<BackupSchedule>,
+    /// All storages; none where they may not be seen.
+    pub storages: Option<Vec<BackupStorage>>,
+    /// Runs that are more than a number.
+    pub runs: Vec<BackupRun>,
+    /// How many other runs there are.
+    pub others: usize,
     /// What could not be seen, and why.
-    notes: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+impl Read {
+    /// How it is now.
+    pub fn fleet(&self, now: Timestamp) -> Fleet {
+        let objects = Objects {
+            schedules: &self.schedules,
+            storages: self.storages.as_deref(),
+            runs: &self.runs,
+            others: self.others,
+        };
+        fleet(&objects, now)
+    }
 }
 
 /// Answers. An error says that something is bad, and where to look.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
     let read = session
-        .block_on(read(args, &session))
+        .block_on(read(&session, args.cluster.namespace.is_some(), args.all_namespaces))
         .map_err(|fault| fault.to_string())?;
     for note in &read.notes {
         eprintln!("note: {note}");
     }
     let now = Timestamp::now();
-    let objects = Objects {
-        schedules: &read.schedules,
-        storages: read.storages.as_deref(),
-        runs: &read.runs,
-        others: read.others,
-    };
-    let fleet = fleet(&objects, now);
+    let fleet = read.fleet(now);
     match args.output {
         Some(Output::Json) => document::value(Form::Json, &fleet, out)?,
         Some(Output::Yaml) => document::value(Form::Yaml, &fleet, out)?,
@@ -73,16 +85,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     if fleet.is_well() { Ok(()) } else { Err(verdict(&fleet)) }
 }
 
-async fn read(args: &Args, session: &Session) -> Result<Read, Fault> {
+/// Reads the fleet. `named`: the namespace is meant, and no other. `all`: all namespaces, and nothing less.
+///
+/// # Errors
+/// What has to be seen may not be, or the API server did not answer in time.
+pub async fn read(session: &Session, named: bool, all: bool) -> Result<Read, Fault> {
     let mut notes = Vec::new();
     let own = Where::Namespace(session.namespace.clone());
-    let mut place = if args.cluster.namespace.is_some() {
-        own.clone()
-    } else {
-        Where::All
-    };
+    let mut place = if named { own.clone() } else { Where::All };
     let schedules = match session.list::<BackupSchedule>(&place, None).await {
-        Err(fault) if fault.is_forbidden() && place == Where::All && !args.all_namespaces => {
+        Err(fault) if fault.is_forbidden() && place == Where::All && !all => {
             place = own;
             notes.push(format!(
                 "you may not list schedules in all namespaces: this is namespace {} alone",

@@ -3,12 +3,11 @@ use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, condition, labels};
 use futures::StreamExt;
-use jiff::Timestamp;
 use kube::ResourceExt;
 use planner::schedule::Reason;
-use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
+use crate::act;
 use crate::follow::course::{SILENT, silence};
 use crate::follow::screen::Screen;
 use crate::follow::watch::{News, one as watch};
@@ -39,11 +38,7 @@ pub async fn one(
             value.clone()
         }
         None => {
-            let value = Timestamp::now().to_string();
-            let patch = json!({"metadata": {"annotations": {labels::TRIGGER: value}}});
-            session
-                .change::<BackupSchedule>(&doing, &namespace, schedule, &patch)
-                .await?;
+            let value = act::trigger(session, &namespace, schedule).await?;
             screen.line(&format!("backupschedule/{schedule} triggered"), Tone::Plain);
             value
         }
@@ -163,6 +158,7 @@ fn turn(schedule: &BackupSchedule, value: &str) -> Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_request_is_followed_until_it_was_taken_up() {

@@ -1,0 +1,56 @@
+//! What changes an object of the cluster at somebody's word: an annotation that the operator acts on. Shared by the verbs and the page.
+use api::{BackupRun, BackupSchedule, labels};
+use jiff::Timestamp;
+use kube::api::DynamicObject;
+use serde_json::json;
+
+use crate::read::connect::Session;
+use crate::read::fault::Fault;
+
+/// Asks for one run of a schedule, and returns what it was asked by.
+///
+/// # Errors
+/// There is no such schedule, or the API server refused.
+pub async fn trigger(session: &Session, namespace: &str, name: &str) -> Result<String, Fault> {
+    let value = Timestamp::now().to_string();
+    let patch = json!({"metadata": {"annotations": {labels::TRIGGER: value}}});
+    let doing = format!("run schedule {name}");
+    session
+        .change::<BackupSchedule>(&doing, namespace, name, &patch)
+        .await?;
+    Ok(value)
+}
+
+/// Asks for a restore of a run, and returns what it was asked by, and the run as it is then. `version`: the one that was shown to whoever said
+/// yes; another one is refused.
+///
+/// # Errors
+/// There is no such run, it was changed since, or the API server refused.
+pub async fn restore(
+    session: &Session,
+    namespace: &str,
+    name: &str,
+    version: Option<&str>,
+) -> Result<(String, DynamicObject), Fault> {
+    let value = Timestamp::now().to_string();
+    let mut patch = json!({"metadata": {"annotations": {labels::RESTORE: value}}});
+    if let (Some(version), Some(metadata)) = (version, patch.pointer_mut("/metadata")) {
+        metadata["resourceVersion"] = json!(version);
+    }
+    let doing = format!("restore run {name}");
+    let asked = session.change::<BackupRun>(&doing, namespace, name, &patch).await?;
+    Ok((value, asked))
+}
+
+/// Has rotation pass a run by, or count it again.
+///
+/// # Errors
+/// There is no such run, or the API server refused.
+pub async fn keep(session: &Session, namespace: &str, name: &str, on: bool) -> Result<(), Fault> {
+    let patch = json!({"metadata": {"annotations": {labels::KEEP: on.then_some("true")}}});
+    let doing = format!("keep run {name}");
+    session
+        .change::<BackupRun>(&doing, namespace, name, &patch)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,7 @@
+//! The page of `kubectl backup ui`: served on this machine, with the user's own rights; nothing new runs in the cluster.
+mod calendar;
+mod door;
+mod pages;
+mod site;
+
+pub use site::{Site, serve};
