@@ -119,7 +119,7 @@ pub fn fleet(frame: &Frame<'_>, read: &Read, now: Timestamp) -> Markup {
             }
         }
         table {
-            caption { (read.schedules.len()) " schedules; those without a good backup that is young enough first" }
+            caption { (read.schedules.len()) @if read.schedules.len() == 1 { " schedule" } @else { " schedules" } "; those without a good backup that is young enough first" }
             thead { tr {
                 @for name in ["Schedule", "Last good", "Every", "Is it late?", "Size of the last backups", "Next", "Now"] { th scope="col" { (name) } }
             } }

@@ -58,13 +58,19 @@ impl Backup {
 
     /// Waits for a line with these words.
     pub fn says(&mut self, words: &str) -> &mut Self {
+        self.line(words);
+        self
+    }
+
+    /// The same, and returns the line.
+    pub fn line(&mut self, words: &str) -> String {
         let until = Instant::now() + SOON;
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     self.seen.push(line.clone());
                     if line.contains(words) {
-                        return self;
+                        return line;
                     }
                 }
                 Err(why) => panic!("{words:?} was not said ({why}), but: {:#?}", self.seen),
