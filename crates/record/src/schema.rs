@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic() {
+    fn fuzz_record() {
         let seeds = [record().to_bytes().unwrap()];
         let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
         fuzz::Target {
