@@ -1,6 +1,10 @@
-//! The verbs that do something, on a real API server without nodes: the test plays the operator. `make test` names the server in NODE_BIN.
+//! The verbs that ask a cluster, on a real API server without nodes: the test plays the operator. `make test` names the server in NODE_BIN.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "verbs/around.rs"]
+mod around;
+#[path = "verbs/looks.rs"]
+mod looks;
 #[path = "verbs/program.rs"]
 mod program;
 #[path = "verbs/restores.rs"]
@@ -58,6 +62,19 @@ const CASES: &[Case] = &[
         small::delete,
     ),
     ("a log that is over is what the status has kept", small::logs),
+    ("a list is a table for people and the objects for scripts", looks::lists),
+    ("a watched list has a row for each change", looks::watched),
+    ("what wants a look is on one screen, and status 1", looks::status),
+    (
+        "a run is told with its cure, its story and its last words",
+        looks::described,
+    ),
+    ("versions are told with what follows where they differ", around::version),
+    ("names are completed by the cluster that is meant", around::completed),
+    (
+        "a terminal has colours and lines that fit, unless nobody wants colours",
+        around::on_a_terminal,
+    ),
 ];
 
 #[test]

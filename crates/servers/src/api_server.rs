@@ -83,6 +83,11 @@ impl ApiServer {
         &self.kubeconfig
     }
 
+    /// kubectl itself.
+    pub fn program(&self) -> &Path {
+        &self.kubectl
+    }
+
     /// Runs kubectl with that input, whatever comes of it.
     pub fn run(&self, args: &[&str], input: &str) -> Output {
         let mut child = Command::new(&self.kubectl)
