@@ -108,7 +108,7 @@ fn written(arg: &Arg) -> String {
 
 fn meaning(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
-    let mut words = help.unwrap_or_default();
+    let mut words = sentence(&help.unwrap_or_default());
     let possible: Vec<_> = arg
         .get_possible_values()
         .into_iter()
@@ -128,7 +128,7 @@ fn meaning(arg: &Arg) -> String {
         .map(|value| value.to_string_lossy())
         .collect();
     if arg.get_action().takes_values() && !default.is_empty() {
-        words.push_str(&format!(" Default: {}.", default.join(" ")));
+        words.push_str(&format!(" Default: `{}`.", default.join(" ")));
     }
     if let Some(variable) = arg.get_env() {
         words.push_str(&format!(" Also by the variable `{}`.", variable.to_string_lossy()));
@@ -137,12 +137,17 @@ fn meaning(arg: &Arg) -> String {
 }
 
 fn about(verb: &Command) -> String {
-    let words = verb
-        .get_long_about()
-        .or(verb.get_about())
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let stop = if words.ends_with('.') { "" } else { "." };
+    let words = verb.get_long_about().or(verb.get_about()).map(ToString::to_string);
+    sentence(&words.unwrap_or_default())
+}
+
+/// With its full stop, which clap takes off.
+fn sentence(words: &str) -> String {
+    let stop = if words.is_empty() || words.ends_with('.') {
+        ""
+    } else {
+        "."
+    };
     format!("{words}{stop}")
 }
 
@@ -175,7 +180,9 @@ mod tests {
             assert!(page.contains(&format!("\n## {}\n", verb.get_name())));
             assert!(about(verb).len() > 1, "{} says not what it does", verb.get_name());
             for arg in arguments(verb) {
-                assert!(!meaning(arg).is_empty(), "{} {}", verb.get_name(), arg.get_id());
+                let said = meaning(arg).replace(". Default:", "").replace(". One of", "");
+                let sentence = said.ends_with('.') && !said.contains(" Default:") && !said.contains(" One of");
+                assert!(sentence, "{} {}: {said}", verb.get_name(), arg.get_id());
                 assert!(page.contains(&written(arg)), "{} {}", verb.get_name(), arg.get_id());
             }
         }
