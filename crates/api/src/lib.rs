@@ -3,6 +3,7 @@
 
 pub mod condition;
 pub mod labels;
+pub mod metadata;
 pub mod names;
 pub mod notification;
 pub mod place;

@@ -165,6 +165,16 @@ pub enum NamespaceIsolation {
     Prefix,
 }
 
+impl NamespaceIsolation {
+    /// What is put before the paths of a namespace, below a storage's prefix: `team/` or nothing.
+    pub fn folder(self, prefix: &str, namespace: &str) -> String {
+        match self {
+            Self::None => prefix.into(),
+            Self::Prefix => format!("{prefix}{namespace}/"),
+        }
+    }
+}
+
 /// A Secret in a namespace.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 pub struct SecretReference {

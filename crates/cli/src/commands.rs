@@ -35,9 +35,9 @@ pub enum Verb {
     Preview(preview::Args),
     /// Restores an object from a store into a command on this machine, with the same proof as in a Pod; asks no cluster.
     RestoreOffline(restore_offline::Args),
-    /// Reads an object from a store into a file, decrypted, decompressed and proved whole; asks no cluster.
+    /// Reads a backup from its store into a file, decrypted, decompressed and proved whole: of a run, or without a cluster by --storage-file.
     Download(download::Args),
-    /// Reads objects of a store to their ends, keeping nothing, and says whether they are whole; asks no cluster.
+    /// Reads backups from their store to their ends, keeping nothing, and says whether they are whole: of runs, or without a cluster by --storage-file.
     Verify(verify::Args),
     /// Lists schedules, runs or storages; of schedules the age of the last good backup first.
     List(list::Args),

@@ -35,19 +35,14 @@ pub struct OpenStore {
     pub data_path: DataPath,
     /// Records are written beside good backups.
     pub records: bool,
-    /// Each namespace has a folder of its own.
-    pub isolated: bool,
+    /// Whether each namespace has a folder of its own.
+    pub isolation: NamespaceIsolation,
 }
 
 impl OpenStore {
     /// What is put before every path of a namespace, and before the operator's own folder there.
     pub fn folder(&self, namespace: &str) -> String {
-        let prefix = self.parameters.key("");
-        if self.isolated {
-            format!("{prefix}{namespace}/")
-        } else {
-            prefix
-        }
+        self.isolation.folder(&self.parameters.key(""), namespace)
     }
 
     /// The same, where records are wanted.
@@ -230,7 +225,7 @@ impl Stores {
             if_none_match: capabilities.as_ref().is_some_and(|c| c.if_none_match),
             data_path: storage.spec.data_path.unwrap_or_default(),
             records: storage.spec.records(),
-            isolated: storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix),
+            isolation: storage.spec.namespace_isolation.unwrap_or_default(),
         };
         let entry = (Instant::now(), basis(storage), opened.clone());
         self.open
@@ -265,7 +260,7 @@ mod tests {
             composite: true,
             if_none_match: true,
             records: true,
-            isolated: false,
+            isolation: NamespaceIsolation::None,
         }
     }
 

@@ -218,7 +218,7 @@ impl World {
 
 fn stored() -> End {
     End::Stored {
-        record: planner::run::Recorded::None,
+        record: Default::default(),
         bytes: 10_000_000,
         stored_bytes: 3_100_000,
         sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),

@@ -12,8 +12,8 @@ use planner::queue::Turn;
 use planner::run::observed::Place;
 use planner::run::pod::AgentSettings;
 use planner::run::{
-    AgentVolume, Carrier, Contact, End, Found, Observed, PodView, Recorded, StorageView, StoredObject, TransferView,
-    decide, observed::PodStage,
+    AgentVolume, Carrier, Contact, End, Found, Observed, PodView, StorageView, StoredObject, TransferView, decide,
+    observed::PodStage,
 };
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ fn ended() -> Observed<'static> {
         transfer: TransferView::Ended {
             attempt: "backup-1".into(),
             end: Box::new(End::Stored {
-                record: Recorded::None,
+                record: Default::default(),
                 bytes: 4_000_000,
                 stored_bytes: 1_000_097,
                 sha256: "5c896ce0e762b15d0c72fc2d2539ae0d1a07213de1c16c7e7171a33488bfa1e6".into(),

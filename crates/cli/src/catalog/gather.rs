@@ -1,6 +1,7 @@
 //! Reads a bucket's lists and records, several at a time.
 use std::collections::BTreeMap;
 
+use api::metadata::{CLUSTER, NAME, SCHEDULE};
 use api::place::{Place, is_own};
 use futures::{StreamExt, stream};
 use record::{Record, schema};
@@ -12,11 +13,6 @@ use super::Gathered;
 const AT_ONCE: usize = 24;
 /// The most objects that a catalog holds: some 200 bytes of memory each.
 const MOST: usize = 2_000_000;
-
-/// Metadata of objects: the run that wrote it, as `namespace/name`, its schedule likewise, and the cluster.
-const NAME: &str = "backup-operator-name";
-const SCHEDULE: &str = "backup-operator-schedule";
-const CLUSTER: &str = "backup-operator-cluster";
 
 /// All that lies below a prefix.
 ///

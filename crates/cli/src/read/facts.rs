@@ -36,6 +36,7 @@ pub fn facts(run: &BackupRun, now: Timestamp) -> Vec<Fact> {
         ("Path", status.path.clone()),
         ("Key", status.key.clone()),
         ("Version", status.version_id.clone()),
+        ("Record", status.record.clone()),
         ("ETag", status.etag.clone()),
         ("SHA-256", status.sha256.clone()),
         ("Compressed", told(status, condition::COMPRESSED)),

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::run::{DecryptionKey, KeyType};
-use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupStorage};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
@@ -94,12 +93,8 @@ impl Session {
 
 /// What is put before the paths of a namespace in a storage's bucket.
 pub fn folder(storage: &BackupStorage, parameters: &S3Parameters, namespace: &str) -> String {
-    let prefix = parameters.key("");
-    if storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix) {
-        format!("{prefix}{namespace}/")
-    } else {
-        prefix
-    }
+    let isolation = storage.spec.namespace_isolation.unwrap_or_default();
+    isolation.folder(&parameters.key(""), namespace)
 }
 
 /// The object of a run's backup, of the storage that it names. Where no key is given and it is to be `opened`, the one that the run names.

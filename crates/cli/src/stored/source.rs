@@ -94,9 +94,6 @@ pub enum Witness {
 pub const UNSAID: &str = "flags";
 /// Where there is no key.
 const LOCKED: &str = "it is encrypted with age, and no key is given: add --identity FILE";
-/// Metadata of objects: the run that wrote it, as `namespace/name`.
-const RUN: &str = "backup-operator-name";
-
 impl Source {
     /// For people: the object, its prefix and its bucket.
     pub fn told(&self) -> String {
@@ -154,7 +151,7 @@ impl Source {
             size: object.size,
             etag: Some(object.etag).filter(|etag| !etag.is_empty()),
             sha256: expected.or(stores.map(|hash| (hash, Witness::Store))),
-            run: object.metadata.get(RUN).cloned(),
+            run: object.metadata.get(api::metadata::NAME).cloned(),
         })
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::place::{Place, below};
+use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupRunSpec, BackupStorage};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
@@ -18,6 +19,7 @@ use planner::storage::{Reason, access};
 use record::revive::{self, Revival};
 use record::{Needs, Record, schema};
 
+use crate::cache::name_of;
 use crate::context::Context;
 use crate::events;
 use crate::stores::OpenStore;
@@ -146,7 +148,7 @@ async fn look(storage: &BackupStorage, context: &Context) -> Result<Outcome, Str
     let store = context.stores.open(storage).await.map_err(|e| e.text())?;
     let text = |e: store::StoreError| crate::events::causes(&e);
     let mut folders = vec![store.parameters.key("")];
-    if store.isolated {
+    if store.isolation == NamespaceIsolation::Prefix {
         folders = store.store.folders(&store.parameters.key("")).await.map_err(text)?;
     }
     let mut outcome = Outcome::default();
@@ -207,8 +209,9 @@ async fn is_open(
 }
 
 fn is_there(place: &Place, context: &Context) -> bool {
-    let name = ObjectRef::new(&place.run).within(&place.namespace);
-    context.runs.get(&name).is_some()
+    let name = ObjectRef::<BackupRun>::new(&place.run).within(&place.namespace);
+    // Not unpacked: a bucket has many.
+    context.runs.packed(&name_of(&name)).is_some()
 }
 
 /// Makes the run; false where it is this cluster's own, or there already.

@@ -202,14 +202,10 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
     let parameters = storage.spec.parameters.clone().unwrap_or_default();
     // The key of no path is the prefix.
     let place = S3Parameters::parse(&parameters).map(|parsed| {
-        let isolated = storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix);
-        let mut prefix = parsed.key("");
-        if isolated {
-            prefix = format!("{prefix}{namespace}/");
-        }
+        let isolation = storage.spec.namespace_isolation.unwrap_or_default();
         Place {
-            prefix,
-            isolated,
+            prefix: isolation.folder(&parsed.key(""), namespace),
+            isolated: isolation == NamespaceIsolation::Prefix,
             retry: parsed.retry(),
             location: Location {
                 bucket: parsed.bucket().into(),

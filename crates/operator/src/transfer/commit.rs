@@ -46,7 +46,7 @@ pub async fn commit(
 ) -> End {
     match prove(store, keys, run, order, claim, &report).await {
         Ok(object) => End::Stored {
-            record: record(store, keys, run, order, &report, &object).await,
+            record: Box::new(record(store, keys, run, order, &report, &object).await),
             bytes: report.bytes,
             stored_bytes: report.stored_bytes,
             sha256: report.sha256,

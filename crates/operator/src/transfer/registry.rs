@@ -377,7 +377,7 @@ mod tests {
                 sha256: String::new(),
                 etag: String::new(),
                 version_id: None,
-                record: planner::run::Recorded::None,
+                record: Default::default(),
                 log: String::new(),
             });
             let number = |all: Vec<u64>| all.into_iter().sum::<u64>();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::BackupRun;
+pub use api::metadata::{ATTEMPT, CLUSTER, NAME, RUN, SCHEDULE};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -17,18 +18,6 @@ use crate::stores::OpenStore;
 
 /// How long a URL is good: enough for the largest part on a slow line, short enough to be worthless in a log.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
-/// Metadata: the run that wrote the object, by UID.
-pub const RUN: &str = "backup-operator-run";
-/// Metadata: the attempt of that run.
-pub const ATTEMPT: &str = "backup-operator-attempt";
-
-/// Metadata: that run, as `namespace/name`.
-pub const NAME: &str = "backup-operator-name";
-/// Metadata: the schedule that made that run, as `namespace/name`.
-pub const SCHEDULE: &str = "backup-operator-schedule";
-/// Metadata: the cluster of the operator, as the UID of its namespace kube-system.
-pub const CLUSTER: &str = "backup-operator-cluster";
-
 /// What the object says of its maker.
 pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::from([

@@ -200,7 +200,7 @@ fn shrunk(o: &Observed<'_>, end: &End) -> Option<Event> {
 /// A good backup that has no record beside it, though one was wanted.
 fn unrecorded(end: &End) -> Option<Event> {
     let record = match end {
-        End::Stored { record, .. } => record,
+        End::Stored { record, .. } => record.as_ref(),
         End::Adopted(object) => &object.record,
         _ => return None,
     };

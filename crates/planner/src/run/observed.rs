@@ -457,8 +457,8 @@ pub enum End {
         etag: String,
         /// The store's version of the object, where its bucket keeps versions.
         version_id: Option<String>,
-        /// The record beside it.
-        record: Recorded,
+        /// The record beside it; boxed, as an end is moved about in errors.
+        record: Box<Recorded>,
         /// End of the command's standard error.
         log: String,
     },

@@ -212,23 +212,22 @@ fn left_elsewhere(run: &BackupRun, key: &str, moved: &Moved) -> Event {
 }
 
 /// Why an object that a run has recorded is not its own to delete.
+///
+/// A status is what somebody may have written: of a version, too, the object itself says whose it is.
 fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str, name: &str) -> Option<String> {
     if let Some(theirs) = uploads::elsewheres(object, cluster) {
         return Some(format!(
             "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"
         ));
     }
-    let maker = object
-        .metadata
-        .get(uploads::NAME)
-        .filter(|maker| maker.as_str() != name);
-    if let Some(maker) = maker.filter(|_| object.etag == etag) {
+    if version_id.is_none() && object.etag != etag {
         return Some(format!(
-            "it was written by run {maker}, and this run was made of that one's record"
+            "it is not the one that this run wrote (its ETag is {})",
+            object.etag
         ));
     }
-    (version_id.is_none() && object.etag != etag)
-        .then(|| format!("it is not the one that this run wrote (its ETag is {})", object.etag))
+    let maker = object.metadata.get(uploads::NAME).filter(|maker| *maker != name)?;
+    Some(format!("it was written by run {maker}, and not by this one"))
 }
 
 async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
@@ -239,4 +238,39 @@ async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
         note,
     };
     events::publish(&context.client, run.object_ref(&()), &event).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_deleted_by_the_run_that_it_names_and_by_no_other_whatever_a_status_says() {
+        let object = |maker: Option<&str>, cluster: &str| ObjectInfo {
+            size: 1,
+            etag: "e".into(),
+            metadata: [(uploads::CLUSTER, Some(cluster)), (uploads::NAME, maker)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_string(), value?.to_string())))
+                .collect(),
+            checksum_sha256: None,
+            version_id: None,
+            age: None,
+            archived: None,
+        };
+        for (maker, cluster, etag, version, left) in [
+            (Some("team/db"), "c", "e", None, None),
+            (Some("team/db"), "c", "old", Some("v"), None),
+            // Of an operator that named nobody.
+            (None, "c", "e", None, None),
+            (Some("team/db"), "c", "other", None, Some("its ETag is e")),
+            (Some("team/db"), "another", "e", None, Some("another cluster")),
+            (Some("victim/db"), "c", "e", None, Some("by run victim/db")),
+            (Some("victim/db"), "c", "forged", Some("v"), Some("by run victim/db")),
+        ] {
+            let why = left_alone(&object(maker, cluster), etag, version, "c", "team/db");
+            assert_eq!(why.is_some(), left.is_some(), "{maker:?} {cluster} {etag} {version:?}");
+            assert!(why.unwrap_or_default().contains(left.unwrap_or_default()));
+        }
+    }
 }

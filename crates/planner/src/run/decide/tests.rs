@@ -293,7 +293,7 @@ fn not_ready(message: &str, place: Option<Place>) -> StorageView {
 
 fn stored() -> End {
     End::Stored {
-        record: crate::run::Recorded::None,
+        record: Default::default(),
         bytes: 10,
         stored_bytes: 7,
         sha256: "ab".into(),

@@ -135,7 +135,7 @@ fn open(endpoint: &str, data_path: DataPath) -> OpenStore {
     let credentials = store::Credentials::new("AKIDTEST", store::Secret::new("s3cr3t-k3y"), None);
     OpenStore {
         records: false,
-        isolated: false,
+        isolation: api::storage::NamespaceIsolation::None,
         store: store::Store::s3(parameters.clone(), credentials).unwrap(),
         parameters,
         checksum: store::Checksum::None,

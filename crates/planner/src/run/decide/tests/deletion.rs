@@ -95,7 +95,6 @@ fn retain_policy_delete_removes_only_the_object_that_this_run_wrote() {
 fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
     let mut world = World::working();
     let End::Stored {
-        record: crate::run::Recorded::None,
         bytes,
         stored_bytes,
         sha256,
@@ -108,7 +107,7 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
     };
     let version_id = Some("v1".to_string());
     world.ended(End::Stored {
-        record: crate::run::Recorded::None,
+        record: Default::default(),
         bytes,
         stored_bytes,
         sha256,
