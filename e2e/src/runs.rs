@@ -261,7 +261,7 @@ impl Case {
             restore.message
         );
         assert_eq!(status(&run).state, Some(State::RestoreSuccessful));
-        let annotated = self.until(name, "is annotated restored-at", 10, |run| {
+        let annotated = self.until(name, "is annotated restored-at", 30, |run| {
             run.metadata.annotations.as_ref()?.get(labels::RESTORED_AT).cloned()
         });
         annotated.await;

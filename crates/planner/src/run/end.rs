@@ -4,6 +4,7 @@ use std::time::Duration;
 use api::names::Action;
 use api::run::{Location, Restore, Transfer};
 use api::{BackupRun, BackupRunStatus, labels};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::run::attempt::pod_of_attempt;
@@ -162,8 +163,9 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
         ..Decision::default()
     };
     if action == Action::Restore && !warning {
-        let at = o.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        decision.guarded.push(Guarded::Annotate(labels::RESTORED_AT, at));
+        decision
+            .guarded
+            .push(Guarded::Annotate(labels::RESTORED_AT, restored_at(o.now)));
     }
     decision.unguarded.push(Unguarded::Event(Event {
         warning,
@@ -232,6 +234,11 @@ pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject, location: Opti
     if let Some(at) = object.stored_at {
         status.completion_time = Some(Time(at));
     }
+}
+
+/// As the annotation `restored-at` has it.
+pub fn restored_at(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A Pod of ours whose work has ended goes.

@@ -12,6 +12,8 @@ pub const SETTLED: Duration = Duration::from_secs(3);
 /// Its place is told again once it has come down to this part of what was told: 5,000 runs that wait then cost about three writes
 /// each, not thousands.
 pub const PLACE: u32 = 10;
+/// What is written right behind a report is looked for this much later: the cache shows one before the other.
+pub const BEHIND: Duration = Duration::from_secs(5);
 /// Look again at what lies under a backup's key, before its command starts, where the store did not answer.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A container that is just being started cannot be reached either; this long it is not worth a word.

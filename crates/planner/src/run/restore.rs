@@ -1,11 +1,14 @@
 //! A finished run: restores on demand, and what an interrupted clean-up left.
+use std::time::Duration;
+
 use api::names::Action;
 use api::{BackupRunStatus, condition, labels};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
-use crate::run::limits::STORAGE_WAIT;
+use crate::run::limits::{BEHIND, STORAGE_WAIT};
 use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Found, Observed, StorageView};
 use crate::run::reason::Reason;
@@ -26,6 +29,15 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             unguarded: o.pods.iter().filter_map(end::go).collect(),
             ..Decision::default()
         };
+        if let Some(at) = untold(o, &status) {
+            match o.left_of(BEHIND, at) {
+                Duration::ZERO => {
+                    let tell = Guarded::Annotate(labels::RESTORED_AT, end::restored_at(at));
+                    decision.guarded.push(tell);
+                }
+                left => decision.requeue = Some(left),
+            }
+        }
         if status.queued.take().is_some() | status.restore_requested_at.take().is_some() {
             // The request was withdrawn while it waited; the next one begins to wait when it is there.
             status.message = tell::last_words(&status);
@@ -101,6 +113,19 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }
+}
+
+/// When the last restore was good, where the run's annotation does not tell.
+///
+/// Crash window: its end was reported, and the operator died before the annotation, by which a run that is brought back without its status
+/// knows that the restore was done.
+fn untold(o: &Observed<'_>, status: &BackupRunStatus) -> Option<Timestamp> {
+    let last = status.restores.last().filter(|last| last.successful)?;
+    let at = last.completion_time.0;
+    let told = o.run.annotations().get(labels::RESTORED_AT);
+    let told = told.and_then(|told| told.parse::<Timestamp>().ok());
+    // The annotation has seconds.
+    told.is_none_or(|told| told.as_second() < at.as_second()).then_some(at)
 }
 
 /// Whether the backup is where the storage points to now.

@@ -155,6 +155,9 @@ impl World {
                         annotations.insert(labels::RESTORE_TAKEN.into(), value);
                     }
                 }
+                Step::Guarded(Guarded::Annotate(name, value)) => {
+                    self.run.annotations_mut().insert((*name).into(), value.clone());
+                }
                 Step::Guarded(Guarded::TakeCancel) => {
                     self.run.annotations_mut().remove(labels::CANCEL);
                 }

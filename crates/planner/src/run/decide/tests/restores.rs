@@ -47,6 +47,30 @@ fn each_restore_annotation_makes_one_restore() {
 }
 
 #[test]
+fn a_good_restore_whose_annotation_a_crash_has_kept_from_being_written_is_told_of_a_moment_later() {
+    let told = |steps: &[Step]| {
+        has(steps, |s| {
+            matches!(s, Step::Guarded(Guarded::Annotate(labels::RESTORED_AT, _)))
+        })
+    };
+    let mut world = World::stored();
+    world.annotate(labels::RESTORE);
+    world.step();
+    world.pod(PodStage::Running);
+    world.ended(End::Restored {
+        bytes: 10,
+        log: String::new(),
+    });
+    assert!(told(&world.step()));
+    world.pods.clear();
+    world.run.annotations_mut().remove(labels::RESTORED_AT);
+    assert!(!told(&world.step()), "the cache may be behind");
+    world.now += std::time::Duration::from_secs(5);
+    assert!(told(&world.step()));
+    assert_eq!(world.step(), vec![], "once");
+}
+
+#[test]
 fn a_request_that_survives_a_crash_does_not_restore_twice() {
     let mut world = World::stored();
     world.annotate(labels::RESTORE);
