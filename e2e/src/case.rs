@@ -110,6 +110,10 @@ impl Case {
             outcome = outcome.and(closed);
         }
         if let Err(panic) = outcome {
+            // Once more, after all that was dumped: whoever reads a log from its end reads this first.
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            eprintln!("the case failed: {}", words.unwrap_or("a panic without words"));
             resume_unwind(panic);
         }
     }

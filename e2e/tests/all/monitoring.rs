@@ -108,7 +108,7 @@ fn symlink_of(target: &Path, link: &Path) {
 }
 
 /// What each alert's page says to do first is answered.
-fn first_commands(case: &Case, schedule: &str) {
+async fn first_commands(case: &Case, schedule: &str) {
     let folder = std::env::temp_dir().join(format!("backup-operator-runbooks-{}", case.namespace()));
     std::fs::create_dir_all(&folder).unwrap();
     symlink_of(&program("KUBECTL"), &folder.join("kubectl"));
@@ -124,13 +124,16 @@ fn first_commands(case: &Case, schedule: &str) {
             .replace("NAMESPACE", case.namespace())
             .replace("SCHEDULE", schedule)
             .replace("STORAGE", STORAGE);
-        let (ok, said) = said(
-            Command::new("bash")
-                .args(["-euo", "pipefail", "-c", &line])
-                .env("PATH", &path),
-            "",
-        );
-        assert!(ok, "{line}: {said}");
+        let mut last = String::new();
+        // A replica that another case has just killed has no log, nor a container, for a moment.
+        let answered = case.poll(30, || {
+            let mut bash = Command::new("bash");
+            let (ok, said) = said(bash.args(["-euo", "pipefail", "-c", &line]).env("PATH", &path), "");
+            last = said;
+            async move { ok.then_some(()) }
+        });
+        let answered = answered.await;
+        assert!(answered.is_some(), "{line}: {last}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
@@ -232,7 +235,7 @@ fn every_query_of_the_dashboards_has_data_and_a_failed_backup_is_alerted() {
         assert_eq!(alert["annotations"]["summary"], summary);
 
         have_data(&case, &prometheus, open).await;
-        first_commands(&case, "db");
+        first_commands(&case, "db").await;
         // What the rules record as well.
         let recorded = format!(
             "namespace:backup_operator_schedules_fresh:ratio{{namespace=\"{}\"}}",
