@@ -15,6 +15,8 @@ mod commands;
 mod databases;
 #[path = "all/deletion.rs"]
 mod deletion;
+#[path = "all/downloads.rs"]
+mod downloads;
 #[path = "all/encryption.rs"]
 mod encryption;
 #[path = "all/examples.rs"]

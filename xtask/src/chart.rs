@@ -36,6 +36,10 @@ pub fn files(crds: &[Value]) -> Result<Vec<Generated>, Error> {
         text: headed(&install::deletion_protection())?,
     });
     files.push(Generated {
+        path: "charts/backup-operator/files/downloads.yaml".into(),
+        text: headed(&install::downloads())?,
+    });
+    files.push(Generated {
         path: "charts/backup-operator/templates/_rules.tpl".into(),
         text: rules()?,
     });

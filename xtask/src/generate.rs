@@ -60,6 +60,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     let kinds = crds()?;
     let crds = yaml::documents(&kinds)?;
     let [policy, binding] = install::deletion_protection();
+    let [downloads, its_binding] = install::downloads();
     let install = [
         yaml::HEADER.to_string(),
         format!(
@@ -82,6 +83,8 @@ pub fn files() -> Result<Vec<Generated>, Error> {
             install::metrics_service(),
             policy,
             binding,
+            downloads,
+            its_binding,
             install::deployment(),
             // Last: nothing of ours can be created between this and the first operator that is ready.
             admission::configuration(),

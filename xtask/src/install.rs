@@ -144,6 +144,66 @@ pub fn metrics_service() -> Value {
     })
 }
 
+/// Keeps requests for URLs of backups to those who may: what a webhook would have to ask, the API server's own authorizer answers.
+pub fn downloads() -> [Value; 2] {
+    let name = api::download::POLICY;
+    let annotation = api::labels::DOWNLOAD;
+    let (group, resource, subresource) = (api::GROUP, "backupruns", api::download::SUBRESOURCE);
+    let of =
+        |object: &str| format!("has({object}.metadata.annotations) && '{annotation}' in {object}.metadata.annotations");
+    let value = |object: &str| format!("{object}.metadata.annotations['{annotation}']");
+    let (new, old) = (of("object"), of("oldObject"));
+    // Whoever writes the object later, with a request of somebody else on it, asks for nothing.
+    let changes = format!(
+        "{new} && (oldObject == null || !({old}) || {} != {})",
+        value("object"),
+        value("oldObject")
+    );
+    let allowed = format!(
+        "authorizer.group('{group}').resource('{resource}').subresource('{subresource}').namespace(request.namespace).name(request.name).check('create').allowed()"
+    );
+    let who = format!(
+        "request.userInfo.username + ' may not create {resource}/{subresource} of {group} in namespace ' + request.namespace + ', which the annotation {annotation} needs: it asks the operator for a URL that reads the whole backup'"
+    );
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": { "name": name, "labels": labels() },
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [{
+                    "apiGroups": [group],
+                    "apiVersions": ["*"],
+                    "operations": ["CREATE", "UPDATE"],
+                    "resources": [resource],
+                }],
+            },
+            "matchConditions": [{ "name": "asks-for-a-download", "expression": changes }],
+            "validations": [
+                {
+                    "expression": allowed,
+                    "messageExpression": who,
+                    "message": format!("The annotation {annotation} needs the right to create {resource}/{subresource}."),
+                    "reason": "Forbidden",
+                },
+                {
+                    "expression": format!("{}.matches('^age1[02-9ac-hj-np-z]{{58}}$')", value("object")),
+                    "message": format!("metadata.annotations[{annotation}]: must be one age recipient (age1... of age-keygen), for which the URL is encrypted; kubectl backup download makes one."),
+                    "reason": "Invalid",
+                },
+            ],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": { "name": name, "labels": labels() },
+        "spec": { "policyName": name, "validationActions": ["Deny"] },
+    });
+    [policy, binding]
+}
+
 /// Refuses to delete a protected storage: an admission rule in CEL, so it holds while no operator runs, and needs no webhook.
 pub fn deletion_protection() -> [Value; 2] {
     let name = format!("{NAME}-deletion-protection");

@@ -124,6 +124,13 @@ pub const GRANTS: &[Grant] = &[
         why: "Whether all nodes serve image volumes, by the versions that they report: only then the agent comes into Pods without an init container. Their addresses, where notifications are sent: no tenant's may lead to a kubelet, and without this right none is sent to a private address but at ports of receivers.",
     },
     Grant {
+        scope: Scope::Cluster,
+        group: "admissionregistration.k8s.io",
+        resources: &["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+        verbs: &["get"],
+        why: "Whether the policy is there that keeps downloads to who may create backupruns/download: without it no URL of a backup is given to anybody.",
+    },
+    Grant {
         scope: Scope::WatchedAndDefault,
         group: "discovery.k8s.io",
         resources: &["endpointslices"],
@@ -221,7 +228,13 @@ mod tests {
     use super::*;
 
     /// Kinds without a namespace that the table names.
-    const CLUSTER_KINDS: [&str; 3] = ["backupstorages", "namespaces", "nodes"];
+    const CLUSTER_KINDS: [&str; 5] = [
+        "backupstorages",
+        "namespaces",
+        "nodes",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+    ];
 
     #[test]
     fn nothing_is_granted_by_wildcard_and_secrets_are_read_by_name_only() {

@@ -20,6 +20,10 @@
 - apiGroups: [""]
   resources: ["nodes"]
   verbs: ["list"]
+# Whether the policy is there that keeps downloads to who may create backupruns/download: without it no URL of a backup is given to anybody.
+- apiGroups: ["admissionregistration.k8s.io"]
+  resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"]
+  verbs: ["get"]
 # Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there, and without this right none is sent to a private address.
 - apiGroups: ["discovery.k8s.io"]
   resources: ["endpointslices"]
@@ -94,6 +98,10 @@
 - apiGroups: [""]
   resources: ["nodes"]
   verbs: ["list"]
+# Whether the policy is there that keeps downloads to who may create backupruns/download: without it no URL of a backup is given to anybody.
+- apiGroups: ["admissionregistration.k8s.io"]
+  resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"]
+  verbs: ["get"]
 {{- end }}
 {{- define "backup-operator.rules.watched" -}}
 # Where the API servers listen (`kubernetes` in `default`), where notifications are sent: no tenant's may lead there, and without this right none is sent to a private address.

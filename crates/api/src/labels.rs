@@ -9,6 +9,9 @@ pub const RESTORED_AT: &str = "backup-operator.io/restored-at";
 pub const RESTORE_TAKEN: &str = "backup-operator.io/restore-taken";
 /// On a `BackupRun`: any value stops what is under way or waits, and the run is kept; removed when that is taken up.
 pub const CANCEL: &str = "backup-operator.io/cancel";
+/// On a `BackupRun`: an age recipient (`age1...`) asks for a signed URL of its backup, which is put into `status.download`, encrypted for it;
+/// removed when it was answered. Who sets it needs the right to `create` `backupruns/download`.
+pub const DOWNLOAD: &str = "backup-operator.io/download";
 /// On a `BackupRun`, set by the operator before the first attempt: the run's own UID. A run that carries another one was
 /// brought back (Velero, `kubectl get -o yaml | kubectl apply`) without its status: it has lived before.
 pub const STARTED_AS: &str = "backup-operator.io/started-as";

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod condition;
+pub mod download;
 pub mod labels;
 pub mod metadata;
 pub mod names;

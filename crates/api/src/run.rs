@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::download::Download;
 use crate::rules;
 
 /// Where a backup goes when `spec.storage.path` is not given. With namespace and name in it no two runs get one object. Objects of
@@ -390,6 +391,9 @@ pub struct BackupRunStatus {
     /// Key of the backup's record: its own description beside it in the bucket, enough to restore it without this cluster (`kubectl backup import`). Absent where none was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+    /// The answer to the last request for a URL to download the backup by (`kubectl backup download`), until it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download: Option<Download>,
     /// What happened last, in words: what went wrong and what would cure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

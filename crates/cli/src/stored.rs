@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod flags;
 pub mod guarded;
 pub mod key;
+pub mod lent;
 pub mod progress;
 pub mod recorded;
 pub mod signer;

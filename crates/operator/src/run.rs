@@ -1,5 +1,6 @@
 //! Runs: observe, decide, apply.
 pub mod apply;
+mod download;
 pub mod errands;
 pub mod leaving;
 mod left_behind;

@@ -4,6 +4,8 @@ pub mod decide;
 
 pub mod derived;
 
+pub mod download;
+
 pub mod begin;
 
 pub mod between;
@@ -70,8 +72,8 @@ pub use carrier::{AgentVolume, Carrier, Served};
 pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{
-    Chosen, Claim, Contact, End, Found, LAST_WORDS, Observed, Obstacle, PodView, Recorded, Refusal, Route, StorageView,
-    StoredObject, TransferView, Trouble,
+    Chosen, Claim, Contact, DownloadView, End, Found, LAST_WORDS, Observed, Obstacle, PodView, Recorded, Refusal,
+    Route, StorageView, StoredObject, TransferView, Trouble,
 };
 pub use reason::Reason;
 pub use step::{Ask, Decision, Event, Guarded, TransferOrder, Unguarded};

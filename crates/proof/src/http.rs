@@ -16,6 +16,7 @@ use ureq::{Agent, Body, SendBody};
 
 pub use answer::Answer;
 pub use tunnel::Tunnels;
+pub use ureq::http::Uri;
 pub use way::{NoClient, Way};
 
 use crate::retry::Hope;

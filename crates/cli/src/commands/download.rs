@@ -15,7 +15,7 @@ use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
 use crate::read::target::{Of, parse};
 use crate::stored::cluster as sources;
-use crate::stored::flags::{Expected, Opened, Place, Reached, Which};
+use crate::stored::flags::{By, Expected, Opened, Place, Reached, Which};
 use crate::stored::key::Key;
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Found, Source, UNSAID, Undo, Witness};
@@ -26,7 +26,7 @@ use place::Target;
 /// What to read, and where to.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run of the cluster: its storage and Secret are read with your own rights. Without it, --storage-file says where the object is.
+    /// A run of the cluster: the operator signs URLs for it, or with --with-secret its storage and Secret are read with your own rights. Without it, --storage-file says where the object is.
     #[arg(value_name = "RUN", required_unless_present = "storage_file", conflicts_with_all = ["storage_file", "path", "record", "version_id", "sha256", "compression"])]
     run: Option<String>,
     #[command(flatten)]
@@ -35,6 +35,8 @@ pub struct Args {
     which: Which,
     #[command(flatten)]
     reached: Reached,
+    #[command(flatten)]
+    by: By,
     #[command(flatten)]
     cluster: Cluster,
     #[command(flatten)]
@@ -68,10 +70,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
 fn of_cluster(args: &Args, run: &str, key: Option<Key>) -> Result<Source, Fault> {
     let doing = format!("download {run}");
     let (_, name) = parse(run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, "kubectl backup download --help"))?;
-    let session = args.cluster.connect()?;
+    let session = Arc::new(args.cluster.connect()?);
     session.block_on(async {
         let run: BackupRun = session.get(&session.namespace, &name).await?;
-        sources::of_run(&session, &run, key, &args.reached, !args.raw).await
+        sources::of_run(&session, &run, key, (args.by, &args.reached), !args.raw).await
     })
 }
 

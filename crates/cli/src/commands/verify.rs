@@ -12,7 +12,7 @@ use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
-use crate::stored::flags::{Expected, Opened, Place, Reached, by_path, by_record};
+use crate::stored::flags::{By, Expected, Opened, Place, Reached, by_path, by_record};
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Source, Undo, Witness};
 use crate::stored::stopped::Stop;
@@ -33,6 +33,8 @@ pub struct Args {
     all_namespaces: bool,
     #[command(flatten)]
     reached: Reached,
+    #[command(flatten)]
+    by: By,
     #[command(flatten)]
     cluster: Cluster,
     #[command(flatten)]
@@ -87,6 +89,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
             names: &args.names,
             all_namespaces: args.all_namespaces,
             reached: &args.reached,
+            by: args.by,
         };
         let sources = named::sources(&args.cluster, &meant, key).map_err(|e| e.to_string())?;
         return judged(sources, out);

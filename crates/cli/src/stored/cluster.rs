@@ -12,9 +12,10 @@ use zeroize::Zeroize;
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
 use crate::stored::bucket::Bucket;
-use crate::stored::flags::Reached;
+use crate::stored::flags::{By, Reached};
 use crate::stored::key::Key;
-use crate::stored::source::{Packing, Source};
+use crate::stored::lent::Lent;
+use crate::stored::source::{At, Packing, Source};
 
 impl Session {
     /// The bucket of a storage. `endpoint` is where it is reached from here, where that is not what the storage says: a port that is forwarded.
@@ -102,10 +103,10 @@ pub fn folder(storage: &BackupStorage, parameters: &S3Parameters, namespace: &st
 /// # Errors
 /// The run has no good backup, or storage, Secret or key cannot be read.
 pub async fn of_run(
-    session: &Session,
+    session: &Arc<Session>,
     run: &BackupRun,
     key: Option<Key>,
-    reached: &Reached,
+    (by, reached): (By, &Reached),
     opened: bool,
 ) -> Result<Source, Fault> {
     let namespace = run.namespace().unwrap_or_default();
@@ -115,9 +116,14 @@ pub async fn of_run(
         Some(encryption) => session.key(&namespace, encryption.decryption_key.as_ref()).await?,
         None => key,
     };
-    let storage: BackupStorage = session.get("", &run.spec.storage.name).await?;
-    let bucket = session.bucket(&storage, reached.endpoint.as_deref()).await?;
-    told(&bucket, run, key).map_err(|why| {
+    let endpoint = reached.endpoint.as_deref();
+    let at = if by.with_secret {
+        let storage: BackupStorage = session.get("", &run.spec.storage.name).await?;
+        At::Bucket(session.bucket(&storage, endpoint).await?)
+    } else {
+        At::Lent(Arc::new(Lent::new(session.clone(), run, endpoint)?))
+    };
+    told(at, run, key).map_err(|why| {
         let next = format!("kubectl backup describe {name} -n {namespace}");
         Fault::new(format!("read the backup of run {namespace}/{name}"), why, next)
     })
@@ -127,18 +133,19 @@ pub async fn of_run(
 ///
 /// # Errors
 /// In words: it has no good backup.
-fn told(bucket: &Bucket, run: &BackupRun, key: Option<Key>) -> Result<Source, String> {
+fn told(at: At, run: &BackupRun, key: Option<Key>) -> Result<Source, String> {
     let status = run.status.as_ref();
     let good = status.is_some_and(|s| api::condition::is_true(&s.conditions, api::condition::SUCCESSFUL));
     let found = status.filter(|_| good && run.spec.backup.is_some());
-    let (status, at) = found
+    let (status, stored_as) = found
         .and_then(|status| Some((status, status.key.clone()?)))
         .ok_or("it has no good backup")?;
     Ok(Source {
-        bucket: bucket.clone(),
-        key: at,
+        at,
+        key: stored_as,
         version_id: status.version_id.clone(),
         size: status.size_in_bytes,
+        etag: status.etag.clone().filter(|etag| !etag.is_empty()),
         sha256: status.sha256.clone(),
         packing: Some(Packing::of(run.spec.compression.as_ref())),
         encrypted: Some(run.spec.encryption.as_ref().is_some_and(|e| !e.recipients.is_empty())),

@@ -5,7 +5,7 @@ use crate::read::fault::Fault;
 use crate::stored::bucket::Bucket;
 use crate::stored::key::Key;
 use crate::stored::recorded;
-use crate::stored::source::{Packing, Source};
+use crate::stored::source::{At, Packing, Source};
 
 /// Where the object is.
 #[derive(clap::Args, Debug)]
@@ -23,6 +23,15 @@ pub struct Reached {
     /// Where the store is reached from here, in place of the storage's own endpoint: `http://127.0.0.1:9000` of a kubectl port-forward.
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+}
+
+/// Who signs for the backup of a run.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Store")]
+pub struct By {
+    /// Read the storage's Secret with your own rights and sign here. Without it the operator is asked for URLs, which needs the right to create backupruns/download.
+    #[arg(long)]
+    pub with_secret: bool,
 }
 
 /// Which one it is.
@@ -120,7 +129,8 @@ impl Opened {
 /// An object, by its path below the storage's prefix.
 pub fn by_path(bucket: &Bucket, path: &str, expected: &Expected, opened: &Opened, key: Option<Key>) -> Source {
     Source {
-        bucket: bucket.clone(),
+        at: At::Bucket(bucket.clone()),
+        etag: None,
         key: bucket.parameters.key(path),
         version_id: expected.version_id.clone(),
         size: None,

@@ -8,7 +8,7 @@ use record::{Record, RecordError};
 use crate::read::fault::Fault;
 use crate::stored::bucket::Bucket;
 use crate::stored::key::Key;
-use crate::stored::source::{Packing, Source};
+use crate::stored::source::{At, Packing, Source};
 
 /// Bytes that are read: one more than any record has.
 const MOST: u64 = record::schema::LONGEST as u64 + 1;
@@ -51,7 +51,8 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<Record, Fault> {
 /// The object that a record is of. What the record says is no proof: the store and the stream are held to it.
 pub fn source(bucket: &Bucket, record: &Record, key: Option<Key>, window_log: Option<u32>) -> Source {
     Source {
-        bucket: bucket.clone(),
+        at: At::Bucket(bucket.clone()),
+        etag: None,
         key: record.key.clone(),
         version_id: record.version_id.clone(),
         size: Some(record.stored_bytes),

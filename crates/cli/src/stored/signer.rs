@@ -1,18 +1,18 @@
-//! Signs the URLs of one object with the bucket's own keys.
-use std::sync::{Condvar, Mutex, PoisonError};
+//! Signs the URLs of one object: with the bucket's own keys, or by asking the operator.
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use proof::{NoUrl, SignedUrl, Signs};
 
-use crate::stored::bucket::Bucket;
+use crate::stored::source::{At, Source};
 
 /// How long a URL is good: whoever is refused asks for the next one.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
 
 /// Signs for one object, or one version of it, until it is told to stop.
 pub struct Signer {
-    bucket: Bucket,
+    at: At,
     key: String,
     version_id: Option<String>,
     stopped: Mutex<bool>,
@@ -21,24 +21,25 @@ pub struct Signer {
 
 impl Signer {
     /// For this one.
-    pub fn new(bucket: Bucket, key: String, version_id: Option<String>) -> Self {
-        Self {
-            bucket,
-            key,
-            version_id,
-            stopped: Mutex::new(false),
+    pub fn new(source: &Source) -> Arc<Self> {
+        Arc::new(Self {
+            at: source.at.clone(),
+            key: source.key.clone(),
+            version_id: source.version_id.clone(),
+            stopped: Mutex::default(),
             changed: Condvar::new(),
-        }
+        })
     }
 }
 
 impl Signs for Signer {
-    fn url(&self, _: u32) -> Result<SignedUrl, NoUrl> {
+    fn url(&self, number: u32) -> Result<SignedUrl, NoUrl> {
+        let bucket = match &self.at {
+            At::Bucket(bucket) => bucket,
+            At::Lent(lent) => return lent.url(number),
+        };
         let version = self.version_id.as_deref();
-        let signed = self
-            .bucket
-            .store
-            .sign_get(&self.key, version, EXPIRES, Timestamp::now());
+        let signed = bucket.store.sign_get(&self.key, version, EXPIRES, Timestamp::now());
         Ok(SignedUrl {
             url: protocol::Secret::new(signed.url.reveal().to_owned()),
             headers: signed.headers,

@@ -10,6 +10,7 @@ use protocol::Outcome;
 use crate::read::fault::Fault;
 use crate::stored::bucket::Bucket;
 use crate::stored::key::Key;
+use crate::stored::lent::Lent;
 use crate::stored::signer::Signer;
 
 /// What was done to the plain bytes before they were encrypted.
@@ -38,13 +39,15 @@ impl Packing {
 #[derive(Clone)]
 pub struct Source {
     /// Where it is.
-    pub bucket: Bucket,
+    pub at: At,
     /// Its key, prefix included.
     pub key: String,
     /// Which version of the key. None: what is there now.
     pub version_id: Option<String>,
     /// Bytes as stored, where they are known.
     pub size: Option<u64>,
+    /// Its ETag, where it is known.
+    pub etag: Option<String>,
     /// SHA-256 of the stored bytes, hexadecimal, where it is known.
     pub sha256: Option<String>,
     /// None: nobody says.
@@ -55,6 +58,15 @@ pub struct Source {
     pub key_file: Option<Key>,
     /// The largest window of a zstd frame, as a power of two.
     pub window_log: Option<u32>,
+}
+
+/// Where an object is, and who signs for it.
+#[derive(Clone)]
+pub enum At {
+    /// A bucket whose keys are here.
+    Bucket(Bucket),
+    /// With the operator, which is asked for URLs.
+    Lent(Arc<Lent>),
 }
 
 /// What was done to an object, to whoever reads it.
@@ -94,10 +106,16 @@ pub enum Witness {
 pub const UNSAID: &str = "flags";
 /// Where there is no key.
 const LOCKED: &str = "it is encrypted with age, and no key is given: add --identity FILE";
+/// How long a store is tried again of which only URLs are known: as long as where a storage says nothing of it.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
 impl Source {
     /// For people: the object, its prefix and its bucket.
     pub fn told(&self) -> String {
-        self.bucket.parameters.object(&self.key)
+        match &self.at {
+            At::Bucket(bucket) => bucket.parameters.object(&self.key),
+            At::Lent(lent) => format!("object {:?} of storage {}", self.key, lent.storage),
+        }
     }
 
     /// Asks the store for the object, and holds it to what is known before a byte is read.
@@ -106,9 +124,12 @@ impl Source {
     /// It is not there, cannot be looked at or read, or is another one.
     pub fn look(&self) -> Result<Found, Fault> {
         let fault = |why: String, next: &str| Fault::new("read the object", why, next);
-        let head = self.bucket.store.head(&self.key, self.version_id.as_deref());
-        let object = self
-            .bucket
+        let bucket = match &self.at {
+            At::Bucket(bucket) => bucket,
+            At::Lent(_) => return self.known(),
+        };
+        let head = bucket.store.head(&self.key, self.version_id.as_deref());
+        let object = bucket
             .wait(head)
             .map_err(|e| fault(e.to_string(), "the same command again"))?
             .map_err(|e| fault(e.to_string(), "the same command, with what is named above corrected in the storage file"))?
@@ -155,6 +176,23 @@ impl Source {
         })
     }
 
+    /// What the run says of it: nobody here can ask the store before a byte is read, and what is read is held to it.
+    fn known(&self) -> Result<Found, Fault> {
+        let size = self.size.ok_or_else(|| {
+            Fault::new(
+                "read the object",
+                format!("the run does not say how many bytes {} has", self.told()),
+                "the same command with --with-secret, or with --storage-file and --path",
+            )
+        })?;
+        Ok(Found {
+            size,
+            etag: self.etag.clone(),
+            sha256: self.sha256.clone().map(|hash| (hash, Witness::Expected)),
+            run: None,
+        })
+    }
+
     /// All that was done to it is said, and can be undone.
     pub fn is_said(&self) -> bool {
         self.packing.is_some() && (self.encrypted == Some(false) || self.key_file.is_some())
@@ -183,19 +221,21 @@ impl Source {
                 "the same command, with what is named above corrected",
             )
         };
-        let parameters = &self.bucket.parameters;
-        let way = Way {
-            ca_bundle: parameters.ca_bundle(),
-            behind: self.bucket.store.dial().proxy(),
-            outside: true,
-            ..Way::default()
+        let client = match &self.at {
+            At::Bucket(bucket) => Way {
+                ca_bundle: bucket.parameters.ca_bundle(),
+                behind: bucket.store.dial().proxy(),
+                outside: true,
+                ..Way::default()
+            }
+            .client(),
+            At::Lent(lent) => {
+                let answer = lent.answer()?;
+                lent.way(&answer).map_err(fault)?.client()
+            }
         };
-        let client = way.client().map_err(|e| fault(format!("spec.parameters: {e}")))?;
-        let signer = Arc::new(Signer::new(
-            self.bucket.clone(),
-            self.key.clone(),
-            self.version_id.clone(),
-        ));
+        let client = client.map_err(|e| fault(format!("spec.parameters: {e}")))?;
+        let signer = Signer::new(self);
         let object = Object {
             client,
             signs: signer.clone(),
@@ -214,7 +254,10 @@ impl Source {
 
     /// How long a store that fails is tried again.
     fn patience(&self) -> Duration {
-        self.bucket.parameters.retry()
+        match &self.at {
+            At::Bucket(bucket) => bucket.parameters.retry(),
+            At::Lent(_) => PATIENCE,
+        }
     }
 
     fn done(&self, undo: Undo) -> Result<Done, String> {
@@ -277,10 +320,11 @@ mod tests {
         let parameters = S3Parameters::parse(&parameters).unwrap();
         let keys = Credentials::new("id", Secret::new("key"), None);
         Source {
-            bucket: Bucket {
+            at: At::Bucket(Bucket {
                 store: Store::s3(parameters.clone(), keys).unwrap(),
                 parameters: Arc::new(parameters),
-            },
+            }),
+            etag: None,
             key: "a".into(),
             version_id: None,
             size: None,

@@ -61,7 +61,7 @@ impl Kind for BackupRun {
 
     fn due(&self) -> Due {
         let is_asked = self.metadata.deletion_timestamp.is_some()
-            || [labels::RESTORE, labels::CANCEL]
+            || [labels::RESTORE, labels::CANCEL, labels::DOWNLOAD]
                 .iter()
                 .any(|a| self.annotations().contains_key(*a));
         match &self.status {

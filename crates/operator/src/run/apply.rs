@@ -135,6 +135,7 @@ async fn write(
             written.annotations(&changes).await?;
         }
         Guarded::TakeCancel => written.annotation(labels::CANCEL, None).await?,
+        Guarded::TakeDownload => written.annotation(labels::DOWNLOAD, None).await?,
         Guarded::RemoveFinalizer => {
             let left: Vec<_> = run
                 .finalizers()

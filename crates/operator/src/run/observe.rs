@@ -23,7 +23,7 @@ use kube::{Api, ResourceExt};
 use planner::queue::Turn;
 use planner::run::observed::Place;
 use planner::run::pod::carrier_of;
-use planner::run::{Claim, Found, Observed, PodView, StorageView, TransferView, is_finished};
+use planner::run::{Claim, DownloadView, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 use store::S3Parameters;
 
@@ -31,7 +31,7 @@ use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
-use crate::run::siblings;
+use crate::run::{download, siblings};
 use crate::write::{WriteError, bounded};
 
 /// What was seen.
@@ -40,6 +40,7 @@ pub struct Seen {
     pods: Vec<PodView>,
     transfer: TransferView,
     found: Found,
+    download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
     claims: Vec<Claim>,
@@ -59,6 +60,7 @@ impl Seen {
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
             trouble: context.errands.trouble(&run.uid().unwrap_or_default(), Instant::now()),
             found: self.found.clone(),
+            download: self.download.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
             refused: context.refusals.get(&run.uid().unwrap_or_default()),
@@ -119,6 +121,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
     };
+    let download = download::view(run, &storage, context, now).await?;
     let sizes_before = match (&transfer, under_way(run)) {
         (TransferView::Ended { .. }, Some((api::names::Action::Backup, _))) => siblings::good_sizes(run, &context.runs),
         _ => Vec::new(),
@@ -128,6 +131,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         pods,
         transfer,
         found: context.looks.found(&uid),
+        download,
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,
         claims: claims_of(run, context),
@@ -182,9 +186,10 @@ async fn refusal(
 ) -> Result<Option<String>, WriteError> {
     let status = run.status.as_ref();
     let over = status.is_some_and(|s| s.transfer.is_none() && is_finished(s));
-    let restores = run.annotations().contains_key(labels::RESTORE);
-    let held = *transfer != TransferView::None;
-    if held || over && !restores || run.metadata.deletion_timestamp.is_some() {
+    let asked = |what| run.annotations().contains_key(what);
+    let reads = asked(labels::RESTORE) || asked(labels::DOWNLOAD);
+    let held = *transfer != TransferView::None && !asked(labels::DOWNLOAD);
+    if held || over && !reads || run.metadata.deletion_timestamp.is_some() {
         return Ok(None);
     }
     let namespace = run.namespace().unwrap_or_default();

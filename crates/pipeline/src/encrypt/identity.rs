@@ -92,6 +92,10 @@ pub(super) enum Keys {
 pub struct Identities(pub(super) Keys);
 
 impl Identities {
+    pub(super) fn one(identity: Box<dyn age::Identity + Send + Sync>) -> Self {
+        Self(Keys::Identities(vec![identity]))
+    }
+
     /// Understands a key as it stands in a file: comments, blank lines and several identities are fine.
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
         if let Some(start) = text.find(BEGIN) {

@@ -23,6 +23,13 @@ impl Recipients {
 }
 
 impl Identities {
+    /// A new identity that nobody else has, and its recipient (`age1...`): for an answer that others may see.
+    pub fn generate() -> (Self, String) {
+        let identity = age::x25519::Identity::generate();
+        let recipient = identity.to_public().to_string();
+        (Self::one(Box::new(identity)), recipient)
+    }
+
     /// Opens what `seal` made, up to so many bytes of text.
     ///
     /// # Errors
@@ -46,6 +53,14 @@ mod tests {
 
     const KEY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
     const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+
+    #[test]
+    fn what_is_sealed_for_a_new_identity_is_opened_by_it_alone() {
+        let ((identity, recipient), (other, _)) = (Identities::generate(), Identities::generate());
+        let sealed = Recipients::parse(&[&recipient]).unwrap().unwrap().seal(b"url").unwrap();
+        assert!(other.open(&sealed, 10).is_err());
+        assert_eq!(identity.open(&sealed, 10).unwrap(), b"url");
+    }
 
     #[test]
     fn a_sealed_text_is_opened_by_its_key_and_by_nothing_else() {

@@ -3,11 +3,11 @@ use crate::run::life::{self, Life};
 use crate::run::observed::Observed;
 use crate::run::reason::Reason;
 use crate::run::step::Decision;
-use crate::run::{begin, between, delete, derived, end, follow, leave, restore, returned};
+use crate::run::{begin, between, delete, derived, download, end, follow, leave, restore, returned};
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
-    derived::told(o, lived(o))
+    derived::told(o, download::answered(o, lived(o)))
 }
 
 fn lived(o: &Observed<'_>) -> Decision {

@@ -34,6 +34,8 @@ pub struct Observed<'a> {
     pub trouble: Option<Trouble>,
     /// What lies in the store under the key of the run, as far as it was looked at.
     pub found: Found,
+    /// What becomes of a request to download.
+    pub download: DownloadView,
     /// The request to restore has the value that was taken up last, and is kept on the run by an applier.
     pub request_is_kept: bool,
     /// Bytes of the good backups of its schedule before this one, newest first; empty where nothing is compared.
@@ -52,6 +54,21 @@ pub struct Observed<'a> {
     pub working_for: Duration,
     /// Now.
     pub now: Timestamp,
+}
+
+/// What becomes of a request to download.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DownloadView {
+    /// There is none.
+    #[default]
+    None,
+    /// The answer, encrypted for the one who asked.
+    Sealed {
+        /// ASCII armor.
+        text: String,
+    },
+    /// In words, with what would be right.
+    Refused(String),
 }
 
 /// The API server refused to create the Pod.

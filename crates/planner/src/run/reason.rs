@@ -73,6 +73,8 @@ reasons! {
     RestoreUnderWay       passes "A restore was asked for while one is under way." "Ask again when the restore has ended."
     RestoreWaits          passes "A restore waits until the Pod of an earlier attempt is gone." "See to what keeps the Pod; the message names it."
     RestoreRefused        passes "A restore was asked for that cannot be, or that has expired." "Do what the message says, and ask again."
+    DownloadGiven         passes "Somebody with the right to create backupruns/download asked for a URL of the backup, and got one." "Nothing to do; the API server's audit log has who it was."
+    DownloadRefused       passes "A URL of the backup was asked for that cannot be had." "Do what the message says, and ask again; or download with --storage-file and keys of your own."
     NothingToCancel       passes "A cancel was asked for when nothing was under way any more." "Nothing to do; the run is as it ended."
     // Warnings about what is good.
     Shrunk                passes "A good backup is far smaller than those before it." "Look whether the command still prints all that it should."

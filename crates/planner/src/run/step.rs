@@ -67,6 +67,8 @@ pub enum Guarded {
     TakeRequest,
     /// Take the request to cancel off.
     TakeCancel,
+    /// Take the request to download off.
+    TakeDownload,
     /// Let the run go.
     RemoveFinalizer,
     /// Write this status, if it differs from the one that is there.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::http::uri::Authority;
+use ureq::http::uri::{Authority, InvalidUri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
@@ -28,7 +28,47 @@ struct Answer {
     addresses: ResolvedSocketAddrs,
 }
 
+/// Another place than the one in the URL, where there is one.
+#[derive(Debug, Default)]
+pub struct Elsewhere {
+    inner: DefaultResolver,
+    to: Option<Authority>,
+}
+
+impl Elsewhere {
+    /// `host:port`; None: where the URL says.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn to(place: Option<&str>) -> Result<Self, InvalidUri> {
+        Ok(Self {
+            inner: DefaultResolver::default(),
+            to: place.map(str::parse).transpose()?,
+        })
+    }
+}
+
+impl Resolver for Elsewhere {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let Some(to) = &self.to else {
+            return self.inner.resolve(uri, config, timeout);
+        };
+        let mut parts = uri.clone().into_parts();
+        parts.authority = Some(to.clone());
+        let there = Uri::from_parts(parts).map_err(|_| Error::HostNotFound)?;
+        self.inner.resolve(&there, config, timeout)
+    }
+}
+
 impl<R: Resolver> Remembering<R> {
+    /// What that one says.
+    pub fn over(inner: R) -> Self {
+        Self {
+            inner,
+            last: Mutex::default(),
+        }
+    }
+
     fn remembered(&self, of: &Authority, now: Instant) -> Option<ResolvedSocketAddrs> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = last.as_ref()?;

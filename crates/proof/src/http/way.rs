@@ -10,7 +10,7 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::early::EarlyAnswers;
 use super::proxy::{ProxyConnector, ProxyResolver, Through};
-use super::resolver::Remembering;
+use super::resolver::{Elsewhere, Remembering};
 use super::tls::TlsConnector;
 use super::tunnel::{NoResolver, TunnelConnector, Tunnels};
 use super::{Client, Told};
@@ -40,6 +40,9 @@ pub enum NoClient {
     /// TLS cannot be set up.
     #[error("{0}")]
     Tls(#[from] rustls::Error),
+    /// No store can be reached there.
+    #[error("{0:?} is no host:port")]
+    Endpoint(String),
     /// No proxy can be reached by that URL.
     #[error("spec.parameters.proxy: must be http://host:port, a proxy that opens tunnels (CONNECT)")]
     Proxy,
@@ -56,6 +59,9 @@ pub struct Way<'a> {
     pub behind: Option<between::Reached>,
     /// Through the operator, which knows of the proxy itself.
     pub tunnel: Option<Arc<dyn Tunnels>>,
+    /// Where the store is reached, `host:port`, in place of where its URLs say: a port that is forwarded. What is signed and what its
+    /// certificate has to name stay as they are.
+    pub at: Option<&'a str>,
     /// From somewhere that is no Pod: no error names a cure that is one of Pods.
     pub outside: bool,
 }
@@ -68,7 +74,7 @@ impl Way<'_> {
     pub fn client(&self) -> Result<Client, NoClient> {
         let tls = self.tls()?;
         let told = self.told()?;
-        let resolver = Remembering::<DefaultResolver>::default();
+        let resolver = Remembering::over(self.place()?);
         let config = self.settings(CONNECT, SILENCE);
         let agent = if let Some(tunnels) = &self.tunnel {
             let connector = TunnelConnector(tunnels.clone()).chain(tls);
@@ -94,6 +100,10 @@ impl Way<'_> {
             Agent::with_parts(config, ().chain(TcpConnector::default()).chain(tls), resolver)
         };
         Ok(Client { agent, told })
+    }
+
+    fn place(&self) -> Result<Elsewhere, NoClient> {
+        Elsewhere::to(self.at).map_err(|_| NoClient::Endpoint(self.at.unwrap_or_default().into()))
     }
 
     fn tls(&self) -> Result<TlsConnector, NoClient> {

@@ -1,5 +1,6 @@
 //! Which runs of the cluster are verified: named, of a schedule, of a storage, or all.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::{BackupRun, condition, labels};
 use kube::ResourceExt;
@@ -9,7 +10,7 @@ use crate::read::fault::Fault;
 use crate::read::objects::Where;
 use crate::read::target::{Of, parse};
 use crate::stored::cluster::of_run;
-use crate::stored::flags::Reached;
+use crate::stored::flags::{By, Reached};
 use crate::stored::key::Key;
 use crate::stored::source::Source;
 
@@ -21,6 +22,8 @@ pub struct Meant<'a> {
     pub all_namespaces: bool,
     /// How stores are reached.
     pub reached: &'a Reached,
+    /// Who signs.
+    pub by: By,
 }
 
 /// An object with the name of its run, or why it cannot be had.
@@ -31,7 +34,7 @@ pub type Named = (String, Result<Source, Fault>);
 /// # Errors
 /// The runs cannot be read, or a name means none.
 pub fn sources(cluster: &Cluster, meant: &Meant<'_>, key: Option<Key>) -> Result<Vec<Named>, Fault> {
-    let session = cluster.connect()?;
+    let session = Arc::new(cluster.connect()?);
     session.block_on(async {
         let place = match meant.all_namespaces {
             true => Where::All,
@@ -54,7 +57,7 @@ pub fn sources(cluster: &Cluster, meant: &Meant<'_>, key: Option<Key>) -> Result
         let mut all = BTreeMap::new();
         for run in runs {
             let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
-            let source = of_run(&session, &run, key.clone(), meant.reached, true).await;
+            let source = of_run(&session, &run, key.clone(), (meant.by, meant.reached), true).await;
             all.insert(name, source);
         }
         Ok(all.into_iter().collect())

@@ -14,8 +14,8 @@ use crate::run::carrier::{AgentVolume, Carrier, Served};
 use crate::run::decide;
 use crate::run::ending::Ending;
 use crate::run::observed::{
-    Chosen, Claim, Contact, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route, StorageView,
-    StoredObject, TransferView, Trouble,
+    Chosen, Claim, Contact, DownloadView, End, Found, Observed, Obstacle, Place, PodStage, PodView, Refusal, Route,
+    StorageView, StoredObject, TransferView, Trouble,
 };
 use crate::run::pod::{AgentSettings, carrier_of};
 use crate::run::reason::Reason;
@@ -43,6 +43,7 @@ mod cancel;
 mod carriers;
 mod deadlines;
 mod deletion;
+mod downloads;
 mod moved;
 mod pods;
 mod requests;
@@ -65,6 +66,7 @@ struct World {
     trouble: Option<Trouble>,
     found: Found,
     stored: Option<StoredObject>,
+    download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
     claims: Vec<Claim>,
@@ -88,6 +90,7 @@ impl World {
             trouble: None,
             found: Found::Unknown,
             stored: None,
+            download: DownloadView::None,
             request_is_kept: false,
             sizes_before: vec![],
             claims: vec![],
@@ -119,6 +122,7 @@ impl World {
             obstacle: self.obstacle.clone(),
             trouble: self.trouble.clone(),
             found: self.found.clone(),
+            download: self.download.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
             ages: self.ages.clone(),
@@ -157,6 +161,9 @@ impl World {
                 }
                 Step::Guarded(Guarded::Annotate(name, value)) => {
                     self.run.annotations_mut().insert((*name).into(), value.clone());
+                }
+                Step::Guarded(Guarded::TakeDownload) => {
+                    self.run.annotations_mut().remove(labels::DOWNLOAD);
                 }
                 Step::Guarded(Guarded::TakeCancel) => {
                     self.run.annotations_mut().remove(labels::CANCEL);
