@@ -60,6 +60,21 @@ pub fn stable_hash(text: &str) -> u64 {
     })
 }
 
+/// A DNS label (RFC 1123): namespaces, containers, volumes.
+pub fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_labels_part(text)
+}
+
+/// A DNS subdomain (RFC 1123): most objects. Unlike in DNS, its labels may be as long as the whole.
+pub fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_labels_part)
+}
+
+fn is_labels_part(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || c == '-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

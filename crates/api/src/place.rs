@@ -1,5 +1,7 @@
 //! Where records lie: a folder of the operator's own, which no path of a run leads into.
 
+use crate::names::{is_label, is_subdomain};
+
 /// The folder of a prefix that is the operator's: records, and the objects of its probes.
 pub const OWN: &str = ".backup-operator";
 /// Below it, where records are.
@@ -34,7 +36,9 @@ impl Place {
         let mut parts = rest.split('/');
         let (namespace, schedule, file) = (parts.next()?, parts.next()?, parts.next()?);
         let run = file.strip_suffix(".json")?;
-        let whole = parts.next().is_none() && ![namespace, schedule, run].contains(&"");
+        // Whoever may write to the bucket chooses its keys, and these names go into requests to the API server.
+        let named = is_label(namespace) && (schedule == NONE || is_subdomain(schedule)) && is_subdomain(run);
+        let whole = parts.next().is_none() && named;
         whole.then(|| {
             let place = Self {
                 namespace: namespace.into(),
@@ -83,6 +87,11 @@ mod tests {
             ".backup-operator/records/shop/x.json",
             ".backup-operator/records/shop//x.json",
             ".backup-operator/records/shop/nightly/x/y.json",
+            ".backup-operator/records/a b/-/x.json",
+            ".backup-operator/records/shop%2fbackupruns/-/x.json",
+            ".backup-operator/records/shop/nightly/x?dryRun=All.json",
+            ".backup-operator/records/shop/../x.json",
+            ".backup-operator/records/Shop/-/x.json",
             "x.backup-operator/records/shop/nightly/x.json",
             "",
         ] {

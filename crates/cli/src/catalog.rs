@@ -145,15 +145,26 @@ pub fn entries(gathered: &Gathered, runs: &[BackupRun], folder: impl Fn(&str) ->
     all
 }
 
-/// Runs with a good backup of which the bucket has no object: by their key, whoever else may have written there.
-pub fn missing<'r>(gathered: &Gathered, runs: &'r [BackupRun]) -> Vec<&'r BackupRun> {
-    let lost = |run: &&BackupRun| {
-        let status = run.status.as_ref().filter(|_| run.spec.backup.is_some());
-        let good = status.filter(|s| api::condition::is_true(&s.conditions, api::condition::SUCCESSFUL));
-        let key = good.filter(|s| s.version_id.is_none()).and_then(|s| s.key.as_ref());
-        key.is_some_and(|key| !gathered.objects.contains_key(key))
+/// Runs with a good backup whose object is not in the bucket, and what is there instead: nothing, or another one (a newer backup of the same
+/// path is one that the run says itself, and its own).
+pub fn missing<'r>(gathered: &Gathered, runs: &'r [BackupRun]) -> Vec<(&'r BackupRun, State)> {
+    let lost = |run: &'r BackupRun| {
+        let status = run.status.as_ref().filter(|_| run.spec.backup.is_some())?;
+        let good =
+            api::condition::is_true(&status.conditions, api::condition::SUCCESSFUL) && status.version_id.is_none();
+        let key = status.key.as_ref().filter(|_| good)?;
+        let Some(object) = gathered.objects.get(key) else {
+            return Some((run, State::NoObject));
+        };
+        let size = status.size_in_bytes.is_some_and(|size| size != object.size);
+        let etag = status
+            .etag
+            .as_ref()
+            .filter(|etag| !etag.is_empty() && !object.etag.is_empty());
+        let another = size || etag.is_some_and(|etag| bare(etag) != bare(&object.etag));
+        another.then_some((run, State::Replaced))
     };
-    runs.iter().filter(lost).collect()
+    runs.iter().filter_map(lost).collect()
 }
 
 fn order(entry: &Entry) -> (Option<&Place>, &str) {
@@ -276,17 +287,20 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_object_is_not_in_the_bucket_is_missing_it() {
+    fn a_run_whose_object_is_not_in_the_bucket_is_missing_it_also_where_another_one_has_its_key() {
         let mut good = run("good", "u");
         good.status = serde_json::from_value(serde_json::json!({
-            "key": "p/good.sql",
+            "key": "p/good.sql", "etag": "e", "sizeInBytes": 3,
             "conditions": [{"type": "Successful", "status": "True", "reason": "BackupSuccessful", "message": "", "lastTransitionTime": "2026-11-28T01:00:00Z"}],
         }))
         .ok();
         let mut gathered = Gathered::default();
         let runs = [good, run("new", "v")];
-        assert_eq!(missing(&gathered, &runs).len(), 1);
-        gathered.objects.extend([listed("p/good.sql", "e")]);
-        assert!(missing(&gathered, &runs).is_empty());
+        let states = |gathered: &Gathered| missing(gathered, &runs).into_iter().map(|(_, s)| s).collect::<Vec<_>>();
+        assert_eq!(states(&gathered), [State::NoObject]);
+        gathered.objects.extend([listed("p/good.sql", "\"e\"")]);
+        assert!(states(&gathered).is_empty());
+        gathered.objects.extend([listed("p/good.sql", "f")]);
+        assert_eq!(states(&gathered), [State::Replaced]);
     }
 }

@@ -9,6 +9,7 @@ mod commands;
 mod complete;
 mod follow;
 mod manifest;
+mod plain;
 mod read;
 mod show;
 mod stored;
@@ -46,7 +47,7 @@ pub fn run() -> ExitCode {
         Err(refusal) => {
             // Empty where another process of this program has said it.
             if !refusal.is_empty() {
-                eprintln!("{refusal}");
+                eprintln!("{}", plain::lines(&refusal));
             }
             ExitCode::FAILURE
         }

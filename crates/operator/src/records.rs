@@ -143,7 +143,7 @@ pub async fn read(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)
 }
 
 /// Takes over what a record says of an object, where the object says so itself.
-pub fn believe(object: &mut StoredObject, key: String, record: &Record, run_uid: Option<&String>) {
+pub fn believe(object: &mut StoredObject, key: String, record: &Record, run_uid: Option<&String>, now: Timestamp) {
     let maker = format!("{}/{}", record.namespace, record.run);
     let by = object.run.as_ref().is_none_or(|run| *run == maker);
     let lives = object.run_uid.as_ref().is_none_or(|uid| *uid == record.uid) && run_uid == Some(&record.uid);
@@ -154,7 +154,8 @@ pub fn believe(object: &mut StoredObject, key: String, record: &Record, run_uid:
     object.bytes = record.bytes;
     object.began = record.start_time;
     object.sha256 = record.sha256.clone().or_else(|| object.sha256.take());
-    object.stored_at = Some(record.completion_time);
+    // No backup is of tomorrow: it would be the newest for ever.
+    object.stored_at = Some(record.completion_time.min(now));
     object.record = Recorded::There(key);
 }
 
@@ -254,10 +255,11 @@ mod tests {
     #[test]
     fn a_record_is_believed_only_where_the_object_says_the_same() {
         let uid = "uid-1".to_string();
+        let now = Timestamp::UNIX_EPOCH;
         let tell = |change: fn(&mut Record)| {
             let (mut object, mut record) = (object(), recorded());
             change(&mut record);
-            believe(&mut object, "k".into(), &record, Some(&uid));
+            believe(&mut object, "k".into(), &record, Some(&uid), now);
             object.record == Recorded::There("k".into()) && object.bytes == Some(30) && object.sha256.is_some()
         };
         assert!(tell(|_| {}));
@@ -267,7 +269,11 @@ mod tests {
         assert!(!tell(|r| r.uid = "uid-2".into()));
         assert!(!tell(|r| r.namespace = "others".into()));
         let mut theirs = object();
-        believe(&mut theirs, "k".into(), &recorded(), Some(&"uid-3".to_string()));
+        believe(&mut theirs, "k".into(), &recorded(), Some(&"uid-3".to_string()), now);
         assert_eq!(theirs.record, Recorded::None, "the run never was that one");
+        let (mut ours, mut late) = (object(), recorded());
+        late.completion_time = "2100-01-01T00:00:00Z".parse().unwrap();
+        believe(&mut ours, "k".into(), &late, Some(&uid), now);
+        assert_eq!(ours.stored_at, Some(now), "no backup is of tomorrow");
     }
 }

@@ -76,18 +76,18 @@ where
     /// brings objects back with their status) is not ours to leave out in an apply, and would stand for ever: then the whole is
     /// replaced.
     pub async fn status(&mut self, status: &impl Serialize) -> Result<(), WriteError> {
+        let wanted = readable(serde_json::to_value(status).unwrap_or_default());
         let patch = Patch::Apply(json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
             "metadata": { "name": self.name, "resourceVersion": self.version },
-            "status": status,
+            "status": wanted,
         }));
         let parameters = PatchParams::apply(api::labels::FIELD_MANAGER).force();
         let written = self.api.patch_status(&self.name, &parameters, &patch);
         let object = bounded("write the status", written).await?;
         self.version = object.resource_version();
         self.confirmed = true;
-        let wanted = serde_json::to_value(status).unwrap_or_default();
         let seen = serde_json::to_value(&object).unwrap_or_default();
         if seen.get("status").is_none_or(|seen| *seen == wanted) {
             return Ok(());
@@ -157,6 +157,22 @@ where
         self.confirmed = true;
         Ok(())
     }
+}
+
+/// The same without the characters that YAML 1.2 (5.1) has no place for. A server-side apply is read as YAML, and one such character in a
+/// word of a store, a kubelet or a tenant would have the API server refuse this status for ever, and the run with it.
+fn readable(mut value: Value) -> Value {
+    match &mut value {
+        Value::String(text) if !text.chars().all(is_printable) => text.retain(is_printable),
+        Value::Array(all) => all.iter_mut().for_each(|v| *v = readable(v.take())),
+        Value::Object(all) => all.values_mut().for_each(|v| *v = readable(v.take())),
+        _ => {}
+    }
+    value
+}
+
+fn is_printable(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
 /// The merge patch that makes one of the other: what is not wanted is null in it (RFC 7396).

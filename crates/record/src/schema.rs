@@ -11,6 +11,11 @@ pub const VERSION: u32 = 1;
 /// The most bytes that a record has: each is held whole, and a bucket has many.
 pub const LONGEST: usize = 64 << 10;
 
+/// How the operator's own labels begin.
+const OWN_LABELS: &str = "backup-operator.io/";
+/// The first second after the last year that the API server can write (RFC 3339 has four digits).
+const LAST_SECOND: i64 = 253_402_300_800;
+
 /// A good backup's own description. JSON, camelCase, as `status` of a BackupRun has the words.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -149,7 +154,9 @@ impl Record {
         if version.record != VERSION {
             return Err(RecordError::Version(version.record));
         }
-        let record: Self = serde_json::from_slice(bytes).map_err(RecordError::Form)?;
+        let mut record: Self = serde_json::from_slice(bytes).map_err(RecordError::Form)?;
+        // The operator's own say whose a run is, and none is written into a record.
+        record.labels.retain(|name, _| !name.starts_with(OWN_LABELS));
         record.check()?;
         Ok(record)
     }
@@ -175,6 +182,23 @@ impl Record {
         }
         if !self.path.starts_with('/') || !self.key.ends_with(self.path.trim_start_matches('/')) {
             return wrong("key", "not the one of its path");
+        }
+        let times = [
+            ("completionTime", Some(self.completion_time)),
+            ("startTime", self.start_time),
+            ("scheduledAt", self.scheduled_at),
+        ];
+        for (field, time) in times {
+            if time.is_some_and(|time| !(0..LAST_SECOND).contains(&time.as_second())) {
+                return wrong(field, "not between the years 1970 and 9999");
+            }
+        }
+        if self.start_time.is_some_and(|start| start > self.completion_time) {
+            return wrong("startTime", "after its completionTime");
+        }
+        // What the API server can count to.
+        if self.stored_bytes.max(self.bytes.unwrap_or(0)) > i64::MAX as u64 {
+            return wrong("bytes", "more than any backup has");
         }
         match &self.sha256 {
             Some(sum) if sum.len() != 64 || !sum.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -210,6 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn a_label_of_the_operators_own_is_not_believed() {
+        let mut written = record();
+        written
+            .labels
+            .insert("backup-operator.io/schedule".into(), "other".into());
+        let read = Record::read(&written.to_bytes().unwrap()).unwrap();
+        assert_eq!(read.labels, record().labels);
+    }
+
+    #[test]
     fn what_is_no_record_is_refused_in_words() {
         let change = |field: &str, value: Value| {
             let mut json: Value = serde_json::to_value(record()).unwrap();
@@ -225,6 +259,9 @@ mod tests {
             ("path", json!("db.sql"), "key is not"),
             ("sha256", json!("abc"), "64 hexadecimal"),
             ("storedBytes", json!(-1), "cannot be read"),
+            ("bytes", json!(u64::MAX), "more than any backup has"),
+            ("startTime", json!("-009000-01-01T00:00:00Z"), "not between the years"),
+            ("startTime", json!("2026-11-28T01:00:10Z"), "after its completionTime"),
             ("etag", json!(null), "cannot be read"),
         ] {
             let refused = change(field, value.clone()).unwrap_err();

@@ -24,6 +24,9 @@ pub enum SealError {
     /// What was encrypted is no spec.
     #[error("what the record says of the run cannot be read")]
     Form(#[source] serde_json::Error),
+    /// It is no backup's.
+    #[error("what the record says of the run has no backup: nothing was stored by it")]
+    NoBackup,
     /// It never was in it.
     #[error("the record has no template: {0}")]
     LeftOut(String),
@@ -55,7 +58,7 @@ impl Record {
     /// # Errors
     /// It is encrypted and no key was given or none fits, or it is not in the record.
     pub fn open(&self, key: Option<Identities>) -> Result<BackupRunSpec, SealError> {
-        match (&self.needs, key) {
+        let spec: BackupRunSpec = match (&self.needs, key) {
             (Needs::Spec(spec), _) => Ok((**spec).clone()),
             (Needs::Sealed(_), None) => Err(SealError::Locked),
             (Needs::Sealed(sealed), Some(key)) => {
@@ -63,7 +66,9 @@ impl Record {
                 serde_json::from_slice(&text).map_err(SealError::Form)
             }
             (Needs::LeftOut(why), _) => Err(SealError::LeftOut(why.clone())),
-        }
+        }?;
+        // Only backups have records; a run that restores would be told of as a restore that failed.
+        spec.backup.is_some().then_some(spec).ok_or(SealError::NoBackup)
     }
 }
 

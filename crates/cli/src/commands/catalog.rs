@@ -131,21 +131,22 @@ fn lost(args: &Args, seen: &Seen, now: Timestamp, out: &mut dyn Write) -> Result
     if args.output == Some(Output::Json) {
         let all: Vec<_> = lost
             .iter()
-            .map(|run| {
+            .map(|(run, state)| {
                 let key = run.status.as_ref().and_then(|s| s.key.clone());
-                json!({"namespace": run.namespace(), "run": run.name_any(), "key": key})
+                json!({"namespace": run.namespace(), "run": run.name_any(), "key": key, "state": state.word()})
             })
             .collect();
         document::value(Form::Json, &all, out)?;
     } else if !lost.is_empty() {
-        let mut table = Table::new(&["namespace", "run", "ended", "key"]);
-        for run in &lost {
+        let mut table = Table::new(&["namespace", "run", "ended", "state", "key"]);
+        for (run, state) in &lost {
             let status = run.status.as_ref();
             let ended = status.and_then(|s| s.completion_time.as_ref()).map(|t| ago(t.0, now));
             table.row(vec![
                 run.namespace().unwrap_or_default().into(),
                 run.name_any().into(),
                 ended.unwrap_or_default().into(),
+                Cell::new(state.word(), Tone::Bad),
                 status.and_then(|s| s.key.clone()).unwrap_or_default().into(),
             ]);
         }
@@ -158,7 +159,12 @@ fn lost(args: &Args, seen: &Seen, now: Timestamp, out: &mut dyn Write) -> Result
             Ok(())
         }
         count => Err(format!(
-            "{count} good runs have no object in the bucket: they cannot be restored\ntry: kubectl backup describe RUN, and the store's own log of deletions"
+            "{} not have the object that was proved in the bucket: it is gone, or another one lies there, and nothing of it is restored\ntry: kubectl backup describe RUN, and the store's own log of deletions",
+            if count == 1 {
+                "1 good run does".to_owned()
+            } else {
+                format!("{count} good runs do")
+            }
         )),
     }
 }

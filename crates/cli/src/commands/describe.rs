@@ -12,13 +12,14 @@ use kube::api::ListParams;
 use planner::size::{humanize, span};
 use serde_json::json;
 
+use crate::plain::clean;
 use crate::read::connect::{Cluster, Session};
 use crate::read::facts::{Fact, facts};
 use crate::read::fault::Fault;
 use crate::read::story::{Mark, Step, second, story};
 use crate::show::document::{self, Form};
 use crate::show::style::{Style, Tone};
-use crate::show::table::{Cell, Table, clean};
+use crate::show::table::{Cell, Table};
 
 /// Events of an object that are asked for: more than an operator and a kubelet say of one.
 const EVENTS: u32 = 500;

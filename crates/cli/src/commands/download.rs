@@ -11,6 +11,7 @@ use proof::Watched;
 use proof::read::{Broken, Reading, Whole};
 use protocol::Outcome;
 
+use crate::plain::clean;
 use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
 use crate::read::target::{Of, parse};
@@ -162,7 +163,7 @@ pub fn proved(source: &Source, undo: Undo, whole: &Whole, found: &Found) -> Stri
     let run = found
         .run
         .as_ref()
-        .map(|run| format!(", of run {run}"))
+        .map(|run| format!(", of run {}", clean(run)))
         .unwrap_or_default();
     format!(
         "{}, from {} as stored{run}, SHA-256 {}, {by}",

@@ -23,7 +23,7 @@ use crate::stored::key::Key;
 use choose::{Choice, Moved, choose};
 
 /// How many runs are made at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 /// How many rows are shown of those that were not made.
 const SHOWN: usize = 20;
 
@@ -100,26 +100,6 @@ async fn import(args: &Args, session: &Session, key: Option<Key>, out: &mut dyn 
         ));
     }
     homes(session, &mut chosen).await;
-    if args.dry_run {
-        let mut table = Table::new(&["namespace", "run", "from", "made"]);
-        for (entry, namespace) in &chosen.wanted {
-            let record = entry.record.as_ref().map(|(_, record)| record);
-            table.row(vec![
-                namespace.as_str().into(),
-                record.map_or("", |r| &r.run).into(),
-                record.map_or("", |r| &r.namespace).into(),
-                record.map(|r| r.completion_time.to_string()).unwrap_or_default().into(),
-            ]);
-        }
-        let _ = table.write(Style::of_output(), out);
-        let _ = writeln!(
-            out,
-            "{} runs would be made; {} are in this cluster already",
-            chosen.wanted.len(),
-            chosen.there
-        );
-        return refused(args, &chosen.refused, out);
-    }
     let work = chosen
         .wanted
         .iter()
@@ -127,13 +107,34 @@ async fn import(args: &Args, session: &Session, key: Option<Key>, out: &mut dyn 
     let outcomes: Vec<Outcome> = stream::iter(work).buffer_unordered(AT_ONCE).collect().await;
     let made: Vec<_> = outcomes.iter().filter(|o| o.result == Ok(true)).collect();
     let there = chosen.there + outcomes.iter().filter(|o| o.result == Ok(false)).count();
-    let _ = writeln!(out, "{} runs made, {there} were in this cluster already", made.len());
+    if args.dry_run {
+        let mut table = Table::new(&["namespace", "run", "from", "made"]);
+        for (entry, namespace) in &chosen.wanted {
+            let record = entry.record.as_ref().map(|(_, record)| record);
+            let run = record.map_or("", |r| &r.run);
+            if made.iter().any(|o| o.namespace == *namespace && o.run == run) {
+                table.row(vec![
+                    namespace.as_str().into(),
+                    run.into(),
+                    record.map_or("", |r| &r.namespace).into(),
+                    record.map(|r| r.completion_time.to_string()).unwrap_or_default().into(),
+                ]);
+            }
+        }
+        let _ = table.write(Style::of_output(), out);
+    }
+    let would = if args.dry_run {
+        "runs would be made"
+    } else {
+        "runs made"
+    };
+    let _ = writeln!(out, "{} {would}, {there} were in this cluster already", made.len());
     let mut failed = chosen.refused.clone();
     failed.extend(outcomes.iter().filter_map(|o| {
         let why = o.result.as_ref().err()?;
         Some((o.namespace.clone(), o.run.clone(), why.clone()))
     }));
-    if args.wait > 0 && !made.is_empty() {
+    if args.wait > 0 && !made.is_empty() && !args.dry_run {
         let names = made.iter().map(|o| (o.namespace.clone(), o.run.clone())).collect();
         failed.extend(adopted(session, names, Duration::from_secs(args.wait), out).await?);
     }
@@ -240,7 +241,12 @@ async fn make(args: &Args, session: &Session, key: Option<&Key>, entry: &Entry, 
         };
         let runs: Api<BackupRun> = Api::namespaced(session.client.clone(), namespace);
         let run = revive::run(&revival, spec);
-        match session.within(runs.create(&PostParams::default(), &run)).await {
+        // The API server and the webhook look at it as at the real one.
+        let how = PostParams {
+            dry_run: args.dry_run,
+            ..PostParams::default()
+        };
+        match session.within(runs.create(&how, &run)).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(said)) if said.code == 409 && said.reason == "AlreadyExists" => {
                 let there = runs.get(&record.run).await.map_err(|e| e.to_string())?;

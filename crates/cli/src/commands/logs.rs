@@ -9,11 +9,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::follow::doing::{Doing, of as doing_of};
 use crate::follow::log::{self, Lines, Place};
 use crate::follow::watch::{News, one};
+use crate::plain::clean;
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::{Fault, with_causes};
 use crate::read::target::{Of, parse};
 use crate::read::time::span;
-use crate::show::table::clean;
 
 /// What a container has said comes within this, when its command has ended.
 const SOON: Duration = Duration::from_millis(500);

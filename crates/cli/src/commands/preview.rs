@@ -141,6 +141,9 @@ fn say(out: &mut Vec<u8>, line: &str) {
 /// A text and a caret below one of its bytes; what would upset a terminal is a space.
 fn caret(text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text).chars().count();
-    let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = text
+        .chars()
+        .map(|c| if crate::plain::acts(c) { ' ' } else { c })
+        .collect();
     format!("  {shown}\n  {}^", " ".repeat(before))
 }

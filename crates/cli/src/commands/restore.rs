@@ -133,7 +133,7 @@ async fn in_place(session: &Session, args: &Args, run: &BackupRun, out: &mut dyn
     let _ = out.flush();
     let command = format!("kubectl backup restore run/{name} -n {namespace}");
     confirm(args.yes, "This writes over what is there. Restore?", &doing, &command)?;
-    let (value, asked) = act::restore(session, &namespace, &name, None).await?;
+    let (value, asked) = act::restore(session, &namespace, &name, run.metadata.resource_version.as_deref()).await?;
     let mut screen = Screen::new(out);
     screen.line(&format!("backuprun/{name} restore asked for"), Tone::Plain);
     if args.detach {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::follow::estimate::Far;
+use crate::plain::clean;
 use crate::show::style::{Style, Tone};
-use crate::show::table::clean;
 
 /// How often the bar moves while nothing is known to.
 const TICK: Duration = Duration::from_millis(120);

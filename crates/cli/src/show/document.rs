@@ -1,4 +1,5 @@
 //! Objects for scripts: JSON, YAML and names, as kubectl gives them.
+use crate::plain::acts;
 use std::io::Write;
 
 use kube::api::DynamicObject;
@@ -36,9 +37,25 @@ pub fn write(form: Form, objects: &[DynamicObject], out: &mut dyn Write) -> Resu
 pub fn value(form: Form, value: &impl serde::Serialize, out: &mut dyn Write) -> Result<(), String> {
     let text = match form {
         Form::Yaml => serde_yaml_ng::to_string(value).map_err(|e| e.to_string())?,
-        Form::Json | Form::Name => serde_json::to_string_pretty(value).map_err(|e| e.to_string())? + "\n",
+        Form::Json | Form::Name => escaped(&serde_json::to_string_pretty(value).map_err(|e| e.to_string())?) + "\n",
     };
     out.write_all(text.as_bytes()).map_err(|e| e.to_string())
+}
+
+/// JSON that says the same without a character that a terminal acts on: such ones stand in strings only, where they have an escape.
+fn escaped(json: &str) -> String {
+    let acts = |c: char| c != '\n' && acts(c);
+    if !json.contains(acts) {
+        return json.into();
+    }
+    let escape = |c: char| {
+        if acts(c) {
+            format!("\\u{:04x}", u32::from(c))
+        } else {
+            c.into()
+        }
+    };
+    json.chars().map(escape).collect()
 }
 
 fn name(object: &DynamicObject) -> String {

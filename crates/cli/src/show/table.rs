@@ -1,4 +1,5 @@
 //! Tables as kubectl prints them: names in capitals, columns three spaces apart, nothing after the last.
+use crate::plain::clean;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -32,15 +33,6 @@ impl<T: AsRef<str>> From<T> for Cell {
     fn from(text: T) -> Self {
         Self::new(text, Tone::Plain)
     }
-}
-
-/// One line, without what a terminal would act on.
-pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .trim_end()
-        .into()
 }
 
 /// Rows below names of columns.

@@ -3,7 +3,7 @@
 use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -29,7 +29,10 @@ pub fn start() -> Result<bool, String> {
     let mut arguments = std::env::args_os().skip(1);
     let mut program = Command::new(std::env::current_exe().map_err(failed)?);
     program.args(arguments.next()).arg(format!("--{FLAG}")).args(arguments);
+    // A group of its own: whoever signals this process's group (a terminal's Ctrl-\\, `timeout -s KILL`) ends one of the two, and the other
+    // one holds the command's input until the command is gone.
     let mut child = program
+        .process_group(0)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()
         .map_err(failed)?;

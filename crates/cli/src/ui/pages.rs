@@ -17,10 +17,10 @@ use crate::commands::restore::choose::unrestorable;
 use crate::commands::status::Read;
 use crate::follow::doing::{Doing, of as doing_of};
 use crate::follow::estimate::{Expected, far};
+use crate::plain::clean;
 use crate::read::facts::facts;
 use crate::read::fleet::{Age, age, is_suspended};
 use crate::read::story::{Mark, second, story};
-use crate::show::table::clean;
 use crate::show::time::{ago, until};
 use crate::ui::calendar::{self, Fate};
 

@@ -306,9 +306,9 @@ async fn events(
                 Event::default().event("progress").data(live)
             }
             News::Gone => Event::default().event("ended").data("gone"),
-            News::Broken(why) => Event::default().event("broken").data(crate::show::table::clean(&why)),
+            News::Broken(why) => Event::default().event("broken").data(crate::plain::clean(&why)),
             News::Refused(fault) => {
-                let words = crate::show::table::clean(&fault.to_string());
+                let words = crate::plain::clean(&fault.to_string());
                 Event::default().event("broken").data(words)
             }
         })

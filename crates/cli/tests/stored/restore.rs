@@ -1,9 +1,10 @@
 //! `restore-offline`: whole backups arrive, and no command takes one that is not whole for one that is.
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use servers::{Cut, Line, Shape};
 
 use super::bucket::*;
@@ -236,18 +237,25 @@ fn a_program_that_is_ended_in_the_middle_kills_the_command_first() {
         ("first", Signal::INT),
         ("second", Signal::KILL),
         ("first", Signal::KILL),
+        ("first", Signal::QUIT),
+        // As a terminal's keys and `timeout` do.
+        ("group", Signal::KILL),
+        ("group", Signal::QUIT),
+        ("group", Signal::INT),
+        ("group", Signal::USR1),
     ] {
         let mut child = bucket
             .command("restore-offline", &[&["--path", "db"], &TAKER[..]].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .unwrap();
         until("the command takes something", || {
             fs::metadata(bucket.path("out")).is_ok_and(|out| out.len() > 0)
         });
         let pid = match whom {
-            "first" => Pid::from_child(&child),
+            "first" | "group" => Pid::from_child(&child),
             _ => {
                 let of = processes(&mark)
                     .into_iter()
@@ -255,7 +263,10 @@ fn a_program_that_is_ended_in_the_middle_kills_the_command_first() {
                 Pid::from_raw(of.unwrap().0).unwrap()
             }
         };
-        kill_process(pid, signal).unwrap();
+        match whom {
+            "group" => kill_process_group(pid, signal).unwrap(),
+            _ => kill_process(pid, signal).unwrap(),
+        }
         let status = child.wait().unwrap();
         assert!(!status.success(), "{whom} {signal:?}");
         until("all that was started is gone", || {

@@ -66,7 +66,7 @@ fn one_that_is_bad_or_missing_is_told_beside_those_that_are_whole() {
         .into_iter()
         .map(|row| row.last().cloned().unwrap())
         .collect();
-    assert_eq!(results, ["bad", "not read", "whole"]);
+    assert_eq!(results, ["bad", "missing", "whole"]);
     let err = ran.bad();
     assert!(
         err.contains("cut: ") && err.contains("none: ") && !err.contains("good: "),

@@ -32,6 +32,10 @@ const EVERY: Duration = Duration::from_secs(600);
 const LONGEST: Duration = Duration::from_secs(1800);
 /// How many runs are made in one look: the rest follow in the next.
 const MOST: usize = 2000;
+/// A storage that this many runs name gets no more by itself: each is held by the API server, and a bucket may have any number of records.
+const ALL: u32 = 10_000;
+/// How many records of a bucket are remembered that become no run.
+const REMEMBERED: usize = 100_000;
 /// How many reasons are told of records that became no run.
 const TOLD: usize = 3;
 
@@ -44,7 +48,11 @@ struct State {
     ended: Option<Instant>,
     generation: Option<i64>,
     said: String,
+    passed: Passed,
 }
+
+/// Keys of records that become no run here, with the ETag that each had: they are not read again until they are written again.
+type Passed = HashMap<String, String>;
 
 impl Syncs {
     /// Takes a look in; false where one is under way or was not long ago for the same spec.
@@ -55,16 +63,32 @@ impl Syncs {
             None => false,
             Some(ended) => state.generation != generation || now.saturating_duration_since(ended) >= EVERY,
         });
-        let said = before.map(|state| state.said.clone()).unwrap_or_default();
         if due {
+            // Another spec may mean another bucket.
+            let same = before.filter(|state| state.generation == generation);
             let state = State {
                 ended: None,
                 generation,
-                said,
+                said: before.map(|state| state.said.clone()).unwrap_or_default(),
+                passed: same.map(|state| state.passed.clone()).unwrap_or_default(),
             };
             all.insert(uid.into(), state);
         }
         due
+    }
+
+    /// What is not to be read again.
+    fn passed(&self, uid: &str) -> Passed {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(uid).map(|state| state.passed.clone()).unwrap_or_default()
+    }
+
+    /// It is not to be read again.
+    fn pass(&self, uid: &str, key: String, etag: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = all.get_mut(uid).filter(|state| state.passed.len() < REMEMBERED) {
+            state.passed.insert(key, etag);
+        }
     }
 
     /// It has ended; true where what is to be said of it was not said before.
@@ -92,6 +116,17 @@ struct Outcome {
     why: Vec<String>,
     /// There are more than one look makes runs of.
     more: bool,
+    /// There are more than a storage gets by itself.
+    full: bool,
+}
+
+/// What became of a record.
+enum Fate {
+    Made,
+    /// None is made, whatever comes: it is this cluster's own, or its object is not the one that it describes.
+    Passed,
+    /// One of its name is there.
+    There,
 }
 
 impl Outcome {
@@ -104,6 +139,11 @@ impl Outcome {
 
     fn words(&self) -> String {
         let mut words = format!("made {} runs of the bucket's records", self.made);
+        if self.full {
+            words.push_str(&format!(
+                "; no more are made of them by itself, since {ALL} runs name this storage: kubectl backup import makes those that are wanted"
+            ));
+        }
         if self.more {
             words.push_str("; the next look makes more");
         }
@@ -153,14 +193,22 @@ async fn look(storage: &BackupStorage, context: &Context) -> Result<Outcome, Str
     }
     let mut outcome = Outcome::default();
     let mut namespaces = BTreeMap::new();
+    let uid = storage.uid().unwrap_or_default();
+    let passed = context.syncs.passed(&uid);
+    let runs = storage.status.as_ref().and_then(|s| s.runs).unwrap_or(0);
+    let room = usize::try_from(ALL.saturating_sub(runs)).unwrap_or(0);
     for folder in folders {
         let mut next = None;
         loop {
             let page = store.store.page(&below(&folder), next.as_deref()).await.map_err(text)?;
             for object in page.objects {
-                if outcome.made >= MOST {
-                    outcome.more = true;
+                if outcome.made >= MOST.min(room) {
+                    outcome.full = room <= MOST;
+                    outcome.more = !outcome.full;
                     return Ok(outcome);
+                }
+                if passed.get(&object.key) == Some(&object.etag) {
+                    continue;
                 }
                 let Some((prefix, place)) = Place::of(&object.key) else {
                     continue;
@@ -173,7 +221,9 @@ async fn look(storage: &BackupStorage, context: &Context) -> Result<Outcome, Str
                     continue;
                 }
                 match make(&object.key, &place, &store, storage, context).await {
-                    Ok(made) => outcome.made += usize::from(made),
+                    Ok(Fate::Made) => outcome.made += 1,
+                    Ok(Fate::There) => {}
+                    Ok(Fate::Passed) => context.syncs.pass(&uid, object.key, object.etag),
                     Err(why) => outcome.leave(&place, why),
                 }
             }
@@ -214,21 +264,29 @@ fn is_there(place: &Place, context: &Context) -> bool {
     context.runs.packed(&name_of(&name)).is_some()
 }
 
-/// Makes the run; false where it is this cluster's own, or there already.
+/// Makes the run, where its object is the one that the record describes: one that a life-cycle rule removed would be a run that failed.
 async fn make(
     key: &str,
     place: &Place,
     store: &OpenStore,
     storage: &BackupStorage,
     context: &Context,
-) -> Result<bool, String> {
+) -> Result<Fate, String> {
     let bytes = store.store.get(key, Some((0, schema::LONGEST as u64))).await;
     let record = Record::read(&bytes.map_err(|e| crate::events::causes(&e))?).map_err(|e| e.to_string())?;
     if record.place() != *place {
         return Err("the record speaks of another run than its key".into());
     }
     if record.cluster == context.cluster() {
-        return Ok(false);
+        return Ok(Fate::Passed);
+    }
+    if !record.key.starts_with(&store.folder(&place.namespace)) {
+        return Err("its object lies outside what the storage may read".into());
+    }
+    let found = store.store.head(&record.key, record.version_id.as_deref()).await;
+    let found = found.map_err(|e| crate::events::causes(&e))?;
+    if found.is_none_or(|object| object.size != record.stored_bytes || object.etag != record.etag) {
+        return Ok(Fate::Passed);
     }
     let spec = open(&record, place, context).await?;
     let run = revive::run(
@@ -242,8 +300,8 @@ async fn make(
     );
     let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &place.namespace);
     match bounded("create the run", runs.create(&PostParams::default(), &run)).await {
-        Ok(_) => Ok(true),
-        Err(WriteError::Stale) => Ok(false),
+        Ok(_) => Ok(Fate::Made),
+        Err(WriteError::Stale) => Ok(Fate::There),
         Err(error) => Err(crate::events::causes(&error)),
     }
 }
@@ -279,7 +337,16 @@ mod tests {
         assert!(!syncs.begin("s", Some(1), start + EVERY / 2));
         assert!(syncs.begin("s", Some(2), start + EVERY / 2));
         assert!(!syncs.end("s", "made 1", start));
+        syncs.pass("s", "k".into(), "e".into());
         assert!(syncs.begin("s", Some(2), start + EVERY));
+        assert_eq!(
+            syncs.passed("s").get("k").map(String::as_str),
+            Some("e"),
+            "not read again"
+        );
+        assert!(!syncs.end("s", "made 1", start + EVERY));
+        assert!(syncs.begin("s", Some(3), start + EVERY));
+        assert!(syncs.passed("s").is_empty(), "another spec may mean another bucket");
         syncs.forget("s");
         assert!(!syncs.end("s", "x", start), "nothing of a storage that is gone");
     }

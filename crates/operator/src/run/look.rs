@@ -100,7 +100,7 @@ async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
         Ok(Some(object)) => {
             let mut object = uploads::stored(key, &object, Timestamp::now());
             match record {
-                Some((at, record)) => records::believe(&mut object, at, &record, earlier),
+                Some((at, record)) => records::believe(&mut object, at, &record, earlier, Timestamp::now()),
                 None => object.record = record_adopted(run, context, &store, &object).await,
             }
             Found::Object(Box::new(object))

@@ -25,7 +25,8 @@ fn good(run: &BackupRun, runs: &Cache<BackupRun>, size: impl Fn(&BackupRunStatus
         .of(Group::Labelled(namespace, schedule))
         .iter()
         .filter(|r| r.namespace() == run.namespace() && r.labels().get(labels::SCHEDULE) == Some(schedule))
-        .filter(|r| r.uid() != run.uid())
+        // What a record says of its size is the word of whoever may write to the bucket.
+        .filter(|r| r.uid() != run.uid() && !r.annotations().contains_key(labels::RECORD))
         .filter_map(|r| {
             let status = r.status.as_ref()?;
             let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);

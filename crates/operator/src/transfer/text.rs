@@ -30,7 +30,9 @@ fn shows(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     );
-    !c.is_control() && !unseen
+    // No characters at all (Unicode 23.7); the API server's reader of YAML refuses a status that has one.
+    let none = u32::from(c) & 0xfffe == 0xfffe || matches!(c, '\u{fdd0}'..='\u{fdef}');
+    !c.is_control() && !unseen && !none
 }
 
 #[cfg(test)]
@@ -44,6 +46,7 @@ mod tests {
             ("a\u{9b}31mb\u{7f}\0", "a31mb"),
             ("a\r\nb\tc", "abc"),
             ("\u{202e}cba\u{2066}x\u{200b}", "cbax"),
+            ("a\u{fffe}b\u{ffff}\u{1fffe}\u{fdd0}c", "abc"),
             ("a\u{2028}b\u{e0041}\u{feff}", "ab"),
             ("Zeit: 5 µs, 日本 😀", "Zeit: 5 µs, 日本 😀"),
         ] {

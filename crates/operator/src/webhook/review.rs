@@ -213,6 +213,11 @@ impl Reviewer {
                 run.spec.storage.name
             ));
         }
+        if run.annotations().contains_key(api::labels::STARTED_AS) {
+            // It has lived before: nothing of it is executed, and what a restore of it needs is looked at when one is asked for. Thousands of
+            // them come at once when a bucket is imported.
+            return Ok((tried, storage));
+        }
         let template = &run.spec.template;
         let near = neighbours::all(&self.client, namespace, &asked.user, template).await;
         tried.said.warnings.extend(texts(&advise::neighbours::neighbours(

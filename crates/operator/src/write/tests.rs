@@ -38,6 +38,16 @@ async fn a_status_is_applied_by_our_manager_to_the_version_that_was_observed() {
     );
 }
 
+#[test]
+fn nothing_is_written_that_the_api_servers_reader_of_yaml_refuses() {
+    let hostile =
+        json!({"log": "a\u{fffe}b\u{9b}c\u{7f}d\u{ffff}", "conditions": [{"message": "x\u{1b}[1my"}], "size": 3});
+    let wanted = json!({"log": "abcd", "conditions": [{"message": "x[1my"}], "size": 3});
+    assert_eq!(readable(hostile), wanted);
+    let text = json!("Zeit: 5 µs\n\t日本 😀 \u{85}");
+    assert_eq!(readable(text.clone()), text);
+}
+
 #[tokio::test]
 async fn a_decision_from_an_old_observation_writes_nothing() {
     let (api, mut server) = api();

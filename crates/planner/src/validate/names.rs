@@ -1,9 +1,9 @@
 //! How Kubernetes' objects may be called (RFC 1123), and the keys inside Secrets.
 
-/// The longest label, in bytes.
-const LABEL_MAX: usize = 63;
-/// The longest subdomain, and the longest key of a Secret, in bytes.
-const SUBDOMAIN_MAX: usize = 253;
+pub(super) use api::names::{is_label, is_subdomain};
+
+/// The longest key of a Secret, in bytes.
+const SECRET_KEY_MAX: usize = 253;
 
 /// What a label may be, for people.
 pub(super) const LABEL: &str =
@@ -14,26 +14,10 @@ pub(super) const SUBDOMAIN: &str =
 /// What the key of a Secret may be, for people.
 pub(super) const SECRET_KEY: &str = "letters, digits, -, _ and . are possible, at most 253";
 
-/// A DNS label: namespaces, containers, volumes.
-pub(super) fn is_label(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.len() <= LABEL_MAX
-        && text.starts_with(plain)
-        && text.ends_with(plain)
-        && text.chars().all(|c| plain(c) || c == '-')
-}
-
-/// A DNS subdomain: most objects. Unlike in DNS, its labels may be as long as the whole.
-pub(super) fn is_subdomain(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |l: &str| l.starts_with(plain) && l.ends_with(plain) && l.chars().all(|c| plain(c) || c == '-');
-    text.len() <= SUBDOMAIN_MAX && text.split('.').all(label)
-}
-
 /// A key inside a Secret.
 pub(super) fn is_secret_key(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (1..=SUBDOMAIN_MAX).contains(&text.len()) && !matches!(text, "." | "..") && text.chars().all(plain)
+    (1..=SECRET_KEY_MAX).contains(&text.len()) && !matches!(text, "." | "..") && text.chars().all(plain)
 }
 
 #[cfg(test)]

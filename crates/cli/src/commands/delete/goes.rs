@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use planner::size::humanize;
 
 use crate::follow::doing::{Doing, of as doing_of};
-use crate::show::table::clean;
+use crate::plain::clean;
 
 /// Of a run.
 pub fn of_run(run: &BackupRun) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::plain::acts;
 use crate::read::fault::Fault;
 use crate::stored::source::{Packing, Undo};
 
@@ -27,7 +28,17 @@ impl Target {
             return Err(fault("is a folder", "the same command with a file in it as --output"));
         }
         // Not followed: what a link leads to is not what would be replaced.
-        if !force && at.symlink_metadata().is_ok() {
+        let there = at.symlink_metadata().ok();
+        if there
+            .as_ref()
+            .is_some_and(|there| !there.is_file() && !there.is_symlink())
+        {
+            return Err(fault(
+                "is a device, a pipe or a socket, which a file would replace",
+                "the same command with --output - and the shell's own > to write into it",
+            ));
+        }
+        if !force && there.is_some() {
             return Err(fault(
                 "is there already",
                 "the same command with --force, or another --output",
@@ -84,9 +95,11 @@ pub fn name(key: &str, undo: Undo, packing: Option<Packing>, decrypted: bool) ->
             name = shorter.filter(|name| !name.is_empty()).unwrap_or(name);
         }
     }
+    // A key is whatever the bucket's writer chose, and a file's name is shown by each ls.
+    let name: String = name.chars().filter(|c| !acts(*c)).collect();
     // Names that lead elsewhere.
-    match name {
-        "." | ".." | "-" => PathBuf::from("backup"),
+    match name.as_str() {
+        "" | "." | ".." | "-" => PathBuf::from("backup"),
         name => PathBuf::from(name),
     }
 }
@@ -95,6 +108,21 @@ pub fn name(key: &str, undo: Undo, packing: Option<Packing>, decrypted: bool) ->
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn nothing_but_a_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("socket");
+        let _listens = std::os::unix::net::UnixListener::bind(&at).unwrap();
+        for force in [false, true] {
+            let said = Target::at(&at, force).unwrap_err().to_string();
+            assert!(
+                said.contains("is a device, a pipe or a socket") && said.contains("--output -"),
+                "{said}"
+            );
+        }
+        assert!(Target::at(Path::new("/dev/null"), true).is_err());
+    }
 
     #[test]
     fn a_file_has_its_name_only_when_it_is_kept_and_replaces_nothing_unasked() {

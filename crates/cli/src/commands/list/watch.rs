@@ -12,11 +12,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::rows::{Row, table};
 use super::{Asked, nothing};
+use crate::plain::clean;
 use crate::read::connect::Session;
 use crate::read::fault::{Fault, with_causes};
 use crate::read::objects::Found;
 use crate::show::style::Style;
-use crate::show::table::clean;
 
 /// How often a terminal is painted at least: ages go on.
 const AGES: Duration = Duration::from_secs(10);

@@ -1,17 +1,17 @@
 //! What will be restored, and over what, as it is shown before anybody says yes.
 use std::fmt::Write;
 
-use api::BackupRun;
 use api::names::Action;
+use api::{BackupRun, labels};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
 use kube::ResourceExt;
 use planner::mask::{arguments, masked};
 use planner::run::attempt::container_of;
 use planner::schedule::observed::ended;
 use planner::size::{humanize, span};
 
-use crate::show::table::clean;
+use crate::plain::clean;
 
 /// What variables that say where a command goes are called, or end in.
 const PLACES: [&str; 12] = [
@@ -37,6 +37,14 @@ pub fn shown(source: &BackupRun, by: &BackupRun, namespace: &str, now: Timestamp
     if source.spec.backup.is_some() {
         let at = ended(source);
         line("made", format!("{at}, {} ago", span(now.duration_since(at))));
+    }
+    if let Some(key) = source.annotations().get(labels::RECORD) {
+        line(
+            "origin",
+            format!(
+                "brought here by its record {key}: what it is, and its command and Pod, is what whoever may write to that bucket says"
+            ),
+        );
     }
     if let Some(stored) = status.size_in_bytes {
         let plain = status
@@ -66,10 +74,44 @@ pub fn shown(source: &BackupRun, by: &BackupRun, namespace: &str, now: Timestamp
                 .join(" "),
         );
     }
+    if let Some(powers) = powers(&by.spec.template.spec) {
+        line("its Pod", powers);
+    }
     for place in container.map(places).unwrap_or_default() {
         line("reaches", place);
     }
     text
+}
+
+/// What a Pod may do that most may not, and what else runs in it; None where there is nothing of that.
+fn powers(pod: &PodSpec) -> Option<String> {
+    let mut all = Vec::new();
+    let account = pod
+        .service_account_name
+        .as_deref()
+        .filter(|name| !["", "default"].contains(name));
+    all.extend(account.map(|name| format!("ServiceAccount {name}")));
+    let host = [
+        (pod.host_network, "hostNetwork"),
+        (pod.host_pid, "hostPID"),
+        (pod.host_ipc, "hostIPC"),
+    ];
+    all.extend(
+        host.iter()
+            .filter(|(on, _)| *on == Some(true))
+            .map(|(_, word)| (*word).to_owned()),
+    );
+    let paths = pod.volumes.iter().flatten().filter_map(|v| v.host_path.as_ref());
+    all.extend(paths.map(|path| format!("hostPath {}", path.path)));
+    let init = pod.init_containers.iter().flatten();
+    for container in pod.containers.iter().chain(init.clone()) {
+        let rights = container.security_context.as_ref();
+        if rights.is_some_and(|r| r.privileged == Some(true)) {
+            all.push(format!("container {} is privileged", container.name));
+        }
+    }
+    all.extend(init.map(|c| format!("init container {}", c.name)));
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn encrypted(run: &BackupRun) -> String {
@@ -117,6 +159,29 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_run_out_of_a_bucket_says_so_and_what_its_pod_may_do() {
+        let mut run = testing::backup_run();
+        let at = "2026-11-28T00:00:00Z".parse().unwrap();
+        let told = |run: &BackupRun| shown(run, run, "team", at);
+        assert!(!told(&run).contains("origin") && !told(&run).contains("its Pod"));
+        run.metadata.annotations = Some([(labels::RECORD.to_string(), "r.json".to_string())].into());
+        run.spec.template.spec = serde_json::from_value(json!({
+            "serviceAccountName": "admin", "hostNetwork": true,
+            "containers": [{"name": "db", "securityContext": {"privileged": true}}],
+            "initContainers": [{"name": "first"}],
+            "volumes": [{"name": "v", "hostPath": {"path": "/"}}],
+        }))
+        .unwrap();
+        let text = told(&run);
+        assert!(
+            text.contains("origin       brought here by its record r.json"),
+            "{text}"
+        );
+        let wanted = "its Pod      ServiceAccount admin, hostNetwork, hostPath /, container db is privileged, init container first";
+        assert!(text.contains(wanted), "{text}");
+    }
 
     #[test]
     fn what_is_restored_and_over_what_is_said_without_a_secret() {
