@@ -59,7 +59,9 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
             Ok(mut lines) => {
                 from(&place);
                 while let Ok(Some(line)) = tokio::time::timeout_at(late, lines.next()).await {
-                    say(out, &line);
+                    if say(out, &line).is_err() {
+                        break;
+                    }
                 }
                 return Ok(());
             }
@@ -86,7 +88,9 @@ async fn follow(
             news = news.next() => news.unwrap_or(News::Gone),
             line = next(&mut lines) => {
                 match line {
-                    Some(line) => say(out, &line),
+                    // Nobody reads any more.
+                    Some(line) if say(out, &line).is_err() => return Ok(()),
+                    Some(_) => {}
                     None => lines = None,
                 }
                 continue;
@@ -114,7 +118,9 @@ async fn follow(
         if doing_of(&run) == Doing::Nothing {
             if let Some(lines) = &mut lines {
                 while let Ok(Some(line)) = timeout(SOON, lines.next()).await {
-                    say(out, &line);
+                    if say(out, &line).is_err() {
+                        break;
+                    }
                 }
             }
             return if live {
@@ -166,11 +172,11 @@ fn from(place: &Place) {
     );
 }
 
-fn say(out: &mut dyn Write, line: &str) {
+fn say(out: &mut dyn Write, line: &str) -> std::io::Result<()> {
     // Tabs stay: logs have columns.
     let line: Vec<_> = line.split('\t').map(clean).collect();
-    let _ = writeln!(out, "{}", line.join("\t"));
-    let _ = out.flush();
+    writeln!(out, "{}", line.join("\t"))?;
+    out.flush()
 }
 
 /// What the status has kept of the last command.
@@ -195,7 +201,8 @@ fn kept(run: &BackupRun, unread: Option<&str>, out: &mut dyn Write) -> Result<()
         ));
     }
     eprintln!("# the end of what its last command wrote, at most 4 KiB (status.log); the Pod is gone");
-    lines.iter().for_each(|line| say(out, line));
+    // A reader that has gone wants nothing more.
+    let _ = lines.iter().try_for_each(|line| say(out, line));
     Ok(())
 }
 
