@@ -94,7 +94,11 @@ impl Course<'_> {
     }
 
     fn bad(&self, ending: &Ending) -> Fault {
-        let stop = if ending.message.ends_with('.') { "" } else { "." };
+        let stop = if ending.message.ends_with(['.', '!', '?']) {
+            ""
+        } else {
+            "."
+        };
         let cure = ending.cure().map(|cure| format!(" {cure}")).unwrap_or_default();
         Fault::new(
             self.what(),

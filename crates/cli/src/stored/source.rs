@@ -137,7 +137,7 @@ impl Source {
                 let version = self.version_id.as_ref().map(|id| format!(" of version {id:?}")).unwrap_or_default();
                 fault(
                     format!("there is no {}{version}", self.told()),
-                    "the same command with another --path: it is the one of the run's status.path, below the storage's prefix",
+                    "the same command with another --path: it is the one of the run's status.path, below the storage's prefix, and with namespaceIsolation: Prefix the namespace stands before it (NAMESPACE/PATH)",
                 )
             })?;
         if let Some(archived) = object.archived {

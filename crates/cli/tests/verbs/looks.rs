@@ -133,6 +133,15 @@ good     BackupSuccessful   -               12d13h    60m    1.0 MiB   4.0
         "{wide}"
     );
 
+    place.status(
+        "backupschedule",
+        "nightly",
+        json!({"lastBackup": {"run": "good", "completionTime": hours_ago(300)}}),
+    );
+    let wide = shown(server, &["list", "-n", "lists", "-o", "wide"]);
+    let is_named = |line: &str| line.contains("nightly") && line.contains("   good ");
+    assert!(wide.contains("LAST GOOD RUN") && wide.lines().any(is_named), "{wide}");
+
     // `| head` has seen what it wanted; what a status says stays said.
     for (args, wanted) in [
         (&["list", "-n", "lists"][..], 0),

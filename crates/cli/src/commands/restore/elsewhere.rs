@@ -84,7 +84,7 @@ fn forbidden(
     let name = storage.name_any();
     if storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix) && own != namespace {
         return Err(format!(
-            "storage {name} keeps namespaces apart (namespaceIsolation: Prefix): a run in {namespace} reads below {namespace}/ only, and the object is below {own}/. Have a second BackupStorage without namespaceIsolation, with the same bucket and the prefix of {own}/, for which {namespace} alone is allowed, and name it in a run as docs/examples/restore-only.yaml has it; or restore in namespace {own}"
+            "storage {name} keeps namespaces apart (namespaceIsolation: Prefix): a run in {namespace} reads below {namespace}/ only, and the object is below {own}/. Have a second BackupStorage without namespaceIsolation, with the same bucket and the prefix of {own}/, for which {namespace} alone is allowed, and name it in a run as docs/examples/restore-only.yaml has it (docs/operations/restore.md has both); or restore in namespace {own}"
         ));
     }
     match labels {
