@@ -2,6 +2,14 @@
 //! same definition that it parses by.
 #![forbid(unsafe_code)]
 
+/// A line on standard error. `eprintln!` panics where nobody reads that any more.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod act;
 mod ask;
 mod catalog;
@@ -17,7 +25,6 @@ mod stored;
 mod tips;
 mod ui;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -53,8 +60,7 @@ pub fn run() -> ExitCode {
         Err(refusal) => {
             // Empty where another process of this program has said it.
             if !refusal.is_empty() {
-                // Who reads standard error may have gone, too.
-                let _ = writeln!(std::io::stderr(), "{refusal}");
+                tell!("{refusal}");
             }
             ExitCode::FAILURE
         }

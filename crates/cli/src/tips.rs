@@ -2,7 +2,7 @@
 use clap::error::{ContextKind, ContextValue, Error};
 
 /// What nobody shall do because a word looks like it: they write over data, or remove them.
-const NEVER: [&str; 3] = ["restore", "restore-offline", "delete"];
+const NEVER: [&str; 4] = ["restore", "restore-offline", "delete", "rm"];
 
 /// The same error, without verbs that do harm among what may have been meant.
 pub fn harmless(mut error: Error) -> Error {
@@ -36,6 +36,8 @@ mod tests {
             "stop-it",
             "deleet",
             "del",
+            "rmm",
+            "rn",
             "deploy",
             "select",
             "rest",

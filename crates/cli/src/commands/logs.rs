@@ -110,7 +110,7 @@ async fn follow(
                 ));
             }
             News::Broken(why) => {
-                eprintln!("the API server does not answer, and is asked again: {why}");
+                tell!("the API server does not answer, and is asked again: {why}");
                 continue;
             }
             News::Refused(fault) => return Err(fault),
@@ -139,7 +139,7 @@ async fn follow(
             }
             Err(error) => {
                 let why = planner::mask::masked(&with_causes(&error));
-                eprintln!(
+                tell!(
                     "the log of Pod {} cannot be read; the end of it is shown when the command has ended: {why}",
                     place.pod
                 );
@@ -166,9 +166,11 @@ async fn next(lines: &mut Option<Lines<impl AsyncRead + Unpin>>) -> Option<Strin
 }
 
 fn from(place: &Place) {
-    eprintln!(
+    tell!(
         "# {}: log of container {} of Pod {}",
-        place.attempt, place.container, place.pod
+        place.attempt,
+        place.container,
+        place.pod
     );
 }
 
@@ -200,7 +202,7 @@ fn kept(run: &BackupRun, unread: Option<&str>, out: &mut dyn Write) -> Result<()
             format!("kubectl backup describe {name} -n {namespace}"),
         ));
     }
-    eprintln!("# the end of what its last command wrote, at most 4 KiB (status.log); the Pod is gone");
+    tell!("# the end of what its last command wrote, at most 4 KiB (status.log); the Pod is gone");
     // A reader that has gone wants nothing more.
     let _ = lines.iter().try_for_each(|line| say(out, line));
     Ok(())

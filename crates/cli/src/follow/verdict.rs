@@ -45,7 +45,7 @@ impl Course<'_> {
             )),
             Outcome::Left(last) => {
                 // Not a fault: the shell is told as of any program that was interrupted.
-                eprintln!("run {} is left running\ntry: {}", self.name, self.further(&last));
+                tell!("run {} is left running\ntry: {}", self.name, self.further(&last));
                 std::process::exit(INTERRUPTED)
             }
         }

@@ -174,6 +174,14 @@ good     BackupSuccessful   -               12d13h    60m    1.0 MiB   4.0
         );
     }
 
+    // The same of standard error, which says that there is nothing.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut program = Command::new(PROGRAM);
+    let program = program.args(["list", "runs", "-n", "lists", "-l", "a=b"]);
+    let program = program.env("KUBECONFIG", server.kubeconfig()).stderr(writer);
+    assert!(program.status().unwrap().success());
+
     // What scripts get is what the API server has.
     let ours: Value = serde_json::from_str(&shown(server, &["list", "runs", "-n", "lists", "-o", "json"])).unwrap();
     let theirs: Value = serde_json::from_str(&place.kubectl(&["get", "backupruns", "-o", "json"])).unwrap();

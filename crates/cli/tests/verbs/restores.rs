@@ -126,7 +126,7 @@ pub fn of_a_schedule(server: &ApiServer) {
             &["restore", "schedule/shop", "--at", "2026-01-30"],
             "backup       shop-1",
         ),
-        (&["run", "shop"], "2 of its runs are there"),
+        (&["run", "shop"], "but runs of it are (2)"),
         (&["list", "runs", "--schedule", "shop"], "shop-2"),
     ] {
         let (_, text) = place.said(args);

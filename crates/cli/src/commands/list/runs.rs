@@ -92,12 +92,20 @@ fn state(run: &BackupRun, told: &BackupRunStatus) -> (Cell, Cell) {
     (Cell::new(word, tone), Cell::new(reason, tone))
 }
 
-/// What keeps the Pod from starting now, in Kubernetes' word for it: of all that did, the one that the message names.
+/// What keeps the Pod from starting now, in Kubernetes' word for it: of all that did, the one that the message names, or the last one. Words that
+/// take turns have one name there (ErrImagePull is ImagePullBackOff), so that the message need not have it.
 fn kept_from_starting(told: &BackupRunStatus) -> Option<&str> {
     let (transfer, message) = (told.transfer.as_ref()?, told.message.as_deref()?);
     let waits = transfer.command_started_at.is_none() && transfer.failed_at.is_none();
-    let mut causes = transfer.waited_for.iter().rev().filter(|_| waits);
-    causes.find(|cause| message.contains(*cause)).map(String::as_str)
+    let causes = || {
+        transfer
+            .waited_for
+            .iter()
+            .rev()
+            .filter(|_| waits && !message.is_empty())
+    };
+    let named = causes().find(|cause| message.contains(*cause));
+    named.or_else(|| causes().next()).map(String::as_str)
 }
 
 /// How long the backup took, or has been under way.
@@ -141,6 +149,13 @@ mod tests {
                 &["Unschedulable", "ImagePullBackOff"][..],
                 None,
                 pull,
+                "ImagePullBackOff",
+            ),
+            (&["ImagePullBackOff", "FailedMount"], None, pull, "ImagePullBackOff"),
+            (
+                &["ImagePullBackOff"],
+                None,
+                "waiting for the Pod: ErrImagePull",
                 "ImagePullBackOff",
             ),
             (&["ImagePullBackOff"], Some(now), pull, ""),

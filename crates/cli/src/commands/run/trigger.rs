@@ -58,7 +58,10 @@ pub async fn one(
                 continue;
             }
             () = sleep_until(late) => {
-                let why = "no run was made within --timeout; it is made when the operator comes to it";
+                let mut why = "no run was made within --timeout; it is made when the operator comes to it".to_owned();
+                if !told.is_empty() {
+                    why = format!("{why}. Last seen of it: {told}");
+                }
                 return Err(Fault::new(doing, why, seen));
             }
         };
@@ -113,7 +116,7 @@ async fn missing(session: &Session, namespace: &str, schedule: &str, doing: &str
         0 => Fault::new(doing, why, format!("kubectl backup list schedules -n {namespace}")),
         _ => Fault::new(
             doing,
-            format!("{why}, but {runs} of its runs are there: it was deleted, or they were imported"),
+            format!("{why}, but runs of it are ({runs}): it was deleted, or they were imported"),
             format!(
                 "kubectl apply -f the manifest of the schedule; kubectl backup restore {schedule} -n {namespace} works without it"
             ),
