@@ -198,7 +198,11 @@ const ROWS: &[Row] = &[
                 "without a cluster",
             ),
         ],
-        &[(0, "all are whole"), (1, "one is not, or cannot be read"), USAGE],
+        &[
+            (0, "all are whole"),
+            (1, "one is not, or cannot be read, or there was none"),
+            USAGE,
+        ],
     ),
     Row(
         "download",

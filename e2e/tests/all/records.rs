@@ -104,7 +104,7 @@ fn an_encrypted_backup_comes_back_in_another_namespace_by_its_record_and_a_key_a
         let moved = format!("{}={}", one.namespace(), other.namespace());
         let (ok, text) = backup(&one, &["import", shared::STORAGE, "-n", &moved]).await;
         assert!(
-            ok && text.contains("0 runs made, 1 were there already"),
+            ok && text.contains("0 runs made, 1 were in this cluster already"),
             "its run is here: {text}"
         );
         // The cluster loses the run, and not by its deletion: what would remove the object is not there to do so.

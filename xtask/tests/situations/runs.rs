@@ -8,8 +8,8 @@ use planner::queue::{Lack, Place as InLine, Turn};
 use planner::run::observed::{LAST_WORDS, Place, PodStage};
 use planner::run::pod::AgentSettings;
 use planner::run::{
-    AgentVolume, Carrier, Claim, Contact, End, Event, Found, Guarded, Observed, PodView, Reason, StorageView,
-    TransferView, Unguarded, decide,
+    AgentVolume, Carrier, Claim, Contact, DownloadView, End, Event, Found, Guarded, Observed, PodView, Reason,
+    StorageView, TransferView, Unguarded, decide,
 };
 
 use crate::Row;
@@ -80,6 +80,7 @@ impl World {
             obstacle: None,
             trouble: None,
             found: Found::Nothing,
+            download: DownloadView::None,
             request_is_kept: false,
             sizes_before: vec![],
             ages: Default::default(),

@@ -17,6 +17,7 @@ use crate::show::document::{self, Form};
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
 use crate::show::time::ago;
+use crate::stored::bucket::Bucket;
 use crate::stored::cluster::folder;
 use crate::stored::flags::Reached;
 
@@ -54,6 +55,8 @@ enum Output {
 pub struct Seen {
     /// The storage.
     pub storage: BackupStorage,
+    /// Its bucket.
+    pub bucket: Bucket,
     /// What is in the bucket.
     pub gathered: Gathered,
     /// The entries.
@@ -88,6 +91,7 @@ pub async fn look(session: &Session, name: &str, reached: &Reached) -> Result<Se
     });
     Ok(Seen {
         storage,
+        bucket,
         gathered,
         entries,
         runs,

@@ -131,7 +131,11 @@ fn read(source: &Source, undo: Undo, stop: &Stop, sink: &mut dyn Write) -> Resul
                 Outcome::BadObject { .. } => "kubectl backup verify with the same flags",
                 _ => "the same command again, when the store can be reached",
             };
-            Fault::new("download", told::wrong(&outcome).unwrap_or_default(), next)
+            Fault::new(
+                "download",
+                source.elsewhere(told::wrong(&outcome).unwrap_or_default()),
+                next,
+            )
         }
     };
     let reading = Reading::open(object, watched.clone()).map_err(|e| broken(Broken::Object(e)))?;

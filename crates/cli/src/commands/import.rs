@@ -89,7 +89,17 @@ async fn import(args: &Args, session: &Session, key: Option<Key>, out: &mut dyn 
         schedule: args.schedule.as_deref(),
         isolated: seen.storage.spec.namespace_isolation == Some(api::storage::NamespaceIsolation::Prefix),
     };
-    let chosen = choose(&seen.entries, &choice);
+    let mut chosen = choose(&seen.entries, &choice);
+    if chosen.is_empty()
+        && (choice.from_cluster.is_some() || !choice.namespaces.is_empty() || choice.schedule.is_some())
+    {
+        return Err(Fault::new(
+            format!("import of storage {}", args.storage),
+            format!("no good backup is of what was named; {}", choose::known(&seen.entries)),
+            format!("kubectl backup catalog {} -o wide", args.storage),
+        ));
+    }
+    homes(session, &mut chosen).await;
     if args.dry_run {
         let mut table = Table::new(&["namespace", "run", "from", "made"]);
         for (entry, namespace) in &chosen.wanted {
@@ -104,7 +114,7 @@ async fn import(args: &Args, session: &Session, key: Option<Key>, out: &mut dyn 
         let _ = table.write(Style::of_output(), out);
         let _ = writeln!(
             out,
-            "{} runs would be made; {} are there already",
+            "{} runs would be made; {} are in this cluster already",
             chosen.wanted.len(),
             chosen.there
         );
@@ -117,7 +127,7 @@ async fn import(args: &Args, session: &Session, key: Option<Key>, out: &mut dyn 
     let outcomes: Vec<Outcome> = stream::iter(work).buffer_unordered(AT_ONCE).collect().await;
     let made: Vec<_> = outcomes.iter().filter(|o| o.result == Ok(true)).collect();
     let there = chosen.there + outcomes.iter().filter(|o| o.result == Ok(false)).count();
-    let _ = writeln!(out, "{} runs made, {there} were there already", made.len());
+    let _ = writeln!(out, "{} runs made, {there} were in this cluster already", made.len());
     let mut failed = chosen.refused.clone();
     failed.extend(outcomes.iter().filter_map(|o| {
         let why = o.result.as_ref().err()?;
@@ -128,6 +138,17 @@ async fn import(args: &Args, session: &Session, key: Option<Key>, out: &mut dyn 
         failed.extend(adopted(session, names, Duration::from_secs(args.wait), out).await?);
     }
     refused(args, &failed, out)
+}
+
+/// Runs that would go into a namespace that is not there are refused before anything is made, in a dry run as well. Who may not look is not
+/// kept from trying.
+async fn homes(session: &Session, chosen: &mut choose::Chosen<'_>) {
+    let names: std::collections::BTreeSet<_> = chosen.wanted.iter().map(|(_, namespace)| namespace.clone()).collect();
+    for name in names {
+        if session.known(&name).await.is_err() {
+            chosen.homeless(&name);
+        }
+    }
 }
 
 /// Waits until the operator has looked at the objects of what was made; those that it does not call good, and why.

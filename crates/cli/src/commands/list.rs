@@ -139,6 +139,12 @@ fn list<K: Row>(session: &crate::read::connect::Session, asked: &Asked, out: &mu
         return document::write(form, &raw, out);
     }
     if objects.is_empty() {
+        if let Where::Namespace(namespace) = &asked.place
+            && K::NAMESPACED
+        {
+            let known = session.block_on(session.known(namespace));
+            known.map_err(|fault| fault.to_string())?;
+        }
         tell!("{}", nothing::<K>(asked));
         return Ok(());
     }

@@ -121,6 +121,9 @@ pub async fn read(session: &Session, named: bool, all: bool) -> Result<Read, Fau
         unreadable.extend(page.unreadable);
     });
     taken.await?;
+    if named && schedules.objects.is_empty() && runs.is_empty() && others == 0 {
+        session.known(&session.namespace).await?;
+    }
     let mut read = Read {
         schedules: schedules.objects,
         storages: storages.as_ref().map(|found| found.objects.clone()),
@@ -181,7 +184,18 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
         let at = Cell::new(format!("{} ago", ago(one.at, now)), Tone::Bad);
         restores.row(vec![at, (&one.namespace).into(), (&one.name).into(), (&one.why).into()]);
     }
-    for table in [late, storages, runs, restores]
+    let mut failing = Table::new(&["last good", "namespace", "name", "in a row", "last backup failed"]);
+    for one in &fleet.failing {
+        let good = one.last_good.map_or_else(|| "never".into(), |at| ago(at, now));
+        failing.row(vec![
+            good.into(),
+            (&one.namespace).into(),
+            (&one.name).into(),
+            one.failures.to_string().into(),
+            Cell::new(&one.why, Tone::Warn),
+        ]);
+    }
+    for table in [late, failing, storages, runs, restores]
         .iter()
         .filter(|table| !table.is_empty())
     {
@@ -198,7 +212,7 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
 /// What is well, in one line.
 fn well(fleet: &Fleet, style: Style) -> String {
     let counts = &fleet.counts;
-    let bad = fleet.schedules.len() + fleet.suspended.len();
+    let bad = fleet.schedules.len() + fleet.failing.len() + fleet.suspended.len();
     let mut parts = vec![of(counts.schedules.saturating_sub(bad), counts.schedules, "schedule")];
     if let Some(storages) = counts.storages {
         parts.push(of(storages.saturating_sub(fleet.storages.len()), storages, "storage"));
@@ -216,7 +230,7 @@ fn well(fleet: &Fleet, style: Style) -> String {
     };
     let plural = if counts.runs == 1 { "" } else { "s" };
     parts.push(format!("{} run{plural}, {busy}", counts.runs));
-    let (word, tone) = if fleet.is_well() {
+    let (word, tone) = if fleet.is_well() && fleet.failing.is_empty() {
         ("well:", Tone::Good)
     } else {
         ("else well:", Tone::Plain)

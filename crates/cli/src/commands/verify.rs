@@ -1,5 +1,6 @@
 //! `verify`: objects of a store, read to their ends without keeping them.
 mod named;
+mod orphans;
 
 use std::io::{Write, sink};
 use std::sync::Arc;
@@ -16,13 +17,13 @@ use crate::stored::flags::{By, Expected, Opened, Place, Reached, by_path, by_rec
 use crate::stored::progress::{Counted, Progress};
 use crate::stored::source::{Source, Undo, Witness};
 use crate::stored::stopped::Stop;
-use crate::stored::told;
+use crate::stored::told::{self, Fate};
 use named::Meant;
 
 /// What to read.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Runs of the cluster; `schedule/NAME` for all good ones of a schedule, `storage/NAME` for all that a storage has, in the namespace or with -A. Without names and --all, --storage-file says where the objects are.
+    /// Runs of the cluster; `schedule/NAME` for all good ones of a schedule, `storage/NAME` for all good ones in a storage, in the namespace or with -A; what no run of this cluster names is read with --orphans. Without names and --all, --storage-file says where the objects are.
     #[arg(value_name = "RUN", conflicts_with_all = ["storage_file", "paths", "records", "version_id", "sha256", "compression"])]
     names: Vec<String>,
     /// All good runs of the namespace, or with -A of all of them.
@@ -31,6 +32,9 @@ pub struct Args {
     /// Runs of all namespaces.
     #[arg(short = 'A', long, conflicts_with_all = ["storage_file", "namespace"])]
     all_namespaces: bool,
+    /// With storage/NAME: what has no run in this cluster, by its record in the bucket. Reads the storage's Secret with your own rights, and decrypts with --identity.
+    #[arg(long, requires = "names", conflicts_with = "all")]
+    orphans: bool,
     #[command(flatten)]
     reached: Reached,
     #[command(flatten)]
@@ -67,8 +71,8 @@ pub struct Verdict {
     pub undone: Vec<&'static str>,
     /// It is encrypted, and was not opened.
     pub closed: bool,
-    /// What is wrong.
-    pub wrong: Option<String>,
+    /// What is wrong, in a word and in all of them.
+    pub wrong: Option<(Fate, String)>,
 }
 
 impl Verdict {
@@ -91,6 +95,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
             reached: &args.reached,
             by: args.by,
         };
+        if args.orphans {
+            let sources = orphans::sources(&args.cluster.who, &args.names, &args.reached, key.as_ref());
+            return judged(sources.map_err(|e| e.to_string())?, out);
+        }
         let sources = named::sources(&args.cluster, &meant, key).map_err(|e| e.to_string())?;
         return judged(sources, out);
     }
@@ -120,7 +128,7 @@ fn judged(
             let verdict = match source {
                 Ok(source) => verify(&source, &stop),
                 Err(why) => Verdict {
-                    wrong: Some(why.to_string()),
+                    wrong: Some((Fate::of_fault(&why), why.to_string())),
                     ..Verdict::default()
                 },
             };
@@ -140,16 +148,20 @@ pub fn verify(source: &Source, stop: &Stop) -> Verdict {
     verdict
 }
 
-fn look(source: &Source, stop: &Stop, verdict: &mut Verdict) -> Result<(), String> {
-    let found = source.look().map_err(|e| e.to_string())?;
+fn look(source: &Source, stop: &Stop, verdict: &mut Verdict) -> Result<(), (Fate, String)> {
+    let fault = |why: Fault| (Fate::of_fault(&why), why.to_string());
+    let found = source.look().map_err(fault)?;
     verdict.size = Some(found.size);
     verdict.witness = found.sha256.as_ref().map(|(_, witness)| *witness);
-    let (object, signer) = source.object(&found, Undo::Seen).map_err(|e| e.to_string())?;
+    let (object, signer) = source.object(&found, Undo::Seen).map_err(fault)?;
     let watched = Arc::new(Watched::default());
     stop.ends(&watched, &signer);
     let wrong = |outcome| match stop.is_called() {
-        true => "stopped by a signal".to_owned(),
-        false => told::wrong(&outcome).unwrap_or_default(),
+        true => (Fate::Unread, "stopped by a signal".to_owned()),
+        false => (
+            Fate::of(&outcome),
+            source.elsewhere(told::wrong(&outcome).unwrap_or_default()),
+        ),
     };
     let reading = Reading::open(object, watched.clone()).map_err(wrong)?;
     verdict.closed = reading.packed() == Some("age");
@@ -162,7 +174,7 @@ fn look(source: &Source, stop: &Stop, verdict: &mut Verdict) -> Result<(), Strin
     let mut counted = Counted::new(&mut nowhere, watched, Progress::of(found.size));
     reading.copy(&mut counted).map_err(|broken| match broken {
         Broken::Object(outcome) => wrong(outcome),
-        Broken::Sink(e) => e.to_string(),
+        Broken::Sink(e) => (Fate::Unread, e.to_string()),
     })?;
     Ok(())
 }
@@ -173,11 +185,8 @@ fn table(seen: &[(String, Verdict)]) -> Table {
         let undone = |names: &[&'static str]| verdict.undone.iter().copied().find(|name| names.contains(name));
         let (word, tone) = match verdict {
             Verdict {
-                wrong: Some(_),
-                size: None,
-                ..
-            } => ("not read", Tone::Bad),
-            Verdict { wrong: Some(_), .. } => ("bad", Tone::Bad),
+                wrong: Some((fate, _)), ..
+            } => (fate.word(), Tone::Bad),
             verdict if verdict.is_proved() => ("whole", Tone::Good),
             _ => ("size only", Tone::Warn),
         };
@@ -225,7 +234,7 @@ fn told(seen: &[(String, Verdict)]) -> Result<(), String> {
     }
     let wrong: Vec<_> = seen
         .iter()
-        .filter_map(|(name, v)| Some(format!("{name}: {}", v.wrong.as_ref()?)))
+        .filter_map(|(name, v)| Some(format!("{name}: {}", v.wrong.as_ref()?.1)))
         .collect();
     match wrong.is_empty() {
         true => Ok(()),
@@ -250,11 +259,11 @@ mod tests {
             ..whole(None, &[])
         };
         let bad = Verdict {
-            wrong: Some("cut".into()),
+            wrong: Some((Fate::Bad, "cut".into())),
             ..whole(Some(Witness::Store), &["zstd"])
         };
         let missing = Verdict {
-            wrong: Some("none".into()),
+            wrong: Some((Fate::Missing, "none".into())),
             ..Verdict::default()
         };
         let seen = [
@@ -282,7 +291,7 @@ mod tests {
                 vec!["c", "1.0 KiB", "not known", "-", "gzip", "whole"],
                 vec!["d", "1.0 KiB", "not known", "not opened", "-", "size only"],
                 vec!["e", "1.0 KiB", "-", "-", "-", "bad"],
-                vec!["f", "-", "not known", "-", "-", "not read"],
+                vec!["f", "-", "not known", "-", "-", "missing"],
             ]
         );
         assert_eq!(told(&seen).unwrap_err(), "e: cut\nf: none");

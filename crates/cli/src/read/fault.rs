@@ -33,6 +33,20 @@ impl Fault {
         }
     }
 
+    /// The same, as if HTTP had said it: 404 of what is not there, 412 of what is another.
+    #[must_use]
+    pub fn coded(self, code: u16) -> Self {
+        Self {
+            code: Some(code),
+            ..self
+        }
+    }
+
+    /// Whether it is another than the one that was meant.
+    pub fn is_another(&self) -> bool {
+        self.code == Some(412)
+    }
+
     /// Whether it is a right that is missing.
     pub fn is_forbidden(&self) -> bool {
         self.code == Some(403)

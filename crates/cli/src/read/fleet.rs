@@ -34,8 +34,10 @@ pub struct Objects<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fleet {
-    /// Schedules without a good backup that is young enough, or that make none; the longest without one first.
+    /// Schedules without a good backup that is young enough, that make none, or that fail and never made a good one; the longest without one first.
     pub schedules: Vec<Late>,
+    /// Schedules that are in time, and whose last backup failed; the longest without a good one first.
+    pub failing: Vec<Late>,
     /// Storages that cannot be used.
     pub storages: Vec<NotReady>,
     /// Runs that do not come on, the longest first.
@@ -127,7 +129,7 @@ pub struct Counts {
 }
 
 impl Fleet {
-    /// Whether nothing wants a look.
+    /// Whether nothing is to be done at once: what has failed and is in time has its next try before it is late.
     pub fn is_well(&self) -> bool {
         self.schedules.is_empty() && self.storages.is_empty() && self.runs.is_empty() && self.restores.is_empty()
     }
@@ -137,11 +139,15 @@ impl Fleet {
 pub fn fleet(objects: &Objects<'_>, now: Timestamp) -> Fleet {
     let mut suspended: Vec<_> = objects.schedules.iter().filter(|s| is_suspended(s)).map(path).collect();
     suspended.sort();
-    let mut schedules: Vec<_> = objects.schedules.iter().filter_map(|s| late(s, now)).collect();
-    schedules.sort_by(|a, b| {
-        let key = |late: &Late| (late.last_good.is_some(), -late.seconds);
-        (key(a), &a.namespace, &a.name).cmp(&(key(b), &b.namespace, &b.name))
-    });
+    let schedules: Vec<_> = objects.schedules.iter().filter_map(|s| late(s, now)).collect();
+    let (mut schedules, mut failing): (Vec<_>, Vec<_>) = schedules.into_iter().partition(|(_, bad)| *bad == Bad::Late);
+    for list in [&mut schedules, &mut failing] {
+        list.sort_by(|(a, _), (b, _)| {
+            let key = |late: &Late| (late.last_good.is_some(), -late.seconds);
+            (key(a), &a.namespace, &a.name).cmp(&(key(b), &b.namespace, &b.name))
+        });
+    }
+    let plain = |list: Vec<(Late, Bad)>| list.into_iter().map(|(late, _)| late).collect();
     let mut storages: Vec<_> = objects
         .storages
         .unwrap_or_default()
@@ -155,7 +161,8 @@ pub fn fleet(objects: &Objects<'_>, now: Timestamp) -> Fleet {
     restores.sort_by(|a, b| (b.at, &a.namespace, &a.name).cmp(&(a.at, &b.namespace, &b.name)));
     let told = || objects.runs.iter().filter_map(|run| run.status.as_ref());
     Fleet {
-        schedules,
+        schedules: plain(schedules),
+        failing: plain(failing),
         storages,
         runs,
         restores,
@@ -207,7 +214,16 @@ pub fn is_suspended(schedule: &BackupSchedule) -> bool {
     schedule.spec.suspend.unwrap_or(false)
 }
 
-fn late(schedule: &BackupSchedule, now: Timestamp) -> Option<Late> {
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bad {
+    /// There is no good backup, and one is due; or there never was one, and the first has failed.
+    Late,
+    /// The last backup failed, and the one before is young enough.
+    Failing,
+}
+
+fn late(schedule: &BackupSchedule, now: Timestamp) -> Option<(Late, Bad)> {
     if is_suspended(schedule) {
         return None;
     }
@@ -220,12 +236,17 @@ fn late(schedule: &BackupSchedule, now: Timestamp) -> Option<Late> {
     let created = schedule.creation_timestamp().map_or(now, |t| t.0);
     let unseen = ready.is_none() && now.duration_since(created) > UNSEEN;
     let refused = ready.is_some_and(|c| c.status == "False");
-    if age(schedule, now) != Age::Old && !unseen && !refused {
-        return None;
-    }
     let told = schedule.status.clone().unwrap_or_default();
+    let fails = told.consecutive_failures.is_some_and(|n| n > 0);
+    let bad = if age(schedule, now) == Age::Old || unseen || refused || fails && told.last_successful_time.is_none() {
+        Bad::Late
+    } else if fails {
+        Bad::Failing
+    } else {
+        return None;
+    };
     let since = expected::without_since(schedule, now).unwrap_or(created);
-    Some(Late {
+    let late = Late {
         namespace: schedule.namespace().unwrap_or_default(),
         name: schedule.name_any(),
         last_good: told.last_successful_time.map(|t| t.0),
@@ -233,7 +254,8 @@ fn late(schedule: &BackupSchedule, now: Timestamp) -> Option<Late> {
         interval: expected::interval(schedule, now).map(|i| i.as_secs()),
         failures: told.consecutive_failures.unwrap_or(0),
         why: why(conditions),
-    })
+    };
+    Some((late, bad))
 }
 
 /// Why there is no good backup, as far as the schedule knows: what it is itself, what its runs wait for, how the last one ended.

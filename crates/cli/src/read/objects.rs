@@ -128,6 +128,22 @@ impl Session {
         }
     }
 
+    /// Nothing was found in a namespace: is it one? Whoever may not know is told nothing.
+    ///
+    /// # Errors
+    /// There is no such namespace.
+    pub async fn known(&self, namespace: &str) -> Result<(), Fault> {
+        let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(self.client.clone());
+        match self.within(api.get_metadata(namespace)).await {
+            Err(kube::Error::Api(said)) if said.code == 404 => Err(Fault::new(
+                format!("look into namespace {namespace}"),
+                "there is no such namespace",
+                "kubectl get namespaces; what a namespace that is gone has left in a bucket: kubectl backup catalog STORAGE --orphans",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// One object.
     ///
     /// # Errors

@@ -95,6 +95,14 @@ impl Lent {
         })
     }
 
+    /// The host of the URL that was given last.
+    pub fn host(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, answer) = last.as_ref()?;
+        let url: Uri = answer.url.parse().ok()?;
+        url.host().map(ToOwned::to_owned)
+    }
+
     /// How the store is reached: with the certificates that the storage trusts, and by the proxy of this machine's environment, unless it is
     /// said where.
     ///

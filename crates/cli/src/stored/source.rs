@@ -109,6 +109,17 @@ const LOCKED: &str = "it is encrypted with age, and no key is given: add --ident
 /// How long a store is tried again of which only URLs are known: as long as where a storage says nothing of it.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// How a store inside a cluster is reached from outside: `NAME.NAMESPACE.svc` is a Service.
+fn forwarded(host: &str) -> String {
+    let mut labels = host.split('.');
+    match (labels.next(), labels.next(), labels.next()) {
+        (Some(service), Some(namespace), None | Some("svc")) => format!(
+            "\nThis name may be known in the cluster alone: kubectl -n {namespace} port-forward svc/{service} 9000, and the same command with --endpoint http://127.0.0.1:9000"
+        ),
+        _ => "\nWhere the store has another address from here, give it as --endpoint URL".into(),
+    }
+}
+
 impl Source {
     /// For people: the object, its prefix and its bucket.
     pub fn told(&self) -> String {
@@ -137,8 +148,9 @@ impl Source {
                 let version = self.version_id.as_ref().map(|id| format!(" of version {id:?}")).unwrap_or_default();
                 fault(
                     format!("there is no {}{version}", self.told()),
-                    "the same command with another --path: it is the one of the run's status.path, below the storage's prefix, and with namespaceIsolation: Prefix the namespace stands before it (NAMESPACE/PATH)",
+                    "kubectl backup catalog STORAGE, which lists what is there; a --path is the run's status.path, below the storage's prefix and, with namespaceIsolation: Prefix, its namespace",
                 )
+                .coded(404)
             })?;
         if let Some(archived) = object.archived {
             let (why, next) = match archived.coming {
@@ -163,8 +175,9 @@ impl Source {
                     self.told(),
                     object.size
                 ),
-                "the same command with --version-id, where the bucket keeps versions",
-            ));
+                "kubectl backup catalog STORAGE, which says what lies there now; --version-id, where the bucket keeps versions",
+            )
+            .coded(412));
         }
         let stores = object.checksum_sha256.as_deref().and_then(store::hex_of_sha256);
         let expected = self.sha256.clone().map(|hash| (hash, Witness::Expected));
@@ -191,6 +204,18 @@ impl Source {
             sha256: self.sha256.clone().map(|hash| (hash, Witness::Expected)),
             run: None,
         })
+    }
+
+    /// The words of a store that was not reached, with what would help here: the name that Pods know it by is none of this machine's.
+    pub fn elsewhere(&self, words: String) -> String {
+        let (host, said) = match &self.at {
+            At::Bucket(bucket) => (bucket.store.address().map(|(host, _)| host), false),
+            At::Lent(lent) => (lent.host(), lent.endpoint.is_some()),
+        };
+        match host {
+            Some(host) if !said && words.contains("is not found") => format!("{words}{}", forwarded(&host)),
+            _ => words,
+        }
     }
 
     /// All that was done to it is said, and can be undone.
@@ -333,6 +358,22 @@ mod tests {
             encrypted,
             key_file: None,
             window_log: None,
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_a_cluster_knows_is_told_with_the_way_to_it() {
+        for (host, wanted) in [
+            ("minio.store.svc", "kubectl -n store port-forward svc/minio 9000"),
+            ("minio.store", "kubectl -n store port-forward svc/minio 9000"),
+            (
+                "minio.store.svc.cluster.local",
+                "kubectl -n store port-forward svc/minio 9000",
+            ),
+            ("s3.eu-central-1.amazonaws.com", "--endpoint URL"),
+            ("minio", "--endpoint URL"),
+        ] {
+            assert!(forwarded(host).contains(wanted), "{host}: {}", forwarded(host));
         }
     }
 

@@ -1,6 +1,7 @@
 //! How a reading ended, in words for whoever has started it.
 use protocol::Outcome;
 
+use crate::read::fault::Fault;
 use crate::stored::source::UNSAID;
 
 /// What is wrong; None where nothing is.
@@ -30,6 +31,51 @@ pub fn wrong(outcome: &Outcome) -> Option<String> {
     })
 }
 
+/// What is to be said of an object in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is not there.
+    Missing,
+    /// Another one is there.
+    Replaced,
+    /// It is not whole, or not what it is said to be.
+    Bad,
+    /// Nobody knows: it could not be read.
+    Unread,
+}
+
+impl Fate {
+    /// In words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Replaced => "replaced",
+            Self::Bad => "bad",
+            Self::Unread => "not read",
+        }
+    }
+
+    /// Of a reading that ended.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::BadObject { step, .. } if step == "etag" => Self::Replaced,
+            Outcome::BadObject { step, .. } if step == UNSAID => Self::Unread,
+            Outcome::BadObject { .. } => Self::Bad,
+            Outcome::TransferFailed { message, .. } if message.contains("404 NoSuchKey") => Self::Missing,
+            _ => Self::Unread,
+        }
+    }
+
+    /// Of a look that found it or did not.
+    pub fn of_fault(fault: &Fault) -> Self {
+        match () {
+            () if fault.is_missing() => Self::Missing,
+            () if fault.is_another() => Self::Replaced,
+            () => Self::Unread,
+        }
+    }
+}
+
 /// What is a field of a run is a flag here.
 fn flagged(message: &str) -> String {
     let hints = [
@@ -48,6 +94,33 @@ fn flagged(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_from_what_is_another_one_and_from_what_nobody_could_read() {
+        let bad = |step: &str| Outcome::BadObject {
+            step: step.into(),
+            message: "m".into(),
+        };
+        let failed = |message: &str| Outcome::TransferFailed {
+            step: "download at 0".into(),
+            message: message.into(),
+        };
+        for (outcome, wanted) in [
+            (bad("etag"), Fate::Replaced),
+            (bad("sha256"), Fate::Bad),
+            (bad("size"), Fate::Bad),
+            (bad(UNSAID), Fate::Unread),
+            (failed("the store answered 404 NoSuchKey: none"), Fate::Missing),
+            (failed("connection refused"), Fate::Unread),
+        ] {
+            assert_eq!(Fate::of(&outcome), wanted, "{outcome:?}");
+        }
+        let fault = |code: u16| Fate::of_fault(&Fault::new("a", "b", "c").coded(code));
+        assert_eq!(
+            (fault(404), fault(412), fault(403)),
+            (Fate::Missing, Fate::Replaced, Fate::Unread)
+        );
+    }
 
     #[test]
     fn a_field_of_a_run_is_told_as_the_flag_that_it_is_here() {

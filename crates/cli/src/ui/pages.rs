@@ -109,7 +109,7 @@ pub fn fleet(frame: &Frame<'_>, read: &Read, now: Timestamp) -> Markup {
     schedules.sort_by_key(|s| (age(s, now) != Age::Old, place(s)));
     let body = html! {
         @for note in &read.notes { p.note { (clean(note)) } }
-        @if fleet.is_well() { p.good { "Nothing wants a look." } }
+        @if fleet.is_well() && fleet.failing.is_empty() { p.good { "Nothing wants a look." } }
         @if !fleet.storages.is_empty() || !fleet.runs.is_empty() || !fleet.restores.is_empty() {
             h2 { "Wants a look" }
             ul {
@@ -138,6 +138,10 @@ fn row(frame: &Frame<'_>, schedule: &BackupSchedule, fleet: &crate::read::fleet:
         .schedules
         .iter()
         .find(|l| l.namespace == namespace && l.name == name);
+    let failing = fleet
+        .failing
+        .iter()
+        .find(|l| l.namespace == namespace && l.name == name);
     let good = told.last_successful_time.as_ref().map(|t| t.0);
     html! {
         tr {
@@ -148,6 +152,8 @@ fn row(frame: &Frame<'_>, schedule: &BackupSchedule, fleet: &crate::read::fleet:
                 @match late {
                     Some(late) => { span.bad { @if age(schedule, now) == Age::Old { "late" } @else { "not taken" } } ": " (clean(&late.why)) },
                     None if is_suspended(schedule) => span.warn { "suspended" },
+                    None if failing.is_some() => span.warn { "in time, the last one failed: " (clean(failing.map_or("", |f| &f.why))) },
+                    None if good.is_none() => span.warn { "none yet" },
                     None => span.good { "in time" },
                 }
             }

@@ -47,6 +47,47 @@ pub struct Chosen<'e> {
     pub refused: Vec<(String, String, String)>,
 }
 
+impl Chosen<'_> {
+    /// No record is meant.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.there == 0 && self.refused.is_empty()
+    }
+
+    /// Takes out what would go into a namespace that is not there.
+    pub fn homeless(&mut self, namespace: &str) {
+        let (gone, stay) = std::mem::take(&mut self.wanted)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, into)| into == namespace);
+        self.wanted = stay;
+        for (entry, _) in gone {
+            let (old, run) = entry.of.as_ref().map_or(("", ""), |of| (&of.namespace, &of.run));
+            let why = format!(
+                "there is no namespace {namespace}: kubectl create namespace {namespace}, or --namespace {old}=NEW"
+            );
+            self.refused.push((old.into(), run.into(), why));
+        }
+    }
+}
+
+/// What could be named.
+pub fn known(entries: &[Entry]) -> String {
+    let names = |of: fn(&Entry) -> Option<&str>| {
+        let all: std::collections::BTreeSet<_> = entries.iter().filter_map(of).collect();
+        let shown: Vec<_> = all.iter().take(8).copied().collect();
+        let more = if all.len() > 8 { ", ..." } else { "" };
+        match shown.is_empty() {
+            true => "none".to_owned(),
+            false => shown.join(", ") + more,
+        }
+    };
+    format!(
+        "namespaces: {}; schedules: {}; clusters: {}",
+        names(|e| e.of.as_ref().map(|p| p.namespace.as_str())),
+        names(|e| e.of.as_ref().and_then(|p| p.schedule.as_deref())),
+        names(|e| e.cluster.as_deref())
+    )
+}
+
 /// Chooses.
 pub fn choose<'e>(entries: &'e [Entry], choice: &Choice<'_>) -> Chosen<'e> {
     let mut chosen = Chosen::default();
@@ -103,6 +144,27 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_that_is_not_there_gets_no_run_and_the_others_get_theirs() {
+        let all = [
+            entry("shop", "a", "one", State::Good),
+            entry("crm", "b", "one", State::Good),
+        ];
+        let every = Choice {
+            from_cluster: None,
+            namespaces: &[],
+            schedule: None,
+            isolated: false,
+        };
+        let mut chosen = choose(&all, &every);
+        chosen.homeless("shop");
+        let names: Vec<_> = chosen.wanted.iter().map(|(e, n)| format!("{n}/{}", e.key)).collect();
+        assert_eq!(names, ["crm/b"]);
+        let (namespace, run, why) = &chosen.refused[0];
+        assert_eq!((namespace.as_str(), run.as_str()), ("shop", "a"));
+        assert!(why.contains("kubectl create namespace shop") && !chosen.is_empty());
+    }
+
+    #[test]
     fn only_what_is_good_meant_and_not_there_becomes_a_run_and_in_the_namespace_that_was_said() {
         let all = [
             entry("shop", "a", "one", State::Good),
@@ -136,6 +198,10 @@ mod tests {
             assert_eq!(names, wanted, "{choice:?}");
             assert_eq!((chosen.there, chosen.refused.len()), (there, refused), "{choice:?}");
         }
+        let none = choose(&all, &with(None, &[], Some("hourly"), false));
+        assert!(none.is_empty());
+        let words = known(&all);
+        assert_eq!(words, "namespaces: crm, shop; schedules: nightly; clusters: , one, two");
         assert!(moved("=x").is_err() && moved("x=").is_err());
         assert_eq!(moved("x"), moved("x=x"));
     }

@@ -34,6 +34,15 @@ fn bad() -> Fleet {
                 why: "CommandFailed: run nightly-1: the command ended with status 3".into(),
             },
         ],
+        failing: vec![Late {
+            namespace: "crm".into(),
+            name: "hourly".into(),
+            last_good: Some("2026-01-10T11:00:00Z".parse().unwrap()),
+            seconds: 3600,
+            interval: Some(3600),
+            failures: 1,
+            why: "CommandFailed: run hourly-1: the command ended with status 1".into(),
+        }],
         storages: vec![NotReady {
             name: "minio".into(),
             since: Some("2026-01-10T11:00:00Z".parse().unwrap()),
@@ -70,6 +79,9 @@ LAST GOOD   NAMESPACE   NAME      EVERY   IN A ROW   WHY
 never       shop        orders    -       -          Invalid: spec.schedule is wrong
 3d12h       shop        nightly   24h     3          CommandFailed: run nightly-1: the command ended with status 3
 
+LAST GOOD   NAMESPACE   NAME     IN A ROW   LAST BACKUP FAILED
+60m         crm         hourly   1          CommandFailed: run hourly-1: the command ended with status 1
+
 STORAGE   NOT READY FOR   REASON             MESSAGE
 minio     60m             StoreUnreachable   connection refused
 
@@ -80,7 +92,7 @@ RESTORE FAILED   NAMESPACE   RUN         WHY
 3h ago           crm         nightly-1   CommandFailed: status 1
 
 suspended: crm/old
-else well: 2 of 5 schedules; 1 of 2 storages; 40 runs, 1 under way, 2 queued
+else well: 1 of 5 schedules; 1 of 2 storages; 40 runs, 1 under way, 2 queued
 ";
     assert_eq!(shown(&bad(), Style::PLAIN), wanted);
 }
@@ -91,6 +103,14 @@ fn a_fleet_that_is_well_is_one_line() {
     well.counts.schedules = 3;
     well.counts.runs = 1;
     assert_eq!(shown(&well, Style::PLAIN), "well: 3 schedules; 1 run, none under way\n");
+    assert!(well.is_well());
+    // What fails and is in time is shown, and is no error yet.
+    well.failing = bad().failing;
+    let text = shown(&well, Style::PLAIN);
+    assert!(
+        text.contains("LAST BACKUP FAILED") && text.ends_with("else well: 2 of 3 schedules; 1 run, none under way\n"),
+        "{text}"
+    );
     assert!(well.is_well());
 }
 

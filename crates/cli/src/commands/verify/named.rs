@@ -45,15 +45,21 @@ pub fn sources(cluster: &Cluster, meant: &Meant<'_>, key: Option<Key>) -> Result
         for (name, of) in &wanted {
             let is_meant = |run: &&BackupRun| of.means(run);
             if !runs.iter().any(|run| is_meant(&run)) {
-                let next = format!("kubectl backup list runs -n {}", session.namespace);
-                return Err(Fault::new(
-                    format!("verify {name}"),
-                    "there is no good backup of it",
-                    next,
-                ));
+                return Err(nothing(&session, &place, name, of));
             }
         }
         runs.retain(|run| wanted.is_empty() && is_good(run) || wanted.iter().any(|(_, of)| of.means(run)));
+        if runs.is_empty() {
+            if let Where::Namespace(namespace) = &place {
+                session.known(namespace).await?;
+            }
+            let place = place.words::<BackupRun>();
+            return Err(Fault::new(
+                "verify",
+                format!("there is no good backup{place}: nothing was read"),
+                "the same command with -A, for all namespaces",
+            ));
+        }
         let mut all = BTreeMap::new();
         for run in runs {
             let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
@@ -62,6 +68,22 @@ pub fn sources(cluster: &Cluster, meant: &Meant<'_>, key: Option<Key>) -> Result
         }
         Ok(all.into_iter().collect())
     })
+}
+
+/// A name that means none. What is in the bucket is not what runs of this cluster say.
+fn nothing(session: &Session, place: &Where, name: &str, of: &Who) -> Fault {
+    let words = place.words::<BackupRun>();
+    let next = match of {
+        Who::Storage(storage) => format!(
+            "the same command with -A; kubectl backup catalog {storage} --orphans has what is in its bucket without a run here"
+        ),
+        Who::Run(_) | Who::Schedule(_) => format!("kubectl backup list runs -n {}", session.namespace),
+    };
+    Fault::new(
+        format!("verify {name}"),
+        format!("no run{words} has a good backup of it: nothing was read"),
+        next,
+    )
 }
 
 /// Whom a name means.

@@ -86,6 +86,33 @@ fn a_schedule_is_late_without_a_good_backup_that_is_younger_than_one_and_a_half_
 }
 
 #[test]
+fn what_has_failed_is_told_and_is_bad_where_there_never_was_a_good_one() {
+    let failed = condition("Failed", true, "CommandFailed", "run n-1: status 3", NOW);
+    let status = |good: Option<&str>, failures: u32| json!({"conditions": [ready(), failed], "lastSuccessfulTime": good, "consecutiveFailures": failures});
+    for (status, more, late, failing) in [
+        (status(None, 1), json!({}), 1, 0),
+        (status(Some("2026-01-10T00:10:00Z"), 1), json!({}), 0, 1),
+        (status(Some("2026-01-08T00:10:00Z"), 1), json!({}), 1, 0),
+        (status(Some("2026-01-10T00:10:00Z"), 0), json!({}), 0, 0),
+        (status(None, 1), json!({"suspend": true}), 0, 0),
+    ] {
+        let schedules = [schedule("weekly", "@daily", more, status.clone())];
+        let objects = Objects {
+            schedules: &schedules,
+            ..Objects::default()
+        };
+        let seen = fleet(&objects, now());
+        assert_eq!((seen.schedules.len(), seen.failing.len()), (late, failing), "{status}");
+        assert_eq!(seen.is_well(), late == 0);
+        let told = seen.schedules.first().or(seen.failing.first());
+        assert!(
+            told.is_none_or(|l| l.why == "CommandFailed: run n-1: status 3"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn who_never_had_one_comes_first_and_then_who_has_been_without_for_longest() {
     let good = |at: &str| json!({"conditions": [ready()], "lastSuccessfulTime": at, "consecutiveFailures": 2});
     let schedules = [
