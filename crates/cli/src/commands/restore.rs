@@ -116,14 +116,19 @@ fn chosen(session: &Session, args: &Args, doing: &str, name: &str, runs: &[Backu
     let seen = format!("kubectl backup list runs --schedule {name} -n {}", session.namespace);
     let at = match &args.at {
         Some(text) => Some(
-            time(text, Timestamp::now(), &TimeZone::system())
-                .map_err(|why| Fault::new(doing, format!("--at: {why}"), &seen))?,
+            time(text, Timestamp::now(), &here()).map_err(|why| Fault::new(doing, format!("--at: {why}"), &seen))?,
         ),
         None => None,
     };
     choose::newest(runs, at)
         .cloned()
         .map_err(|why| Fault::new(doing, why, seen))
+}
+
+/// The zone of whoever writes a time on the command line, which is the machine's.
+#[expect(clippy::disallowed_methods, reason = "no schedule is admitted or refused by it")]
+fn here() -> TimeZone {
+    TimeZone::system()
 }
 
 /// The runs of a schedule that is not there, as after an import, or where it was deleted and its runs were kept.

@@ -76,7 +76,7 @@ mod tests {
     fn times_are_what_people_write_and_never_ahead_of_now() {
         // 13:00 in Berlin.
         let now: Timestamp = "2026-11-28T12:00:00.123456789Z".parse().unwrap();
-        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let berlin = gotemplate::gotime::zone("Europe/Berlin").unwrap();
         for (text, wanted) in [
             ("2026-11-28T10:00:00Z", Some("2026-11-28T10:00:00Z")),
             ("2026-11-28T11:00:00+01:00", Some("2026-11-28T10:00:00Z")),
