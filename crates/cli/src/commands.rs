@@ -26,29 +26,60 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-/// What can be asked.
+/// What can be asked, in the order in which people come to need it. Aliases are words that other tools have for the same: a wrong guess shall
+/// do what was meant, or nothing.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Says everything that is wrong or unwise in manifests, each with its field and the cure; asks no cluster.
-    Lint(lint::Args),
-    /// Shows when a schedule would run, and where its backups would go; asks no cluster.
-    Preview(preview::Args),
-    /// Restores an object from a store into a command on this machine, with the same proof as in a Pod; asks no cluster.
-    RestoreOffline(restore_offline::Args),
-    /// Reads a backup from its store into a file, decrypted, decompressed and proved whole: of a run, or without a cluster by --storage-file.
-    Download(download::Args),
-    /// Reads backups from their store to their ends, keeping nothing, and says whether they are whole: of runs, or without a cluster by --storage-file.
-    Verify(verify::Args),
+    /// Makes one backup now, of a schedule or a manifest, and follows it to its end; the exit status says how that was.
+    #[command(aliases = ["create", "backup", "trigger"])]
+    Run(run::Args),
+    /// Restores a backup, where it was made or in another namespace, and follows it to its end; the exit status says how that was.
+    Restore(restore::Args),
     /// Lists schedules, runs or storages; of schedules the age of the last good backup first.
+    #[command(alias = "get")]
     List(list::Args),
     /// Shows on one screen what wants a look: schedules without a good backup younger than one and a half of their intervals, storages that are not ready, runs that are stuck, restores that failed. Exit status 1 if there is any.
     Status(status::Args),
     /// Tells the story of a run, with durations: what it did and waited for, what is stored where, its restores, and what would cure it.
     Describe(describe::Args),
-    /// Says which versions this program, the operator, the cluster and its kinds are of, and what follows where they differ.
-    Version(version::Args),
+    /// Prints what a run's command writes to its standard error: live, and its end when the Pod is gone.
+    Logs(logs::Args),
+    /// Stops what a run does, and keeps the run.
+    #[command(aliases = ["stop", "abort", "kill"])]
+    Cancel(cancel::Args),
+    /// Has rotation pass a run by.
+    Keep(keep::Args),
+    /// Has a schedule make no runs on its ticks.
+    #[command(alias = "suspend")]
+    Pause(pause::Args),
+    /// Has a paused schedule make runs on its ticks again.
+    #[command(alias = "unpause")]
+    Resume(pause::Args),
+    /// Deletes a run, a schedule or a storage, and says before what goes along and what stays.
+    #[command(alias = "rm")]
+    Delete(delete::Args),
+    /// Lists what is in a storage's bucket, also of clusters that are gone.
+    Catalog(catalog::Args),
+    /// Makes runs of the records in a storage's bucket, restorable at once; nothing is executed.
+    Import(import::Args),
+    /// Reads backups from their store to their ends, keeping nothing, and says whether they are whole: of runs, or without a cluster by --storage-file.
+    Verify(verify::Args),
+    /// Reads a backup from its store into a file, decrypted, decompressed and proved whole: of a run, or without a cluster by --storage-file.
+    Download(download::Args),
+    /// Restores an object from a store into a command on this machine, with the same proof as in a Pod; asks no cluster.
+    RestoreOffline(restore_offline::Args),
+    /// Says everything that is wrong or unwise in manifests, each with its field and the cure; asks no cluster.
+    Lint(lint::Args),
+    /// Shows when a schedule would run, and where its backups would go; asks no cluster.
+    Preview(preview::Args),
+    /// Serves a page on this machine, with your own rights: how all backups are, one schedule, one run, and buttons. Ctrl-C ends it.
+    Ui(ui::Args),
+    /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
+    Support(support::Args),
     /// Prints what makes a shell complete verbs, flags, and names of namespaces, runs, schedules and storages.
     Completion(completion::Args),
+    /// Says which versions this program, the operator, the cluster and its kinds are of, and what follows where they differ.
+    Version(version::Args),
     /// What kubectl and the shells ask for candidates by.
     #[command(name = "__complete", hide = true)]
     Complete {
@@ -56,30 +87,6 @@ pub enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<std::ffi::OsString>,
     },
-    /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
-    Support(support::Args),
-    /// Makes one backup now, of a schedule or a manifest, and follows it to its end; the exit status says how that was.
-    Run(run::Args),
-    /// Restores a backup, where it was made or in another namespace, and follows it to its end; the exit status says how that was.
-    Restore(restore::Args),
-    /// Lists what is in a storage's bucket, also of clusters that are gone.
-    Catalog(catalog::Args),
-    /// Makes runs of the records in a storage's bucket, restorable at once; nothing is executed.
-    Import(import::Args),
-    /// Stops what a run does, and keeps the run.
-    Cancel(cancel::Args),
-    /// Prints what a run's command writes to its standard error: live, and its end when the Pod is gone.
-    Logs(logs::Args),
-    /// Has rotation pass a run by.
-    Keep(keep::Args),
-    /// Has a schedule make no runs on its ticks.
-    Pause(pause::Args),
-    /// Has a paused schedule make runs on its ticks again.
-    Resume(pause::Args),
-    /// Serves a page on this machine, with your own rights: how all backups are, one schedule, one run, and buttons. Ctrl-C ends it.
-    Ui(ui::Args),
-    /// Deletes a run, a schedule or a storage, and says before what goes along and what stays.
-    Delete(delete::Args),
 }
 
 impl Verb {

@@ -2,17 +2,28 @@
 //! same definition that it parses by.
 #![forbid(unsafe_code)]
 
+/// A line on standard error. `eprintln!` panics where nobody reads that any more.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod act;
 mod ask;
 mod catalog;
 mod commands;
 mod complete;
+mod examples;
 mod follow;
 mod manifest;
 mod plain;
 mod read;
+mod reader;
 mod show;
 mod stored;
+mod tips;
 mod ui;
 
 use std::process::ExitCode;
@@ -29,7 +40,7 @@ struct Args {
 
 /// Everything that can be written on the command line.
 pub fn command() -> clap::Command {
-    Args::command()
+    examples::with(Args::command())
 }
 
 /// Does what the process was asked to. What went wrong is on standard error.
@@ -40,14 +51,17 @@ pub fn run() -> ExitCode {
         .var(complete::VARIABLE)
         .completer("kubectl-backup")
         .complete();
-    let args = command().get_matches();
+    let args = command()
+        .try_get_matches()
+        .unwrap_or_else(|error| tips::harmless(error).exit());
     let args = Args::from_arg_matches(&args).unwrap_or_else(|error| error.exit());
-    match args.verb.run(&mut std::io::stdout()) {
+    match args.verb.run(&mut reader::Reader(std::io::stdout())) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) if refusal == reader::GONE => ExitCode::SUCCESS,
         Err(refusal) => {
             // Empty where another process of this program has said it.
             if !refusal.is_empty() {
-                eprintln!("{}", plain::lines(&refusal));
+                tell!("{}", plain::lines(&refusal));
             }
             ExitCode::FAILURE
         }

@@ -248,6 +248,11 @@ impl ProbeError {
         matches!(self, Self::Request(error) if error.kind == StoreErrorKind::AccessDenied)
     }
 
+    /// The store knows no such access key, or another secret of it.
+    pub fn is_of_keys(&self) -> bool {
+        matches!(self, Self::Request(error) if error.kind == StoreErrorKind::BadCredentials)
+    }
+
     /// It says nothing of what the store takes and refuses, and may pass by itself.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Request(error) if error.passes())

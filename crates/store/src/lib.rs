@@ -20,7 +20,7 @@ pub use checksum::{Checksum, composite_sha256, hex_of_sha256, sha256_of_hex};
 pub use credentials::{Credentials, CredentialsError};
 pub use dial::Dial;
 pub use error::{ProbeError, StoreError, StoreErrorKind};
-pub use parameters::{ParameterFault, S3Parameters};
+pub use parameters::{CredentialKeys, ParameterFault, S3Parameters};
 pub use probe::Capabilities;
 pub use proxy::{Proxies, ProxyFault};
 pub use s3::{Archived, Completed, CompletedPart, Listed, ObjectInfo, Page, Store, Upload, Version};

@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let read = session.block_on(read(&session, &session.namespace, &args.run, &mut notes));
     let (run, pod, events) = read.map_err(|fault| fault.to_string())?;
     for note in &notes {
-        eprintln!("note: {note}");
+        tell!("note: {note}");
     }
     let now = Timestamp::now();
     let (facts, story) = (facts(&run, now), story(&run, pod.as_ref(), &events, now));

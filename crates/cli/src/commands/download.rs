@@ -101,7 +101,7 @@ pub fn download(
     };
     if output.as_os_str() == "-" {
         let (whole, found) = read(source, undo, &stop, out)?;
-        eprintln!("{}", proved(source, undo, &whole, &found));
+        tell!("{}", proved(source, undo, &whole, &found));
         return Ok(());
     }
     let mut target = Target::at(&output, force)?;

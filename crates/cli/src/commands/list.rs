@@ -128,7 +128,7 @@ fn list<K: Row>(session: &crate::read::connect::Session, asked: &Asked, out: &mu
         .block_on(session.list(&asked.place, asked.labels.as_deref()))
         .map_err(|fault| fault.to_string())?;
     for why in &found.unreadable {
-        eprintln!("not shown: {why}");
+        tell!("not shown: {why}");
     }
     let now = Timestamp::now();
     let mut both: Vec<_> = found.objects.into_iter().zip(found.raw).collect();
@@ -145,7 +145,7 @@ fn list<K: Row>(session: &crate::read::connect::Session, asked: &Asked, out: &mu
             let known = session.block_on(session.known(namespace));
             known.map_err(|fault| fault.to_string())?;
         }
-        eprintln!("{}", nothing::<K>(asked));
+        tell!("{}", nothing::<K>(asked));
         return Ok(());
     }
     let written = table(&objects, asked.view, now).write(Style::of_output(), out);

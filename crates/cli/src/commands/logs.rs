@@ -59,7 +59,9 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
             Ok(mut lines) => {
                 from(&place);
                 while let Ok(Some(line)) = tokio::time::timeout_at(late, lines.next()).await {
-                    say(out, &line);
+                    if say(out, &line).is_err() {
+                        break;
+                    }
                 }
                 return Ok(());
             }
@@ -86,7 +88,9 @@ async fn follow(
             news = news.next() => news.unwrap_or(News::Gone),
             line = next(&mut lines) => {
                 match line {
-                    Some(line) => say(out, &line),
+                    // Nobody reads any more.
+                    Some(line) if say(out, &line).is_err() => return Ok(()),
+                    Some(_) => {}
                     None => lines = None,
                 }
                 continue;
@@ -106,7 +110,7 @@ async fn follow(
                 ));
             }
             News::Broken(why) => {
-                eprintln!("the API server does not answer, and is asked again: {why}");
+                tell!("the API server does not answer, and is asked again: {why}");
                 continue;
             }
             News::Refused(fault) => return Err(fault),
@@ -114,7 +118,9 @@ async fn follow(
         if doing_of(&run) == Doing::Nothing {
             if let Some(lines) = &mut lines {
                 while let Ok(Some(line)) = timeout(SOON, lines.next()).await {
-                    say(out, &line);
+                    if say(out, &line).is_err() {
+                        break;
+                    }
                 }
             }
             return if live {
@@ -133,7 +139,7 @@ async fn follow(
             }
             Err(error) => {
                 let why = planner::mask::masked(&with_causes(&error));
-                eprintln!(
+                tell!(
                     "the log of Pod {} cannot be read; the end of it is shown when the command has ended: {why}",
                     place.pod
                 );
@@ -160,17 +166,19 @@ async fn next(lines: &mut Option<Lines<impl AsyncRead + Unpin>>) -> Option<Strin
 }
 
 fn from(place: &Place) {
-    eprintln!(
+    tell!(
         "# {}: log of container {} of Pod {}",
-        place.attempt, place.container, place.pod
+        place.attempt,
+        place.container,
+        place.pod
     );
 }
 
-fn say(out: &mut dyn Write, line: &str) {
+fn say(out: &mut dyn Write, line: &str) -> std::io::Result<()> {
     // Tabs stay: logs have columns.
     let line: Vec<_> = line.split('\t').map(clean).collect();
-    let _ = writeln!(out, "{}", line.join("\t"));
-    let _ = out.flush();
+    writeln!(out, "{}", line.join("\t"))?;
+    out.flush()
 }
 
 /// What the status has kept of the last command.
@@ -194,8 +202,9 @@ fn kept(run: &BackupRun, unread: Option<&str>, out: &mut dyn Write) -> Result<()
             format!("kubectl backup describe {name} -n {namespace}"),
         ));
     }
-    eprintln!("# the end of what its last command wrote, at most 4 KiB (status.log); the Pod is gone");
-    lines.iter().for_each(|line| say(out, line));
+    tell!("# the end of what its last command wrote, at most 4 KiB (status.log); the Pod is gone");
+    // A reader that has gone wants nothing more.
+    let _ = lines.iter().try_for_each(|line| say(out, line));
     Ok(())
 }
 

@@ -3,6 +3,7 @@ pub mod choose;
 mod elsewhere;
 mod into;
 mod key;
+mod needs;
 pub mod plan;
 mod template;
 
@@ -10,8 +11,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::{BackupRun, BackupSchedule, labels};
+use api::{BackupRun, BackupSchedule};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use kube::ResourceExt;
 use planner::schedule::observed::is_being_restored;
 
@@ -23,8 +25,7 @@ use crate::follow::phase::Aim;
 use crate::follow::screen::Screen;
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::Fault;
-use crate::read::objects::Where;
-use crate::read::target::Of;
+use crate::read::target::{Of, parse};
 use crate::read::time::{span, time};
 use crate::show::style::Tone;
 
@@ -34,7 +35,7 @@ pub struct Args {
     /// A run, or a schedule whose newest good backup is meant; `run/NAME` or `schedule/NAME` where both have the name.
     #[arg(value_name = "RUN|SCHEDULE")]
     target: String,
-    /// Of a schedule: the newest good backup that ended at this time or before: RFC 3339, or how long ago (2h ago).
+    /// Of a schedule: the newest good backup that ended at this time or before, never a later one. RFC 3339; a date, which is meant to its end, or a date and a time (2026-01-31 03:00), in local time; yesterday; or how long ago (2h, 1d 6h).
     #[arg(long, value_name = "TIME", conflicts_with = "latest")]
     at: Option<String>,
     /// Of a schedule: its newest good backup, which is the default.
@@ -81,8 +82,16 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
 
 /// The run whose backup is meant.
 async fn source(session: &Session, args: &Args) -> Result<BackupRun, Fault> {
-    let named = session.named("restore", &args.target, &[Of::Run, Of::Schedule]).await?;
     let doing = format!("restore {}", args.target);
+    let named = match session.named("restore", &args.target, &[Of::Run, Of::Schedule]).await {
+        Ok(named) => named,
+        Err(fault) => {
+            return match gone(session, &args.target).await {
+                Some((name, runs)) => chosen(session, args, &doing, &name, &runs),
+                None => Err(fault),
+            };
+        }
+    };
     if let Some(run) = named.run {
         if args.at.is_some() || args.latest {
             let why = "--at and --latest choose among the backups of a schedule, and this is a run";
@@ -98,19 +107,44 @@ async fn source(session: &Session, args: &Args) -> Result<BackupRun, Fault> {
         .schedule
         .ok_or_else(|| Fault::new(&doing, "there is no such object", "kubectl backup list"))?;
     let name = schedule.name_any();
+    let runs = session.runs_of(&name).await?;
+    chosen(session, args, &doing, &name, &runs)
+}
+
+/// Of the runs of a schedule the one that is meant.
+fn chosen(session: &Session, args: &Args, doing: &str, name: &str, runs: &[BackupRun]) -> Result<BackupRun, Fault> {
     let seen = format!("kubectl backup list runs --schedule {name} -n {}", session.namespace);
     let at = match &args.at {
-        Some(text) => {
-            Some(time(text, Timestamp::now()).map_err(|why| Fault::new(&doing, format!("--at: {why}"), &seen))?)
-        }
+        Some(text) => Some(
+            time(text, Timestamp::now(), &here()).map_err(|why| Fault::new(doing, format!("--at: {why}"), &seen))?,
+        ),
         None => None,
     };
-    let place = Where::Namespace(session.namespace.clone());
-    let label = format!("{}={name}", labels::SCHEDULE);
-    let runs = session.list::<BackupRun>(&place, Some(&label)).await?;
-    choose::newest(&runs.objects, at)
+    choose::newest(runs, at)
         .cloned()
         .map_err(|why| Fault::new(doing, why, seen))
+}
+
+/// The zone of whoever writes a time on the command line, which is the machine's.
+#[expect(clippy::disallowed_methods, reason = "no schedule is admitted or refused by it")]
+fn here() -> TimeZone {
+    TimeZone::system()
+}
+
+/// The runs of a schedule that is not there, as after an import, or where it was deleted and its runs were kept.
+async fn gone(session: &Session, target: &str) -> Option<(String, Vec<BackupRun>)> {
+    let (of, name) = parse(target, &[Of::Run, Of::Schedule]).ok()?;
+    if of == Some(Of::Run) {
+        return None;
+    }
+    let place = &session.namespace;
+    let is_there = session.find::<BackupSchedule>(place, &name).await.ok()?.is_some()
+        || of.is_none() && session.find::<BackupRun>(place, &name).await.ok()?.is_some();
+    if is_there {
+        return None;
+    }
+    let runs = session.runs_of(&name).await.ok()?;
+    (!runs.is_empty()).then_some((name, runs))
 }
 
 /// Over what the run was made of.
@@ -125,7 +159,7 @@ async fn in_place(session: &Session, args: &Args, run: &BackupRun, out: &mut dyn
         return Err(Fault::new(
             doing,
             why,
-            format!("kubectl backup logs {name} -n {namespace} -f"),
+            format!("kubectl backup describe {name} -n {namespace}"),
         ));
     }
     let shown = plan::shown(run, run, &namespace, Timestamp::now());
@@ -187,9 +221,10 @@ async fn elsewhere(
             "kubectl backup restore with --template FILE or --set-env NAME=VALUE corrected",
         )
     })?;
+    let needs = needs::check(session, &run, namespace, &doing).await?;
     let shown = plan::shown(source, &run, namespace, Timestamp::now());
     let _ = write!(out, "{shown}");
-    for note in notes.iter().chain(&key.notes) {
+    for note in notes.iter().chain(&key.notes).chain(&needs) {
         let _ = writeln!(out, "note         {note}");
     }
     let _ = out.flush();

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     let source = source.map_err(|e| e.to_string())?;
     let ended = restore(&source, &args.command, args.deadline).map_err(|e| e.to_string())?;
     // Standard output is the command's.
-    eprintln!(
+    tell!(
         "restored {} of {}, SHA-256 {} of {} as stored",
         humanize(ended.bytes),
         source.told(),

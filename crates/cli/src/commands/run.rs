@@ -67,7 +67,7 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
         let outcome = course.follow(session, &mut screen).await?;
         match course.conclude(outcome, &mut screen) {
             Err(fault) if runs.len() > 1 => {
-                eprintln!("{fault}");
+                tell!("{fault}");
                 failed = Err(Fault::new(
                     "call all of them good",
                     "at least one did not end well, as said above",

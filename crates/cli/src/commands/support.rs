@@ -131,7 +131,7 @@ pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
     }
     if !slips.is_empty() {
         // Standard output may be read by a program, and a slip is for whoever typed it.
-        eprintln!("{slips}");
+        tell!("{slips}");
     }
     Ok(())
 }

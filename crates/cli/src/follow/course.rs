@@ -49,9 +49,18 @@ pub enum Outcome {
     /// It is there no more.
     Gone,
     /// It takes longer than it was to be waited for.
-    Late,
+    Late(Last),
     /// It goes on, and nobody looks.
-    Left,
+    Left(Last),
+}
+
+/// What was known of it last, where it goes on.
+#[derive(Debug, Default)]
+pub struct Last {
+    /// In words.
+    pub words: Option<String>,
+    /// Its command has begun: there is a log.
+    pub began: bool,
 }
 
 /// What happens next.
@@ -122,11 +131,11 @@ impl Course<'_> {
                     silent = None;
                     screen.line(&silence(), Tone::Warn);
                 }
-                Happens::Late => return Ok(Outcome::Late),
+                Happens::Late => return Ok(Outcome::Late(seen.last())),
                 Happens::Interrupted => {
                     screen.still();
                     match stop::wish().await {
-                        Wish::Leave => return Ok(Outcome::Left),
+                        Wish::Leave => return Ok(Outcome::Left(seen.last())),
                         Wish::Follow => {}
                         Wish::Cancel => {
                             stop::cancel(session, self.namespace, self.name).await?;
@@ -206,6 +215,13 @@ impl Seen {
         if !screen.far(&far) && is_due(self.told, clock, far.bytes) {
             screen.line(&far.words(), Tone::Plain);
             self.told = Some((clock, far.bytes));
+        }
+    }
+
+    fn last(&self) -> Last {
+        Last {
+            words: self.words.clone(),
+            began: self.place.is_some(),
         }
     }
 

@@ -92,6 +92,16 @@ impl Session {
         Ok(all)
     }
 
+    /// The runs of a schedule of the namespace that is meant, by their label: also where the schedule itself is not there.
+    ///
+    /// # Errors
+    /// The API server refused, or did not answer in time.
+    pub async fn runs_of(&self, schedule: &str) -> Result<Vec<BackupRun>, Fault> {
+        let place = Where::Namespace(self.namespace.clone());
+        let label = format!("{}={schedule}", api::labels::SCHEDULE);
+        self.list(&place, Some(&label)).await.map(|found| found.objects)
+    }
+
     /// The same, each page by itself: who needs little of each object keeps no more of it.
     ///
     /// # Errors

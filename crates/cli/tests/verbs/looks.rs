@@ -133,6 +133,55 @@ good     BackupSuccessful   -               12d13h    60m    1.0 MiB   4.0
         "{wide}"
     );
 
+    place.status(
+        "backupschedule",
+        "nightly",
+        json!({"lastBackup": {"run": "good", "completionTime": hours_ago(300)}}),
+    );
+    let wide = shown(server, &["list", "-n", "lists", "-o", "wide"]);
+    let is_named = |line: &str| line.contains("nightly") && line.contains("   good ");
+    assert!(wide.contains("LAST GOOD RUN") && wide.lines().any(is_named), "{wide}");
+
+    // `| head` has seen what it wanted; what a status says stays said.
+    for (args, wanted) in [
+        (&["list", "-n", "lists"][..], 0),
+        (&["list", "runs", "-n", "lists", "-o", "yaml"], 0),
+        (&["list", "runs", "-n", "lists", "-o", "json"], 0),
+        (&["list", "runs", "-n", "lists", "-o", "name"], 0),
+        (&["describe", "good", "-n", "lists"], 0),
+        (&["describe", "good", "-n", "lists", "-o", "json"], 0),
+        (&["logs", "failed", "-n", "lists"], 0),
+        (&["version", "-o", "yaml"], 0),
+        (&["completion", "kubectl"], 0),
+        (&["status", "-n", "lists"], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = Command::new(PROGRAM);
+        let program = program.args(args).env("KUBECONFIG", server.kubeconfig()).stdout(writer);
+        let (status, _, error) = said(
+            program
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+                .unwrap(),
+        );
+        assert_eq!(status, wanted, "{args:?}: {error}");
+        assert!(
+            !error.contains("Broken pipe") && !error.contains("has gone"),
+            "{args:?}: {error}"
+        );
+    }
+
+    // The same of standard error, which says that there is nothing.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut program = Command::new(PROGRAM);
+    let program = program.args(["list", "runs", "-n", "lists", "-l", "a=b"]);
+    let program = program.env("KUBECONFIG", server.kubeconfig()).stderr(writer);
+    assert!(program.status().unwrap().success());
+
     // What scripts get is what the API server has.
     let ours: Value = serde_json::from_str(&shown(server, &["list", "runs", "-n", "lists", "-o", "json"])).unwrap();
     let theirs: Value = serde_json::from_str(&place.kubectl(&["get", "backupruns", "-o", "json"])).unwrap();

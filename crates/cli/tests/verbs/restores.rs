@@ -104,8 +104,10 @@ pub fn of_a_schedule(server: &ApiServer) {
         ),
         (
             &["restore", "shop", "--at", "2026-01-29T00:00:00Z"][..],
-            "the oldest one is shop-1",
+            "the next newer one is shop-1",
         ),
+        (&["restore", "shop", "--at", "2026-01-30"][..], "backup       shop-1"),
+        (&["restore", "shop", "--at", "yesterday"][..], "backup       shop-2"),
         (&["restore", "shop", "--at", "soon"][..], "RFC 3339"),
         (&["restore", "run/shop-1", "--latest"][..], "this is a run"),
         (&["restore", "nothing"][..], "there is no run or schedule nothing"),
@@ -116,6 +118,21 @@ pub fn of_a_schedule(server: &ApiServer) {
             "{args:?}: {text}"
         );
     }
+    // As after an import: its runs are there, by their label, and it is not.
+    place.kubectl(&["delete", "backupschedule", "shop"]);
+    for (args, words) in [
+        (&["restore", "shop"][..], "backup       shop-2"),
+        (
+            &["restore", "schedule/shop", "--at", "2026-01-30"],
+            "backup       shop-1",
+        ),
+        (&["run", "shop"], "but runs of it are (2)"),
+        (&["list", "runs", "--schedule", "shop"], "shop-2"),
+    ] {
+        let (_, text) = place.said(args);
+        assert!(text.contains(words), "{args:?}: {text}");
+    }
+    place.create(&[schedule("shop")]);
     place.create(&[run("shop", &spec())]);
     let (_, text) = place.said(&["restore", "shop"]);
     assert!(
@@ -182,6 +199,11 @@ pub fn not_into_a_namespace(server: &ApiServer) {
     for name in ["isolated", "encrypted"] {
         place.status("backuprun", name, good(NOW));
     }
+    let (status, text) = place.said(&["restore", "isolated", "--yes", "--into", "restore-unmade"]);
+    assert!(
+        status == 1 && text.contains("try: kubectl create namespace restore-unmade"),
+        "{text}"
+    );
     let (status, text) = into("isolated");
     assert!(status == 1 && text.contains("keeps namespaces apart"), "{text}");
     let (status, text) = into("encrypted");
@@ -194,6 +216,34 @@ pub fn not_into_a_namespace(server: &ApiServer) {
         "backup-operator.io/allowed-namespaces",
         Some("other, restore-nowhere"),
     );
+    let (status, text) = into("encrypted");
+    assert_eq!(status, 0, "{text}");
+    // What its Pod takes values from is looked for, unless a value is given in its place.
+    let mut needy = spec();
+    needy["storage"]["name"] = json!("open");
+    needy["template"]["spec"]["containers"][0]["env"][0] =
+        json!({"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}});
+    place.create(&[run("needy", &needy)]);
+    place.status("backuprun", "needy", good(NOW));
+    let (status, text) = into("needy");
+    let cure = "try: kubectl create secret generic db -n restore-nowhere --from-literal=password=VALUE";
+    assert!(
+        status == 1 && text.contains("there is no Secret db") && text.contains(cure),
+        "{text}"
+    );
+    let dry = [
+        "restore",
+        "needy",
+        "--yes",
+        "--detach",
+        "--into",
+        "restore-nowhere",
+        "--set-env",
+        "PGPASSWORD=x",
+    ];
+    let (status, text) = place.said(&dry);
+    assert_eq!(status, 0, "{text}");
+    there.kubectl(&["delete", "br", "--all"]);
     let (status, text) = into("encrypted");
     assert_eq!(status, 0, "{text}");
     let key = there.kubectl(&[

@@ -57,7 +57,7 @@ pub fn that_fails(server: &ApiServer) {
     for words in [
         "  | no such table",
         "CommandFailed: the command ended with status 3. Read status.log",
-        "try: kubectl backup logs once -n run-fails",
+        "try: kubectl backup describe once -n run-fails",
     ] {
         assert!(text.contains(words), "{words:?} is not in {text}");
     }

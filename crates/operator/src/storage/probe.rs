@@ -2,12 +2,12 @@
 use std::time::Duration;
 
 use api::BackupStorage;
-use api::storage::Capabilities;
+use api::storage::{Capabilities, SecretReference};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use planner::storage::{ProbeView, Reason, proved};
-use store::Checksum;
+use store::{Checksum, CredentialKeys};
 
 use crate::context::Context;
 use crate::write::bounded;
@@ -72,6 +72,13 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
             at: Timestamp::now(),
             configuration: configuration.into(),
         },
+        Ok(Err(error)) if error.is_of_keys() => {
+            let keys = opened.parameters.credential_keys();
+            failed(
+                Reason::ProbeFailed,
+                format!("{error}{}", secret(storage.spec.credentials.as_ref(), &keys)),
+            )
+        }
         Ok(Err(error)) if error.passes() => failed(Reason::StoreUnreachable, error.to_string()),
         Ok(Err(error)) if error.is_denial() => failed(Reason::ProbeDenied, error.to_string()),
         Ok(Err(error)) => failed(Reason::ProbeFailed, error.to_string()),
@@ -121,9 +128,37 @@ fn known(told: &Capabilities) -> store::Capabilities {
     }
 }
 
+/// Which Secret that is and under which names it has the keys, behind the store's words, which end with it; never what they are.
+fn secret(reference: Option<&SecretReference>, keys: &CredentialKeys) -> String {
+    match reference {
+        Some(reference) => format!(
+            " ({}/{}: keys {} and {})",
+            reference.namespace, reference.name, keys.access_key, keys.secret_key
+        ),
+        None => " (it names none: the keys are of the operator's environment)".into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrong_keys_are_told_by_the_place_where_they_are() {
+        let parameters = [("bucket", "b"), ("accessKey", "user")].map(|(k, v)| (k.to_string(), v.to_string()));
+        let keys = store::S3Parameters::parse(&parameters.into())
+            .unwrap()
+            .credential_keys();
+        let reference = SecretReference {
+            namespace: "minio".into(),
+            name: "minio-credentials".into(),
+        };
+        assert_eq!(
+            secret(Some(&reference), &keys),
+            " (minio/minio-credentials: keys user and AWS_SECRET_ACCESS_KEY)"
+        );
+        assert!(secret(None, &keys).contains("environment"));
+    }
 
     #[test]
     fn what_a_store_can_do_is_the_same_when_it_is_read_back() {

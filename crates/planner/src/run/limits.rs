@@ -5,6 +5,8 @@ use std::time::Duration;
 pub const PROGRESS: Duration = Duration::from_secs(10);
 /// Look again at a run that waits for its storage; a change of the storage wakes it sooner.
 pub const STORAGE_WAIT: Duration = Duration::from_secs(30);
+/// The Pod of a backup goes within seconds, or its template gives it up to this long: what else may keep it is said after that.
+pub const GOING: Duration = Duration::from_secs(30);
 /// Look again at a run that waits for its turn; it is woken when it has it.
 pub const QUEUED: Duration = Duration::from_secs(60);
 /// The first look at its place after it was told: runs of one tick or one file come one by one, and restores among them go first.
@@ -80,6 +82,8 @@ mod tests {
         // A cancelled command is stopped before its Pod is deleted under it, and a Pod goes before the run is let go.
         assert!(CANCEL < PODS && PODS < STORE);
         assert!(FIRST_PAUSE < LONGEST_PAUSE && UNREACHED > PROGRESS);
+        // A restore that waits is looked at often enough to be told in time what keeps it.
+        assert!(GOING > PROGRESS);
         // The next attempt begins neither beside the old Pod nor beside an upload that a store's bad minutes kept.
         assert!(OLD_POD >= CANCEL && ABORT >= RETRY);
     }

@@ -8,9 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
-use crate::run::limits::{BEHIND, STORAGE_WAIT};
+use crate::run::limits::{BEHIND, GOING, STORAGE_WAIT};
 use crate::run::moved::{Moved, moved};
-use crate::run::observed::{Found, Observed, StorageView};
+use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{cancel, end, tell, turn, waiting};
@@ -53,13 +53,9 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(why) = refusal(o, &status) {
         return refuse(o, status, &why);
     }
-    let held = o.pods.iter().find(|p| p.is_in_the_way()).map(|pod| {
-        format!(
-            "the restore waits until Pod {} of an earlier attempt is gone, which takes seconds, and longer where its postStart hangs or its node does not answer: two commands at once on one database are nobody's wish. {}.",
-            pod.name,
-            pod.keeper()
-        )
-    });
+    let since = status.restore_requested_at.as_ref().map_or(o.now, |since| since.0);
+    let is_usual = !o.left_of(GOING, since).is_zero();
+    let held = o.pods.iter().find(|p| p.is_in_the_way()).map(|pod| held(pod, is_usual));
     let prefix = match (waiting::prefix_or_wait(o, &status), held) {
         (Ok(prefix), None) => prefix,
         (wait, held) => return wait_for(o, status, wait.err(), held),
@@ -113,6 +109,18 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }
+}
+
+/// What the restore waits for: first what comes to pass after each backup, and what else may keep a Pod only when it does.
+fn held(pod: &PodView, is_usual: bool) -> String {
+    let name = &pod.name;
+    if is_usual {
+        return format!("the restore waits some seconds until the Pod of the attempt before it, {name}, is gone");
+    }
+    format!(
+        "the restore waits until Pod {name} of an earlier attempt is gone, which takes long where its postStart hangs or its node does not answer: two commands at once on one database are nobody's wish. {}.",
+        pod.keeper()
+    )
 }
 
 /// When the last restore was good, where the run's annotation does not tell.

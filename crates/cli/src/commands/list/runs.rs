@@ -84,9 +84,28 @@ fn state(run: &BackupRun, told: &BackupRunStatus) -> (Cell, Cell) {
         State::RestoreSuccessful | State::RestoreFailed => condition::RESTORED,
         _ => condition::READY,
     };
+    if let Some(cause) = kept_from_starting(told) {
+        return (Cell::new(word, tone), Cell::new(cause, Tone::Warn));
+    }
     let reason = condition::find(&told.conditions, speaks).map(|c| c.reason.clone());
     let reason = reason.filter(|reason| *reason != word).unwrap_or_default();
     (Cell::new(word, tone), Cell::new(reason, tone))
+}
+
+/// What keeps the Pod from starting now, in Kubernetes' word for it: of all that did, the one that the message names, or the last one. Words that
+/// take turns have one name there (ErrImagePull is ImagePullBackOff), so that the message need not have it.
+fn kept_from_starting(told: &BackupRunStatus) -> Option<&str> {
+    let (transfer, message) = (told.transfer.as_ref()?, told.message.as_deref()?);
+    let waits = transfer.command_started_at.is_none() && transfer.failed_at.is_none();
+    let causes = || {
+        transfer
+            .waited_for
+            .iter()
+            .rev()
+            .filter(|_| waits && !message.is_empty())
+    };
+    let named = causes().find(|cause| message.contains(*cause));
+    named.or_else(|| causes().next()).map(String::as_str)
 }
 
 /// How long the backup took, or has been under way.
@@ -103,5 +122,49 @@ fn size(told: &BackupRunStatus) -> Cell {
     match &told.progress {
         Some(progress) if lately::under_way(told).is_some() => dim(humanize(progress.stored_bytes)),
         _ => told.size.as_deref().unwrap_or_default().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_keeps_a_pod_from_starting_is_the_reason_until_its_command_runs() {
+        let now = "2026-11-28T10:00:00Z";
+        let shown = |waited: &[&str], started: Option<&str>, message: &str| {
+            let mut run = testing::backup_run();
+            run.status = serde_json::from_value(json!({
+                "state": "Backuping", "message": message,
+                "conditions": [{"type": "Ready", "status": "False", "reason": "Backuping", "message": "", "lastTransitionTime": now}],
+                "transfer": {"attempt": "backup-1", "startedAt": now, "route": "Direct", "waitedFor": waited, "commandStartedAt": started},
+            }))
+            .unwrap();
+            state(&run, run.status.as_ref().unwrap())
+        };
+        let pull = "waiting for the Pod: container \"main\": ImagePullBackOff: not found";
+        for (waited, started, message, reason) in [
+            (
+                &["Unschedulable", "ImagePullBackOff"][..],
+                None,
+                pull,
+                "ImagePullBackOff",
+            ),
+            (&["ImagePullBackOff", "FailedMount"], None, pull, "ImagePullBackOff"),
+            (
+                &["ImagePullBackOff"],
+                None,
+                "waiting for the Pod: ErrImagePull",
+                "ImagePullBackOff",
+            ),
+            (&["ImagePullBackOff"], Some(now), pull, ""),
+            (&["Unschedulable"], None, "", ""),
+            (&[], None, pull, ""),
+        ] {
+            let tone = if reason.is_empty() { Tone::Plain } else { Tone::Warn };
+            let wanted = (Cell::new("Backuping", Tone::Plain), Cell::new(reason, tone));
+            assert_eq!(shown(waited, started, message), wanted, "{waited:?} {message}");
+        }
     }
 }

@@ -42,6 +42,7 @@ impl Row for BackupSchedule {
             let interval = expected::interval(self, now).map(span);
             let number = |n: Option<u32>| Cell::from(n.map(|n| n.to_string()).unwrap_or_default());
             cells.extend([
+                ("last good run", last.map(|l| l.run.as_str()).unwrap_or_default().into()),
                 ("every", interval.unwrap_or_default().into()),
                 (
                     "size",

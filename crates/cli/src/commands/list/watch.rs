@@ -51,7 +51,7 @@ pub fn watch<K: Row>(session: &Session, asked: &Asked, out: &mut dyn Write) -> R
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) if !seen.whole => return Err(fault::<K>(asked, &error).to_string()),
                 // It is tried again, ever less often.
-                Ok(Err(error)) => eprintln!("{}", clean(&fault::<K>(asked, &error).to_string())),
+                Ok(Err(error)) => tell!("{}", clean(&fault::<K>(asked, &error).to_string())),
                 Err(_) if !seen.whole => return Err(Fault::late(&asked.place.listing::<K>(), seconds).to_string()),
                 Err(_) => {
                     painted = Instant::now();
@@ -213,7 +213,7 @@ fn readable<K: Row>(object: DynamicObject) -> Option<K> {
     let mut found = Found::<K>::none();
     found.take(object);
     for why in &found.unreadable {
-        eprintln!("not shown: {}", clean(why));
+        tell!("not shown: {}", clean(why));
     }
     found.objects.pop()
 }

@@ -1,4 +1,5 @@
 //! Which backup is restored, and whether it can be.
+use crate::read::time::seconds;
 use api::{BackupRun, condition};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -17,9 +18,10 @@ pub fn newest(runs: &[BackupRun], at: Option<Timestamp>) -> Result<&BackupRun, S
     }
     Err(match (at, good.iter().min_by_key(|run| ended(run))) {
         (Some(at), Some(oldest)) => format!(
-            "no good backup that is kept had ended at {at}; the oldest one is {}, which ended at {}",
+            "no good backup that is kept had ended at {}, and --at takes the last one at that time or before, never a later one; the next newer one is {}, which ended at {}",
+            seconds(at),
             oldest.name_any(),
-            ended(oldest)
+            seconds(ended(oldest))
         ),
         _ => "it has no good backup that can be restored".into(),
     })
@@ -48,7 +50,7 @@ pub fn unreadable(run: &BackupRun) -> Option<(String, String)> {
         // What such a run restores is at its path, whatever became of its last restore.
         return (!is_finished(&status)).then(|| {
             let why = "it restores by itself when it is created, and that has not ended".to_string();
-            (why, format!("kubectl backup logs {name} -n {namespace} -f"))
+            (why, format!("kubectl backup describe {name} -n {namespace}"))
         });
     }
     if !condition::is_true(conditions, condition::SUCCESSFUL) {
@@ -100,7 +102,12 @@ mod tests {
             (None, Ok("second")),
             (Some("2026-11-28T03:00:00Z"), Ok("second")),
             (Some("2026-11-28T02:59:59Z"), Ok("first")),
-            (Some("2026-11-28T01:00:00Z"), Err("the oldest one is first")),
+            (
+                Some("2026-11-28T01:00:00.5Z"),
+                Err(
+                    "had ended at 2026-11-28T01:00:00Z, and --at takes the last one at that time or before, never a later one; the next newer one is first, which ended at 2026-11-28T02:00:00Z",
+                ),
+            ),
         ] {
             let at = at.map(|at| at.parse().unwrap());
             match (newest(&runs, at), wanted) {

@@ -1,4 +1,4 @@
-//! Whether a run in another namespace can reach the object at all, which its storage says.
+//! Whether there is the other namespace, and a run in it can reach the object at all, which its storage says.
 use std::collections::BTreeMap;
 
 use api::storage::NamespaceIsolation;
@@ -13,11 +13,27 @@ use crate::read::fault::Fault;
 /// What could not be looked at, for people.
 ///
 /// # Errors
-/// The storage keeps the namespace from the object.
+/// There is no such namespace, or the storage keeps it from the object.
 pub async fn check(session: &Session, source: &BackupRun, namespace: &str, doing: &str) -> Result<Vec<String>, Fault> {
     let name = &source.spec.storage.name;
     let own = source.namespace().unwrap_or_default();
     let next = format!("kubectl get backupstorage {name} -o yaml");
+    let api: Api<Namespace> = Api::all(session.client.clone());
+    let asked = format!("get namespace {namespace}");
+    let found = session
+        .ask(&asked, async { seen(api.get_opt(namespace).await) })
+        .await?;
+    let labels = match found {
+        Seen::Is(found) => Some(found.metadata.labels.unwrap_or_default()),
+        Seen::Not => None,
+        Seen::Missing => {
+            return Err(Fault::new(
+                doing,
+                format!("there is no namespace {namespace}"),
+                format!("kubectl create namespace {namespace}"),
+            ));
+        }
+    };
     let api: Api<BackupStorage> = Api::all(session.client.clone());
     let storage = session
         .ask(&format!("get storage {name}"), async { seen(api.get_opt(name).await) })
@@ -33,31 +49,12 @@ pub async fn check(session: &Session, source: &BackupRun, namespace: &str, doing
         }
     };
     let mut notes = Vec::new();
-    let mut labels = BTreeMap::new();
-    let mut labelled = true;
-    if access::needs_labels(&storage.spec) {
-        let api: Api<Namespace> = Api::all(session.client.clone());
-        match session
-            .ask(&format!("get namespace {namespace}"), async {
-                seen(api.get_opt(namespace).await)
-            })
-            .await?
-        {
-            Seen::Is(found) => labels = found.metadata.labels.unwrap_or_default(),
-            Seen::Missing => {
-                return Err(Fault::new(
-                    doing,
-                    format!("there is no namespace {namespace}"),
-                    format!("kubectl create namespace {namespace}"),
-                ));
-            }
-            Seen::Not => {
-                labelled = false;
-                notes.push(format!("namespace {namespace} may not be looked at: whether storage {name} allows it is seen when the restore begins"));
-            }
-        }
+    // Where no label counts, all is known without them.
+    let labels = labels.or_else(|| (!access::needs_labels(&storage.spec)).then(BTreeMap::new));
+    if labels.is_none() {
+        notes.push(format!("namespace {namespace} may not be looked at: whether storage {name} allows it is seen when the restore begins"));
     }
-    forbidden(&storage, &own, namespace, labelled.then_some(&labels)).map_err(|why| Fault::new(doing, why, next))?;
+    forbidden(&storage, &own, namespace, labels.as_ref()).map_err(|why| Fault::new(doing, why, next))?;
     Ok(notes)
 }
 
@@ -87,7 +84,7 @@ fn forbidden(
     let name = storage.name_any();
     if storage.spec.namespace_isolation == Some(NamespaceIsolation::Prefix) && own != namespace {
         return Err(format!(
-            "storage {name} keeps namespaces apart (namespaceIsolation: Prefix): a run in {namespace} reads below {namespace}/ only, and the object is below {own}/. Have a second BackupStorage without namespaceIsolation, with the same bucket and the prefix of {own}/, for which {namespace} alone is allowed, and name it in a run as docs/examples/restore-only.yaml has it; or restore in namespace {own}"
+            "storage {name} keeps namespaces apart (namespaceIsolation: Prefix): a run in {namespace} reads below {namespace}/ only, and the object is below {own}/. Have a second BackupStorage without namespaceIsolation, with the same bucket and the prefix of {own}/, for which {namespace} alone is allowed, and name it in a run as docs/examples/restore-only.yaml has it (docs/operations/restore.md has both); or restore in namespace {own}"
         ));
     }
     match labels {

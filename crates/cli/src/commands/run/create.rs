@@ -109,7 +109,13 @@ impl Session {
             .map_err(|e| fault(e.to_string()))?;
         let strict = format!("{}&fieldValidation=Strict", request.uri());
         *request.uri_mut() = strict.parse().map_err(|_| fault("its URL cannot be written".into()))?;
-        self.ask(&doing, self.client.request(request)).await
+        self.ask(&doing, self.client.request(request)).await.map_err(|fault| {
+            // Of an object that is only made, the namespace alone can be missing.
+            match fault.is_missing() && !fault.is_unknown() {
+                true => fault.with_next(format!("kubectl create namespace {namespace}")),
+                false => fault,
+            }
+        })
     }
 }
 

@@ -13,7 +13,6 @@ use crate::follow::screen::Screen;
 use crate::follow::watch::{News, one as watch};
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
-use crate::read::objects::Where;
 use crate::show::style::Tone;
 
 /// Asks for it, and returns namespace and name of the run that was made.
@@ -28,7 +27,10 @@ pub async fn one(
 ) -> Result<(String, String), Fault> {
     let namespace = session.namespace.clone();
     let doing = format!("run schedule {schedule}");
-    let found = session.get::<BackupSchedule>(&namespace, schedule).await?;
+    let found = match session.find::<BackupSchedule>(&namespace, schedule).await? {
+        Some(found) => found,
+        None => return Err(missing(session, &namespace, schedule, &doing).await),
+    };
     let value = match found.annotations().get(labels::TRIGGER) {
         Some(value) => {
             screen.line(
@@ -56,7 +58,10 @@ pub async fn one(
                 continue;
             }
             () = sleep_until(late) => {
-                let why = "no run was made within --timeout; it is made when the operator comes to it";
+                let mut why = "no run was made within --timeout; it is made when the operator comes to it".to_owned();
+                if !told.is_empty() {
+                    why = format!("{why}. Last seen of it: {told}");
+                }
                 return Err(Fault::new(doing, why, seen));
             }
         };
@@ -92,7 +97,7 @@ pub async fn one(
                 ));
             }
             Turn::Made => {
-                let Some(run) = made(session, &namespace, schedule, &value).await? else {
+                let Some(run) = made(session, schedule, &value).await? else {
                     let why = "the request was taken off, and no run was made of it";
                     return Err(Fault::new(doing, why, seen));
                 };
@@ -103,13 +108,27 @@ pub async fn one(
     }
 }
 
+/// That there is no such schedule, and where its runs are there, as after an import, what brings it back.
+async fn missing(session: &Session, namespace: &str, schedule: &str, doing: &str) -> Fault {
+    let runs = session.runs_of(schedule).await.unwrap_or_default().len();
+    let why = format!("there is no schedule {schedule} in namespace {namespace}");
+    match runs {
+        0 => Fault::new(doing, why, format!("kubectl backup list schedules -n {namespace}")),
+        _ => Fault::new(
+            doing,
+            format!("{why}, but runs of it are ({runs}): it was deleted, or they were imported"),
+            format!(
+                "kubectl apply -f the manifest of the schedule; kubectl backup restore {schedule} -n {namespace} works without it"
+            ),
+        ),
+    }
+}
+
 /// The run that was made of that request.
-async fn made(session: &Session, namespace: &str, schedule: &str, value: &str) -> Result<Option<String>, Fault> {
-    let place = Where::Namespace(namespace.into());
-    let label = format!("{}={schedule}", labels::SCHEDULE);
-    let runs = session.list::<BackupRun>(&place, Some(&label)).await?;
+async fn made(session: &Session, schedule: &str, value: &str) -> Result<Option<String>, Fault> {
+    let runs = session.runs_of(schedule).await?;
     let is_it = |run: &&BackupRun| run.annotations().get(labels::TRIGGERED).is_some_and(|v| v == value);
-    Ok(runs.objects.iter().find(is_it).map(ResourceExt::name_any))
+    Ok(runs.iter().find(is_it).map(ResourceExt::name_any))
 }
 
 /// What has become of a request.
