@@ -107,8 +107,13 @@ impl Button<'_> {
 }
 
 /// That buttons are off, and why.
-fn powerless(what: &str, namespace: &str) -> Markup {
-    html! { p.note { "You may not change " (what) " in namespace " (namespace) ": the buttons that would are off." } }
+fn powerless(what: &str, namespaces: &[&str]) -> Markup {
+    html! {
+        p.note {
+            "You may not change " (what) @if namespaces.len() == 1 { " in namespace " } @else { " in namespaces " }
+            (namespaces.join(", ")) ": the buttons that would are off."
+        }
+    }
 }
 
 fn of_schedule(schedule: &BackupSchedule) -> String {

@@ -26,7 +26,7 @@ pub fn fleet(frame: &Frame<'_>, read: &Read, denied: &BTreeSet<String>, now: Tim
     let body = html! {
         h1 { "Schedules" }
         @for note in &read.notes { p.note { (clean(note)) } }
-        @for namespace in denied { (powerless("schedules", namespace)) }
+        @if !denied.is_empty() { (powerless("schedules", &denied.iter().map(String::as_str).collect::<Vec<_>>())) }
         p.summary {
             @if fleet.is_well() { (badge(Tone::Good, "all is well")) } @else { (badge(Tone::Bad, &format!("{} to look at", looks))) }
             span { (read.schedules.len()) @if read.schedules.len() == 1 { " schedule" } @else { " schedules" } }

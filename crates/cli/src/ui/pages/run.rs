@@ -60,7 +60,7 @@ pub fn run(frame: &Frame<'_>, told: &Told<'_>, now: Timestamp) -> Markup {
             @if let Some(size) = run.status.as_ref().and_then(|s| s.size_in_bytes) { span { (humanize(size)) } }
         }
         @for note in told.notes { p.note { (clean(note)) } }
-        @if !told.may { (powerless("runs", &namespace)) }
+        @if !told.may { (powerless("runs", &[&namespace])) }
         div #live { (progress(run)) }
         div #check { @if let Some(check) = told.check { (self::check(check, now)) } }
         (actions(frame, told, doing, checking))
@@ -226,7 +226,7 @@ pub fn confirm(frame: &Frame<'_>, run: &BackupRun, shown: &str, may: bool) -> Ma
     };
     let body = html! {
         h1 { (title) }
-        @if !may { (powerless("runs", &run.namespace().unwrap_or_default())) }
+        @if !may { (powerless("runs", &[&run.namespace().unwrap_or_default()])) }
         p.note { "This writes over what is there." }
         table.facts {
             caption { "What will be restored, and over what" }

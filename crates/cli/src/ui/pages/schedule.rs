@@ -48,7 +48,7 @@ pub fn schedule(
             span { "into storage " (clean(&schedule.spec.template.spec.storage.name)) }
             @if let Some(at) = next { span { "next " (until(at.0, now)) } }
         }
-        @if !may { (powerless("schedules", &namespace)) }
+        @if !may { (powerless("schedules", &[&namespace])) }
         @if asked { p.note { "A run was asked for. It appears below when the operator has made it." } }
         div.actions {
             (now_button.markup(frame))
