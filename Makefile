@@ -71,8 +71,8 @@ bench-scrape: ## measures a scrape of 10,000 schedules: its time, plain and comp
 bench-stages: ## measures each stage of the agent's pipeline alone: MB/s by algorithm, level and threads (ARGS=... for criterion)
 	@dev/bench-stages $(ARGS)
 
-docs-pictures: ## draws docs/pictures from the dashboards' queries, asked of a Prometheus on the cluster (11 min)
-	@dev/with-cluster dev/docs-pictures
+docs-pictures: ## draws docs/pictures: dashboards by what their queries give, and the pages of `kubectl backup ui` (11 min; ONLY=ui for these)
+	@dev/with-cluster dev/docs-pictures $(ONLY)
 
 lint: ## checks formats, clippy, dependencies (deny.toml; ADVISORY_DB=DIR also known vulnerabilities) and the shell scripts
 	@dev/lint

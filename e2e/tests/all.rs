@@ -75,6 +75,8 @@ mod tenancy;
 mod tenants;
 #[path = "all/turns.rs"]
 mod turns;
+#[path = "all/ui.rs"]
+mod ui;
 #[path = "all/unready.rs"]
 mod unready;
 #[path = "all/ways.rs"]

@@ -19,7 +19,7 @@ mod run;
 pub mod status;
 mod support;
 mod ui;
-mod verify;
+pub mod verify;
 mod version;
 
 use std::io::Write;

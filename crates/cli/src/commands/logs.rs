@@ -7,7 +7,7 @@ use futures::{AsyncRead, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::follow::doing::{Doing, of as doing_of};
-use crate::follow::log::{self, Lines, Place};
+use crate::follow::log::{self, Lines, Place, Reach};
 use crate::follow::watch::{News, one};
 use crate::plain::clean;
 use crate::read::connect::{Cluster, Session};
@@ -54,8 +54,8 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
     }
     let run = session.get::<BackupRun>(&namespace, &name).await?;
     let mut unread = None;
-    if let Some(place) = at_work(&run) {
-        match log::open(session, &namespace, &place, false).await {
+    if let Some(place) = log::at_work(&run) {
+        match log::open(session, &namespace, &place, Reach::Now).await {
             Ok(mut lines) => {
                 from(&place);
                 while let Ok(Some(line)) = tokio::time::timeout_at(late, lines.next()).await {
@@ -129,10 +129,10 @@ async fn follow(
                 kept(&run, unread.as_deref(), out)
             };
         }
-        let Some(place) = at_work(&run).filter(|place| last.as_ref() != Some(place)) else {
+        let Some(place) = log::at_work(&run).filter(|place| last.as_ref() != Some(place)) else {
             continue;
         };
-        match log::open(session, namespace, &place, true).await {
+        match log::open(session, namespace, &place, Reach::Follow).await {
             Ok(opened) => {
                 from(&place);
                 (lines, live) = (Some(opened), true);
@@ -148,13 +148,6 @@ async fn follow(
         }
         last = Some(place);
     }
-}
-
-/// Where a command is at work.
-fn at_work(run: &BackupRun) -> Option<Place> {
-    let transfer = run.status.as_ref()?.transfer.as_ref()?;
-    transfer.command_started_at.as_ref()?;
-    log::place(run).filter(|_| doing_of(run) != Doing::Nothing)
 }
 
 /// The next line; never one where there is no log.
@@ -217,25 +210,6 @@ mod tests {
         let mut run = testing::backup_run();
         run.status = serde_json::from_value(status).unwrap();
         run
-    }
-
-    #[test]
-    fn a_log_is_live_from_the_start_of_the_command_to_its_end() {
-        let transfer = |more: Option<&str>| json!({"attempt": "backup-1", "startedAt": "2026-11-28T10:00:00Z", "route": "Direct", "commandStartedAt": more});
-        let now = Some("2026-11-28T10:00:00Z");
-        let good =
-            json!([{"type": "Successful", "status": "True", "reason": "R", "message": "", "lastTransitionTime": now}]);
-        for (status, live) in [
-            (json!({"podName": "p", "transfer": transfer(None)}), false),
-            (json!({"podName": "p", "transfer": transfer(now)}), true),
-            (
-                json!({"podName": "p", "transfer": transfer(now), "conditions": good}),
-                false,
-            ),
-            (json!({"podName": "p"}), false),
-        ] {
-            assert_eq!(at_work(&run(status.clone())).is_some(), live, "{status}");
-        }
     }
 
     #[test]

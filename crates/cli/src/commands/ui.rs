@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
+use crate::stored::flags::Reached;
 use crate::ui::{Site, serve};
 
 /// How it is served.
@@ -20,6 +21,8 @@ pub struct Args {
     /// End after so many minutes without a request.
     #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_080))]
     idle_minutes: u64,
+    #[command(flatten)]
+    reached: Reached,
     #[command(flatten)]
     cluster: Cluster,
 }
@@ -40,7 +43,7 @@ async fn work(args: &Args, session: Arc<crate::read::connect::Session>, out: &mu
         .await
         .map_err(|e| fault(format!("port {} of 127.0.0.1: {e}", args.port)))?;
     let port = listener.local_addr().map_err(|e| fault(e.to_string()))?.port();
-    let site = Site::new(session, port).map_err(fault)?;
+    let site = Site::new(session, port, args.reached.clone()).map_err(fault)?;
     let url = site.url();
     let _ = writeln!(
         out,

@@ -80,6 +80,27 @@ impl Verdict {
     fn is_proved(&self) -> bool {
         self.witness.is_some() || !self.undone.is_empty()
     }
+
+    /// What it comes to, in a word.
+    pub fn word(&self) -> (&'static str, Tone) {
+        match self {
+            Self {
+                wrong: Some((fate, _)), ..
+            } => (fate.word(), Tone::Bad),
+            verdict if verdict.is_proved() => ("whole", Tone::Good),
+            _ => ("size only", Tone::Warn),
+        }
+    }
+
+    /// Who vouches for its hash.
+    pub fn hash(&self) -> &'static str {
+        match self.witness {
+            Some(_) if self.wrong.is_some() => "",
+            Some(Witness::Expected) => "as expected",
+            Some(Witness::Store) => "as the store's",
+            None => "not known",
+        }
+    }
 }
 
 /// Reads all. Only Ok where nothing is wrong with any.
@@ -156,9 +177,9 @@ fn look(source: &Source, stop: &Stop, verdict: &mut Verdict) -> Result<(), (Fate
     let (object, signer) = source.object(&found, Undo::Seen).map_err(fault)?;
     let watched = Arc::new(Watched::default());
     stop.ends(&watched, &signer);
-    let wrong = |outcome| match stop.is_called() {
-        true => (Fate::Unread, "stopped by a signal".to_owned()),
-        false => (
+    let wrong = |outcome| match stop.why() {
+        Some(why) => (Fate::Unread, why.to_owned()),
+        None => (
             Fate::of(&outcome),
             source.elsewhere(told::wrong(&outcome).unwrap_or_default()),
         ),
@@ -183,20 +204,8 @@ fn table(seen: &[(String, Verdict)]) -> Table {
     let mut table = Table::new(&["path", "size", "hash", "age", "frames", "result"]);
     for (name, verdict) in seen {
         let undone = |names: &[&'static str]| verdict.undone.iter().copied().find(|name| names.contains(name));
-        let (word, tone) = match verdict {
-            Verdict {
-                wrong: Some((fate, _)), ..
-            } => (fate.word(), Tone::Bad),
-            verdict if verdict.is_proved() => ("whole", Tone::Good),
-            _ => ("size only", Tone::Warn),
-        };
+        let (word, tone) = verdict.word();
         let well = verdict.wrong.is_none();
-        let hash = match verdict.witness {
-            Some(Witness::Expected) if well => "as expected",
-            Some(Witness::Store) if well => "as the store's",
-            Some(_) => "",
-            None => "not known",
-        };
         let age = match undone(&["age"]) {
             Some(_) if well => "opened",
             None if verdict.closed => "not opened",
@@ -205,7 +214,7 @@ fn table(seen: &[(String, Verdict)]) -> Table {
         table.row(vec![
             name.into(),
             verdict.size.map(humanize).unwrap_or_default().into(),
-            hash.into(),
+            verdict.hash().into(),
             age.into(),
             undone(&["gzip", "zstd"]).filter(|_| well).unwrap_or_default().into(),
             Cell::new(word, tone),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::follow::estimate::{self, Expected, far, is_due};
 use crate::follow::events;
-use crate::follow::log::{self, Lines, Place};
+use crate::follow::log::{self, Lines, Place, Reach};
 use crate::follow::phase::{Aim, Ending, Phase, phase};
 use crate::follow::screen::Screen;
 use crate::follow::stop::{self, Wish};
@@ -112,7 +112,7 @@ impl Course<'_> {
                         now => seen.tell(&run, &now, self.expected, screen),
                     }
                     if let Some(place) = seen.new_place(&run) {
-                        log = match log::open(session, self.namespace, &place, true).await {
+                        log = match log::open(session, self.namespace, &place, Reach::Follow).await {
                             Ok(lines) => {
                                 seen.listens(&place, screen);
                                 Some(lines)

@@ -1,16 +1,25 @@
 //! What a command writes to its standard error: live out of its container's log, and its end out of the status.
+use std::time::Duration;
+
 use api::BackupRun;
 use futures::{AsyncRead, AsyncReadExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
+use kube::core::Status;
 use planner::run::attempt::container_of;
 use planner::run::life::parse;
+use tokio::time::{Instant, sleep};
 
+use crate::follow::doing::{Doing, of as doing_of};
 use crate::read::connect::Session;
 
 /// A longer line is shown in pieces: a command may write gigabytes without an end of line.
 const LONGEST: usize = 8 << 10;
+/// How long a container of which the operator says that its command has begun may be said to be starting.
+const STARTS: Duration = Duration::from_secs(10);
+/// Before it is asked again.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Where a command runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +43,24 @@ pub fn place(run: &BackupRun) -> Option<Place> {
     })
 }
 
+/// The same, while a command is at work there.
+pub fn at_work(run: &BackupRun) -> Option<Place> {
+    let transfer = run.status.as_ref()?.transfer.as_ref()?;
+    transfer.command_started_at.as_ref()?;
+    place(run).filter(|_| doing_of(run) != Doing::Nothing)
+}
+
+/// How much of a log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// What there is now.
+    Now,
+    /// What there is, and what comes.
+    Follow,
+    /// The last lines of what there is, so many, and what comes.
+    Last(i64),
+}
+
 /// Lines of a container's log, cut where they are long.
 pub struct Lines<R> {
     from: R,
@@ -49,15 +76,30 @@ pub async fn open(
     session: &Session,
     namespace: &str,
     place: &Place,
-    follow: bool,
+    reach: Reach,
 ) -> Result<Lines<impl AsyncRead + Unpin + use<>>, kube::Error> {
     let pods: Api<Pod> = Api::namespaced(session.client.clone(), namespace);
     let parameters = LogParams {
         container: Some(place.container.clone()),
-        follow,
+        follow: reach != Reach::Now,
+        tail_lines: match reach {
+            Reach::Last(lines) => Some(lines),
+            Reach::Now | Reach::Follow => None,
+        },
         ..LogParams::default()
     };
-    Ok(Lines::new(Box::pin(pods.log_stream(&place.pod, &parameters).await?)))
+    let until = Instant::now() + STARTS;
+    loop {
+        match pods.log_stream(&place.pod, &parameters).await {
+            Err(kube::Error::Api(status)) if is_starting(&status) && Instant::now() < until => sleep(PAUSE).await,
+            opened => return Ok(Lines::new(Box::pin(opened?))),
+        }
+    }
+}
+
+/// The kubelet does not know yet that the container runs. The operator does, as soon as its agent answers, and that may be a second before.
+fn is_starting(status: &Status) -> bool {
+    status.code == 400 && status.message.contains("is waiting to start")
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
@@ -130,6 +172,52 @@ mod tests {
                 container,
             };
             assert_eq!(place(&run), Some(wanted));
+        }
+    }
+
+    fn told(status: serde_json::Value) -> BackupRun {
+        let mut run = testing::backup_run();
+        run.status = serde_json::from_value(status).unwrap();
+        run
+    }
+
+    #[test]
+    fn a_log_is_live_from_the_start_of_the_command_to_its_end() {
+        let transfer = |more: Option<&str>| json!({"attempt": "backup-1", "startedAt": "2026-11-28T10:00:00Z", "route": "Direct", "commandStartedAt": more});
+        let now = Some("2026-11-28T10:00:00Z");
+        let good =
+            json!([{"type": "Successful", "status": "True", "reason": "R", "message": "", "lastTransitionTime": now}]);
+        for (status, live) in [
+            (json!({"podName": "p", "transfer": transfer(None)}), false),
+            (json!({"podName": "p", "transfer": transfer(now)}), true),
+            (
+                json!({"podName": "p", "transfer": transfer(now), "conditions": good}),
+                false,
+            ),
+            (json!({"podName": "p"}), false),
+        ] {
+            assert_eq!(at_work(&told(status.clone())).is_some(), live, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_starts_is_told_from_one_that_has_no_log() {
+        for (code, message, starting) in [
+            (
+                400,
+                "container \"main\" in pod \"p\" is waiting to start: PodInitializing",
+                true,
+            ),
+            (400, "container x is not valid for pod p", false),
+            (403, "pods \"p\" is forbidden", false),
+            (404, "pods \"p\" not found", false),
+        ] {
+            let status = Status {
+                code,
+                message: message.into(),
+                ..Status::default()
+            };
+            assert_eq!(is_starting(&status), starting, "{message}");
         }
     }
 

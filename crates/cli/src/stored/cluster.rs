@@ -81,7 +81,7 @@ impl Session {
     async fn secret(&self, doing: &str, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = self.ask(doing, api.get(name)).await.map_err(|fault| {
-            fault.instead("the same command with --storage-file FILE and --identity FILE, where you have the keys and may not read Secrets")
+            fault.instead("the same verb in a terminal with --storage-file FILE and --identity FILE, where you have the keys and may not read Secrets")
         })?;
         Ok(secret
             .data

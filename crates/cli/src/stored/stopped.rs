@@ -1,7 +1,7 @@
-//! Signals that end a program: what is under way is ended first, in the right order.
-use std::sync::atomic::{AtomicBool, Ordering};
+//! What ends a reading that is under way: signals, or whoever gave it a time; in the right order.
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -45,48 +45,62 @@ pub fn on_signal(told: impl FnOnce(&'static str) + Send + 'static) -> Result<(),
 /// A reading that can be ended, and who signs for it.
 type UnderWay = (Arc<Watched>, Arc<Signer>);
 
-/// Ends the reading that is under way at a signal.
+/// Ends the reading that is under way; clones are the same one.
+#[derive(Clone, Default)]
 pub struct Stop {
-    called: Arc<AtomicBool>,
+    /// Why it was called.
+    called: Arc<OnceLock<String>>,
     under_way: Arc<Mutex<Option<UnderWay>>>,
 }
 
 impl Stop {
-    /// From now on.
+    /// From now on, at a signal.
     ///
     /// # Errors
     /// Signals cannot be heard.
     pub fn on_signal() -> Result<Self, String> {
-        let stop = Self {
-            called: Arc::default(),
-            under_way: Arc::default(),
-        };
-        let (called, under_way) = (stop.called.clone(), stop.under_way.clone());
-        on_signal(move |_| {
-            called.store(true, Ordering::SeqCst);
-            end(&under_way);
-        })?;
+        let stop = Self::default();
+        let called = stop.clone();
+        on_signal(move |_| called.call("stopped by a signal"))?;
         Ok(stop)
     }
 
-    /// A signal came.
+    /// Ends it, for this reason; the first one counts.
+    pub fn call(&self, why: &str) {
+        let _ = self.called.set(why.to_owned());
+        self.end();
+    }
+
+    /// It was called.
     pub fn is_called(&self) -> bool {
-        self.called.load(Ordering::SeqCst)
+        self.called.get().is_some()
+    }
+
+    /// Why it was called, if it was.
+    pub fn why(&self) -> Option<&str> {
+        self.called.get().map(String::as_str)
     }
 
     /// This is under way now.
     pub fn ends(&self, watched: &Arc<Watched>, signer: &Arc<Signer>) {
         *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some((watched.clone(), signer.clone()));
-        // One that came before found nothing.
+        // A call that came before found nothing.
         if self.is_called() {
-            end(&self.under_way);
+            self.end();
         }
     }
-}
 
-fn end(under_way: &Mutex<Option<UnderWay>>) {
-    if let Some((watched, signer)) = &*under_way.lock().unwrap_or_else(PoisonError::into_inner) {
-        watched.stop.store(true, Ordering::Relaxed);
-        signer.stop();
+    /// Bytes that have come of what is under way, as stored.
+    pub fn bytes(&self) -> u64 {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = under_way.as_ref().map(|(watched, _)| watched);
+        watched.map_or(0, |watched| watched.bytes.load(Ordering::Relaxed))
+    }
+
+    fn end(&self) {
+        if let Some((watched, signer)) = &*self.under_way.lock().unwrap_or_else(PoisonError::into_inner) {
+            watched.stop.store(true, Ordering::Relaxed);
+            signer.stop();
+        }
     }
 }

@@ -1,34 +1,30 @@
 //! The addresses of the page, what each request has to bring, and what each answer says of itself.
-use std::convert::Infallible;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage, labels};
-use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use maud::Markup;
-use planner::schedule::observed::is_being_restored;
 use serde::Deserialize;
 
-use crate::act;
-use crate::commands::restore::{choose, plan};
 use crate::commands::{describe, status};
-use crate::follow::doing::{Doing, of as doing_of};
-use crate::follow::stop;
-use crate::follow::watch::{News, one as watch};
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
 use crate::read::objects::Where;
+use crate::stored::flags::Reached;
+use crate::ui::checks::Checks;
 use crate::ui::door::{Caller, Door};
 use crate::ui::pages::{self, Frame};
+use crate::ui::rights::Rights;
+use crate::ui::{forms, live};
 
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/page.js");
@@ -41,8 +37,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// What all requests share.
 #[derive(Clone)]
 pub struct Site {
-    session: Arc<Session>,
-    door: Arc<Door>,
+    /// Who asks which cluster.
+    pub session: Arc<Session>,
+    /// Who comes in.
+    pub door: Arc<Door>,
+    /// What is read whole.
+    pub checks: Arc<Checks>,
+    /// What may be changed.
+    pub rights: Arc<Rights>,
+    /// How stores are reached from here.
+    pub reached: Arc<Reached>,
     port: u16,
     began: Instant,
     /// Milliseconds after the begin: the last request.
@@ -54,10 +58,13 @@ impl Site {
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn new(session: Arc<Session>, port: u16) -> Result<Self, String> {
+    pub fn new(session: Arc<Session>, port: u16, reached: Reached) -> Result<Self, String> {
         Ok(Self {
             session,
             door: Arc::new(Door::new(port)?),
+            checks: Arc::default(),
+            rights: Arc::default(),
+            reached: Arc::new(reached),
             port,
             began: Instant::now(),
             last: Arc::default(),
@@ -69,12 +76,14 @@ impl Site {
         format!("http://127.0.0.1:{}/?token={}", self.port, self.door.token)
     }
 
-    fn touch(&self) {
+    /// Somebody looks.
+    pub fn touch(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.fetch_max(now, Ordering::Relaxed);
     }
 
-    fn frame(&self) -> Frame<'_> {
+    /// What is the same on all pages.
+    pub fn frame(&self) -> Frame<'_> {
         Frame { csrf: &self.door.csrf }
     }
 }
@@ -107,12 +116,17 @@ pub fn router(site: Site) -> axum::Router {
         .route("/", get(fleet))
         .route("/storages", get(storages))
         .route("/schedules/{namespace}/{name}", get(schedule))
-        .route("/schedules/{namespace}/{name}/run", post(run_now))
+        .route("/schedules/{namespace}/{name}/events", get(live::schedule))
+        .route("/schedules/{namespace}/{name}/run", post(forms::run_now))
         .route("/runs/{namespace}/{name}", get(run))
-        .route("/runs/{namespace}/{name}/events", get(events))
-        .route("/runs/{namespace}/{name}/restore", get(confirm).post(restore))
-        .route("/runs/{namespace}/{name}/cancel", post(cancel))
-        .route("/runs/{namespace}/{name}/keep", post(keep))
+        .route("/runs/{namespace}/{name}/events", get(live::run))
+        .route(
+            "/runs/{namespace}/{name}/restore",
+            get(forms::confirm).post(forms::restore),
+        )
+        .route("/runs/{namespace}/{name}/cancel", post(forms::cancel))
+        .route("/runs/{namespace}/{name}/keep", post(forms::keep))
+        .route("/runs/{namespace}/{name}/verify", post(forms::verify))
         .route("/assets/style.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route(
             "/assets/page.js",
@@ -196,10 +210,10 @@ fn caller(headers: &HeaderMap) -> Caller<'_> {
 }
 
 /// A page, or why there is none, as a page.
-type Answer = Result<Response, Refused>;
+pub type Answer = Result<Response, Refused>;
 
 /// What could not be done.
-struct Refused(StatusCode, String);
+pub struct Refused(pub StatusCode, pub String);
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
@@ -220,16 +234,13 @@ impl IntoResponse for Refused {
     }
 }
 
-fn page(markup: Markup) -> Answer {
-    Ok(markup_of(markup))
-}
-
-fn markup_of(markup: Markup) -> Response {
-    axum::response::Html(markup.into_string()).into_response()
+/// The page itself.
+pub fn page(markup: Markup) -> Answer {
+    Ok(axum::response::Html(markup.into_string()).into_response())
 }
 
 /// The namespace and the name of an object: what is none never becomes part of a request to the API server.
-fn named((namespace, name): (String, String)) -> Result<(String, String), Refused> {
+pub fn named((namespace, name): (String, String)) -> Result<(String, String), Refused> {
     if is_name(&namespace) && is_name(&name) {
         return Ok((namespace, name));
     }
@@ -245,7 +256,9 @@ fn is_name(text: &str) -> bool {
 
 async fn fleet(State(site): State<Site>) -> Answer {
     let read = status::read(&site.session, site.session.asked.is_some(), false).await?;
-    page(pages::fleet(&site.frame(), &read, Timestamp::now()))
+    let namespaces: BTreeSet<_> = read.schedules.iter().filter_map(ResourceExt::namespace).collect();
+    let denied = site.rights.denied::<BackupSchedule>(&site.session, namespaces).await;
+    page(pages::fleet(&site.frame(), &read, &denied, Timestamp::now()))
 }
 
 async fn storages(State(site): State<Site>) -> Answer {
@@ -258,27 +271,28 @@ async fn storages(State(site): State<Site>) -> Answer {
         }
         other => other,
     };
-    page(pages::storages(
-        &site.frame(),
-        &storages,
-        &runs?.objects,
-        Timestamp::now(),
-    ))
+    page(pages::storages(&storages, &runs?.objects, Timestamp::now()))
 }
 
 async fn schedule(State(site): State<Site>, Path(which): Path<(String, String)>) -> Answer {
     let (namespace, name) = named(which)?;
     let schedule: BackupSchedule = site.session.get(&namespace, &name).await?;
     let label = format!("{}={name}", labels::SCHEDULE);
+    let may = site
+        .rights
+        .may_change::<BackupSchedule>(&site.session, &namespace)
+        .await;
     let place = Where::Namespace(namespace);
     let runs = site.session.list::<BackupRun>(&place, Some(&label)).await?.objects;
-    page(pages::schedule(&site.frame(), &schedule, runs, Timestamp::now()))
+    page(pages::schedule(&site.frame(), &schedule, runs, may, Timestamp::now()))
 }
 
 async fn run(State(site): State<Site>, Path(which): Path<(String, String)>) -> Answer {
     let (namespace, name) = named(which)?;
     let mut notes = Vec::new();
     let (run, pod, events) = describe::read(&site.session, &namespace, &name, &mut notes).await?;
+    let check = site.checks.of(&run.uid().unwrap_or_default());
+    let may = site.rights.may_change::<BackupRun>(&site.session, &namespace).await;
     page(pages::run(
         &site.frame(),
         &pages::Told {
@@ -286,118 +300,11 @@ async fn run(State(site): State<Site>, Path(which): Path<(String, String)>) -> A
             pod: pod.as_ref(),
             events: &events,
             notes: &notes,
+            check: check.as_ref(),
+            may,
         },
         Timestamp::now(),
     ))
-}
-
-/// What a run does, each time that it changes.
-async fn events(
-    State(site): State<Site>,
-    Path(which): Path<(String, String)>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
-    let (namespace, name) = named(which)?;
-    let news = watch::<BackupRun>(&site.session, &namespace, &name).map(move |news| {
-        site.touch();
-        Ok(match news {
-            News::Is(run) if doing_of(&run) == Doing::Nothing => Event::default().event("ended").data("ended"),
-            News::Is(run) => {
-                let live = pages::progress(&run).into_string();
-                Event::default().event("progress").data(live)
-            }
-            News::Gone => Event::default().event("ended").data("gone"),
-            News::Broken(why) => Event::default().event("broken").data(crate::plain::clean(&why)),
-            News::Refused(fault) => {
-                let words = crate::plain::clean(&fault.to_string());
-                Event::default().event("broken").data(words)
-            }
-        })
-    });
-    Ok(Sse::new(news).keep_alive(KeepAlive::default()))
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    csrf: String,
-    #[serde(default)]
-    version: String,
-    #[serde(default)]
-    on: bool,
-}
-
-fn given(site: &Site, asked: &Asked) -> Result<(), Refused> {
-    if site.door.is_given(&asked.csrf) {
-        return Ok(());
-    }
-    let words = "The form is not one of this page: load the page before it again.";
-    Err(Refused(StatusCode::FORBIDDEN, words.into()))
-}
-
-async fn run_now(State(site): State<Site>, Path(which): Path<(String, String)>, Form(asked): Form<Asked>) -> Answer {
-    given(&site, &asked)?;
-    let (namespace, name) = named(which)?;
-    act::trigger(&site.session, &namespace, &name).await?;
-    Ok(Redirect::to(&format!("/schedules/{namespace}/{name}")).into_response())
-}
-
-/// The run, where a restore of it may be asked for.
-async fn restorable(site: &Site, namespace: &str, name: &str) -> Result<BackupRun, Refused> {
-    let run: BackupRun = site.session.get(namespace, name).await?;
-    let why = match choose::unrestorable(&run) {
-        Some((why, _)) => why,
-        None if is_being_restored(&run) => "a restore of it is under way or waits already".into(),
-        None => return Ok(run),
-    };
-    Err(Refused(
-        StatusCode::CONFLICT,
-        format!("cannot restore run {name}: {why}"),
-    ))
-}
-
-async fn confirm(State(site): State<Site>, Path(which): Path<(String, String)>) -> Answer {
-    let (namespace, name) = named(which)?;
-    let run = restorable(&site, &namespace, &name).await?;
-    let shown = plan::shown(&run, &run, &namespace, Timestamp::now());
-    page(pages::confirm(&site.frame(), &run, &shown))
-}
-
-async fn restore(State(site): State<Site>, Path(which): Path<(String, String)>, Form(asked): Form<Asked>) -> Answer {
-    given(&site, &asked)?;
-    let (namespace, name) = named(which)?;
-    let run = restorable(&site, &namespace, &name).await?;
-    // What was shown is what is restored.
-    if run.resource_version().as_deref() != Some(asked.version.as_str()) {
-        let words = format!(
-            "cannot restore run {name}: it was changed after it was shown. Go back, look again, and confirm again."
-        );
-        return Err(Refused(StatusCode::CONFLICT, words));
-    }
-    act::restore(&site.session, &namespace, &name, Some(&asked.version)).await?;
-    Ok(to_run(&namespace, &name))
-}
-
-async fn cancel(State(site): State<Site>, Path(which): Path<(String, String)>, Form(asked): Form<Asked>) -> Answer {
-    given(&site, &asked)?;
-    let (namespace, name) = named(which)?;
-    let run: BackupRun = site.session.get(&namespace, &name).await?;
-    if doing_of(&run) == Doing::Nothing {
-        let words = format!("cannot cancel run {name}: nothing is under way: it has ended");
-        return Err(Refused(StatusCode::CONFLICT, words));
-    }
-    stop::cancel(&site.session, &namespace, &name).await?;
-    Ok(to_run(&namespace, &name))
-}
-
-async fn keep(State(site): State<Site>, Path(which): Path<(String, String)>, Form(asked): Form<Asked>) -> Answer {
-    given(&site, &asked)?;
-    let (namespace, name) = named(which)?;
-    act::keep(&site.session, &namespace, &name, asked.on).await?;
-    Ok(to_run(&namespace, &name))
-}
-
-fn to_run(namespace: &str, name: &str) -> Response {
-    Redirect::to(&format!("/runs/{namespace}/{name}")).into_response()
 }
 
 #[cfg(test)]

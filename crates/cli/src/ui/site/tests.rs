@@ -24,7 +24,7 @@ fn site() -> Site {
         groups: Vec::new(),
         request_timeout: 5,
     };
-    Site::new(Arc::new(who.connect(None).unwrap()), 4000).unwrap()
+    Site::new(Arc::new(who.connect(None).unwrap()), 4000, Reached::default()).unwrap()
 }
 
 fn ask(site: &Site, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
@@ -166,6 +166,7 @@ fn a_change_needs_the_token_of_a_form_of_this_page() {
         "/runs/shop/a/cancel",
         "/runs/shop/a/keep",
         "/runs/shop/a/restore",
+        "/runs/shop/a/verify",
         "/schedules/shop/a/run",
     ] {
         for (body, wanted) in [
