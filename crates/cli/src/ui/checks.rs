@@ -200,16 +200,19 @@ mod tests {
             }
             drop(tell.send(failed(&format!("stopped: {}", reading.why().unwrap()))));
         });
-        assert_eq!(end(told, &stop, Duration::ZERO, STOPS), "stopped: too late");
+        assert_eq!(end(told, &stop, Duration::ZERO, STOPS).1, "stopped: too late");
         thread.join().unwrap();
         // It hears nothing.
         let (deaf, told) = oneshot::channel();
-        assert_eq!(end(told, &Stop::default(), Duration::ZERO, Duration::ZERO), "too late");
+        assert_eq!(
+            end(told, &Stop::default(), Duration::ZERO, Duration::ZERO).1,
+            "too late"
+        );
         drop(deaf);
         // It is gone.
         let (gone, told) = oneshot::channel();
         drop(gone);
         let why = end(told, &Stop::default(), LONGEST, STOPS);
-        assert!(why.contains("a fault of this program"), "{why}");
+        assert!(why.1.contains("a fault of this program"), "{why:?}");
     }
 }
