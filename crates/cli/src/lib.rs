@@ -46,7 +46,7 @@ pub fn run() -> ExitCode {
         Err(refusal) => {
             // Empty where another process of this program has said it.
             if !refusal.is_empty() {
-                eprintln!("{refusal}");
+                show::fold::say(&refusal);
             }
             ExitCode::FAILURE
         }

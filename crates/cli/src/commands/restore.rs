@@ -26,7 +26,7 @@ use crate::read::fault::Fault;
 use crate::read::objects::Where;
 use crate::read::target::Of;
 use crate::read::time::{span, time};
-use crate::show::style::Tone;
+use crate::show::style::{Style, Tone};
 
 /// What to restore, and over what.
 #[derive(clap::Args)]
@@ -129,7 +129,7 @@ async fn in_place(session: &Session, args: &Args, run: &BackupRun, out: &mut dyn
         ));
     }
     let shown = plan::shown(run, run, &namespace, Timestamp::now());
-    let _ = write!(out, "{shown}");
+    let _ = write!(out, "{}", plan::folded(&shown, Style::of_output().width()));
     let _ = out.flush();
     let command = format!("kubectl backup restore run/{name} -n {namespace}");
     confirm(args.yes, "This writes over what is there. Restore?", &doing, &command)?;
@@ -187,11 +187,11 @@ async fn elsewhere(
             "kubectl backup restore with --template FILE or --set-env NAME=VALUE corrected",
         )
     })?;
-    let shown = plan::shown(source, &run, namespace, Timestamp::now());
-    let _ = write!(out, "{shown}");
+    let mut shown = plan::shown(source, &run, namespace, Timestamp::now());
     for note in notes.iter().chain(&key.notes) {
-        let _ = writeln!(out, "note         {note}");
+        shown.push_str(&format!("note         {note}\n"));
     }
+    let _ = write!(out, "{}", plan::folded(&shown, Style::of_output().width()));
     let _ = out.flush();
     let command = format!(
         "kubectl backup restore run/{} -n {} --into {namespace}",

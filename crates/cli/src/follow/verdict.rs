@@ -10,6 +10,7 @@ use crate::follow::phase::{Aim, Ending};
 use crate::follow::screen::Screen;
 use crate::follow::stop::INTERRUPTED;
 use crate::read::fault::Fault;
+use crate::show::fold::say;
 use crate::show::style::Tone;
 
 impl Course<'_> {
@@ -45,7 +46,7 @@ impl Course<'_> {
             )),
             Outcome::Left => {
                 // Not a fault: the shell is told as of any program that was interrupted.
-                eprintln!("run {} is left running\ntry: {}", self.name, self.further());
+                say(&format!("run {} is left running\ntry: {}", self.name, self.further()));
                 std::process::exit(INTERRUPTED)
             }
         }
