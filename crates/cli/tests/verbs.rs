@@ -102,6 +102,7 @@ const CASES: &[Case] = &[
         "Ctrl-C asks: left running is status 130, and not meant goes on",
         follows::is_interrupted,
     ),
+    ("a second Ctrl-C leaves it running", follows::is_interrupted_twice),
     ("Ctrl-C asks: cancelled is cancelled", follows::is_cancelled),
     ("Ctrl-C before there is a run just ends", follows::is_interrupted_early),
     (

@@ -106,12 +106,25 @@ pub fn is_interrupted(server: &ApiServer) {
     pane.press(&["Enter"]).prompt();
     holds("interrupted-left", &pane.screen(false), &[]);
     assert!(annotation().is_null());
-    // By a second Ctrl-C.
+    // Who only looks is not asked.
     pane.enter("kubectl backup logs shop-2 -f -n follow-asks");
     pane.press(&["C-c"]);
     assert!(pane.prompt().contains("[130] $"), "{}", pane.screen(false));
     pane.is_cooked();
     assert!(annotation().is_null());
+}
+
+/// A second Ctrl-C is as good as the answer to leave it.
+pub fn is_interrupted_twice(server: &ApiServer) {
+    let pane = Pane::open(server, (80, 24));
+    let place = begun(server, "follow-twice", &pane, "kubectl backup run shop -n follow-twice");
+    moved(&place, 4, "2026-01-31T03:02:00Z");
+    pane.says("about 50 %");
+    pane.press(&["C-c"]).says("go on (g)?");
+    pane.press(&["C-c"]);
+    holds("interrupted-twice", &pane.prompt(), &[]);
+    assert!(place.get("backuprun", "shop-2")["metadata"]["annotations"][CANCEL].is_null());
+    pane.is_cooked();
 }
 
 /// The same where it is cancelled.
