@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages docs-pictures lint fmt generate
+.PHONY: help cluster cluster-down load kubeconfig images cli cli-targets demo test test-stores faults soak fuzz bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages docs-pictures lint fmt generate
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -24,10 +24,11 @@ images: ## makes all images (the operator's, databases, MinIO) and prints their 
 	@dev/image minio mysql postgres redis static tinyproxy
 	@dev/operator image
 
-cli: ## builds kubectl-backup and prints its path; on the PATH it answers to `kubectl backup`
-	@dev/tools build
-	@dev/cargo build --quiet --release --locked -p cli
-	@echo "$${CARGO_TARGET_DIR:-$${BACKUP_DEV_CACHE:-$$HOME/.cache/backup-operator-dev}/target}/release/kubectl-backup"
+cli: ## builds kubectl-backup, static and below 15 MB, and prints its path; on the PATH it answers to `kubectl backup` (ARCH=arm64)
+	@dev/cli $(ARCH)
+
+cli-targets: ## type-checks kubectl-backup for Windows, macOS and 64-bit ARM
+	@dev/cli targets
 
 demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, restores them and compares
 	@dev/demo

@@ -13,6 +13,7 @@ mod logs;
 mod pause;
 mod preview;
 pub mod restore;
+#[cfg(unix)]
 mod restore_offline;
 mod resume;
 mod run;
@@ -67,6 +68,7 @@ pub enum Verb {
     /// Reads a backup from its store into a file, decrypted, decompressed and proved whole: of a run, or without a cluster by --storage-file.
     Download(download::Args),
     /// Restores an object from a store into a command on this machine, with the same proof as in a Pod; asks no cluster.
+    #[cfg(unix)]
     RestoreOffline(restore_offline::Args),
     /// Says everything that is wrong or unwise in manifests, each with its field and the cure; asks no cluster.
     Lint(lint::Args),
@@ -95,6 +97,7 @@ impl Verb {
         match self {
             Self::Lint(args) => whole(out, |answer| lint::run(&args, answer)),
             Self::Preview(args) => whole(out, |answer| preview::run(args, answer)),
+            #[cfg(unix)]
             Self::RestoreOffline(args) => restore_offline::run(&args),
             Self::Download(args) => download::run(&args, out),
             Self::Verify(args) => verify::run(&args, out),

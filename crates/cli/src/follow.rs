@@ -7,5 +7,6 @@ pub mod log;
 pub mod phase;
 pub mod screen;
 pub mod stop;
+pub mod terminal;
 pub mod verdict;
 pub mod watch;

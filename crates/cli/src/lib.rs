@@ -61,7 +61,7 @@ pub fn run() -> ExitCode {
         Err(refusal) => {
             // Empty where another process of this program has said it.
             if !refusal.is_empty() {
-                tell!("{}", plain::lines(&refusal));
+                show::fold::say(&refusal);
             }
             ExitCode::FAILURE
         }

@@ -2,6 +2,7 @@
 pub mod bucket;
 pub mod cluster;
 pub mod flags;
+#[cfg(unix)]
 pub mod guarded;
 pub mod key;
 pub mod lent;

@@ -3,14 +3,24 @@
 
 #[path = "verbs/around.rs"]
 mod around;
+#[path = "verbs/follows.rs"]
+mod follows;
+#[path = "verbs/golden.rs"]
+mod golden;
 #[path = "verbs/looks.rs"]
 mod looks;
+#[path = "verbs/pane.rs"]
+mod pane;
 #[path = "verbs/program.rs"]
 mod program;
 #[path = "verbs/restores.rs"]
 mod restores;
 #[path = "verbs/runs.rs"]
 mod runs;
+#[path = "verbs/screens.rs"]
+mod screens;
+#[path = "verbs/shells.rs"]
+mod shells;
 #[path = "verbs/small.rs"]
 mod small;
 
@@ -75,12 +85,37 @@ const CASES: &[Case] = &[
         "a terminal has colours and lines that fit, unless nobody wants colours",
         around::on_a_terminal,
     ),
+    ("Tab completes in bash", shells::of_bash),
+    ("Tab completes in zsh", shells::of_zsh),
+    ("Tab completes in fish", shells::of_fish),
+    ("a list of runs fits on its terminal", screens::of_a_list),
+    ("the story of a run fits on its terminal", screens::of_a_run),
+    (
+        "a run that is followed has a bar that says how far it is, and leaves its lines",
+        follows::of_a_run,
+    ),
+    (
+        "a run that fails leaves its last words and the cure",
+        follows::that_fails,
+    ),
+    (
+        "Ctrl-C asks: left running is status 130, and not meant goes on",
+        follows::is_interrupted,
+    ),
+    ("a second Ctrl-C leaves it running", follows::is_interrupted_twice),
+    ("Ctrl-C asks: cancelled is cancelled", follows::is_cancelled),
+    ("Ctrl-C before there is a run just ends", follows::is_interrupted_early),
+    (
+        "a restore shows what goes over what, and is made on yes alone",
+        follows::of_a_restore,
+    ),
 ];
 
 #[test]
 fn the_verbs_do_what_they_say() {
     let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crds.yaml");
     let server = &ApiServer::start(&kinds);
+    screens::of_a_fleet(server);
     let failed = std::thread::scope(|scope| {
         let cases: Vec<_> = CASES
             .iter()

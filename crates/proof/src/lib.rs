@@ -4,20 +4,24 @@
 //!
 //! Threads block; nothing here is asynchronous. Who signs URLs is asked by [`Signs`]: an operator far away, or whoever has the keys.
 //! Processes that left the command's group are found through `/proc`; without it, on other systems than Linux, its group is killed.
+//! On Windows objects are read and proved, and no command is fed: nothing there holds its input open beside a process that is ended.
 #![forbid(unsafe_code)]
 
 mod check;
+#[cfg(unix)]
 pub mod command;
 pub mod download;
 pub mod event;
 pub mod flights;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod fuzz;
 pub mod group;
+#[cfg(unix)]
 pub mod guard;
 pub mod http;
 pub mod object;
 pub mod read;
+#[cfg(unix)]
 pub mod restore;
 pub mod retry;
 pub mod sign;

@@ -58,6 +58,40 @@ fn a_schedule_is_run_and_its_backup_restored_from_the_command_line() {
 }
 
 #[test]
+fn the_quick_start_of_the_readme_does_what_it_says() {
+    case("cli-readme", |case| async move {
+        case.schedule(
+            "postgresql",
+            json!({"schedule": NEVER}),
+            stream(&case.path("{{ .name }}"), "random 100000"),
+        )
+        .await;
+        let page = include_str!("../../../README.md");
+        let quick_start = page.split("## Quick start").nth(1).expect("a quick start");
+        let block = quick_start
+            .split("```sh\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let commands: Vec<_> = block.expect("its commands").lines().collect();
+        assert!(commands.len() > 3, "{commands:?}");
+        for command in commands {
+            let words: Vec<_> = command
+                .split(' ')
+                .filter(|w| !["-n", "development"].contains(w))
+                .collect();
+            assert_eq!(words[..2], ["kubectl", "backup"], "{command}");
+            // What a person is asked is answered.
+            let yes: &[&str] = if words[2] == "restore" { &["--yes"] } else { &[] };
+            let (ok, text) = answered(|| backup(&case, &[&words[2..], yes].concat())).await;
+            assert!(ok, "{command}: {text}");
+        }
+        let run = case.runs_of("postgresql").await.remove(0);
+        case.keeps(&run.name_any());
+        assert!(is(&run, condition::SUCCESSFUL) && is(&run, condition::RESTORED));
+    });
+}
+
+#[test]
 fn a_failed_run_tells_its_reason_its_cure_and_its_last_words_and_is_no_success() {
     case("cli-fails", |case| async move {
         let run = json!({

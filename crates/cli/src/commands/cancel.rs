@@ -18,7 +18,7 @@ use crate::follow::watch::{News, one};
 use crate::follow::{events, log};
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::Fault;
-use crate::read::target::{Of, parse};
+use crate::read::target::{Of, only};
 use crate::read::time::span;
 use crate::show::style::Tone;
 
@@ -51,9 +51,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
 }
 
 async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
-    let doing = format!("cancel run {}", args.run);
-    let usage = "kubectl backup cancel --help";
-    let (_, name) = parse(&args.run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, usage))?;
+    let name = only(Of::Run, &args.run, "cancel")?;
+    let doing = format!("cancel run {name}");
     let namespace = session.namespace.clone();
     let found = session.get::<BackupRun>(&namespace, &name).await?;
     let what = match doing_of(&found) {

@@ -13,6 +13,7 @@ use crate::catalog::{Entry, Gathered, State, entries, missing};
 use crate::read::connect::{Session, Who};
 use crate::read::fault::Fault;
 use crate::read::objects::Where;
+use crate::read::target;
 use crate::show::document::{self, Form};
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
@@ -25,7 +26,7 @@ use crate::stored::flags::Reached;
 #[derive(clap::Args)]
 pub struct Args {
     /// The BackupStorage.
-    #[arg(value_name = "STORAGE")]
+    #[arg(value_name = "STORAGE", value_parser = target::storage)]
     storage: String,
     /// Only what has no run in this cluster: backups of clusters that are gone, and what runs that were deleted have left.
     #[arg(long, conflicts_with = "missing")]

@@ -17,7 +17,9 @@ use crate::read::connect::{Cluster, Session};
 use crate::read::facts::{Fact, facts};
 use crate::read::fault::Fault;
 use crate::read::story::{Mark, Step, second, story};
+use crate::read::target::{Of, only};
 use crate::show::document::{self, Form};
+use crate::show::fold::{behind, say};
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
 
@@ -48,12 +50,13 @@ enum Output {
 
 /// Answers.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
+    let name = only(Of::Run, &args.run, "describe").map_err(|fault| fault.to_string())?;
     let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
     let mut notes = Vec::new();
-    let read = session.block_on(read(&session, &session.namespace, &args.run, &mut notes));
+    let read = session.block_on(read(&session, &session.namespace, &name, &mut notes));
     let (run, pod, events) = read.map_err(|fault| fault.to_string())?;
     for note in &notes {
-        tell!("note: {note}");
+        say(&format!("note: {note}"));
     }
     let now = Timestamp::now();
     let (facts, story) = (facts(&run, now), story(&run, pod.as_ref(), &events, now));
@@ -125,10 +128,10 @@ pub async fn read(
 fn screen(run: &BackupRun, facts: &[Fact], story: &[Step], style: Style, out: &mut dyn Write) -> io::Result<()> {
     let widest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 3;
     for (name, value) in facts {
-        writeln!(out, "{name:widest$}{}", clean(value))?;
+        writeln!(out, "{name:widest$}{}", behind(&clean(value), widest, style.width()))?;
     }
     writeln!(out)?;
-    let mut steps = Table::new(&["at", "after", "what", "detail"]);
+    let mut steps = Table::new(&["at", "after", "what", "detail"]).with_text();
     for step in story {
         let tone = match step.mark {
             Mark::Step => Tone::Plain,
@@ -167,7 +170,7 @@ fn screen(run: &BackupRun, facts: &[Fact], story: &[Step], style: Style, out: &m
         restores.write(style, out)?;
     }
     if let Some(log) = status.log.as_deref().filter(|log| !log.trim().is_empty()) {
-        writeln!(out, "\nThe end of what the last command wrote to its standard error:")?;
+        writeln!(out, "\nThe last command's standard error ended so:")?;
         for line in log.lines() {
             writeln!(out, "  {}", clean(line))?;
         }

@@ -14,7 +14,7 @@ use protocol::Outcome;
 use crate::plain::clean;
 use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
-use crate::read::target::{Of, parse};
+use crate::read::target::{Of, only};
 use crate::stored::cluster as sources;
 use crate::stored::flags::{By, Expected, Opened, Place, Reached, Which};
 use crate::stored::key::Key;
@@ -69,8 +69,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
 
 /// The object of a run's backup; where no key is given and the bytes are to be opened, the one that the run names.
 fn of_cluster(args: &Args, run: &str, key: Option<Key>) -> Result<Source, Fault> {
-    let doing = format!("download {run}");
-    let (_, name) = parse(run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, "kubectl backup download --help"))?;
+    let name = only(Of::Run, run, "download")?;
     let session = Arc::new(args.cluster.connect()?);
     session.block_on(async {
         let run: BackupRun = session.get(&session.namespace, &name).await?;

@@ -16,6 +16,7 @@ use crate::commands::catalog::look;
 use crate::read::connect::{Session, Who};
 use crate::read::fault::Fault;
 use crate::read::objects::Where;
+use crate::read::target;
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
 use crate::stored::flags::Reached;
@@ -31,7 +32,7 @@ const SHOWN: usize = 20;
 #[derive(clap::Args)]
 pub struct Args {
     /// The BackupStorage whose bucket has the records.
-    #[arg(value_name = "STORAGE")]
+    #[arg(value_name = "STORAGE", value_parser = target::storage)]
     storage: String,
     /// Only backups of this cluster: `kubectl backup catalog STORAGE -o wide` has them.
     #[arg(long, value_name = "ID")]
@@ -204,7 +205,7 @@ fn refused(args: &Args, failed: &[(String, String, String)], out: &mut dyn Write
     if failed.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new(&["namespace", "run", "not imported because"]);
+    let mut table = Table::new(&["namespace", "run", "not imported because"]).with_text();
     for (namespace, run, why) in failed.iter().take(SHOWN) {
         table.row(vec![
             namespace.as_str().into(),

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use crate::act;
 use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
-use crate::read::target::{Of, parse};
+use crate::read::target::{Of, only};
 
 /// What to keep.
 #[derive(clap::Args)]
@@ -27,9 +27,7 @@ pub struct Args {
 /// # Errors
 /// There is no such run, or the API server refused.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
-    let doing = format!("keep run {}", args.run);
-    let (_, name) =
-        parse(&args.run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, "kubectl backup keep --help"))?;
+    let name = only(Of::Run, &args.run, "keep")?;
     let session = args.cluster.connect()?;
     let namespace = &session.namespace;
     session.block_on(async {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::read::connect::Cluster;
 use crate::read::objects::{Found, Where};
 use crate::show::document::{self, Form};
+use crate::show::fold::say;
 use crate::show::style::Style;
 use rows::{Row, table};
 
@@ -128,7 +129,7 @@ fn list<K: Row>(session: &crate::read::connect::Session, asked: &Asked, out: &mu
         .block_on(session.list(&asked.place, asked.labels.as_deref()))
         .map_err(|fault| fault.to_string())?;
     for why in &found.unreadable {
-        tell!("not shown: {why}");
+        say(&format!("not shown: {why}"));
     }
     let now = Timestamp::now();
     let mut both: Vec<_> = found.objects.into_iter().zip(found.raw).collect();
@@ -145,7 +146,7 @@ fn list<K: Row>(session: &crate::read::connect::Session, asked: &Asked, out: &mu
             let known = session.block_on(session.known(namespace));
             known.map_err(|fault| fault.to_string())?;
         }
-        tell!("{}", nothing::<K>(asked));
+        say(&nothing::<K>(asked));
         return Ok(());
     }
     let written = table(&objects, asked.view, now).write(Style::of_output(), out);

@@ -12,7 +12,7 @@ use crate::follow::watch::{News, one};
 use crate::plain::clean;
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::{Fault, with_causes};
-use crate::read::target::{Of, parse};
+use crate::read::target::{Of, only};
 use crate::read::time::span;
 
 /// What a container has said comes within this, when its command has ended.
@@ -44,9 +44,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
 }
 
 async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
-    let doing = format!("show the log of run {}", args.run);
-    let (_, name) =
-        parse(&args.run, &[Of::Run]).map_err(|why| Fault::new(&doing, why, "kubectl backup logs --help"))?;
+    let name = only(Of::Run, &args.run, "logs")?;
     let namespace = session.namespace.clone();
     let late = Instant::now() + args.timeout;
     if args.follow {

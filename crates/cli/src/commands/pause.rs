@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::read::connect::Cluster;
 use crate::read::fault::Fault;
-use crate::read::target::{Of, parse};
+use crate::read::target::{Of, only};
 
 /// Which schedule; `resume` takes the same.
 #[derive(clap::Args)]
@@ -28,9 +28,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
 
 /// Sets `spec.suspend`.
 pub fn suspend(args: &Args, verb: &str, on: bool, out: &mut dyn Write) -> Result<(), Fault> {
-    let doing = format!("{verb} schedule {}", args.schedule);
-    let usage = format!("kubectl backup {verb} --help");
-    let (_, name) = parse(&args.schedule, &[Of::Schedule]).map_err(|why| Fault::new(&doing, why, usage))?;
+    let name = only(Of::Schedule, &args.schedule, verb)?;
+    let doing = format!("{verb} schedule {name}");
     let session = args.cluster.connect()?;
     let namespace = &session.namespace;
     session.block_on(async {

@@ -27,7 +27,7 @@ use crate::read::connect::{Cluster, Session};
 use crate::read::fault::Fault;
 use crate::read::target::{Of, parse};
 use crate::read::time::{span, time};
-use crate::show::style::Tone;
+use crate::show::style::{Style, Tone};
 
 /// What to restore, and over what.
 #[derive(clap::Args)]
@@ -163,7 +163,7 @@ async fn in_place(session: &Session, args: &Args, run: &BackupRun, out: &mut dyn
         ));
     }
     let shown = plan::shown(run, run, &namespace, Timestamp::now());
-    let _ = write!(out, "{shown}");
+    let _ = write!(out, "{}", plan::folded(&shown, Style::of_output().width()));
     let _ = out.flush();
     let command = format!("kubectl backup restore run/{name} -n {namespace}");
     confirm(args.yes, "This writes over what is there. Restore?", &doing, &command)?;
@@ -222,11 +222,11 @@ async fn elsewhere(
         )
     })?;
     let needs = needs::check(session, &run, namespace, &doing).await?;
-    let shown = plan::shown(source, &run, namespace, Timestamp::now());
-    let _ = write!(out, "{shown}");
+    let mut shown = plan::shown(source, &run, namespace, Timestamp::now());
     for note in notes.iter().chain(&key.notes).chain(&needs) {
-        let _ = writeln!(out, "note         {note}");
+        shown.push_str(&format!("note         {note}\n"));
     }
+    let _ = write!(out, "{}", plan::folded(&shown, Style::of_output().width()));
     let _ = out.flush();
     let command = format!(
         "kubectl backup restore run/{} -n {} --into {namespace}",

@@ -11,7 +11,9 @@ use crate::follow::phase::Aim;
 use crate::follow::screen::Screen;
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::Fault;
+use crate::read::target::{Of, only};
 use crate::read::time::span;
+use crate::show::fold::say;
 
 /// What to run.
 #[derive(clap::Args)]
@@ -47,7 +49,8 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
     if let Some(file) = &args.file {
         runs = create::all(session, file, &mut screen).await?;
     } else if let Some(schedule) = &args.schedule {
-        runs.push(trigger::one(session, schedule, args.timeout, &mut screen).await?);
+        let schedule = only(Of::Schedule, schedule, "run")?;
+        runs.push(trigger::one(session, &schedule, args.timeout, &mut screen).await?);
     }
     if args.detach {
         return Ok(());
@@ -67,7 +70,7 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
         let outcome = course.follow(session, &mut screen).await?;
         match course.conclude(outcome, &mut screen) {
             Err(fault) if runs.len() > 1 => {
-                tell!("{fault}");
+                say(&fault.to_string());
                 failed = Err(Fault::new(
                     "call all of them good",
                     "at least one did not end well, as said above",

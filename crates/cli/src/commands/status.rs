@@ -11,6 +11,7 @@ use crate::read::fault::Fault;
 use crate::read::fleet::{Fleet, Objects, fleet, matters};
 use crate::read::objects::{Found, Where};
 use crate::show::document::{self, Form};
+use crate::show::fold::{prose, say};
 use crate::show::style::{Style, Tone};
 use crate::show::table::{Cell, Table};
 use crate::show::time::ago;
@@ -72,7 +73,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
         .block_on(read(&session, args.cluster.namespace.is_some(), args.all_namespaces))
         .map_err(|fault| fault.to_string())?;
     for note in &read.notes {
-        eprintln!("note: {note}");
+        say(&format!("note: {note}"));
     }
     let now = Timestamp::now();
     let fleet = read.fleet(now);
@@ -144,7 +145,9 @@ pub async fn read(session: &Session, named: bool, all: bool) -> Result<Read, Fau
 /// All that is bad, each kind in a table of its own; then what is well, in one line.
 fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let seconds = |n: i64| span(SignedDuration::from_secs(n));
-    let mut late = Table::new(&["last good", "namespace", "name", "every", "in a row", "why"]);
+    let mut late = Table::new(&["last good", "namespace", "name", "every", "in a row", "why"])
+        .with_text()
+        .least(&["every"]);
     for one in &fleet.schedules {
         let good = one.last_good.map_or_else(|| "never".into(), |at| ago(at, now));
         late.row(vec![
@@ -160,7 +163,7 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
             (&one.why).into(),
         ]);
     }
-    let mut storages = Table::new(&["storage", "not ready for", "reason", "message"]);
+    let mut storages = Table::new(&["storage", "not ready for", "reason", "message"]).with_text();
     for one in &fleet.storages {
         storages.row(vec![
             (&one.name).into(),
@@ -169,7 +172,7 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
             (&one.message).into(),
         ]);
     }
-    let mut runs = Table::new(&["stuck for", "namespace", "run", "why"]);
+    let mut runs = Table::new(&["stuck for", "namespace", "run", "why"]).with_text();
     for one in &fleet.runs {
         let since = Cell::new(ago(one.since, now), Tone::Bad);
         runs.row(vec![
@@ -179,7 +182,7 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
             (&one.why).into(),
         ]);
     }
-    let mut restores = Table::new(&["restore failed", "namespace", "run", "why"]);
+    let mut restores = Table::new(&["restore failed", "namespace", "run", "why"]).with_text();
     for one in &fleet.restores {
         let at = Cell::new(format!("{} ago", ago(one.at, now)), Tone::Bad);
         restores.row(vec![at, (&one.namespace).into(), (&one.name).into(), (&one.why).into()]);
@@ -204,7 +207,9 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
     }
     if !fleet.suspended.is_empty() {
         let names = fleet.suspended.join(", ");
-        writeln!(out, "{} {names}", style.paint(Tone::Warn, "suspended:"))?;
+        let names = prose(&format!("suspended: {names}"), style.width());
+        let word = style.paint(Tone::Warn, "suspended:");
+        writeln!(out, "{}", names.replacen("suspended:", &word, 1))?;
     }
     writeln!(out, "{}", well(fleet, style))
 }
@@ -235,7 +240,8 @@ fn well(fleet: &Fleet, style: Style) -> String {
     } else {
         ("else well:", Tone::Plain)
     };
-    format!("{} {}", style.paint(tone, word), parts.join("; "))
+    let all = prose(&format!("{word} {}", parts.join("; ")), style.width());
+    all.replacen(word, &style.paint(tone, word), 1)
 }
 
 /// `3 schedules`, or `3 of 4 schedules` where not all of them are.

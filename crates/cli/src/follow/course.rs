@@ -125,24 +125,21 @@ impl Course<'_> {
                 Happens::News(News::Gone) => return Ok(Outcome::Gone),
                 Happens::News(News::Broken(why)) => seen.broken(&why, screen),
                 Happens::News(News::Refused(fault)) => return Err(fault),
-                Happens::Said(Some(line)) => screen.line(&format!("  | {line}"), Tone::Dim),
+                Happens::Said(Some(line)) => screen.quote(&line),
                 Happens::Said(None) => log = None,
                 Happens::Silent => {
                     silent = None;
                     screen.line(&silence(), Tone::Warn);
                 }
                 Happens::Late => return Ok(Outcome::Late(seen.last())),
-                Happens::Interrupted => {
-                    screen.still();
-                    match stop::wish().await {
-                        Wish::Leave => return Ok(Outcome::Left(seen.last())),
-                        Wish::Follow => {}
-                        Wish::Cancel => {
-                            stop::cancel(session, self.namespace, self.name).await?;
-                            screen.line("it is asked to stop", Tone::Warn);
-                        }
+                Happens::Interrupted => match stop::wish(screen.still()).await {
+                    Wish::Leave => return Ok(Outcome::Left(seen.last())),
+                    Wish::Follow => screen.show(),
+                    Wish::Cancel => {
+                        stop::cancel(session, self.namespace, self.name).await?;
+                        screen.line("it is asked to stop", Tone::Warn);
                     }
-                }
+                },
             }
         }
     }
@@ -152,7 +149,7 @@ impl Course<'_> {
         const SOON: Duration = Duration::from_millis(500);
         let Some(mut lines) = log.take() else { return };
         while let Ok(Some(line)) = tokio::time::timeout(SOON, lines.next()).await {
-            screen.line(&format!("  | {line}"), Tone::Dim);
+            screen.quote(&line);
         }
     }
 
@@ -253,9 +250,7 @@ impl Seen {
             return;
         }
         screen.line("the end of the command's standard error (status.log):", Tone::Dim);
-        lines
-            .iter()
-            .for_each(|line| screen.line(&format!("  | {line}"), Tone::Dim));
+        lines.iter().for_each(|line| screen.quote(line));
     }
 
     fn broken(&mut self, why: &str, screen: &mut Screen<'_>) {

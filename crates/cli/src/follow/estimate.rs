@@ -87,35 +87,57 @@ pub fn far(run: &BackupRun, expected: Expected) -> Option<Far> {
 }
 
 impl Far {
+    /// As much of it as there is room for, what people ask first before the rest.
+    pub fn brief(&self, room: usize) -> String {
+        let parts = [
+            self.share(),
+            self.left.map(|left| format!("{} left", span(left))),
+            self.rate.map(|rate| format!("{}/s", humanize(rate))),
+            Some(format!("{} of the command", humanize(self.bytes))),
+            Some(format!("{} in the store", humanize(self.stored))),
+            self.ratio(),
+        ];
+        let mut words = String::new();
+        for part in parts.into_iter().flatten() {
+            let comma = if words.is_empty() { "" } else { ", " };
+            if words.len() + comma.len() + part.len() > room {
+                break;
+            }
+            words = format!("{words}{comma}{part}");
+        }
+        words
+    }
+
     /// In one line.
     pub fn words(&self) -> String {
-        let mut words = vec![match self.percent {
-            Some(percent) if self.guessed => format!("about {percent} %"),
-            Some(percent) => format!("{percent} %"),
-            None => String::new(),
-        }];
+        let ratio = self.ratio().map(|ratio| format!(" ({ratio})")).unwrap_or_default();
+        let mut words: Vec<_> = self.share().into_iter().collect();
         words.push(format!(
-            "{} of the command, {} in the store{}",
+            "{} of the command, {} in the store{ratio}",
             humanize(self.bytes),
             humanize(self.stored),
-            self.ratio()
         ));
         words.extend(self.rate.map(|rate| format!("{}/s", humanize(rate))));
         words.extend(self.left.map(|left| {
             let about = if self.guessed { ", by the last backup" } else { "" };
             format!("{} left{about}", span(left))
         }));
-        words.retain(|w| !w.is_empty());
         words.join(", ")
     }
 
+    /// How much of the whole.
+    fn share(&self) -> Option<String> {
+        let about = if self.guessed { "about " } else { "" };
+        self.percent.map(|percent| format!("{about}{percent} %"))
+    }
+
     /// How many times smaller it is stored.
-    fn ratio(&self) -> String {
+    fn ratio(&self) -> Option<String> {
         if self.stored == 0 || self.bytes == 0 {
-            return String::new();
+            return None;
         }
         let tenths = (u128::from(self.bytes) * 10 + u128::from(self.stored) / 2) / u128::from(self.stored);
-        format!(" ({}.{} times smaller)", tenths / 10, tenths % 10)
+        Some(format!("{}.{} times smaller", tenths / 10, tenths % 10))
     }
 }
 
@@ -186,6 +208,26 @@ mod tests {
                 "{expected:?}"
             );
             assert_eq!(far.words(), words);
+        }
+    }
+
+    #[test]
+    fn where_there_is_little_room_what_people_ask_first_is_said() {
+        let half = Expected {
+            bytes: Some(2048),
+            ..Expected::default()
+        };
+        let far = far(&run(1024, 100, 10), half).unwrap();
+        for (room, wanted) in [
+            (
+                200,
+                "about 50 %, 10s left, 102 B/s, 1.0 KiB of the command, 100 B in the store, 10.2 times smaller",
+            ),
+            (40, "about 50 %, 10s left, 102 B/s"),
+            (20, "about 50 %, 10s left"),
+            (9, ""),
+        ] {
+            assert_eq!(far.brief(room), wanted, "{room}");
         }
     }
 

@@ -23,16 +23,14 @@ pub enum Wish {
 /// Exit status of what was interrupted: 128 and the number of SIGINT, as shells have it.
 pub const INTERRUPTED: i32 = 130;
 
-/// Asks, where there is somebody to ask. A second Ctrl-C leaves it running.
-pub async fn wish() -> Wish {
+/// Asks, where there is somebody to ask. A second Ctrl-C leaves it running. `fresh`: the cursor is at the beginning of a line.
+pub async fn wish(fresh: bool) -> Wish {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Wish::Leave;
     }
     let mut err = std::io::stderr();
-    let _ = write!(
-        err,
-        "\nLeave it running (l), cancel it (c), or follow it further (f)? [l] "
-    );
+    let before = if fresh { "" } else { "\n" };
+    let _ = write!(err, "{before}Leave it running (l), cancel it (c), or go on (g)? [l] ");
     let _ = err.flush();
     let (tell, told) = tokio::sync::oneshot::channel();
     // A thread of its own: nobody waits for it where no line comes.
@@ -43,14 +41,18 @@ pub async fn wish() -> Wish {
     });
     tokio::select! {
         line = told => of(&line.unwrap_or_default()),
-        _ = tokio::signal::ctrl_c() => Wish::Leave,
+        _ = tokio::signal::ctrl_c() => {
+            // Below the echo.
+            let _ = writeln!(err);
+            Wish::Leave
+        }
     }
 }
 
 fn of(line: &str) -> Wish {
     match line.trim().to_lowercase().as_str() {
         "c" | "cancel" => Wish::Cancel,
-        "f" | "follow" => Wish::Follow,
+        "g" | "go on" => Wish::Follow,
         _ => Wish::Leave,
     }
 }
@@ -77,7 +79,7 @@ mod tests {
             ("x\n", Wish::Leave),
             ("C\n", Wish::Cancel),
             ("cancel", Wish::Cancel),
-            ("f\n", Wish::Follow),
+            ("g\n", Wish::Follow),
         ] {
             assert_eq!(of(line), wish, "{line:?}");
         }

@@ -10,6 +10,7 @@ use crate::follow::phase::{Aim, Ending};
 use crate::follow::screen::Screen;
 use crate::follow::stop::INTERRUPTED;
 use crate::read::fault::Fault;
+use crate::show::fold::say;
 use crate::show::style::Tone;
 
 impl Course<'_> {
@@ -45,7 +46,11 @@ impl Course<'_> {
             )),
             Outcome::Left(last) => {
                 // Not a fault: the shell is told as of any program that was interrupted.
-                tell!("run {} is left running\ntry: {}", self.name, self.further(&last));
+                say(&format!(
+                    "run {} is left running\ntry: {}",
+                    self.name,
+                    self.further(&last)
+                ));
                 std::process::exit(INTERRUPTED)
             }
         }

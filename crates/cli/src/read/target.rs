@@ -56,6 +56,23 @@ pub fn parse(text: &str, among: &[Of]) -> Result<(Option<Of>, String), String> {
     Ok((of, name.into()))
 }
 
+/// The name of an object of the one kind that `verb` is for: `shop` or `run/shop`.
+///
+/// # Errors
+/// It is of another kind, or no name.
+pub fn only(of: Of, text: &str, verb: &str) -> Result<String, Fault> {
+    let wrong = |why| Fault::new(format!("{verb} {text}"), why, format!("kubectl backup {verb} --help"));
+    parse(text, &[of]).map(|(_, name)| name).map_err(wrong)
+}
+
+/// The name of a storage, where an argument is nothing else: `minio` or `storage/minio`.
+///
+/// # Errors
+/// It is of another kind, or no name.
+pub fn storage(text: &str) -> Result<String, String> {
+    parse(text, &[Of::Storage]).map(|(_, name)| name)
+}
+
 /// The objects of a name, one of each kind at most.
 #[derive(Debug, Default)]
 pub struct Named {
@@ -159,6 +176,10 @@ mod tests {
             let found = parse(text, &both).ok();
             assert_eq!(found, wanted.map(|(of, name)| (of, name.to_string())), "{text:?}");
         }
+        assert_eq!(storage("bt/minio"), Ok("minio".into()));
+        let fault = only(Of::Run, "schedule/shop", "keep").unwrap_err().to_string();
+        let wanted = "cannot keep schedule/shop: \"schedule/shop\" is no run/NAME\ntry: kubectl backup keep --help";
+        assert_eq!(fault, wanted);
         assert!(parse("pod/x", &both).unwrap_err().contains("run/NAME or schedule/NAME"));
     }
 

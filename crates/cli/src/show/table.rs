@@ -1,16 +1,15 @@
 //! Tables as kubectl prints them: names in capitals, columns three spaces apart, nothing after the last.
-use crate::plain::clean;
-use std::borrow::Cow;
+mod fit;
+
 use std::io::{self, Write};
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use crate::plain::clean;
 use crate::show::style::{Style, Tone};
 
 /// Blanks between columns.
 const GAP: usize = 3;
-/// With less room than this the last column is not cut: nothing of it could be read.
-const LEAST: usize = 10;
 
 /// What stands in one place of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,8 @@ impl<T: AsRef<str>> From<T> for Cell {
 pub struct Table {
     names: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
+    text: bool,
+    least: &'static [&'static str],
 }
 
 impl Table {
@@ -48,6 +49,8 @@ impl Table {
         Self {
             names: names.to_vec(),
             rows: Vec::new(),
+            text: false,
+            least: &[],
         }
     }
 
@@ -61,11 +64,26 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Writes it. An empty cell of a row is shown as `-`; on a terminal the last column ends where the line does.
+    /// The same, whose last column is free text: on a terminal it is folded, not cut.
+    #[must_use]
+    pub fn with_text(self) -> Self {
+        Self { text: true, ..self }
+    }
+
+    /// The same, which on a terminal does without these columns before it does without others.
+    #[must_use]
+    pub fn least(self, names: &'static [&'static str]) -> Self {
+        Self { least: names, ..self }
+    }
+
+    /// Writes it. An empty cell of a row is shown as `-`; on a terminal no line is longer than it is wide.
     ///
     /// # Errors
     /// Whoever reads has gone.
     pub fn write(&self, style: Style, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(width) = style.width() {
+            return self.fit(width).write(self, style, out);
+        }
         let widths = self.widths();
         let head: Vec<Cell> = self.names.iter().map(|name| Cell::from(name.to_uppercase())).collect();
         line(&head, &widths, style, out)?;
@@ -92,37 +110,23 @@ impl Table {
 }
 
 fn line(cells: &[Cell], widths: &[usize], style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut at = 0;
     for (column, wide) in widths.iter().enumerate() {
-        let (text, tone) = match cells.get(column) {
-            Some(cell) if !cell.text.is_empty() => (cell.text.as_str(), cell.tone),
-            _ => ("-", Tone::Plain),
-        };
+        let (text, tone) = shown(cells.get(column));
+        write!(out, "{}", style.paint(tone, text))?;
         if column + 1 < widths.len() {
             let gap = wide.saturating_sub(text.width()) + GAP;
-            write!(out, "{}{:gap$}", style.paint(tone, text), "")?;
-            at += text.width() + gap;
-        } else {
-            let text = cut(text, style.width().map(|width| width.saturating_sub(at)));
-            write!(out, "{}", style.paint(tone, &text))?;
+            write!(out, "{:gap$}", "")?;
         }
     }
     writeln!(out)
 }
 
-/// A text that fits, if there is room for some of it at all.
-fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
-    let Some(room) = room.filter(|room| *room >= LEAST && text.width() > *room) else {
-        return text.into();
-    };
-    let mut kept = String::new();
-    for c in text.chars() {
-        if kept.width() + c.width().unwrap_or(0) >= room {
-            break;
-        }
-        kept.push(c);
+/// What stands for a cell.
+fn shown(cell: Option<&Cell>) -> (&str, Tone) {
+    match cell {
+        Some(cell) if !cell.text.is_empty() => (&cell.text, cell.tone),
+        _ => ("-", Tone::Plain),
     }
-    (kept + "…").into()
 }
 
 #[cfg(test)]
@@ -139,19 +143,6 @@ mod tests {
         table.write(Style::PLAIN, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "NAME       AGE\nnightly    3h\n夜         -\na [31m b   -\n");
-    }
-    #[test]
-    fn on_a_terminal_the_last_column_ends_where_the_line_does() {
-        let mut table = Table::new(&["name", "message"]);
-        table.row(vec!["a".into(), "connection refused".into()]);
-        let text = |width| {
-            let mut out = Vec::new();
-            table.write(Style::PLAIN.within(width), &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(text(20), "NAME   MESSAGE\na      connection r…\n");
-        assert_eq!(text(25), "NAME   MESSAGE\na      connection refused\n");
-        assert_eq!(text(10), text(80), "no room for anything of it");
     }
 
     #[test]

@@ -6,14 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use proof::{Signs, Watched};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::stored::signer::Signer;
 
 /// How long it may take until signals are heard.
 const READY: Duration = Duration::from_secs(10);
 
-/// Has the first of INT, TERM and HUP told by its name, in place of the end of this process.
+/// Has the first of INT, TERM and HUP, or of what a console has in their place, told by its name, in place of the end of this process.
 ///
 /// # Errors
 /// The system does not give them.
@@ -22,16 +21,10 @@ pub fn on_signal(told: impl FnOnce(&'static str) + Send + 'static) -> Result<(),
     let listen = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut hangup = signal(SignalKind::hangup())?;
-            let _ = ready.send(());
-            let name = tokio::select! {
-                _ = interrupt.recv() => "SIGINT",
-                _ = terminate.recv() => "SIGTERM",
-                _ = hangup.recv() => "SIGHUP",
+            let heard = || {
+                let _ = ready.send(());
             };
-            told(name);
+            told(first(heard).await?);
             Ok::<_, std::io::Error>(())
         })
     };
@@ -40,6 +33,34 @@ pub fn on_signal(told: impl FnOnce(&'static str) + Send + 'static) -> Result<(),
     listens
         .recv_timeout(READY)
         .map_err(|_| "signals cannot be heard".to_owned())
+}
+
+/// The first of them that comes; `ready` is called when all are heard.
+#[cfg(unix)]
+async fn first(ready: impl FnOnce()) -> std::io::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    ready();
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hangup.recv() => "SIGHUP",
+    })
+}
+
+/// What a console has in their place.
+#[cfg(windows)]
+async fn first(ready: impl FnOnce()) -> std::io::Result<&'static str> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+    let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    ready();
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "Ctrl-C",
+        _ = stop.recv() => "Ctrl-Break",
+        _ = close.recv() => "the end of its console",
+    })
 }
 
 /// A reading that can be ended, and who signs for it.

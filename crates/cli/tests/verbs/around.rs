@@ -98,11 +98,12 @@ pub fn on_a_terminal(server: &ApiServer) {
     let coloured = said(script("status").output().unwrap()).1;
     assert!(coloured.contains("\u{1b}[31mnever\u{1b}[0m"), "{coloured:?}");
     let plain = said(script("status").env("NO_COLOR", "1").output().unwrap()).1;
-    let row = plain.lines().find(|line| line.starts_with("never")).unwrap().trim_end();
+    let mut lines = plain.lines().map(str::trim_end);
     assert!(
-        !plain.contains('\u{1b}') && row.ends_with('…') && row.chars().count() <= 70,
+        !plain.contains('\u{1b}') && lines.all(|line| line.starts_with("try: ") || line.chars().count() <= 70),
         "{plain:?}"
     );
+    assert!(plain.contains(&format!("    Invalid: {words}")), "{plain:?}");
     // A watched list is painted over itself, each time that something has changed.
     let mut watch = script("list --watch")
         .stdout(Stdio::piped())

@@ -323,7 +323,7 @@ pub fn described(server: &ApiServer) {
         "CommandFailed   the command ended with status 3\n",
         "Shrunk          half of what is usual\n",
         "Created         by hand\n",
-        "\nThe end of what the last command wrote to its standard error:\n  no route to host\n",
+        "\nThe last command's standard error ended so:\n  no route to host\n",
     ] {
         assert!(out.contains(words), "{words:?} is not in:\n{out}");
     }

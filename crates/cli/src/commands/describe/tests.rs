@@ -49,7 +49,7 @@ AT                     AFTER   WHAT             DETAIL
 RESTORE   STARTED                TOOK   RESULT   GIVEN TO THE COMMAND
 1         2026-01-01T01:00:00Z   2m     failed   1.0 KiB
 
-The end of what the last command wrote to its standard error:
+The last command's standard error ended so:
   pg_dump: error:  [31mno route
   to host
 ";

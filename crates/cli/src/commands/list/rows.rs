@@ -30,7 +30,7 @@ pub trait Row: Kind {
 pub fn table<K: Row>(objects: &[K], view: View, now: Timestamp) -> Table {
     let rows: Vec<_> = objects.iter().map(|object| object.cells(view, now)).collect();
     let names: Vec<_> = rows.first().into_iter().flatten().map(|(name, _)| *name).collect();
-    let mut table = Table::new(&names);
+    let mut table = Table::new(&names).least(&["schedule", "age"]);
     for row in rows {
         table.row(row.into_iter().map(|(_, cell)| cell).collect());
     }

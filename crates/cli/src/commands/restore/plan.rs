@@ -12,12 +12,25 @@ use planner::schedule::observed::ended;
 use planner::size::{humanize, span};
 
 use crate::plain::clean;
+use crate::show::fold::behind;
 
 /// What variables that say where a command goes are called, or end in.
 const PLACES: [&str; 12] = [
     "HOST", "HOSTS", "HOSTNAME", "HOSTADDR", "SERVER", "SERVERS", "SERVICE", "URL", "URI", "ADDRESS", "ENDPOINT",
     "DATABASE",
 ];
+
+/// Columns of a name and the blank behind it.
+const NAMES: usize = 13;
+
+/// The same lines on a terminal of that width.
+pub fn folded(shown: &str, width: Option<usize>) -> String {
+    let line = |line: &str| match line.split_at_checked(NAMES) {
+        Some((name, words)) => format!("{name}{}\n", behind(words, NAMES, width)),
+        None => format!("{line}\n"),
+    };
+    shown.lines().map(line).collect()
+}
 
 /// Lines for people: `source` has the backup, `by` is the run whose command takes it.
 pub fn shown(source: &BackupRun, by: &BackupRun, namespace: &str, now: Timestamp) -> String {

@@ -10,9 +10,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::act;
 use crate::follow::course::{SILENT, silence};
 use crate::follow::screen::Screen;
+use crate::follow::stop::INTERRUPTED;
 use crate::follow::watch::{News, one as watch};
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
+use crate::show::fold::say;
 use crate::show::style::Tone;
 
 /// Asks for it, and returns namespace and name of the run that was made.
@@ -47,6 +49,7 @@ pub async fn one(
     };
     let mut news = Box::pin(watch::<BackupSchedule>(session, &namespace, schedule));
     let (late, mut silent) = (Instant::now() + timeout, Some(Instant::now() + SILENT));
+    screen.does("waits for the operator to make a run of it");
     let mut told = String::new();
     let seen = format!("kubectl describe backupschedule {schedule} -n {namespace}");
     loop {
@@ -56,6 +59,10 @@ pub async fn one(
                 silent = None;
                 screen.line(&silence(), Tone::Warn);
                 continue;
+            }
+            _ = tokio::signal::ctrl_c() => {
+                let fresh = screen.still();
+                left(schedule, &namespace, fresh)
             }
             () = sleep_until(late) => {
                 let mut why = "no run was made within --timeout; it is made when the operator comes to it".to_owned();
@@ -122,6 +129,16 @@ async fn missing(session: &Session, namespace: &str, schedule: &str, doing: &str
             ),
         ),
     }
+}
+
+/// Nobody looks any more, and the request stands.
+fn left(schedule: &str, namespace: &str, fresh: bool) -> ! {
+    let before = if fresh { "" } else { "\n" };
+    say(&format!(
+        "{before}the run is made when the operator comes to it\ntry: kubectl backup list runs --schedule {schedule} -n {namespace}, or to take the request back: kubectl annotate bs {schedule} -n {namespace} {}-",
+        labels::TRIGGER
+    ));
+    std::process::exit(INTERRUPTED)
 }
 
 /// The run that was made of that request.

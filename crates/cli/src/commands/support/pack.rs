@@ -2,7 +2,6 @@
 use std::cmp::Reverse;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use flate2::Compression;
@@ -93,7 +92,12 @@ impl Bundle {
 
     /// Writes all of it, below one folder, into a file that was not there and that only its owner can read. Gives its size.
     pub fn write(self, path: &Path, folder: &str, seconds: u64) -> io::Result<u64> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // Elsewhere a file has the rights of its folder.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
         let mut archive = Builder::new(GzEncoder::new(file, Compression::default()));
         for (name, bytes) in &self.files {
             let mut header = Header::new_gnu();
