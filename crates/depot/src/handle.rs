@@ -20,7 +20,7 @@ const MOST: u64 = 5 << 30;
 /// The list of 10,000 parts.
 const MOST_XML: usize = 4 << 20;
 /// As much of an object is read at a time.
-const PIECE: u64 = 512 << 10;
+const PIECE: u64 = 256 << 10;
 /// As many uploads are told at once.
 const MOST_UPLOADS: usize = 1000;
 
