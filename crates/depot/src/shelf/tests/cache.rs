@@ -181,6 +181,12 @@ impl Cache {
         })))
     }
 
+    /// From now on, its power goes after so many steps.
+    pub fn cut_after(&self, left: usize, random: u64) {
+        let mut state = self.0.lock().unwrap();
+        (state.left, state.random) = (left, random);
+    }
+
     /// Whether it went.
     pub fn is_off(&self) -> bool {
         self.0.lock().unwrap().left == 0
