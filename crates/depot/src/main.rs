@@ -140,7 +140,14 @@ async fn run(args: Args) -> Result<(), String> {
     };
     let (listener, probes) = (bind(args.address).await?, bind(args.health_address).await?);
     let tls = certificate.is_some();
-    tracing::info!(folder = %args.folder.display(), address = %args.address, tls, "serving");
+    // Where it is asked to choose a port, this tells which.
+    let at = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .map(|address| address.to_string())
+            .unwrap_or_default()
+    };
+    tracing::info!(folder = %args.folder.display(), address = at(&listener), health = at(&probes), tls, "serving");
     let server = Arc::new(Server {
         shelf: shelf.clone(),
         keys,

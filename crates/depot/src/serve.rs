@@ -134,3 +134,79 @@ pub fn health(check: Result<(), Fault>) -> Answer {
         Err(fault) => answer::of(503, Sent::Whole(format!("{fault}\n").into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::{self, Announced};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::time::Instant;
+
+    /// The near end of a connection whose requests are taken in and thrown away.
+    fn connected() -> DuplexStream {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let answer = |request: Request<Incoming>| async move {
+            let (parts, mut body) = request.into_parts();
+            let announced = Announced::of(&parts.headers, crate::signature::Payload::Unsigned, 1 << 20);
+            let taken = match announced {
+                Ok(announced) => body::receive(&mut body, &announced, Arc::new(|_, _: &[u8]| Ok(()))).await,
+                Err(fault) => Err(fault),
+            };
+            taken.map_or_else(
+                |fault| answer::of_fault(&fault, "", "", false),
+                |_| answer::of(200, Sent::Whole("taken".into())),
+            )
+        };
+        tokio::spawn(async move {
+            // For as long as the connection lives, nothing says stop.
+            let (_end, stop) = watch::channel(false);
+            connection(far, stop, answer, mpsc::channel(1).0).await;
+        });
+        near
+    }
+
+    const PUT: &str = "PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_nothing_for_long_is_let_go() {
+        let good = format!("{}{}", PUT.replace("100000", "3"), "abc");
+        for (said, answer, seconds) in [
+            ("", "", 75),
+            ("PUT /b/k HT", "", 75),
+            (good.as_str(), "HTTP/1.1 200", 75),
+            (PUT, "HTTP/1.1 400", 30),
+        ] {
+            let (mut near, begun) = (connected(), Instant::now());
+            near.write_all(said.as_bytes()).await.unwrap();
+            let mut got = String::new();
+            near.read_to_string(&mut got).await.unwrap();
+            let took = begun.elapsed().as_secs();
+            assert!(
+                got.starts_with(answer) && got.is_empty() == answer.is_empty(),
+                "{said}: {got}"
+            );
+            assert_eq!(got.contains("RequestTimeout"), answer.ends_with("400"), "{said}: {got}");
+            // A body that is refused is read on for a moment, so that its sender gets to the answer.
+            assert!((seconds..seconds + 2).contains(&took), "{said}: {took}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_byte_by_byte_is_cut_after_a_minute() {
+        let (near, begun) = (connected(), Instant::now());
+        let (mut read, mut write) = tokio::io::split(near);
+        write.write_all(PUT.as_bytes()).await.unwrap();
+        let drip = tokio::spawn(async move {
+            while write.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_secs(5)).await;
+            }
+        });
+        let mut got = vec![0; 12];
+        read.read_exact(&mut got).await.unwrap();
+        assert_eq!(
+            (got.as_slice(), begun.elapsed().as_secs()),
+            (b"HTTP/1.1 400".as_slice(), 60)
+        );
+        drip.abort();
+    }
+}

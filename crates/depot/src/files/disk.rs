@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
@@ -21,6 +22,8 @@ const TRIES: usize = 8;
 #[derive(Debug)]
 pub struct Disk {
     root: OwnedFd,
+    /// Held while a folder is made and not settled yet.
+    making: RwLock<()>,
 }
 
 impl Disk {
@@ -30,23 +33,38 @@ impl Disk {
     /// It cannot be opened.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let root = rustix::fs::open(folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { root })
+        Ok(Self {
+            root,
+            making: RwLock::new(()),
+        })
     }
 
-    /// The folder at a path. With `make`, those that are missing are made, and each is settled in the one above.
+    /// The folder at a path. With `make`, those that are missing are made, and each is settled in the one above before anybody may put
+    /// something into it.
     fn folder(&self, path: &str, make: bool) -> io::Result<OwnedFd> {
+        let walked = {
+            let _settled = make.then(|| self.making.read().unwrap_or_else(PoisonError::into_inner));
+            self.walk(path, false)
+        };
+        match walked {
+            Err(Errno::NOENT) if make => {
+                let _alone = self.making.write().unwrap_or_else(PoisonError::into_inner);
+                Ok(self.walk(path, true)?)
+            }
+            Err(Errno::LOOP) => Err(Errno::NOTDIR.into()),
+            walked => Ok(walked?),
+        }
+    }
+
+    fn walk(&self, path: &str, make: bool) -> rustix::io::Result<OwnedFd> {
         let mut at = rustix::io::fcntl_dupfd_cloexec(&self.root, 0)?;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             at = match rustix::fs::openat(&at, name, FOLDER, Mode::empty()) {
                 Err(Errno::NOENT) if make => {
-                    match rustix::fs::mkdirat(&at, name, Mode::from_raw_mode(0o750)) {
-                        Ok(()) => settle_folder(&at)?,
-                        Err(Errno::EXIST) => {}
-                        Err(error) => return Err(error.into()),
-                    }
+                    rustix::fs::mkdirat(&at, name, Mode::from_raw_mode(0o750))?;
+                    settle_folder(&at)?;
                     rustix::fs::openat(&at, name, FOLDER, Mode::empty())?
                 }
-                Err(Errno::LOOP) => return Err(Errno::NOTDIR.into()),
                 opened => opened?,
             };
         }
@@ -87,10 +105,10 @@ fn again<T>(mut step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 }
 
 /// Names in a folder survive a power cut. SMB has no such request, and makes each change of a name at once.
-fn settle_folder(folder: &OwnedFd) -> io::Result<()> {
+fn settle_folder(folder: &OwnedFd) -> rustix::io::Result<()> {
     match rustix::fs::fsync(folder) {
         Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
-        settled => Ok(settled?),
+        settled => settled,
     }
 }
 
@@ -164,7 +182,7 @@ impl Files for Disk {
         again(|| {
             let (folder, name) = self.parent(to, true)?;
             rustix::fs::renameat(&old_folder, old, &folder, name)?;
-            settle_folder(&folder)
+            Ok(settle_folder(&folder)?)
         })
     }
 
@@ -176,7 +194,7 @@ impl Files for Disk {
         file.write_all(bytes)?;
         file.sync_data()?;
         rustix::fs::renameat(&folder, &new, &folder, name)?;
-        settle_folder(&folder)
+        Ok(settle_folder(&folder)?)
     }
 
     fn read_small(&self, path: &str) -> io::Result<Vec<u8>> {
@@ -246,7 +264,7 @@ impl Files for Disk {
             parent => parent?,
         };
         missing(rustix::fs::unlinkat(&folder, name, AtFlags::empty()))?;
-        settle_folder(&folder)
+        Ok(settle_folder(&folder)?)
     }
 
     fn remove_folder(&self, path: &str) -> io::Result<()> {
@@ -259,7 +277,7 @@ impl Files for Disk {
             missing(rustix::fs::unlinkat(&folder, &entry.name, AtFlags::empty()))?;
         }
         missing(rustix::fs::unlinkat(&above, name, AtFlags::REMOVEDIR))?;
-        settle_folder(&above)
+        Ok(settle_folder(&above)?)
     }
 
     fn prune(&self, path: &str) {

@@ -1,6 +1,5 @@
 //! A server over a folder that outlives it, and clients of it.
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,19 +26,23 @@ impl Drop for Depot {
     }
 }
 
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Depot {
-    /// Starts one over the folder's `data`, and waits until it answers.
+    /// Starts one over the folder's `data`, and waits until it serves.
     pub fn start(folder: &Path, more: &[&str]) -> Self {
         let mut depot = Self::spawn(folder, more);
         let until = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", depot.port)).is_err() {
+        while depot.port == 0 {
             let ended = depot.child.try_wait().unwrap();
             assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", depot.said());
             std::thread::sleep(Duration::from_millis(2));
+            let said = depot.said();
+            let of = |name: &str| {
+                let rest = said.split_once(&format!("\"{name}\":\"127.0.0.1:"))?.1;
+                rest.split('"').next()?.parse::<u16>().ok()
+            };
+            if let (Some(port), Some(health)) = (of("address"), of("health")) {
+                (depot.port, depot.health) = (port, health);
+            }
         }
         depot
     }
@@ -48,18 +51,20 @@ impl Depot {
     pub fn spawn(folder: &Path, more: &[&str]) -> Self {
         let data = folder.join("data");
         fs::create_dir_all(&data).unwrap();
-        let (port, health) = (free_port(), free_port());
-        let log = folder.join(format!("log-{port}"));
+        let log = tempfile::Builder::new()
+            .prefix("log-")
+            .tempfile_in(folder)
+            .unwrap()
+            .keep()
+            .unwrap()
+            .1;
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
             .arg(env!("CARGO_BIN_EXE_depot"))
             .arg("--folder")
             .arg(&data)
             .args(["--bucket", BUCKET])
-            .arg("--address")
-            .arg(format!("127.0.0.1:{port}"))
-            .arg("--health-address")
-            .arg(format!("127.0.0.1:{health}"))
+            .args(["--address", "127.0.0.1:0", "--health-address", "127.0.0.1:0"])
             .args(more)
             .env("AWS_ACCESS_KEY_ID", ACCESS)
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -69,8 +74,8 @@ impl Depot {
             .spawn()
             .unwrap();
         Self {
-            port,
-            health,
+            port: 0,
+            health: 0,
             log,
             child,
         }
