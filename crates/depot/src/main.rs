@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
 use zeroize::Zeroizing;
 
 /// How often what is over is removed.
@@ -60,9 +60,9 @@ struct Args {
     /// The access key of whoever may ask
     #[arg(long, env = "AWS_ACCESS_KEY_ID")]
     access_key: String,
-    /// What is logged, as in `info` or `depot=debug`
+    /// What is logged: error, warn, info, debug; debug has each request that is refused
     #[arg(long, env = "LOG", default_value = "info")]
-    log: String,
+    log: LevelFilter,
     /// Log lines as JSON
     #[arg(long, env = "LOG_JSON", action = clap::ArgAction::Set, default_value_t = true)]
     log_json: bool,
@@ -70,14 +70,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let filter = match EnvFilter::try_new(&args.log) {
-        Ok(filter) => filter,
-        Err(error) => {
-            eprintln!("depot: --log: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let log = tracing_subscriber::fmt().with_max_level(args.log).with_target(false);
     if args.log_json {
         log.json().init();
     } else {
