@@ -48,7 +48,7 @@ enum Verdict {
     Refuse,
 }
 
-/// `first` is the lease as it was found, `now` as it is after `waited`.
+/// `own_machine` is empty where its lock keeps nobody apart. `first` is the lease as it was found, `now` as it is after `waited`.
 fn judge(own_machine: &str, first: Option<&str>, now: Option<&str>, waited: Duration) -> Verdict {
     match (first, now) {
         (_, None) => Verdict::Take,
@@ -72,19 +72,20 @@ impl Hold {
             .write(true)
             .open(folder.join(".lock"));
         let lock = lock.map_err(|error| words("its lock cannot be opened", error))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
+        let locked = match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => true,
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(second(folder)),
             // No locks there: the lease alone decides.
-            Err(rustix::io::Errno::NOLCK | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
+            Err(rustix::io::Errno::NOLCK | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => false,
             Err(error) => return Err(words("it cannot be locked", error.into())),
-        }
+        };
         let path = folder.join(".lease");
         let (machine, begun) = (machine(), Instant::now());
+        let known = if locked { machine.as_str() } else { "" };
         let first = lease(&path).map_err(|error| words("its lease cannot be read", error))?;
         loop {
             let now = lease(&path).map_err(|error| words("its lease cannot be read", error))?;
-            match judge(&machine, first.as_deref(), now.as_deref(), begun.elapsed()) {
+            match judge(known, first.as_deref(), now.as_deref(), begun.elapsed()) {
                 Verdict::Take => break,
                 Verdict::Refuse => return Err(second(folder)),
                 Verdict::Wait => std::thread::sleep(Duration::from_secs(1)),
@@ -209,6 +210,8 @@ mod tests {
                 "{first:?} {now:?} {waited:?}"
             );
         }
+        let unlocked = judge("", Some("here a 1"), Some("here a 1"), short);
+        assert_eq!(unlocked, Verdict::Wait, "without locks, this machine is like any other");
         // Whoever is taken for gone has stopped by then.
         assert!(GOOD + 2 * RENEWED < QUIET);
     }
