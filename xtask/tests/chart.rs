@@ -498,7 +498,7 @@ fn the_store_of_the_chart_is_that_of_the_plain_manifests_and_its_backups_outlive
         json!({"app.kubernetes.io/name": "backup-operator"})
     );
 
-    let own = render("{store: {enabled: true, claim: nfs, secret: mine}}");
+    let own = render("{store: {enabled: true, claim: nfs, secret: mine, tlsSecret: certificate}}");
     assert_eq!(own.len(), with.len() - 2);
     let deployment = own
         .iter()
@@ -511,4 +511,9 @@ fn the_store_of_the_chart_is_that_of_the_plain_manifests_and_its_backups_outlive
         spec["containers"][0]["env"][1]["valueFrom"]["secretKeyRef"]["name"],
         "mine"
     );
+    assert_eq!(spec["volumes"][1]["secret"]["secretName"], "certificate");
+    let args = spec["containers"][0]["args"].as_array().unwrap();
+    for file in ["certificate=/tls/tls.crt", "key=/tls/tls.key"] {
+        assert!(args.iter().any(|arg| arg == &format!("--tls-{file}")), "{args:?}");
+    }
 }
