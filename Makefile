@@ -36,7 +36,7 @@ demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, rest
 test: ## runs every test: crates, S3 servers, and end to end on a cluster
 	@dev/test
 
-test-stores: ## holds ten S3 servers against the rules, and writes docs/reference/stores.md (SERVERS="NAME..." for some)
+test-stores: ## holds ten S3 servers and our own store against the rules, and writes docs/reference/stores.md (SERVERS="NAME..." for some)
 	@dev/test-stores $(SERVERS)
 
 faults: ## provokes every fault on a cluster, and prints a table of how each ended and what it left

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{
-    admission, alerts, chart, dashboards, gitops, install, metrics, permissions, reasons, reference, stores, template,
-    verbs, yaml,
+    admission, alerts, chart, dashboards, depot, gitops, install, metrics, permissions, reasons, reference, stores,
+    template, verbs, yaml,
 };
 
 /// A file, relative to the root of the checkout.
@@ -100,6 +100,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
             path: "deploy/install.yaml".into(),
             text: install,
         },
+        depot::file()?,
     ];
     files.extend(reference::PAGES.iter().zip(&kinds).map(|(page, crd)| Generated {
         path: page.path.into(),

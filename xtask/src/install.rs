@@ -10,7 +10,7 @@ pub const IMAGE: &str = "localhost/backup-operator:dev";
 /// The admin port of the operator: health, metrics.
 const HEALTH_PORT: u16 = 8081;
 /// Nobody in particular: images without a user database take it, too.
-const USER: u32 = 65532;
+pub const USER: u32 = 65532;
 
 /// On all of it.
 pub fn labels() -> Value {

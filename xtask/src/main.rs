@@ -5,6 +5,7 @@ mod admission;
 mod alerts;
 mod chart;
 mod dashboards;
+mod depot;
 #[cfg(test)]
 mod examples;
 mod generate;

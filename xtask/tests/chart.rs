@@ -65,6 +65,7 @@ fn keys_of<'a>(objects: &'a BTreeMap<Key, Value>, kind: &str) -> BTreeSet<(&'a s
 fn the_chart_passes_helm_lint() {
     lint("{}");
     lint("{watchNamespaces: [a, b], networkPolicy: {enabled: true}, webhook: {certManager: {enabled: true}}}");
+    lint("{store: {enabled: true, storageClass: nfs, size: 1Ti}}");
     lint("{metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboards: {enabled: true}}}");
 }
 
@@ -466,4 +467,53 @@ fn the_chart_speaks_of_the_version_of_the_workspace() {
     let chart = std::fs::read_to_string(root().join("charts/backup-operator/Chart.yaml")).unwrap();
     let chart: Value = serde_yaml_ng::from_str(&chart).unwrap();
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn the_store_of_the_chart_is_that_of_the_plain_manifests_and_its_backups_outlive_the_release() {
+    let text = std::fs::read_to_string(root().join("deploy/store.yaml")).unwrap();
+    let plain = helm::objects(&text);
+    let (without, with) = (render("{}"), render("{store: {enabled: true}}"));
+    let mut more: BTreeSet<_> = with.keys().filter(|key| !without.contains_key(key)).collect();
+    for (key, wanted) in plain.iter().filter(|(key, _)| key.kind != "BackupStorage") {
+        assert_eq!(missing(wanted, &with[key], ""), None, "{key:?}");
+        more.remove(key);
+    }
+    // Of plain manifests everybody would have the same keys.
+    let secret: Vec<_> = more.iter().map(|key| key.kind.as_str()).collect();
+    assert_eq!(secret, ["Secret"]);
+    for (key, object) in with
+        .iter()
+        .filter(|(key, _)| ["Secret", "PersistentVolumeClaim"].contains(&key.kind.as_str()))
+    {
+        assert_eq!(
+            object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep",
+            "{key:?}"
+        );
+    }
+    // The operator's Service and Deployment select none of its Pods.
+    let pod = plain.values().find(|o| o["kind"] == "Deployment").unwrap();
+    assert_ne!(
+        pod["spec"]["template"]["metadata"]["labels"],
+        json!({"app.kubernetes.io/name": "backup-operator"})
+    );
+
+    let own = render("{store: {enabled: true, claim: nfs, secret: mine, tlsSecret: certificate}}");
+    assert_eq!(own.len(), with.len() - 2);
+    let deployment = own
+        .iter()
+        .find(|(key, _)| key.kind == "Deployment" && key.name.ends_with("store"))
+        .unwrap()
+        .1;
+    let spec = &deployment["spec"]["template"]["spec"];
+    assert_eq!(spec["volumes"][0]["persistentVolumeClaim"]["claimName"], "nfs");
+    assert_eq!(
+        spec["containers"][0]["env"][1]["valueFrom"]["secretKeyRef"]["name"],
+        "mine"
+    );
+    assert_eq!(spec["volumes"][1]["secret"]["secretName"], "certificate");
+    let args = spec["containers"][0]["args"].as_array().unwrap();
+    for file in ["certificate=/tls/tls.crt", "key=/tls/tls.key"] {
+        assert!(args.iter().any(|arg| arg == &format!("--tls-{file}")), "{args:?}");
+    }
 }

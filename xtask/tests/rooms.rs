@@ -60,6 +60,7 @@ fn no_room_but_the_operator_and_the_command_line_reaches_a_client_of_a_cluster_a
         ("agent", false, false),
         ("record", true, false),
         ("store", false, true),
+        ("depot", false, true),
         ("testing", true, false),
         ("budgets", true, false),
         ("servers", false, false),

@@ -3,10 +3,19 @@ configuration and its certificate by name. */ -}}
 {{- define "backup-operator.name" -}}backup-operator{{- end }}
 {{- define "backup-operator.webhook" -}}backup-operator-webhook{{- end }}
 {{- define "backup-operator.metrics" -}}backup-operator-metrics{{- end }}
+{{- define "backup-operator.store" -}}backup-operator-store{{- end }}
 
 {{- /* What selects the operator's Pods: never changed, as a Deployment's selector cannot be. */ -}}
 {{- define "backup-operator.selector" -}}
 app.kubernetes.io/name: {{ include "backup-operator.name" . }}
+{{- end }}
+
+{{- define "backup-operator.store.selector" -}}
+app.kubernetes.io/name: {{ include "backup-operator.store" . }}
+{{- end }}
+
+{{- define "backup-operator.store.labels" -}}
+{{- merge (dict "app.kubernetes.io/name" (include "backup-operator.store" .)) (include "backup-operator.labels" . | fromYaml) | toYaml }}
 {{- end }}
 
 {{- define "backup-operator.labels" -}}

@@ -94,6 +94,29 @@ const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
 /// All servers, those of `make test` first.
 pub const SERVERS: &[Server] = &[
     Server {
+        name: "The store of this project",
+        folder: "depot",
+        version: "0.1.0",
+        from: "`crates/depot`, in the operator's image",
+        pinned: ("../Cargo.toml", "version = \"0.1.0\""),
+        region: None,
+        access_key: ACCESS_KEY,
+        checksum: "sha256",
+        composite: true,
+        if_none_match: true,
+        versions: Versions::Refused,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &[],
+        set: "",
+        notes: "Plain files on a claim, for whoever has no object store. Bodies in chunks (`aws-chunked`) are refused: Amazon's own tools write to it with `request_checksum_calculation = when_required`.",
+    },
+    Server {
         name: "MinIO",
         folder: "minio",
         version: "2026-02-12",
@@ -330,7 +353,7 @@ pub const SERVERS: &[Server] = &[
 macro_rules! each_server {
     ($rule:path) => {
         $crate::each_server!($rule,
-            minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
+            depot "depot", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
             s3proxy "s3proxy", gofakes3 "gofakes3", s3s_fs "s3s-fs", swift "swift", garage "garage");
     };
     ($rule:path, $($test:ident $folder:literal),*; $($other:ident $away:literal),*) => {

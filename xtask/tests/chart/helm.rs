@@ -62,7 +62,7 @@ pub fn rules(role: &Value) -> BTreeSet<Right> {
 }
 
 /// The objects of a file of manifests; panics where one is there twice, or has no name.
-fn objects(manifests: &str) -> BTreeMap<Key, Value> {
+pub fn objects(manifests: &str) -> BTreeMap<Key, Value> {
     let mut objects = BTreeMap::new();
     for document in serde_yaml_ng::Deserializer::from_str(manifests) {
         let object = Value::deserialize(document).unwrap_or_else(|e| panic!("{e} in\n{manifests}"));
