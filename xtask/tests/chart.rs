@@ -139,6 +139,8 @@ fn with_namespaces_there_are_roles_there_and_one_small_cluster_role() {
         "backupstorages/status",
         "namespaces",
         "nodes",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
     ];
     assert_eq!(resources, BTreeSet::from(wanted));
 
@@ -302,6 +304,7 @@ serviceAccount: {create: false, name: mine}
 webhook: {checkRequester: false}
 podDisruptionBudget: {enabled: false}
 deletionProtection: {enabled: false}
+downloads: {enabled: false}
 "#,
     );
     let deployment = &one(&objects, "Deployment")["spec"];

@@ -203,7 +203,7 @@ fn does_what_the_verbs_do(server: &ApiServer) {
     assert!(!under_way.contains("disabled"), "{under_way}");
     let unverified = post("/runs/page/shop-1/verify", &format!("csrf={csrf}"));
     assert!(
-        unverified.starts_with("HTTP/1.1 404") && unverified.contains("get storage minio"),
+        unverified.starts_with("HTTP/1.1 502") && unverified.contains("it has no good backup"),
         "{unverified}"
     );
     assert!(get("/storages").contains("Size by namespace"));

@@ -125,10 +125,13 @@ fn chosen(session: &Session, args: &Args, doing: &str, name: &str, runs: &[Backu
         .map_err(|why| Fault::new(doing, why, seen))
 }
 
-/// The zone of whoever writes a time on the command line, which is the machine's.
-#[expect(clippy::disallowed_methods, reason = "no schedule is admitted or refused by it")]
+/// The zone of whoever writes a time on the command line: of TZ where that names one, else the machine's, by its name alone. Whose name is
+/// not known means UTC.
 fn here() -> TimeZone {
-    TimeZone::system()
+    let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
+    let name = named.or_else(|| iana_time_zone::get_timezone().ok());
+    let zone = name.and_then(|name| TimeZone::get(name.trim_start_matches(':')).ok());
+    zone.unwrap_or(TimeZone::UTC)
 }
 
 /// The runs of a schedule that is not there, as after an import, or where it was deleted and its runs were kept.

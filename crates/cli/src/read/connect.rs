@@ -87,6 +87,13 @@ impl Who {
         if !self.groups.is_empty() {
             config.auth_info.impersonate_groups = Some(self.groups.clone());
         }
+        if let Some(name) = namespace.filter(|name| !api::names::is_label(name)) {
+            return Err(Fault::new(
+                format!("look into namespace {name:?}"),
+                "no namespace can be called so",
+                "kubectl get namespaces",
+            ));
+        }
         let asked = namespace.map(Into::into);
         let namespace = namespace.map_or_else(|| config.default_namespace.clone(), Into::into);
         let client = {

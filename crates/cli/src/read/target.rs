@@ -1,4 +1,5 @@
 //! What a name on the command line means: `run/NAME`, `schedule/NAME`, `storage/NAME`, or a bare name that only one of them has.
+use api::names::is_subdomain;
 use api::{BackupRun, BackupSchedule, BackupStorage};
 
 use crate::read::connect::Session;
@@ -53,6 +54,12 @@ pub fn parse(text: &str, among: &[Of]) -> Result<(Option<Of>, String), String> {
     if name.is_empty() || name.contains('/') {
         return Err(wrong());
     }
+    // It becomes a part of a URL: `a?b` would ask for `a`.
+    if !is_subdomain(name) {
+        return Err(format!(
+            "{name:?} can be the name of no object: they have lower case letters, digits, - and ., a letter or digit first and last"
+        ));
+    }
     Ok((of, name.into()))
 }
 
@@ -103,7 +110,12 @@ impl Session {
             found.schedule = self.find(place, &name).await?;
         }
         if is_meant(Of::Storage) {
-            found.storage = self.find(place, &name).await?;
+            // Storages are of the whole cluster, and not everybody's to see: who means a run of his own need not say so.
+            let of_another = found.run.is_some() || found.schedule.is_some();
+            found.storage = match self.find(place, &name).await {
+                Err(fault) if fault.is_forbidden() && of_another && of.is_none() => None,
+                other => other?,
+            };
         }
         one(&found).map_err(|why| match why {
             Several::None => Fault::new(
@@ -171,6 +183,10 @@ mod tests {
             ("pod/shop", None),
             ("run/", None),
             ("run/a/b", None),
+            ("a?b", None),
+            ("run/n1?dryRun=All", None),
+            ("..", None),
+            ("Shop", None),
             ("", None),
         ] {
             let found = parse(text, &both).ok();

@@ -21,6 +21,8 @@ pub fn wrong(outcome: &Outcome) -> Option<String> {
         Outcome::OutOfMemory => "a process was killed for want of memory".into(),
         Outcome::TransferFailed { step, message } => format!("{step} failed: {message}"),
         Outcome::BadObject { step, message } if step == UNSAID => message.clone(),
+        // Nothing is wrong with the object.
+        Outcome::BadObject { step, message } if is_closed(step, message) => flagged(message),
         Outcome::BadObject { step, message } => format!(
             "the stored object is not what it should be ({step}): {}",
             flagged(message)
@@ -40,8 +42,20 @@ pub enum Fate {
     Replaced,
     /// It is not whole, or not what it is said to be.
     Bad,
+    /// Nobody knows: the key does not fit.
+    Closed,
     /// Nobody knows: it could not be read.
     Unread,
+}
+
+/// The stage that decrypts has another key than the backup was encrypted for.
+fn is_closed(step: &str, message: &str) -> bool {
+    let words = [
+        "none of those that the backup was encrypted for",
+        "encrypted with a passphrase",
+        "post-quantum",
+    ];
+    step == "decrypt" && words.iter().any(|words| message.contains(words))
 }
 
 impl Fate {
@@ -51,6 +65,7 @@ impl Fate {
             Self::Missing => "missing",
             Self::Replaced => "replaced",
             Self::Bad => "bad",
+            Self::Closed => "not opened",
             Self::Unread => "not read",
         }
     }
@@ -60,6 +75,7 @@ impl Fate {
         match outcome {
             Outcome::BadObject { step, .. } if step == "etag" => Self::Replaced,
             Outcome::BadObject { step, .. } if step == UNSAID => Self::Unread,
+            Outcome::BadObject { step, message } if is_closed(step, message) => Self::Closed,
             Outcome::BadObject { .. } => Self::Bad,
             Outcome::TransferFailed { message, .. } if message.contains("404 NoSuchKey") => Self::Missing,
             _ => Self::Unread,
@@ -115,6 +131,15 @@ mod tests {
         ] {
             assert_eq!(Fate::of(&outcome), wanted, "{outcome:?}");
         }
+        let locked = Outcome::BadObject {
+            step: "decrypt".into(),
+            message: "the key is none of those that the backup was encrypted for: X25519".into(),
+        };
+        assert_eq!(Fate::of(&locked), Fate::Closed);
+        assert!(
+            wrong(&locked).unwrap().starts_with("the key is none of those"),
+            "and nothing is wrong with the object"
+        );
         let fault = |code: u16| Fate::of_fault(&Fault::new("a", "b", "c").coded(code));
         assert_eq!(
             (fault(404), fault(412), fault(403)),

@@ -237,10 +237,10 @@ fn a_program_that_is_ended_in_the_middle_kills_the_command_first() {
         ("first", Signal::INT),
         ("second", Signal::KILL),
         ("first", Signal::KILL),
-        ("first", Signal::QUIT),
+        ("first", Signal::ALARM),
         // As a terminal's keys and `timeout` do.
         ("group", Signal::KILL),
-        ("group", Signal::QUIT),
+        ("group", Signal::ALARM),
         ("group", Signal::INT),
         ("group", Signal::USR1),
     ] {

@@ -11,8 +11,13 @@ use crate::plain::clean;
 /// Of a run.
 pub fn of_run(run: &BackupRun) -> Vec<String> {
     let mut lines = vec![format!("run {} goes", run.name_any())];
-    if doing_of(run) != Doing::Nothing {
-        lines.push("what is under way in it is stopped, and what it has uploaded is removed".into());
+    match doing_of(run) {
+        Doing::Nothing => {}
+        Doing::Restores => lines.push(
+            "its restore is broken off: what the command has applied stays applied, and the rest will be missing"
+                .into(),
+        ),
+        _ => lines.push("what is under way in it is stopped, and what it has uploaded is removed".into()),
     }
     lines.push(match (object(run), removes(run)) {
         (None, _) => "no object is stored by it".into(),
@@ -147,6 +152,14 @@ mod tests {
         let mut busy = run(RetainPolicy::Delete, true);
         busy.status = None;
         assert!(of_run(&busy)[1].contains("is stopped"));
+        let mut restores = run(RetainPolicy::Delete, true);
+        restores.status.as_mut().unwrap().transfer =
+            serde_json::from_value(json!({"attempt": "restore-1", "podUID": "p", "key": "a.sql"})).ok();
+        assert!(
+            of_run(&restores)[1].contains("has applied stays applied"),
+            "{:?}",
+            of_run(&restores)
+        );
     }
 
     #[test]
