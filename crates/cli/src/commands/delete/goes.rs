@@ -153,8 +153,10 @@ mod tests {
         busy.status = None;
         assert!(of_run(&busy)[1].contains("is stopped"));
         let mut restores = run(RetainPolicy::Delete, true);
-        restores.status.as_mut().unwrap().transfer =
-            serde_json::from_value(json!({"attempt": "restore-1", "podUID": "p", "key": "a.sql"})).ok();
+        restores.status.as_mut().unwrap().transfer = serde_json::from_value(
+            json!({"attempt": "restore-1", "startedAt": "2026-11-28T10:00:00Z", "route": "Direct"}),
+        )
+        .unwrap();
         assert!(
             of_run(&restores)[1].contains("has applied stays applied"),
             "{:?}",
