@@ -109,7 +109,7 @@ pub async fn keep(State(site): State<Site>, Path(which): Path<(String, String)>,
     Ok(to_run(&namespace, &name))
 }
 
-/// The reading of a backup's object to its end, with the store's keys as the user may read them. It goes on behind the pages.
+/// The reading of a backup's object to its end, by URLs that the operator signs for who may. It goes on behind the pages.
 pub async fn verify(State(site): State<Site>, Path(which): Path<(String, String)>, Form(asked): Form<Asked>) -> Answer {
     let (namespace, name) = given(&site, which, &asked)?;
     let run: BackupRun = site.session.get(&namespace, &name).await?;
