@@ -105,7 +105,7 @@ fn a_failed_run_tells_its_reason_its_cure_and_its_last_words_and_is_no_success()
             "backuprun/once-",
             "CommandFailed",
             "Read status.log",
-            "try: kubectl backup logs once-",
+            "try: kubectl backup describe once-",
         ] {
             assert!(text.contains(words), "{words:?} is not in {text}");
         }

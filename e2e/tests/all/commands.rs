@@ -290,6 +290,23 @@ fn a_pipeline_whose_first_program_was_killed_for_want_of_memory_is_no_backup() {
 }
 
 #[test]
+fn what_a_command_says_in_characters_that_no_yaml_has_does_not_keep_its_run_from_ending() {
+    case("unprintable", |case| async move {
+        case.keeps("db");
+        // U+FFFE, U+FFFF, U+009B, DEL, ESC and bytes that are no UTF-8 at all.
+        let script = r"printf 'a\357\277\276b\357\277\277c\302\233d\177e\033f\377g\n' >&2; echo data";
+        let run = case
+            .backup(
+                "db",
+                spec(&case.path("db"), sleeping("redis:7"), &["sh", "-c", script], &[]),
+            )
+            .await;
+        let log = status(&run).log.unwrap_or_default();
+        assert!(log.starts_with("abcdef") && log.trim_end().ends_with('g'), "{log:?}");
+    });
+}
+
+#[test]
 fn a_command_that_floods_its_standard_error_is_not_held_up_and_its_last_words_are_kept() {
     case("flood", |case| async move {
         case.fault("db", "command: floods its standard error with 256 MiB");
