@@ -178,7 +178,7 @@ fn each_page_can_be_used_by_everybody_in_light_and_dark_and_on_a_telephone() {
         case.store().put(&case.key("db"), &[7; 100_000]);
         browser.goto(&format!("{home}/runs/{namespace}/db")).await;
         browser.click("button", "Verify").await;
-        browser.shows(&["Verified", "bad", "SHA-256"]).await;
+        browser.shows(&["Verified", "replaced", "etag"]).await;
         assert!(!browser.text().await.contains("whole"));
         for (page, words) in [
             ("/".to_string(), "Schedules"),
