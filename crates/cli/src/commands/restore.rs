@@ -130,7 +130,7 @@ fn chosen(session: &Session, args: &Args, doing: &str, name: &str, runs: &[Backu
 fn here() -> TimeZone {
     let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
     let name = named.or_else(|| iana_time_zone::get_timezone().ok());
-    let zone = name.and_then(|name| TimeZone::get(name.trim_start_matches(':')).ok());
+    let zone = name.and_then(|name| gotemplate::gotime::zone(name.trim_start_matches(':')).ok());
     zone.unwrap_or(TimeZone::UTC)
 }
 

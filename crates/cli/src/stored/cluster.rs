@@ -119,7 +119,7 @@ pub async fn of_run(
     let endpoint = reached.endpoint.as_deref();
     let at = if by.with_secret {
         let storage: BackupStorage = session.get("", &run.spec.storage.name).await?;
-        At::Bucket(session.bucket(&storage, endpoint).await?)
+        At::Bucket(Box::new(session.bucket(&storage, endpoint).await?))
     } else {
         At::Lent(Arc::new(Lent::new(session.clone(), run, endpoint)?))
     };

@@ -129,7 +129,7 @@ impl Opened {
 /// An object, by its path below the storage's prefix.
 pub fn by_path(bucket: &Bucket, path: &str, expected: &Expected, opened: &Opened, key: Option<Key>) -> Source {
     Source {
-        at: At::Bucket(bucket.clone()),
+        at: At::Bucket(Box::new(bucket.clone())),
         etag: None,
         key: bucket.parameters.key(path),
         version_id: expected.version_id.clone(),

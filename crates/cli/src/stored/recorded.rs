@@ -52,7 +52,7 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<Record, Fault> {
 /// The object that a record is of. What the record says is no proof: the store and the stream are held to it.
 pub fn source(bucket: &Bucket, record: &Record, key: Option<Key>, window_log: Option<u32>) -> Source {
     Source {
-        at: At::Bucket(bucket.clone()),
+        at: At::Bucket(Box::new(bucket.clone())),
         etag: None,
         key: record.key.clone(),
         version_id: record.version_id.clone(),

@@ -64,7 +64,7 @@ pub struct Source {
 #[derive(Clone)]
 pub enum At {
     /// A bucket whose keys are here.
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
     /// With the operator, which is asked for URLs.
     Lent(Arc<Lent>),
 }
@@ -345,10 +345,10 @@ mod tests {
         let parameters = S3Parameters::parse(&parameters).unwrap();
         let keys = Credentials::new("id", Secret::new("key"), None);
         Source {
-            at: At::Bucket(Bucket {
+            at: At::Bucket(Box::new(Bucket {
                 store: Store::s3(parameters.clone(), keys).unwrap(),
                 parameters: Arc::new(parameters),
-            }),
+            })),
             etag: None,
             key: "a".into(),
             version_id: None,
