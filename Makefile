@@ -30,7 +30,7 @@ cli: ## builds kubectl-backup, static and below 15 MB, and prints its path; on t
 cli-targets: ## type-checks kubectl-backup for Windows, macOS and 64-bit ARM
 	@dev/cli targets
 
-demo: ## backs a MariaDB up into MinIO on a real cluster, drops its tables, restores them and compares
+demo: ## backs a MariaDB up into the operator's own store on a real cluster, drops its tables, restores them and compares
 	@dev/demo
 
 test: ## runs every test: crates, S3 servers, and end to end on a cluster

@@ -220,3 +220,50 @@ fn a_cancelled_restore_leaves_the_backup_as_good_as_before() {
         assert_eq!(status(&run).sha256, status(&before).sha256);
     });
 }
+
+#[test]
+fn every_other_verb_does_on_a_cluster_what_it_says() {
+    case("cli-rest", |case| async move {
+        let spec = stream(&case.path("{{ .name }}"), "random 1000");
+        case.schedule("shop", json!({"schedule": NEVER}), spec).await;
+        let run = case.triggered("shop").await;
+        case.keeps(&run);
+        case.succeeded(&run, 90).await;
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/postgresql.yaml");
+        // In the order in which they are given; each with what it says.
+        for (args, words) in [
+            (&["describe", &run][..], &["BackupSuccessful", "AFTER", "SHA-256", "Record"][..]),
+            (&["list", "runs"], &[run.as_str(), "BackupSuccessful"]),
+            (&["list", "runs", "-o", "json"], &["\"kind\": \"List\"", "\"sha256\""]),
+            (&["keep", &run], &["kept"]),
+            (&["keep", &run, "--off"], &["not kept"]),
+            (&["pause", "shop"], &["backupschedule/shop paused"]),
+            (&["list"], &["suspended"]),
+            (&["resume", "shop"], &["backupschedule/shop"]),
+            (&["delete", &run, "--yes"], &["goes", "stays"]),
+        ] {
+            let (ok, text) = answered(|| backup(&case, args)).await;
+            assert!(
+                ok && words.iter().all(|w| text.contains(w)),
+                "{args:?}: {words:?} in {text}"
+            );
+        }
+        case.wait("the run is gone", 60, || async {
+            case.runs().get_opt(&run).await.ok()?.is_none().then_some(())
+        })
+        .await;
+        // Those that are of no namespace, or ask no cluster.
+        for (args, words) in [
+            (&["version"][..], &["client", "operator"][..]),
+            (&["completion", "bash"], &["kubectl-backup"]),
+            (&["lint", "-f", example], &["0 errors"]),
+            (&["preview", "-f", example], &["/backups/postgresql-"]),
+        ] {
+            let (ok, text) = answered(|| plugin(args)).await;
+            assert!(
+                ok && words.iter().all(|w| text.contains(w)),
+                "{args:?}: {words:?} in {text}"
+            );
+        }
+    });
+}
