@@ -232,7 +232,10 @@ fn every_other_verb_does_on_a_cluster_what_it_says() {
         let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/postgresql.yaml");
         // In the order in which they are given; each with what it says.
         for (args, words) in [
-            (&["describe", &run][..], &["BackupSuccessful", "AFTER", "SHA-256", "Record"][..]),
+            (
+                &["describe", &run][..],
+                &["BackupSuccessful", "AFTER", "SHA-256", "Record"][..],
+            ),
             (&["list", "runs"], &[run.as_str(), "BackupSuccessful"]),
             (&["list", "runs", "-o", "json"], &["\"kind\": \"List\"", "\"sha256\""]),
             (&["keep", &run], &["kept"]),
