@@ -195,13 +195,7 @@ pub fn downloads() -> [Value; 2] {
             ],
         },
     });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": { "name": name, "labels": labels() },
-        "spec": { "policyName": name, "validationActions": ["Deny"] },
-    });
-    [policy, binding]
+    [policy, binding(name)]
 }
 
 /// Refuses to delete a protected storage: an admission rule in CEL, so it holds while no operator runs, and needs no webhook.
@@ -232,11 +226,16 @@ pub fn deletion_protection() -> [Value; 2] {
             }],
         },
     });
-    let binding = json!({
+    let binding = binding(&name);
+    [policy, binding]
+}
+
+/// Has a policy deny, everywhere.
+fn binding(name: &str) -> Value {
+    json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": { "name": name, "labels": labels() },
         "spec": { "policyName": name, "validationActions": ["Deny"] },
-    });
-    [policy, binding]
+    })
 }
