@@ -8,7 +8,7 @@ use api::storage::{Capabilities, DataPath, NamespaceIsolation};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 use planner::storage::Reason;
-use store::{Checksum, Credentials, Proxies, S3Parameters, Store};
+use store::{Checksum, Credentials, Kind, ParameterFault, Parameters, Proxies, Store};
 use zeroize::Zeroize;
 
 /// Until the API server has answered.
@@ -22,7 +22,7 @@ pub struct OpenStore {
     /// The store.
     pub store: Store,
     /// What the storage said.
-    pub parameters: S3Parameters,
+    pub parameters: Parameters,
     /// How bodies are bound to signed URLs, by the last probe.
     pub checksum: Checksum,
     /// HEAD returns the metadata given at creation.
@@ -126,6 +126,17 @@ type Held = (Instant, Basis, OpenStore);
 /// each run that it counts.
 type Basis = (Option<i64>, Option<Capabilities>);
 
+/// What a storage says of its store.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn parameters(storage: &BackupStorage) -> Result<Parameters, Vec<ParameterFault>> {
+    // Each type is a kind: a test of the room keeps them together.
+    let kind = Kind::from_name(storage.spec.type_.name()).unwrap_or_default();
+    let empty = BTreeMap::new();
+    Parameters::parse(kind, storage.spec.parameters.as_ref().unwrap_or(&empty))
+}
+
 fn basis(storage: &BackupStorage) -> Basis {
     let found = storage.status.as_ref().and_then(|s| s.capabilities.clone());
     (storage.metadata.generation, found)
@@ -168,7 +179,7 @@ impl Stores {
         };
         let held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = held.get(&storage.uid().unwrap_or_default());
-        let parameters = S3Parameters::parse(&storage.spec.parameters.clone().unwrap_or_default()).ok();
+        let parameters = parameters(storage).ok();
         // The keys of another bucket are not for this one.
         held.filter(|(_, _, store)| Some(&store.parameters) == parameters.as_ref())
             .map(|(_, _, store)| store.clone())
@@ -177,8 +188,7 @@ impl Stores {
 
     /// The store of a storage, with its Secret read now.
     pub async fn open_fresh(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
-        let empty = BTreeMap::new();
-        let parameters = S3Parameters::parse(storage.spec.parameters.as_ref().unwrap_or(&empty)).map_err(|faults| {
+        let parameters = parameters(storage).map_err(|faults| {
             OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
         let credentials = match &storage.spec.credentials {
@@ -216,7 +226,7 @@ impl Stores {
             _ => Checksum::Sha256,
         };
         let opened = OpenStore {
-            store: Store::s3_behind(&self.proxies, parameters.clone(), credentials)
+            store: Store::open(&parameters, credentials, &self.proxies)
                 .map_err(|e| OpenError::Client(e.to_string()))?,
             parameters,
             checksum,
@@ -243,17 +253,17 @@ impl Stores {
 
 #[cfg(test)]
 mod tests {
-    use store::Secret;
+    use store::{Secret, Wanted};
 
     use super::*;
 
     fn opened(bucket: &str, checksum: Checksum, key: &str) -> OpenStore {
         let parameters = BTreeMap::from([("bucket".to_string(), bucket.to_string())]);
-        let parameters = S3Parameters::parse(&parameters).unwrap();
+        let parameters = Parameters::parse(Kind::S3, &parameters).unwrap();
         let credentials = Credentials::new(key, Secret::new("secret"), None);
         OpenStore {
             data_path: api::storage::DataPath::Auto,
-            store: Store::s3(parameters.clone(), credentials).unwrap(),
+            store: Store::open(&parameters, credentials, &Proxies::default()).unwrap(),
             parameters,
             checksum,
             metadata: true,
@@ -264,22 +274,28 @@ mod tests {
         }
     }
 
-    fn signed(store: &OpenStore) -> String {
+    async fn signed(store: &OpenStore) -> String {
         let url = store
             .store
-            .sign_get("k", None, Duration::from_secs(60), jiff::Timestamp::UNIX_EPOCH)
+            .sign(
+                &Wanted::read("k", None),
+                Duration::from_secs(60),
+                jiff::Timestamp::UNIX_EPOCH,
+            )
+            .await
+            .unwrap()
             .url;
         url.reveal().to_string()
     }
 
-    #[test]
-    fn work_under_way_takes_new_keys_and_nothing_else_of_a_storage() {
+    #[tokio::test]
+    async fn work_under_way_takes_new_keys_and_nothing_else_of_a_storage() {
         let old = opened("backups", Checksum::Sha256, "old-key");
         let rotated = old.with_keys_of(opened("backups", Checksum::Md5, "new-key"));
-        assert!(signed(&rotated).contains("new-key"));
+        assert!(signed(&rotated).await.contains("new-key"));
         assert_eq!(rotated.checksum, Checksum::Sha256, "the upload was created with it");
         let moved = old.with_keys_of(opened("elsewhere", Checksum::Sha256, "new-key"));
-        assert!(signed(&moved).contains("old-key") && !signed(&moved).contains("elsewhere"));
+        assert!(signed(&moved).await.contains("old-key") && !signed(&moved).await.contains("elsewhere"));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The keys that requests are signed with, and where they come from.
 use std::collections::BTreeMap;
 
-use crate::parameters::S3Parameters;
+use crate::parameters::Parameters;
 use crate::secret::Secret;
 
 /// Static or temporary S3 credentials. `Debug` prints none of them.
@@ -61,8 +61,9 @@ impl Credentials {
     ///
     /// # Errors
     /// A key that is missing, and the keys that are there; a value that is empty or no text.
-    pub fn from_secret(parameters: &S3Parameters, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
-        let keys = parameters.credential_keys();
+    pub fn from_secret(parameters: &Parameters, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
+        let Parameters::S3(parameters) = parameters;
+        let keys = &parameters.keys;
         let required = |key: &str, parameter| match data.get(key) {
             Some(value) => text_of(key, value),
             None => Err(CredentialsError::MissingKey {
@@ -153,11 +154,12 @@ fn names_of(data: &BTreeMap<String, Vec<u8>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
 
-    fn parameters(more: &[(&str, &str)]) -> S3Parameters {
+    fn parameters(more: &[(&str, &str)]) -> Parameters {
         let mut all = BTreeMap::from([("bucket".to_owned(), "backups".to_owned())]);
         all.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        S3Parameters::parse(&all).unwrap()
+        Parameters::parse(Kind::S3, &all).unwrap()
     }
 
     fn data(pairs: &[(&str, &[u8])]) -> BTreeMap<String, Vec<u8>> {

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::checksum::{Checksum, composite_sha256};
 use crate::error::{ProbeError, StoreError, StoreErrorKind};
-use crate::s3::{CompletedPart, ObjectInfo, Store, Version};
+use crate::s3::{Bucket, CompletedPart, ObjectInfo, Version};
+use crate::wanted::{Finish, Label, Wanted};
 
 /// What is written, and what is sent in its place to a URL that was not signed for it.
 const CANARY: &[u8] = b"backup-operator probes this store\n";
@@ -50,18 +51,33 @@ fn told_of(etag: &str, error: StoreError) -> StoreError {
     ))
 }
 
+/// The canary as a part of an upload.
+fn part<'a>(key: &'a str, upload: &'a str, checksum: Checksum, digest: &'a str) -> Wanted<'a> {
+    Wanted::part(key, upload, 1, CANARY.len() as u64, checksum, digest)
+}
+
+/// The canary as an object.
+fn whole<'a>(key: &'a str, checksum: Checksum, digest: &'a str, label: &'a Label, only_new: bool) -> Wanted<'a> {
+    Wanted::whole(key, CANARY.len() as u64, checksum, digest, label, only_new)
+}
+
 /// The one key that the probes of a storage write, so that each finds what one that died has left.
 fn key_of(prefix: &str, id: &str) -> String {
     format!("{prefix}.backup-operator/probe-{id}")
 }
 
-impl Store {
+impl Bucket {
     /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps probes of two storages apart; of one there is one at a time. Nothing is left behind, also in a
     /// bucket that keeps versions.
     ///
     /// # Errors
     /// The step that failed, and the cure.
-    pub async fn probe(&self, prefix: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
+    pub(crate) async fn probe(
+        &self,
+        prefix: &str,
+        id: &str,
+        wanted: Option<Checksum>,
+    ) -> Result<Capabilities, ProbeError> {
         let key = key_of(prefix, id);
         self.sweep(&key).await?;
         // Each probe before this one wrote the same key, or, of an earlier version, one that begins with it.
@@ -106,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// The step that failed, and the cure.
-    pub async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
+    pub(crate) async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
         let key = key_of(prefix, id);
         self.sweep(&key).await?;
         let none = BTreeMap::new();
@@ -153,8 +169,8 @@ impl Store {
     }
 
     async fn try_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<(), StoreError> {
-        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
-        let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now());
         let put = self.put_signed("write a part", &signed, CANARY).await;
         put.map(drop).map_err(|e| e.at("write"))
     }
@@ -252,13 +268,8 @@ impl Store {
         checksum: Checksum,
     ) -> Result<bool, StoreError> {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign_object(
-            key,
-            CANARY.len() as u64,
-            checksum,
-            &digest,
-            metadata,
-            false,
+        let signed = self.sign(
+            &whole(key, checksum, &digest, metadata, false),
             EXPIRES,
             Timestamp::now(),
         );
@@ -280,8 +291,8 @@ impl Store {
         checksum: Checksum,
     ) -> Result<bool, StoreError> {
         let upload = self.create_upload(key, metadata, checksum).await?;
-        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
-        let signed = self.sign_part(key, &upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign(&part(key, &upload, checksum, &digest), EXPIRES, Timestamp::now());
         let put = self.put_signed("write a part", &signed, IMPOSTOR).await;
         self.abort(key, &upload).await?;
         match put {
@@ -319,8 +330,12 @@ impl Store {
     /// Whether the store refuses to put an object over the one that is there, and to complete an upload over it, where it was
     /// asked to. A failure of another kind is no promise of anything.
     async fn keeps_what_is_there(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> bool {
-        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
-        let signed = self.sign_object(key, size, checksum, &digest, metadata, true, EXPIRES, Timestamp::now());
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign(
+            &whole(key, checksum, &digest, metadata, true),
+            EXPIRES,
+            Timestamp::now(),
+        );
         let put = self.put_signed("write", &signed, CANARY).await;
         if !put.is_err_and(|error| error.kind() == StoreErrorKind::Exists) {
             return false;
@@ -342,8 +357,7 @@ impl Store {
         only_new: bool,
     ) -> Result<String, StoreError> {
         let digest = checksum.digest(CANARY);
-        let size = CANARY.len() as u64;
-        let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let signed = self.sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now());
         let answer = self.put_signed("write a part", &signed, CANARY).await?;
         let etag = answer.header("etag").unwrap_or_default();
         let part = CompletedPart {
@@ -351,7 +365,16 @@ impl Store {
             etag: etag.clone(),
             digest: digest.clone(),
         };
-        let completed = self.complete(key, upload, &[part], checksum, only_new).await;
+        let finish = Finish {
+            key,
+            upload,
+            parts: &[part],
+            checksum,
+            label: &BTreeMap::new(),
+            sha256: None,
+            only_new,
+        };
+        let completed = self.complete(&finish).await;
         completed.map_err(|error| match error.kind() {
             StoreErrorKind::InvalidPart | StoreErrorKind::Refused => told_of(&etag, error),
             _ => error,

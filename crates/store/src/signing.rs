@@ -14,7 +14,7 @@ use crate::parameters::S3Parameters;
 use crate::secret::Secret;
 
 /// AWS signs for seven days at most.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What an HTTP header cannot carry as it is; `%` so that it can be undone, the space because proxies trim and fold it.
 const UNFIT: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -52,9 +52,9 @@ impl Signer {
             UrlStyle::VirtualHost
         };
         let bucket = Bucket::new(
-            parameters.endpoint.clone(),
+            parameters.place.endpoint.clone(),
             style,
-            parameters.bucket.clone(),
+            parameters.place.bucket.clone(),
             parameters.region.clone(),
         )?;
         let creation = [

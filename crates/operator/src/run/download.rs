@@ -11,6 +11,7 @@ use planner::run::{DownloadView, StorageView};
 use crate::context::Context;
 use crate::events::causes;
 use crate::write::{WriteError, bounded};
+use store::Wanted;
 
 /// What becomes of a run's request, if there is one. A store that cannot be opened is no reason to try again: who asks is told, and may.
 ///
@@ -61,7 +62,9 @@ async fn sign(run: &BackupRun, asked: &Asked, context: &Context, now: Timestamp)
     let open = super::apply::open(run, context).await.map_err(|e| causes(&e))?;
     let signed = open
         .store
-        .sign_get(&asked.key, asked.version_id.as_deref(), EXPIRES, now);
+        .sign(&Wanted::read(&asked.key, asked.version_id.as_deref()), EXPIRES, now)
+        .await
+        .map_err(|e| causes(&e))?;
     let lent = Lent {
         url: signed.url.reveal().to_owned(),
         headers: signed.headers,

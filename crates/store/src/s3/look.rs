@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use rusty_s3::Method;
 
-use super::{Store, of_version};
+use super::{Bucket, of_version};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::http::Answer;
 use crate::signing::{CLASS, Pairs, from_header};
@@ -50,9 +50,9 @@ fn archived(header: impl Fn(&str) -> Option<String>) -> Option<Archived> {
     (coming || restore.is_empty()).then_some(Archived { class, coming })
 }
 
-impl Store {
+impl Bucket {
     /// Looks at an object, or at one version of it; None where there is none.
-    pub async fn head(&self, key: &str, version_id: Option<&str>) -> Result<Option<ObjectInfo>, StoreError> {
+    pub(crate) async fn head(&self, key: &str, version_id: Option<&str>) -> Result<Option<ObjectInfo>, StoreError> {
         match self.head_once(key, version_id).await {
             // A HEAD's answer has no code: whether the object, the bucket or the access key is not there, a GET tells.
             Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::AccessDenied) => {

@@ -6,7 +6,7 @@ fn signer(more: &[(&str, &str)], token: Option<&str>) -> Signer {
     all.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
     let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, token.map(Secret::new));
-    Signer::new(&S3Parameters::parse(&all).unwrap(), credentials).unwrap()
+    Signer::new(&S3Parameters::of(&all).unwrap(), credentials).unwrap()
 }
 
 fn may_2013() -> Timestamp {
@@ -76,9 +76,9 @@ fn the_address_of_a_store_is_that_of_its_signed_urls() {
             ("endpoint", endpoint),
             ("s3ForcePathStyle", path_style),
         ];
-        let parameters = S3Parameters::parse(&all.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
+        let parameters = S3Parameters::of(&all.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
         let credentials = Credentials::new("id", Secret::new("key"), None);
-        let store = crate::Store::s3(parameters, credentials).unwrap();
+        let store = crate::s3::Bucket::open(&parameters, credentials, &crate::Proxies::default()).unwrap();
         assert_eq!(
             (store.origin().as_str(), store.address()),
             (origin, Some((host.to_owned(), port)))

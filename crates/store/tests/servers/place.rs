@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use servers::{Running, SECRET_KEY, Server, Uploads, put};
-use store::{Checksum, CompletedPart, Credentials, S3Parameters, Secret, Signed, Store};
+use store::{Checksum, CompletedPart, Credentials, Kind, Parameters, Proxies, Secret, Signed, Store, Wanted};
 
 /// How long what the tests sign is good.
 pub const EXPIRES: Duration = Duration::from_secs(300);
@@ -41,8 +41,9 @@ impl<'a> Place<'a> {
         ];
         let all = usual.iter().chain(parameters);
         let all = all.map(|(name, value)| ((*name).to_string(), (*value).to_string()));
-        let parameters = S3Parameters::parse(&all.collect()).unwrap();
-        Store::s3(parameters, Credentials::new(access, Secret::new(secret), None)).unwrap()
+        let parameters = Parameters::parse(Kind::S3, &all.collect()).unwrap();
+        let credentials = Credentials::new(access, Secret::new(secret), None);
+        Store::open(&parameters, credentials, &Proxies::default()).unwrap()
     }
 
     /// What the server binds bodies by, as its line says.
@@ -56,14 +57,9 @@ impl<'a> Place<'a> {
         let digest = checksum.digest(body);
         let size = body.len() as u64;
         send(
-            &store.sign_object(
-                key,
-                size,
-                checksum,
-                &digest,
-                &metadata(),
-                only_new,
-                EXPIRES,
+            &url_for(
+                store,
+                &Wanted::whole(key, size, checksum, &digest, &metadata(), only_new),
                 Timestamp::now(),
             ),
             body,
@@ -75,13 +71,17 @@ impl<'a> Place<'a> {
         let checksum = self.checksum();
         let digest = checksum.digest(body);
         let size = body.len() as u64;
-        let signed = store.sign_part(key, upload, number, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let signed = url_for(
+            store,
+            &Wanted::part(key, upload, number, size, checksum, &digest),
+            Timestamp::now(),
+        );
         let (status, etag) = send(&signed, body);
         (status, CompletedPart { number, etag, digest })
     }
 
     pub async fn create(&self, store: &Store, key: &str) -> String {
-        store.create_upload(key, &metadata(), self.checksum()).await.unwrap()
+        store.begin(key, &metadata(), self.checksum()).await.unwrap()
     }
 
     /// From now on the bucket keeps versions, if the server has any.
@@ -91,9 +91,9 @@ impl<'a> Place<'a> {
 
     /// No object, and no upload as far as the server tells.
     pub async fn nothing_is_left(&self, store: &Store) {
-        assert_eq!(store.list("").await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.keys("").await.unwrap(), Vec::<String>::new());
         if self.server.uploads != Uploads::Never && self.server.aborts {
-            assert_eq!(store.list_uploads("").await.unwrap(), []);
+            assert_eq!(store.uploads("").await.unwrap(), []);
         }
     }
 }
@@ -109,4 +109,14 @@ pub fn metadata() -> BTreeMap<String, String> {
 /// Sends a body to a signed URL: the status and the ETag.
 pub fn send(signed: &Signed, body: &[u8]) -> (u16, String) {
     put(signed.url.reveal(), &signed.headers, body)
+}
+
+/// What a store signs by itself, without asking anybody: at once.
+pub fn url_for(store: &Store, wanted: &Wanted<'_>, now: Timestamp) -> Signed {
+    let mut work = std::pin::pin!(store.sign(wanted, EXPIRES, now));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(signed) => signed.unwrap(),
+        std::task::Poll::Pending => panic!("somebody is asked"),
+    }
 }
