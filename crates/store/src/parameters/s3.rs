@@ -1,8 +1,10 @@
 //! Parameters of `type: s3`.
+use url::Url;
+
 use super::{Common, Given, ParameterFault, Place, value};
 
 /// Every parameter that is understood, in the order in which it is documented.
-pub(crate) const KNOWN: [&str; 17] = [
+pub(crate) const KNOWN: [&str; 20] = [
     "bucket",
     "endpoint",
     "region",
@@ -20,6 +22,9 @@ pub(crate) const KNOWN: [&str; 17] = [
     "serverSideEncryption",
     "kmsKeyId",
     "checksum",
+    "roleARN",
+    "externalID",
+    "stsEndpoint",
 ];
 
 /// Where the keys are inside the Secret that `spec.credentials` names.
@@ -42,6 +47,9 @@ pub struct S3Parameters {
     pub(crate) storage_class: Option<String>,
     pub(crate) server_side_encryption: Option<String>,
     pub(crate) kms_key_id: Option<String>,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) sts_endpoint: Option<Url>,
     pub(crate) keys: CredentialKeys,
 }
 
@@ -70,6 +78,17 @@ impl S3Parameters {
         if kms_key_id.is_some() && server_side_encryption.as_deref() != Some("aws:kms") {
             given.fault("kmsKeyId", "only means something with serverSideEncryption: aws:kms");
         }
+        let role_arn = given.optional("roleARN", value::role_arn);
+        let external_id = given.optional("externalID", value::external_id);
+        let sts_endpoint = given.optional("stsEndpoint", |text| value::sts_endpoint(text, insecure));
+        for (name, given_alone) in [
+            ("externalID", external_id.is_some()),
+            ("stsEndpoint", sts_endpoint.is_some()),
+        ] {
+            if given_alone && role_arn.is_none() {
+                given.fault(name, "only means something with roleARN");
+            }
+        }
         let common = Common::read(&mut given);
         let endpoint = endpoint.or_else(|| value::aws_endpoint(&region, insecure));
         match (bucket, endpoint) {
@@ -80,6 +99,9 @@ impl S3Parameters {
                 storage_class,
                 server_side_encryption,
                 kms_key_id,
+                role_arn,
+                external_id,
+                sts_endpoint,
                 keys,
             }),
             _ => Err(given.faults),
