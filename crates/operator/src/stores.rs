@@ -1,15 +1,16 @@
-//! Opens the stores that storages describe: parameters from the kind, access keys from its Secret, read one by one.
+//! Opens the stores that storages describe: parameters from the kind, credentials from its Secret or of the operator's own.
+mod credentials;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::BackupStorage;
 use api::storage::{Capabilities, DataPath, NamespaceIsolation};
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client, ResourceExt};
+use jiff::Timestamp;
+use kube::{Client, ResourceExt};
 use planner::storage::Reason;
-use store::{Checksum, Credentials, Kind, ParameterFault, Parameters, Proxies, Store};
-use zeroize::Zeroize;
+use store::{Checksum, Identity, Kind, ParameterFault, Parameters, Proxies, Store};
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -37,6 +38,8 @@ pub struct OpenStore {
     pub records: bool,
     /// Whether each namespace has a folder of its own.
     pub isolation: NamespaceIsolation,
+    /// When its credentials end, and what they have signed.
+    pub ends: Option<Timestamp>,
 }
 
 impl OpenStore {
@@ -58,6 +61,7 @@ impl OpenStore {
         }
         Self {
             store: newer.store,
+            ends: newer.ends,
             ..self.clone()
         }
     }
@@ -116,6 +120,7 @@ pub fn unreadable(namespace: &str, name: &str, error: &kube::Error) -> String {
 pub struct Stores {
     client: Client,
     proxies: Proxies,
+    identity: Identity,
     open: Mutex<HashMap<String, Held>>,
 }
 
@@ -142,12 +147,19 @@ fn basis(storage: &BackupStorage) -> Basis {
     (storage.metadata.generation, found)
 }
 
+/// Before a store that was opened now would be opened again by itself.
+fn ends_soon(ends: Option<Timestamp>, now: Timestamp) -> bool {
+    let left = ends.map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
+    left.is_some_and(|left| left <= FRESH)
+}
+
 impl Stores {
-    /// None are open yet. They are reached through these proxies, unless a storage names its own.
-    pub fn new(client: Client, proxies: Proxies) -> Self {
+    /// None are open yet. They are reached through these proxies, unless a storage names its own, and without a Secret as who this is.
+    pub fn new(client: Client, proxies: Proxies, identity: Identity) -> Self {
         Self {
             client,
             proxies,
+            identity,
             open: Mutex::default(),
         }
     }
@@ -163,6 +175,7 @@ impl Stores {
             .cloned();
         if let Some((at, seen, store)) = held
             && at.elapsed() < FRESH
+            && !ends_soon(store.ends, Timestamp::now())
             && seen == basis(storage)
         {
             return Ok(store);
@@ -191,34 +204,8 @@ impl Stores {
         let parameters = parameters(storage).map_err(|faults| {
             OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let credentials = match &storage.spec.credentials {
-            Some(reference) => {
-                let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &reference.namespace);
-                let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
-                let secret = found
-                    .map_err(|_| OpenError::Timeout)?
-                    .map_err(|e| OpenError::Api(reference.namespace.clone(), reference.name.clone(), e))?
-                    .ok_or_else(|| {
-                        OpenError::Credentials(format!(
-                            "Secret {}/{} does not exist",
-                            reference.namespace, reference.name
-                        ))
-                    })?;
-                let mut data: BTreeMap<_, _> = secret
-                    .data
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|(k, v)| (k, v.0))
-                    .collect();
-                let credentials = Credentials::from_secret(&parameters, &data);
-                data.values_mut().for_each(Zeroize::zeroize);
-                credentials.map_err(|e| {
-                    OpenError::Credentials(format!("Secret {}/{}: {e}", reference.namespace, reference.name))
-                })?
-            }
-            None => Credentials::from_environment(|name| std::env::var(name).ok())
-                .map_err(|e| OpenError::Credentials(e.to_string()))?,
-        };
+        let credentials = credentials::of(storage, &parameters, &self.client, &self.identity).await?;
+        let ends = credentials.expires();
         let capabilities = storage.status.as_ref().and_then(|s| s.capabilities.clone());
         let checksum = match capabilities.as_ref().map(|c| c.checksum.as_str()) {
             Some("md5") => Checksum::Md5,
@@ -236,6 +223,7 @@ impl Stores {
             data_path: storage.spec.data_path.unwrap_or_default(),
             records: storage.spec.records(),
             isolation: storage.spec.namespace_isolation.unwrap_or_default(),
+            ends,
         };
         let entry = (Instant::now(), basis(storage), opened.clone());
         self.open
@@ -253,7 +241,7 @@ impl Stores {
 
 #[cfg(test)]
 mod tests {
-    use store::{Secret, Wanted};
+    use store::{Credentials, Secret, Wanted};
 
     use super::*;
 
@@ -271,6 +259,7 @@ mod tests {
             if_none_match: true,
             records: true,
             isolation: NamespaceIsolation::None,
+            ends: None,
         }
     }
 
@@ -313,7 +302,7 @@ mod tests {
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": said, "reason": reason, "code": code
             });
             let (client, mut server) = crate::mocked::connect();
-            let stores = Stores::new(client, Proxies::default());
+            let stores = Stores::new(client, Proxies::default(), Identity::none());
             let (opened, _) = tokio::join!(
                 stores.open_fresh(&storage),
                 crate::mocked::answer(&mut server, code, refusal)
@@ -347,7 +336,7 @@ mod tests {
             (None, false),
         ] {
             let (client, mut server) = crate::mocked::connect();
-            let stores = Stores::new(client, Proxies::default());
+            let stores = Stores::new(client, Proxies::default(), Identity::none());
             if let Some(bucket) = held {
                 let entry = (
                     Instant::now(),

@@ -126,6 +126,11 @@ impl StoreError {
         }
     }
 
+    /// What went wrong, without the step and the cure.
+    pub(crate) fn into_words(self) -> String {
+        self.message
+    }
+
     /// What it means to the caller.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -167,6 +172,8 @@ impl StoreError {
             ("PreconditionFailed", _) | (_, 412) => K::Exists,
             // versitygw says XAdminUserNotFound, with a 404; s3s NotSignedUp; Garage a denial whose message tells.
             ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _)
+            // MinIO's word for a session that it does not know.
+            | ("InvalidTokenId", _)
             | ("XAdminUserNotFound" | "NotSignedUp", _)
             | (_, 401) => K::BadCredentials,
             ("AccessDenied", 403) if is_about_keys(message) => K::BadCredentials,

@@ -8,6 +8,7 @@ pub mod error;
 #[cfg(test)]
 mod fuzz;
 mod http;
+pub mod identity;
 mod kind;
 pub mod parameters;
 pub mod probe;
@@ -23,6 +24,7 @@ pub use checksum::{Checksum, composite_sha256, hex_of_sha256, sha256_of_hex};
 pub use credentials::{Credentials, CredentialsError};
 pub use dial::Dial;
 pub use error::{ProbeError, StoreError, StoreErrorKind};
+pub use identity::{Identity, Obtained};
 pub use kind::Kind;
 pub use parameters::{CredentialKeys, ParameterFault, Parameters};
 pub use probe::Capabilities;

@@ -134,7 +134,7 @@ impl Signer {
             self.credentials.secret_key(),
             self.credentials.session_token(),
             self.bucket.region(),
-            expires.clamp(Duration::from_secs(1), LONGEST).as_secs(),
+            life(expires, self.credentials.expires(), now).as_secs(),
             query.iter().map(|(k, v)| (k.as_str(), v.as_str())),
             headers.iter().map(|(k, v)| (k.as_str(), v.as_str())),
         );
@@ -170,6 +170,14 @@ impl Signer {
         }
         all
     }
+}
+
+/// How long a URL can be good that is wanted for so long: none lives longer than the credentials that signed it, whatever it says. Where
+/// these have ended, a second: the store says so, and whoever holds the URL asks for another.
+fn life(wanted: Duration, ends: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left = ends.map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
+    let possible = left.map_or(wanted, |left| left.min(wanted));
+    possible.clamp(Duration::from_secs(1), LONGEST)
 }
 
 /// `x-amz-meta-` and the name in lower case; what a header's name cannot hold becomes `-`.

@@ -1,9 +1,11 @@
 //! Parameters of `type: s3`.
+use url::Url;
+
 use super::{Common, Given, ParameterFault, Place, value};
 use crate::wanted::Thaw;
 
 /// Every parameter that is understood, in the order in which it is documented.
-pub(crate) const KNOWN: [&str; 24] = [
+pub(crate) const KNOWN: [&str; 27] = [
     "bucket",
     "endpoint",
     "region",
@@ -28,6 +30,9 @@ pub(crate) const KNOWN: [&str; 24] = [
     "thawDays",
     "thawTier",
     "bandwidth",
+    "roleARN",
+    "externalID",
+    "stsEndpoint",
 ];
 
 /// Where the keys are inside the Secret that `spec.credentials` names.
@@ -108,6 +113,9 @@ pub struct S3Parameters {
     /// New objects get a legal hold.
     pub(crate) legal_hold: bool,
     pub(crate) thaw: Option<Thaw>,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) external_id: Option<String>,
+    pub(crate) sts_endpoint: Option<Url>,
     pub(crate) keys: CredentialKeys,
 }
 
@@ -139,6 +147,17 @@ impl S3Parameters {
         let lock = lock(&mut given);
         let legal_hold = given.optional("legalHold", value::boolean).unwrap_or(false);
         let thaw = thaw(&mut given, storage_class.as_deref());
+        let role_arn = given.optional("roleARN", value::role_arn);
+        let external_id = given.optional("externalID", value::external_id);
+        let sts_endpoint = given.optional("stsEndpoint", |text| value::sts_endpoint(text, insecure));
+        for (name, given_alone) in [
+            ("externalID", external_id.is_some()),
+            ("stsEndpoint", sts_endpoint.is_some()),
+        ] {
+            if given_alone && role_arn.is_none() {
+                given.fault(name, "only means something with roleARN");
+            }
+        }
         let common = Common::read(&mut given);
         if (lock.is_some() || legal_hold) && common.is_unbound() {
             given.fault(
@@ -158,6 +177,9 @@ impl S3Parameters {
                 lock,
                 legal_hold,
                 thaw,
+                role_arn,
+                external_id,
+                sts_endpoint,
                 keys,
             }),
             _ => Err(given.faults),

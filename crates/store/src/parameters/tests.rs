@@ -76,6 +76,9 @@ fn everything_that_can_be_said_is_kept() {
         ("serverSideEncryption", "aws:kms"),
         ("kmsKeyId", "arn:aws:kms:eu-west-1:1:key/2"),
         ("checksum", "md5"),
+        ("roleARN", "arn:aws:iam::123456789012:role/backups"),
+        ("externalID", "tenant-7"),
+        ("stsEndpoint", "https://sts.example.org"),
     ]);
     assert_eq!((all.part_size(), all.checksum()), (Some(16 << 20), Some(Checksum::Md5)));
     assert_eq!(all.retry(), Duration::from_secs(60));
@@ -84,7 +87,45 @@ fn everything_that_can_be_said_is_kept() {
     assert_eq!(all.s3().storage_class.as_deref(), Some("STANDARD_IA"));
     assert!(!all.s3().path_style);
     assert_eq!(all.proxy(), Some("http://proxy.example:3128"));
-    assert_eq!(KNOWN.len(), 17, "a new parameter belongs into this test");
+    assert_eq!(KNOWN.len(), 20, "a new parameter belongs into this test");
+}
+
+#[test]
+fn a_role_is_an_arn_and_keys_come_back_from_its_sts_by_tls() {
+    const ARN: &str = "arn:aws:iam::123456789012:role/backups";
+    for (pairs, says) in [
+        (
+            &[("roleARN", "backups")][..],
+            "spec.parameters.roleARN: \"backups\" is not a role's ARN",
+        ),
+        (
+            &[("externalID", "tenant-7")],
+            "spec.parameters.externalID: only means something with roleARN",
+        ),
+        (
+            &[("stsEndpoint", "https://sts.example")],
+            "spec.parameters.stsEndpoint: only means something",
+        ),
+        (
+            &[("roleARN", ARN), ("externalID", "a b")],
+            "spec.parameters.externalID: must be 2 to 1224",
+        ),
+        (
+            &[("roleARN", ARN), ("stsEndpoint", "http://sts.example")],
+            "spec.parameters.stsEndpoint: must be https",
+        ),
+    ] {
+        let faults = faults(&[&[("bucket", "backups")], pairs].concat());
+        assert!(faults.len() == 1 && faults[0].starts_with(says), "{faults:?}");
+    }
+    for sts in ["https://sts.example", "sts.example", "http://sts.example"] {
+        parse(&[
+            ("bucket", "backups"),
+            ("roleARN", ARN),
+            ("insecure", "true"),
+            ("stsEndpoint", sts),
+        ]);
+    }
 }
 
 #[test]

@@ -239,6 +239,38 @@ pub(super) fn kms_key_id(text: &str) -> Result<String, String> {
     ))
 }
 
+/// A role in one of Amazon's partitions, or what another STS takes for one.
+pub(super) fn role_arn(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|b| b.is_ascii_graphic());
+    if plain && text.starts_with("arn:") && text.split(':').count() >= 6 && (20..=2048).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "{text:?} is not a role's ARN, as in arn:aws:iam::123456789012:role/backups"
+    ))
+}
+
+/// Amazon's own rule for it.
+pub(super) fn external_id(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b);
+    if text.bytes().all(plain) && (2..=1224).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    Err("must be 2 to 1224 letters, digits and any of _+=,.@:/-".to_owned())
+}
+
+/// Keys come back from there, so that plain HTTP is to be asked for twice: by its scheme, and by `insecure`.
+pub(super) fn sts_endpoint(text: &str, insecure: bool) -> Result<Url, String> {
+    let url = endpoint(text, false)?;
+    match url.scheme() {
+        "http" if !insecure => Err(
+            "must be https: keys would come back readable on their way (insecure: \"true\" allows it all the same)"
+                .to_owned(),
+        ),
+        _ => Ok(url),
+    }
+}
+
 /// None is `auto`.
 pub(super) fn checksum(text: &str) -> Result<Option<Checksum>, String> {
     match (text, Checksum::from_name(text)) {

@@ -186,3 +186,24 @@ fn temporary_credentials_sign_with_their_token_and_times_have_bounds() {
         ("1".to_owned(), "604800".to_owned())
     );
 }
+
+#[test]
+fn no_url_lives_longer_than_the_credentials_that_signed_it() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let of = Duration::from_secs;
+    for (wanted, ends, good) in [
+        (of(900), None, of(900)),
+        (of(900), Some(at(10_000)), of(900)),
+        (of(900), Some(at(1_600)), of(600)),
+        (of(900), Some(at(1_000)), of(1)),
+        (of(900), Some(at(0)), of(1)),
+        (of(0), None, of(1)),
+        (LONGEST * 2, None, LONGEST),
+    ] {
+        assert_eq!(life(wanted, ends, at(1_000)), good, "{wanted:?} {ends:?}");
+    }
+    let ends = may_2013() + jiff::SignedDuration::from_secs(77);
+    let mut signer = signer(&[], Some("session"));
+    signer.credentials = signer.credentials.until(ends);
+    assert!(get(&signer, "k").contains("X-Amz-Expires=77&"), "{}", get(&signer, "k"));
+}

@@ -16,15 +16,18 @@ pub struct Place<'a> {
     pub running: &'a Running,
     pub server: &'static Server,
     bucket: String,
+    owner: Credentials,
 }
 
 impl<'a> Place<'a> {
-    pub fn new(running: &'a Running, bucket: &str) -> Self {
+    /// A bucket, and the credentials that its owner uses.
+    pub fn new(running: &'a Running, bucket: &str, owner: &Credentials) -> Self {
         running.bucket(bucket);
         Self {
             running,
             server: running.server,
             bucket: bucket.to_string(),
+            owner: owner.clone(),
         }
     }
 
@@ -45,7 +48,10 @@ impl<'a> Place<'a> {
         let all = usual.iter().chain(parameters);
         let all = all.map(|(name, value)| ((*name).to_string(), (*value).to_string()));
         let parameters = Parameters::parse(Kind::S3, &all.collect()).unwrap();
-        let credentials = Credentials::new(access, Secret::new(secret), None);
+        let credentials = match (access, secret) == (self.server.access_key, SECRET_KEY) {
+            true => self.owner.clone(),
+            false => Credentials::new(access, Secret::new(secret), None),
+        };
         Store::open(&parameters, credentials, &Proxies::default()).unwrap()
     }
 
@@ -94,6 +100,7 @@ impl<'a> Place<'a> {
             running: self.running,
             server: self.server,
             bucket,
+            owner: self.owner.clone(),
         })
     }
 

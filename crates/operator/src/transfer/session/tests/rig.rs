@@ -134,6 +134,7 @@ fn open(endpoint: &str, data_path: DataPath) -> OpenStore {
     let parameters = store::Parameters::parse(store::Kind::S3, &parameters).unwrap();
     let credentials = store::Credentials::new("AKIDTEST", store::Secret::new("s3cr3t-k3y"), None);
     OpenStore {
+        ends: None,
         records: false,
         isolation: api::storage::NamespaceIsolation::None,
         store: store::Store::open(&parameters, credentials, &store::Proxies::default()).unwrap(),
