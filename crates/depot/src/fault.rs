@@ -35,6 +35,7 @@ codes! {
     InvalidAccessKeyId 403 "Not the key pair of this server.";
     InvalidArgument 400 "A value that means nothing.";
     InvalidDigest 400 "A checksum that is none.";
+    InvalidObjectState 403 "It lies in an archive, or does not.";
     InvalidPart 400 "A part that is not there as it is claimed.";
     InvalidPartOrder 400 "Parts that are not in their order.";
     InvalidRange 416 "Nothing lies there.";
@@ -52,6 +53,7 @@ codes! {
     RequestTimeTooSkewed 403 "The clocks differ.";
     RequestTimeout 400 "The body came too slowly.";
     ServiceUnavailable 503 "Not now.";
+    RestoreAlreadyInProgress 409 "It is on its way.";
     SignatureDoesNotMatch 403 "Signed with another secret, or another request.";
     XAmzContentSHA256Mismatch 400 "The body is not the one that was signed.";
 }

@@ -166,6 +166,7 @@ impl<F: Files> Shelf<F> {
             modified: now,
             sha256: format!("{}-{}", hex(&sha256(&digests)), pieces.len()),
             upload: Some(upload.id.clone()),
+            thaw: None,
             shown: upload.job.shown.clone(),
         };
         let folder = folder(&upload.id);

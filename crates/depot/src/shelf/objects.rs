@@ -86,6 +86,7 @@ impl<F: Files> Shelf<F> {
             modified: now,
             sha256: hex(&sha256),
             upload: None,
+            thaw: None,
             shown,
         };
         self.publish(bucket, key, &incoming.file, &incoming.path, label, only_new)
@@ -193,7 +194,7 @@ impl<F: Files> Shelf<F> {
     }
 
     /// Of a key that no object can have, there is none.
-    fn named_for_reading(&self, bucket: &str, key: &str) -> Result<(), Fault> {
+    pub(super) fn named_for_reading(&self, bucket: &str, key: &str) -> Result<(), Fault> {
         self.bucket(bucket)?;
         self.named(bucket, key).map_err(|_| Fault::no_key())
     }
