@@ -99,7 +99,7 @@ impl Fault {
         Self::new(
             Code::InsufficientStorage,
             format!(
-                "the store's disk is full ({what}): nothing that it has was touched; free space, or make its claim larger"
+                "the store's disk is full ({what}): nothing that it has was touched; free space, or make it larger"
             ),
         )
     }
@@ -115,6 +115,14 @@ impl Fault {
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => Self::new(
                 Code::InvalidRequest,
                 "the key cannot be stored: what is a folder of one key is a file of another here; take another path",
+            ),
+            io::ErrorKind::NotConnected
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::TimedOut => Self::new(
+                Code::ServiceUnavailable,
+                format!("the store's files cannot be reached ({step}): {error}"),
             ),
             io::ErrorKind::InvalidInput => Self::new(Code::InvalidRequest, format!("the key cannot be used: {error}")),
             _ => Self::new(

@@ -121,6 +121,15 @@ impl<F: Files> Shelf<F> {
         Ok(())
     }
 
+    /// All that was written since `connected` was asked for is among what was settled.
+    fn still(&self, connected: u64) -> Result<(), Fault> {
+        if self.files.connected() == connected {
+            return Ok(());
+        }
+        let words = "the connection to what keeps the files broke meanwhile, and what was written before may be lost: send it again";
+        Err(Fault::new(Code::ServiceUnavailable, words))
+    }
+
     /// Keeps others from changing the object under a key.
     fn stripe(&self, bucket: &str, key: &str) -> Option<MutexGuard<'_, ()>> {
         let digest = sha256(&[bucket.as_bytes(), b"/", key.as_bytes()]);
