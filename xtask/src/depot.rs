@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_storage_of_the_manifests_has_nothing_wrong() {
         let parsed: api::BackupStorage = serde_json::from_value(storage()).unwrap();
-        let faults = planner::validate::storage::validate(&parsed.spec, |_| Vec::new());
+        let faults = planner::validate::storage::validate(&parsed.spec, |_, _| Vec::new());
         assert!(faults.is_ok(), "{faults:?}");
     }
 }

@@ -114,6 +114,15 @@ pub enum StorageType {
     S3,
 }
 
+impl StorageType {
+    /// As manifests have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+        }
+    }
+}
+
 /// How the bytes travel between the Pod and the store. Direct: straight, with URLs that the operator signs one by one.
 /// Relay: through the operator, for Pods that cannot reach the store; they are compressed, encrypted and proved in the Pod
 /// as ever, and no access key enters it. Auto (default): Direct where the Pod gets an answer from the store before the

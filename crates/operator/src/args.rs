@@ -140,6 +140,11 @@ impl Args {
         store::Proxies::from_environment(|name| std::env::var(name).ok(), ".svc,.cluster.local")
     }
 
+    /// Who this process is to a cloud: by its environment, which the cloud's own webhooks write.
+    pub fn cloud(&self, proxies: &store::Proxies) -> store::Identity {
+        store::Identity::new(|name| std::env::var(name).ok(), proxies.clone())
+    }
+
     /// How the agent is put into Pods.
     pub fn agent(&self) -> AgentSettings {
         AgentSettings {

@@ -14,7 +14,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::run::pod::AgentSettings;
-use store::Proxies;
+use store::{Identity, Proxies};
 use tokio::time::timeout;
 
 use crate::admin::Ready;
@@ -51,6 +51,8 @@ pub struct Settings {
     pub volumes: Arc<Volumes>,
     /// Through which stores are reached.
     pub proxies: Proxies,
+    /// Who the operator is to a cloud.
+    pub identity: Identity,
     /// How many runs at once; none: no limit.
     pub at_once: Option<u32>,
     /// What is measured.
@@ -72,7 +74,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let context = Arc::new(Context {
         events: Default::default(),
         exec: Default::default(),
-        stores: Stores::new(client.clone(), settings.proxies),
+        stores: Stores::new(client.clone(), settings.proxies, settings.identity),
         agent: settings.agent,
         volumes: settings.volumes,
         registry: Registry::new(wake_run.clone()),

@@ -200,6 +200,7 @@ async fn lead(
         agent: args.agent(),
         volumes: volumes.clone(),
         notify: args.notify(&proxies),
+        identity: args.cloud(&proxies),
         proxies,
         at_once: args.at_once(),
         metrics: metrics.clone(),

@@ -59,7 +59,7 @@ pub fn exists() -> Value {
 pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<ObjectRef<BackupRun>>) {
     let (wake, woken) = futures::channel::mpsc::unbounded();
     let context = Context {
-        stores: Stores::new(client.clone(), Default::default()),
+        stores: Stores::new(client.clone(), Default::default(), store::Identity::none()),
         notifier: Notifier::new(
             client.clone(),
             Default::default(),

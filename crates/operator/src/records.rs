@@ -70,7 +70,7 @@ where
         Ok(Err(error)) => return Recorded::Failed(crate::events::causes(&error)),
         Err(error) => return Recorded::Failed(crate::events::causes(&error)),
     };
-    let put = || async { renewed().await.store.put(&key, bytes.clone(), store.checksum).await };
+    let put = || async { renewed().await.store.write(&key, bytes.clone(), store.checksum).await };
     match patiently(within(PATIENCE.min(store.parameters.retry())), put).await {
         Ok(()) => Recorded::There(key),
         Err(error) => Recorded::Failed(crate::events::causes(&error)),
@@ -124,7 +124,7 @@ pub async fn read(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)
     let key = made_of.unwrap_or_else(|| place(run).key(&folder));
     // An annotation is a tenant's word: it leads to records only, and where namespaces are kept apart to those of its own.
     Place::of(&key).filter(|(prefix, _)| *prefix == folder)?;
-    match store.store.get(&key, Some((0, schema::LONGEST as u64))).await {
+    match store.store.read(&key, Some((0, schema::LONGEST as u64))).await {
         Ok(bytes) => match Record::read(&bytes) {
             Ok(record) => Some((key, record)),
             Err(error) => {
@@ -171,12 +171,12 @@ pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<(), StoreError
         })
     });
     let key = noted.unwrap_or(own);
-    store.store.delete(&key).await?;
+    let _ = store.store.remove(&key, None).await?;
     if run.status.as_ref().is_some_and(|s| s.version_id.is_some()) {
         // A plain deletion only hides it. Where versions cannot be listed, that is all that can be had.
-        let versions = store.store.list_versions(&key).await.unwrap_or_default();
+        let versions = store.store.versions(&key).await.unwrap_or_default();
         for version in versions.iter().filter(|version| version.key == key) {
-            store.store.delete_version(&key, &version.id).await?;
+            let _ = store.store.remove(&key, Some(&version.id)).await?;
         }
     }
     Ok(())
@@ -191,7 +191,7 @@ pub async fn replaced(store: &OpenStore, run: &BackupRun, old: &Place) {
         return;
     };
     let key = old.key(&folder);
-    if let Err(error) = store.store.delete(&key).await {
+    if let Err(error) = store.store.remove(&key, None).await {
         about_run!(
             warn,
             run,

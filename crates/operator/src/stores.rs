@@ -1,15 +1,16 @@
-//! Opens the stores that storages describe: parameters from the kind, access keys from its Secret, read one by one.
+//! Opens the stores that storages describe: parameters from the kind, credentials from its Secret or of the operator's own.
+mod credentials;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::BackupStorage;
 use api::storage::{Capabilities, DataPath, NamespaceIsolation};
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client, ResourceExt};
+use jiff::Timestamp;
+use kube::{Client, ResourceExt};
 use planner::storage::Reason;
-use store::{Checksum, Credentials, Proxies, S3Parameters, Store};
-use zeroize::Zeroize;
+use store::{Checksum, Identity, Kind, ParameterFault, Parameters, Proxies, Store};
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub struct OpenStore {
     /// The store.
     pub store: Store,
     /// What the storage said.
-    pub parameters: S3Parameters,
+    pub parameters: Parameters,
     /// How bodies are bound to signed URLs, by the last probe.
     pub checksum: Checksum,
     /// HEAD returns the metadata given at creation.
@@ -37,6 +38,8 @@ pub struct OpenStore {
     pub records: bool,
     /// Whether each namespace has a folder of its own.
     pub isolation: NamespaceIsolation,
+    /// When its credentials end, and what they have signed.
+    pub ends: Option<Timestamp>,
 }
 
 impl OpenStore {
@@ -58,6 +61,7 @@ impl OpenStore {
         }
         Self {
             store: newer.store,
+            ends: newer.ends,
             ..self.clone()
         }
     }
@@ -116,6 +120,7 @@ pub fn unreadable(namespace: &str, name: &str, error: &kube::Error) -> String {
 pub struct Stores {
     client: Client,
     proxies: Proxies,
+    identity: Identity,
     open: Mutex<HashMap<String, Held>>,
 }
 
@@ -126,17 +131,35 @@ type Held = (Instant, Basis, OpenStore);
 /// each run that it counts.
 type Basis = (Option<i64>, Option<Capabilities>);
 
+/// What a storage says of its store.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn parameters(storage: &BackupStorage) -> Result<Parameters, Vec<ParameterFault>> {
+    // Each type is a kind: a test of the room keeps them together.
+    let kind = Kind::from_name(storage.spec.type_.name()).unwrap_or_default();
+    let empty = BTreeMap::new();
+    Parameters::parse(kind, storage.spec.parameters.as_ref().unwrap_or(&empty))
+}
+
 fn basis(storage: &BackupStorage) -> Basis {
     let found = storage.status.as_ref().and_then(|s| s.capabilities.clone());
     (storage.metadata.generation, found)
 }
 
+/// Before a store that was opened now would be opened again by itself.
+fn ends_soon(ends: Option<Timestamp>, now: Timestamp) -> bool {
+    let left = ends.map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
+    left.is_some_and(|left| left <= FRESH)
+}
+
 impl Stores {
-    /// None are open yet. They are reached through these proxies, unless a storage names its own.
-    pub fn new(client: Client, proxies: Proxies) -> Self {
+    /// None are open yet. They are reached through these proxies, unless a storage names its own, and without a Secret as who this is.
+    pub fn new(client: Client, proxies: Proxies, identity: Identity) -> Self {
         Self {
             client,
             proxies,
+            identity,
             open: Mutex::default(),
         }
     }
@@ -152,6 +175,7 @@ impl Stores {
             .cloned();
         if let Some((at, seen, store)) = held
             && at.elapsed() < FRESH
+            && !ends_soon(store.ends, Timestamp::now())
             && seen == basis(storage)
         {
             return Ok(store);
@@ -168,7 +192,7 @@ impl Stores {
         };
         let held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = held.get(&storage.uid().unwrap_or_default());
-        let parameters = S3Parameters::parse(&storage.spec.parameters.clone().unwrap_or_default()).ok();
+        let parameters = parameters(storage).ok();
         // The keys of another bucket are not for this one.
         held.filter(|(_, _, store)| Some(&store.parameters) == parameters.as_ref())
             .map(|(_, _, store)| store.clone())
@@ -177,38 +201,11 @@ impl Stores {
 
     /// The store of a storage, with its Secret read now.
     pub async fn open_fresh(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
-        let empty = BTreeMap::new();
-        let parameters = S3Parameters::parse(storage.spec.parameters.as_ref().unwrap_or(&empty)).map_err(|faults| {
+        let parameters = parameters(storage).map_err(|faults| {
             OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let credentials = match &storage.spec.credentials {
-            Some(reference) => {
-                let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &reference.namespace);
-                let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
-                let secret = found
-                    .map_err(|_| OpenError::Timeout)?
-                    .map_err(|e| OpenError::Api(reference.namespace.clone(), reference.name.clone(), e))?
-                    .ok_or_else(|| {
-                        OpenError::Credentials(format!(
-                            "Secret {}/{} does not exist",
-                            reference.namespace, reference.name
-                        ))
-                    })?;
-                let mut data: BTreeMap<_, _> = secret
-                    .data
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|(k, v)| (k, v.0))
-                    .collect();
-                let credentials = Credentials::from_secret(&parameters, &data);
-                data.values_mut().for_each(Zeroize::zeroize);
-                credentials.map_err(|e| {
-                    OpenError::Credentials(format!("Secret {}/{}: {e}", reference.namespace, reference.name))
-                })?
-            }
-            None => Credentials::from_environment(|name| std::env::var(name).ok())
-                .map_err(|e| OpenError::Credentials(e.to_string()))?,
-        };
+        let credentials = credentials::of(storage, &parameters, &self.client, &self.identity).await?;
+        let ends = credentials.expires();
         let capabilities = storage.status.as_ref().and_then(|s| s.capabilities.clone());
         let checksum = match capabilities.as_ref().map(|c| c.checksum.as_str()) {
             Some("md5") => Checksum::Md5,
@@ -216,7 +213,7 @@ impl Stores {
             _ => Checksum::Sha256,
         };
         let opened = OpenStore {
-            store: Store::s3_behind(&self.proxies, parameters.clone(), credentials)
+            store: Store::open(&parameters, credentials, &self.proxies)
                 .map_err(|e| OpenError::Client(e.to_string()))?,
             parameters,
             checksum,
@@ -226,6 +223,7 @@ impl Stores {
             data_path: storage.spec.data_path.unwrap_or_default(),
             records: storage.spec.records(),
             isolation: storage.spec.namespace_isolation.unwrap_or_default(),
+            ends,
         };
         let entry = (Instant::now(), basis(storage), opened.clone());
         self.open
@@ -243,17 +241,17 @@ impl Stores {
 
 #[cfg(test)]
 mod tests {
-    use store::Secret;
+    use store::{Credentials, Secret, Wanted};
 
     use super::*;
 
     fn opened(bucket: &str, checksum: Checksum, key: &str) -> OpenStore {
         let parameters = BTreeMap::from([("bucket".to_string(), bucket.to_string())]);
-        let parameters = S3Parameters::parse(&parameters).unwrap();
+        let parameters = Parameters::parse(Kind::S3, &parameters).unwrap();
         let credentials = Credentials::new(key, Secret::new("secret"), None);
         OpenStore {
             data_path: api::storage::DataPath::Auto,
-            store: Store::s3(parameters.clone(), credentials).unwrap(),
+            store: Store::open(&parameters, credentials, &Proxies::default()).unwrap(),
             parameters,
             checksum,
             metadata: true,
@@ -261,25 +259,32 @@ mod tests {
             if_none_match: true,
             records: true,
             isolation: NamespaceIsolation::None,
+            ends: None,
         }
     }
 
-    fn signed(store: &OpenStore) -> String {
+    async fn signed(store: &OpenStore) -> String {
         let url = store
             .store
-            .sign_get("k", None, Duration::from_secs(60), jiff::Timestamp::UNIX_EPOCH)
+            .sign(
+                &Wanted::read("k", None),
+                Duration::from_secs(60),
+                jiff::Timestamp::UNIX_EPOCH,
+            )
+            .await
+            .unwrap()
             .url;
         url.reveal().to_string()
     }
 
-    #[test]
-    fn work_under_way_takes_new_keys_and_nothing_else_of_a_storage() {
+    #[tokio::test]
+    async fn work_under_way_takes_new_keys_and_nothing_else_of_a_storage() {
         let old = opened("backups", Checksum::Sha256, "old-key");
         let rotated = old.with_keys_of(opened("backups", Checksum::Md5, "new-key"));
-        assert!(signed(&rotated).contains("new-key"));
+        assert!(signed(&rotated).await.contains("new-key"));
         assert_eq!(rotated.checksum, Checksum::Sha256, "the upload was created with it");
         let moved = old.with_keys_of(opened("elsewhere", Checksum::Sha256, "new-key"));
-        assert!(signed(&moved).contains("old-key") && !signed(&moved).contains("elsewhere"));
+        assert!(signed(&moved).await.contains("old-key") && !signed(&moved).await.contains("elsewhere"));
     }
 
     #[tokio::test]
@@ -297,7 +302,7 @@ mod tests {
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": said, "reason": reason, "code": code
             });
             let (client, mut server) = crate::mocked::connect();
-            let stores = Stores::new(client, Proxies::default());
+            let stores = Stores::new(client, Proxies::default(), Identity::none());
             let (opened, _) = tokio::join!(
                 stores.open_fresh(&storage),
                 crate::mocked::answer(&mut server, code, refusal)
@@ -331,7 +336,7 @@ mod tests {
             (None, false),
         ] {
             let (client, mut server) = crate::mocked::connect();
-            let stores = Stores::new(client, Proxies::default());
+            let stores = Stores::new(client, Proxies::default(), Identity::none());
             if let Some(bucket) = held {
                 let entry = (
                     Instant::now(),

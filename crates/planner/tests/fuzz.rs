@@ -275,7 +275,7 @@ fn fuzz_storages() {
     }
     .run(|bytes| match serde_json::from_slice::<BackupStorage>(bytes) {
         Err(error) => format!("{:?}", error.classify()),
-        Ok(storage) => validate::storage::validate(&storage.spec, |_| Vec::new())
+        Ok(storage) => validate::storage::validate(&storage.spec, |_, _| Vec::new())
             .map_or_else(|faults| told(&faults), |()| "good".into()),
     });
 }

@@ -1,10 +1,11 @@
-//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver, a control plane without nodes and an API server with our kinds, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver, who hands out credentials in a cloud, a control plane without nodes and an API server with our kinds, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
 //! What it is made from, and how it is started, is a folder of `dev/stores`.
 #![forbid(unsafe_code)]
 // Only tests use it: what fails here fails them, and says why.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod api_server;
+mod cloud;
 mod control_plane;
 mod cut;
 mod exchange;
@@ -17,6 +18,7 @@ mod table;
 mod tinyproxy;
 
 pub use api_server::ApiServer;
+pub use cloud::{Cloud, RunningCloud};
 pub use control_plane::{ControlPlane, kubeconfig};
 pub use cut::Cut;
 pub use exchange::{Answer, exchange, put};

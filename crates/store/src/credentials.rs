@@ -1,7 +1,9 @@
 //! The keys that requests are signed with, and where they come from.
 use std::collections::BTreeMap;
 
-use crate::parameters::S3Parameters;
+use jiff::Timestamp;
+
+use crate::parameters::Parameters;
 use crate::secret::Secret;
 
 /// Static or temporary S3 credentials. `Debug` prints none of them.
@@ -10,6 +12,8 @@ pub struct Credentials {
     access_key: Secret,
     secret_key: Secret,
     session_token: Option<Secret>,
+    /// When they end, where they are known to.
+    expires: Option<Timestamp>,
 }
 
 /// Why there are no credentials.
@@ -35,15 +39,45 @@ pub enum CredentialsError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// Nothing to sign with.
-    #[error(
-        "no credentials: spec.credentials names no Secret, and the operator's environment has no {missing}. \
-         Name a Secret in spec.credentials; web identity and instance metadata are not served by this version"
-    )]
+    /// The environment has none.
+    #[error("no credentials: the environment has no {missing}")]
     None {
         /// The variable that was looked for.
         missing: &'static str,
     },
+    /// Nobody gives any.
+    #[error(
+        "names no Secret, and nobody else gives credentials: {passed}. Name a Secret, or give the operator an identity (docs/storages/aws.md)"
+    )]
+    Nowhere {
+        /// Each source that was passed by, and what would make it one.
+        passed: String,
+    },
+    /// A source that is set up gives none; those behind it are not asked.
+    #[error("{of} gives no credentials: {why}{}", and_passed(.passed))]
+    Source {
+        /// Which.
+        of: &'static str,
+        /// What it said, and what would help.
+        why: String,
+        /// Each source that was passed by before.
+        passed: Vec<String>,
+    },
+    /// The role is not to be had.
+    #[error("the role {role} of spec.parameters.roleARN is not given: {why}")]
+    Role {
+        /// Its ARN.
+        role: String,
+        /// What the STS said, and what would help.
+        why: String,
+    },
+}
+
+fn and_passed(passed: &[String]) -> String {
+    match passed {
+        [] => String::new(),
+        some => format!(" (before it: {})", some.join("; ")),
+    }
 }
 
 impl Credentials {
@@ -53,7 +87,22 @@ impl Credentials {
             access_key: Secret::new(access_key),
             secret_key,
             session_token,
+            expires: None,
         }
+    }
+
+    /// The same, which end then.
+    #[must_use]
+    pub fn until(self, expires: Timestamp) -> Self {
+        Self {
+            expires: Some(expires),
+            ..self
+        }
+    }
+
+    /// When they end, where they are known to.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
     }
 
     /// Reads the keys that `parameters` names; a trailing newline of a value is no part of it.
@@ -61,8 +110,9 @@ impl Credentials {
     ///
     /// # Errors
     /// A key that is missing, and the keys that are there; a value that is empty or no text.
-    pub fn from_secret(parameters: &S3Parameters, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
-        let keys = parameters.credential_keys();
+    pub fn from_secret(parameters: &Parameters, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
+        let Parameters::S3(parameters) = parameters;
+        let keys = &parameters.keys;
         let required = |key: &str, parameter| match data.get(key) {
             Some(value) => text_of(key, value),
             None => Err(CredentialsError::MissingKey {
@@ -78,6 +128,7 @@ impl Credentials {
                 Some(value) => Some(text_of(&keys.session_token, value)?),
                 None => None,
             },
+            expires: None,
         })
     }
 
@@ -101,6 +152,7 @@ impl Credentials {
                 Some(value) => Some(text_of("AWS_SESSION_TOKEN", value.as_bytes())?),
                 None => None,
             },
+            expires: None,
         })
     }
 
@@ -153,11 +205,12 @@ fn names_of(data: &BTreeMap<String, Vec<u8>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
 
-    fn parameters(more: &[(&str, &str)]) -> S3Parameters {
+    fn parameters(more: &[(&str, &str)]) -> Parameters {
         let mut all = BTreeMap::from([("bucket".to_owned(), "backups".to_owned())]);
         all.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-        S3Parameters::parse(&all).unwrap()
+        Parameters::parse(Kind::S3, &all).unwrap()
     }
 
     fn data(pairs: &[(&str, &[u8])]) -> BTreeMap<String, Vec<u8>> {

@@ -7,8 +7,13 @@ use jiff::Timestamp;
 
 use crate::checksum::{Checksum, sha256_of_hex};
 use crate::error::StoreError;
-use crate::parameters::{KNOWN, S3Parameters};
+use crate::kind::Kind;
+use crate::parameters::s3::KNOWN;
+use crate::parameters::{Parameters, S3Parameters};
+use crate::proxy::Proxies;
+use crate::s3::Bucket;
 use crate::signing::from_header;
+use crate::wanted::Wanted;
 use crate::{Credentials, Secret, Store, xml};
 
 #[test]
@@ -109,9 +114,9 @@ fn fuzz_s3_parameters() {
         seeds: &seeds,
         words: &words,
     }
-    .run(|bytes| match S3Parameters::parse(&parameters(bytes)) {
+    .run(|bytes| match Parameters::parse(Kind::S3, &parameters(bytes)) {
         Ok(good) => {
-            let store = Store::s3(good.clone(), credentials());
+            let store = Store::open(&good, credentials(), &Proxies::default());
             assert!(
                 store.as_ref().is_err() || store.is_ok_and(|s| s.address().is_some()),
                 "an endpoint without an address"
@@ -133,7 +138,7 @@ fn credentials() -> Credentials {
 #[test]
 fn fuzz_credentials_and_no_word_of_them_is_told() {
     let known = parameters(b"bucket=b");
-    let known = S3Parameters::parse(&known).unwrap();
+    let known = Parameters::parse(Kind::S3, &known).unwrap();
     let seeds: [&[u8]; 3] = [
         b"AWS_ACCESS_KEY_ID=AKIA\nAWS_SECRET_ACCESS_KEY=hunter2\nAWS_SESSION_TOKEN=t",
         b"AWS_ACCESS_KEY_ID=\xff",
@@ -189,7 +194,8 @@ fn fuzz_credentials_and_no_word_of_them_is_told() {
 #[test]
 fn fuzz_signed_urls_stay_in_their_bucket() {
     let base = parameters(b"bucket=backups\nendpoint=http://minio:9000\ninsecure=true\ns3ForcePathStyle=true");
-    let store = Store::s3(S3Parameters::parse(&base).unwrap(), credentials()).unwrap();
+    let base = S3Parameters::of(&base).unwrap();
+    let store = Bucket::open(&base, credentials(), &Proxies::default()).unwrap();
     let seeds: [&[u8]; 6] = [
         b"team/db.sql",
         b"../other/x",
@@ -212,7 +218,9 @@ fn fuzz_signed_urls_stay_in_their_bucket() {
             return 0;
         }
         let (hour, now) = (Duration::from_secs(3600), Timestamp::UNIX_EPOCH);
-        let url = store.sign_part(&key, &key, 1, 5, Checksum::Sha256, &key, hour, now).url;
+        let url = store
+            .sign(&Wanted::part(&key, &key, 1, 5, Checksum::Sha256, &key), hour, now)
+            .url;
         let url = url::Url::parse(url.reveal()).unwrap();
         assert_eq!(
             (url.scheme(), url.host_str(), url.port()),

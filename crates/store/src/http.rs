@@ -30,6 +30,8 @@ pub(crate) struct Http {
     dial: Dial,
     /// Whether there is a caBundle.
     bundle: bool,
+    /// Bytes of an answer.
+    largest: usize,
 }
 
 /// An answer, whole.
@@ -74,7 +76,13 @@ impl Http {
             connector,
             dial,
             bundle: given,
+            largest: LARGEST,
         })
+    }
+
+    /// The same, which reads answers up to so many bytes.
+    pub(crate) fn of_answers_up_to(self, largest: usize) -> Self {
+        Self { largest, ..self }
     }
 
     /// Sends a signed request and reads the answer, within the limit.
@@ -102,7 +110,7 @@ impl Http {
                 Err(error) => return Err(self.or_tls(self.unreachable(step, &error), &place).await),
             };
             let (parts, body) = answer.into_parts();
-            let body = match Limited::new(body, LARGEST).collect().await {
+            let body = match Limited::new(body, self.largest).collect().await {
                 Ok(body) => body,
                 Err(error) => return Err(self.or_tls(self.unreachable(step, error.as_ref()), &place).await),
             };

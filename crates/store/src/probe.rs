@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::checksum::{Checksum, composite_sha256};
 use crate::error::{ProbeError, StoreError, StoreErrorKind};
-use crate::s3::{CompletedPart, ObjectInfo, Store, Version};
+use crate::s3::{Bucket, CompletedPart, ObjectInfo, Version};
+use crate::wanted::{Finish, Label, Wanted};
 
 /// What is written, and what is sent in its place to a URL that was not signed for it.
 const CANARY: &[u8] = b"backup-operator probes this store\n";
@@ -36,6 +37,8 @@ pub struct Capabilities {
     pub deletable: bool,
     /// The access key may know that an object is not there: that needs the right to list, else it is told 403.
     pub listable: bool,
+    /// Objects can be locked there (S3 Object Lock), as far as the access key may know.
+    pub locks: bool,
 }
 
 /// Why a part that was taken is not known, where its ETag shows it.
@@ -50,24 +53,44 @@ fn told_of(etag: &str, error: StoreError) -> StoreError {
     ))
 }
 
+/// The canary as a part of an upload.
+fn part<'a>(key: &'a str, upload: &'a str, checksum: Checksum, digest: &'a str) -> Wanted<'a> {
+    Wanted::part(key, upload, 1, CANARY.len() as u64, checksum, digest)
+}
+
+/// The canary as an object.
+fn whole<'a>(key: &'a str, checksum: Checksum, digest: &'a str, label: &'a Label, only_new: bool) -> Wanted<'a> {
+    Wanted::whole(key, CANARY.len() as u64, checksum, digest, label, only_new)
+}
+
 /// The one key that the probes of a storage write, so that each finds what one that died has left.
 fn key_of(prefix: &str, id: &str) -> String {
     format!("{prefix}.backup-operator/probe-{id}")
 }
 
-impl Store {
+impl Bucket {
     /// Writes, reads and deletes objects of its own below `prefix`; `id` keeps probes of two storages apart; of one there is one at a time. Nothing is left behind, also in a
     /// bucket that keeps versions.
     ///
     /// # Errors
     /// The step that failed, and the cure.
-    pub async fn probe(&self, prefix: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
+    pub(crate) async fn probe(
+        &self,
+        prefix: &str,
+        id: &str,
+        wanted: Option<Checksum>,
+    ) -> Result<Capabilities, ProbeError> {
         let key = key_of(prefix, id);
         self.sweep(&key).await?;
         // Each probe before this one wrote the same key, or, of an earlier version, one that begins with it.
         for left in self.list(&format!("{key}-")).await.unwrap_or_default() {
             let _ = self.delete(&left).await;
         }
+        let locking = match self.locking().await {
+            Err(error) if self.locks() => return Err(error.into()),
+            Ok(false) if self.locks() => return Err(ProbeError::NoLock),
+            asked => asked.unwrap_or_default(),
+        };
         let found = self.look(&key, id, wanted).await;
         // Also after a failure: the write may have come before it. A store that does not answer would only answer later: what is left
         // there the next probe finds.
@@ -97,6 +120,7 @@ impl Store {
         Ok(Capabilities {
             deletable,
             listable,
+            locks: locking,
             ..found
         })
     }
@@ -106,7 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// The step that failed, and the cure.
-    pub async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
+    pub(crate) async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
         let key = key_of(prefix, id);
         self.sweep(&key).await?;
         let none = BTreeMap::new();
@@ -153,8 +177,8 @@ impl Store {
     }
 
     async fn try_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<(), StoreError> {
-        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
-        let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now());
         let put = self.put_signed("write a part", &signed, CANARY).await;
         put.map(drop).map_err(|e| e.at("write"))
     }
@@ -179,7 +203,8 @@ impl Store {
                 .is_some_and(|at| Timestamp::now().duration_since(at) > LEFT)
         };
         for version in all.iter().filter(|v| own(v) || old(v)) {
-            self.delete_version(&version.key, &version.id).await?;
+            // A canary that the bucket's own retention holds goes with the next full probe after that.
+            let _ = self.remove(&version.key, Some(&version.id)).await?;
         }
         Ok(())
     }
@@ -187,13 +212,15 @@ impl Store {
     async fn look(&self, key: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
         let metadata = BTreeMap::from([(NAME.to_string(), id.to_string())]);
         // No object is made with the storage class: only an upload that is aborted asks whether the store knows it.
-        let plain = self.without_class();
+        let plain = self.for_canaries();
         let candidates = match wanted {
             Some(wanted) => vec![wanted],
+            // Where objects are locked, no part is taken without a checksum.
+            None if self.locks() => vec![Checksum::Sha256, Checksum::Md5],
             None => vec![Checksum::Sha256, Checksum::Md5, Checksum::None],
         };
-        for checksum in candidates {
-            let last = checksum == Checksum::None || wanted.is_some();
+        for checksum in candidates.iter().copied() {
+            let last = candidates.last() == Some(&checksum);
             // Google's store says that the signature does not match where a checksum's header is signed.
             let other = |error: &StoreError| {
                 !last && matches!(error.kind(), StoreErrorKind::Refused | StoreErrorKind::BadCredentials)
@@ -235,6 +262,7 @@ impl Store {
                         // Found out when it is removed.
                         deletable: true,
                         listable: true,
+                        locks: false,
                     });
                 }
                 Err(error) if other(&error) => {}
@@ -252,13 +280,8 @@ impl Store {
         checksum: Checksum,
     ) -> Result<bool, StoreError> {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign_object(
-            key,
-            CANARY.len() as u64,
-            checksum,
-            &digest,
-            metadata,
-            false,
+        let signed = self.sign(
+            &whole(key, checksum, &digest, metadata, false),
             EXPIRES,
             Timestamp::now(),
         );
@@ -280,8 +303,8 @@ impl Store {
         checksum: Checksum,
     ) -> Result<bool, StoreError> {
         let upload = self.create_upload(key, metadata, checksum).await?;
-        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
-        let signed = self.sign_part(key, &upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign(&part(key, &upload, checksum, &digest), EXPIRES, Timestamp::now());
         let put = self.put_signed("write a part", &signed, IMPOSTOR).await;
         self.abort(key, &upload).await?;
         match put {
@@ -319,8 +342,12 @@ impl Store {
     /// Whether the store refuses to put an object over the one that is there, and to complete an upload over it, where it was
     /// asked to. A failure of another kind is no promise of anything.
     async fn keeps_what_is_there(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> bool {
-        let (size, digest) = (CANARY.len() as u64, checksum.digest(CANARY));
-        let signed = self.sign_object(key, size, checksum, &digest, metadata, true, EXPIRES, Timestamp::now());
+        let digest = checksum.digest(CANARY);
+        let signed = self.sign(
+            &whole(key, checksum, &digest, metadata, true),
+            EXPIRES,
+            Timestamp::now(),
+        );
         let put = self.put_signed("write", &signed, CANARY).await;
         if !put.is_err_and(|error| error.kind() == StoreErrorKind::Exists) {
             return false;
@@ -342,8 +369,7 @@ impl Store {
         only_new: bool,
     ) -> Result<String, StoreError> {
         let digest = checksum.digest(CANARY);
-        let size = CANARY.len() as u64;
-        let signed = self.sign_part(key, upload, 1, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let signed = self.sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now());
         let answer = self.put_signed("write a part", &signed, CANARY).await?;
         let etag = answer.header("etag").unwrap_or_default();
         let part = CompletedPart {
@@ -351,7 +377,16 @@ impl Store {
             etag: etag.clone(),
             digest: digest.clone(),
         };
-        let completed = self.complete(key, upload, &[part], checksum, only_new).await;
+        let finish = Finish {
+            key,
+            upload,
+            parts: &[part],
+            checksum,
+            label: &BTreeMap::new(),
+            sha256: None,
+            only_new,
+        };
+        let completed = self.complete(&finish).await;
         completed.map_err(|error| match error.kind() {
             StoreErrorKind::InvalidPart | StoreErrorKind::Refused => told_of(&etag, error),
             _ => error,

@@ -1,9 +1,10 @@
 //! S3 and what speaks its protocol.
+mod lock;
 mod look;
 mod small;
+mod thaw;
 mod uploads;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusty_s3::Method;
 
-use crate::checksum::Checksum;
 use crate::credentials::Credentials;
 use crate::dial::Dial;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::http::{Answer, Http, LARGEST};
 use crate::parameters::S3Parameters;
 use crate::proxy::Proxies;
-use crate::signing::{Pairs, Signed, Signer};
+use crate::signing::{LONGEST, Pairs, Signed, Signer};
+use crate::wanted::{Dropped, Removed, Terms, Wanted};
 use crate::xml;
 use look::version_of;
 pub use look::{Archived, ObjectInfo};
@@ -35,7 +36,7 @@ const OWN: Duration = Duration::from_secs(600);
 
 /// One bucket, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {
+pub struct Bucket {
     signer: Arc<Signer>,
     http: Http,
     dial: Dial,
@@ -54,28 +55,18 @@ pub struct Version {
     pub modified: Option<Timestamp>,
 }
 
-impl Store {
-    /// A bucket of an S3 store, reached through the proxy of its parameters, if any. Nothing is sent.
-    ///
-    /// # Errors
-    /// The endpoint or the CA bundle cannot be used.
-    pub fn s3(parameters: S3Parameters, credentials: Credentials) -> Result<Self, StoreError> {
-        Self::s3_behind(&Proxies::default(), parameters, credentials)
-    }
-
-    /// The same, where there are proxies for stores that name none.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn s3_behind(
-        proxies: &Proxies,
-        parameters: S3Parameters,
+impl Bucket {
+    /// A bucket, reached through the proxy of its parameters, or one of `proxies` where they name none.
+    pub(crate) fn open(
+        parameters: &S3Parameters,
         credentials: Credentials,
+        proxies: &Proxies,
     ) -> Result<Self, StoreError> {
-        let dial = Dial::new(proxies.of(&parameters.endpoint, parameters.proxy()));
-        let http = Http::new(parameters.ca_bundle(), dial.clone())?;
-        let place = place(&parameters).into();
-        let signer = Signer::new(&parameters, credentials).map_err(|e| {
+        let at = &parameters.place;
+        let dial = Dial::new(proxies.of(&at.endpoint, at.proxy.as_deref()));
+        let http = Http::new(at.ca_bundle.as_deref(), dial.clone())?;
+        let place = place(parameters).into();
+        let signer = Signer::new(parameters, credentials).map_err(|e| {
             StoreError::new(
                 "configure",
                 StoreErrorKind::Configuration,
@@ -90,6 +81,25 @@ impl Store {
         })
     }
 
+    /// S3's own limits; a store of its protocol may have others.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            smallest_part: 5 << 20,
+            largest_part: 5 << 30,
+            parts: 10_000,
+            longest_url: LONGEST,
+            dropped: Dropped::Gone,
+        }
+    }
+
+    /// The same, making objects of the bucket's own class, and none that is locked.
+    pub(crate) fn for_canaries(&self) -> Self {
+        Self {
+            signer: Arc::new(self.signer.without_class_and_lock()),
+            ..self.clone()
+        }
+    }
+
     /// The same, making objects of the bucket's own class.
     pub(crate) fn without_class(&self) -> Self {
         Self {
@@ -99,17 +109,17 @@ impl Store {
     }
 
     /// Where its signed URLs go, without anything signed: scheme, host and port.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         self.signer.base_url().origin().ascii_serialization()
     }
 
     /// The way there.
-    pub fn dial(&self) -> &Dial {
+    pub(crate) fn dial(&self) -> &Dial {
         &self.dial
     }
 
     /// Host and port of the same, to connect to. None where the endpoint has neither, which its parameters refuse.
-    pub fn address(&self) -> Option<(String, u16)> {
+    pub(crate) fn address(&self) -> Option<(String, u16)> {
         let url = self.signer.base_url();
         let host = match url.host()? {
             url::Host::Domain(name) => name.to_string(),
@@ -198,60 +208,43 @@ impl Store {
         self.exchange(step, http::Method::PUT, signed, body, ANSWER).await
     }
 
-    /// A URL for one part of one upload, of that size and with that digest (base64).
-    #[allow(clippy::too_many_arguments)] // Each is signed.
-    pub fn sign_part(
-        &self,
-        key: &str,
-        upload_id: &str,
-        number: u32,
-        size: u64,
-        checksum: Checksum,
-        digest: &str,
-        expires: Duration,
-        now: Timestamp,
-    ) -> Signed {
-        let query = Pairs::from([
-            ("partNumber".to_string(), number.to_string()),
-            ("uploadId".to_string(), upload_id.to_string()),
-        ]);
-        self.signer.sign(
-            Method::Put,
-            key,
-            &query,
-            Signer::body_headers(size, checksum, digest),
-            expires,
-            now,
-        )
-    }
-
-    /// A URL for a whole object, of that size and with that digest (base64); with `only_new` for one where none is visible.
-    #[allow(clippy::too_many_arguments)] // Each is signed.
-    pub fn sign_object(
-        &self,
-        key: &str,
-        size: u64,
-        checksum: Checksum,
-        digest: &str,
-        metadata: &BTreeMap<String, String>,
-        only_new: bool,
-        expires: Duration,
-        now: Timestamp,
-    ) -> Signed {
-        let mut headers = Signer::body_headers(size, checksum, digest);
-        headers.extend(only_new.then(|| ("if-none-match".to_string(), "*".to_string())));
-        headers.extend(self.signer.creation_headers(metadata));
-        self.signer.sign(Method::Put, key, &Pairs::new(), headers, expires, now)
-    }
-
-    /// A URL to read an object, or one version of it; the holder adds the range.
-    pub fn sign_get(&self, key: &str, version_id: Option<&str>, expires: Duration, now: Timestamp) -> Signed {
-        self.signer
-            .sign(Method::Get, key, &of_version(version_id), Pairs::new(), expires, now)
+    /// A URL that does one thing.
+    pub(crate) fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Signed {
+        let (method, key, query, headers) = match *wanted {
+            Wanted::Part {
+                key,
+                upload,
+                number,
+                size,
+                checksum,
+                digest,
+            } => {
+                let query = Pairs::from([
+                    ("partNumber".to_string(), number.to_string()),
+                    ("uploadId".to_string(), upload.to_string()),
+                ]);
+                (Method::Put, key, query, Signer::body_headers(size, checksum, digest))
+            }
+            Wanted::Whole {
+                key,
+                size,
+                checksum,
+                digest,
+                label,
+                only_new,
+            } => {
+                let mut headers = Signer::body_headers(size, checksum, digest);
+                headers.extend(only_new.then(|| ("if-none-match".to_string(), "*".to_string())));
+                headers.extend(self.signer.creation_headers(label, now));
+                (Method::Put, key, Pairs::new(), headers)
+            }
+            Wanted::Read { key, version } => (Method::Get, key, of_version(version), Pairs::new()),
+        };
+        self.signer.sign(method, key, &query, headers, expires, now)
     }
 
     /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
-    pub async fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
         const STEP: &str = "read";
         if range.is_some_and(|(first, last)| last.saturating_sub(first) >= LARGEST as u64) {
             return Err(StoreError::new(
@@ -281,8 +274,32 @@ impl Store {
         Ok(answer.await?.body.to_vec())
     }
 
+    /// Removes an object, or one version of it.
+    pub(crate) async fn remove(&self, key: &str, version: Option<&str>) -> Result<Removed, StoreError> {
+        let now = Timestamp::now();
+        let Some(version) = version else {
+            // A plain deletion of a locked object would hide it, and free nothing. Who may not look may still delete.
+            return match self.head(key, None).await {
+                Ok(None) => Ok(Removed::Gone),
+                Ok(Some(object)) if object.held.holds(now) => Ok(Removed::Held(object.held)),
+                _ => self.delete(key).await.map(|()| Removed::Gone),
+            };
+        };
+        match self.delete_version(key, version).await {
+            Ok(()) => Ok(Removed::Gone),
+            // Stores say it by a 403, and some by a 400.
+            Err(error) if matches!(error.kind(), StoreErrorKind::AccessDenied | StoreErrorKind::Refused) => {
+                match self.head(key, Some(version)).await {
+                    Ok(Some(object)) if object.held.holds(now) => Ok(Removed::Held(object.held)),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes an object; one that is not there is fine.
-    pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), StoreError> {
         gone(
             self.request("delete", Method::Delete, key, Pairs::new(), Pairs::new(), Bytes::new())
                 .await,
@@ -291,7 +308,7 @@ impl Store {
 
     /// Removes one version of an object for good; one that is not there is fine. A plain delete of a bucket that keeps
     /// versions only hides the object, and keeps its bytes.
-    pub async fn delete_version(&self, key: &str, version_id: &str) -> Result<(), StoreError> {
+    pub(crate) async fn delete_version(&self, key: &str, version_id: &str) -> Result<(), StoreError> {
         let query = of_version(Some(version_id));
         let deleted = gone(
             self.request("delete", Method::Delete, key, query, Pairs::new(), Bytes::new())
@@ -308,7 +325,7 @@ impl Store {
     }
 
     /// Versions below a prefix, markers of deletions too, the first thousand.
-    pub async fn list_versions(&self, prefix: &str) -> Result<Vec<Version>, StoreError> {
+    pub(crate) async fn list_versions(&self, prefix: &str) -> Result<Vec<Version>, StoreError> {
         let query = Pairs::from([
             ("prefix".to_string(), prefix.to_string()),
             ("versions".to_string(), String::new()),
@@ -326,7 +343,7 @@ impl Store {
     }
 
     /// Keys below a prefix, the first thousand.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let query = Pairs::from([
             ("list-type".to_string(), "2".to_string()),
             ("prefix".to_string(), prefix.to_string()),
@@ -381,14 +398,15 @@ fn gone(answer: Result<Answer, StoreError>) -> Result<(), StoreError> {
 /// For messages: the bucket and where it is. Where its name becomes part of the host's, which few stores but Amazon's are set up
 /// for, that is said: a host that is not found is not the one that was written.
 fn place(parameters: &S3Parameters) -> String {
-    let place = format!("bucket {:?} at {}", parameters.bucket(), parameters.endpoint());
-    let host = parameters.endpoint.host_str().unwrap_or_default();
+    let endpoint = parameters.place.endpoint.as_str().trim_end_matches('/');
+    let place = format!("bucket {:?} at {endpoint}", parameters.place.bucket);
+    let host = parameters.place.endpoint.host_str().unwrap_or_default();
     if parameters.path_style || host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn") {
         return place;
     }
     format!(
         "{place} (asked for as {}.{host}; s3ForcePathStyle: \"true\" puts the bucket into the path, as MinIO and most others want it)",
-        parameters.bucket()
+        parameters.place.bucket
     )
 }
 
@@ -462,7 +480,7 @@ mod tests {
                 ("s3ForcePathStyle", style),
             ];
             let parameters = parameters.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-            let place = place(&S3Parameters::parse(&parameters).unwrap());
+            let place = place(&S3Parameters::of(&parameters).unwrap());
             assert_eq!(
                 place.contains("backups.minio.storage.svc; s3ForcePathStyle"),
                 told,

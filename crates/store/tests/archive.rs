@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use servers::Running;
-use store::{Checksum, Credentials, S3Parameters, Secret, Store};
+use store::{Checksum, Credentials, Kind, Parameters, Proxies, Secret, Store, Wanted};
 
 fn open(running: &Running, class: &str) -> Store {
     let endpoint = running.endpoint();
@@ -18,7 +18,12 @@ fn open(running: &Running, class: &str) -> Store {
     ];
     let parameters: BTreeMap<_, _> = parameters.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let credentials = Credentials::new(running.server.access_key, Secret::new(servers::SECRET_KEY), None);
-    Store::s3(S3Parameters::parse(&parameters).unwrap(), credentials).unwrap()
+    Store::open(
+        &Parameters::parse(Kind::S3, &parameters).unwrap(),
+        credentials,
+        &Proxies::default(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -33,25 +38,23 @@ async fn what_is_put_into_an_archive_is_seen_to_lie_there_and_no_probe_makes_suc
         let size = body.len() as u64;
         let expires = Duration::from_secs(60);
         let now = Timestamp::now();
-        let signed = store.sign_object(
-            class,
-            size,
-            Checksum::None,
-            &digest,
-            &BTreeMap::new(),
-            false,
-            expires,
-            now,
-        );
+        let signed = store
+            .sign(
+                &Wanted::whole(class, size, Checksum::None, &digest, &BTreeMap::new(), false),
+                expires,
+                now,
+            )
+            .await
+            .unwrap();
         let (status, words) = servers::put(signed.url.reveal(), &signed.headers, body);
         assert_eq!(status, 200, "{words}");
-        let object = store.head(class, None).await.unwrap().unwrap();
+        let object = store.look(class, None).await.unwrap().unwrap();
         let found = object.archived.map(|a| (a.class, a.coming));
         assert_eq!(found, archived.then(|| (class.to_owned(), false)));
         // Only what was put here is of that class: what the probe wrote could be read, and is gone.
         assert_eq!(
             store
-                .list("")
+                .keys("")
                 .await
                 .unwrap()
                 .iter()

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use servers::Running;
-use store::{Credentials, S3Parameters, Secret, Store};
+use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 
 /// What the gateway makes of a request's first line and the store's answer.
 type Change = fn(&str, Vec<u8>) -> Vec<u8>;
@@ -94,7 +94,12 @@ fn open(port: u16) -> Store {
         Secret::new(servers::SECRET_KEY),
         None,
     );
-    Store::s3(S3Parameters::parse(&parameters).unwrap(), credentials).unwrap()
+    Store::open(
+        &Parameters::parse(Kind::S3, &parameters).unwrap(),
+        credentials,
+        &Proxies::default(),
+    )
+    .unwrap()
 }
 
 fn minio() -> (Running, u16) {
@@ -158,10 +163,10 @@ async fn a_key_that_may_not_abort_leaves_one_upload_however_often_it_is_probed()
         ] {
             assert!(error.contains(words), "{error}");
         }
-        let left = open(port).list_uploads(".backup-operator/probe-1").await.unwrap();
+        let left = open(port).uploads(".backup-operator/probe-1").await.unwrap();
         assert_eq!(left.len(), 1, "{left:?}");
     }
     // Its rights are given: all is well, and nothing stays.
     open(port).probe("", "1", None).await.unwrap();
-    assert_eq!(open(port).list_uploads(".backup-operator/probe-1").await.unwrap(), []);
+    assert_eq!(open(port).uploads(".backup-operator/probe-1").await.unwrap(), []);
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use servers::{Running, Tinyproxy, free_port};
-use store::{Credentials, Proxies, S3Parameters, Secret, Store};
+use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// One that wants a user and a password.
@@ -48,7 +48,7 @@ fn open_by(proxies: &Proxies, endpoint: &str, proxy: &str) -> Store {
         Secret::new(servers::SECRET_KEY),
         None,
     );
-    Store::s3_behind(proxies, S3Parameters::parse(&parameters).unwrap(), credentials).unwrap()
+    Store::open(&Parameters::parse(Kind::S3, &parameters).unwrap(), credentials, proxies).unwrap()
 }
 
 #[tokio::test]

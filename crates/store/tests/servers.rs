@@ -11,6 +11,8 @@
 
 #[path = "servers/keys.rs"]
 mod keys;
+#[path = "servers/locks.rs"]
+mod locks;
 #[path = "servers/objects.rs"]
 mod objects;
 #[path = "servers/place.rs"]
@@ -25,8 +27,10 @@ mod versions;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
+use jiff::Timestamp;
 use place::Place;
-use servers::{Running, server};
+use servers::{Running, SECRET_KEY, server};
+use store::{Credentials, Identity, Kind, Parameters, Secret};
 
 type Rule = for<'a> fn(&'a Place<'a>) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -51,18 +55,27 @@ const RULES: &[(&str, Rule)] = rules![
     keys::nothing_is_gone_for_who_has_the_wrong_keys,
     versions::a_version_that_is_gone_is_gone_however_often_it_is_removed,
     versions::a_probe_leaves_no_version,
+    locks::what_is_locked_stays_until_its_date_and_says_so,
+    locks::a_legal_hold_is_put_on_and_taken_off,
+    locks::a_probe_leaves_nothing_locked_and_knows_a_bucket_that_cannot,
 ];
 
 /// Each rule in a bucket of its own; all are tried before any of them fails the test.
 fn keeps_the_rules(folder: &str) {
-    let running = Running::start(server(folder));
+    let server = server(folder);
+    let owner = Credentials::new(server.access_key, Secret::new(SECRET_KEY), None);
+    keeps_the_rules_by(&Running::start(server), &owner);
+}
+
+fn keeps_the_rules_by(running: &Running, owner: &Credentials) {
+    let folder = running.server.folder;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let mut broken = Vec::new();
     for (number, (rule, check)) in RULES.iter().enumerate() {
-        let place = Place::new(&running, &format!("rule-{number}"));
+        let place = Place::new(running, &format!("rule-{number}"), owner);
         let kept = catch_unwind(AssertUnwindSafe(|| runtime.block_on(check(&place))));
         println!("{folder}: {rule}: {}", if kept.is_ok() { "kept" } else { "BROKEN" });
         broken.extend(kept.is_err().then_some(*rule));
@@ -76,4 +89,36 @@ fn keeps_the_rules(folder: &str) {
 
 mod each_server_keeps_every_rule {
     servers::each_server!(crate::keeps_the_rules);
+}
+
+/// A role's keys, which end, and whose token goes along with each URL: MinIO has an STS.
+#[test]
+fn temporary_keys_of_a_role_keep_every_rule() {
+    let running = Running::start(server("minio"));
+    let endpoint = running.endpoint();
+    let parameters = [
+        ("bucket", "any"),
+        ("roleARN", "arn:aws:iam::123456789012:role/backups"),
+        ("stsEndpoint", &endpoint),
+        ("insecure", "true"),
+    ];
+    let parameters = parameters.map(|(name, value)| (name.to_string(), value.to_string()));
+    let parameters = Parameters::parse(Kind::S3, &parameters.into()).unwrap();
+    let own = Credentials::new(running.server.access_key, Secret::new(SECRET_KEY), None);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let ask = Identity::none();
+    let ask = |own| runtime.block_on(ask.credentials(&parameters, Some(own), Timestamp::now()));
+    let owner = ask(own.clone()).unwrap().credentials;
+    assert!(owner.expires().is_some() && owner != own);
+    keeps_the_rules_by(&running, &owner);
+    let stranger = ask(Credentials::new(
+        running.server.access_key,
+        Secret::new("wrong-secret"),
+        None,
+    ));
+    let said = stranger.unwrap_err().to_string();
+    assert!(said.contains("check the keys") && said.contains("roleARN"), "{said}");
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use servers::{Running, SECRET_KEY, free_port, program, server};
-use store::{Credentials, S3Parameters, Secret, Store};
+use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 
 /// The server, gone when dropped.
 struct Secure {
@@ -75,7 +75,12 @@ fn open(endpoint: &str, more: &[(&str, &str)]) -> Store {
     let all = parameters.iter().chain(more);
     let parameters: BTreeMap<_, _> = all.map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let credentials = Credentials::new(server("minio").access_key, Secret::new(SECRET_KEY), None);
-    Store::s3(S3Parameters::parse(&parameters).unwrap(), credentials).unwrap()
+    Store::open(
+        &Parameters::parse(Kind::S3, &parameters).unwrap(),
+        credentials,
+        &Proxies::default(),
+    )
+    .unwrap()
 }
 
 async fn probed(store: &Store) -> Result<(), String> {

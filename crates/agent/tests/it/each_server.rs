@@ -50,19 +50,19 @@ fn a_backup_comes_back_over_a_cut_and_goes_for_good(folder: &str) {
     if versions {
         let (old, new) = (object.version_id.unwrap(), newest.version_id.unwrap());
         for _ in 0..2 {
-            real.wait(real.store.delete_version(KEY, &old)).unwrap();
+            real.wait(real.store.remove(KEY, Some(&old))).unwrap();
         }
-        assert_eq!(real.wait(real.store.head(KEY, Some(&old))).unwrap(), None);
+        assert_eq!(real.wait(real.store.look(KEY, Some(&old))).unwrap(), None);
         assert_eq!(real.head().unwrap().version_id.as_ref(), Some(&new));
-        real.wait(real.store.delete_version(KEY, &new)).unwrap();
-        assert_eq!(real.wait(real.store.list_versions("")).unwrap(), []);
+        real.wait(real.store.remove(KEY, Some(&new))).unwrap();
+        assert_eq!(real.wait(real.store.versions("")).unwrap(), []);
     } else {
         for _ in 0..2 {
-            real.wait(real.store.delete(KEY)).unwrap();
+            real.wait(real.store.remove(KEY, None)).unwrap();
         }
     }
     assert!(real.head().is_none());
-    assert_eq!(real.wait(real.store.list("")).unwrap(), Vec::<String>::new());
+    assert_eq!(real.wait(real.store.keys("")).unwrap(), Vec::<String>::new());
 }
 
 /// Some answer before they have read such a part, and close: who stops at the failed write never hears why, and tries again.
@@ -74,7 +74,7 @@ fn what_a_store_says_before_it_has_read_a_part_is_heard(folder: &str) {
     }
     let real = Real::start(folder);
     let upload = real.create();
-    real.wait(real.store.abort(KEY, &upload)).unwrap();
+    real.wait(real.store.drop_upload(KEY, &upload)).unwrap();
     for _ in 0..3 {
         // Two parts, in flight at once, each of them more than the sockets between hold.
         let mut job = backup(sh("head -c 33554432 /dev/zero"));

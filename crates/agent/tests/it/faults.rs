@@ -20,6 +20,13 @@ fn what_passes_is_tried_again_with_a_fresh_url() {
         Fault::Answer(500, "InternalError", "We failed"),
         Fault::Answer(503, "SlowDown", ""),
         Fault::Answer(403, "AccessDenied", "Request has expired"),
+        // The session that signed it has ended: the next one is signed by another.
+        Fault::Answer(400, "ExpiredToken", "The provided token has expired."),
+        Fault::Answer(
+            403,
+            "InvalidTokenId",
+            "The security token included in the request is invalid",
+        ),
         Fault::Answer(400, "BadDigest", "damaged"),
     ] {
         let (rig, store) = (Rig::new(), Store::new());

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use protocol::{Action, Job, Outcome, PartPlan, PartReceipt, Report, ToAgent, UrlRequest};
 use servers::{Running, SECRET_KEY, exchange, server};
-use store::{Checksum, CompletedPart, Credentials, ObjectInfo, S3Parameters, Secret, Signed, Store};
+use store::{
+    Checksum, CompletedPart, Credentials, Finish, Kind, ObjectInfo, Parameters, Proxies, Secret, Signed, Store, Wanted,
+};
 
 use super::rig::*;
 
@@ -66,12 +68,12 @@ impl Real {
     }
 
     pub fn head(&self) -> Option<ObjectInfo> {
-        self.wait(self.store.head(KEY, None)).unwrap()
+        self.wait(self.store.look(KEY, None)).unwrap()
     }
 
     /// The object's ETag and its bytes.
     pub fn object(&self) -> Option<(String, Vec<u8>)> {
-        let signed = self.store.sign_get(KEY, None, VALID, Timestamp::now());
+        let signed = self.signed(&self.store, &Wanted::read(KEY, None));
         let answer = exchange("GET", signed.url.reveal(), &[], b"").unwrap();
         let etag = answer.header("etag").unwrap_or_default().to_string();
         (answer.status == 200).then_some((etag, answer.body))
@@ -79,26 +81,29 @@ impl Real {
 
     pub fn create(&self) -> String {
         let metadata = metadata();
-        self.wait(self.store.create_upload(KEY, &metadata, self.checksum))
-            .unwrap()
+        self.wait(self.store.begin(KEY, &metadata, self.checksum)).unwrap()
     }
 
     /// A URL as the operator signs it.
     pub fn sign(&self, request: &UrlRequest, upload: Option<&str>) -> ToAgent {
-        let (bound, now) = (self.checksum, Timestamp::now());
-        let signed = match request {
+        let (bound, label) = (self.checksum, metadata());
+        let (store, wanted) = match request {
             UrlRequest::Part { number, size, checksum } => {
                 let upload = upload.unwrap();
-                self.writes
-                    .sign_part(KEY, upload, *number, *size, bound, checksum, VALID, now)
+                let part = Wanted::part(KEY, upload, *number, *size, bound, checksum);
+                (&self.writes, part)
             }
             UrlRequest::Object { size, checksum } => {
-                self.writes
-                    .sign_object(KEY, *size, bound, checksum, &metadata(), false, VALID, now)
+                let whole = Wanted::whole(KEY, *size, bound, checksum, &label, false);
+                (&self.writes, whole)
             }
-            UrlRequest::Get { .. } => self.reads.sign_get(KEY, None, VALID, now),
+            UrlRequest::Get { .. } => (&self.reads, Wanted::read(KEY, None)),
         };
-        url(request, &signed)
+        url(request, &self.signed(store, &wanted))
+    }
+
+    fn signed(&self, store: &Store, wanted: &Wanted<'_>) -> Signed {
+        self.wait(store.sign(wanted, VALID, Timestamp::now())).unwrap()
     }
 
     /// Answers until the report; where there is no upload, it is created at the first part, and told.
@@ -129,8 +134,9 @@ impl Real {
     /// Makes an object of the parts of a good report.
     pub fn complete(&self, upload: &str, report: &Report) {
         let parts: Vec<_> = report.parts.iter().map(completed).collect();
-        let done = self.store.complete(KEY, upload, &parts, self.checksum, false);
-        self.wait(done).unwrap();
+        let label = metadata();
+        let finish = Finish::new(KEY, upload, &parts, self.checksum, &label, false);
+        self.wait(self.store.finish(&finish)).unwrap();
     }
 
     /// Runs a job as the operator does: an upload is completed after a good end, and aborted after another.
@@ -140,7 +146,7 @@ impl Real {
             if report.outcome == Outcome::Done {
                 self.complete(&upload, &report);
             } else {
-                let aborted = self.wait(self.store.abort(KEY, &upload));
+                let aborted = self.wait(self.store.drop_upload(KEY, &upload));
                 assert_eq!(aborted.is_ok(), self.running.server.aborts, "{aborted:?}");
             }
         }
@@ -157,10 +163,11 @@ fn open(running: &Running, address: &str) -> Store {
         ("s3ForcePathStyle", "true"),
     ];
     let parameters = parameters.map(|(name, value)| (name.to_string(), value.to_string()));
-    let parameters = S3Parameters::parse(&parameters.into()).unwrap();
-    Store::s3(
-        parameters,
+    let parameters = Parameters::parse(Kind::S3, &parameters.into()).unwrap();
+    Store::open(
+        &parameters,
         Credentials::new(running.server.access_key, Secret::new(SECRET_KEY), None),
+        &Proxies::default(),
     )
     .unwrap()
 }

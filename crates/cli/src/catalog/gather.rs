@@ -69,7 +69,7 @@ pub async fn gather(store: &Store, prefix: &str) -> Result<Gathered, String> {
 
 async fn read(store: &Store, keys: Vec<String>) -> BTreeMap<String, Result<Record, String>> {
     let one = |key: String| async move {
-        let got = store.get(&key, Some((0, schema::LONGEST as u64))).await;
+        let got = store.read(&key, Some((0, schema::LONGEST as u64))).await;
         let record = got
             .map_err(|e| e.to_string())
             .and_then(|bytes| Record::read(&bytes).map_err(|e| e.to_string()));
@@ -81,7 +81,7 @@ async fn read(store: &Store, keys: Vec<String>) -> BTreeMap<String, Result<Recor
 /// Records whose version of the object is there and as they say.
 async fn versions(store: &Store, records: Vec<(String, Record)>) -> std::collections::BTreeSet<String> {
     let one = |(at, record): (String, Record)| async move {
-        let seen: Result<_, StoreError> = store.head(&record.key, record.version_id.as_deref()).await;
+        let seen: Result<_, StoreError> = store.look(&record.key, record.version_id.as_deref()).await;
         let is_there = seen
             .ok()
             .flatten()
@@ -99,7 +99,7 @@ async fn versions(store: &Store, records: Vec<(String, Record)>) -> std::collect
 /// Who made objects that no record names. Of one that cannot be looked at nothing is known.
 async fn makers(store: &Store, keys: Vec<String>) -> BTreeMap<String, (Place, Option<String>)> {
     let one = |key: String| async move {
-        let object = store.head(&key, None).await.ok().flatten()?;
+        let object = store.look(&key, None).await.ok().flatten()?;
         let said = |name: &str| object.metadata.get(name).cloned();
         let maker = said(NAME)?;
         let (namespace, run) = maker.split_once('/')?;

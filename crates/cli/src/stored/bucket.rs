@@ -7,7 +7,7 @@ use api::BackupStorage;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use store::{Credentials, Proxies, S3Parameters, Store};
+use store::{Credentials, Kind, Parameters, Proxies, Store};
 use zeroize::Zeroize;
 
 use crate::manifest;
@@ -18,7 +18,7 @@ pub struct Bucket {
     /// Its client.
     pub store: Store,
     /// What the storage says.
-    pub parameters: Arc<S3Parameters>,
+    pub parameters: Arc<Parameters>,
 }
 
 /// Why there is none.
@@ -94,11 +94,11 @@ impl Bucket {
             why,
         };
         let storage: BackupStorage = serde_json::from_value(storage.clone()).map_err(|e| bad(e.to_string()))?;
-        let parameters = S3Parameters::parse(&storage.spec.parameters.clone().unwrap_or_default())
+        let parameters = Parameters::parse(kind(&storage), &storage.spec.parameters.clone().unwrap_or_default())
             .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
         let proxies = Proxies::from_environment(&variable, "")?.of_environment("this machine's");
         let credentials = credentials(file, &storage, &parameters, &objects, variable)?;
-        let store = Store::s3_behind(&proxies, parameters.clone(), credentials).map_err(|e| bad(e.to_string()))?;
+        let store = Store::open(&parameters, credentials, &proxies).map_err(|e| bad(e.to_string()))?;
         Ok(Self {
             store,
             parameters: Arc::new(parameters),
@@ -106,10 +106,15 @@ impl Bucket {
     }
 }
 
+/// Which kind of store a storage names.
+pub fn kind(storage: &BackupStorage) -> Kind {
+    Kind::from_name(storage.spec.type_.name()).unwrap_or_default()
+}
+
 fn credentials(
     file: &Path,
     storage: &BackupStorage,
-    parameters: &S3Parameters,
+    parameters: &Parameters,
     objects: &[Value],
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Credentials, BucketError> {

@@ -1,4 +1,5 @@
 //! A bucket as the cluster describes it, and the key of a run's backup: read with the user's own rights, so that nobody reads more than they may.
+use crate::stored::bucket::kind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use api::run::{DecryptionKey, KeyType};
 use api::{BackupRun, BackupStorage};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
-use store::{Credentials, S3Parameters, Store};
+use store::{Credentials, Parameters, Store};
 use zeroize::Zeroize;
 
 use crate::read::connect::Session;
@@ -31,7 +32,7 @@ impl Session {
         if let Some(endpoint) = endpoint {
             parameters.insert("endpoint".into(), endpoint.into());
         }
-        let parameters = S3Parameters::parse(&parameters)
+        let parameters = Parameters::parse(kind(storage), &parameters)
             .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
         let variable = |name: &str| std::env::var(name).ok();
         let credentials = match &storage.spec.credentials {
@@ -48,7 +49,7 @@ impl Session {
         let proxies = store::Proxies::from_environment(variable, "")
             .map_err(|e| bad(e.to_string()))?
             .of_environment("this machine's");
-        let store = Store::s3_behind(&proxies, parameters.clone(), credentials).map_err(|e| bad(e.to_string()))?;
+        let store = Store::open(&parameters, credentials, &proxies).map_err(|e| bad(e.to_string()))?;
         Ok(Bucket {
             store,
             parameters: Arc::new(parameters),
@@ -93,7 +94,7 @@ impl Session {
 }
 
 /// What is put before the paths of a namespace in a storage's bucket.
-pub fn folder(storage: &BackupStorage, parameters: &S3Parameters, namespace: &str) -> String {
+pub fn folder(storage: &BackupStorage, parameters: &Parameters, namespace: &str) -> String {
     let isolation = storage.spec.namespace_isolation.unwrap_or_default();
     isolation.folder(&parameters.key(""), namespace)
 }

@@ -34,7 +34,7 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<Record, Fault> {
             ));
         }
         Err(_) => {
-            let got = bucket.wait(bucket.store.get(name, None)).map_err(|e| e.to_string());
+            let got = bucket.wait(bucket.store.read(name, None)).map_err(|e| e.to_string());
             let got = got.and_then(|got| got.map_err(|e| e.to_string()));
             let next = "the same command with another --record: [PREFIX/].backup-operator/records/NAMESPACE/SCHEDULE/RUN.json, and with namespaceIsolation: Prefix NAMESPACE/ before .backup-operator";
             got.map_err(|why| fault(why, next))?

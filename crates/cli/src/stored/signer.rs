@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use proof::{NoUrl, SignedUrl, Signs};
 
 use crate::stored::source::{At, Source};
+use store::Wanted;
 
 /// How long a URL is good: whoever is refused asks for the next one.
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
@@ -39,7 +40,11 @@ impl Signs for Signer {
             At::Lent(lent) => return lent.url(number),
         };
         let version = self.version_id.as_deref();
-        let signed = bucket.store.sign_get(&self.key, version, EXPIRES, Timestamp::now());
+        let wanted = Wanted::read(&self.key, version);
+        let signed = bucket.wait(bucket.store.sign(&wanted, EXPIRES, Timestamp::now()));
+        let signed = signed
+            .map_err(|e| NoUrl::Refused(e.to_string()))?
+            .map_err(|e| NoUrl::Refused(e.to_string()))?;
         Ok(SignedUrl {
             url: protocol::Secret::new(signed.url.reveal().to_owned()),
             headers: signed.headers,

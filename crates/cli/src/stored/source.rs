@@ -139,7 +139,7 @@ impl Source {
             At::Bucket(bucket) => bucket,
             At::Lent(_) => return self.known(),
         };
-        let head = bucket.store.head(&self.key, self.version_id.as_deref());
+        let head = bucket.store.look(&self.key, self.version_id.as_deref());
         let object = bucket
             .wait(head)
             .map_err(|e| fault(e.to_string(), "the same command again"))?
@@ -338,15 +338,15 @@ impl Source {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use store::{Credentials, S3Parameters, Secret, Store};
+    use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 
     fn source(packing: Option<Packing>, encrypted: Option<bool>) -> Source {
         let parameters = BTreeMap::from([("bucket".to_string(), "backups".to_string())]);
-        let parameters = S3Parameters::parse(&parameters).unwrap();
+        let parameters = Parameters::parse(Kind::S3, &parameters).unwrap();
         let keys = Credentials::new("id", Secret::new("key"), None);
         Source {
             at: At::Bucket(Box::new(Bucket {
-                store: Store::s3(parameters.clone(), keys).unwrap(),
+                store: Store::open(&parameters, keys, &Proxies::default()).unwrap(),
                 parameters: Arc::new(parameters),
             })),
             etag: None,

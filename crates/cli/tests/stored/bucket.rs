@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pipeline::{Compression, Recipients, Sink, Stages};
 use servers::{Running, SECRET_KEY, put, server};
-use store::{Checksum, Credentials, S3Parameters, Secret, Store};
+use store::{Checksum, Credentials, Kind, Parameters, Proxies, Secret, Store, Wanted};
 
 const BUCKET: &str = "backups";
 /// Opens what is encrypted in these tests.
@@ -41,7 +41,12 @@ impl Bucket {
         ];
         let parameters = parameters.map(|(name, value)| (name.to_string(), value.to_string()));
         let keys = Credentials::new(running.server.access_key, Secret::new(SECRET_KEY), None);
-        let store = Store::s3(S3Parameters::parse(&parameters.into()).unwrap(), keys).unwrap();
+        let store = Store::open(
+            &Parameters::parse(Kind::S3, &parameters.into()).unwrap(),
+            keys,
+            &Proxies::default(),
+        )
+        .unwrap();
         let bucket = Self {
             dir: tempfile::tempdir().unwrap(),
             store,
@@ -71,34 +76,21 @@ impl Bucket {
 
     /// Stores bytes under a path, below the storage's prefix.
     pub fn put(&self, path: &str, bytes: &[u8]) {
-        let digest = Checksum::Sha256.digest(bytes);
         let metadata = BTreeMap::from([("backup-operator-name".to_string(), "shop/db".to_string())]);
-        let signed = self.store.sign_object(
-            &format!("daily/{path}"),
-            bytes.len() as u64,
-            Checksum::Sha256,
-            &digest,
-            &metadata,
-            false,
-            Duration::from_secs(600),
-            Timestamp::now(),
-        );
-        let (status, _) = put(signed.url.reveal(), &signed.headers, bytes);
-        assert_eq!(status, 200, "{}", self.running.log());
+        self.put_bound(path, bytes, Checksum::Sha256, &metadata);
     }
 
     /// The same, of which the store has no SHA-256.
     pub fn put_without_hash(&self, path: &str, bytes: &[u8]) {
-        let signed = self.store.sign_object(
-            &format!("daily/{path}"),
-            bytes.len() as u64,
-            Checksum::None,
-            "",
-            &BTreeMap::new(),
-            false,
-            Duration::from_secs(600),
-            Timestamp::now(),
-        );
+        self.put_bound(path, bytes, Checksum::None, &BTreeMap::new());
+    }
+
+    fn put_bound(&self, path: &str, bytes: &[u8], checksum: Checksum, label: &BTreeMap<String, String>) {
+        let (key, digest) = (format!("daily/{path}"), checksum.digest(bytes));
+        let wanted = Wanted::whole(&key, bytes.len() as u64, checksum, &digest, label, false);
+        let signed = self.store.sign(&wanted, Duration::from_secs(600), Timestamp::now());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let signed = runtime.block_on(signed).unwrap();
         let (status, _) = put(signed.url.reveal(), &signed.headers, bytes);
         assert_eq!(status, 200, "{}", self.running.log());
     }
@@ -128,7 +120,7 @@ impl Bucket {
             .enable_all()
             .build()
             .unwrap();
-        let found = runtime.block_on(self.store.head(&format!("daily/{path}"), None));
+        let found = runtime.block_on(self.store.look(&format!("daily/{path}"), None));
         found.unwrap().unwrap().version_id.unwrap()
     }
 

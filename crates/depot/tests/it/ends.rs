@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rustix::process::Signal;
 use servers::exchange;
-use store::Checksum;
+use store::{Checksum, Wanted};
 
-use super::ledger::{EXPIRES, metadata};
+use super::ledger::{metadata, url_for};
 use super::running::{BUCKET, Depot, block};
 
 #[test]
@@ -22,11 +22,11 @@ fn a_second_server_over_the_same_folder_is_refused_in_words() {
         "{}",
         second.said()
     );
-    assert_eq!(block(first.store().list("")).unwrap(), Vec::<String>::new());
+    assert_eq!(block(first.store().keys("")).unwrap(), Vec::<String>::new());
     first.kill();
     // A kill is no reason to wait.
     let third = Depot::start(folder.path(), &[]);
-    block(third.store().list("")).unwrap();
+    block(third.store().keys("")).unwrap();
 }
 
 #[test]
@@ -36,14 +36,9 @@ fn a_server_that_is_told_to_end_finishes_what_is_under_way_and_takes_nothing_new
     let store = depot.store();
     let bytes = vec![7; 1 << 20];
     let digest = Checksum::Sha256.digest(&bytes);
-    let signed = store.sign_object(
-        "late",
-        1 << 20,
-        Checksum::Sha256,
-        &digest,
-        &metadata("late"),
-        false,
-        EXPIRES,
+    let signed = url_for(
+        &store,
+        &Wanted::whole("late", 1 << 20, Checksum::Sha256, &digest, &metadata("late"), false),
         Timestamp::now(),
     );
     let path = signed.url.reveal().split_once(&format!(":{}", depot.port)).unwrap().1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fuzz::Random;
 use jiff::Timestamp;
 use servers::exchange;
-use store::{Checksum, CompletedPart, Signed, Store};
+use store::{Checksum, CompletedPart, Finish, Signed, Store, Wanted};
 
 pub const EXPIRES: Duration = Duration::from_secs(300);
 
@@ -77,14 +77,9 @@ pub fn send(signed: &Signed, bytes: &[u8]) -> Option<String> {
 pub fn put_part(store: &Store, key: &str, upload: &str, number: u32, bytes: &[u8]) -> Option<CompletedPart> {
     let digest = Checksum::Sha256.digest(bytes);
     let size = bytes.len() as u64;
-    let signed = store.sign_part(
-        key,
-        upload,
-        number,
-        size,
-        Checksum::Sha256,
-        &digest,
-        EXPIRES,
+    let signed = url_for(
+        store,
+        &Wanted::part(key, upload, number, size, Checksum::Sha256, &digest),
         Timestamp::now(),
     );
     let etag = send(&signed, bytes)?;
@@ -126,22 +121,14 @@ async fn course(store: &Store, entry: &mut Entry, random: &mut Random) -> Option
         );
         entry.asked = Asked::Whole;
         let now = Timestamp::now();
-        let signed = store.sign_object(
-            &key,
-            size as u64,
-            Checksum::Sha256,
-            &digest,
-            &metadata(&key),
-            false,
-            EXPIRES,
+        let signed = url_for(
+            store,
+            &Wanted::whole(&key, size as u64, Checksum::Sha256, &digest, &metadata(&key), false),
             now,
         );
         send(&signed, &bytes)?;
     } else {
-        let upload = store
-            .create_upload(&key, &metadata(&key), Checksum::Sha256)
-            .await
-            .ok()?;
+        let upload = store.begin(&key, &metadata(&key), Checksum::Sha256).await.ok()?;
         entry.upload = Some(upload.clone());
         let count = 1 + random.below(4) as u32;
         for number in 1..=count {
@@ -160,12 +147,19 @@ async fn course(store: &Store, entry: &mut Entry, random: &mut Random) -> Option
         }
         if random.below(5) == 0 {
             entry.asked = Asked::Abort;
-            store.abort(&key, &upload).await.ok()?;
+            store.drop_upload(&key, &upload).await.ok()?;
         } else {
             entry.asked = Asked::Complete;
             let claims = entry.claims();
             store
-                .complete(&key, &upload, &claims, Checksum::Sha256, false)
+                .finish(&Finish::new(
+                    &key,
+                    &upload,
+                    &claims,
+                    Checksum::Sha256,
+                    &metadata(&key),
+                    false,
+                ))
                 .await
                 .ok()?;
         }
@@ -173,7 +167,7 @@ async fn course(store: &Store, entry: &mut Entry, random: &mut Random) -> Option
     entry.answered = true;
     if entry.asked != Asked::Abort && random.below(3) == 0 {
         (entry.asked, entry.answered) = (Asked::Remove, false);
-        store.delete(&key).await.ok()?;
+        store.remove(&key, None).await.ok()?;
         entry.answered = true;
     }
     Some(())
@@ -184,13 +178,13 @@ pub async fn verify(store: &Store, name: &str, ledger: &[Entry]) {
     let mut expected = Vec::new();
     for entry in ledger {
         let key = &entry.key;
-        let object = store.head(key, None).await.unwrap();
+        let object = store.look(key, None).await.unwrap();
         if let Some(visible) = entry.visible() {
             assert_eq!(object.is_some(), visible, "{key}: {:?} {}", entry.asked, entry.answered);
         }
         if let Some(object) = &object {
             assert!(
-                store.get(key, None).await.unwrap() == entry.bytes(),
+                store.read(key, None).await.unwrap() == entry.bytes(),
                 "{key} has other bytes"
             );
             assert_eq!(object.metadata, metadata(key), "{key}");
@@ -198,9 +192,9 @@ pub async fn verify(store: &Store, name: &str, ledger: &[Entry]) {
         }
     }
     expected.sort_unstable();
-    let listed = store.list(&format!("{name}/")).await.unwrap();
+    let listed = store.keys(&format!("{name}/")).await.unwrap();
     assert!(listed.len() >= 1000 || listed == expected, "{listed:?}\n{expected:?}");
-    let open = store.list_uploads(&format!("{name}/")).await.unwrap();
+    let open = store.uploads(&format!("{name}/")).await.unwrap();
     for upload in &open {
         let own = ledger
             .iter()
@@ -219,17 +213,34 @@ pub async fn verify(store: &Store, name: &str, ledger: &[Entry]) {
         }
         // The client goes on; an abort may have been done.
         let made = store
-            .complete(key, upload, &entry.claims(), Checksum::Sha256, false)
+            .finish(&Finish::new(
+                key,
+                upload,
+                &entry.claims(),
+                Checksum::Sha256,
+                &metadata(key),
+                false,
+            ))
             .await;
         assert!(made.is_ok() || entry.asked == Asked::Abort, "{key}: {made:?}");
         if made.is_ok() {
             assert!(
-                store.get(key, None).await.unwrap() == entry.bytes(),
+                store.read(key, None).await.unwrap() == entry.bytes(),
                 "{key} has other bytes"
             );
         }
     }
-    for upload in store.list_uploads(&format!("{name}/")).await.unwrap() {
-        store.abort(&upload.key, &upload.id).await.unwrap();
+    for upload in store.uploads(&format!("{name}/")).await.unwrap() {
+        store.drop_upload(&upload.key, &upload.id).await.unwrap();
+    }
+}
+
+/// What a store signs by itself, without asking anybody: at once.
+pub fn url_for(store: &Store, wanted: &Wanted<'_>, now: Timestamp) -> Signed {
+    let mut work = std::pin::pin!(store.sign(wanted, EXPIRES, now));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(signed) => signed.unwrap(),
+        std::task::Poll::Pending => panic!("somebody is asked"),
     }
 }

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use jiff::Timestamp;
 use servers::exchange;
-use store::{Checksum, CompletedPart, StoreErrorKind};
+use store::{Checksum, CompletedPart, Finish, StoreErrorKind, Wanted};
 
-use super::ledger::{EXPIRES, metadata, put_part};
+use super::ledger::{metadata, put_part, url_for};
 use super::running::{BUCKET, Depot, block};
 
 const MIB: usize = 1 << 20;
@@ -52,7 +52,7 @@ fn a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there() {
     };
     let depot = Depot::start(folder.path(), &[]);
     let store = depot.store();
-    let begin = |key: &str| block(store.create_upload(key, &metadata(key), Checksum::Sha256));
+    let begin = |key: &str| block(store.begin(key, &metadata(key), Checksum::Sha256));
     let upload = begin("k").unwrap();
     let bytes = vec![7; 5 * MIB];
     let mut parts: Vec<CompletedPart> = (1..=3)
@@ -63,14 +63,9 @@ fn a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there() {
     let refused = |number: u32, upload: &str, key: &str, size: usize| {
         let bytes = vec![8; size];
         let digest = Checksum::Sha256.digest(&bytes);
-        let signed = store.sign_part(
-            key,
-            upload,
-            number,
-            size as u64,
-            Checksum::Sha256,
-            &digest,
-            EXPIRES,
+        let signed = url_for(
+            &store,
+            &Wanted::part(key, upload, number, size as u64, Checksum::Sha256, &digest),
             Timestamp::now(),
         );
         let answer = exchange("PUT", signed.url.reveal(), &signed.headers, &bytes).unwrap();
@@ -95,17 +90,25 @@ fn a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there() {
         "{error}"
     );
     assert!(
-        block(store.put("small", vec![1; 100], Checksum::Sha256))
+        block(store.write("small", vec![1; 100], Checksum::Sha256))
             .unwrap_err()
             .to_string()
             .contains("507")
     );
     fs::remove_file(&filler).unwrap();
     parts.push(put_part(&store, "k", &upload, 4, b"end").unwrap());
-    block(store.complete("k", &upload, &parts, Checksum::Sha256, false)).unwrap();
+    block(store.finish(&Finish::new(
+        "k",
+        &upload,
+        &parts,
+        Checksum::Sha256,
+        &metadata("k"),
+        false,
+    )))
+    .unwrap();
     let object = fs::read(folder.path().join("data").join(BUCKET).join("k")).unwrap();
     assert!(object == [vec![7; 15 * MIB], b"end".to_vec()].concat());
-    block(store.abort("more", &more)).unwrap();
+    block(store.drop_upload("more", &more)).unwrap();
     assert_eq!(
         fs::read_dir(folder.path().join("data/.uploads")).unwrap().count(),
         0,

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use store::{Credentials, S3Parameters, Secret, Store};
+use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 
 pub const ACCESS: &str = "backups";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -107,7 +107,12 @@ impl Depot {
             .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
             .collect();
         let credentials = Credentials::new(ACCESS, Secret::new(SECRET), None);
-        Store::s3(S3Parameters::parse(&all).unwrap(), credentials).unwrap()
+        Store::open(
+            &Parameters::parse(Kind::S3, &all).unwrap(),
+            credentials,
+            &Proxies::default(),
+        )
+        .unwrap()
     }
 }
 

@@ -7,9 +7,9 @@ use fuzz::Random;
 use jiff::Timestamp;
 use rusty_s3::{Method, signing};
 use servers::exchange;
-use store::Checksum;
+use store::{Checksum, Wanted};
 
-use super::ledger::{EXPIRES, metadata};
+use super::ledger::{metadata, url_for};
 use super::running::{ACCESS, BUCKET, Depot, SECRET, block};
 
 /// A URL of any path and query, signed.
@@ -87,7 +87,7 @@ fn keys_that_are_no_names_of_files_are_refused_and_reach_nothing() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert!(there.len() <= 5, "{there:?}");
-    assert_eq!(block(depot.store().list("")).unwrap(), Vec::<String>::new());
+    assert_eq!(block(depot.store().keys("")).unwrap(), Vec::<String>::new());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn whatever_bytes_come_the_server_answers_or_closes_and_goes_on() {
             String::from_utf8_lossy(&request)
         );
     }
-    assert_eq!(block(depot.store().list("")).unwrap(), Vec::<String>::new());
+    assert_eq!(block(depot.store().keys("")).unwrap(), Vec::<String>::new());
     assert!(!depot.said().contains("panicked"), "{}", depot.said());
 }
 
@@ -146,14 +146,9 @@ fn a_body_that_is_cut_or_is_another_one_leaves_nothing() {
     let bytes = vec![9; 3 << 20];
     for checksum in [Checksum::Sha256, Checksum::Md5] {
         let digest = checksum.digest(&bytes);
-        let signed = store.sign_object(
-            "k",
-            bytes.len() as u64,
-            checksum,
-            &digest,
-            &metadata("k"),
-            false,
-            EXPIRES,
+        let signed = url_for(
+            &store,
+            &Wanted::whole("k", bytes.len() as u64, checksum, &digest, &metadata("k"), false),
             Timestamp::now(),
         );
         let mut other = bytes.clone();
@@ -189,5 +184,5 @@ fn a_body_that_is_cut_or_is_another_one_leaves_nothing() {
         assert!(std::time::Instant::now() < until, "something is left");
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(block(store.head("k", None)).unwrap(), None);
+    assert_eq!(block(store.look("k", None)).unwrap(), None);
 }

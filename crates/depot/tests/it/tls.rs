@@ -29,8 +29,8 @@ fn it_is_served_by_tls_where_it_has_a_certificate() {
     );
     let endpoint = format!("https://localhost:{}", depot.port);
     let store = depot.store_of(&endpoint, &[("caBundle", &authority)]);
-    block(store.put("k", b"by TLS".to_vec(), Checksum::Sha256)).unwrap();
-    assert_eq!(block(store.get("k", None)).unwrap(), b"by TLS");
+    block(store.write("k", b"by TLS".to_vec(), Checksum::Sha256)).unwrap();
+    assert_eq!(block(store.read("k", None)).unwrap(), b"by TLS");
     // Not without it.
-    assert!(block(depot.store().get("k", None)).is_err());
+    assert!(block(depot.store().read("k", None)).is_err());
 }

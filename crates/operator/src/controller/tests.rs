@@ -94,6 +94,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         agent: agent(),
         volumes: Default::default(),
         proxies: Proxies::default(),
+        identity: store::Identity::none(),
         at_once: None,
         notify: Default::default(),
         metrics: Default::default(),

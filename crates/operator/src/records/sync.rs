@@ -272,7 +272,7 @@ async fn make(
     storage: &BackupStorage,
     context: &Context,
 ) -> Result<Fate, String> {
-    let bytes = store.store.get(key, Some((0, schema::LONGEST as u64))).await;
+    let bytes = store.store.read(key, Some((0, schema::LONGEST as u64))).await;
     let record = Record::read(&bytes.map_err(|e| crate::events::causes(&e))?).map_err(|e| e.to_string())?;
     if record.place() != *place {
         return Err("the record speaks of another run than its key".into());
@@ -283,7 +283,7 @@ async fn make(
     if !record.key.starts_with(&store.folder(&place.namespace)) {
         return Err("its object lies outside what the storage may read".into());
     }
-    let found = store.store.head(&record.key, record.version_id.as_deref()).await;
+    let found = store.store.look(&record.key, record.version_id.as_deref()).await;
     let found = found.map_err(|e| crate::events::causes(&e))?;
     if found.is_none_or(|object| object.size != record.stored_bytes || object.etag != record.etag) {
         return Ok(Fate::Passed);

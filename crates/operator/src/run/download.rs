@@ -11,6 +11,7 @@ use planner::run::{DownloadView, StorageView};
 use crate::context::Context;
 use crate::events::causes;
 use crate::write::{WriteError, bounded};
+use store::Wanted;
 
 /// What becomes of a run's request, if there is one. A store that cannot be opened is no reason to try again: who asks is told, and may.
 ///
@@ -33,7 +34,12 @@ pub async fn view(
         )));
     }
     let signed = sign(run, &asked, context, now).await;
-    Ok(signed.map_or_else(DownloadView::Refused, |text| DownloadView::Sealed { text }))
+    Ok(
+        signed.map_or_else(DownloadView::Refused, |(text, ends)| DownloadView::Sealed {
+            text,
+            ends,
+        }),
+    )
 }
 
 /// Requests are kept to those who have the right. Checked each time: an image may be newer than the manifests around it, and a policy may
@@ -53,15 +59,22 @@ async fn is_guarded(client: &Client) -> Result<bool, WriteError> {
     Ok(policy.is_some_and(fails) && binding.is_some_and(denies))
 }
 
-/// In words: why not.
-async fn sign(run: &BackupRun, asked: &Asked, context: &Context, now: Timestamp) -> Result<String, String> {
+/// With the end of the credentials. Err: why not, in words.
+async fn sign(
+    run: &BackupRun,
+    asked: &Asked,
+    context: &Context,
+    now: Timestamp,
+) -> Result<(String, Option<Timestamp>), String> {
     let recipients = Recipients::parse(&[&asked.recipient])
         .map_err(|e| format!("annotation {}: {e}", labels::DOWNLOAD))?
         .ok_or_else(|| format!("annotation {}: names no recipient", labels::DOWNLOAD))?;
     let open = super::apply::open(run, context).await.map_err(|e| causes(&e))?;
     let signed = open
         .store
-        .sign_get(&asked.key, asked.version_id.as_deref(), EXPIRES, now);
+        .sign(&Wanted::read(&asked.key, asked.version_id.as_deref()), EXPIRES, now)
+        .await
+        .map_err(|e| causes(&e))?;
     let lent = Lent {
         url: signed.url.reveal().to_owned(),
         headers: signed.headers,
@@ -69,5 +82,6 @@ async fn sign(run: &BackupRun, asked: &Asked, context: &Context, now: Timestamp)
     };
     let text = serde_json::to_vec(&lent).map_err(|e| e.to_string())?;
     let sealed = recipients.seal(&zeroize::Zeroizing::new(text));
-    sealed.map_err(|e| format!("annotation {}: {e}", labels::DOWNLOAD))
+    let sealed = sealed.map_err(|e| format!("annotation {}: {e}", labels::DOWNLOAD))?;
+    Ok((sealed, open.ends))
 }

@@ -91,10 +91,10 @@ async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
         None => None,
     };
     let version = record.as_ref().and_then(|(_, record)| record.version_id.as_deref());
-    let mut seen = store.store.head(key, version).await;
+    let mut seen = store.store.look(key, version).await;
     if version.is_some() && matches!(seen, Ok(None)) {
         // A record that names a version that is gone says nothing of the object that is there.
-        seen = store.store.head(key, None).await;
+        seen = store.store.look(key, None).await;
     }
     match seen {
         Ok(Some(object)) => {

@@ -25,7 +25,6 @@ use planner::run::observed::Place;
 use planner::run::pod::carrier_of;
 use planner::run::{Claim, DownloadView, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
-use store::S3Parameters;
 
 use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
@@ -204,9 +203,8 @@ async fn refusal(
 }
 
 fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
-    let parameters = storage.spec.parameters.clone().unwrap_or_default();
     // The key of no path is the prefix.
-    let place = S3Parameters::parse(&parameters).map(|parsed| {
+    let place = crate::stores::parameters(storage).map(|parsed| {
         let isolation = storage.spec.namespace_isolation.unwrap_or_default();
         Place {
             prefix: isolation.folder(&parsed.key(""), namespace),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use planner::storage::{ProbeView, Reason, proved};
-use store::{Checksum, CredentialKeys};
+use store::Checksum;
 
 use crate::context::Context;
 use crate::write::bounded;
@@ -73,7 +73,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
             configuration: configuration.into(),
         },
         Ok(Err(error)) if error.is_of_keys() => {
-            let keys = opened.parameters.credential_keys();
+            let keys = opened.parameters.secret_keys();
             failed(
                 Reason::ProbeFailed,
                 format!("{error}{}", secret(storage.spec.credentials.as_ref(), &keys)),
@@ -129,11 +129,14 @@ fn known(told: &Capabilities) -> store::Capabilities {
 }
 
 /// Which Secret that is and under which names it has the keys, behind the store's words, which end with it; never what they are.
-fn secret(reference: Option<&SecretReference>, keys: &CredentialKeys) -> String {
+fn secret(reference: Option<&SecretReference>, keys: &[String]) -> String {
     match reference {
         Some(reference) => format!(
-            " ({}/{}: keys {} and {})",
-            reference.namespace, reference.name, keys.access_key, keys.secret_key
+            " ({}/{}: {} {})",
+            reference.namespace,
+            reference.name,
+            if keys.len() > 1 { "keys" } else { "key" },
+            keys.join(" and ")
         ),
         None => " (it names none: the keys are of the operator's environment)".into(),
     }
@@ -146,9 +149,9 @@ mod tests {
     #[test]
     fn wrong_keys_are_told_by_the_place_where_they_are() {
         let parameters = [("bucket", "b"), ("accessKey", "user")].map(|(k, v)| (k.to_string(), v.to_string()));
-        let keys = store::S3Parameters::parse(&parameters.into())
+        let keys = store::Parameters::parse(store::Kind::S3, &parameters.into())
             .unwrap()
-            .credential_keys();
+            .secret_keys();
         let reference = SecretReference {
             namespace: "minio".into(),
             name: "minio-credentials".into(),

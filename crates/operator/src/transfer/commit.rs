@@ -8,7 +8,7 @@ use planner::run::life::Attempt;
 use planner::run::taken::{self, Maker, Verdict};
 use planner::run::{End, Reason, Recorded, Route, TransferOrder};
 use protocol::{PartReceipt, Report, parts};
-use store::{Checksum, Completed, CompletedPart, ObjectInfo, StoreError, StoreErrorKind};
+use store::{Checksum, Completed, CompletedPart, Finish, ObjectInfo, StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep};
 
 use crate::claims;
@@ -110,7 +110,7 @@ async fn prove(
     };
     // Where versions are kept, somebody may have written another one since.
     let version = stored.version_id.as_deref();
-    let head = || async { keys.renewed(store).await.store.head(&order.key, version).await };
+    let head = || async { keys.renewed(store).await.store.look(&order.key, version).await };
     let object = patiently(within(store.parameters.retry()), head)
         .await
         .map_err(|e| (unseen(&e), format!("the stored object cannot be looked at: {e}")))?;
@@ -282,12 +282,17 @@ async fn complete(
             digest: p.checksum.clone(),
         })
         .collect();
+    let label = uploads::metadata(run, order);
+    let finish = Finish {
+        sha256: Some(&report.sha256),
+        ..Finish::new(&order.key, upload, &parts, store.checksum, &label, only_new)
+    };
     let ask = || async {
         let now = keys.renewed(store).await.store;
-        let done = now.complete(&order.key, upload, &parts, store.checksum, only_new).await;
+        let done = now.finish(&finish).await;
         let Err(error) = done else { return done };
         // Stores differ in what they say of an upload that they have completed: NoSuchKey, AccessDenied, an error of their own.
-        match now.head(&order.key, None).await {
+        match now.look(&order.key, None).await {
             Ok(Some(object)) if is_there(&object) => Ok(Completed::default()),
             _ => Err(error),
         }
@@ -327,7 +332,7 @@ async fn clear(
     run: &BackupRun,
     order: &TransferOrder,
 ) -> Result<Option<ObjectInfo>, (Reason, String)> {
-    let head = || async { keys.renewed(store).await.store.head(&order.key, None).await };
+    let head = || async { keys.renewed(store).await.store.look(&order.key, None).await };
     let there = match patiently(within(store.parameters.retry()), head).await {
         Ok(there) => there,
         Err(error) if error.may_pass() => {

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use planner::run::{StoredObject, TransferOrder, taken};
 use protocol::{Secret, ToAgent, UrlRequest};
-use store::{ObjectInfo, Signed, StoreError, Upload};
+use store::{ObjectInfo, Signed, StoreError, Upload, Wanted};
 
 use crate::ages::Ages;
 use crate::log::about_run;
@@ -74,24 +74,21 @@ pub async fn take_back(
     attempt: &str,
     cluster: &str,
 ) -> Result<(), StoreError> {
-    let Some(object) = store.store.head(key, None).await? else {
+    let Some(object) = store.store.look(key, None).await? else {
         return Ok(());
     };
     if !is_made_by(&object, run, attempt) || elsewheres(&object, cluster).is_some() {
         return Ok(());
     }
     about_run!(info, run, attempt, key, "the object of a failed backup is removed");
-    match &object.version_id {
-        Some(version) => store.store.delete_version(key, version).await,
-        None => store.store.delete(key).await,
-    }
+    store.store.remove(key, object.version_id.as_deref()).await.map(drop)
 }
 
 /// Creates the multipart upload.
 pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -> Result<String, StoreError> {
     store
         .store
-        .create_upload(&order.key, &metadata(run, order), store.checksum)
+        .begin(&order.key, &metadata(run, order), store.checksum)
         .await
 }
 
@@ -115,7 +112,7 @@ pub async fn abort_strays(
     if is_at_work(others, key) {
         return Ok(());
     }
-    let listed = store.store.list_uploads(key).await?;
+    let listed = store.store.uploads(key).await?;
     let uid = run.uid().unwrap_or_default();
     let age = |t: &Time| ages.one(&uid, t.0, Timestamp::now(), Instant::now());
     let (begun, ended) = (age(&transfer.started_at), ended.map(age));
@@ -127,7 +124,7 @@ pub async fn abort_strays(
             key,
             "an upload that was not recorded is aborted"
         );
-        store.store.abort(key, &stray.id).await?;
+        let _ = store.store.drop_upload(key, &stray.id).await?;
     }
     Ok(())
 }
@@ -150,8 +147,26 @@ fn is_at_work(runs: &[Arc<BackupRun>], key: &str) -> bool {
     runs.iter().any(|run| at_work(run) == Some(true))
 }
 
+/// Why a URL was not signed.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsigned {
+    /// A part has to have an upload.
+    #[error("a part was asked for without an upload")]
+    NoUpload,
+    /// Who signs for the store did not.
+    #[error("the URL cannot be signed: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl Unsigned {
+    /// It may pass while the agent waits.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(error) if error.may_pass())
+    }
+}
+
 /// Signs what the agent asks for. A part has to have an upload; `only_new` is for an object put whole.
-pub fn sign(
+pub async fn sign(
     store: &OpenStore,
     run: &BackupRun,
     order: &TransferOrder,
@@ -159,32 +174,18 @@ pub fn sign(
     only_new: bool,
     request: UrlRequest,
     now: Timestamp,
-) -> Result<ToAgent, String> {
-    let s = &store.store;
-    let signed: Signed = match (&request, upload_id) {
-        (UrlRequest::Part { number, size, checksum }, Some(upload)) => s.sign_part(
-            &order.key,
-            upload,
-            *number,
-            *size,
-            store.checksum,
-            checksum,
-            EXPIRES,
-            now,
-        ),
-        (UrlRequest::Part { .. }, None) => return Err("a part was asked for without an upload".into()),
-        (UrlRequest::Object { size, checksum }, _) => s.sign_object(
-            &order.key,
-            *size,
-            store.checksum,
-            checksum,
-            &metadata(run, order),
-            only_new,
-            EXPIRES,
-            now,
-        ),
-        (UrlRequest::Get { .. }, _) => s.sign_get(&order.key, version_of(run, &order.key), EXPIRES, now),
+) -> Result<ToAgent, Unsigned> {
+    let (key, bound) = (order.key.as_str(), store.checksum);
+    let label = metadata(run, order);
+    let wanted = match (&request, upload_id) {
+        (UrlRequest::Part { number, size, checksum }, Some(upload)) => {
+            Wanted::part(key, upload, *number, *size, bound, checksum)
+        }
+        (UrlRequest::Part { .. }, None) => return Err(Unsigned::NoUpload),
+        (UrlRequest::Object { size, checksum }, _) => Wanted::whole(key, *size, bound, checksum, &label, only_new),
+        (UrlRequest::Get { .. }, _) => Wanted::read(key, version_of(run, key)),
     };
+    let signed: Signed = store.store.sign(&wanted, EXPIRES, now).await?;
     Ok(ToAgent::Url {
         request,
         url: Secret::new(signed.url.reveal().to_string()),
@@ -280,6 +281,7 @@ mod tests {
             version_id: None,
             age: Some(SignedDuration::from_secs(60)),
             archived: None,
+            held: store::Held::default(),
         };
         let now = Timestamp::from_second(1_000).unwrap();
         let seen = stored("a/b", &object, now);

@@ -76,7 +76,7 @@ pub fn answered(o: &Observed<'_>, mut decision: Decision) -> Decision {
     let before = o.run.status.as_ref().unwrap_or(&none);
     let asked = recipient(o.run).zip(match &o.download {
         DownloadView::None => None,
-        DownloadView::Sealed { text } => Some(Ok(text)),
+        DownloadView::Sealed { text, ends } => Some(Ok((text, until(o.now, *ends)))),
         DownloadView::Refused(why) => Some(Err(why)),
     });
     let stands = before.download.as_ref().filter(|_| asked.is_none());
@@ -87,8 +87,8 @@ pub fn answered(o: &Observed<'_>, mut decision: Decision) -> Decision {
     let download = match (asked, left) {
         (Some((recipient, answer)), _) => Some(Download {
             recipient: recipient.to_owned(),
-            expires_at: Time(o.now.checked_add(EXPIRES).unwrap_or(o.now)),
-            sealed: answer.ok().cloned(),
+            expires_at: Time(answer.map_or_else(|_| until(o.now, None), |(_, until)| until)),
+            sealed: answer.ok().map(|(text, _)| text.clone()),
             message: answer.err().cloned(),
         }),
         // Nothing is due.
@@ -110,9 +110,17 @@ pub fn answered(o: &Observed<'_>, mut decision: Decision) -> Decision {
     }
     if let Some((recipient, answer)) = asked {
         decision.guarded.push(Guarded::TakeDownload);
-        decision.unguarded.push(told(recipient, answer.err()));
+        decision
+            .unguarded
+            .push(told(recipient, answer.map(|(_, until)| until), o.now));
     }
     decision
+}
+
+/// No longer than the credentials that signed it.
+fn until(now: Timestamp, ends: Option<Timestamp>) -> Timestamp {
+    let wanted = now.checked_add(EXPIRES).unwrap_or(now);
+    ends.map_or(wanted, |ends| ends.min(wanted))
 }
 
 fn left(until: Timestamp, now: Timestamp) -> Duration {
@@ -122,22 +130,22 @@ fn left(until: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// Whoever looks after the data shall see that it was handed out; by whom it was asked for is in the API server's audit log.
-fn told(recipient: &str, refused: Option<&String>) -> Unguarded {
-    let (reason, note) = match refused {
-        None => (
+fn told(recipient: &str, answer: Result<Timestamp, &String>, now: Timestamp) -> Unguarded {
+    let (reason, note) = match answer {
+        Ok(until) => (
             Reason::DownloadGiven,
             format!(
                 "a URL to download the backup by, good for {} minutes, was signed for {recipient}",
-                EXPIRES.as_secs() / 60
+                left(until, now).as_secs() / 60
             ),
         ),
-        Some(why) => (
+        Err(why) => (
             Reason::DownloadRefused,
             format!("the download that was asked for was refused: {why}"),
         ),
     };
     Unguarded::Event(Event {
-        warning: refused.is_some(),
+        warning: answer.is_err(),
         reason: reason.word(),
         action: "Download",
         note,

@@ -66,6 +66,8 @@ pub enum DownloadView {
     Sealed {
         /// ASCII armor.
         text: String,
+        /// When the credentials end that signed it, and the URL with them.
+        ends: Option<Timestamp>,
     },
     /// In words, with what would be right.
     Refused(String),

@@ -10,14 +10,14 @@ use super::{Fault, Faults, meant, metadata, names};
 /// What a selector's expressions can ask.
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 
-/// Checks a spec. `parameters` is the store's word on its parameters, each fault by its name and in words
+/// Checks a spec. `parameters` is the store's word on the parameters of a type, each fault by its name and in words
 /// (`store::parameters::faults`): this crate knows no store.
 ///
 /// # Errors
 /// All faults.
 pub fn validate(
     spec: &BackupStorageSpec,
-    parameters: impl FnOnce(&BTreeMap<String, String>) -> Vec<(String, String)>,
+    parameters: impl FnOnce(&str, &BTreeMap<String, String>) -> Vec<(String, String)>,
 ) -> Result<(), Vec<Fault>> {
     let mut faults = Faults::below("spec");
     if let Some(credentials) = &spec.credentials {
@@ -52,7 +52,7 @@ pub fn validate(
             "has to be at least 1; leave it out for no limit but the operator's own",
         );
     }
-    for (name, message) in parameters(spec.parameters.as_ref().unwrap_or(&BTreeMap::new())) {
+    for (name, message) in parameters(spec.type_.name(), spec.parameters.as_ref().unwrap_or(&BTreeMap::new())) {
         faults.add(&format!("parameters.{name}"), message);
     }
     if faults.all.is_empty() { Ok(()) } else { Err(faults.all) }
@@ -111,7 +111,7 @@ mod tests {
 
     fn fields(spec: Value) -> Vec<String> {
         let spec: BackupStorageSpec = serde_json::from_value(spec).unwrap();
-        let faults = validate(&spec, |_| Vec::new()).err().unwrap_or_default();
+        let faults = validate(&spec, |_, _| Vec::new()).err().unwrap_or_default();
         faults.into_iter().map(|f| f.field).collect()
     }
 

@@ -41,7 +41,9 @@ impl Answer {
             (408 | 429, _) | (500.., _) => Hope::Passes,
             (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => Hope::Passes,
             // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
-            (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Hope::Passes,
+            (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch")
+            // MinIO's word for a session that has ended, or that it does not know.
+            | (_, "InvalidTokenId") => Hope::Passes,
             (403, _) if self.has_expired() => Hope::Passes,
             (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey")
             | (_, "InvalidObjectState")
@@ -71,7 +73,7 @@ impl fmt::Display for Answer {
                 " (the clocks of the store and of the operator, which signs the URLs, differ by minutes: set them right)",
             ),
             "InvalidObjectState" => f.write_str(" (the object lies in an archive: have the store bring it back first)"),
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => {
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidTokenId" => {
                 f.write_str(" (the store does not know the access keys any more: check the Secret of the storage)")
             }
             "AccessDenied" if !self.right.is_empty() && !self.has_expired() => {
@@ -131,7 +133,9 @@ mod tests {
             (503, "SlowDown", "", Hope::Passes),
             (429, "", "", Hope::Passes),
             (403, "AccessDenied", "Request has expired", Hope::Passes),
-            (400, "ExpiredToken", "", Hope::Passes),
+            (400, "ExpiredToken", "The provided token has expired.", Hope::Passes),
+            (400, "InvalidToken", "", Hope::Passes),
+            (403, "InvalidTokenId", "", Hope::Passes),
             (400, "RequestTimeout", "", Hope::Passes),
             (403, "InvalidAccessKeyId", "", Hope::Passes),
             (403, "SignatureDoesNotMatch", "", Hope::Passes),

@@ -1,7 +1,8 @@
 //! What is wrong with a parameter, in words that lead to the right one.
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{KNOWN, S3Parameters};
+use super::Parameters;
+use crate::kind::Kind;
 
 /// How many letters may differ between a parameter and the one that was meant.
 const SLIP: usize = 3;
@@ -16,34 +17,40 @@ pub struct ParameterFault {
     pub message: String,
 }
 
-/// Everything that is wrong with a storage's parameters: each by its name, and in words.
-pub fn faults(parameters: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let faults = S3Parameters::parse(parameters).err().unwrap_or_default();
+/// Everything that is wrong with the parameters of a storage of that `spec.type`: each by its name, and in words. Of a type that is
+/// not known nothing can be said.
+pub fn faults(kind: &str, parameters: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let Some(kind) = Kind::from_name(kind) else {
+        return Vec::new();
+    };
+    let faults = Parameters::parse(kind, parameters).err().unwrap_or_default();
     faults.into_iter().map(|fault| (fault.name, fault.message)).collect()
 }
 
 /// A fault for each parameter that is not known.
-pub(super) fn unknown(parameters: &BTreeMap<String, String>) -> Vec<ParameterFault> {
-    let free: BTreeSet<&str> = KNOWN
-        .into_iter()
+pub(super) fn unknown(kind: Kind, parameters: &BTreeMap<String, String>) -> Vec<ParameterFault> {
+    let all = kind.known();
+    let free: BTreeSet<&str> = all
+        .iter()
+        .copied()
         .filter(|known| !parameters.contains_key(*known))
         .collect();
     parameters
         .keys()
-        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .filter(|name| !all.contains(&name.as_str()))
         .map(|name| ParameterFault {
             name: name.clone(),
             message: match nearest(name, free.iter().copied()) {
-                Some(meant) => format!("is not known, did you mean {meant}? known are {}", KNOWN.join(", ")),
-                None => format!("is not known; known are {}", KNOWN.join(", ")),
+                Some(meant) => format!("is not known, did you mean {meant}? known are {}", all.join(", ")),
+                None => format!("is not known; known are {}", all.join(", ")),
             },
         })
         .collect()
 }
 
 /// `, did you write x for it?`, where one of these names is a likely slip for a known one that is missing.
-pub(super) fn meant(missing: &str, written: BTreeSet<&str>) -> String {
-    let strangers = written.into_iter().filter(|name| !KNOWN.contains(name));
+pub(super) fn meant(kind: Kind, missing: &str, written: BTreeSet<&str>) -> String {
+    let strangers = written.into_iter().filter(|name| !kind.known().contains(name));
     match nearest(missing, strangers) {
         Some(slip) => format!("; did you write {slip} for it?"),
         None => String::new(),

@@ -1,4 +1,5 @@
 //! Rules of `spec.parameters`, as tables.
+use super::s3::KNOWN;
 use super::*;
 
 /// A self-signed test certificate, made once for this table.
@@ -8,12 +9,19 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
-fn parse(pairs: &[(&str, &str)]) -> S3Parameters {
-    S3Parameters::parse(&map(pairs)).unwrap()
+fn parse(pairs: &[(&str, &str)]) -> Parameters {
+    Parameters::parse(Kind::S3, &map(pairs)).unwrap()
+}
+
+impl Parameters {
+    fn s3(&self) -> &S3Parameters {
+        let Self::S3(s3) = self;
+        s3
+    }
 }
 
 fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
-    S3Parameters::parse(&map(pairs))
+    Parameters::parse(Kind::S3, &map(pairs))
         .unwrap_err()
         .iter()
         .map(ToString::to_string)
@@ -30,7 +38,7 @@ fn the_seed_is_understood() {
     ]);
     assert_eq!(seed.endpoint(), "http://minio.minio.svc:9000");
     assert_eq!(
-        (seed.bucket(), seed.region.as_str(), seed.path_style),
+        (seed.bucket(), seed.s3().region.as_str(), seed.s3().path_style),
         ("backups", "us-east-1", true)
     );
     assert_eq!(
@@ -42,7 +50,7 @@ fn the_seed_is_understood() {
         (None, None, None)
     );
     assert_eq!(seed.retry(), Duration::from_secs(900));
-    let keys = seed.credential_keys();
+    let keys = seed.s3().keys.clone();
     assert_eq!(keys.access_key, "AWS_ACCESS_KEY_ID");
     assert_eq!(keys.secret_key, "AWS_SECRET_ACCESS_KEY");
     assert_eq!(keys.session_token, "AWS_SESSION_TOKEN");
@@ -68,15 +76,56 @@ fn everything_that_can_be_said_is_kept() {
         ("serverSideEncryption", "aws:kms"),
         ("kmsKeyId", "arn:aws:kms:eu-west-1:1:key/2"),
         ("checksum", "md5"),
+        ("roleARN", "arn:aws:iam::123456789012:role/backups"),
+        ("externalID", "tenant-7"),
+        ("stsEndpoint", "https://sts.example.org"),
     ]);
     assert_eq!((all.part_size(), all.checksum()), (Some(16 << 20), Some(Checksum::Md5)));
     assert_eq!(all.retry(), Duration::from_secs(60));
-    assert_eq!(all.credential_keys().session_token, "token");
+    assert_eq!(all.s3().keys.clone().session_token, "token");
     assert_eq!(all.ca_bundle(), Some(PEM));
-    assert_eq!(all.storage_class.as_deref(), Some("STANDARD_IA"));
-    assert!(!all.path_style);
+    assert_eq!(all.s3().storage_class.as_deref(), Some("STANDARD_IA"));
+    assert!(!all.s3().path_style);
     assert_eq!(all.proxy(), Some("http://proxy.example:3128"));
-    assert_eq!(KNOWN.len(), 17, "a new parameter belongs into this test");
+    assert_eq!(KNOWN.len(), 20, "a new parameter belongs into this test");
+}
+
+#[test]
+fn a_role_is_an_arn_and_keys_come_back_from_its_sts_by_tls() {
+    const ARN: &str = "arn:aws:iam::123456789012:role/backups";
+    for (pairs, says) in [
+        (
+            &[("roleARN", "backups")][..],
+            "spec.parameters.roleARN: \"backups\" is not a role's ARN",
+        ),
+        (
+            &[("externalID", "tenant-7")],
+            "spec.parameters.externalID: only means something with roleARN",
+        ),
+        (
+            &[("stsEndpoint", "https://sts.example")],
+            "spec.parameters.stsEndpoint: only means something",
+        ),
+        (
+            &[("roleARN", ARN), ("externalID", "a b")],
+            "spec.parameters.externalID: must be 2 to 1224",
+        ),
+        (
+            &[("roleARN", ARN), ("stsEndpoint", "http://sts.example")],
+            "spec.parameters.stsEndpoint: must be https",
+        ),
+    ] {
+        let faults = faults(&[&[("bucket", "backups")], pairs].concat());
+        assert!(faults.len() == 1 && faults[0].starts_with(says), "{faults:?}");
+    }
+    for sts in ["https://sts.example", "sts.example", "http://sts.example"] {
+        parse(&[
+            ("bucket", "backups"),
+            ("roleARN", ARN),
+            ("insecure", "true"),
+            ("stsEndpoint", sts),
+        ]);
+    }
 }
 
 #[test]
@@ -134,7 +183,7 @@ fn no_secret_in_a_parameter_that_is_refused_is_told() {
     ] {
         let mut all = map(&[("bucket", "backups")]);
         all.insert(name.to_owned(), value.to_owned());
-        let text = S3Parameters::parse(&all).unwrap_err()[0].to_string();
+        let text = Parameters::parse(Kind::S3, &all).unwrap_err()[0].to_string();
         assert!(text.contains(says) && !text.contains("hunter2"), "{value}: {text}");
     }
 }
@@ -151,7 +200,7 @@ fn a_bucket_that_cannot_be_a_host_name_goes_into_the_path() {
         ("backups", "http://[::1]:9000", true),
     ] {
         let parsed = parse(&[("bucket", bucket), ("endpoint", endpoint)]);
-        assert_eq!(parsed.path_style, path_style, "{bucket} {endpoint}");
+        assert_eq!(parsed.s3().path_style, path_style, "{bucket} {endpoint}");
     }
 }
 
@@ -166,7 +215,9 @@ fn booleans_are_those_of_go() {
         ("f", false),
     ] {
         assert_eq!(
-            parse(&[("bucket", "backups"), ("s3ForcePathStyle", text)]).path_style,
+            parse(&[("bucket", "backups"), ("s3ForcePathStyle", text)])
+                .s3()
+                .path_style,
             expected,
             "{text}"
         );
@@ -273,7 +324,7 @@ fn malformed_values_are_refused_with_what_would_be_right() {
     ] {
         let mut all = map(&[("bucket", "backups")]);
         all.insert(name.to_owned(), value.to_owned());
-        let faults = S3Parameters::parse(&all).unwrap_err();
+        let faults = Parameters::parse(Kind::S3, &all).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
         let text = faults[0].to_string();
         assert!(
@@ -324,7 +375,7 @@ fn how_long_a_failing_store_is_tried_again_is_ten_seconds_to_a_week() {
         ("15m", false),
         ("1.5", false),
     ] {
-        let parsed = S3Parameters::parse(&map(&[("bucket", "backups"), ("retrySeconds", text)]));
+        let parsed = Parameters::parse(Kind::S3, &map(&[("bucket", "backups"), ("retrySeconds", text)]));
         assert_eq!(parsed.is_ok(), good, "{text}");
         if let Err(faults) = parsed {
             assert!(

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusty_s3::Method;
 
-use super::Store;
+use super::Bucket;
 use crate::checksum::Checksum;
 use crate::error::StoreError;
 use crate::signing::{Pairs, Signer};
@@ -31,14 +31,14 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-impl Store {
+impl Bucket {
     /// Puts a small object whole, in the bucket's own class, so that it can be read at any time.
-    pub async fn put(&self, key: &str, body: Vec<u8>, checksum: Checksum) -> Result<(), StoreError> {
+    pub(crate) async fn put(&self, key: &str, body: Vec<u8>, checksum: Checksum) -> Result<(), StoreError> {
         let plain = self.without_class();
         let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let mut headers = Signer::body_headers(size, checksum, &checksum.digest(&body));
         headers.insert("content-type".into(), "application/json".into());
-        headers.extend(plain.signer.creation_headers(&Pairs::new()));
+        headers.extend(plain.signer.creation_headers(&Pairs::new(), Timestamp::now()));
         let put = plain.request("write", Method::Put, key, Pairs::new(), headers, Bytes::from(body));
         put.await.map(drop)
     }
@@ -47,7 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// The store's; also where it says that there are more and not where they begin.
-    pub async fn page(&self, prefix: &str, next: Option<&str>) -> Result<Page, StoreError> {
+    pub(crate) async fn page(&self, prefix: &str, next: Option<&str>) -> Result<Page, StoreError> {
         let mut query = Pairs::from([
             ("list-type".to_string(), "2".to_string()),
             ("prefix".to_string(), prefix.to_string()),
@@ -60,7 +60,7 @@ impl Store {
     }
 
     /// The folders right below a prefix, each with its `/`, the first thousand.
-    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let query = Pairs::from([
             ("list-type".to_string(), "2".to_string()),
             ("prefix".to_string(), prefix.to_string()),

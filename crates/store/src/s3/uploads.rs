@@ -5,10 +5,11 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use rusty_s3::Method;
 
-use super::{Store, gone, version_of};
+use super::{Bucket, gone, version_of};
 use crate::checksum::Checksum;
 use crate::error::{ABORT, StoreError, StoreErrorKind};
 use crate::signing::Pairs;
+use crate::wanted::Finish;
 use crate::xml;
 
 /// One part, as the store took it.
@@ -42,16 +43,16 @@ pub struct Upload {
     pub age: Option<SignedDuration>,
 }
 
-impl Store {
+impl Bucket {
     /// Begins a multipart upload. With SHA-256 every part and the completion have to carry it.
-    pub async fn create_upload(
+    pub(crate) async fn create_upload(
         &self,
         key: &str,
         metadata: &BTreeMap<String, String>,
         checksum: Checksum,
     ) -> Result<String, StoreError> {
         const STEP: &str = "create upload";
-        let mut headers = self.signer.creation_headers(metadata);
+        let mut headers = self.signer.creation_headers(metadata, Timestamp::now());
         if checksum == Checksum::Sha256 {
             headers.insert("x-amz-checksum-algorithm".into(), "SHA256".into());
         }
@@ -66,28 +67,16 @@ impl Store {
             .ok_or_else(|| StoreError::new(STEP, StoreErrorKind::Refused, "the store's answer has no UploadId"))
     }
 
-    /// Makes the object of the parts. From here on it is visible. With `only_new` the store does so only where nothing is
-    /// visible under the key (`If-None-Match: *`), if it honours that: a probe tells.
-    ///
-    /// # Errors
-    /// `NoSuchUpload` also where an earlier call whose answer was lost has done it: look at the object. `Exists`, of an upload
-    /// that stays, where something is visible under the key and nothing but a new one was wanted.
-    pub async fn complete(
-        &self,
-        key: &str,
-        upload_id: &str,
-        parts: &[CompletedPart],
-        checksum: Checksum,
-        only_new: bool,
-    ) -> Result<Completed, StoreError> {
-        let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
-        let body = xml::complete(parts, checksum == Checksum::Sha256);
+    /// Makes the object of the parts.
+    pub(crate) async fn complete(&self, upload: &Finish<'_>) -> Result<Completed, StoreError> {
+        let query = Pairs::from([("uploadId".to_string(), upload.upload.to_string())]);
+        let body = xml::complete(upload.parts, upload.checksum == Checksum::Sha256);
         let mut headers = Pairs::new();
-        if only_new {
+        if upload.only_new {
             headers.insert("if-none-match".into(), "*".into());
         }
         let answer = self
-            .request("complete", Method::Post, key, query, headers, body.into())
+            .request("complete", Method::Post, upload.key, query, headers, body.into())
             .await?;
         Ok(Completed {
             etag: xml::text_of(&answer.body, "ETag").unwrap_or_default(),
@@ -96,7 +85,7 @@ impl Store {
     }
 
     /// Drops an upload and its parts; one that is not there is fine.
-    pub async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
+    pub(crate) async fn abort(&self, key: &str, upload_id: &str) -> Result<(), StoreError> {
         let query = Pairs::from([("uploadId".to_string(), upload_id.to_string())]);
         let aborted = gone(
             self.request(ABORT, Method::Delete, key, query, Pairs::new(), Bytes::new())
@@ -127,7 +116,7 @@ impl Store {
     }
 
     /// Uploads below a prefix that are not completed, the first thousand.
-    pub async fn list_uploads(&self, prefix: &str) -> Result<Vec<Upload>, StoreError> {
+    pub(crate) async fn list_uploads(&self, prefix: &str) -> Result<Vec<Upload>, StoreError> {
         let query = Pairs::from([
             ("uploads".to_string(), String::new()),
             ("prefix".to_string(), prefix.to_string()),

@@ -6,7 +6,7 @@ fn signer(more: &[(&str, &str)], token: Option<&str>) -> Signer {
     all.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
     let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, token.map(Secret::new));
-    Signer::new(&S3Parameters::parse(&all).unwrap(), credentials).unwrap()
+    Signer::new(&S3Parameters::of(&all).unwrap(), credentials).unwrap()
 }
 
 fn may_2013() -> Timestamp {
@@ -76,9 +76,9 @@ fn the_address_of_a_store_is_that_of_its_signed_urls() {
             ("endpoint", endpoint),
             ("s3ForcePathStyle", path_style),
         ];
-        let parameters = S3Parameters::parse(&all.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
+        let parameters = S3Parameters::of(&all.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
         let credentials = Credentials::new("id", Secret::new("key"), None);
-        let store = crate::Store::s3(parameters, credentials).unwrap();
+        let store = crate::s3::Bucket::open(&parameters, credentials, &crate::Proxies::default()).unwrap();
         assert_eq!(
             (store.origin().as_str(), store.address()),
             (origin, Some((host.to_owned(), port)))
@@ -121,7 +121,7 @@ fn encryption_storage_class_and_metadata_are_headers_of_the_creation() {
         None,
     );
     let metadata = BTreeMap::from([("Run UID".to_owned(), "ä 100%\n".to_owned())]);
-    let headers = signer.creation_headers(&metadata);
+    let headers = signer.creation_headers(&metadata, Timestamp::UNIX_EPOCH);
     let expected = [
         ("x-amz-meta-run-uid", "%C3%A4%20100%25%0A"),
         ("x-amz-server-side-encryption", "aws:kms"),
@@ -185,4 +185,25 @@ fn temporary_credentials_sign_with_their_token_and_times_have_bounds() {
         (expires(Duration::ZERO), expires(Duration::MAX)),
         ("1".to_owned(), "604800".to_owned())
     );
+}
+
+#[test]
+fn no_url_lives_longer_than_the_credentials_that_signed_it() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let of = Duration::from_secs;
+    for (wanted, ends, good) in [
+        (of(900), None, of(900)),
+        (of(900), Some(at(10_000)), of(900)),
+        (of(900), Some(at(1_600)), of(600)),
+        (of(900), Some(at(1_000)), of(1)),
+        (of(900), Some(at(0)), of(1)),
+        (of(0), None, of(1)),
+        (LONGEST * 2, None, LONGEST),
+    ] {
+        assert_eq!(life(wanted, ends, at(1_000)), good, "{wanted:?} {ends:?}");
+    }
+    let ends = may_2013() + jiff::SignedDuration::from_secs(77);
+    let mut signer = signer(&[], Some("session"));
+    signer.credentials = signer.credentials.until(ends);
+    assert!(get(&signer, "k").contains("X-Amz-Expires=77&"), "{}", get(&signer, "k"));
 }

@@ -15,24 +15,24 @@ pub async fn nothing_is_gone_for_who_has_the_wrong_keys(place: &Place<'_>) {
     ] {
         let stranger = place.open(key, secret, &[]);
         if !place.server.checks_keys {
-            let looked = stranger.head("kept", None).await.unwrap();
+            let looked = stranger.look("kept", None).await.unwrap();
             assert!(looked.is_some(), "it looks at keys after all");
             continue;
         }
         let errors = [
-            ("head", stranger.head("kept", None).await.map(drop)),
-            ("head of a missing one", stranger.head("missing", None).await.map(drop)),
-            ("delete", stranger.delete("kept").await),
-            ("delete a version", stranger.delete_version("kept", "v1").await),
-            ("abort", stranger.abort("kept", &upload).await),
+            ("head", stranger.look("kept", None).await.map(drop)),
+            ("head of a missing one", stranger.look("missing", None).await.map(drop)),
+            ("delete", stranger.remove("kept", None).await.map(drop)),
+            ("delete a version", stranger.remove("kept", Some("v1")).await.map(drop)),
+            ("abort", stranger.drop_upload("kept", &upload).await.map(drop)),
         ];
         for (what, done) in errors {
             let error = done.expect_err(what);
             assert_eq!(error.kind(), StoreErrorKind::BadCredentials, "{key} {what}: {error}");
         }
     }
-    assert!(store.head("kept", None).await.unwrap().is_some());
+    assert!(store.look("kept", None).await.unwrap().is_some());
     if place.server.uploads != Uploads::Never {
-        assert_eq!(store.list_uploads("kept").await.unwrap().len(), 1);
+        assert_eq!(store.uploads("kept").await.unwrap().len(), 1);
     }
 }

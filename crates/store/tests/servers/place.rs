@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use servers::{Running, SECRET_KEY, Server, Uploads, put};
-use store::{Checksum, CompletedPart, Credentials, S3Parameters, Secret, Signed, Store};
+use store::{
+    Checksum, Completed, CompletedPart, Credentials, Finish, Kind, Parameters, Proxies, Secret, Signed, Store,
+    StoreError, Wanted,
+};
 
 /// How long what the tests sign is good.
 pub const EXPIRES: Duration = Duration::from_secs(300);
@@ -13,15 +16,18 @@ pub struct Place<'a> {
     pub running: &'a Running,
     pub server: &'static Server,
     bucket: String,
+    owner: Credentials,
 }
 
 impl<'a> Place<'a> {
-    pub fn new(running: &'a Running, bucket: &str) -> Self {
+    /// A bucket, and the credentials that its owner uses.
+    pub fn new(running: &'a Running, bucket: &str, owner: &Credentials) -> Self {
         running.bucket(bucket);
         Self {
             running,
             server: running.server,
             bucket: bucket.to_string(),
+            owner: owner.clone(),
         }
     }
 
@@ -41,8 +47,12 @@ impl<'a> Place<'a> {
         ];
         let all = usual.iter().chain(parameters);
         let all = all.map(|(name, value)| ((*name).to_string(), (*value).to_string()));
-        let parameters = S3Parameters::parse(&all.collect()).unwrap();
-        Store::s3(parameters, Credentials::new(access, Secret::new(secret), None)).unwrap()
+        let parameters = Parameters::parse(Kind::S3, &all.collect()).unwrap();
+        let credentials = match (access, secret) == (self.server.access_key, SECRET_KEY) {
+            true => self.owner.clone(),
+            false => Credentials::new(access, Secret::new(secret), None),
+        };
+        Store::open(&parameters, credentials, &Proxies::default()).unwrap()
     }
 
     /// What the server binds bodies by, as its line says.
@@ -56,14 +66,9 @@ impl<'a> Place<'a> {
         let digest = checksum.digest(body);
         let size = body.len() as u64;
         send(
-            &store.sign_object(
-                key,
-                size,
-                checksum,
-                &digest,
-                &metadata(),
-                only_new,
-                EXPIRES,
+            &url_for(
+                store,
+                &Wanted::whole(key, size, checksum, &digest, &metadata(), only_new),
                 Timestamp::now(),
             ),
             body,
@@ -75,13 +80,41 @@ impl<'a> Place<'a> {
         let checksum = self.checksum();
         let digest = checksum.digest(body);
         let size = body.len() as u64;
-        let signed = store.sign_part(key, upload, number, size, checksum, &digest, EXPIRES, Timestamp::now());
+        let signed = url_for(
+            store,
+            &Wanted::part(key, upload, number, size, checksum, &digest),
+            Timestamp::now(),
+        );
         let (status, etag) = send(&signed, body);
         (status, CompletedPart { number, etag, digest })
     }
 
     pub async fn create(&self, store: &Store, key: &str) -> String {
-        store.create_upload(key, &metadata(), self.checksum()).await.unwrap()
+        store.begin(key, &metadata(), self.checksum()).await.unwrap()
+    }
+
+    /// A bucket beside this one that locks objects, if the server has any.
+    pub fn locked_bucket(&self) -> Option<Place<'a>> {
+        let bucket = format!("{}-lock", self.bucket);
+        self.running.bucket_with_lock(&bucket).then(|| Place {
+            running: self.running,
+            server: self.server,
+            bucket,
+            owner: self.owner.clone(),
+        })
+    }
+
+    pub async fn finish(
+        &self,
+        store: &Store,
+        key: &str,
+        upload: &str,
+        parts: &[CompletedPart],
+    ) -> Result<Completed, StoreError> {
+        let label = metadata();
+        store
+            .finish(&Finish::new(key, upload, parts, self.checksum(), &label, false))
+            .await
     }
 
     /// From now on the bucket keeps versions, if the server has any.
@@ -91,9 +124,9 @@ impl<'a> Place<'a> {
 
     /// No object, and no upload as far as the server tells.
     pub async fn nothing_is_left(&self, store: &Store) {
-        assert_eq!(store.list("").await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.keys("").await.unwrap(), Vec::<String>::new());
         if self.server.uploads != Uploads::Never && self.server.aborts {
-            assert_eq!(store.list_uploads("").await.unwrap(), []);
+            assert_eq!(store.uploads("").await.unwrap(), []);
         }
     }
 }
@@ -109,4 +142,14 @@ pub fn metadata() -> BTreeMap<String, String> {
 /// Sends a body to a signed URL: the status and the ETag.
 pub fn send(signed: &Signed, body: &[u8]) -> (u16, String) {
     put(signed.url.reveal(), &signed.headers, body)
+}
+
+/// What a store signs by itself, without asking anybody: at once.
+pub fn url_for(store: &Store, wanted: &Wanted<'_>, now: Timestamp) -> Signed {
+    let mut work = std::pin::pin!(store.sign(wanted, EXPIRES, now));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(signed) => signed.unwrap(),
+        std::task::Poll::Pending => panic!("somebody is asked"),
+    }
 }

@@ -15,6 +15,7 @@ pub async fn a_probe_finds_what_the_store_can_do_and_leaves_nothing(place: &Plac
         if_none_match: place.server.if_none_match,
         deletable: true,
         listable: true,
+        locks: false,
     };
     assert_eq!(found, expected);
     place.nothing_is_left(&store).await;
@@ -97,7 +98,7 @@ pub async fn what_a_probe_that_died_has_left_is_removed_by_the_next(place: &Plac
     for again in [false, true] {
         let listed = place.server.aborts && place.server.uploads != servers::Uploads::Never;
         if listed {
-            store.create_upload(key, &none, known.checksum).await.unwrap();
+            store.begin(key, &none, known.checksum).await.unwrap();
         }
         if again {
             store.probe_again("", "1", known).await.unwrap();
@@ -107,7 +108,7 @@ pub async fn what_a_probe_that_died_has_left_is_removed_by_the_next(place: &Plac
             store.probe("", "1", None).await.unwrap();
         }
         if listed {
-            assert_eq!(store.list_uploads(key).await.unwrap(), []);
+            assert_eq!(store.uploads(key).await.unwrap(), []);
         }
         place.nothing_is_left(&store).await;
     }

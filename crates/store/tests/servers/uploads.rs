@@ -1,9 +1,9 @@
 //! Objects that come in parts, and what becomes of uploads that are not completed.
 use jiff::Timestamp;
 use servers::Uploads;
-use store::{Checksum, composite_sha256};
+use store::{Checksum, Finish, Wanted, composite_sha256};
 
-use super::place::{EXPIRES, Place, metadata, send};
+use super::place::{Place, metadata, send, url_for};
 
 pub async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(place: &Place<'_>) {
     let (store, checksum) = (place.store(), place.checksum());
@@ -18,9 +18,12 @@ pub async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(pla
         assert_eq!(status, 200);
         parts.insert(0, part);
     }
-    assert_eq!(store.head("big", None).await.unwrap(), None);
-    store.complete("big", &upload, &parts, checksum, false).await.unwrap();
-    let object = store.head("big", None).await.unwrap().unwrap();
+    assert_eq!(store.look("big", None).await.unwrap(), None);
+    store
+        .finish(&Finish::new("big", &upload, &parts, checksum, &metadata(), false))
+        .await
+        .unwrap();
+    let object = store.look("big", None).await.unwrap().unwrap();
     assert_eq!((object.size, &object.metadata), ((5 << 20) + 3, &metadata()));
     let composite = composite_sha256(parts.iter().map(|p| p.digest.as_str()));
     assert_eq!(
@@ -28,17 +31,19 @@ pub async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(pla
         place.server.composite
     );
     // The answer was lost. Whatever is said now, the object decides.
-    let _ = store.complete("big", &upload, &parts, checksum, false).await;
-    let again = store.head("big", None).await.unwrap().unwrap();
+    let _ = store
+        .finish(&Finish::new("big", &upload, &parts, checksum, &metadata(), false))
+        .await;
+    let again = store.look("big", None).await.unwrap().unwrap();
     assert_eq!((again.size, &again.metadata), (object.size, &object.metadata));
     assert_eq!(
-        store.get("big", Some(((5 << 20) - 1, (5 << 20) + 2))).await.unwrap(),
+        store.read("big", Some(((5 << 20) - 1, (5 << 20) + 2))).await.unwrap(),
         b"\x07end"
     );
-    let _ = store.abort("big", &upload).await;
-    let there = store.head("big", None).await.unwrap().is_some();
+    let _ = store.drop_upload("big", &upload).await;
+    let there = store.look("big", None).await.unwrap().is_some();
     assert!(there, "an abort that comes too late removes nothing");
-    store.delete("big").await.unwrap();
+    store.remove("big", None).await.unwrap();
     place.nothing_is_left(&store).await;
 }
 
@@ -49,14 +54,18 @@ pub async fn a_part_takes_the_body_that_it_was_signed_for_and_no_other(place: &P
     }
     let upload = place.create(&store, "k").await;
     let digest = checksum.digest(b"right");
-    let signed = store.sign_part("k", &upload, 1, 5, checksum, &digest, EXPIRES, Timestamp::now());
+    let signed = url_for(
+        &store,
+        &Wanted::part("k", &upload, 1, 5, checksum, &digest),
+        Timestamp::now(),
+    );
     assert!(send(&signed, b"wrong").0 >= 400);
 }
 
 pub async fn uploads_that_are_not_completed_are_listed_with_their_age(place: &Place<'_>) {
     let (store, server) = (place.store(), place.server);
     if server.uploads != Uploads::Never {
-        let none = store.list_uploads("").await.unwrap();
+        let none = store.uploads("").await.unwrap();
         assert_eq!(none, [], "where there never was one");
     }
     let upload = place.create(&store, "folder/key").await;
@@ -65,7 +74,7 @@ pub async fn uploads_that_are_not_completed_are_listed_with_their_age(place: &Pl
         ("folder/", server.uploads == Uploads::ByPrefix),
         ("other/", false),
     ] {
-        match store.list_uploads(prefix).await {
+        match store.uploads(prefix).await {
             Ok(found) => {
                 let ids: Vec<_> = found.iter().map(|u| u.id.as_str()).collect();
                 assert_eq!(ids, if listed { vec![upload.as_str()] } else { vec![] }, "{prefix}");
@@ -88,12 +97,21 @@ pub async fn what_is_asked_of_an_upload_that_was_aborted_is_refused(place: &Plac
     let upload = place.create(&store, "k").await;
     let (_, part) = place.put_part(&store, "k", &upload, 1, b"part");
     for _ in 0..2 {
-        assert_eq!(store.abort("k", &upload).await.is_ok(), place.server.aborts);
+        assert_eq!(store.drop_upload("k", &upload).await.is_ok(), place.server.aborts);
     }
     if place.server.aborts {
-        let completed = store.complete("k", &upload, &[part], place.checksum(), false).await;
+        let completed = store
+            .finish(&Finish::new(
+                "k",
+                &upload,
+                &[part],
+                place.checksum(),
+                &metadata(),
+                false,
+            ))
+            .await;
         assert!(completed.is_err());
-        assert_eq!(store.head("k", None).await.unwrap(), None);
+        assert_eq!(store.look("k", None).await.unwrap(), None);
         place.nothing_is_left(&store).await;
     }
 }

@@ -58,8 +58,8 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
     match step {
         Unguarded::AbortUpload { key, upload_id } => {
             let store = open(run, context).await?;
-            let aborted = store.store.abort(key, upload_id).await;
-            aborted.map_err(|e| StepError::Store("abort the upload", e))
+            let dropped = store.store.drop_upload(key, upload_id).await;
+            dropped.map(drop).map_err(|e| StepError::Store("abort the upload", e))
         }
         Unguarded::AbortStrays { key } => {
             let store = open(run, context).await?;
@@ -157,7 +157,7 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
     let store = open(run, context).await?;
     let object = store
         .store
-        .head(key, version_id)
+        .look(key, version_id)
         .await
         .map_err(|e| StepError::Store("look at the object", e))?;
     let Some(object) = object else {
@@ -182,14 +182,12 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
     }
     let removed = records::remove(&store, run).await;
     removed.map_err(|e| StepError::Store("delete the object's record", e))?;
-    let (deleted, what) = match version_id {
-        Some(version) => {
-            let deleted = store.store.delete_version(key, version).await;
-            (deleted, format!("version {version} of object {key}"))
-        }
-        None => (store.store.delete(key).await, format!("object {key}")),
+    let what = match version_id {
+        Some(version) => format!("version {version} of object {key}"),
+        None => format!("object {key}"),
     };
-    deleted.map_err(|e| StepError::Store("delete the object", e))?;
+    let deleted = store.store.remove(key, version_id).await;
+    let _ = deleted.map_err(|e| StepError::Store("delete the object", e))?;
     let why = context.rotated.of(&run.uid().unwrap_or_default());
     let why = why.map_or(String::new(), |why| format!(": its run is {why}"));
     say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete){why}")).await;
@@ -257,6 +255,7 @@ mod tests {
             version_id: None,
             age: None,
             archived: None,
+            held: store::Held::default(),
         };
         for (maker, cluster, etag, version, left) in [
             (Some("team/db"), "c", "e", None, None),

@@ -224,7 +224,7 @@ impl Session {
     async fn abort(&self, upload: Option<String>) {
         let store = self.keys.renewed(&self.store).await;
         let aborted = match upload {
-            Some(upload) => store.store.abort(&self.order.key, &upload).await,
+            Some(upload) => store.store.drop_upload(&self.order.key, &upload).await.map(drop),
             None => Ok(()),
         };
         let swept = if self.may_stray {

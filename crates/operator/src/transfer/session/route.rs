@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{Ended, Session};
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::{limits, text};
+use store::Wanted;
 
 /// Until the agent has told whether it reaches the store: it gives its name, the connection, a proxy and the answer 5 s each.
 const PROBED: Duration = Duration::from_secs(25);
@@ -75,12 +76,17 @@ impl Session {
             return Ok(None);
         }
         let store = self.keys.renewed(&self.store).await.store;
-        let signed = store.sign_get(&self.store.parameters.key(NO_OBJECT), None, SIGNED, Timestamp::now());
+        let none = self.store.parameters.key(NO_OBJECT);
+        // Without, the agent asks for the store's door only.
+        let signed = store
+            .sign(&Wanted::read(&none, None), SIGNED, Timestamp::now())
+            .await
+            .ok();
         let asked = ToAgent::Probe {
             url: store.origin(),
             ca_bundle: self.store.parameters.ca_bundle().map(ToString::to_string),
             proxy: self.store.parameters.proxy().map(ToString::to_string),
-            signed: Some(Secret::new(signed.url.reveal().to_string())),
+            signed: signed.map(|signed| Secret::new(signed.url.reveal().to_string())),
         };
         if !link.send(asked).await {
             return Err(Ended::Broken(String::new()));

@@ -38,7 +38,7 @@ impl Session {
                 .renewed(&self.store)
                 .await
                 .store
-                .head(&self.order.key, version)
+                .look(&self.order.key, version)
                 .await
         })
         .await;

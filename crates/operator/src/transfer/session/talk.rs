@@ -185,11 +185,26 @@ impl Session {
             self.only_new(),
             request.clone(),
             Timestamp::now(),
-        );
+        )
+        .await;
+        if let Err(unsigned) = &signed
+            && unsigned.may_pass()
+        {
+            let since = *self.failing.get_or_insert_with(Instant::now);
+            if since.elapsed() < self.store.parameters.retry() {
+                let attempt = &self.order.attempt;
+                about_run!(warn, self.run.as_ref(), attempt, error = %unsigned, "a URL cannot be signed yet");
+                return wait_too(waiting, request);
+            }
+        }
+        self.failing = self.failing.filter(|_| signed.is_err());
         if signed.is_ok() && self.signed.add(&request) {
             self.handle.traffic().retry();
         }
-        let answer = signed.unwrap_or_else(|message| ToAgent::Refuse { request, message });
+        let answer = signed.unwrap_or_else(|unsigned| ToAgent::Refuse {
+            request,
+            message: unsigned.to_string(),
+        });
         tell(link, answer).await
     }
 

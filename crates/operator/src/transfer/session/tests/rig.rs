@@ -131,12 +131,13 @@ fn open(endpoint: &str, data_path: DataPath) -> OpenStore {
         ("retrySeconds", "600"),
     ];
     let parameters = parameters.map(|(k, v)| (k.to_string(), v.to_string())).into();
-    let parameters = store::S3Parameters::parse(&parameters).unwrap();
+    let parameters = store::Parameters::parse(store::Kind::S3, &parameters).unwrap();
     let credentials = store::Credentials::new("AKIDTEST", store::Secret::new("s3cr3t-k3y"), None);
     OpenStore {
+        ends: None,
         records: false,
         isolation: api::storage::NamespaceIsolation::None,
-        store: store::Store::s3(parameters.clone(), credentials).unwrap(),
+        store: store::Store::open(&parameters, credentials, &store::Proxies::default()).unwrap(),
         parameters,
         checksum: store::Checksum::None,
         metadata: true,

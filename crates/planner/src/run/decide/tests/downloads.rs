@@ -15,6 +15,7 @@ fn asks(world: &mut World, view: DownloadView) {
 fn sealed() -> DownloadView {
     DownloadView::Sealed {
         text: "-----BEGIN".into(),
+        ends: None,
     }
 }
 
@@ -147,4 +148,21 @@ fn nothing_is_lent_of_a_run_without_a_good_backup_or_of_what_is_not_its_namespac
         None,
         "a run that goes is not read any more"
     );
+}
+
+#[test]
+fn an_answer_does_not_stand_for_longer_than_the_credentials_that_signed_it() {
+    let mut world = World::stored();
+    let ends = world.now + jiff::SignedDuration::from_mins(4);
+    let view = DownloadView::Sealed {
+        text: "-----BEGIN".into(),
+        ends: Some(ends),
+    };
+    asks(&mut world, view);
+    let steps = pass(&mut world);
+    assert_eq!(answer(&world).unwrap().expires_at.0, ends);
+    let told = steps
+        .iter()
+        .any(|step| matches!(step, Step::Unguarded(Unguarded::Event(e)) if e.note.contains("good for 4 minutes")));
+    assert!(told, "{steps:?}");
 }

@@ -1,0 +1,40 @@
+//! Which protocol a store speaks. A closed set: a kind is a dialect of its own, or another one's with other words around it.
+
+/// `spec.type` of a storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Amazon S3 and what speaks its protocol.
+    #[default]
+    S3,
+}
+
+impl Kind {
+    /// All kinds, in the order in which they are documented.
+    pub const ALL: [Self; 1] = [Self::S3];
+
+    /// As `spec.type` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+        }
+    }
+
+    /// What it keeps objects in, for people.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::S3 => "bucket",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Every parameter that is understood, in the order in which it is documented.
+    pub fn known(self) -> &'static [&'static str] {
+        match self {
+            Self::S3 => &crate::parameters::s3::KNOWN,
+        }
+    }
+}
