@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rusty_s3::{Method, signing};
 use servers::exchange;
-use store::Checksum;
+use store::{Checksum, Wanted};
 
-use super::ledger::{EXPIRES, metadata};
+use super::ledger::{metadata, url_for};
 use super::running::{ACCESS, BUCKET, Depot, SECRET, block};
 
 fn asked(depot: &Depot, method: Method, query: &[(&str, &str)], body: &str) -> servers::Answer {
@@ -34,7 +34,11 @@ fn put(depot: &Depot, class: &str) -> servers::Answer {
     let store = depot.store_of(&endpoint, &[("storageClass", class)]);
     let digest = Checksum::Sha256.digest(b"cold");
     let now = Timestamp::now();
-    let signed = store.sign_object("k", 4, Checksum::Sha256, &digest, &metadata("k"), false, EXPIRES, now);
+    let signed = url_for(
+        &store,
+        &Wanted::whole("k", 4, Checksum::Sha256, &digest, &metadata("k"), false),
+        now,
+    );
     exchange("PUT", signed.url.reveal(), &signed.headers, b"cold").unwrap()
 }
 
@@ -47,7 +51,7 @@ fn an_object_comes_back_from_an_archive_of_a_server_that_has_some() {
     // One that is not asked back in this test's time, so that nothing here depends on how fast the machine is.
     let slow = Depot::start(folder.path(), &["--thaw-seconds", "100000"]);
     assert_eq!(put(&slow, "GLACIER").status, 200);
-    let looked = |depot: &Depot| block(depot.store().head("k", None)).unwrap().unwrap().archived;
+    let looked = |depot: &Depot| block(depot.store().look("k", None)).unwrap().unwrap().archived;
     let state = |depot: &Depot| looked(depot).map(|archived| (archived.class, archived.coming));
     assert_eq!(state(&slow), Some(("GLACIER".to_owned(), false)));
     let read = asked(&slow, Method::Get, &[], "");
@@ -76,7 +80,7 @@ fn an_object_comes_back_from_an_archive_of_a_server_that_has_some() {
         assert!(Instant::now() < until, "it does not come back");
     }
     assert_eq!(state(&fast), None);
-    assert_eq!(block(fast.store().get("k", None)).unwrap(), b"cold");
+    assert_eq!(block(fast.store().read("k", None)).unwrap(), b"cold");
 }
 
 #[test]
