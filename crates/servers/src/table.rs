@@ -120,6 +120,54 @@ pub const SERVERS: &[Server] = &[
         notes: "Plain files on a claim, for whoever has no object store. Bodies in chunks (`aws-chunked`) are refused: Amazon's own tools write to it with `request_checksum_calculation = when_required`.",
     },
     Server {
+        name: "OpenSSH (SFTP)",
+        folder: "sftp-openssh",
+        version: "9.2",
+        from: "Debian's `openssh-server`",
+        pinned: ("sftp/versions", "OpenSSH_9.2p1"),
+        region: None,
+        access_key: ACCESS_KEY,
+        checksum: "sha256",
+        composite: true,
+        if_none_match: true,
+        versions: Versions::Refused,
+        locks: false,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &[],
+        set: "`type: sftp`, and nothing of S3's",
+        notes: "The operator serves it to itself: see [SFTP](../storages/sftp.md).",
+    },
+    Server {
+        name: "ProFTPD (SFTP)",
+        folder: "sftp-proftpd",
+        version: "1.3.8",
+        from: "Debian's `proftpd-mod-crypto`",
+        pinned: ("sftp/versions", "ProFTPD Version 1.3.8"),
+        region: None,
+        access_key: ACCESS_KEY,
+        checksum: "sha256",
+        composite: true,
+        if_none_match: true,
+        versions: Versions::Refused,
+        locks: false,
+        uploads: Uploads::ByPrefix,
+        upload_times: true,
+        aborts: true,
+        late_parts: LateParts::Refused,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &[],
+        set: "`type: sftp`, and nothing of S3's",
+        notes: "The operator serves it to itself: see [SFTP](../storages/sftp.md).",
+    },
+    Server {
         name: "MinIO",
         folder: "minio",
         version: "2026-02-12",
@@ -366,7 +414,7 @@ pub const SERVERS: &[Server] = &[
 macro_rules! each_server {
     ($rule:path) => {
         $crate::each_server!($rule,
-            depot "depot", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
+            depot "depot", sftp_openssh "sftp-openssh", sftp_proftpd "sftp-proftpd", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
             s3proxy "s3proxy", gofakes3 "gofakes3", s3s_fs "s3s-fs", swift "swift", garage "garage");
     };
     ($rule:path, $($test:ident $folder:literal),*; $($other:ident $away:literal),*) => {
