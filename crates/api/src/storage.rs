@@ -45,12 +45,13 @@ pub struct BackupStorageSpec {
     /// `retrySeconds` (how long a store that fails is tried again before the run fails, 10 to 604800, default 900);
     /// `caBundle` (PEM certificates to trust beside the public ones: an authority's, or the store's own, self-signed or not); `proxy` (`http://host:port`, an HTTP proxy that opens tunnels, for all requests to this store, the Pods', too);
     /// `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
-    /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work).
+    /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work);
+    /// `roleARN` (a role that the credentials take on), `externalID` (which that role asks for), `stsEndpoint` (who is asked, default Amazon's of the region).
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeMap<String, String>>,
 
-    /// Secret with the access keys. It is read by the operator only and never enters a Pod.
+    /// Secret with the access keys. It is read by the operator only and never enters a Pod. None: the operator's own identity, by its environment as AWS has it: keys, web identity (IRSA), container (EKS Pod Identity), instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretReference>,
 
