@@ -31,7 +31,7 @@ use crate::rules;
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::BUCKET.rule(), validation = rules::SELECTOR.rule())]
+#[x_kube(validation = rules::BUCKET.rule(), validation = rules::CONTAINER.rule(), validation = rules::SELECTOR.rule())]
 pub struct BackupStorageSpec {
     /// Type of the store.
     #[serde(default, rename = "type")]
@@ -46,6 +46,9 @@ pub struct BackupStorageSpec {
     /// `caBundle` (PEM certificates to trust beside the public ones: an authority's, or the store's own, self-signed or not); `proxy` (`http://host:port`, an HTTP proxy that opens tunnels, for all requests to this store, the Pods', too);
     /// `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
     /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work).
+    /// azure: `container` and `account` (required); `endpoint` (default `https://ACCOUNT.blob.core.windows.net`; `http(s)://host[:port]/ACCOUNT` for Azurite);
+    /// `accountKey` (name of the key inside the Secret; default AZURE_STORAGE_KEY); `accessTier` (Hot, Cool, Cold or Archive; default the account's);
+    /// `prefix`, `partSize` (up to 4000Mi), `retrySeconds`, `caBundle`, `proxy` as above; `checksum` (auto or md5).
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeMap<String, String>>,
@@ -105,13 +108,16 @@ impl BackupStorageSpec {
     }
 }
 
-/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol.
+/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol. azure: Azure Blob Storage.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StorageType {
     /// Amazon S3 and what speaks its protocol.
     #[default]
     #[serde(rename = "s3")]
     S3,
+    /// Azure Blob Storage.
+    #[serde(rename = "azure")]
+    Azure,
 }
 
 impl StorageType {
@@ -119,6 +125,7 @@ impl StorageType {
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
+            Self::Azure => "azure",
         }
     }
 }

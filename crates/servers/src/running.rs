@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rusty_s3::{Bucket, Method, UrlStyle};
 
+use crate::azure;
 use crate::exchange::{Answer, exchange};
 use crate::table::Server;
 
@@ -74,8 +75,8 @@ impl Running {
     fn wait(&mut self) {
         let until = Instant::now() + READY;
         loop {
-            let answer = self.ask(Method::Put, "first-bucket", &[], b"");
-            if answer.as_ref().is_some_and(|a| a.status == 200) {
+            let answer = self.make("first-bucket");
+            if answer.as_ref().is_some_and(|a| a.status == self.server.created()) {
                 return;
             }
             let ended = self.child.try_wait().unwrap();
@@ -105,8 +106,8 @@ impl Running {
 
     /// Makes a bucket.
     pub fn bucket(&self, name: &str) {
-        let answer = self.ask(Method::Put, name, &[], b"");
-        let made = answer.as_ref().is_some_and(|a| a.status == 200);
+        let answer = self.make(name);
+        let made = answer.as_ref().is_some_and(|a| a.status == self.server.created());
         assert!(
             made,
             "{} makes no bucket: {}\n{}",
@@ -118,9 +119,19 @@ impl Running {
 
     /// From now on the bucket keeps what is overwritten or deleted. False: the server refuses.
     pub fn keep_versions(&self, bucket: &str) -> bool {
+        if self.server.kind != "s3" {
+            return false;
+        }
         let body = b"<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
         let answer = self.ask(Method::Put, bucket, &[("versioning", "")], body);
         answer.is_some_and(|a| a.status < 300)
+    }
+
+    fn make(&self, bucket: &str) -> Option<Answer> {
+        if self.server.kind == "azure" {
+            return azure::make_container(&self.address, self.server.access_key, SECRET_KEY, bucket);
+        }
+        self.ask(Method::Put, bucket, &[], b"")
     }
 
     fn ask(&self, method: Method, bucket: &str, query: &[(&str, &str)], body: &[u8]) -> Option<Answer> {

