@@ -134,7 +134,27 @@ impl Running {
         self.ask(Method::Put, bucket, &[], b"")
     }
 
+    /// Makes a bucket that can lock objects. False: the server makes none, or one that cannot.
+    pub fn bucket_with_lock(&self, name: &str) -> bool {
+        let header = ("x-amz-bucket-object-lock-enabled".to_string(), "true".to_string());
+        let made = self.ask_with(Method::Put, name, &[], vec![header], b"");
+        let made = made.is_some_and(|a| a.status < 300);
+        let told = self.ask(Method::Get, name, &[("object-lock", "")], b"");
+        made && told.is_some_and(|a| a.status == 200 && String::from_utf8_lossy(&a.body).contains("Enabled"))
+    }
+
     fn ask(&self, method: Method, bucket: &str, query: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+        self.ask_with(method, bucket, query, Vec::new(), body)
+    }
+
+    fn ask_with(
+        &self,
+        method: Method,
+        bucket: &str,
+        query: &[(&str, &str)],
+        mut headers: Vec<(String, String)>,
+        body: &[u8],
+    ) -> Option<Answer> {
         let endpoint = self.endpoint().parse().unwrap();
         let region = self.server.region.unwrap_or("us-east-1");
         let bucket = Bucket::new(endpoint, UrlStyle::Path, bucket.to_string(), region.to_string()).unwrap();
@@ -148,10 +168,10 @@ impl Running {
             bucket.region(),
             60,
             query.iter().copied(),
-            std::iter::empty(),
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
         );
-        let length = ("content-length".to_string(), body.len().to_string());
-        exchange(method.to_str(), url.as_str(), &[length], body)
+        headers.push(("content-length".to_string(), body.len().to_string()));
+        exchange(method.to_str(), url.as_str(), &headers, body)
     }
 }
 

@@ -6,6 +6,7 @@ mod list;
 mod look;
 mod probe;
 mod signer;
+mod tiers;
 mod uploads;
 
 use std::sync::Arc;

@@ -3,6 +3,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::wanted::Held;
+
 /// What a store's failure means to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreErrorKind {
@@ -32,6 +34,12 @@ pub enum StoreErrorKind {
     Busy,
     /// The store refuses the request as such.
     Refused,
+    /// The store keeps the object: a lock or a legal hold lies on it.
+    Held,
+    /// What was asked for is being done already.
+    UnderWay,
+    /// The store has no such thing.
+    Unsupported,
     /// The parameters do not make a client.
     Configuration,
 }
@@ -62,6 +70,15 @@ impl StoreError {
             message,
             cure,
         }
+    }
+
+    /// The store keeps an object that is to go.
+    pub(crate) fn of_held(key: &str, held: &Held) -> Self {
+        Self::new(
+            "delete",
+            StoreErrorKind::Held,
+            format!("the store holds {key:?}: {held}"),
+        )
     }
 
     /// The same, of a message that has its cure in it.
@@ -149,6 +166,9 @@ impl StoreError {
             ("InvalidPart", _) => K::InvalidPart,
             ("NoSuchBucket", _) => K::NoSuchBucket,
             ("RequestTimeTooSkewed", _) => K::ClockSkew,
+            ("RestoreAlreadyInProgress", _) => K::UnderWay,
+            // AWS of another restore than the one under way, or of a tier that has no room now.
+            ("GlacierExpeditedRetrievalNotAvailable", _) => K::Busy,
             ("PreconditionFailed", _) | (_, 412) => K::Exists,
             // versitygw says XAdminUserNotFound, with a 404; s3s NotSignedUp; Garage a denial whose message tells.
             ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _)
@@ -220,6 +240,9 @@ fn right(step: &str) -> &'static str {
             "s3:DeleteObject on the bucket's objects (s3:DeleteObjectVersion, too, where the bucket keeps versions)"
         }
         ABORT => "s3:AbortMultipartUpload on the bucket's objects",
+        "legal hold" => "s3:PutObjectLegalHold on the bucket's objects",
+        "read the bucket's lock" => "s3:GetBucketObjectLockConfiguration on the bucket",
+        "bring back" => "s3:RestoreObject on the bucket's objects",
         "list" => "s3:ListBucket on the bucket",
         "list versions" => "s3:ListBucketVersions on the bucket",
         "list uploads" => "s3:ListBucketMultipartUploads on the bucket",
@@ -234,6 +257,11 @@ pub enum ProbeError {
     /// A request failed.
     #[error("the probe failed at {0}")]
     Request(#[from] StoreError),
+    /// Objects are to be locked, and the bucket cannot.
+    #[error(
+        "the probe failed at object lock: the bucket does not lock objects, so that spec.parameters.lockMode and legalHold would do nothing; make a bucket with object lock enabled (most stores want that when it is made), or leave these parameters out"
+    )]
+    NoLock,
     /// It was seen to refuse other bytes than those that a URL was signed for, and does so no more.
     #[error(
         "the probe failed at write: the store took other bytes than those that its URL was signed for, which it refused before; was something put between the operator and the store?"

@@ -34,4 +34,4 @@ pub use s3::{Archived, Completed, CompletedPart, Listed, ObjectInfo, Page, Uploa
 pub use secret::Secret;
 pub use signing::Signed;
 pub use store::Store;
-pub use wanted::{Dropped, Finish, Held, Label, Removed, Terms, Wanted};
+pub use wanted::{Dropped, Finish, Held, Label, Removed, Terms, Thaw, Wanted};

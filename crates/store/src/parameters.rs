@@ -18,6 +18,7 @@ pub use s3::{CredentialKeys, S3Parameters};
 use crate::checksum::Checksum;
 use crate::kind::Kind;
 use crate::proxy;
+use crate::wanted::Thaw;
 
 /// How long a store that fails is tried again.
 const RETRY: Duration = Duration::from_secs(15 * 60);
@@ -44,6 +45,7 @@ pub struct Place {
     pub(crate) retry: Duration,
     pub(crate) ca_bundle: Option<String>,
     pub(crate) proxy: Option<String>,
+    pub(crate) bandwidth: Option<u64>,
 }
 
 /// What every kind of store takes, as it is written; bucket and endpoint are each kind's own.
@@ -54,9 +56,15 @@ pub(crate) struct Common {
     retry: Duration,
     ca_bundle: Option<String>,
     proxy: Option<String>,
+    bandwidth: Option<u64>,
 }
 
 impl Common {
+    /// Bytes are not to be bound to their URLs.
+    pub(crate) fn is_unbound(&self) -> bool {
+        self.checksum == Some(Checksum::None)
+    }
+
     pub(crate) fn read(given: &mut Given<'_>) -> Self {
         Self {
             prefix: given.optional("prefix", value::prefix).unwrap_or_default(),
@@ -64,6 +72,7 @@ impl Common {
             retry: given.optional("retrySeconds", value::retry).unwrap_or(RETRY),
             ca_bundle: given.optional("caBundle", value::ca_bundle),
             proxy: given.optional("proxy", proxy::parameter),
+            bandwidth: given.optional("bandwidth", value::bandwidth),
             checksum: given.optional("checksum", value::checksum).flatten(),
         }
     }
@@ -78,6 +87,7 @@ impl Common {
             retry: self.retry,
             ca_bundle: self.ca_bundle,
             proxy: self.proxy,
+            bandwidth: self.bandwidth,
         }
     }
 }
@@ -149,6 +159,27 @@ impl Parameters {
     /// 10 s to a week, 15 minutes where `retrySeconds` says nothing.
     pub fn retry(&self) -> Duration {
         self.place().retry
+    }
+
+    /// Bytes a second that all transfers of the storage share, in each direction, where `bandwidth` says how many.
+    pub fn bandwidth(&self) -> Option<u64> {
+        self.place().bandwidth
+    }
+
+    /// How objects are brought back that cannot be read as they are, where the storage has such.
+    pub fn thaw(&self) -> Option<Thaw> {
+        match self {
+            Self::S3(s3) => s3.thaw,
+            Self::Azure(azure) => azure.thaw,
+        }
+    }
+
+    /// New objects cannot be removed for a while, or until somebody takes a hold off.
+    pub fn locks(&self) -> bool {
+        match self {
+            Self::S3(s3) => s3.lock.is_some() || s3.legal_hold,
+            Self::Azure(_) => false,
+        }
     }
 
     /// PEM certificates to trust beside the public authorities.

@@ -37,6 +37,8 @@ pub struct Capabilities {
     pub deletable: bool,
     /// The access key may know that an object is not there: that needs the right to list, else it is told 403.
     pub listable: bool,
+    /// Objects can be locked there (S3 Object Lock), as far as the access key may know.
+    pub locks: bool,
 }
 
 /// Why a part that was taken is not known, where its ETag shows it.
@@ -84,6 +86,11 @@ impl Bucket {
         for left in self.list(&format!("{key}-")).await.unwrap_or_default() {
             let _ = self.delete(&left).await;
         }
+        let locking = match self.locking().await {
+            Err(error) if self.locks() => return Err(error.into()),
+            Ok(false) if self.locks() => return Err(ProbeError::NoLock),
+            asked => asked.unwrap_or_default(),
+        };
         let found = self.look(&key, id, wanted).await;
         // Also after a failure: the write may have come before it. A store that does not answer would only answer later: what is left
         // there the next probe finds.
@@ -113,6 +120,7 @@ impl Bucket {
         Ok(Capabilities {
             deletable,
             listable,
+            locks: locking,
             ..found
         })
     }
@@ -195,7 +203,8 @@ impl Bucket {
                 .is_some_and(|at| Timestamp::now().duration_since(at) > LEFT)
         };
         for version in all.iter().filter(|v| own(v) || old(v)) {
-            self.delete_version(&version.key, &version.id).await?;
+            // A canary that the bucket's own retention holds goes with the next full probe after that.
+            let _ = self.remove(&version.key, Some(&version.id)).await?;
         }
         Ok(())
     }
@@ -203,13 +212,15 @@ impl Bucket {
     async fn look(&self, key: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
         let metadata = BTreeMap::from([(NAME.to_string(), id.to_string())]);
         // No object is made with the storage class: only an upload that is aborted asks whether the store knows it.
-        let plain = self.without_class();
+        let plain = self.for_canaries();
         let candidates = match wanted {
             Some(wanted) => vec![wanted],
+            // Where objects are locked, no part is taken without a checksum.
+            None if self.locks() => vec![Checksum::Sha256, Checksum::Md5],
             None => vec![Checksum::Sha256, Checksum::Md5, Checksum::None],
         };
-        for checksum in candidates {
-            let last = checksum == Checksum::None || wanted.is_some();
+        for checksum in candidates.iter().copied() {
+            let last = candidates.last() == Some(&checksum);
             // Google's store says that the signature does not match where a checksum's header is signed.
             let other = |error: &StoreError| {
                 !last && matches!(error.kind(), StoreErrorKind::Refused | StoreErrorKind::BadCredentials)
@@ -251,6 +262,7 @@ impl Bucket {
                         // Found out when it is removed.
                         deletable: true,
                         listable: true,
+                        locks: false,
                     });
                 }
                 Err(error) if other(&error) => {}

@@ -1,6 +1,8 @@
 //! S3 and what speaks its protocol.
+mod lock;
 mod look;
 mod small;
+mod thaw;
 mod uploads;
 
 use std::sync::Arc;
@@ -87,6 +89,14 @@ impl Bucket {
             parts: 10_000,
             longest_url: LONGEST,
             dropped: Dropped::Gone,
+        }
+    }
+
+    /// The same, making objects of the bucket's own class, and none that is locked.
+    pub(crate) fn for_canaries(&self) -> Self {
+        Self {
+            signer: Arc::new(self.signer.without_class_and_lock()),
+            ..self.clone()
         }
     }
 
@@ -225,7 +235,7 @@ impl Bucket {
             } => {
                 let mut headers = Signer::body_headers(size, checksum, digest);
                 headers.extend(only_new.then(|| ("if-none-match".to_string(), "*".to_string())));
-                headers.extend(self.signer.creation_headers(label));
+                headers.extend(self.signer.creation_headers(label, now));
                 (Method::Put, key, Pairs::new(), headers)
             }
             Wanted::Read { key, version } => (Method::Get, key, of_version(version), Pairs::new()),
@@ -266,11 +276,26 @@ impl Bucket {
 
     /// Removes an object, or one version of it.
     pub(crate) async fn remove(&self, key: &str, version: Option<&str>) -> Result<Removed, StoreError> {
-        match version {
-            Some(version) => self.delete_version(key, version).await,
-            None => self.delete(key).await,
+        let now = Timestamp::now();
+        let Some(version) = version else {
+            // A plain deletion of a locked object would hide it, and free nothing. Who may not look may still delete.
+            return match self.head(key, None).await {
+                Ok(None) => Ok(Removed::Gone),
+                Ok(Some(object)) if object.held.holds(now) => Ok(Removed::Held(object.held)),
+                _ => self.delete(key).await.map(|()| Removed::Gone),
+            };
+        };
+        match self.delete_version(key, version).await {
+            Ok(()) => Ok(Removed::Gone),
+            // Stores say it by a 403, and some by a 400.
+            Err(error) if matches!(error.kind(), StoreErrorKind::AccessDenied | StoreErrorKind::Refused) => {
+                match self.head(key, Some(version)).await {
+                    Ok(Some(object)) if object.held.holds(now) => Ok(Removed::Held(object.held)),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
         }
-        .map(|()| Removed::Gone)
     }
 
     /// Removes an object; one that is not there is fine.

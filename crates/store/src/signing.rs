@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use rusty_s3::{Bucket, BucketError, Method, UrlStyle, signing};
 use url::Url;
@@ -11,6 +11,7 @@ use url::Url;
 use crate::checksum::Checksum;
 use crate::credentials::Credentials;
 use crate::parameters::S3Parameters;
+use crate::parameters::s3::Lock;
 use crate::secret::Secret;
 
 /// AWS signs for seven days at most.
@@ -42,6 +43,10 @@ impl std::fmt::Debug for Signed {
 
 /// Header of the storage class, of creation and of what is told of an object.
 pub(crate) const CLASS: &str = "x-amz-storage-class";
+/// Headers of a lock, of creation and of what is told of an object.
+pub(crate) const LOCK_MODE: &str = "x-amz-object-lock-mode";
+pub(crate) const LOCK_UNTIL: &str = "x-amz-object-lock-retain-until-date";
+pub(crate) const LEGAL_HOLD: &str = "x-amz-object-lock-legal-hold";
 
 /// Knows the bucket and the credentials. Holds no connection and reads no clock.
 #[derive(Clone)]
@@ -50,6 +55,8 @@ pub(crate) struct Signer {
     credentials: Credentials,
     /// Headers of everything that makes an object: encryption and storage class.
     creation: Vec<(String, String)>,
+    lock: Option<Lock>,
+    legal_hold: bool,
 }
 
 /// Names and values, sorted by name.
@@ -81,6 +88,8 @@ impl Signer {
             bucket,
             credentials,
             creation,
+            lock: parameters.lock.clone(),
+            legal_hold: parameters.legal_hold,
         })
     }
 
@@ -89,6 +98,20 @@ impl Signer {
         let mut plain = self.clone();
         plain.creation.retain(|(name, _)| name != CLASS);
         plain
+    }
+
+    /// New objects are locked, or held.
+    pub(crate) fn locks(&self) -> bool {
+        self.lock.is_some() || self.legal_hold
+    }
+
+    /// The same, for objects that are to be removed at once: neither paid for by the month nor kept.
+    pub(crate) fn without_class_and_lock(&self) -> Self {
+        Self {
+            lock: None,
+            legal_hold: false,
+            ..self.without_class()
+        }
     }
 
     /// Where all requests go.
@@ -141,12 +164,22 @@ impl Signer {
         headers
     }
 
-    /// Headers of a new object.
-    pub(crate) fn creation_headers(&self, metadata: &BTreeMap<String, String>) -> Pairs {
+    /// Headers of a new object. A lock counts from now: that of an upload from its beginning.
+    pub(crate) fn creation_headers(&self, metadata: &BTreeMap<String, String>, now: Timestamp) -> Pairs {
         let metadata = metadata
             .iter()
             .map(|(name, value)| (metadata_header(name), to_header(value)));
-        self.creation.iter().cloned().chain(metadata).collect()
+        let mut all: Pairs = self.creation.iter().cloned().chain(metadata).collect();
+        if let Some(lock) = &self.lock {
+            let until = SignedDuration::from_hours(24 * i64::from(lock.days));
+            let until = now.checked_add(until).unwrap_or(Timestamp::MAX);
+            all.insert(LOCK_MODE.into(), lock.mode.into());
+            all.insert(LOCK_UNTIL.into(), until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+        if self.legal_hold {
+            all.insert(LEGAL_HOLD.into(), "ON".into());
+        }
+        all
     }
 }
 

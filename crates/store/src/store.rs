@@ -18,7 +18,7 @@ use crate::probe::Capabilities;
 use crate::proxy::Proxies;
 use crate::s3::{Bucket, Completed, ObjectInfo, Page, Upload, Version};
 use crate::signing::Signed;
-use crate::wanted::{Dropped, Finish, Label, Removed, Terms, Wanted};
+use crate::wanted::{Dropped, Finish, Label, Removed, Terms, Thaw, Wanted};
 
 /// A place that objects are kept in, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
@@ -161,6 +161,28 @@ impl Store {
         match self {
             Self::S3(bucket) => bucket.remove(key, version).await,
             Self::Azure(container) => container.remove(key, version).await,
+        }
+    }
+
+    /// Puts a legal hold on an object, or on one version of it, or takes it off.
+    ///
+    /// # Errors
+    /// The store's; `Unsupported` where it has no such thing.
+    pub async fn hold(&self, key: &str, version: Option<&str>, on: bool) -> Result<(), StoreError> {
+        match self {
+            Self::S3(bucket) => bucket.hold(key, version, on).await,
+            Self::Azure(container) => container.hold(key, version, on).await,
+        }
+    }
+
+    /// Asks for an object in an archive to be readable for some days; a look tells when it is. That it is under way already is fine.
+    ///
+    /// # Errors
+    /// The store's; `Unsupported` where it has no such thing.
+    pub async fn thaw(&self, key: &str, version: Option<&str>, thaw: Thaw) -> Result<(), StoreError> {
+        match self {
+            Self::S3(bucket) => bucket.thaw(key, version, thaw).await,
+            Self::Azure(container) => container.thaw(key, version, thaw).await,
         }
     }
 

@@ -1,10 +1,12 @@
 //! What is asked of a store, whatever it speaks, and what it answers.
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::checksum::Checksum;
+use crate::error::StoreError;
 use crate::s3::CompletedPart;
 
 /// What an object says of its maker: names and values, given when it is made.
@@ -143,6 +145,15 @@ pub enum Dropped {
     },
 }
 
+/// How an object is brought back that lies in an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thaw {
+    /// How long it stays readable.
+    pub days: u32,
+    /// How fast it comes, and what that costs: Standard, Bulk or Expedited.
+    pub tier: &'static str,
+}
+
 /// What becomes of an object that is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removed {
@@ -161,6 +172,35 @@ pub struct Held {
     pub mode: Option<String>,
     /// A legal hold lies on it, which has no end but being taken off.
     pub legal: bool,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = self.mode.as_deref().map_or(String::new(), |mode| format!(" ({mode})"));
+        match (&self.until, self.legal) {
+            (Some(until), false) => write!(f, "locked until {}{mode}", until.strftime("%Y-%m-%dT%H:%M:%SZ")),
+            (Some(until), true) => write!(
+                f,
+                "locked until {}{mode}, and under a legal hold, which has no end but being taken off",
+                until.strftime("%Y-%m-%dT%H:%M:%SZ")
+            ),
+            (None, true) => f.write_str("under a legal hold, which has no end but being taken off"),
+            (None, false) => f.write_str("not locked"),
+        }
+    }
+}
+
+impl Removed {
+    /// That it is held as an error, for who cannot wait.
+    ///
+    /// # Errors
+    /// Of kind `Held`.
+    pub fn gone(self, key: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Gone => Ok(()),
+            Self::Held(held) => Err(StoreError::of_held(key, &held)),
+        }
+    }
 }
 
 impl Held {

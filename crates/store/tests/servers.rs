@@ -11,6 +11,8 @@
 
 #[path = "servers/keys.rs"]
 mod keys;
+#[path = "servers/locks.rs"]
+mod locks;
 #[path = "servers/objects.rs"]
 mod objects;
 #[path = "servers/place.rs"]
@@ -53,6 +55,9 @@ const RULES: &[(&str, Rule)] = rules![
     keys::nothing_is_gone_for_who_has_the_wrong_keys,
     versions::a_version_that_is_gone_is_gone_however_often_it_is_removed,
     versions::a_probe_leaves_no_version,
+    locks::what_is_locked_stays_until_its_date_and_says_so,
+    locks::a_legal_hold_is_put_on_and_taken_off,
+    locks::a_probe_leaves_nothing_locked_and_knows_a_bucket_that_cannot,
 ];
 
 /// Each rule in a bucket of its own; all are tried before any of them fails the test.

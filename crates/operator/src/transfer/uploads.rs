@@ -281,6 +281,7 @@ mod tests {
             version_id: None,
             age: Some(SignedDuration::from_secs(60)),
             archived: None,
+            held: store::Held::default(),
         };
         let now = Timestamp::from_second(1_000).unwrap();
         let seen = stored("a/b", &object, now);

@@ -16,7 +16,7 @@ pub(super) fn of_answer(
     theirs: Option<Timestamp>,
     ours: Timestamp,
 ) -> StoreError {
-    let kind = kind(status, code, message);
+    let kind = kind(step, status, code, message);
     let mut text = format!("the store answered {status}");
     // The message goes on for lines: its id, its time, the string that it has signed.
     let message = message.lines().next().unwrap_or_default();
@@ -41,7 +41,7 @@ pub(super) fn of_answer(
     StoreError::new(step, kind, text).with_its_cure()
 }
 
-fn kind(status: u16, code: &str, message: &str) -> K {
+fn kind(step: &str, status: u16, code: &str, message: &str) -> K {
     match (code, status) {
         ("BlobNotFound", _) => K::NotFound,
         ("ContainerNotFound" | "ContainerBeingDeleted" | "ContainerDisabled", _) => K::NoSuchBucket,
@@ -67,12 +67,23 @@ fn kind(status: u16, code: &str, message: &str) -> K {
             | "IngressIsOverAccountLimit",
             _,
         ) => K::Busy,
+        ("BlobBeingRehydrated", _) if step == "bring back" => K::UnderWay,
+        ("FeatureNotSupported" | "UnsupportedHeader" | "UnsupportedQueryParameter", _) | (_, 501 | 505)
+            if is_extra(step) =>
+        {
+            K::Unsupported
+        }
         ("", 404) => K::NotFound,
         (_, 403) => K::AccessDenied,
         (_, 501 | 505) => K::Refused,
         (_, 429 | 500..) => K::Busy,
         _ => K::Refused,
     }
+}
+
+/// What not every account has.
+fn is_extra(step: &str) -> bool {
+    matches!(step, "hold" | "bring back")
 }
 
 /// The Date of the request, or the life of a token, is not of now by the store's clock.

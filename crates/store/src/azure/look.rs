@@ -17,7 +17,6 @@ pub(super) struct Seen {
     pub(super) object: ObjectInfo,
     /// The upload that made it, of which finishing it again is not another one.
     pub(super) upload: Option<String>,
-    held: Held,
 }
 
 impl Container {
@@ -90,7 +89,7 @@ impl Container {
         match removed {
             // A lock that is the blob's own says until when; a container's does not.
             Err(error) if error.kind() == StoreErrorKind::Refused => match self.see(key, version).await? {
-                Some(seen) if seen.held.holds(Timestamp::now()) => Ok(Removed::Held(seen.held)),
+                Some(seen) if seen.object.held.holds(Timestamp::now()) => Ok(Removed::Held(seen.object.held)),
                 _ => Err(error),
             },
             removed => removed.map(|()| Removed::Gone),
@@ -118,7 +117,7 @@ impl Container {
     }
 }
 
-fn of(version: Option<&str>) -> Pairs {
+pub(super) fn of(version: Option<&str>) -> Pairs {
     let version = version.map(|id| ("versionid".to_string(), id.to_string()));
     version.into_iter().collect()
 }
@@ -145,11 +144,11 @@ fn seen(answer: &Answer) -> Result<Seen, StoreError> {
         checksum_sha256: said.sha256.as_deref().and_then(sha256_of_hex),
         version_id: version_of(answer),
         archived: archived(|name| answer.header(name)),
+        held: held(|name| answer.header(name)),
     };
     Ok(Seen {
         object,
         upload: said.upload,
-        held: held(|name| answer.header(name)),
     })
 }
 
@@ -161,10 +160,10 @@ fn archived(header: impl Fn(&str) -> Option<String>) -> Option<Archived> {
 }
 
 fn held(header: impl Fn(&str) -> Option<String>) -> Held {
-    let until = header("x-ms-immutability-policy-until-date");
-    let until = until.and_then(|text| jiff::fmt::rfc2822::parse(&text).ok());
+    // A time that cannot be read holds for ever: it is not nothing.
+    let read = |text: String| jiff::fmt::rfc2822::parse(&text).map_or(Timestamp::MAX, |at| at.timestamp());
     Held {
-        until: until.map(|at| at.timestamp()),
+        until: header("x-ms-immutability-policy-until-date").map(read),
         mode: header("x-ms-immutability-policy-mode"),
         legal: header("x-ms-legal-hold").is_some_and(|word| word.eq_ignore_ascii_case("true")),
     }

@@ -186,6 +186,7 @@ impl Container {
             enforced,
             metadata: object.metadata == label,
             composite_checksum: false,
+            locks: false,
             if_none_match: is_kept(&again) && self.keeps_what_is_there(key, &label, checksum).await?,
             // Found out when it is removed.
             deletable: true,

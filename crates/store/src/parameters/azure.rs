@@ -4,9 +4,10 @@ use url::{Host, Url};
 use super::{Common, Given, ParameterFault, Place, value};
 use crate::checksum::Checksum;
 use crate::credentials::ACCOUNT_KEY;
+use crate::wanted::Thaw;
 
 /// Every parameter that is understood, in the order in which it is documented.
-pub(crate) const KNOWN: [&str; 11] = [
+pub(crate) const KNOWN: [&str; 13] = [
     "container",
     "account",
     "endpoint",
@@ -17,9 +18,13 @@ pub(crate) const KNOWN: [&str; 11] = [
     "caBundle",
     "proxy",
     "accessTier",
+    "thawTier",
+    "bandwidth",
     "checksum",
 ];
 
+/// What is brought back stays, until somebody moves it again.
+const DAYS: u32 = u32::MAX;
 /// Bytes of a block, at most.
 const LARGEST_BLOCK: u64 = 4000 << 20;
 
@@ -30,6 +35,8 @@ pub struct AzureParameters {
     pub(crate) account: String,
     /// Of backups; None: the account's own.
     pub(crate) tier: Option<String>,
+    /// How what lies in Archive is brought back, where there is such.
+    pub(crate) thaw: Option<Thaw>,
     /// Where the account's key is inside the Secret. Default `AZURE_STORAGE_KEY`.
     pub(crate) account_key: String,
 }
@@ -41,6 +48,9 @@ impl AzureParameters {
         let endpoint = given.optional("endpoint", |text| value::endpoint(text, false));
         let account_key = given.key_name("accountKey", ACCOUNT_KEY);
         let tier = given.optional("accessTier", tier);
+        let thaw = given.optional("thawTier", thaw_tier);
+        let archives = tier.as_deref() == Some("Archive");
+        let thaw = thaw.or_else(|| archives.then_some("Standard"));
         let common = Common::read(&mut given);
         if common.part_size.is_some_and(|size| size > LARGEST_BLOCK) {
             given.fault("partSize", "must be at most 4000Mi: Azure takes no larger blocks");
@@ -62,6 +72,7 @@ impl AzureParameters {
                 place: common.at(container, endpoint),
                 account,
                 tier,
+                thaw: thaw.map(|tier| Thaw { days: DAYS, tier }),
                 account_key,
             }),
             _ => Err(given.faults),
@@ -126,6 +137,17 @@ fn tier(text: &str) -> Result<String, String> {
     }
 }
 
+/// In the words that all kinds share.
+fn thaw_tier(text: &str) -> Result<&'static str, String> {
+    match text {
+        "Standard" => Ok("Standard"),
+        "High" => Ok("Expedited"),
+        _ => Err(format!(
+            "must be Standard (up to 15 hours) or High (mostly less than one, and dearer), it is {text:?}"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -172,7 +194,15 @@ mod tests {
             (read.place.part_size, read.place.checksum),
             (Some(16 << 20), Some(Checksum::Md5))
         );
-        assert_eq!(KNOWN.len(), 11, "a new parameter belongs into this test");
+        assert_eq!(KNOWN.len(), 13, "a new parameter belongs into this test");
+    }
+
+    #[test]
+    fn what_is_put_into_the_archive_can_be_brought_back() {
+        let tier = |more: &[(&str, &str)]| parse(more).unwrap().thaw.map(|thaw| thaw.tier);
+        assert_eq!(tier(&[]), None);
+        assert_eq!(tier(&[("accessTier", "Archive")]), Some("Standard"));
+        assert_eq!(tier(&[("thawTier", "High")]), Some("Expedited"));
     }
 
     #[test]
@@ -196,6 +226,7 @@ mod tests {
             ("checksum", "sha256", "auto or md5"),
             ("checksum", "none", "auto or md5"),
             ("accessTier", "cool", "Hot, Cool, Cold or Archive"),
+            ("thawTier", "Bulk", "Standard (up to 15 hours) or High"),
             ("bucket", "b", "is not known"),
         ] {
             let text = parse(&[(name, value)]).unwrap_err().join("\n");

@@ -28,6 +28,11 @@ impl<'a> Given<'a> {
         });
     }
 
+    /// It was given, well or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.parameters.get(name).is_some_and(|text| !text.is_empty())
+    }
+
     pub(crate) fn optional<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.parameters.get(name).filter(|text| !text.is_empty())?;
         match read(text) {

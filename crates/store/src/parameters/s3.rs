@@ -2,9 +2,10 @@
 use url::Url;
 
 use super::{Common, Given, ParameterFault, Place, value};
+use crate::wanted::Thaw;
 
 /// Every parameter that is understood, in the order in which it is documented.
-pub(crate) const KNOWN: [&str; 20] = [
+pub(crate) const KNOWN: [&str; 27] = [
     "bucket",
     "endpoint",
     "region",
@@ -22,6 +23,13 @@ pub(crate) const KNOWN: [&str; 20] = [
     "serverSideEncryption",
     "kmsKeyId",
     "checksum",
+    "lockMode",
+    "lockDays",
+    "complianceAcknowledged",
+    "legalHold",
+    "thawDays",
+    "thawTier",
+    "bandwidth",
     "roleARN",
     "externalID",
     "stsEndpoint",
@@ -38,6 +46,60 @@ pub struct CredentialKeys {
     pub session_token: String,
 }
 
+/// How new objects are locked (S3 Object Lock).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// GOVERNANCE or COMPLIANCE.
+    pub(crate) mode: &'static str,
+    /// How long, from the moment at which a backup begins to be stored.
+    pub(crate) days: u32,
+}
+
+/// Classes whose objects cannot be read before they are brought back.
+const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
+/// How long an object that was brought back stays, where nothing is said.
+const THAW_DAYS: u32 = 3;
+
+fn lock(given: &mut Given<'_>) -> Option<Lock> {
+    let mode = given.optional("lockMode", value::lock_mode);
+    let days = given.optional("lockDays", |text| value::days(text, 36_500));
+    let acknowledged = given
+        .optional("complianceAcknowledged", value::boolean)
+        .unwrap_or(false);
+    match (mode, days) {
+        (Some(_), None) if !given.has("lockDays") => {
+            given.fault(
+                "lockDays",
+                "needed with lockMode: for how many days an object is locked",
+            );
+        }
+        (None, Some(_)) if !given.has("lockMode") => {
+            given.fault("lockMode", "needed with lockDays: GOVERNANCE or COMPLIANCE");
+        }
+        _ => {}
+    }
+    if mode == Some("COMPLIANCE") && !acknowledged {
+        given.fault(
+            "complianceAcknowledged",
+            "must be \"true\" with lockMode: COMPLIANCE: until its date nobody can remove such an object or shorten the time, not the owner of the account either; with a wrong lockDays the bytes are paid for until then",
+        );
+    }
+    Some(Lock {
+        mode: mode?,
+        days: days?,
+    })
+}
+
+fn thaw(given: &mut Given<'_>, class: Option<&str>) -> Option<Thaw> {
+    let days = given.optional("thawDays", |text| value::days(text, 365));
+    let tier = given.optional("thawTier", value::thaw_tier);
+    let archives = class.is_some_and(|class| ARCHIVES.contains(&class));
+    (archives || days.is_some() || tier.is_some()).then(|| Thaw {
+        days: days.unwrap_or(THAW_DAYS),
+        tier: tier.unwrap_or("Standard"),
+    })
+}
+
 /// A bucket, as its parameters describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Parameters {
@@ -47,6 +109,10 @@ pub struct S3Parameters {
     pub(crate) storage_class: Option<String>,
     pub(crate) server_side_encryption: Option<String>,
     pub(crate) kms_key_id: Option<String>,
+    pub(crate) lock: Option<Lock>,
+    /// New objects get a legal hold.
+    pub(crate) legal_hold: bool,
+    pub(crate) thaw: Option<Thaw>,
     pub(crate) role_arn: Option<String>,
     pub(crate) external_id: Option<String>,
     pub(crate) sts_endpoint: Option<Url>,
@@ -78,6 +144,9 @@ impl S3Parameters {
         if kms_key_id.is_some() && server_side_encryption.as_deref() != Some("aws:kms") {
             given.fault("kmsKeyId", "only means something with serverSideEncryption: aws:kms");
         }
+        let lock = lock(&mut given);
+        let legal_hold = given.optional("legalHold", value::boolean).unwrap_or(false);
+        let thaw = thaw(&mut given, storage_class.as_deref());
         let role_arn = given.optional("roleARN", value::role_arn);
         let external_id = given.optional("externalID", value::external_id);
         let sts_endpoint = given.optional("stsEndpoint", |text| value::sts_endpoint(text, insecure));
@@ -90,6 +159,12 @@ impl S3Parameters {
             }
         }
         let common = Common::read(&mut given);
+        if (lock.is_some() || legal_hold) && common.is_unbound() {
+            given.fault(
+                "checksum",
+                "cannot be none where objects are locked: the store takes no part without a checksum then",
+            );
+        }
         let endpoint = endpoint.or_else(|| value::aws_endpoint(&region, insecure));
         match (bucket, endpoint) {
             (Some(bucket), Some(endpoint)) if given.faults.is_empty() => Ok(Self {
@@ -99,6 +174,9 @@ impl S3Parameters {
                 storage_class,
                 server_side_encryption,
                 kms_key_id,
+                lock,
+                legal_hold,
+                thaw,
                 role_arn,
                 external_id,
                 sts_endpoint,

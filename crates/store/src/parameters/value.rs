@@ -1,4 +1,5 @@
 //! Reads the value of one parameter each; the error says what would be right.
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -9,6 +10,9 @@ use crate::checksum::Checksum;
 const SMALLEST_PART: u64 = 5 << 20;
 /// S3: a part has at most 5 GiB.
 const LARGEST_PART: u64 = 5 << 30;
+/// Slower, a part takes longer than its URL is good.
+const SLOWEST: u64 = 64 << 10;
+const FASTEST: u64 = 100 << 30;
 /// The longest that a store is tried again.
 const SECONDS_OF_A_WEEK: u64 = 7 * 24 * 3600;
 /// Bytes of a prefix. S3 takes keys of 1,024 bytes, and paths have up to 1,000; long paths need short prefixes.
@@ -129,9 +133,18 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
     Ok(format!("{folder}/"))
 }
 
-/// A Kubernetes quantity of whole bytes: `16Mi`, `64M`, `1Gi`, `8388608`.
 pub(super) fn part_size(text: &str) -> Result<u64, String> {
-    let wanted = "must be 5Mi to 5Gi, as in 16Mi";
+    size(text, SMALLEST_PART..=LARGEST_PART, "must be 5Mi to 5Gi, as in 16Mi")
+}
+
+/// Bytes a second.
+pub(super) fn bandwidth(text: &str) -> Result<u64, String> {
+    let wanted = "bytes a second, must be 64Ki to 100Gi, as in 20Mi";
+    size(text, SLOWEST..=FASTEST, wanted)
+}
+
+/// A Kubernetes quantity of whole bytes: `16Mi`, `64M`, `1Gi`, `8388608`.
+fn size(text: &str, bounds: RangeInclusive<u64>, wanted: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit: u64 = match text.strip_prefix(digits) {
         Some("") => 1,
@@ -147,8 +160,37 @@ pub(super) fn part_size(text: &str) -> Result<u64, String> {
         .parse()
         .map_err(|_| format!("{wanted}, {text:?} is not a size"))?;
     match number.checked_mul(unit) {
-        Some(bytes @ SMALLEST_PART..=LARGEST_PART) => Ok(bytes),
+        Some(bytes) if bounds.contains(&bytes) => Ok(bytes),
         _ => Err(format!("{wanted}, it is {text:?}")),
+    }
+}
+
+pub(super) fn lock_mode(text: &str) -> Result<&'static str, String> {
+    match text {
+        "GOVERNANCE" => Ok("GOVERNANCE"),
+        "COMPLIANCE" => Ok("COMPLIANCE"),
+        _ => Err(format!(
+            "{text:?} is not a mode: GOVERNANCE (who has a right of its own may remove objects) or COMPLIANCE (nobody may)"
+        )),
+    }
+}
+
+pub(super) fn thaw_tier(text: &str) -> Result<&'static str, String> {
+    match text {
+        "Standard" => Ok("Standard"),
+        "Bulk" => Ok("Bulk"),
+        "Expedited" => Ok("Expedited"),
+        _ => Err(format!(
+            "{text:?} is not a tier: Standard (hours), Bulk (longer and cheaper) or Expedited (minutes, not of DEEP_ARCHIVE)"
+        )),
+    }
+}
+
+/// Whole days, from 1.
+pub(super) fn days(text: &str, most: u32) -> Result<u32, String> {
+    match text.parse() {
+        Ok(days) if (1..=most).contains(&days) => Ok(days),
+        _ => Err(format!("must be whole days from 1 to {most}, as in 30; it is {text:?}")),
     }
 }
 

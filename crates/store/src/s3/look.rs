@@ -2,13 +2,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rusty_s3::Method;
 
 use super::{Bucket, of_version};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::http::Answer;
-use crate::signing::{CLASS, Pairs, from_header};
+use crate::signing::{CLASS, LEGAL_HOLD, LOCK_MODE, LOCK_UNTIL, Pairs, from_header};
+use crate::wanted::Held;
 
 /// Metadata headers.
 const METADATA: &str = "x-amz-meta-";
@@ -30,6 +31,8 @@ pub struct ObjectInfo {
     pub age: Option<SignedDuration>,
     /// It cannot be read as it is.
     pub archived: Option<Archived>,
+    /// Why it cannot be removed, where the store tells the access key.
+    pub held: Held,
 }
 
 /// An object in a class that has to be brought back before it can be read.
@@ -48,6 +51,17 @@ fn archived(header: impl Fn(&str) -> Option<String>) -> Option<Archived> {
     let restore = header("x-amz-restore").unwrap_or_default();
     let coming = restore.contains("ongoing-request=\"true\"");
     (coming || restore.is_empty()).then_some(Archived { class, coming })
+}
+
+/// From the headers of a HEAD. A time that cannot be read holds for ever: it is not nothing.
+fn held(header: impl Fn(&str) -> Option<String>) -> Held {
+    let mode = header(LOCK_MODE).filter(|mode| !mode.is_empty());
+    let until = header(LOCK_UNTIL).filter(|_| mode.is_some());
+    Held {
+        until: until.map(|at| at.parse().unwrap_or(Timestamp::MAX)),
+        mode,
+        legal: header(LEGAL_HOLD).is_some_and(|word| word == "ON"),
+    }
 }
 
 impl Bucket {
@@ -106,6 +120,7 @@ impl Bucket {
             checksum_sha256: answer.header("x-amz-checksum-sha256"),
             version_id: version_of(&answer),
             archived: archived(|name| answer.header(name)),
+            held: held(|name| answer.header(name)),
         })
     }
 }
@@ -120,6 +135,33 @@ pub(super) fn version_of(answer: &Answer) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_is_held_until_its_date_or_its_hold_is_over() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-11-28T12:00:00Z");
+        for (mode, until, legal, holds) in [
+            ("", "", "", false),
+            ("GOVERNANCE", "2026-11-28T12:00:01Z", "", true),
+            ("COMPLIANCE", "2026-11-28T12:00:01.000Z", "OFF", true),
+            ("GOVERNANCE", "2026-11-28T12:00:00Z", "OFF", false),
+            ("GOVERNANCE", "2020-01-01T00:00:00Z", "ON", true),
+            ("", "", "ON", true),
+            ("", "2030-01-01T00:00:00Z", "", false),
+            ("GOVERNANCE", "soon", "", true),
+        ] {
+            let header = |name: &str| {
+                let value = match name {
+                    LOCK_MODE => mode,
+                    LOCK_UNTIL => until,
+                    LEGAL_HOLD => legal,
+                    _ => "",
+                };
+                Some(value.to_owned()).filter(|v| !v.is_empty())
+            };
+            assert_eq!(held(header).holds(now), holds, "{mode} {until} {legal}");
+        }
+    }
 
     #[test]
     fn what_lies_in_an_archive_and_was_not_brought_back_cannot_be_read() {

@@ -38,7 +38,7 @@ impl Bucket {
         let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let mut headers = Signer::body_headers(size, checksum, &checksum.digest(&body));
         headers.insert("content-type".into(), "application/json".into());
-        headers.extend(plain.signer.creation_headers(&Pairs::new()));
+        headers.extend(plain.signer.creation_headers(&Pairs::new(), Timestamp::now()));
         let put = plain.request("write", Method::Put, key, Pairs::new(), headers, Bytes::from(body));
         put.await.map(drop)
     }

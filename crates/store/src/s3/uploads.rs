@@ -52,7 +52,7 @@ impl Bucket {
         checksum: Checksum,
     ) -> Result<String, StoreError> {
         const STEP: &str = "create upload";
-        let mut headers = self.signer.creation_headers(metadata);
+        let mut headers = self.signer.creation_headers(metadata, Timestamp::now());
         if checksum == Checksum::Sha256 {
             headers.insert("x-amz-checksum-algorithm".into(), "SHA256".into());
         }

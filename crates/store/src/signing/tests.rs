@@ -121,7 +121,7 @@ fn encryption_storage_class_and_metadata_are_headers_of_the_creation() {
         None,
     );
     let metadata = BTreeMap::from([("Run UID".to_owned(), "ä 100%\n".to_owned())]);
-    let headers = signer.creation_headers(&metadata);
+    let headers = signer.creation_headers(&metadata, Timestamp::UNIX_EPOCH);
     let expected = [
         ("x-amz-meta-run-uid", "%C3%A4%20100%25%0A"),
         ("x-amz-server-side-encryption", "aws:kms"),

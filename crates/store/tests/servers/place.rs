@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use servers::{Running, SECRET_KEY, Server, Uploads, put};
-use store::{Checksum, CompletedPart, Credentials, Kind, Parameters, Proxies, Secret, Signed, Store, Wanted};
+use store::{
+    Checksum, Completed, CompletedPart, Credentials, Finish, Kind, Parameters, Proxies, Secret, Signed, Store,
+    StoreError, Wanted,
+};
 
 /// How long what the tests sign is good.
 pub const EXPIRES: Duration = Duration::from_secs(300);
@@ -111,6 +114,30 @@ impl<'a> Place<'a> {
             assert_eq!(self.put_part(store, key, &upload, 1, b"part").0, self.server.created());
         }
         upload
+    }
+
+    /// A bucket beside this one that locks objects, if the server has any.
+    pub fn locked_bucket(&self) -> Option<Place<'a>> {
+        let bucket = format!("{}-lock", self.bucket);
+        self.running.bucket_with_lock(&bucket).then(|| Place {
+            running: self.running,
+            server: self.server,
+            bucket,
+            owner: self.owner.clone(),
+        })
+    }
+
+    pub async fn finish(
+        &self,
+        store: &Store,
+        key: &str,
+        upload: &str,
+        parts: &[CompletedPart],
+    ) -> Result<Completed, StoreError> {
+        let label = metadata();
+        store
+            .finish(&Finish::new(key, upload, parts, self.checksum(), &label, false))
+            .await
     }
 
     /// From now on the bucket keeps versions, if the server has any.

@@ -15,6 +15,7 @@ pub async fn a_probe_finds_what_the_store_can_do_and_leaves_nothing(place: &Plac
         if_none_match: place.server.if_none_match,
         deletable: true,
         listable: true,
+        locks: false,
     };
     assert_eq!(found, expected);
     place.nothing_is_left(&store).await;

@@ -255,6 +255,7 @@ mod tests {
             version_id: None,
             age: None,
             archived: None,
+            held: store::Held::default(),
         };
         for (maker, cluster, etag, version, left) in [
             (Some("team/db"), "c", "e", None, None),
