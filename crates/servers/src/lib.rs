@@ -19,7 +19,7 @@ mod table;
 mod tinyproxy;
 
 pub use api_server::ApiServer;
-pub use azure::account_key;
+pub use azure::{account_key, azure_signature};
 pub use cloud::{Cloud, RunningCloud};
 pub use control_plane::{ControlPlane, kubeconfig};
 pub use cut::Cut;

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rusty_s3::{Bucket, Method, UrlStyle};
 
-use crate::azure;
 use crate::exchange::{Answer, exchange};
 use crate::table::Server;
 
@@ -129,7 +128,7 @@ impl Running {
 
     fn make(&self, bucket: &str) -> Option<Answer> {
         if self.server.kind == "azure" {
-            return azure::make_container(&self.address, self.server.access_key, SECRET_KEY, bucket);
+            return self.azure("PUT", &format!("/{bucket}"), &[("restype", "container")], &[], b"");
         }
         self.ask(Method::Put, bucket, &[], b"")
     }

@@ -58,11 +58,10 @@ impl Container {
         Ok(blobs.map(|blob| blob.key).collect())
     }
 
-    /// Keys below a prefix, each with its ETag, also where there is nothing but blocks that wait.
-    pub(super) async fn keys_with_waiting(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+    /// Keys below a prefix, also of blobs that have nothing but blocks that wait.
+    pub(super) async fn keys_with_waiting(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let found = self.first("list uploads", prefix, &[("include", "uncommittedblobs")]);
-        let blobs = found.await?.blobs.into_iter();
-        Ok(blobs.map(|blob| (blob.key, quoted(&blob.etag))).collect())
+        Ok(found.await?.blobs.into_iter().map(|blob| blob.key).collect())
     }
 
     /// The folders right below a prefix, each with its `/`, the first thousand.
