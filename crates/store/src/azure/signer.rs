@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::signing::{Pairs, Signed};
 
 /// Of the requests; it knows blocks of 4,000 MiB, versions and the tier Cold.
-const VERSION: &str = "2021-12-02";
+pub(super) const VERSION: &str = "2021-12-02";
 /// Azure takes requests whose date is 15 minutes old at most; a minute is for clocks that differ.
 pub(super) const LONGEST: Duration = Duration::from_secs(14 * 60);
 
@@ -87,7 +87,7 @@ pub(super) fn second(at: Timestamp) -> String {
 }
 
 /// The Date of a request that is good for so long: Azure counts from there, so that it lies behind for what is to be good for less.
-fn date(expires: Duration, now: Timestamp) -> String {
+pub(super) fn date(expires: Duration, now: Timestamp) -> String {
     let behind = LONGEST.saturating_sub(expires);
     let behind = SignedDuration::try_from(behind).unwrap_or_default();
     let at = now.checked_sub(behind).unwrap_or(now);
