@@ -35,6 +35,7 @@ codes! {
     InvalidAccessKeyId 403 "Not the key pair of this server.";
     InvalidArgument 400 "A value that means nothing.";
     InvalidDigest 400 "A checksum that is none.";
+    InvalidObjectState 403 "It lies in an archive, or does not.";
     InvalidPart 400 "A part that is not there as it is claimed.";
     InvalidPartOrder 400 "Parts that are not in their order.";
     InvalidRange 416 "Nothing lies there.";
@@ -52,6 +53,7 @@ codes! {
     RequestTimeTooSkewed 403 "The clocks differ.";
     RequestTimeout 400 "The body came too slowly.";
     ServiceUnavailable 503 "Not now.";
+    RestoreAlreadyInProgress 409 "It is on its way.";
     SignatureDoesNotMatch 403 "Signed with another secret, or another request.";
     XAmzContentSHA256Mismatch 400 "The body is not the one that was signed.";
 }
@@ -97,7 +99,7 @@ impl Fault {
         Self::new(
             Code::InsufficientStorage,
             format!(
-                "the store's disk is full ({what}): nothing that it has was touched; free space, or make its claim larger"
+                "the store's disk is full ({what}): nothing that it has was touched; free space, or make it larger"
             ),
         )
     }
@@ -113,6 +115,14 @@ impl Fault {
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::DirectoryNotEmpty => Self::new(
                 Code::InvalidRequest,
                 "the key cannot be stored: what is a folder of one key is a file of another here; take another path",
+            ),
+            io::ErrorKind::NotConnected
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::TimedOut => Self::new(
+                Code::ServiceUnavailable,
+                format!("the store's files cannot be reached ({step}): {error}"),
             ),
             io::ErrorKind::InvalidInput => Self::new(Code::InvalidRequest, format!("the key cannot be used: {error}")),
             _ => Self::new(

@@ -73,4 +73,82 @@ pub trait Files: Send + Sync + 'static {
     fn prune(&self, path: &str);
     /// How much room there is.
     fn room(&self) -> io::Result<Room>;
+    /// How often what keeps the files was connected to. What was written before that changed and was not settled may be lost without a
+    /// word: `settle` speaks of what was written since. A disk stays connected for as long as the process lives.
+    fn connected(&self) -> u64 {
+        0
+    }
+}
+
+/// Shared, where something else needs the same disk.
+impl<F: Files> Files for std::sync::Arc<F> {
+    type File = F::File;
+
+    fn new_file(&self, path: &str) -> io::Result<F::File> {
+        self.as_ref().new_file(path)
+    }
+
+    fn new_folder(&self, path: &str) -> io::Result<()> {
+        self.as_ref().new_folder(path)
+    }
+
+    fn open(&self, path: &str) -> io::Result<F::File> {
+        self.as_ref().open(path)
+    }
+
+    fn write_at(&self, file: &F::File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.as_ref().write_at(file, offset, bytes)
+    }
+
+    fn read_at(&self, file: &F::File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.as_ref().read_at(file, offset, into)
+    }
+
+    fn settle(&self, file: &F::File) -> io::Result<()> {
+        self.as_ref().settle(file)
+    }
+
+    fn seal(&self, file: &F::File, size: u64, modified: i64) -> io::Result<()> {
+        self.as_ref().seal(file, size, modified)
+    }
+
+    fn rename_over(&self, from: &str, to: &str) -> io::Result<()> {
+        self.as_ref().rename_over(from, to)
+    }
+
+    fn put_small(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.as_ref().put_small(path, bytes)
+    }
+
+    fn read_small(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.as_ref().read_small(path)
+    }
+
+    fn stat(&self, path: &str) -> io::Result<Option<Stat>> {
+        self.as_ref().stat(path)
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
+        self.as_ref().list(folder)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.as_ref().remove(path)
+    }
+
+    fn remove_folder(&self, path: &str) -> io::Result<()> {
+        self.as_ref().remove_folder(path)
+    }
+
+    fn prune(&self, path: &str) {
+        self.as_ref().prune(path);
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        self.as_ref().room()
+    }
+
+    fn connected(&self) -> u64 {
+        self.as_ref().connected()
+    }
 }

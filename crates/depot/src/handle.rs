@@ -11,7 +11,7 @@ use crate::body::{self, Announced};
 use crate::fault::{Code, Fault};
 use crate::files::Files;
 use crate::request::{self, Ask};
-use crate::shelf::{Done, Label, Part, Shelf};
+use crate::shelf::{Brought, Done, Label, Part, Shelf, State};
 use crate::signature::{self, Keys};
 use crate::xml;
 
@@ -30,6 +30,8 @@ pub struct Server<F: Files> {
     pub shelf: Arc<Shelf<F>>,
     /// Who may ask.
     pub keys: Keys,
+    /// Seconds that bringing an object back from an archive takes. None: there are no archives.
+    pub thaw: Option<u32>,
 }
 
 /// Runs what waits for the disk.
@@ -88,7 +90,7 @@ impl<F: Files> Server<F> {
         };
         let payload = signature::verify(&asked, &self.keys, now)?;
         let (bucket, key) = request::place(parts.uri.path())?;
-        let ask = request::ask(&parts.method, &key, &query, headers)?;
+        let ask = request::ask(&parts.method, &key, &query, headers, self.thaw.is_some())?;
         let to = Target { bucket, key };
         match ask {
             Ask::Put | Ask::Part { .. } => {
@@ -108,7 +110,19 @@ impl<F: Files> Server<F> {
                 });
                 Ok(completed(&to, &done.await?))
             }
-            Ask::Get { head } => self.get(to, head, headers).await,
+            Ask::Thaw => {
+                let asking = xml::asking(&body::small(body, MOST_XML).await?)?;
+                let (now, takes) = (now.as_second(), self.thaw.unwrap_or_default());
+                let brought = on_disk(&self.shelf, move |shelf| {
+                    shelf.thaw(&to.bucket, &to.key, &asking, takes, now)
+                });
+                let status = match brought.await? {
+                    Brought::Begun => 202,
+                    Brought::There => 200,
+                };
+                Ok(answer::of(status, Sent::Whole(Bytes::new())))
+            }
+            Ask::Get { head } => self.get(to, head, headers, now.as_second()).await,
             other => {
                 // Whatever comes along means nothing.
                 body::small(body, MOST_XML).await?;
@@ -150,7 +164,7 @@ impl<F: Files> Server<F> {
                     shelf.abort(bucket, key, &upload)?;
                     answer::of(204, Sent::Whole(Bytes::new()))
                 }
-                Ask::Put | Ask::Part { .. } | Ask::Complete { .. } | Ask::Get { .. } => {
+                Ask::Put | Ask::Part { .. } | Ask::Complete { .. } | Ask::Thaw | Ask::Get { .. } => {
                     return Err(Fault::new(Code::InternalError, "asked elsewhere"));
                 }
             })
@@ -222,7 +236,7 @@ impl<F: Files> Server<F> {
         Ok(answer)
     }
 
-    async fn get(&self, to: Target, head: bool, headers: &HeaderMap) -> Result<Answer, Fault> {
+    async fn get(&self, to: Target, head: bool, headers: &HeaderMap, now: i64) -> Result<Answer, Fault> {
         let object = on_disk(&self.shelf, move |shelf| shelf.object(&to.bucket, &to.key)).await?;
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let etag = object.label.etag();
@@ -238,6 +252,9 @@ impl<F: Files> Server<F> {
             answer::set(&mut answer, "etag", &etag);
             return Ok(answer);
         }
+        if !head {
+            object.label.readable(now)?;
+        }
         let size = object.label.size;
         let range = request::range(header("range"), size)?;
         let (first, count) = range.map_or((0, size), |(first, last)| (first, last - first + 1));
@@ -248,7 +265,7 @@ impl<F: Files> Server<F> {
             self.reading(object.file, first, count)
         };
         let mut answer = answer::of(if range.is_some() { 206 } else { 200 }, body);
-        describe(&mut answer, &label);
+        describe(&mut answer, &label, now);
         if let Some((first, last)) = range {
             answer::set(&mut answer, "content-range", &format!("bytes {first}-{last}/{size}"));
         } else if header("x-amz-checksum-mode").is_some() {
@@ -293,7 +310,7 @@ impl<F: Files> Server<F> {
     }
 }
 
-fn describe(answer: &mut Answer, label: &Label) {
+fn describe(answer: &mut Answer, label: &Label, now: i64) {
     answer::set(answer, "etag", &label.etag());
     answer::set(answer, "last-modified", &answer::http_date(label.modified));
     answer::set(answer, "accept-ranges", "bytes");
@@ -302,6 +319,20 @@ fn describe(answer: &mut Answer, label: &Label) {
         "content-type",
         label.shown.content_type.as_deref().unwrap_or("binary/octet-stream"),
     );
+    if let Some(class) = label.shown.class {
+        answer::set(answer, "x-amz-storage-class", class.word());
+    }
+    let restore = match label.state(now) {
+        State::Readable | State::Archived => None,
+        State::Coming => Some("ongoing-request=\"true\"".to_owned()),
+        State::There { until } => Some(format!(
+            "ongoing-request=\"false\", expiry-date=\"{}\"",
+            answer::http_date(until)
+        )),
+    };
+    if let Some(restore) = restore {
+        answer::set(answer, "x-amz-restore", &restore);
+    }
     for (name, value) in &label.shown.metadata {
         let name = http::HeaderName::try_from(format!("x-amz-meta-{name}"));
         if let (Ok(name), Ok(value)) = (name, value.parse()) {

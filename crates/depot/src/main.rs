@@ -60,6 +60,10 @@ struct Args {
     /// The access key of whoever may ask
     #[arg(long, env = "AWS_ACCESS_KEY_ID")]
     access_key: String,
+    /// For tests of restores from archives: the classes GLACIER and DEEP_ARCHIVE are taken, and bringing an object of one back takes so
+    /// many seconds. They are refused without this
+    #[arg(long, env = "STORE_THAW_SECONDS")]
+    thaw_seconds: Option<u32>,
     /// What is logged: error, warn, info, debug; debug has each request that is refused
     #[arg(long, env = "LOG", default_value = "info")]
     log: LevelFilter,
@@ -144,6 +148,7 @@ async fn run(args: Args) -> Result<(), String> {
     let server = Arc::new(Server {
         shelf: shelf.clone(),
         keys,
+        thaw: args.thaw_seconds,
     });
     let (end, stop) = watch::channel(false);
     if let Some(certificate) = certificate.clone() {

@@ -3,7 +3,7 @@ use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 use crate::fault::{Code, Fault};
-use crate::shelf::{Asked, Shown};
+use crate::shelf::{Asked, Class, Shown};
 use crate::signature::unescaped;
 
 /// Metadata headers.
@@ -66,6 +66,8 @@ pub enum Ask {
         /// Which.
         upload: String,
     },
+    /// An object is to be brought back from its archive.
+    Thaw,
     /// Abort of an upload.
     Abort {
         /// Which.
@@ -90,11 +92,17 @@ pub fn place(path: &str) -> Result<(String, String), Fault> {
     Ok((bucket.to_owned(), key.to_owned()))
 }
 
-/// What is asked for.
+/// What is asked for. `archives`: this server has archives.
 ///
 /// # Errors
 /// What this server does not have.
-pub fn ask(method: &Method, key: &str, query: &[(String, String)], headers: &HeaderMap) -> Result<Ask, Fault> {
+pub fn ask(
+    method: &Method,
+    key: &str,
+    query: &[(String, String)],
+    headers: &HeaderMap,
+    archives: bool,
+) -> Result<Ask, Fault> {
     let of = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
     let only = |known: &[&str]| {
         let signing = |name: &str| SIGNING.contains(&name.to_ascii_lowercase().as_str()) || name == "x-id";
@@ -110,7 +118,7 @@ pub fn ask(method: &Method, key: &str, query: &[(String, String)], headers: &Hea
         })
     };
     let has = |name: &str| query.iter().any(|(n, _)| n == name);
-    known_headers(headers)?;
+    known_headers(headers, archives)?;
     match (method.as_str(), key.is_empty()) {
         ("PUT", true) => only(&[]).map(|()| Ask::MakeBucket),
         ("HEAD", true) => only(&[]).map(|()| Ask::LookAtBucket),
@@ -159,6 +167,7 @@ pub fn ask(method: &Method, key: &str, query: &[(String, String)], headers: &Hea
             })
         }
         ("DELETE", false) => only(&[]).map(|()| Ask::Remove),
+        ("POST", false) if has("restore") && archives => only(&["restore"]).map(|()| Ask::Thaw),
         ("POST", false) if has("uploads") => only(&["uploads"]).map(|()| Ask::Begin),
         ("POST", false) if has("uploadId") => {
             only(&["uploadId"])?;
@@ -198,7 +207,7 @@ fn list(of: impl Fn(&str) -> Option<String>) -> Result<Ask, Fault> {
 }
 
 /// What would be promised and not kept is refused: encryption, locks, classes.
-fn known_headers(headers: &HeaderMap) -> Result<(), Fault> {
+fn known_headers(headers: &HeaderMap, archives: bool) -> Result<(), Fault> {
     for (name, value) in headers {
         let (name, value) = (name.as_str(), value.to_str().unwrap_or_default());
         let Some(rest) = name.strip_prefix("x-amz-") else {
@@ -209,7 +218,7 @@ fn known_headers(headers: &HeaderMap) -> Result<(), Fault> {
             "checksum-algorithm" | "sdk-checksum-algorithm" => value.eq_ignore_ascii_case("SHA256"),
             "checksum-type" => value.eq_ignore_ascii_case("COMPOSITE"),
             "checksum-mode" => value.eq_ignore_ascii_case("ENABLED"),
-            "storage-class" => value == "STANDARD",
+            "storage-class" => value == "STANDARD" || archives && Class::of(value).is_some(),
             _ => SIGNING.contains(&name) || name.starts_with(METADATA),
         };
         if !known {
@@ -248,6 +257,8 @@ pub fn shown(headers: &HeaderMap) -> Result<Shown, Fault> {
         } else if name.as_str() == "content-type" {
             bytes += value.len();
             shown.content_type = Some(text(value)?);
+        } else if name.as_str() == "x-amz-storage-class" {
+            shown.class = Class::of(&text(value)?);
         }
     }
     if bytes > MOST_METADATA {
@@ -318,7 +329,7 @@ mod tests {
             (Method::DELETE, "", "", "no DELETE"),
             (Method::PUT, "k", "partNumber=x&uploadId=u", "no number"),
         ] {
-            let fault = ask(&method, key, &pairs(query).unwrap(), &none).unwrap_err();
+            let fault = ask(&method, key, &pairs(query).unwrap(), &none, false).unwrap_err();
             assert!(fault.words.contains(words), "{method} {query}: {fault}");
         }
         for (name, value) in [
@@ -330,7 +341,7 @@ mod tests {
             ("x-amz-acl", "public-read"),
         ] {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
-            let fault = ask(&Method::PUT, "k", &[], &headers).unwrap_err();
+            let fault = ask(&Method::PUT, "k", &[], &headers, false).unwrap_err();
             assert!(
                 fault.code == Code::NotImplemented && fault.words.contains(name),
                 "{fault}"
@@ -367,7 +378,7 @@ mod tests {
         fn whatever_comes_is_an_answer(path in any::<String>(), query in any::<String>(), header in any::<String>(), size in any::<u64>()) {
             if let (Ok((_, key)), Ok(query)) = (place(&path), pairs(&query)) {
                 for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::HEAD, Method::PATCH] {
-                    let _ = ask(&method, &key, &query, &HeaderMap::new());
+                    let _ = ask(&method, &key, &query, &HeaderMap::new(), true);
                 }
             }
             for header in [header.clone(), format!("bytes={header}")] {

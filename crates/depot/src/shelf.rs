@@ -3,6 +3,7 @@
 //! `<bucket>/<key>` is an object, a plain file. `.labels/<bucket>/<SHA-256 of the key>` says what the object is, and names size and time of
 //! the file that it belongs to: file and label change by two renames, and between them `...next` is the label of the new file. A file that no
 //! label fits is no object. `.uploads/<id>/` is an upload: `job`, `data`, `notes`, and parts that could not be put to their place yet.
+mod archive;
 mod complete;
 mod label;
 mod lists;
@@ -19,6 +20,7 @@ use crate::fault::{At, Code, Fault};
 use crate::files::Files;
 use crate::names;
 
+pub use archive::{Asking, Brought, Class, State, Thaw};
 pub use complete::{Claim, Done};
 pub use label::{Label, Shown, digest_of_hex, hex, sha256};
 pub use lists::{Asked, Listed, Page, Unfinished};
@@ -117,6 +119,15 @@ impl<F: Files> Shelf<F> {
             return Err(Fault::full(&words));
         }
         Ok(())
+    }
+
+    /// All that was written since `connected` was asked for is among what was settled.
+    fn still(&self, connected: u64) -> Result<(), Fault> {
+        if self.files.connected() == connected {
+            return Ok(());
+        }
+        let words = "the connection to what keeps the files broke meanwhile, and what was written before may be lost: send it again";
+        Err(Fault::new(Code::ServiceUnavailable, words))
     }
 
     /// Keeps others from changing the object under a key.

@@ -6,7 +6,7 @@ use quick_xml::escape::escape;
 use quick_xml::events::Event;
 
 use crate::fault::{Code, Fault};
-use crate::shelf::{Asked, Claim, Done, Page, Unfinished};
+use crate::shelf::{Asked, Asking, Claim, Class, Done, Page, Unfinished};
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
@@ -89,11 +89,12 @@ pub fn objects(bucket: &str, asked: &Asked, page: &Page, escaped: bool) -> Strin
     }
     for listed in &page.objects {
         xml.push_str(&format!(
-            "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><ChecksumAlgorithm>SHA256</ChecksumAlgorithm><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+            "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><ChecksumAlgorithm>SHA256</ChecksumAlgorithm><Size>{}</Size><StorageClass>{}</StorageClass></Contents>",
             text(&listed.key),
             instant(listed.label.modified),
             escape(listed.label.etag()),
-            listed.label.size
+            listed.label.size,
+            listed.label.shown.class.map_or("STANDARD", Class::word)
         ));
     }
     for folder in &page.folders {
@@ -184,9 +185,81 @@ pub fn claims(body: &[u8]) -> Result<Vec<Claim>, Fault> {
     Ok(claims)
 }
 
+/// For how long an object is asked back from its archive, and how fast.
+///
+/// # Errors
+/// It cannot be read, or has no `Days`.
+pub fn asking(body: &[u8]) -> Result<Asking, Fault> {
+    let malformed = |words: &str| {
+        let words = format!("what is asked back from the archive cannot be read: {words}");
+        Fault::new(Code::MalformedXML, words)
+    };
+    let text = std::str::from_utf8(body).map_err(|_| malformed("it is no UTF-8"))?;
+    let mut reader = Reader::from_str(text);
+    let (mut path, mut days, mut tier) = (Vec::new(), None, None);
+    loop {
+        match reader.read_event().map_err(|error| malformed(&error.to_string()))? {
+            Event::Eof => break,
+            Event::DocType(_) => return Err(malformed("it has a document type")),
+            Event::Start(start) => path.push(start.local_name().as_ref().to_owned()),
+            Event::End(_) => drop(path.pop()),
+            Event::Text(text) => match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["RestoreRequest", "Days"] => days = Some(text.trim().to_owned()),
+                ["RestoreRequest", "GlacierJobParameters", "Tier"] => tier = Some(text.trim().to_owned()),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    if !path.is_empty() {
+        return Err(malformed("it ends in the middle of an element"));
+    }
+    let days = days.and_then(|days| days.parse().ok()).filter(|days| *days > 0);
+    let days = days.ok_or_else(|| malformed("Days must be a whole number from 1"))?;
+    Ok(Asking { days, tier })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_back_says_for_how_long_and_perhaps_how_fast() {
+        let asked = |body: &str| asking(body.as_bytes()).map(|asked| (asked.days, asked.tier));
+        let tier = |days, tier: &str| Ok((days, Some(tier.to_owned())));
+        let bulk = "<RestoreRequest xmlns=\"u\"><Days>3</Days>\n<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters></RestoreRequest>";
+        assert_eq!(asked(bulk), tier(3, "Bulk"));
+        assert_eq!(
+            asked("<RestoreRequest><Days> 1 </Days></RestoreRequest>"),
+            Ok((1, None))
+        );
+        for bad in [
+            "",
+            "<RestoreRequest/>",
+            "<RestoreRequest><Days>0</Days></RestoreRequest>",
+            "<RestoreRequest><Days>-1</Days></RestoreRequest>",
+            "<RestoreRequest><Days>1</Days>",
+            "<Days>1</Days>",
+            "<!DOCTYPE x><RestoreRequest><Days>1</Days></RestoreRequest>",
+        ] {
+            assert_eq!(asked(bad).map_err(|fault| fault.code), Err(Code::MalformedXML), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fuzz_what_is_asked_back() {
+        let seed = b"<RestoreRequest><Days>1</Days><GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters></RestoreRequest>";
+        let target = fuzz::Target {
+            name: "what is asked back from an archive",
+            seeds: &[seed],
+            words: &["Days", "Tier", "RestoreRequest", "<!DOCTYPE"],
+        };
+        target.run(|bytes| {
+            asking(bytes)
+                .map(|asked| asked.days as usize)
+                .map_err(|fault| fault.words)
+        });
+    }
 
     #[test]
     fn the_parts_of_a_completion_are_read_whoever_wrote_them() {

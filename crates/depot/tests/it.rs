@@ -8,6 +8,7 @@
 )]
 
 mod it {
+    pub mod archives;
     pub mod ends;
     pub mod kills;
     pub mod ledger;

@@ -229,11 +229,9 @@ impl Credentials {
 
     /// `text` without any of these credentials in it: stores repeat what they were sent in their errors.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut clean = text.replace(self.access_key(), "***").replace(self.secret_key(), "***");
-        if let Some(token) = self.session_token() {
-            clean = clean.replace(token, "***");
-        }
-        clean
+        let all = [Some(self.access_key()), Some(self.secret_key()), self.session_token()];
+        let secrets = all.into_iter().flatten().filter(|secret| !secret.is_empty());
+        secrets.fold(text.to_owned(), |clean, secret| clean.replace(secret, "***"))
     }
 }
 

@@ -166,9 +166,11 @@ impl<F: Files> Shelf<F> {
             modified: now,
             sha256: format!("{}-{}", hex(&sha256(&digests)), pieces.len()),
             upload: Some(upload.id.clone()),
+            thaw: None,
             shown: upload.job.shown.clone(),
         };
         let folder = folder(&upload.id);
+        let connected = self.files.connected();
         let (bucket, key) = (&upload.job.bucket, &upload.job.key);
         if in_place {
             for piece in pieces {
@@ -176,14 +178,15 @@ impl<F: Files> Shelf<F> {
                     self.copy(upload, piece, &upload.data)?;
                 }
             }
-            return self.publish(bucket, key, &upload.data, &format!("{folder}/data"), label, only_new);
+            let from = format!("{folder}/data");
+            return self.publish(bucket, key, (&upload.data, &from), label, only_new, connected);
         }
         let path = format!("{folder}/joined");
         let joined = self.files.new_file(&path).at("join the parts")?;
         let published = pieces
             .iter()
             .try_for_each(|piece| self.copy(upload, piece, &joined))
-            .and_then(|()| self.publish(bucket, key, &joined, &path, label, only_new));
+            .and_then(|()| self.publish(bucket, key, (&joined, &path), label, only_new, connected));
         if published.is_err() {
             let _ = self.files.remove(&path);
         }

@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
+use super::archive::{Class, Thaw};
 use super::{LABELS, Shelf};
 use crate::fault::{At, Fault};
 use crate::files::{Files, Stat};
@@ -20,6 +21,9 @@ pub struct Shown {
     /// `Content-Type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+    /// The archive that it lies in; none: it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
 }
 
 /// An object's label.
@@ -37,6 +41,9 @@ pub struct Label {
     /// The upload that it was made by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<String>,
+    /// When it was, or will be, brought back from its archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thaw: Option<Thaw>,
     /// As given.
     #[serde(flatten)]
     pub shown: Shown,

@@ -16,6 +16,7 @@ pub struct Object<F: Files> {
 pub struct Incoming<F: Files> {
     file: F::File,
     path: String,
+    connected: u64,
 }
 
 /// A new name that nobody else has.
@@ -35,8 +36,9 @@ impl<F: Files> Shelf<F> {
         self.named(bucket, key)?;
         self.room(size)?;
         let path = format!("{UPLOADS}/{:032x}.put", fresh()?);
+        let connected = self.files.connected();
         let file = self.files.new_file(&path).at("begin an object")?;
-        Ok(Incoming { file, path })
+        Ok(Incoming { file, path, connected })
     }
 
     /// Writes bytes of it.
@@ -86,21 +88,23 @@ impl<F: Files> Shelf<F> {
             modified: now,
             sha256: hex(&sha256),
             upload: None,
+            thaw: None,
             shown,
         };
-        self.publish(bucket, key, &incoming.file, &incoming.path, label, only_new)
+        let from = (&incoming.file, incoming.path.as_str());
+        self.publish(bucket, key, from, label, only_new, incoming.connected)
     }
 
     /// A file becomes the object under a key. Power may go at any moment: until the rename what lay there before is there with its own
-    /// label; from then on the new file, whose label is in either of two places.
+    /// label; from then on the new file, whose label is in either of two places. `connected` is what it was when the file was begun.
     pub(super) fn publish(
         &self,
         bucket: &str,
         key: &str,
-        file: &F::File,
-        from: &str,
+        (file, from): (&F::File, &str),
         mut label: Label,
         only_new: bool,
+        connected: u64,
     ) -> Result<Label, Fault> {
         let _alone = self.stripe(bucket, key);
         (self.ours)()?;
@@ -136,6 +140,7 @@ impl<F: Files> Shelf<F> {
         self.files
             .seal(file, label.size, label.modified)
             .at("settle the object")?;
+        self.still(connected)?;
         let bytes = serde_json::to_vec(&label).unwrap_or_default();
         self.files.put_small(&next, &bytes).at("write the label")?;
         self.files
@@ -193,7 +198,7 @@ impl<F: Files> Shelf<F> {
     }
 
     /// Of a key that no object can have, there is none.
-    fn named_for_reading(&self, bucket: &str, key: &str) -> Result<(), Fault> {
+    pub(super) fn named_for_reading(&self, bucket: &str, key: &str) -> Result<(), Fault> {
         self.bucket(bucket)?;
         self.named(bucket, key).map_err(|_| Fault::no_key())
     }

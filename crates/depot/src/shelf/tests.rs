@@ -1,4 +1,5 @@
 //! Power cuts, one after each step of many courses of requests: what was answered is there, and nothing else is.
+mod archives;
 mod cache;
 mod rules;
 
@@ -43,6 +44,7 @@ fn shown(mark: &str) -> Shown {
     Shown {
         metadata: BTreeMap::from([("run".to_owned(), mark.to_owned())]),
         content_type: None,
+        class: None,
     }
 }
 

@@ -43,6 +43,7 @@ pub struct Part<F: Files> {
     number: u32,
     size: u64,
     spot: Spot<F>,
+    connected: u64,
 }
 
 enum Spot<F: Files> {
@@ -220,6 +221,7 @@ impl<F: Files> Shelf<F> {
             return Err(Fault::new(Code::InvalidArgument, words));
         }
         self.room(size)?;
+        let connected = self.files.connected();
         let mut parts = locked(&upload.parts);
         let spot = match parts.get(&number) {
             Some(held) if held.note.is_some() && held.note == announced && held.size == size => {
@@ -255,6 +257,7 @@ impl<F: Files> Shelf<F> {
             number,
             size,
             spot,
+            connected,
         })
     }
 
@@ -308,6 +311,7 @@ impl<F: Files> Shelf<F> {
                 Place::Apart(*id)
             }
         };
+        self.still(part.connected)?;
         let mut parts = locked(&upload.parts);
         let closed = upload.closed.read().unwrap_or_else(PoisonError::into_inner);
         if *closed {
@@ -330,6 +334,7 @@ impl<F: Files> Shelf<F> {
             .write_at(&upload.notes, notes::offset(note.number), &record)
             .at("note a part")?;
         self.files.settle(&upload.notes).at("note a part")?;
+        self.still(part.connected)?;
         let held = Held {
             size: note.size,
             place: note.place,
