@@ -27,7 +27,7 @@ use crate::signing::{Pairs, Signed};
 use crate::wanted::{Dropped, Terms};
 use crate::xml;
 use delegation::Token;
-use signer::{AccountKey, Target};
+use signer::{AccountKey, Request, Target};
 
 /// Until a request of the operator's own is answered.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -37,7 +37,6 @@ const COMPLETE: Duration = Duration::from_secs(300);
 const KEPT: u32 = 7;
 
 /// What requests are signed with.
-#[derive(Clone)]
 enum Auth {
     /// The account's key.
     Key(AccountKey),
@@ -49,7 +48,7 @@ enum Auth {
 #[derive(Clone)]
 pub struct Container {
     target: Arc<Target>,
-    auth: Auth,
+    auth: Arc<Auth>,
     /// Of backups; None: the account's own.
     tier: Option<Arc<str>>,
     http: Http,
@@ -90,7 +89,7 @@ impl Container {
                 account: parameters.account.clone(),
                 container: at.bucket.clone(),
             }),
-            auth,
+            auth: Arc::new(auth),
             tier: parameters.tier.clone().map(Into::into),
             http,
             dial,
@@ -156,8 +155,17 @@ impl Container {
             headers.insert("content-length".into(), body.len().to_string());
         }
         let (now, target) = (Timestamp::now(), &self.target);
-        let signed = match &self.auth {
-            Auth::Key(account) => account.request(target, verb.as_str(), key, &query, headers, signer::LONGEST, now),
+        let signed = match &*self.auth {
+            Auth::Key(account) => {
+                let verb = verb.as_str();
+                let asked = Request {
+                    verb,
+                    key,
+                    query,
+                    headers,
+                };
+                account.request(target, asked, signer::LONGEST, now)
+            }
             Auth::Token(token) => {
                 let query: Vec<_> = query.into_iter().collect();
                 token.request(target.url(key, &query), headers, signer::VERSION, now)

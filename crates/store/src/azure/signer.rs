@@ -104,6 +104,15 @@ pub(super) fn confined(key: &str) -> Result<(), StoreError> {
     Err(StoreError::new("sign", StoreErrorKind::Configuration, why))
 }
 
+/// One request.
+pub(super) struct Request<'a> {
+    pub(super) verb: &'a str,
+    /// Of the blob; empty for the container.
+    pub(super) key: &'a str,
+    pub(super) query: Pairs,
+    pub(super) headers: Pairs,
+}
+
 /// The account's key.
 #[derive(Clone)]
 pub(super) struct AccountKey(hmac::Key);
@@ -121,24 +130,16 @@ impl AccountKey {
     }
 
     /// A request that can be sent as it is and in no other way.
-    pub(super) fn request(
-        &self,
-        target: &Target,
-        verb: &str,
-        key: &str,
-        query: &Pairs,
-        mut headers: Pairs,
-        expires: Duration,
-        now: Timestamp,
-    ) -> Signed {
+    pub(super) fn request(&self, target: &Target, asked: Request<'_>, expires: Duration, now: Timestamp) -> Signed {
+        let mut headers = asked.headers;
         headers.insert("x-ms-date".into(), date(expires, now));
         headers.insert("x-ms-version".into(), VERSION.into());
-        let text = string_to_sign(target, verb, key, query, &headers);
+        let text = string_to_sign(target, asked.verb, asked.key, &asked.query, &headers);
         let authorization = format!("SharedKey {}:{}", target.account, self.sign(&text));
         headers.insert("authorization".into(), authorization);
-        let query: Vec<_> = query.clone().into_iter().collect();
+        let query: Vec<_> = asked.query.into_iter().collect();
         Signed {
-            url: Secret::new(target.url(key, &query)),
+            url: Secret::new(target.url(asked.key, &query)),
             headers: headers.into_iter().collect(),
         }
     }

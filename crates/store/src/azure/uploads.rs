@@ -36,7 +36,7 @@ impl Container {
         let (key, query, headers) = match *wanted {
             Wanted::Read { key, version } => {
                 signer::confined(key)?;
-                return match &self.auth {
+                return match &*self.auth {
                     Auth::Key(account) => Ok(account.read(&self.target, key, version, expires, now)),
                     Auth::Token(token) => {
                         let opens = Opens {
@@ -82,9 +82,15 @@ impl Container {
             }
         };
         signer::confined(key)?;
-        let token = match &self.auth {
+        let token = match &*self.auth {
             Auth::Key(account) => {
-                return Ok(account.request(&self.target, "PUT", key, &query, headers, expires, now));
+                let asked = signer::Request {
+                    verb: "PUT",
+                    key,
+                    query,
+                    headers,
+                };
+                return Ok(account.request(&self.target, asked, expires, now));
             }
             Auth::Token(token) => token,
         };

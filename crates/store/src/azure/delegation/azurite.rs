@@ -184,7 +184,7 @@ async fn an_operator_without_keys_works_by_its_token_and_lets_pods_read_by_a_del
         container.sign(&unbound, ANSWER, now).await.unwrap_err().kind(),
         StoreErrorKind::Configuration
     );
-    let Auth::Token(token) = &container.auth else { panic!() };
+    let Auth::Token(token) = &*container.auth else { panic!() };
     let (one, two) = tokio::join!(container.delegation(token, now), container.delegation(token, now));
     assert!(std::sync::Arc::ptr_eq(&one.unwrap(), &two.unwrap()), "one key for all");
     container.remove("a/b +", None).await.unwrap();
