@@ -8,6 +8,7 @@
 mod ask;
 mod chain;
 mod container;
+mod entra;
 mod held;
 mod instance;
 mod sigv4;
@@ -19,7 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::credentials::{Credentials, CredentialsError};
-use crate::parameters::Parameters;
+use crate::kind::Kind;
+use crate::parameters::{AzureParameters, Parameters};
 use crate::proxy::Proxies;
 
 use chain::Environment;
@@ -50,6 +52,7 @@ pub struct Obtained {
 /// What an answer is held for.
 #[derive(Clone, PartialEq, Eq)]
 struct Asked {
+    kind: Kind,
     /// Keys of a Secret. None: the chain's.
     own: Option<Credentials>,
     /// Names the STS that a web identity is taken to, where the environment does not.
@@ -85,24 +88,10 @@ impl Identity {
         own: Option<Credentials>,
         now: Timestamp,
     ) -> Result<Obtained, CredentialsError> {
-        let parameters = match (parameters, own) {
-            (Parameters::Azure(_), Some(credentials)) => {
-                return Ok(Obtained {
-                    credentials,
-                    warning: None,
-                });
-            }
-            (Parameters::Azure(_), None) => {
-                let credentials =
-                    Credentials::of_environment(crate::kind::Kind::Azure, |name| self.environment.get(name))?;
-                return Ok(Obtained {
-                    credentials,
-                    warning: None,
-                });
-            }
-            (Parameters::S3(parameters), own) => (parameters, own),
+        let parameters = match parameters {
+            Parameters::S3(parameters) => parameters,
+            Parameters::Azure(parameters) => return self.of_azure(parameters, own, now).await,
         };
-        let (parameters, own) = parameters;
         let of_secret = own.is_some();
         let base = match own {
             Some(credentials) => Obtained {
@@ -111,6 +100,7 @@ impl Identity {
             },
             None => {
                 let asked = Asked {
+                    kind: Kind::S3,
                     own: None,
                     region: parameters.region.clone(),
                     role: None,
@@ -123,6 +113,7 @@ impl Identity {
             return Ok(base);
         };
         let asked = Asked {
+            kind: Kind::S3,
             // Those of the chain change by the hour: the role's are not asked for again because of that.
             own: of_secret.then(|| base.credentials.clone()),
             region: parameters.region.clone(),
@@ -142,6 +133,30 @@ impl Identity {
         let mut obtained = self.slot(asked, now).get(now, fetch).await?;
         obtained.warning = obtained.warning.or(base.warning);
         Ok(obtained)
+    }
+
+    /// The account's key of its Secret or of the environment, else a token of Entra's.
+    async fn of_azure(
+        &self,
+        parameters: &AzureParameters,
+        own: Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<Obtained, CredentialsError> {
+        if let Some(credentials) = own {
+            return Ok(Obtained {
+                credentials,
+                warning: None,
+            });
+        }
+        entra::may_have(&self.environment, parameters)?;
+        let asked = Asked {
+            kind: Kind::Azure,
+            own: None,
+            region: String::new(),
+            role: None,
+        };
+        let fetch = || entra::find(&self.environment, now);
+        self.slot(asked, now).get(now, fetch).await
     }
 
     fn slot(&self, asked: Asked, now: Timestamp) -> Arc<Slot> {
