@@ -3,6 +3,8 @@
 
 #[path = "all/admission.rs"]
 mod admission;
+#[path = "all/azure.rs"]
+mod azure;
 #[path = "all/bytes.rs"]
 mod bytes;
 #[path = "all/carriers.rs"]
