@@ -188,6 +188,12 @@ impl Container {
         judged.map_err(|e| e.placed(&self.place))
     }
 
+    /// Sends a part of any size to its signed URL.
+    pub(crate) async fn send(&self, signed: &Signed, body: Bytes) -> Result<Answer, StoreError> {
+        self.exchange("write a part", http::Method::PUT, signed, body, COMPLETE)
+            .await
+    }
+
     /// Sends a body to a signed URL, as an agent does.
     async fn put_signed(&self, step: &'static str, signed: &Signed, body: &[u8]) -> Result<Answer, StoreError> {
         let body = Bytes::copy_from_slice(body);
