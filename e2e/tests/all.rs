@@ -5,6 +5,8 @@
 mod admission;
 #[path = "all/archives.rs"]
 mod archives;
+#[path = "all/azure.rs"]
+mod azure;
 #[path = "all/bytes.rs"]
 mod bytes;
 #[path = "all/carriers.rs"]
