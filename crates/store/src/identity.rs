@@ -8,6 +8,7 @@
 mod ask;
 mod chain;
 mod container;
+mod google;
 mod held;
 mod instance;
 mod sigv4;
@@ -19,10 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::credentials::{Credentials, CredentialsError};
-use crate::parameters::Parameters;
+use crate::kind::Kind;
+use crate::parameters::{GcsParameters, Parameters};
 use crate::proxy::Proxies;
 
-use chain::Environment;
+use chain::{Environment, Source};
 use held::Slot;
 use sts::{Role, Sts};
 
@@ -52,8 +54,9 @@ pub struct Obtained {
 struct Asked {
     /// Keys of a Secret. None: the chain's.
     own: Option<Credentials>,
-    /// Names the STS that a web identity is taken to, where the environment does not.
-    region: String,
+    /// What is asked of the chain: in S3's case the region, which names the STS that a web identity is taken to, where the environment
+    /// does not.
+    of: (Kind, String),
     role: Option<Role>,
 }
 
@@ -70,7 +73,11 @@ impl Identity {
     /// One to which nobody gives anything.
     pub fn none() -> Self {
         Self::new(
-            |name| (name == instance::DISABLED).then(|| "true".to_owned()),
+            |name| {
+                [instance::DISABLED, google::NO_NODE]
+                    .contains(&name)
+                    .then(|| "true".to_owned())
+            },
             Proxies::default(),
         )
     }
@@ -86,6 +93,7 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Obtained, CredentialsError> {
         let parameters = match (parameters, own) {
+            (Parameters::Gcs(gcs), own) => return self.of_google(gcs, own, now).await,
             (Parameters::Azure(_), Some(credentials)) => {
                 return Ok(Obtained {
                     credentials,
@@ -112,7 +120,7 @@ impl Identity {
             None => {
                 let asked = Asked {
                     own: None,
-                    region: parameters.region.clone(),
+                    of: (Kind::S3, parameters.region.clone()),
                     role: None,
                 };
                 let fetch = || chain::find(&self.environment, &parameters.region, now);
@@ -125,7 +133,7 @@ impl Identity {
         let asked = Asked {
             // Those of the chain change by the hour: the role's are not asked for again because of that.
             own: of_secret.then(|| base.credentials.clone()),
-            region: parameters.region.clone(),
+            of: (Kind::S3, parameters.region.clone()),
             role: Some(role.clone()),
         };
         let fetch = || async {
@@ -142,6 +150,43 @@ impl Identity {
         let mut obtained = self.slot(asked, now).get(now, fetch).await?;
         obtained.warning = obtained.warning.or(base.warning);
         Ok(obtained)
+    }
+
+    /// A key of a Secret's is exchanged for a token; without one, the operator's own identity is asked.
+    async fn of_google(
+        &self,
+        parameters: &GcsParameters,
+        own: Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<Obtained, CredentialsError> {
+        let account = parameters.service_account.clone().unwrap_or_default();
+        let asked = Asked {
+            own: own.clone(),
+            // Where the operator's own token may not go, none is handed out that was obtained for another place.
+            of: (Kind::Gcs, format!("{account} {:?}", parameters.place())),
+            role: None,
+        };
+        let fetch = || async {
+            let found = match own.as_ref().and_then(Credentials::google) {
+                Some(own) => google::of_storage(own, parameters, &self.environment, now)
+                    .await
+                    .map(Source::of),
+                None => google::find(&self.environment, parameters, now).await,
+            };
+            match found {
+                Ok(Source::Has(credentials)) => Ok(*credentials),
+                Ok(Source::PassedBy(passed)) => Err(CredentialsError::Nowhere {
+                    passed,
+                    page: "docs/storages/gcs.md",
+                }),
+                Err(why) => Err(CredentialsError::Source {
+                    of: "Google",
+                    why,
+                    passed: vec![],
+                }),
+            }
+        };
+        self.slot(asked, now).get(now, fetch).await
     }
 
     fn slot(&self, asked: Asked, now: Timestamp) -> Arc<Slot> {

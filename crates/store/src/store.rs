@@ -23,7 +23,7 @@ use crate::wanted::{Dropped, Finish, Label, Removed, Terms, Thaw, Wanted};
 /// A place that objects are kept in, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
 pub enum Store {
-    /// Amazon S3 and what speaks its protocol.
+    /// Amazon S3 and what speaks its protocol, Google's store among them in words of its own.
     S3(Bucket),
     /// Azure Blob Storage.
     Azure(Container),
@@ -38,6 +38,7 @@ impl Store {
         match parameters {
             Parameters::S3(s3) => Bucket::open(s3, credentials, proxies).map(Self::S3),
             Parameters::Azure(azure) => Container::open(azure, credentials, proxies).map(Self::Azure),
+            Parameters::Gcs(gcs) => Bucket::open(&gcs.s3, credentials, proxies).map(Self::S3),
         }
     }
 
@@ -88,10 +89,9 @@ impl Store {
     ///
     /// # Errors
     /// Where somebody else signs, theirs.
-    #[allow(clippy::unused_async)] // Some stores' URLs are signed by somebody who has to be asked.
     pub async fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
         match self {
-            Self::S3(bucket) => Ok(bucket.sign(wanted, expires, now)),
+            Self::S3(bucket) => bucket.sign(wanted, expires, now).await,
             Self::Azure(container) => container.sign(wanted, expires, now),
         }
     }
