@@ -84,6 +84,14 @@ pub enum CredentialsError {
         /// The page that says how.
         page: &'static str,
     },
+    /// Nobody gives any for an account of Azure's.
+    #[error(
+        "names no Secret, and nobody else gives credentials: {passed}. Name a Secret, or give the operator an identity (docs/storages/azure.md)"
+    )]
+    NoAccount {
+        /// Each source that was passed by, and what would make it one.
+        passed: String,
+    },
     /// A source that is set up gives none; those behind it are not asked.
     #[error("{of} gives no credentials: {why}{}", and_passed(.passed))]
     Source {

@@ -8,6 +8,7 @@
 mod ask;
 mod chain;
 mod container;
+mod entra;
 mod google;
 mod held;
 mod instance;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 
 use crate::credentials::{Credentials, CredentialsError};
 use crate::kind::Kind;
-use crate::parameters::{GcsParameters, Parameters};
+use crate::parameters::{AzureParameters, GcsParameters, Parameters};
 use crate::proxy::Proxies;
 
 use chain::{Environment, Source};
@@ -52,11 +53,12 @@ pub struct Obtained {
 /// What an answer is held for.
 #[derive(Clone, PartialEq, Eq)]
 struct Asked {
+    kind: Kind,
     /// Keys of a Secret. None: the chain's.
     own: Option<Credentials>,
     /// What is asked of the chain: in S3's case the region, which names the STS that a web identity is taken to, where the environment
     /// does not.
-    of: (Kind, String),
+    of: String,
     role: Option<Role>,
 }
 
@@ -92,25 +94,11 @@ impl Identity {
         own: Option<Credentials>,
         now: Timestamp,
     ) -> Result<Obtained, CredentialsError> {
-        let parameters = match (parameters, own) {
-            (Parameters::Gcs(gcs), own) => return self.of_google(gcs, own, now).await,
-            (Parameters::Azure(_), Some(credentials)) => {
-                return Ok(Obtained {
-                    credentials,
-                    warning: None,
-                });
-            }
-            (Parameters::Azure(_), None) => {
-                let credentials =
-                    Credentials::of_environment(crate::kind::Kind::Azure, |name| self.environment.get(name))?;
-                return Ok(Obtained {
-                    credentials,
-                    warning: None,
-                });
-            }
-            (Parameters::S3(parameters), own) => (parameters, own),
+        let parameters = match parameters {
+            Parameters::S3(parameters) => parameters,
+            Parameters::Azure(parameters) => return self.of_azure(parameters, own, now).await,
+            Parameters::Gcs(parameters) => return self.of_google(parameters, own, now).await,
         };
-        let (parameters, own) = parameters;
         let of_secret = own.is_some();
         let base = match own {
             Some(credentials) => Obtained {
@@ -119,8 +107,9 @@ impl Identity {
             },
             None => {
                 let asked = Asked {
+                    kind: Kind::S3,
                     own: None,
-                    of: (Kind::S3, parameters.region.clone()),
+                    of: parameters.region.clone(),
                     role: None,
                 };
                 let fetch = || chain::find(&self.environment, &parameters.region, now);
@@ -131,9 +120,10 @@ impl Identity {
             return Ok(base);
         };
         let asked = Asked {
+            kind: Kind::S3,
             // Those of the chain change by the hour: the role's are not asked for again because of that.
             own: of_secret.then(|| base.credentials.clone()),
-            of: (Kind::S3, parameters.region.clone()),
+            of: parameters.region.clone(),
             role: Some(role.clone()),
         };
         let fetch = || async {
@@ -152,6 +142,30 @@ impl Identity {
         Ok(obtained)
     }
 
+    /// The account's key of its Secret or of the environment, else a token of Entra's.
+    async fn of_azure(
+        &self,
+        parameters: &AzureParameters,
+        own: Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<Obtained, CredentialsError> {
+        if let Some(credentials) = own {
+            return Ok(Obtained {
+                credentials,
+                warning: None,
+            });
+        }
+        entra::may_have(&self.environment, parameters)?;
+        let asked = Asked {
+            kind: Kind::Azure,
+            own: None,
+            of: String::new(),
+            role: None,
+        };
+        let fetch = || entra::find(&self.environment, now);
+        self.slot(asked, now).get(now, fetch).await
+    }
+
     /// A key of a Secret's is exchanged for a token; without one, the operator's own identity is asked.
     async fn of_google(
         &self,
@@ -161,9 +175,10 @@ impl Identity {
     ) -> Result<Obtained, CredentialsError> {
         let account = parameters.service_account.clone().unwrap_or_default();
         let asked = Asked {
+            kind: Kind::Gcs,
             own: own.clone(),
             // Where the operator's own token may not go, none is handed out that was obtained for another place.
-            of: (Kind::Gcs, format!("{account} {:?}", parameters.place())),
+            of: format!("{account} {:?}", parameters.place()),
             role: None,
         };
         let fetch = || async {

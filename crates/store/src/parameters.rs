@@ -27,6 +27,7 @@ const RETRY: Duration = Duration::from_secs(15 * 60);
 
 /// A store, as its parameters describe it: well-formed, not yet known to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // There is one of a storage, and what it is moves little.
 pub enum Parameters {
     /// Amazon S3 and what speaks its protocol.
     S3(S3Parameters),

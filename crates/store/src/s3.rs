@@ -226,6 +226,12 @@ impl Bucket {
         Err(StoreError::of_answer(step, status, &code, &message, theirs, ours))
     }
 
+    /// Sends a part of any size to its signed URL.
+    pub(crate) async fn send(&self, signed: &Signed, body: Bytes) -> Result<Answer, StoreError> {
+        self.exchange("write a part", http::Method::PUT, signed, body, COMPLETE)
+            .await
+    }
+
     /// Sends a body to a signed URL, as an agent does.
     pub(crate) async fn put_signed(
         &self,
@@ -284,7 +290,12 @@ impl Bucket {
     }
 
     /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
-    pub(crate) async fn get(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn get(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Option<(u64, u64)>,
+    ) -> Result<Vec<u8>, StoreError> {
         const STEP: &str = "read";
         if range.is_some_and(|(first, last)| last.saturating_sub(first) >= LARGEST as u64) {
             return Err(StoreError::new(
@@ -299,7 +310,7 @@ impl Bucket {
                 STEP,
                 Method::Get,
                 key,
-                Pairs::new(),
+                of_version(version),
                 range.into_iter().collect(),
                 Bytes::new(),
             )

@@ -6,6 +6,7 @@
 //! says until when; the label comes back with a look.
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::azure::Container;
@@ -16,9 +17,12 @@ use crate::error::{ProbeError, StoreError};
 use crate::parameters::Parameters;
 use crate::probe::Capabilities;
 use crate::proxy::Proxies;
-use crate::s3::{Bucket, Completed, ObjectInfo, Page, Upload, Version};
+use crate::s3::{Bucket, Completed, CompletedPart, ObjectInfo, Page, Upload, Version};
 use crate::signing::Signed;
 use crate::wanted::{Dropped, Finish, Label, Removed, Terms, Thaw, Wanted};
+
+/// How long the URL of a part is good that is sent from here.
+const SENT: Duration = Duration::from_secs(600);
 
 /// A place that objects are kept in, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
@@ -92,7 +96,7 @@ impl Store {
     pub async fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
         match self {
             Self::S3(bucket) => bucket.sign(wanted, expires, now).await,
-            Self::Azure(container) => container.sign(wanted, expires, now),
+            Self::Azure(container) => container.sign(wanted, expires, now).await,
         }
     }
 
@@ -135,10 +139,47 @@ impl Store {
     /// # Errors
     /// The store's.
     pub async fn read(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
+        self.read_version(key, None, range).await
+    }
+
+    /// The same of one version of it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn read_version(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Option<(u64, u64)>,
+    ) -> Result<Vec<u8>, StoreError> {
         match self {
-            Self::S3(bucket) => bucket.get(key, range).await,
-            Self::Azure(container) => container.read(key, range).await,
+            Self::S3(bucket) => bucket.get(key, version, range).await,
+            Self::Azure(container) => container.read(key, version, range).await,
         }
+    }
+
+    /// Sends a part, as an agent does: bound to its URL by its checksum.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn send_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: u32,
+        body: Bytes,
+        checksum: Checksum,
+    ) -> Result<CompletedPart, StoreError> {
+        let digest = checksum.digest(&body);
+        let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let wanted = Wanted::part(key, upload, number, size, checksum, &digest);
+        let signed = self.sign(&wanted, SENT, Timestamp::now()).await?;
+        let answer = match self {
+            Self::S3(bucket) => bucket.send(&signed, body).await?,
+            Self::Azure(container) => container.send(&signed, body).await?,
+        };
+        let etag = answer.header("etag").unwrap_or_default();
+        Ok(CompletedPart { number, etag, digest })
     }
 
     /// Puts a small object whole, so that it can be read at any time.
