@@ -4,12 +4,13 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use api::run::CopyStatus;
-use api::{BackupRun, condition, labels};
+use api::{BackupRun, BackupStorage, condition, labels};
 use kube::ResourceExt;
 
 use crate::act;
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::Fault;
+use crate::read::objects::Where;
 use crate::read::target::{Of, only};
 use crate::read::time::span;
 use crate::show::fold::say;
@@ -52,7 +53,12 @@ async fn work(session: &Session, args: &Args, name: &str, storage: &str, out: &m
     let doing = format!("copy the backup of {name} to storage {storage}");
     let run: BackupRun = session.get(&namespace, name).await?;
     check(&run, storage).map_err(|why| Fault::new(&doing, why, format!("kubectl backup describe run {name}")))?;
-    session.storage(storage).await?;
+    let storages = session.list::<BackupStorage>(&Where::All, None).await?.objects;
+    if !storages.iter().any(|s| s.name_any() == storage) {
+        let there: Vec<_> = storages.iter().map(ResourceExt::name_any).collect();
+        let why = format!("there is no BackupStorage {storage:?}; there are: {}", there.join(", "));
+        return Err(Fault::new(doing, why, "kubectl backup list storages"));
+    }
     let wanted = asked(&run, storage);
     if run.annotations().get(labels::COPY) != Some(&wanted) {
         act::copy(session, &namespace, name, &wanted).await?;

@@ -41,6 +41,7 @@ fn steps(decision: Decision) -> Vec<Step> {
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
 mod cancel;
 mod carriers;
+mod copies;
 mod deadlines;
 mod deletion;
 mod downloads;
