@@ -8,24 +8,27 @@ pub enum Kind {
     S3,
     /// Azure Blob Storage.
     Azure,
+    /// Google Cloud Storage.
+    Gcs,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are documented.
-    pub const ALL: [Self; 2] = [Self::S3, Self::Azure];
+    pub const ALL: [Self; 3] = [Self::S3, Self::Azure, Self::Gcs];
 
     /// As `spec.type` has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
             Self::Azure => "azure",
+            Self::Gcs => "gcs",
         }
     }
 
     /// What it keeps objects in, for people.
     pub fn noun(self) -> &'static str {
         match self {
-            Self::S3 => "bucket",
+            Self::S3 | Self::Gcs => "bucket",
             Self::Azure => "container",
         }
     }
@@ -35,6 +38,7 @@ impl Kind {
         match self {
             Self::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             Self::Azure => crate::credentials::ACCOUNT_KEY,
+            Self::Gcs => crate::credentials::KEY_FILE,
         }
     }
 
@@ -48,6 +52,7 @@ impl Kind {
         match self {
             Self::S3 => &crate::parameters::s3::KNOWN,
             Self::Azure => &crate::parameters::azure::KNOWN,
+            Self::Gcs => &crate::parameters::gcs::KNOWN,
         }
     }
 }

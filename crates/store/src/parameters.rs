@@ -1,6 +1,7 @@
 //! `spec.parameters` of a storage: all that can be said about it without asking the store.
 pub(crate) mod azure;
 mod fault;
+pub(crate) mod gcs;
 mod given;
 pub(crate) mod s3;
 pub(crate) mod value;
@@ -12,6 +13,7 @@ use url::Url;
 
 pub use azure::AzureParameters;
 pub use fault::{ParameterFault, faults};
+pub use gcs::GcsParameters;
 pub(crate) use given::Given;
 pub use s3::{CredentialKeys, S3Parameters};
 
@@ -31,6 +33,8 @@ pub enum Parameters {
     S3(S3Parameters),
     /// Azure Blob Storage.
     Azure(AzureParameters),
+    /// Google Cloud Storage.
+    Gcs(GcsParameters),
 }
 
 /// What every kind of store has.
@@ -103,6 +107,7 @@ impl Parameters {
         match kind {
             Kind::S3 => S3Parameters::read(given).map(Self::S3),
             Kind::Azure => AzureParameters::read(given).map(Self::Azure),
+            Kind::Gcs => GcsParameters::read(given).map(Self::Gcs),
         }
     }
 
@@ -111,6 +116,7 @@ impl Parameters {
         match self {
             Self::S3(_) => Kind::S3,
             Self::Azure(_) => Kind::Azure,
+            Self::Gcs(_) => Kind::Gcs,
         }
     }
 
@@ -119,6 +125,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => &s3.place,
             Self::Azure(azure) => &azure.place,
+            Self::Gcs(gcs) => gcs.place(),
         }
     }
 
@@ -127,6 +134,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => vec![s3.keys.access_key.clone(), s3.keys.secret_key.clone()],
             Self::Azure(azure) => vec![azure.account_key.clone()],
+            Self::Gcs(gcs) => vec![gcs.key_file.clone()],
         }
     }
 
@@ -172,6 +180,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => s3.thaw,
             Self::Azure(azure) => azure.thaw,
+            Self::Gcs(_) => None,
         }
     }
 
@@ -180,6 +189,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => s3.lock.is_some() || s3.legal_hold,
             Self::Azure(_) => false,
+            Self::Gcs(_) => false,
         }
     }
 

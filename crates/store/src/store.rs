@@ -27,7 +27,7 @@ const SENT: Duration = Duration::from_secs(600);
 /// A place that objects are kept in, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
 pub enum Store {
-    /// Amazon S3 and what speaks its protocol.
+    /// Amazon S3 and what speaks its protocol, Google's store among them in words of its own.
     S3(Bucket),
     /// Azure Blob Storage.
     Azure(Container),
@@ -42,6 +42,7 @@ impl Store {
         match parameters {
             Parameters::S3(s3) => Bucket::open(s3, credentials, proxies).map(Self::S3),
             Parameters::Azure(azure) => Container::open(azure, credentials, proxies).map(Self::Azure),
+            Parameters::Gcs(gcs) => Bucket::open(&gcs.s3, credentials, proxies).map(Self::S3),
         }
     }
 
@@ -94,7 +95,7 @@ impl Store {
     /// Where somebody else signs, theirs.
     pub async fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
         match self {
-            Self::S3(bucket) => Ok(bucket.sign(wanted, expires, now)),
+            Self::S3(bucket) => bucket.sign(wanted, expires, now).await,
             Self::Azure(container) => container.sign(wanted, expires, now).await,
         }
     }
