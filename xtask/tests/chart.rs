@@ -292,6 +292,8 @@ agent: {volume: Image, cpu: 50m, memory: 64Mi, pullPolicy: Always}
 notifications: {hosts: [hooks.slack.com, "*.corp.example+private"], defaultSecret: told}
 log: {filter: "operator=debug", json: true}
 env: [{name: AWS_REGION, value: eu-west-1}]
+volumes: [{name: aws, projected: {sources: []}}]
+volumeMounts: [{name: aws, mountPath: /aws, readOnly: true}]
 resources: {limits: {memory: 1Gi}}
 runAsUser: null
 nodeSelector: {disk: ssd}
@@ -328,9 +330,13 @@ downloads: {enabled: false}
     assert_eq!(pod["securityContext"].get("runAsUser"), None);
     assert_eq!(
         pod["volumes"],
-        json!([{"name": "notifications", "secret": {"secretName": "told"}}])
+        json!([
+            {"name": "notifications", "secret": {"secretName": "told"}},
+            {"name": "aws", "projected": {"sources": []}}
+        ])
     );
     assert_eq!(container["volumeMounts"][0]["mountPath"], "/notifications");
+    assert_eq!(container["volumeMounts"][1]["mountPath"], "/aws");
     let metadata = &deployment["template"]["metadata"];
     assert_eq!(metadata["annotations"], json!({"team": "ops"}));
     let labels = json!({"zone": "a", "app.kubernetes.io/name": "backup-operator"});

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use proof::event::Cancel;
 use proof::http::Way;
+use proof::pace::Pace;
 use proof::{NoUrl, SignedUrl};
 use protocol::{AgentState, Frame, FromAgent, Job, Report, ToAgent, UrlRequest, VERSION};
 
@@ -74,6 +75,7 @@ pub struct Desk {
     run: String,
     attempt: String,
     past: Past,
+    pace: Arc<Pace>,
     state: Mutex<State>,
     changed: Condvar,
     /// Tunnelled streams have moved on, or everything has changed.
@@ -107,6 +109,7 @@ impl Desk {
             run,
             attempt,
             past,
+            pace: Arc::default(),
             state: Mutex::new(state),
             changed: Condvar::new(),
             moved: Condvar::new(),
@@ -134,6 +137,11 @@ impl Desk {
 
 /// The job's side.
 impl Desk {
+    /// How fast its bytes may go to the store, or come from it.
+    pub fn pace(&self) -> Arc<Pace> {
+        self.pace.clone()
+    }
+
     /// Waits for the work; None when nobody asked for `idle` long.
     pub fn wait_for_job(&self, idle: Duration) -> Option<Box<Job>> {
         let mut state = self.lock();
@@ -308,6 +316,7 @@ impl Desk {
             ToAgent::Start(job) => {
                 if matches!(state.phase, Phase::Idle) {
                     state.phase = Phase::Running;
+                    self.pace.set(job.bandwidth);
                     state.job = Some(job);
                 }
             }
@@ -321,6 +330,7 @@ impl Desk {
                 state.cancel = Some(cancel);
             }
             ToAgent::Done => state.done = matches!(state.phase, Phase::Finished | Phase::Idle),
+            ToAgent::Pace { bandwidth } => self.pace.set(bandwidth),
             ToAgent::Ping => state.unsaid.pongs = (state.unsaid.pongs + 1).min(PONGS),
             // Whoever began it has called `begin_probe`.
             ToAgent::Probe { .. } => {}

@@ -98,6 +98,7 @@ fn object(job: &Job, stored: &Stored<'_>, desk: &Arc<Desk>) -> Result<Object, Ou
             patience: Duration::from_secs(job.retry_seconds),
             memory: memory::limit(),
             relayed: job.relay,
+            pace: desk.pace(),
         },
         sha256: stored.sha256.map(ToString::to_string),
         done: Done::Said(

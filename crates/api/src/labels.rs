@@ -21,6 +21,8 @@ pub const RENDERED_PATH: &str = "backup-operator.io/rendered-path";
 pub const RECORD: &str = "backup-operator.io/record";
 /// On a `BackupRun`: any value makes rotation pass it by.
 pub const KEEP: &str = "backup-operator.io/keep";
+/// On a `BackupRun`: puts a legal hold on its object, `false` takes it off. Without it nothing changes.
+pub const LEGAL_HOLD: &str = "backup-operator.io/legal-hold";
 /// On a `BackupSchedule`: any value makes one run now; removed when the run exists.
 pub const TRIGGER: &str = "backup-operator.io/trigger";
 /// On a `BackupSchedule`, set by the operator beside `trigger`: the name of the run that it is about to make.

@@ -311,6 +311,8 @@ pub enum State {
     StorageError,
     /// The run waits for its turn.
     Queued,
+    /// A restore waits until the store has brought the object back from its archive.
+    Thawing,
     /// The backup or restore was cut off and cannot go on.
     InterruptedFailed,
 }
@@ -388,6 +390,12 @@ pub struct BackupRunStatus {
     /// The store's version of the object, where its bucket keeps versions. `retainPolicy: Delete` removes this version.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "versionID")]
     pub version_id: Option<String>,
+    /// What keeps the object from being removed, as the store told when the backup was proved, or when the annotation `legal-hold` was carried out. Absent where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
+    /// How far the store is with bringing the object back from its archive for the restore that was asked for last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thaw: Option<Thaw>,
     /// Key of the backup's record: its own description beside it in the bucket, enough to restore it without this cluster (`kubectl backup import`). Absent where none was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
@@ -423,6 +431,39 @@ impl BackupRunStatus {
                 ..Self::default()
             }
     }
+}
+
+/// What keeps an object from being removed (S3 Object Lock).
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Lock {
+    /// GOVERNANCE (who has a right of its own may remove it) or COMPLIANCE (nobody may), until `until`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// A legal hold lies on it, which has no end but being taken off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub legal_hold: bool,
+}
+
+impl Lock {
+    /// It keeps the object from being removed at that time.
+    pub fn holds(&self, now: jiff::Timestamp) -> bool {
+        self.legal_hold || self.until.as_ref().is_some_and(|until| until.0 > now)
+    }
+}
+
+/// How far the store is with bringing an object back from its archive.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Thaw {
+    /// Since when it is asked to.
+    pub since: Time,
+    /// Since when the object can be read; the restore begins then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Time>,
 }
 
 /// A bucket, and where it is.

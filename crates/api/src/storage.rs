@@ -45,12 +45,16 @@ pub struct BackupStorageSpec {
     /// `retrySeconds` (how long a store that fails is tried again before the run fails, 10 to 604800, default 900);
     /// `caBundle` (PEM certificates to trust beside the public ones: an authority's, or the store's own, self-signed or not); `proxy` (`http://host:port`, an HTTP proxy that opens tunnels, for all requests to this store, the Pods', too);
     /// `storageClass`; `serverSideEncryption` (AES256 or aws:kms); `kmsKeyId`;
-    /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work).
+    /// `lockMode` (GOVERNANCE or COMPLIANCE) with `lockDays` (each new backup cannot be removed for so many days: S3 Object Lock, in a bucket that was made with it; COMPLIANCE needs `complianceAcknowledged: "true"`, because nobody can undo it); `legalHold` (`true`: each new backup gets a legal hold);
+    /// `thawDays`, `thawTier` (Standard, Bulk or Expedited: objects that lie in an archive are brought back before they are restored, for 3 days by Standard where `storageClass` is GLACIER or DEEP_ARCHIVE and nothing is said; needed where rules of the bucket move them there);
+    /// `bandwidth` (bytes a second, `64Ki` to `100Gi`, that all backups and all restores of this storage share, each direction by itself; default no limit);
+    /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work);
+    /// `roleARN` (a role that the credentials take on), `externalID` (which that role asks for), `stsEndpoint` (who is asked, default Amazon's of the region).
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeMap<String, String>>,
 
-    /// Secret with the access keys. It is read by the operator only and never enters a Pod.
+    /// Secret with the access keys. It is read by the operator only and never enters a Pod. None: the operator's own identity, by its environment as AWS has it: keys, web identity (IRSA), container (EKS Pod Identity), instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretReference>,
 
@@ -273,6 +277,9 @@ pub struct Capabilities {
     /// The access key may list, so that the store says of an object that is missing that it is (404) and not that it may not be seen (403). Without, whether a backup would replace an object of another run is not known before it starts.
     #[serde(default = "yes")]
     pub listable: bool,
+    /// Objects can be locked in the bucket (S3 Object Lock), as far as the access key may know. Whether they are says each run's `status.lock`.
+    #[serde(default)]
+    pub locks: bool,
     /// The object's metadata given at creation come back on HEAD.
     pub metadata: bool,
     /// HEAD returns the checksum of the whole object.

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod flags;
 #[cfg(unix)]
 pub mod guarded;
+pub mod identity;
 pub mod key;
 pub mod lent;
 pub mod progress;

@@ -22,6 +22,7 @@ use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
 use crate::transfer::budget::Budget;
 use crate::transfer::exec::Exec;
+use crate::transfer::lanes::Lanes;
 use crate::transfer::registry::Registry;
 use crate::transfer::trickle::Trickle;
 use crate::volumes::Volumes;
@@ -48,6 +49,8 @@ pub struct Context {
     pub budget: Budget,
     /// How connections to them are opened.
     pub trickle: Trickle,
+    /// How they share what a storage gives them.
+    pub lanes: Lanes,
     /// Opened stores.
     pub stores: Stores,
     /// What the watches have seen.

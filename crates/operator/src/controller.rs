@@ -79,6 +79,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         volumes: settings.volumes,
         registry: Registry::new(wake_run.clone()),
         budget: Default::default(),
+        lanes: Default::default(),
         trickle: Default::default(),
         storages: storages.clone(),
         schedules: schedules.clone(),

@@ -79,6 +79,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         volumes: Default::default(),
         registry: Registry::new(wake),
         budget: Default::default(),
+        lanes: Default::default(),
         trickle: Default::default(),
         storages: Default::default(),
         schedules: Default::default(),

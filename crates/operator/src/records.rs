@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use planner::run::{Recorded, StoredObject};
 use record::{Needs, Record, schema};
-use store::StoreError;
+use store::{Removed, StoreError};
 
 use crate::log::about_run;
 use crate::stores::OpenStore;
@@ -160,7 +160,8 @@ pub fn believe(object: &mut StoredObject, key: String, record: &Record, run_uid:
 }
 
 /// Removes a run's record, before its object: a record without an object would speak of what is not there.
-pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<(), StoreError> {
+/// Where the store keeps it, which it may for some minutes longer than its object: why.
+pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<Removed, StoreError> {
     let folder = store.folder(&run.namespace().unwrap_or_default());
     let own = place(run).key(&folder);
     let noted = run.status.as_ref().and_then(|s| s.record.clone());
@@ -171,15 +172,21 @@ pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<(), StoreError
         })
     });
     let key = noted.unwrap_or(own);
-    let _ = store.store.remove(&key, None).await?;
+    let plain = store.store.remove(&key, None).await?;
+    if plain != Removed::Gone {
+        return Ok(plain);
+    }
     if run.status.as_ref().is_some_and(|s| s.version_id.is_some()) {
         // A plain deletion only hides it. Where versions cannot be listed, that is all that can be had.
         let versions = store.store.versions(&key).await.unwrap_or_default();
         for version in versions.iter().filter(|version| version.key == key) {
-            let _ = store.store.remove(&key, Some(&version.id)).await?;
+            let removed = store.store.remove(&key, Some(&version.id)).await?;
+            if removed != Removed::Gone {
+                return Ok(removed);
+            }
         }
     }
-    Ok(())
+    Ok(Removed::Gone)
 }
 
 /// Removes the record of a backup whose object was replaced. What fails is left, and said: such a record agrees with no object any more.

@@ -287,6 +287,44 @@ mod tests {
         assert!(signed(&moved).await.contains("old-key") && !signed(&moved).await.contains("elsewhere"));
     }
 
+    #[test]
+    fn a_store_is_opened_again_before_its_credentials_end() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (ends, soon) in [(None, false), (Some(31), false), (Some(30), true), (Some(-5), true)] {
+            assert_eq!(ends_soon(ends.map(at), at(0)), soon, "{ends:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_storage_without_a_secret_is_opened_as_who_the_operator_is() {
+        let cloud = servers::Cloud::default().start();
+        let variables = [
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", cloud.url("/v1/credentials")),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer-of-a-container".to_string()),
+        ];
+        let variable = move |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+        let storage: BackupStorage = serde_json::from_value(serde_json::json!({
+            "apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": "s", "uid": "s"},
+            "spec": {"parameters": {"bucket": "backups"}},
+        }))
+        .unwrap();
+        let (client, _server) = crate::mocked::connect();
+        let stores = Stores::new(
+            client.clone(),
+            Proxies::default(),
+            Identity::new(variable, Proxies::default()),
+        );
+        let opened = stores.open(&storage).await.unwrap();
+        assert!(opened.ends.is_some() && signed(&opened).await.contains("session-token-1"));
+        let nobody = Stores::new(client, Proxies::default(), Identity::none());
+        let Err(error) = nobody.open(&storage).await else {
+            panic!("opened")
+        };
+        assert_eq!(error.reason(), Reason::InvalidCredentials);
+        let said = "spec.credentials: names no Secret, and nobody else gives credentials: the environment has no AWS_ACCESS_KEY_ID; ";
+        assert!(error.text().starts_with(said), "{}", error.text());
+    }
+
     #[tokio::test]
     async fn a_secret_that_may_not_be_read_is_told_with_the_value_of_the_chart_and_no_debuggers_words() {
         let storage: BackupStorage = serde_json::from_value(serde_json::json!({

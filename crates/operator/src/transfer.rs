@@ -4,6 +4,7 @@ pub mod commit;
 pub mod exec;
 pub mod job;
 pub mod keys;
+pub mod lanes;
 pub mod limits;
 pub mod link;
 pub mod outcome;

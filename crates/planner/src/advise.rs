@@ -1,6 +1,7 @@
 //! What is legal but unwise: warnings, for whoever writes an object. Nothing here keeps an object from working.
 mod alive;
 mod endpoint;
+mod lock;
 mod memory;
 pub mod neighbours;
 mod path;
@@ -32,7 +33,7 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
                 &mut said,
                 "spec.parameters.storageClass",
                 format!(
-                    "{class} cannot be read for hours after the store was asked to bring it back, so no restore begins before; GLACIER_IR costs little more and is read at once"
+                    "{class} cannot be read for hours after the store was asked to bring it back, so that each restore waits as long (state Thawing); GLACIER_IR costs little more and is read at once"
                 ),
             );
         }
@@ -151,6 +152,7 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now:
     }
     said.extend(below);
     said.extend(path::advise(schedule, calendar.as_ref(), now));
+    said.extend(lock::advise(schedule, storage, calendar.as_ref(), now));
     said
 }
 

@@ -30,6 +30,10 @@ pub mod cure;
 
 pub mod taken;
 
+/// Legal holds.
+pub mod lock;
+/// Restores from archives.
+pub mod thaw;
 pub mod waiting;
 
 pub mod starting;

@@ -14,6 +14,7 @@ use pipeline::Sha256;
 use protocol::Outcome;
 
 use crate::http::Client;
+use crate::pace::Pace;
 use crate::sign::{SignedUrl, Signs};
 use ring::{Chunk, Next, Ring};
 
@@ -55,6 +56,8 @@ pub struct Wanted {
     pub memory: Option<u64>,
     /// The bytes come through the operator.
     pub relayed: bool,
+    /// How fast they may come.
+    pub pace: Arc<Pace>,
 }
 
 /// What the reader and those who fetch share.

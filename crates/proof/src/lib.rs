@@ -20,6 +20,7 @@ pub mod group;
 pub mod guard;
 pub mod http;
 pub mod object;
+pub mod pace;
 pub mod read;
 #[cfg(unix)]
 pub mod restore;

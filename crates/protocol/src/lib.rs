@@ -17,7 +17,7 @@ pub use parts::PartPlan;
 pub use secret::Secret;
 
 /// Version of the protocol. An agent answers with its own; an operator speaks to all up to its own.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// The first version that knows tunnelled streams and `Probe`.
 pub const RELAY: u32 = 2;
 /// The first version that knows the outcomes `LeftRunning` and `OutOfMemory`.
@@ -27,3 +27,5 @@ pub const ENDINGS: u32 = 3;
 pub const ONLY_NEW: u32 = 4;
 /// The first version whose agents know `PartPlan::first`; an older one would double its parts far too early.
 pub const PLAN: u32 = 5;
+/// The first version whose agents keep to `Job.bandwidth`, and know `Pace`.
+pub const PACE: u32 = 6;

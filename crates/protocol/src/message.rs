@@ -63,6 +63,11 @@ pub enum ToAgent {
         #[serde(default)]
         signed: Option<Secret>,
     },
+    /// How many bytes a second the transfer may send to, or read from, the store from now on, all its connections together.
+    Pace {
+        /// None: as many as it can.
+        bandwidth: Option<u64>,
+    },
     /// Answer to `Open`: the operator has connected to the store.
     Opened {
         /// Which stream.
@@ -235,6 +240,9 @@ pub struct Job {
     /// The Pod cannot reach the store: connections to it are tunnelled through the operator.
     #[serde(default)]
     pub relay: bool,
+    /// Bytes a second that the transfer begins with; `Pace` says when there are more or fewer. None: as many as it can.
+    #[serde(default)]
+    pub bandwidth: Option<u64>,
     /// Backup or restore.
     pub action: Action,
 }

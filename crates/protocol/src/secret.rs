@@ -46,6 +46,7 @@ mod tests {
             ca_bundle: None,
             proxy: None,
             relay: false,
+            bandwidth: None,
             action: Action::Restore {
                 identity: Some(Secret::new("AGE-SECRET-KEY-hunter2".into())),
                 window_log: None,

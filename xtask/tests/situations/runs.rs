@@ -37,6 +37,7 @@ impl World {
             storage: StorageView::Ready(Place {
                 prefix: String::new(),
                 isolated: false,
+                thaws: false,
                 retry: Duration::from_secs(900),
                 location: Location {
                     bucket: "backups".into(),
@@ -225,6 +226,7 @@ fn stored() -> End {
         sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         etag: "\"e\"".into(),
         version_id: None,
+        lock: None,
         log: String::new(),
     }
 }

@@ -33,6 +33,7 @@ fn job() -> Box<Job> {
         ca_bundle: None,
         proxy: None,
         relay: false,
+        bandwidth: None,
         action: Action::Restore {
             identity: None,
             window_log: None,

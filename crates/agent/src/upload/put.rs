@@ -9,6 +9,7 @@ use md5::{Digest, Md5};
 use pipeline::Sha256;
 use proof::NoUrl;
 use proof::http;
+use proof::pace::Paced;
 use proof::retry::Retry;
 use protocol::{Checksum, Outcome, PartReceipt, UrlRequest};
 
@@ -90,6 +91,7 @@ impl Worker {
             };
             Some(Outcome::TransferFailed { step, message })
         };
+        let pace = desk.pace();
         let mut retry = Retry::new(plan.patience);
         loop {
             let signed = match desk.url(&request, plan.absence) {
@@ -97,7 +99,12 @@ impl Worker {
                 Err(NoUrl::Stopped) => return Err(None),
                 Err(error) => return Err(failed(error.to_string())),
             };
-            match http::put(&self.upload.client, &signed, size, &mut part.body.reader()) {
+            match http::put(
+                &self.upload.client,
+                &signed,
+                size,
+                &mut Paced::new(part.body.reader(), &pace),
+            ) {
                 Ok(etag) => {
                     return Ok(PartReceipt {
                         number: part.number,

@@ -327,6 +327,7 @@ pub fn backup(command: Vec<String>) -> Job {
         ca_bundle: None,
         proxy: None,
         relay: false,
+        bandwidth: None,
         action,
     }
 }

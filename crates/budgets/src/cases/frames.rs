@@ -65,6 +65,7 @@ fn start() -> Frame<ToAgent> {
         ca_bundle: None,
         proxy: None,
         relay: false,
+        bandwidth: None,
         action: Action::Backup {
             recipients: vec!["age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj".into()],
             allow_empty: false,

@@ -86,6 +86,7 @@ fn seen(run: BackupRun) -> Observed<'static> {
         storage: StorageView::Ready(Place {
             prefix: String::new(),
             isolated: false,
+            thaws: false,
             retry: Duration::from_secs(900),
             location: Location {
                 bucket: "backups".into(),
@@ -184,6 +185,7 @@ fn ended() -> Observed<'static> {
                 sha256: "5c896ce0e762b15d0c72fc2d2539ae0d1a07213de1c16c7e7171a33488bfa1e6".into(),
                 etag: "\"16c7e7171a33488bfa1e6\"".into(),
                 version_id: None,
+                lock: None,
                 log: "-- dump completed\n".into(),
             }),
         },

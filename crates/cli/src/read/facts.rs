@@ -42,11 +42,23 @@ pub fn facts(run: &BackupRun, now: Timestamp) -> Vec<Fact> {
         ("Compressed", told(status, condition::COMPRESSED)),
         ("Encrypted to", told(status, condition::ENCRYPTED)),
         ("Restorable", restorable(status)),
+        ("Locked", locked(status, now)),
         ("When deleted", run.spec.backup.as_ref().map(|_| when_deleted(run))),
     ]);
     all.into_iter()
         .filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)))
         .collect()
+}
+
+/// What keeps the object from being removed.
+fn locked(status: &BackupRunStatus, now: Timestamp) -> Option<String> {
+    let lock = status.lock.as_ref().filter(|lock| lock.holds(now))?;
+    let until = lock.until.as_ref().filter(|until| until.0 > now).map(|until| {
+        let mode = lock.mode.as_deref().unwrap_or("retention");
+        format!("until {} ({mode})", moment(until.0, now))
+    });
+    let legal = lock.legal_hold.then(|| "by a legal hold".to_owned());
+    Some([until, legal].into_iter().flatten().collect::<Vec<_>>().join(", and "))
 }
 
 /// What would cure what is wrong with it, in the words of the table of reasons; none where nothing is.

@@ -7,10 +7,11 @@ use api::BackupStorage;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use store::{Credentials, Kind, Parameters, Proxies, Store};
+use store::{Credentials, CredentialsError, Kind, Parameters, Proxies, Store};
 use zeroize::Zeroize;
 
 use crate::manifest;
+use crate::stored::identity;
 
 /// An open bucket.
 #[derive(Clone)]
@@ -56,11 +57,11 @@ pub enum BucketError {
 impl Bucket {
     /// Reads a manifest: its last BackupStorage, and the Secret that this names; where the file has no such Secret, the keys are those of the
     /// environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`). A proxy is that of its parameters, else of the environment
-    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`). `-` is standard input. Nothing is sent.
+    /// (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`). `-` is standard input. Nothing is sent but what a role is asked for by.
     ///
     /// # Errors
     /// What is missing or wrong, by its field.
-    pub fn of_file(file: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self, BucketError> {
+    pub fn of_file(file: &Path, variable: impl Fn(&str) -> Option<String> + Send) -> Result<Self, BucketError> {
         let text = manifest::read(file).map_err(BucketError::File)?;
         Self::of_manifest(file, &text, variable)
     }
@@ -74,7 +75,11 @@ impl Bucket {
         Ok(runtime.block_on(work))
     }
 
-    fn of_manifest(file: &Path, text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, BucketError> {
+    fn of_manifest(
+        file: &Path,
+        text: &str,
+        variable: impl Fn(&str) -> Option<String> + Send,
+    ) -> Result<Self, BucketError> {
         let mut objects = Vec::new();
         for document in manifest::documents(text) {
             match document.value {
@@ -97,7 +102,7 @@ impl Bucket {
         let parameters = Parameters::parse(kind(&storage), &storage.spec.parameters.clone().unwrap_or_default())
             .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
         let proxies = Proxies::from_environment(&variable, "")?.of_environment("this machine's");
-        let credentials = credentials(file, &storage, &parameters, &objects, variable)?;
+        let credentials = credentials(file, &storage, &parameters, &objects, &proxies, variable)?;
         let store = Store::open(&parameters, credentials, &proxies).map_err(|e| bad(e.to_string()))?;
         Ok(Self {
             store,
@@ -116,7 +121,8 @@ fn credentials(
     storage: &BackupStorage,
     parameters: &Parameters,
     objects: &[Value],
-    variable: impl Fn(&str) -> Option<String>,
+    proxies: &Proxies,
+    variable: impl Fn(&str) -> Option<String> + Send,
 ) -> Result<Credentials, BucketError> {
     let keys = |why: String| BucketError::Keys {
         file: file.to_owned(),
@@ -132,15 +138,18 @@ fn credentials(
                 && (namespace.is_empty() || namespace == named.namespace)
         })
     });
-    match (secret, named) {
+    let own = match (secret, named) {
         (Some(secret), Some(named)) => {
             let place = format!("Secret {}/{}", named.namespace, named.name);
             let mut data = data(secret).map_err(|why| keys(format!("{place}: {why}")))?;
             let found = Credentials::from_secret(parameters, &data);
             data.values_mut().for_each(Zeroize::zeroize);
-            found.map_err(|e| keys(format!("{place}: {e}")))
+            Some(found.map_err(|e| keys(format!("{place}: {e}")))?)
         }
-        _ => Credentials::from_environment(variable).map_err(|_| {
+        _ => None,
+    };
+    identity::waited_for(parameters, own, proxies, variable).map_err(|error| match error {
+        CredentialsError::Nowhere { .. } => {
             let (add, lacks) = match named {
                 Some(named) => (
                     format!(
@@ -157,8 +166,9 @@ fn credentials(
             keys(format!(
                 "there are no access keys: {lacks}, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; {add}, or set both"
             ))
-        }),
-    }
+        }
+        other => keys(other.to_string()),
+    })
 }
 
 /// Lists as kubectl writes them are looked into.

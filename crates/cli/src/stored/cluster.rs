@@ -7,13 +7,14 @@ use api::run::{DecryptionKey, KeyType};
 use api::{BackupRun, BackupStorage};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
-use store::{Credentials, Parameters, Store};
+use store::{Credentials, CredentialsError, Parameters, Store};
 use zeroize::Zeroize;
 
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
 use crate::stored::bucket::Bucket;
 use crate::stored::flags::{By, Reached};
+use crate::stored::identity;
 use crate::stored::key::Key;
 use crate::stored::lent::Lent;
 use crate::stored::source::{At, Packing, Source};
@@ -35,20 +36,26 @@ impl Session {
         let parameters = Parameters::parse(kind(storage), &parameters)
             .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
         let variable = |name: &str| std::env::var(name).ok();
-        let credentials = match &storage.spec.credentials {
+        let own = match &storage.spec.credentials {
             Some(named) => {
                 let mut data = self.secret(&doing, &named.namespace, &named.name).await?;
                 let found = Credentials::from_secret(&parameters, &data);
                 data.values_mut().for_each(Zeroize::zeroize);
-                found.map_err(|e| bad(format!("Secret {}/{}: {e}", named.namespace, named.name)))?
+                Some(found.map_err(|e| bad(format!("Secret {}/{}: {e}", named.namespace, named.name)))?)
             }
-            None => Credentials::from_environment(variable).map_err(|_| {
-                bad("the storage names no Secret, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into())
-            })?,
+            None => None,
         };
         let proxies = store::Proxies::from_environment(variable, "")
             .map_err(|e| bad(e.to_string()))?
             .of_environment("this machine's");
+        let credentials = identity::credentials(&parameters, own, &proxies, variable).await;
+        let credentials = credentials.map_err(|error| match error {
+            CredentialsError::Nowhere { .. } => bad(
+                "the storage names no Secret, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .into(),
+            ),
+            other => bad(other.to_string()),
+        })?;
         let store = Store::open(&parameters, credentials, &proxies).map_err(|e| bad(e.to_string()))?;
         Ok(Bucket {
             store,

@@ -270,6 +270,7 @@ impl Source {
                 patience: self.patience(),
                 memory: None,
                 relayed: false,
+                pace: Arc::default(),
             },
             sha256: found.sha256.as_ref().map(|(hash, _)| hash.clone()),
             done: self.done(undo).map_err(fault)?,

@@ -200,6 +200,8 @@ async fn act(
         Unguarded::AbortUpload { .. }
         | Unguarded::AbortStrays { .. }
         | Unguarded::TakeBack { .. }
+        | Unguarded::Hold { .. }
+        | Unguarded::Thaw { .. }
         | Unguarded::DeleteObject { .. } => {}
     }
     Ok(())

@@ -106,6 +106,7 @@ impl Errands {
         Some(Trouble {
             message: most_telling(&failures)?,
             since: now.saturating_duration_since(last),
+            expected: failures.iter().all(|failure| failure.is_expected()),
         })
     }
 
@@ -133,10 +134,9 @@ impl Errands {
             Ok(()) => State::Done,
             Err(words) => {
                 let before = errand.failed.as_ref().map_or(0, |f| f.times);
+                let pause = words.expected.unwrap_or_else(|| pause(before));
                 errand.failed = Some(Failure::after(errand.failed.take(), words, now));
-                State::Failed {
-                    again: now + pause(before),
-                }
+                State::Failed { again: now + pause }
             }
         };
     }
@@ -160,6 +160,7 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
         let done = match timeout(ANSWER, steps::take(&run, &context, &step)).await {
             Ok(done) => done.map_err(|error| Words {
                 weight: error.weight(),
+                expected: error.expected(),
                 text: crate::events::causes(&error),
             }),
             Err(_) => Err(Words::silence(format!(
@@ -168,7 +169,10 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
             ))),
         };
         drop(turn);
-        if let Err(Words { text, .. }) = &done {
+        if let Err(Words {
+            text, expected: None, ..
+        }) = &done
+        {
             about_run!(
                 warn,
                 run.as_ref(),

@@ -209,6 +209,7 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
         Place {
             prefix: isolation.folder(&parsed.key(""), namespace),
             isolated: isolation == NamespaceIsolation::Prefix,
+            thaws: parsed.thaw().is_some(),
             retry: parsed.retry(),
             location: Location {
                 bucket: parsed.bucket().into(),

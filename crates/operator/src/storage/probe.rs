@@ -16,7 +16,7 @@ use crate::write::bounded;
 const PROBE: Duration = Duration::from_secs(60);
 
 /// Raised when a probe looks for something new: what an earlier version found is then no proof.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 4;
 
 /// What a probe depends on: what it looks for, the spec's generation and the version of its Secret. A Secret that cannot be read counts
 /// as one that is not there: the probe says why.
@@ -105,6 +105,7 @@ fn told(found: store::Capabilities) -> Capabilities {
         checksum_enforced: found.enforced,
         deletable: found.deletable,
         listable: found.listable,
+        locks: found.locks,
         metadata: found.metadata,
         composite_checksum: found.composite_checksum,
         if_none_match: found.if_none_match,
@@ -122,6 +123,7 @@ fn known(told: &Capabilities) -> store::Capabilities {
         enforced: told.checksum_enforced,
         deletable: told.deletable,
         listable: told.listable,
+        locks: told.locks,
         metadata: told.metadata,
         composite_checksum: told.composite_checksum,
         if_none_match: told.if_none_match,
@@ -174,6 +176,7 @@ mod tests {
                 if_none_match: true,
                 deletable: false,
                 listable: true,
+                locks: true,
             };
             assert_eq!(known(&told(found)), found);
         }

@@ -52,6 +52,7 @@ pub async fn commit(
             sha256: report.sha256,
             etag: object.etag,
             version_id: object.version_id,
+            lock: uploads::lock_of(&object.held),
             log: report.stderr,
         },
         Err((reason, message)) => End::Failed {

@@ -154,6 +154,7 @@ pub async fn make(
         ca_bundle: store.parameters.ca_bundle().map(ToString::to_string),
         proxy: store.parameters.proxy().map(ToString::to_string),
         relay: route == Route::Relay,
+        bandwidth: None,
         action,
     })
 }

@@ -377,6 +377,7 @@ mod tests {
                 sha256: String::new(),
                 etag: String::new(),
                 version_id: None,
+                lock: None,
                 record: Default::default(),
                 log: String::new(),
             });

@@ -23,6 +23,7 @@ use crate::stores::OpenStore;
 use crate::transfer::budget::Held;
 use crate::transfer::exec::Exec;
 use crate::transfer::keys::Keys;
+use crate::transfer::lanes::Lane;
 use crate::transfer::link::{Link, LinkError, Target};
 use crate::transfer::pace::Pace;
 use crate::transfer::registry::Handle;
@@ -76,6 +77,8 @@ pub struct Session {
     pub pace: Pace,
     /// When the access keys were looked at.
     pub renewed: Option<Instant>,
+    /// Its part of the storage's bandwidth, where that has a limit.
+    pub lane: Option<Lane>,
 }
 
 impl Session {
@@ -87,6 +90,8 @@ impl Session {
         store: OpenStore,
         handle: Handle,
     ) -> Self {
+        let limited = store.parameters.bandwidth().is_some();
+        let lane = limited.then(|| context.lanes.join(&run.spec.storage.name, order.action));
         Self {
             client: context.client.clone(),
             exec: context.exec.clone(),
@@ -108,7 +113,14 @@ impl Session {
             signed: SignedFor::default(),
             pace: Pace::new(limits::URLS, Instant::now()),
             renewed: None,
+            lane,
         }
+    }
+
+    /// How fast the agent may be now; None: as fast as it can.
+    fn bandwidth(&mut self) -> Option<u64> {
+        let all = self.store.parameters.bandwidth()?;
+        Some(self.lane.as_mut()?.of(all))
     }
 
     /// What was signed, where all of it was signed here: by the session that handed the command over.

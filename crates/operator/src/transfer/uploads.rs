@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use api::BackupRun;
 pub use api::metadata::{ATTEMPT, CLUSTER, NAME, RUN, SCHEDULE};
+use api::run::Lock;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use planner::run::{StoredObject, TransferOrder, taken};
 use protocol::{Secret, ToAgent, UrlRequest};
-use store::{ObjectInfo, Signed, StoreError, Upload, Wanted};
+use store::{Held, ObjectInfo, Signed, StoreError, Upload, Wanted};
 
 use crate::ages::Ages;
 use crate::log::about_run;
@@ -43,6 +44,7 @@ pub fn stored(key: &str, object: &ObjectInfo, now: Timestamp) -> StoredObject {
         size: object.size,
         etag: object.etag.clone(),
         version_id: object.version_id.clone(),
+        lock: lock_of(&object.held),
         sha256: object.checksum_sha256.as_deref().and_then(store::hex_of_sha256),
         stored_at: object.age.and_then(|age| now.checked_sub(age).ok()),
         run: said(NAME),
@@ -52,6 +54,16 @@ pub fn stored(key: &str, object: &ObjectInfo, now: Timestamp) -> StoredObject {
         cluster: said(CLUSTER),
         ..StoredObject::default()
     }
+}
+
+/// What keeps an object from being removed, as a status has it.
+pub fn lock_of(held: &Held) -> Option<Lock> {
+    let lock = Lock {
+        mode: held.mode.clone(),
+        until: held.until.map(Time),
+        legal_hold: held.legal,
+    };
+    Some(lock).filter(|lock| *lock != Lock::default())
 }
 
 /// The other cluster that wrote an object: it is that one's, whatever a copy of its runs says here.
@@ -81,7 +93,7 @@ pub async fn take_back(
         return Ok(());
     }
     about_run!(info, run, attempt, key, "the object of a failed backup is removed");
-    store.store.remove(key, object.version_id.as_deref()).await.map(drop)
+    store.store.remove(key, object.version_id.as_deref()).await?.gone(key)
 }
 
 /// Creates the multipart upload.

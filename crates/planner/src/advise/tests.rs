@@ -45,6 +45,27 @@ fn a_schedule(schedule: &str, path: &str) -> BackupSchedule {
 }
 
 #[test]
+fn a_store_that_holds_more_than_rotation_keeps_is_told_of() {
+    for (cron, limit, days, policy, told) in [
+        ("@daily", 3, "30", "Delete", true),
+        ("@daily", 30, "30", "Delete", false),
+        ("@daily", 3, "3", "Delete", false),
+        ("@hourly", 24, "2", "Delete", true),
+        ("@daily", 3, "30", "Retain", false),
+        ("@monthly", 3, "30", "Delete", false),
+    ] {
+        let mut schedule = a_schedule(cron, "/{{ .name }}");
+        schedule.spec.successful_runs_history_limit = Some(limit);
+        schedule.spec.template.spec.retain_policy = serde_json::from_value(json!(policy)).unwrap();
+        let parameters = json!({ "bucket": "b", "lockMode": "GOVERNANCE", "lockDays": days });
+        let storage = a_storage(json!({ "type": "s3", "parameters": parameters }));
+        let said = super::schedule(&schedule, Some(&storage), NOW);
+        let is = fields(&said).contains(&"spec.successfulRunsHistoryLimit");
+        assert_eq!(is, told, "{cron} {limit} {days} {policy}: {said:?}");
+    }
+}
+
+#[test]
 fn a_notification_that_leaves_the_cluster_in_the_clear_is_told_of() {
     for (url, told) in [
         ("http://alerts.example.org/", true),

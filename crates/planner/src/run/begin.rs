@@ -8,7 +8,7 @@ use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, end, path, tell, turn, waiting};
+use crate::run::{cancel, end, path, tell, thaw, turn, waiting};
 use crate::validate;
 use crate::validate::run::check_path;
 
@@ -49,10 +49,18 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     } else {
         Action::Restore
     };
+    if action == Action::Restore {
+        match thaw::wait(o, &mut status, Some(&key(&prefix, &path))) {
+            Ok(None) => {}
+            Ok(Some(wait)) => return wait,
+            Err(why) => return end::refuse(o, status, Reason::ObjectArchived, &why),
+        }
+    }
     // What is wrong with the path is told at once; the path that counts is rendered when the run has its turn.
     if let Some(wait) = turn::wait(o, &status, action == Action::Restore) {
         return wait;
     }
+    status.thaw = None;
     tell::nothing_stored(o, &mut status);
     let key = key(&prefix, &path);
     status.path = Some(path.clone());

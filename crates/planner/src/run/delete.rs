@@ -60,6 +60,12 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     }
     let note = o.trouble.as_ref().map(|trouble| {
         let words = &trouble.message;
+        if trouble.expected {
+            let note = format!(
+                "the run goes when its object may be removed, which is tried again then: {words}. To let the run go now and leave the object, set spec.retainPolicy: Retain"
+            );
+            return (Reason::ObjectLocked, note);
+        }
         let note =
             format!("the run goes when its store has removed what is to be removed, which is tried again: {words}");
         (Reason::StorageNotReady, note)
@@ -147,7 +153,7 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     }
     let why = match &o.trouble {
         _ if o.storage == StorageView::Missing => "the storage is gone".to_string(),
-        Some(trouble) if trouble.since >= STORE => {
+        Some(trouble) if trouble.since >= STORE && !trouble.expected => {
             format!(
                 "for {} minutes the store did not do it: {}",
                 STORE.as_secs() / 60,

@@ -83,6 +83,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             sha256,
             etag,
             version_id,
+            lock,
             record,
             log,
         } => {
@@ -92,6 +93,7 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             status.sha256 = Some(sha256.clone());
             status.etag = Some(etag.clone());
             status.version_id.clone_from(version_id);
+            status.lock.clone_from(lock);
             status.record = record.key().cloned();
             status.location.clone_from(&transfer.location);
             status.log = kept(log);
@@ -226,6 +228,7 @@ pub fn adopt(status: &mut BackupRunStatus, object: &StoredObject, location: Opti
     status.sha256.clone_from(&object.sha256);
     status.etag = Some(object.etag.clone());
     status.version_id.clone_from(&object.version_id);
+    status.lock.clone_from(&object.lock);
     status.record = object.record.key().cloned();
     status.bytes = object.bytes.or(status.bytes);
     if let Some(began) = object.began {

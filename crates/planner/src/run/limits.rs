@@ -50,6 +50,8 @@ pub const STORE: Duration = Duration::from_secs(5 * 60);
 
 /// So many causes that keep a Pod from starting are told of in each attempt: whoever may write Events of Pods can make up any number.
 pub const CAUSES: usize = 8;
+/// How long a restore waits for its object to come back from an archive: the slowest tier of the deepest one takes two days.
+pub const THAW: Duration = Duration::from_secs(72 * 3600);
 /// How many restores are remembered.
 pub const RESTORES: usize = 10;
 

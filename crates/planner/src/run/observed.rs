@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
-use api::run::Location;
+use api::run::{Location, Lock};
 use jiff::Timestamp;
 
 use crate::queue::Turn;
@@ -98,6 +98,8 @@ pub struct Trouble {
     pub message: String,
     /// Since its first failure, by this process's own clock.
     pub since: Duration,
+    /// The store keeps the object, or brings it back: that is how it is to be, and no failure.
+    pub expected: bool,
 }
 
 /// What lies under a run's key.
@@ -148,6 +150,8 @@ pub struct StoredObject {
     pub bytes: Option<u64>,
     /// When the backup began, where a record says so.
     pub began: Option<Timestamp>,
+    /// What keeps it from being removed.
+    pub lock: Option<Lock>,
     /// The record beside it.
     pub record: Recorded,
 }
@@ -268,6 +272,8 @@ pub struct Place {
     pub prefix: String,
     /// Keys that do not begin with the prefix are not this namespace's.
     pub isolated: bool,
+    /// Objects may lie in an archive, and are brought back before they are restored.
+    pub thaws: bool,
     /// How long the store is tried again when it fails.
     pub retry: Duration,
     /// The bucket, and where it is.
@@ -476,6 +482,8 @@ pub enum End {
         etag: String,
         /// The store's version of the object, where its bucket keeps versions.
         version_id: Option<String>,
+        /// What keeps the object from being removed.
+        lock: Option<Lock>,
         /// The record beside it; boxed, as an end is moved about in errors.
         record: Box<Recorded>,
         /// End of the command's standard error.

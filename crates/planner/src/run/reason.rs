@@ -72,6 +72,7 @@ reasons! {
     Queued                passes "The run waits for its turn, because as many as may be at once are under way." "Wait, or raise spec.maxConcurrentRuns of the storage or --max-concurrent-runs of the operator."
     RestoreUnderWay       passes "A restore was asked for while one is under way." "Ask again when the restore has ended."
     RestoreWaits          passes "A restore waits until the Pod of an earlier attempt is gone." "See to what keeps the Pod; the message names it."
+    Thawing               passes "A restore waits until the store has brought the object back from its archive." "Wait: it takes minutes to two days, by class and tier; the message has the store's words."
     RestoreRefused        passes "A restore was asked for that cannot be, or that has expired." "Do what the message says, and ask again."
     DownloadGiven         passes "Somebody with the right to create backupruns/download asked for a URL of the backup, and got one." "Nothing to do; the API server's audit log has who it was."
     DownloadRefused       passes "A URL of the backup was asked for that cannot be had." "Do what the message says, and ask again; or download with --storage-file and keys of your own."
@@ -80,10 +81,13 @@ reasons! {
     Shrunk                passes "A good backup is far smaller than those before it." "Look whether the command still prints all that it should."
     RecordNotWritten      passes "A good backup has no record beside it in the bucket." "Let the access key write below .backup-operator/ of the storage's prefix, or set spec.catalog.records: false in the storage."
     Overwritten           passes "A good backup's object was written over by a newer run." "Restore the newer run; put {{ .name }} or a time into spec.storage.path."
+    LegalHold             passes "A legal hold was put on the backup's object, or taken off it, as the annotation legal-hold says." "Nothing to do."
+    LegalHoldRefused      passes "The store does not put the legal hold on the object, or does not take it off." "Give the access key the right that the message names, in a bucket with object lock; or correct the annotation."
     // Deletion.
     DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone." "See to what keeps the Pod; the message names it."
     ObjectDeleted         passes "The object of a deleted run was removed." "Nothing to do."
     ObjectKept            passes "The object of a deleted run was left." "Remove the object by hand where it is not wanted."
+    ObjectLocked          passes "The run is being deleted, and its object may not be removed yet: a lock or a legal hold lies on it." "Wait for the date that the message names, take the legal hold off, or set spec.retainPolicy: Retain to let the run go without it."
     LeftBehind            passes "What could not be removed from the store was left there." "Remove by hand what the message names."
     // What is stored.
     NothingStored         passes "Nothing is stored by the run yet." "Nothing to do."

@@ -13,7 +13,7 @@ use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, end, tell, turn, waiting};
+use crate::run::{cancel, end, lock, tell, thaw, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
@@ -38,12 +38,18 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
                 left => decision.requeue = Some(left),
             }
         }
-        if status.queued.take().is_some() | status.restore_requested_at.take().is_some() {
+        let waited = status.queued.take().is_some() | status.restore_requested_at.take().is_some();
+        let thawed = status.thaw.take().is_some();
+        if thawed {
+            status.state = tell::last_state(&status);
+        }
+        if waited | thawed {
             // The request was withdrawn while it waited; the next one begins to wait when it is there.
             status.message = tell::last_words(&status);
-            decision.guarded.push(Guarded::Report(Box::new(status)));
+            decision.guarded.push(Guarded::Report(Box::new(status.clone())));
             decision.unguarded.push(Unguarded::ForgetFound);
         }
+        lock::add(o, &status, &mut decision);
         return decision;
     }
     if o.request_is_kept {
@@ -76,9 +82,20 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             return refused;
         }
     };
+    let at = status.key.clone().or_else(|| Some(key(&prefix, &path_of(o, &status)?)));
+    match thaw::wait(o, &mut status, at.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(wait)) => return wait,
+        Err(why) => {
+            status.message = tell::last_words(&status);
+            (status.thaw, status.state) = (None, tell::last_state(&status));
+            return refuse(o, status, &why);
+        }
+    }
     if let Some(wait) = turn::wait(o, &status, true) {
         return wait;
     }
+    status.thaw = None;
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
     let path = path_of(o, &status).unwrap_or_default();
     let key = status.key.clone().unwrap_or_else(|| key(&prefix, &path));

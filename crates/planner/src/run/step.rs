@@ -143,6 +143,22 @@ pub enum Unguarded {
         /// `backup-1`.
         attempt: String,
     },
+    /// Put a legal hold on the object that this run wrote, or take it off.
+    Hold {
+        /// Object key.
+        key: String,
+        /// The version that the run recorded.
+        version_id: Option<String>,
+        /// On, or off.
+        on: bool,
+    },
+    /// Have the store bring the object back from its archive; done when it can be read.
+    Thaw {
+        /// Object key.
+        key: String,
+        /// The version that the run recorded.
+        version_id: Option<String>,
+    },
     /// Remove the object that this run wrote, if its ETag is still this one.
     DeleteObject {
         /// Object key.
@@ -175,7 +191,12 @@ impl Unguarded {
     pub fn is_errand(&self) -> bool {
         matches!(
             self,
-            Self::AbortUpload { .. } | Self::AbortStrays { .. } | Self::TakeBack { .. } | Self::DeleteObject { .. }
+            Self::AbortUpload { .. }
+                | Self::AbortStrays { .. }
+                | Self::TakeBack { .. }
+                | Self::Hold { .. }
+                | Self::Thaw { .. }
+                | Self::DeleteObject { .. }
         )
     }
 }

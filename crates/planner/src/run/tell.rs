@@ -61,6 +61,12 @@ pub fn queued(o: &Observed<'_>, status: &mut BackupRunStatus, message: &str) {
     }
 }
 
+/// A restore waits until its object has been brought back from its archive.
+pub fn thawing(o: &Observed<'_>, status: &mut BackupRunStatus, message: &str) {
+    waits(o, status, State::Thawing, Reason::Thawing.word(), message);
+    status.state = Some(State::Thawing);
+}
+
 fn waits(o: &Observed<'_>, status: &mut BackupRunStatus, state: State, reason: &str, message: &str) {
     status.message = Some(message.into());
     if is_finished(status) {
@@ -189,6 +195,16 @@ pub fn last_words(status: &BackupRunStatus) -> Option<String> {
     };
     let said = condition::find(&status.conditions, of)?;
     Some(said.message.clone()).filter(|words| said.status != "True" && !words.is_empty())
+}
+
+/// The state of a finished run that waited for nothing after all.
+pub fn last_state(status: &BackupRunStatus) -> Option<State> {
+    match status.restores.last() {
+        Some(last) if last.successful => Some(State::RestoreSuccessful),
+        Some(_) => Some(State::RestoreFailed),
+        None if condition::is_true(&status.conditions, condition::SUCCESSFUL) => Some(State::BackupSuccessful),
+        None => status.state,
+    }
 }
 
 /// An attempt ended well.

@@ -151,7 +151,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let soon = more
         .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
         .flatten();
-    d.requeue_at = [next, soon, look].into_iter().flatten().min();
+    d.requeue_at = [next, soon, look, history::released(o)].into_iter().flatten().min();
     let changed = o.schedule.status.as_ref() != Some(&d.status);
     d.status.observed_generation = health::observed(d.status.observed_generation, generation, changed);
     d

@@ -1,4 +1,5 @@
 //! Rotation: which ended runs are too many.
+use api::run::RetainPolicy;
 use api::{BackupRun, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -46,7 +47,8 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
             .runs
             .iter()
             .copied()
-            .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind && !is_kept(r))
+            .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
+            .filter(|r| !is_kept(r) && !is_held(r, o.now))
             .collect();
         runs.sort_by_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
         let over = runs
@@ -74,6 +76,22 @@ fn worth(run: &BackupRun) -> (bool, Timestamp) {
 
 fn is_kept(run: &BackupRun) -> bool {
     run.annotations().contains_key(labels::KEEP)
+}
+
+/// Its object goes with it, and may not yet: it would wait for that, being deleted, for months perhaps.
+fn is_held(run: &BackupRun, now: Timestamp) -> bool {
+    let goes = run.spec.retain_policy == Some(RetainPolicy::Delete);
+    let lock = run.status.as_ref().and_then(|s| s.lock.as_ref());
+    goes && lock.is_some_and(|lock| lock.holds(now))
+}
+
+/// When the next lock of a run ends, which rotation may pass by no more then.
+pub fn released(o: &Observed<'_>) -> Option<Timestamp> {
+    let locks = o.runs.iter().filter_map(|r| r.status.as_ref()?.lock.as_ref());
+    locks
+        .filter_map(|lock| Some(lock.until.as_ref()?.0))
+        .filter(|at| *at > o.now)
+        .min()
 }
 
 fn is_in_use(run: &BackupRun) -> bool {

@@ -126,12 +126,15 @@ impl Fetcher {
                 trouble = Some(Trouble::Stopped);
                 break;
             }
-            match reader.read(chunk.room(*end - *at)) {
+            let pace = &self.shared.wanted.pace;
+            let most = pace.piece().map_or(u64::MAX, |piece| piece as u64);
+            match reader.read(chunk.room((*end - *at).min(most))) {
                 Ok(0) => trouble = Some(Trouble::Again(Hope::Passes, "the connection ended early".into())),
                 Ok(n) => {
                     chunk.add(n);
                     *at += n as u64;
                     retry.progressed();
+                    pace.taken(n);
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {
                     trouble = Some(Trouble::Again(Hope::Passes, e.to_string()));

@@ -42,7 +42,7 @@ impl Answer {
             (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => Hope::Passes,
             // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
             (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch")
-            // MinIO's word for a session that has ended, or that it does not know.
+            // MinIO's word for a session that it does not know; of one that has ended it says InvalidAccessKeyId.
             | (_, "InvalidTokenId") => Hope::Passes,
             (403, _) if self.has_expired() => Hope::Passes,
             (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey")

@@ -62,6 +62,7 @@ fn object(bytes: &'static [u8], sha256: Option<String>, done: Done) -> Object {
             patience: Duration::from_secs(5),
             memory: None,
             relayed: false,
+            pace: Arc::default(),
         },
         sha256,
         done,

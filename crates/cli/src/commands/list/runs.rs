@@ -76,7 +76,7 @@ fn state(run: &BackupRun, told: &BackupRunStatus) -> (Cell, Cell) {
     let tone = match state {
         State::BackupSuccessful | State::RestoreSuccessful => Tone::Good,
         State::BackupFailed | State::RestoreFailed | State::InterruptedFailed => Tone::Bad,
-        State::StorageError | State::Queued => Tone::Warn,
+        State::StorageError | State::Queued | State::Thawing => Tone::Warn,
         State::Backuping | State::Restoring => Tone::Plain,
     };
     let word = format!("{state:?}");

@@ -9,7 +9,7 @@ const KEPT_WHOLE: [&str; 2] = ["meta.helm.sh", "argocd.argoproj.io"];
 /// The whole object as it was applied, with all that is masked in it.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Parameters of a storage that are shown; addresses without what stands before `@`.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 14] = [
     "bucket",
     "endpoint",
     "region",
@@ -22,6 +22,8 @@ const PARAMETERS: [&str; 12] = [
     "storageClass",
     "serverSideEncryption",
     "checksum",
+    "roleARN",
+    "stsEndpoint",
 ];
 /// Names of keys inside a Secret that anybody knows. Another one may be the key itself, put there by mistake.
 const KEY_NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];

@@ -1,11 +1,14 @@
 //! The errands themselves: what is removed from a store for a run. Each may be done again.
+use std::time::Duration;
+
 use api::BackupRun;
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate, kept};
 use planner::run::moved::Moved;
 use planner::run::{Event, Reason, Unguarded};
-use store::{ObjectInfo, StoreError, StoreErrorKind};
+use store::{Held, ObjectInfo, Removed, StoreError, StoreErrorKind};
 
 use super::told::Weight;
 use crate::context::Context;
@@ -16,6 +19,11 @@ use crate::stores::OpenStore;
 use crate::transfer::uploads;
 use crate::write::WriteError;
 use crate::{claims, events};
+
+/// Until an object that is held is looked at again.
+const HELD: Duration = Duration::from_secs(3600);
+/// Until an object that is being brought back is looked at again.
+const THAW: Duration = Duration::from_secs(300);
 
 /// Why an errand failed; it is run again.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +42,24 @@ pub enum StepError {
         /// Where it was stored.
         moved: Moved,
     },
+    /// A lock or a legal hold lies on the object.
+    #[error("the store keeps object {key}: it is {held}")]
+    Held {
+        /// Object key.
+        key: String,
+        /// What keeps it.
+        held: Held,
+        /// When to ask again.
+        again: Duration,
+    },
+    /// The object is not back from its archive yet.
+    #[error("object {key} lies in an archive ({class}), and the store was asked to bring it back")]
+    Thawing {
+        /// Object key.
+        key: String,
+        /// Its class or tier.
+        class: String,
+    },
     /// The store did not do it.
     #[error("the store did not {0}")]
     Store(&'static str, #[source] StoreError),
@@ -47,8 +73,19 @@ impl StepError {
                 Weight::Silence
             }
             Self::Store(_, error) if error.passes() => Weight::Busy,
-            Self::Store(..) | Self::Open(_) | Self::Elsewhere { .. } => Weight::Answer,
+            Self::Store(..) | Self::Open(_) | Self::Elsewhere { .. } | Self::Held { .. } | Self::Thawing { .. } => {
+                Weight::Answer
+            }
             Self::Write(_) => Weight::Silence,
+        }
+    }
+
+    /// It is as it is to be, and changes by itself: when to ask again.
+    pub fn expected(&self) -> Option<Duration> {
+        match self {
+            Self::Held { again, .. } => Some(*again),
+            Self::Thawing { .. } => Some(THAW),
+            _ => None,
         }
     }
 }
@@ -76,6 +113,8 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             let taken = uploads::take_back(&store, run, key, attempt, context.cluster()).await;
             passed(run, "remove what a failed attempt stored", taken)
         }
+        Unguarded::Hold { key, version_id, on } => hold(run, context, key, version_id.as_deref(), *on).await,
+        Unguarded::Thaw { key, version_id } => thaw(run, context, key, version_id.as_deref()).await,
         Unguarded::DeleteObject {
             key,
             etag,
@@ -135,7 +174,8 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
         moved,
     } = *object;
     // Looked at last: whoever deletes a schedule may do so between the decision and this.
-    if let Fate::Kept(why) = fate(run, &leaving::around(run, &context.client).await?) {
+    let around = leaving::around(run, &context.client).await?;
+    if let Fate::Kept(why) = fate(run, &around) {
         // In a namespace that goes no Event can be made.
         about_run!(
             info,
@@ -180,18 +220,127 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
         events::publish(&context.client, run.object_ref(&()), &event).await;
         return Ok(());
     }
+    let now = Timestamp::now();
+    if object.held.holds(now) {
+        // In a namespace that goes, nothing waits for months.
+        if around.namespace_goes {
+            let event = left_locked(run, key, &object.held);
+            left_behind::tell(run, context, event.clone()).await?;
+            return Ok(());
+        }
+        return Err(kept_by_store(key, object.held, now));
+    }
     let removed = records::remove(&store, run).await;
-    removed.map_err(|e| StepError::Store("delete the object's record", e))?;
+    if let Removed::Held(held) = removed.map_err(|e| StepError::Store("delete the object's record", e))? {
+        return Err(kept_by_store(key, held, now));
+    }
     let what = match version_id {
         Some(version) => format!("version {version} of object {key}"),
         None => format!("object {key}"),
     };
     let deleted = store.store.remove(key, version_id).await;
-    let _ = deleted.map_err(|e| StepError::Store("delete the object", e))?;
+    match deleted.map_err(|e| StepError::Store("delete the object", e))? {
+        Removed::Gone => {}
+        Removed::Held(held) => return Err(kept_by_store(key, held, Timestamp::now())),
+    }
     let why = context.rotated.of(&run.uid().unwrap_or_default());
     let why = why.map_or(String::new(), |why| format!(": its run is {why}"));
     say_deleted(run, context, format!("{what} was deleted (retainPolicy: Delete){why}")).await;
     Ok(())
+}
+
+/// The object is asked for again when its lock ends, and every hour: somebody may take it off.
+fn kept_by_store(key: &str, held: Held, now: Timestamp) -> StepError {
+    let left = held
+        .until
+        .filter(|_| !held.legal)
+        .map(|until| until.duration_since(now));
+    let left = left.and_then(|left| Duration::try_from(left).ok());
+    // By whose clock it ends is the store's to say.
+    let again = left.map_or(HELD, |left| left.saturating_add(Duration::from_secs(2)).min(HELD));
+    StepError::Held {
+        key: key.into(),
+        held,
+        again,
+    }
+}
+
+/// What is said of an object that may not be removed while its namespace goes.
+fn left_locked(run: &BackupRun, key: &str, held: &Held) -> Event {
+    Event {
+        warning: true,
+        reason: Reason::LeftBehind.word(),
+        action: "Delete",
+        note: format!(
+            "run {}/{} left object {key} behind: it is {held}, and its namespace goes. Remove it by hand after that",
+            run.namespace().unwrap_or_default(),
+            run.name_any()
+        ),
+    }
+}
+
+async fn hold(run: &BackupRun, context: &Context, key: &str, version: Option<&str>, on: bool) -> Result<(), StepError> {
+    let store = open(run, context).await?;
+    let done = store.store.hold(key, version, on).await;
+    let (warning, reason, note) = match &done {
+        Err(error) if error.passes() => (true, Reason::LegalHoldRefused, None),
+        Err(error) => {
+            let what = if on {
+                "put a legal hold on"
+            } else {
+                "take the legal hold off"
+            };
+            let note = format!("the store does not {what} object {key}: {error}");
+            (true, Reason::LegalHoldRefused, Some(note))
+        }
+        Ok(()) if on => (
+            false,
+            Reason::LegalHold,
+            Some(format!("a legal hold lies on object {key}")),
+        ),
+        Ok(()) => (
+            false,
+            Reason::LegalHold,
+            Some(format!("the legal hold is off object {key}")),
+        ),
+    };
+    if let Some(note) = note {
+        let event = Event {
+            warning,
+            reason: reason.word(),
+            action: "Hold",
+            note,
+        };
+        events::publish(&context.client, run.object_ref(&()), &event).await;
+    }
+    done.map_err(|e| StepError::Store("change the legal hold", e))
+}
+
+/// Done when the object can be read, or is not there, which the restore itself says.
+async fn thaw(run: &BackupRun, context: &Context, key: &str, version: Option<&str>) -> Result<(), StepError> {
+    let store = open(run, context).await?;
+    let looked = store.store.look(key, version).await;
+    let object = looked.map_err(|e| StepError::Store("look at the object", e))?;
+    let Some(archived) = object.and_then(|object| object.archived) else {
+        return Ok(());
+    };
+    if !archived.coming
+        && let Some(thaw) = store.parameters.thaw()
+    {
+        let asked = store.store.thaw(key, version, thaw).await;
+        asked.map_err(|e| StepError::Store("bring the object back from its archive", e))?;
+        about_run!(
+            info,
+            run,
+            key,
+            class = archived.class,
+            "the store was asked to bring an object back"
+        );
+    }
+    Err(StepError::Thawing {
+        key: key.into(),
+        class: archived.class,
+    })
 }
 
 /// What is said of an object in a bucket that the storage does not name any more.

@@ -1,5 +1,5 @@
 //! What is told of errands that fail: what the store has answered, rather than that it could not be reached the last time.
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How much an error says of why nothing is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,8 @@ pub struct Words {
     pub weight: Weight,
     /// For people.
     pub text: String,
+    /// It is as it is to be, and changes by itself: the store keeps the object, or brings it back. To be asked again after this.
+    pub expected: Option<Duration>,
 }
 
 impl Words {
@@ -27,6 +29,7 @@ impl Words {
         Self {
             weight: Weight::Silence,
             text: text.into(),
+            expected: None,
         }
     }
 }
@@ -54,8 +57,13 @@ impl Failure {
         }
     }
 
+    /// It is as it is to be.
+    pub fn is_expected(&self) -> bool {
+        self.last.expected.is_some()
+    }
+
     fn text(&self) -> String {
-        match self.telling == self.last {
+        match self.telling == self.last || self.last.expected.is_some() {
             true => self.last.text.clone(),
             false => format!("{} (and the last time: {})", self.telling.text, self.last.text),
         }
@@ -70,8 +78,6 @@ pub fn most_telling(failures: &[&Failure]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -80,6 +86,7 @@ mod tests {
         let words = |weight, text: &str| Words {
             weight,
             text: text.into(),
+            expected: None,
         };
         let refused = words(Weight::Answer, "403 AccessDenied");
         let busy = words(Weight::Busy, "503 SlowDown");

@@ -194,7 +194,13 @@ impl Session {
                 log: String::new(),
             })
         })?;
-        let job = job::for_version(job, self.agent_version);
+        let job = job::for_version(
+            protocol::Job {
+                bandwidth: self.bandwidth(),
+                ..job
+            },
+            self.agent_version,
+        );
         self.handle.awaits_start(&chosen);
         if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
         {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{Ended, Session};
 use crate::claims;
 use crate::log::about_run;
+use crate::transfer::lanes::Lane;
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::relay::{Endpoint, Refused, Relay};
 use crate::transfer::{job, limits, outcome, uploads};
@@ -43,6 +44,7 @@ impl Session {
         let mut waiting: Vec<UrlRequest> = Vec::new();
         let mut retry = Instant::now();
         let mut relay = self.relay(link);
+        self.tell_pace(link).await;
         loop {
             if let (None, Some(reason)) = (cancelling, self.handle.orders().cancel) {
                 cancelling = Some(Instant::now() + Duration::from_secs(job::GRACE_SECONDS) + CANCEL);
@@ -57,6 +59,10 @@ impl Session {
             let message = tokio::select! {
                 message = link.next() => message,
                 _ = self.handle.until(|o| o.cancel.is_some()), if !is_cancelling => continue,
+                () = changed(&mut self.lane) => {
+                    self.tell_pace(link).await;
+                    continue;
+                }
                 () = tokio::time::sleep_until(retry), if !waiting.is_empty() => {
                     let again = std::mem::take(&mut waiting);
                     for request in again {
@@ -122,6 +128,14 @@ impl Session {
                     FromAgent::Welcome { .. } | FromAgent::Pong | FromAgent::Probed { .. } => {}
                 },
             }
+        }
+    }
+
+    /// Its part of the storage's bandwidth: other transfers have come or gone, or this one goes on with another operator.
+    async fn tell_pace(&mut self, link: &mut Link) {
+        let bandwidth = self.bandwidth();
+        if bandwidth.is_some() && self.agent_version >= protocol::PACE {
+            link.send(ToAgent::Pace { bandwidth }).await;
         }
     }
 
@@ -263,6 +277,13 @@ async fn tell(link: &Link, message: ToAgent) -> Result<(), Ended> {
 }
 
 /// Keeps a request until the upload is there. It is said again on each connection, and kept once.
+async fn changed(lane: &mut Option<Lane>) {
+    match lane {
+        Some(lane) => lane.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn wait_too(waiting: &mut Vec<UrlRequest>, request: UrlRequest) -> Result<(), Ended> {
     if waiting.contains(&request) {
         return Ok(());

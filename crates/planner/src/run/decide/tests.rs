@@ -44,6 +44,7 @@ mod carriers;
 mod deadlines;
 mod deletion;
 mod downloads;
+mod locks;
 mod moved;
 mod pods;
 mod requests;
@@ -53,6 +54,7 @@ mod returned;
 mod stored_as;
 mod taken;
 mod tenancy;
+mod thaw;
 mod turns;
 
 struct World {
@@ -284,6 +286,7 @@ fn ready(prefix: &str) -> StorageView {
     StorageView::Ready(Place {
         prefix: prefix.into(),
         isolated: false,
+        thaws: false,
         retry: Duration::from_secs(900),
         location: bucket("backups"),
     })
@@ -309,6 +312,7 @@ fn stored() -> End {
         sha256: "ab".into(),
         etag: "\"e\"".into(),
         version_id: None,
+        lock: None,
         log: String::new(),
     }
 }

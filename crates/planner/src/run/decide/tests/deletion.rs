@@ -113,6 +113,7 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
         sha256,
         etag,
         version_id,
+        lock: None,
         log,
     });
     world.step();
@@ -130,6 +131,7 @@ fn a_missing_or_dead_store_never_holds_a_deleted_run_for_ever_and_is_tried_befor
         Some(Trouble {
             message: "503 SlowDown".into(),
             since: Duration::from_secs(seconds),
+            expected: false,
         })
     };
     for (storage, trouble, held) in [
@@ -227,6 +229,7 @@ fn a_run_that_its_store_holds_says_so_once_in_the_stores_words() {
     world.trouble = Some(Trouble {
         message: "Secret team/keys does not exist".into(),
         since: Duration::from_secs(2),
+        expected: false,
     });
     let told = |steps: &[Step]| {
         let said = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.note.contains("team/keys"));

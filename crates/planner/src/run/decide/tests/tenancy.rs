@@ -5,6 +5,7 @@ fn apart() -> Place {
     Place {
         prefix: "team/".into(),
         isolated: true,
+        thaws: false,
         retry: Duration::from_secs(900),
         location: bucket("backups"),
     }

@@ -1,4 +1,6 @@
 //! Rotation, and the counters of the status.
+use api::run::{Lock, RetainPolicy};
+
 use super::*;
 
 #[test]
@@ -72,6 +74,30 @@ fn rotation_passes_by_what_is_kept_and_what_is_not_cleaned_up_yet() {
     world.annotate_run("r3", labels::KEEP);
     world.runs[5].status.as_mut().unwrap().transfer = Some(world.transfer("backup-1"));
     assert_eq!(world.doomed(), ["r6", "r4"]);
+}
+
+#[test]
+fn rotation_passes_by_what_the_store_still_holds_and_comes_again_when_it_does_not() {
+    let mut world = World::new();
+    for n in 0..7 {
+        world.ended(&format!("r{n}"), true, 100 * n);
+    }
+    let at = |seconds: i64| world.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    let (soon, past) = (at(30), at(-1));
+    let lock = |until: Option<Timestamp>, legal_hold| Lock {
+        mode: until.map(|_| "GOVERNANCE".into()),
+        until: until.map(Time),
+        legal_hold,
+    };
+    for (n, until, legal) in [(3, Some(soon), false), (4, None, true), (5, Some(past), false)] {
+        world.runs[n].spec.retain_policy = Some(RetainPolicy::Delete);
+        world.runs[n].status.as_mut().unwrap().lock = Some(lock(until, legal));
+    }
+    // Without its object a run goes, whatever holds that.
+    world.runs[6].spec.retain_policy = Some(RetainPolicy::Retain);
+    world.runs[6].status.as_mut().unwrap().lock = Some(lock(Some(soon), true));
+    assert_eq!(world.doomed(), ["r6", "r5"]);
+    assert!(world.step().requeue_at.is_some_and(|at| at <= soon));
 }
 
 #[test]

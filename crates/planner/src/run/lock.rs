@@ -1,0 +1,40 @@
+//! Legal holds: an annotation of the run puts one on its object, and takes it off.
+use api::run::Lock;
+use api::{BackupRun, BackupRunStatus, condition, labels};
+use kube::ResourceExt;
+
+use crate::run::observed::Observed;
+use crate::run::step::{Decision, Guarded, Unguarded};
+
+/// What the annotation asks for: on, off, or nothing. Taking it away is no request: tools that apply manifests do that.
+pub fn asked(run: &BackupRun) -> Option<bool> {
+    let word = run.annotations().get(labels::LEGAL_HOLD)?;
+    Some(!matches!(
+        word.trim().to_ascii_lowercase().as_str(),
+        "false" | "off" | "no"
+    ))
+}
+
+/// Adds to the decision about a finished run what its annotation asks for. The status tells of it when the store has done it.
+pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) {
+    let good = condition::is_true(&status.conditions, condition::SUCCESSFUL) && o.run.spec.backup.is_some();
+    let is = status.lock.as_ref().is_some_and(|lock| lock.legal_hold);
+    let (Some(on), Some(key), true) = (asked(o.run), &status.key, good) else {
+        return;
+    };
+    if on == is || o.storage.forbids(key).is_some() {
+        return;
+    }
+    decision.unguarded.push(Unguarded::Hold {
+        key: key.clone(),
+        version_id: status.version_id.clone(),
+        on,
+    });
+    let mut told = status.clone();
+    let lock = Lock {
+        legal_hold: on,
+        ..told.lock.take().unwrap_or_default()
+    };
+    told.lock = Some(lock).filter(|lock| *lock != Lock::default());
+    decision.settled.push(Guarded::Report(Box::new(told)));
+}
