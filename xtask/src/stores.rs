@@ -18,7 +18,7 @@ Not among them are AWS itself, Google's store and Ceph: they are not held agains
 - **Versions**: a bucket that keeps versions; `retainPolicy: Delete` removes the one that the run wrote.
 - **Uploads listed**: how uploads that were begun and not completed are found, for cleaning up after a crash. *By prefix*: all below a folder, as S3 does. *By the exact key*: those of a path that is asked for in full; nothing lists what lies under paths that nobody knows any more.
 - **Ranges**: a part of an object can be read, so that a restore that breaks goes on where it broke. *Yes, as 200*: with the status that S3 has for whole objects, which makes no difference here.
-- **Set by hand**: what the storage's `spec.parameters` need beside `bucket` and `endpoint`. Each of these servers was used with `s3ForcePathStyle: \"true\"` (the bucket in the path, not in the host's name), which all that have no DNS name for each bucket need.
+- **Set by hand**: what the storage's `spec.parameters` need beside `bucket` and `endpoint`. Each of these servers but Azurite was used with `s3ForcePathStyle: \"true\"` (the bucket in the path, not in the host's name), which all that have no DNS name for each bucket need.
 
 | server | bytes bound by | only new | versions | uploads listed | ranges | set by hand |
 |---|---|---|---|---|---|---|
@@ -61,6 +61,7 @@ fn line(server: &Server) -> String {
     let uploads = match server.uploads {
         Uploads::ByPrefix => "by prefix",
         Uploads::ByKey => "by the exact key",
+        Uploads::FromPartsOn => "by prefix, from their first part on",
         Uploads::Never => "no",
     };
     let ranges = match server.range_status {
@@ -72,7 +73,7 @@ fn line(server: &Server) -> String {
         .filter(|region| *region != "us-east-1")
         .map(|region| format!("`region: {region}`"));
     let set = [server.set.to_string()];
-    let style = ["`s3ForcePathStyle: \"true\"`".to_string()];
+    let style = (server.kind == "s3").then(|| "`s3ForcePathStyle: \"true\"`".to_string());
     let by_hand: Vec<_> = style
         .into_iter()
         .chain(region)

@@ -267,10 +267,17 @@ pub const PING_SOMETHING: Said = Said {
 };
 /// On a storage's spec.
 pub const BUCKET: Said = Said {
-    rule: "has(self.parameters) && 'bucket' in self.parameters && self.parameters['bucket'] != ''",
+    rule: "(has(self.type) && self.type != 's3') || (has(self.parameters) && 'bucket' in self.parameters && self.parameters['bucket'] != '')",
     message: Words::Fixed("needed; name the bucket that backups are stored in"),
     once: false,
     field: Some(".parameters.bucket"),
+};
+/// On a storage's spec.
+pub const CONTAINER: Said = Said {
+    rule: "!has(self.type) || self.type != 'azure' || (has(self.parameters) && 'container' in self.parameters && self.parameters['container'] != '')",
+    message: Words::Fixed("needed; name the container that backups are stored in"),
+    once: false,
+    field: Some(".parameters.container"),
 };
 /// On the spec of a storage.
 pub const SELECTOR: Said = Said {

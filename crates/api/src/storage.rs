@@ -31,7 +31,7 @@ use crate::rules;
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::BUCKET.rule(), validation = rules::SELECTOR.rule())]
+#[x_kube(validation = rules::BUCKET.rule(), validation = rules::CONTAINER.rule(), validation = rules::SELECTOR.rule())]
 pub struct BackupStorageSpec {
     /// Type of the store.
     #[serde(default, rename = "type")]
@@ -50,6 +50,9 @@ pub struct BackupStorageSpec {
     /// `bandwidth` (bytes a second, `64Ki` to `100Gi`, that all backups and all restores of this storage share, each direction by itself; default no limit);
     /// `checksum` (how a part is bound to its signed URL: sha256, md5 or none; default auto, what the probe finds to work);
     /// `roleARN` (a role that the credentials take on), `externalID` (which that role asks for), `stsEndpoint` (who is asked, default Amazon's of the region).
+    /// azure: `container` and `account` (required); `endpoint` (default `https://ACCOUNT.blob.core.windows.net`; `http(s)://host[:port]/ACCOUNT` for Azurite);
+    /// `accountKey` (name of the key inside the Secret; default AZURE_STORAGE_KEY); `accessTier` (Hot, Cool, Cold or Archive; default the account's);
+    /// `prefix`, `partSize` (up to 4000Mi), `retrySeconds`, `caBundle`, `proxy` as above; `checksum` (auto or md5).
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeMap<String, String>>,
@@ -109,13 +112,16 @@ impl BackupStorageSpec {
     }
 }
 
-/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol.
+/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol. azure: Azure Blob Storage.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StorageType {
     /// Amazon S3 and what speaks its protocol.
     #[default]
     #[serde(rename = "s3")]
     S3,
+    /// Azure Blob Storage.
+    #[serde(rename = "azure")]
+    Azure,
 }
 
 impl StorageType {
@@ -123,6 +129,7 @@ impl StorageType {
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
+            Self::Azure => "azure",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Answers that are not a store's: of an ingress, a proxy, a mesh, a console's port. A store marks what it says: headers of its own,
 //! errors in S3's XML.
 
-/// Headers that only stores give.
-const MARKS: [&str; 2] = ["x-amz-", "x-goog-"];
+/// Headers that only stores give, by what they begin with. Of Azure's those of its storage: its pages for signing in have some, too.
+const MARKS: [&str; 5] = ["x-amz-", "x-goog-", "x-ms-version", "x-ms-error-code", "x-ms-blob-"];
 /// Bytes of a body that are looked at.
 const LOOKED_AT: usize = 4096;
 
@@ -155,6 +155,8 @@ mod tests {
             (403, marks, "text/html", PAGE),
             (200, marks, "text/html", PAGE),
             (200, &["x-goog-hash"], "text/html", PAGE),
+            (200, &["x-ms-version"], "text/html", PAGE),
+            (404, &["x-ms-error-code"], "text/html", PAGE),
             (200, &[], "", ""),
             (200, &[], "application/octet-stream", "bytes"),
             (301, &[], "text/html", PAGE),
@@ -175,6 +177,7 @@ mod tests {
                 "answered 200 with a web page; spec.parameters.endpoint has to name",
             ),
             (200, "", "<!DOCTYPE html><p>", "console"),
+            (401, "text/html", PAGE, "the access keys were not looked at"),
             (403, "text/html", PAGE, "the access keys were not looked at"),
             (403, "text/plain", "RBAC: access denied", "answered 403; it lets"),
             (404, "text/plain", "404 page not found", "does not know the store"),

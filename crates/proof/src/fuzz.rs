@@ -96,7 +96,7 @@ fn fuzz_http_answers() {
     let client = http::Way::default().client().unwrap();
     let signed = SignedUrl {
         url: Secret::new(url.clone()),
-        headers: vec![],
+        headers: vec![].into(),
     };
     let seeds: [&[u8]; 7] = [
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\netag: \"e\"\r\n\r\nok",

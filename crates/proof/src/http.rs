@@ -36,6 +36,8 @@ pub struct HttpError {
     pub message: String,
     /// The status, if there was an answer.
     pub status: Option<u16>,
+    /// Something is there, and nothing but a new object was signed for.
+    pub exists: bool,
 }
 
 /// A client, and what is said of its errors.
@@ -195,6 +197,7 @@ impl Told {
             hope: answer.hope(),
             message: stranger.map_or_else(|| answer.to_string(), |words| self.elsewhere(words)),
             status: Some(status),
+            exists: answer.exists(),
         }
     }
 
@@ -204,6 +207,7 @@ impl Told {
             hope: Hope::Doubtful,
             message: self.elsewhere(words),
             status: Some(response.status().as_u16()),
+            exists: false,
         }
     }
 
@@ -241,6 +245,7 @@ impl Told {
             hope,
             message,
             status: None,
+            exists: false,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Who signs URLs: the operator, by the agent's desk, or whoever has the store's keys.
 use std::time::Duration;
 
-use protocol::Secret;
+use protocol::{Headers, Secret};
 
 /// A URL and the headers that were signed with it.
 pub struct SignedUrl {
     /// The URL.
     pub url: Secret,
     /// To be sent as they are.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
 }
 
 /// Why there is no URL.

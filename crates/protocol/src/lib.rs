@@ -3,6 +3,7 @@
 
 pub mod flow;
 pub mod frame;
+mod headers;
 pub mod message;
 pub mod parts;
 mod said;
@@ -12,6 +13,7 @@ pub use flow::{Allowance, Inbox, MAX_STREAMS, WINDOW};
 pub use frame::{
     Data, Decoder, Frame, FrameError, MAX_DATA, MAX_FRAME, encode, encode_data, read_frame, write_message,
 };
+pub use headers::Headers;
 pub use message::*;
 pub use parts::PartPlan;
 pub use secret::Secret;

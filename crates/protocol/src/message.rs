@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ENDINGS;
+use crate::headers::Headers;
 use crate::parts::PartPlan;
 use crate::said::{SaidMessage, SaidOutcome, no_more_than_an_upload_has};
 use crate::secret::Secret;
@@ -29,7 +30,7 @@ pub enum ToAgent {
         /// Signed URL.
         url: Secret,
         /// Headers that were signed and have to be sent as they are.
-        headers: Vec<(String, String)>,
+        headers: Headers,
     },
     /// Answer to `NeedUrl` when no URL can be signed: the transfer fails with this message.
     Refuse {

@@ -34,7 +34,7 @@ mod tests {
         let url = ToAgent::Url {
             request: UrlRequest::Get { number: 1 },
             url: Secret::new("https://s/k?X-Amz-Signature=hunter2".into()),
-            headers: vec![],
+            headers: vec![("authorization".into(), "SharedKey a:hunter2".into())].into(),
         };
         let start = ToAgent::Start(Box::new(Job {
             command: vec!["load".into()],

@@ -187,7 +187,7 @@ fn fuzz_what_an_operator_says() {
         ToAgent::Url {
             request: request.clone(),
             url: Secret::new("https://s/k".into()),
-            headers: vec![("a".into(), "b".into())],
+            headers: vec![("a".into(), "b".into())].into(),
         },
         ToAgent::Refuse {
             request,

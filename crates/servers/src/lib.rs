@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod api_server;
+mod azure;
 mod cloud;
 mod control_plane;
 mod cut;
@@ -18,6 +19,7 @@ mod table;
 mod tinyproxy;
 
 pub use api_server::ApiServer;
+pub use azure::{account_key, azure_signature};
 pub use cloud::{Cloud, RunningCloud};
 pub use control_plane::{ControlPlane, kubeconfig};
 pub use cut::Cut;

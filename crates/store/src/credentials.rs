@@ -3,18 +3,33 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::kind::Kind;
 use crate::parameters::Parameters;
 use crate::secret::Secret;
 
-/// Static or temporary S3 credentials. `Debug` prints none of them.
+/// Static or temporary credentials of a store. `Debug` prints none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     access_key: Secret,
     secret_key: Secret,
     session_token: Option<Secret>,
+    /// Of Azure; the others are empty then.
+    azure: Option<Azure>,
     /// When they end, where they are known to.
     expires: Option<Timestamp>,
 }
+
+/// What a container of Azure is opened with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Azure {
+    /// One of the account's two keys, base64.
+    Key(Secret),
+    /// A token of Entra's.
+    Token(Secret),
+}
+
+/// The variable of an account's key, and the key of a Secret that has it.
+pub(crate) const ACCOUNT_KEY: &str = "AZURE_STORAGE_KEY";
 
 /// Why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,8 +102,31 @@ impl Credentials {
             access_key: Secret::new(access_key),
             secret_key,
             session_token,
+            azure: None,
             expires: None,
         }
+    }
+
+    /// One of an account's two keys, base64.
+    pub fn of_account(key: Secret) -> Self {
+        Self::of_azure(Azure::Key(key))
+    }
+
+    /// A token of Entra's, until then.
+    pub(crate) fn of_token(token: Secret, expires: Timestamp) -> Self {
+        Self::of_azure(Azure::Token(token)).until(expires)
+    }
+
+    fn of_azure(azure: Azure) -> Self {
+        Self {
+            azure: Some(azure),
+            ..Self::new("", Secret::new(""), None)
+        }
+    }
+
+    /// What a container of Azure is opened with.
+    pub(crate) fn azure(&self) -> Option<&Azure> {
+        self.azure.as_ref()
     }
 
     /// The same, which end then.
@@ -111,8 +149,6 @@ impl Credentials {
     /// # Errors
     /// A key that is missing, and the keys that are there; a value that is empty or no text.
     pub fn from_secret(parameters: &Parameters, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
-        let Parameters::S3(parameters) = parameters;
-        let keys = &parameters.keys;
         let required = |key: &str, parameter| match data.get(key) {
             Some(value) => text_of(key, value),
             None => Err(CredentialsError::MissingKey {
@@ -121,15 +157,33 @@ impl Credentials {
                 present: names_of(data),
             }),
         };
-        Ok(Self {
-            access_key: required(&keys.access_key, "accessKey")?,
-            secret_key: required(&keys.secret_key, "secretKey")?,
-            session_token: match data.get(&keys.session_token).filter(|value| !value.is_empty()) {
-                Some(value) => Some(text_of(&keys.session_token, value)?),
-                None => None,
+        let keys = match parameters {
+            Parameters::Azure(azure) => return required(&azure.account_key, "accountKey").map(Self::of_account),
+            Parameters::S3(s3) => &s3.keys,
+        };
+        let (access_key, secret_key) = (
+            required(&keys.access_key, "accessKey")?,
+            required(&keys.secret_key, "secretKey")?,
+        );
+        let session_token = match data.get(&keys.session_token).filter(|value| !value.is_empty()) {
+            Some(value) => Some(text_of(&keys.session_token, value)?),
+            None => None,
+        };
+        Ok(Self::new(access_key.reveal(), secret_key, session_token))
+    }
+
+    /// Those of a kind of store, of the variables that its own tools read.
+    ///
+    /// # Errors
+    /// The variable that is missing or cannot be a credential.
+    pub fn of_environment(kind: Kind, variable: impl Fn(&str) -> Option<String>) -> Result<Self, CredentialsError> {
+        match kind {
+            Kind::S3 => Self::from_environment(variable),
+            Kind::Azure => match variable(ACCOUNT_KEY).filter(|value| !value.trim().is_empty()) {
+                Some(key) => text_of(ACCOUNT_KEY, key.as_bytes()).map(Self::of_account),
+                None => Err(CredentialsError::None { missing: ACCOUNT_KEY }),
             },
-            expires: None,
-        })
+        }
     }
 
     /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN` with `variable`
@@ -145,15 +199,12 @@ impl Credentials {
                 read(name).ok_or(CredentialsError::None { missing: name })?.as_bytes(),
             )
         };
-        Ok(Self {
-            access_key: required("AWS_ACCESS_KEY_ID")?,
-            secret_key: required("AWS_SECRET_ACCESS_KEY")?,
-            session_token: match read("AWS_SESSION_TOKEN") {
-                Some(value) => Some(text_of("AWS_SESSION_TOKEN", value.as_bytes())?),
-                None => None,
-            },
-            expires: None,
-        })
+        let (access_key, secret_key) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+        let session_token = match read("AWS_SESSION_TOKEN") {
+            Some(value) => Some(text_of("AWS_SESSION_TOKEN", value.as_bytes())?),
+            None => None,
+        };
+        Ok(Self::new(access_key.reveal(), secret_key, session_token))
     }
 
     pub(crate) fn access_key(&self) -> &str {
@@ -170,11 +221,9 @@ impl Credentials {
 
     /// `text` without any of these credentials in it: stores repeat what they were sent in their errors.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut clean = text.replace(self.access_key(), "***").replace(self.secret_key(), "***");
-        if let Some(token) = self.session_token() {
-            clean = clean.replace(token, "***");
-        }
-        clean
+        let all = [Some(self.access_key()), Some(self.secret_key()), self.session_token()];
+        let secrets = all.into_iter().flatten().filter(|secret| !secret.is_empty());
+        secrets.fold(text.to_owned(), |clean, secret| clean.replace(secret, "***"))
     }
 }
 
@@ -205,7 +254,6 @@ fn names_of(data: &BTreeMap<String, Vec<u8>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::Kind;
 
     fn parameters(more: &[(&str, &str)]) -> Parameters {
         let mut all = BTreeMap::from([("bucket".to_owned(), "backups".to_owned())]);

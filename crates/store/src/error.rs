@@ -267,6 +267,11 @@ pub enum ProbeError {
         "the probe failed at write: the store took other bytes than those that its URL was signed for, which it refused before; was something put between the operator and the store?"
     )]
     TakesAnything,
+    /// A signature for one part was good for something else.
+    #[error(
+        "the probe failed at write: the store took a part's signature for something else ({0}): it does not look at what was signed, and a Pod could write more than its own parts"
+    )]
+    Bound(&'static str),
     /// What it says of an object's ETag is not what it knows the object by: a restore asks for the one that HEAD told.
     #[error(
         "the probe failed at read: a GET that asks for the ETag which a HEAD has just told ({0}) is refused (412): something between the operator and the store, a gateway that compresses, changes ETags on their way, and no restore would work; have it leave headers and bodies as they are"

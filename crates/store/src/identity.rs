@@ -85,7 +85,24 @@ impl Identity {
         own: Option<Credentials>,
         now: Timestamp,
     ) -> Result<Obtained, CredentialsError> {
-        let Parameters::S3(parameters) = parameters;
+        let parameters = match (parameters, own) {
+            (Parameters::Azure(_), Some(credentials)) => {
+                return Ok(Obtained {
+                    credentials,
+                    warning: None,
+                });
+            }
+            (Parameters::Azure(_), None) => {
+                let credentials =
+                    Credentials::of_environment(crate::kind::Kind::Azure, |name| self.environment.get(name))?;
+                return Ok(Obtained {
+                    credentials,
+                    warning: None,
+                });
+            }
+            (Parameters::S3(parameters), own) => (parameters, own),
+        };
+        let (parameters, own) = parameters;
         let of_secret = own.is_some();
         let base = match own {
             Some(credentials) => Obtained {

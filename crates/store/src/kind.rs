@@ -6,16 +6,19 @@ pub enum Kind {
     /// Amazon S3 and what speaks its protocol.
     #[default]
     S3,
+    /// Azure Blob Storage.
+    Azure,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are documented.
-    pub const ALL: [Self; 1] = [Self::S3];
+    pub const ALL: [Self; 2] = [Self::S3, Self::Azure];
 
     /// As `spec.type` has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
+            Self::Azure => "azure",
         }
     }
 
@@ -23,6 +26,15 @@ impl Kind {
     pub fn noun(self) -> &'static str {
         match self {
             Self::S3 => "bucket",
+            Self::Azure => "container",
+        }
+    }
+
+    /// The variables that its own tools read access keys from, for people.
+    pub fn variables(self) -> &'static str {
+        match self {
+            Self::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            Self::Azure => crate::credentials::ACCOUNT_KEY,
         }
     }
 
@@ -35,6 +47,7 @@ impl Kind {
     pub fn known(self) -> &'static [&'static str] {
         match self {
             Self::S3 => &crate::parameters::s3::KNOWN,
+            Self::Azure => &crate::parameters::azure::KNOWN,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Object stores: sign, create, complete, abort, look, read, delete, probe. Knows no Kubernetes.
 #![forbid(unsafe_code)]
 
+pub mod azure;
 pub mod checksum;
 pub mod credentials;
 mod dial;

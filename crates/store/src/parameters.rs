@@ -1,4 +1,5 @@
 //! `spec.parameters` of a storage: all that can be said about it without asking the store.
+pub(crate) mod azure;
 mod fault;
 mod given;
 pub(crate) mod s3;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use azure::AzureParameters;
 pub use fault::{ParameterFault, faults};
 pub(crate) use given::Given;
 pub use s3::{CredentialKeys, S3Parameters};
@@ -26,6 +28,8 @@ const RETRY: Duration = Duration::from_secs(15 * 60);
 pub enum Parameters {
     /// Amazon S3 and what speaks its protocol.
     S3(S3Parameters),
+    /// Azure Blob Storage.
+    Azure(AzureParameters),
 }
 
 /// What every kind of store has.
@@ -97,6 +101,7 @@ impl Parameters {
         let given = Given::new(kind, parameters);
         match kind {
             Kind::S3 => S3Parameters::read(given).map(Self::S3),
+            Kind::Azure => AzureParameters::read(given).map(Self::Azure),
         }
     }
 
@@ -104,6 +109,7 @@ impl Parameters {
     pub fn kind(&self) -> Kind {
         match self {
             Self::S3(_) => Kind::S3,
+            Self::Azure(_) => Kind::Azure,
         }
     }
 
@@ -111,6 +117,7 @@ impl Parameters {
     pub(crate) fn place(&self) -> &Place {
         match self {
             Self::S3(s3) => &s3.place,
+            Self::Azure(azure) => &azure.place,
         }
     }
 
@@ -118,6 +125,7 @@ impl Parameters {
     pub fn secret_keys(&self) -> Vec<String> {
         match self {
             Self::S3(s3) => vec![s3.keys.access_key.clone(), s3.keys.secret_key.clone()],
+            Self::Azure(azure) => vec![azure.account_key.clone()],
         }
     }
 
@@ -162,6 +170,7 @@ impl Parameters {
     pub fn thaw(&self) -> Option<Thaw> {
         match self {
             Self::S3(s3) => s3.thaw,
+            Self::Azure(azure) => azure.thaw,
         }
     }
 
@@ -169,6 +178,7 @@ impl Parameters {
     pub fn locks(&self) -> bool {
         match self {
             Self::S3(s3) => s3.lock.is_some() || s3.legal_hold,
+            Self::Azure(_) => false,
         }
     }
 

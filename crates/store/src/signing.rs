@@ -21,13 +21,24 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 const UNFIT: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// A request that its holder may send once or more, until it expires.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The URL; whoever has it has the right.
     pub url: Secret,
     /// Headers that were signed and must be sent with these values, lower-case names. `content-length` is among
     /// them for uploads: a client that sets it by itself sends the same.
     pub headers: Vec<(String, String)>,
+}
+
+/// Some stores' signature is a header's value: the names are printed alone.
+impl std::fmt::Debug for Signed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Signed")
+            .field("url", &self.url)
+            .field("headers", &names)
+            .finish()
+    }
 }
 
 /// Header of the storage class, of creation and of what is told of an object.
@@ -193,7 +204,7 @@ fn metadata_header(name: &str) -> String {
 }
 
 /// A metadata value as a header can carry it.
-fn to_header(value: &str) -> String {
+pub(crate) fn to_header(value: &str) -> String {
     utf8_percent_encode(value, UNFIT).to_string()
 }
 

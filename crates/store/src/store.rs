@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::azure::Container;
 use crate::checksum::Checksum;
 use crate::credentials::Credentials;
 use crate::dial::Dial;
@@ -24,6 +25,8 @@ use crate::wanted::{Dropped, Finish, Label, Removed, Terms, Thaw, Wanted};
 pub enum Store {
     /// Amazon S3 and what speaks its protocol.
     S3(Bucket),
+    /// Azure Blob Storage.
+    Azure(Container),
 }
 
 impl Store {
@@ -34,6 +37,7 @@ impl Store {
     pub fn open(parameters: &Parameters, credentials: Credentials, proxies: &Proxies) -> Result<Self, StoreError> {
         match parameters {
             Parameters::S3(s3) => Bucket::open(s3, credentials, proxies).map(Self::S3),
+            Parameters::Azure(azure) => Container::open(azure, credentials, proxies).map(Self::Azure),
         }
     }
 
@@ -41,6 +45,7 @@ impl Store {
     pub fn terms(&self) -> Terms {
         match self {
             Self::S3(bucket) => bucket.terms(),
+            Self::Azure(container) => container.terms(),
         }
     }
 
@@ -48,6 +53,7 @@ impl Store {
     pub fn origin(&self) -> String {
         match self {
             Self::S3(bucket) => bucket.origin(),
+            Self::Azure(container) => container.origin(),
         }
     }
 
@@ -55,6 +61,7 @@ impl Store {
     pub fn dial(&self) -> &Dial {
         match self {
             Self::S3(bucket) => bucket.dial(),
+            Self::Azure(container) => container.dial(),
         }
     }
 
@@ -62,6 +69,7 @@ impl Store {
     pub fn address(&self) -> Option<(String, u16)> {
         match self {
             Self::S3(bucket) => bucket.address(),
+            Self::Azure(container) => container.address(),
         }
     }
 
@@ -72,6 +80,7 @@ impl Store {
     pub async fn begin(&self, key: &str, label: &Label, checksum: Checksum) -> Result<String, StoreError> {
         match self {
             Self::S3(bucket) => bucket.create_upload(key, label, checksum).await,
+            Self::Azure(container) => container.begin(),
         }
     }
 
@@ -83,6 +92,7 @@ impl Store {
     pub async fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
         match self {
             Self::S3(bucket) => Ok(bucket.sign(wanted, expires, now)),
+            Self::Azure(container) => container.sign(wanted, expires, now),
         }
     }
 
@@ -94,6 +104,7 @@ impl Store {
     pub async fn finish(&self, upload: &Finish<'_>) -> Result<Completed, StoreError> {
         match self {
             Self::S3(bucket) => bucket.complete(upload).await,
+            Self::Azure(container) => container.finish(upload).await,
         }
     }
 
@@ -104,6 +115,7 @@ impl Store {
     pub async fn drop_upload(&self, key: &str, upload: &str) -> Result<Dropped, StoreError> {
         match self {
             Self::S3(bucket) => bucket.abort(key, upload).await.map(|()| Dropped::Gone),
+            Self::Azure(container) => container.drop_upload(key, upload).await,
         }
     }
 
@@ -114,6 +126,7 @@ impl Store {
     pub async fn look(&self, key: &str, version: Option<&str>) -> Result<Option<ObjectInfo>, StoreError> {
         match self {
             Self::S3(bucket) => bucket.head(key, version).await,
+            Self::Azure(container) => container.look(key, version).await,
         }
     }
 
@@ -124,6 +137,7 @@ impl Store {
     pub async fn read(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::S3(bucket) => bucket.get(key, range).await,
+            Self::Azure(container) => container.read(key, range).await,
         }
     }
 
@@ -134,6 +148,7 @@ impl Store {
     pub async fn write(&self, key: &str, body: Vec<u8>, checksum: Checksum) -> Result<(), StoreError> {
         match self {
             Self::S3(bucket) => bucket.put(key, body, checksum).await,
+            Self::Azure(container) => container.write(key, body).await,
         }
     }
 
@@ -145,6 +160,7 @@ impl Store {
     pub async fn remove(&self, key: &str, version: Option<&str>) -> Result<Removed, StoreError> {
         match self {
             Self::S3(bucket) => bucket.remove(key, version).await,
+            Self::Azure(container) => container.remove(key, version).await,
         }
     }
 
@@ -155,6 +171,7 @@ impl Store {
     pub async fn hold(&self, key: &str, version: Option<&str>, on: bool) -> Result<(), StoreError> {
         match self {
             Self::S3(bucket) => bucket.hold(key, version, on).await,
+            Self::Azure(container) => container.hold(key, version, on).await,
         }
     }
 
@@ -165,6 +182,7 @@ impl Store {
     pub async fn thaw(&self, key: &str, version: Option<&str>, thaw: Thaw) -> Result<(), StoreError> {
         match self {
             Self::S3(bucket) => bucket.thaw(key, version, thaw).await,
+            Self::Azure(container) => container.thaw(key, version, thaw).await,
         }
     }
 
@@ -175,6 +193,7 @@ impl Store {
     pub async fn versions(&self, prefix: &str) -> Result<Vec<Version>, StoreError> {
         match self {
             Self::S3(bucket) => bucket.list_versions(prefix).await,
+            Self::Azure(container) => container.versions(prefix).await,
         }
     }
 
@@ -185,6 +204,7 @@ impl Store {
     pub async fn uploads(&self, prefix: &str) -> Result<Vec<Upload>, StoreError> {
         match self {
             Self::S3(bucket) => bucket.list_uploads(prefix).await,
+            Self::Azure(container) => container.uploads(prefix).await,
         }
     }
 
@@ -195,6 +215,7 @@ impl Store {
     pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::S3(bucket) => bucket.list(prefix).await,
+            Self::Azure(container) => container.keys(prefix).await,
         }
     }
 
@@ -205,6 +226,7 @@ impl Store {
     pub async fn page(&self, prefix: &str, next: Option<&str>) -> Result<Page, StoreError> {
         match self {
             Self::S3(bucket) => bucket.page(prefix, next).await,
+            Self::Azure(container) => container.page(prefix, next).await,
         }
     }
 
@@ -215,6 +237,7 @@ impl Store {
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         match self {
             Self::S3(bucket) => bucket.folders(prefix).await,
+            Self::Azure(container) => container.folders(prefix).await,
         }
     }
 
@@ -226,6 +249,7 @@ impl Store {
     pub async fn probe(&self, prefix: &str, id: &str, wanted: Option<Checksum>) -> Result<Capabilities, ProbeError> {
         match self {
             Self::S3(bucket) => bucket.probe(prefix, id, wanted).await,
+            Self::Azure(container) => container.probe(prefix, id, wanted).await,
         }
     }
 
@@ -237,6 +261,7 @@ impl Store {
     pub async fn probe_again(&self, prefix: &str, id: &str, known: Capabilities) -> Result<(), ProbeError> {
         match self {
             Self::S3(bucket) => bucket.probe_again(prefix, id, known).await,
+            Self::Azure(container) => container.probe_again(prefix, id, known).await,
         }
     }
 }

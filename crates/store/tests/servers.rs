@@ -63,7 +63,7 @@ const RULES: &[(&str, Rule)] = rules![
 /// Each rule in a bucket of its own; all are tried before any of them fails the test.
 fn keeps_the_rules(folder: &str) {
     let server = server(folder);
-    let owner = Credentials::new(server.access_key, Secret::new(SECRET_KEY), None);
+    let owner = place::credentials(server, server.access_key, SECRET_KEY);
     keeps_the_rules_by(&Running::start(server), &owner);
 }
 

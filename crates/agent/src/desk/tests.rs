@@ -67,7 +67,7 @@ fn url(request: UrlRequest, text: &str) -> ToAgent {
     ToAgent::Url {
         request,
         url: Secret::new(text.into()),
-        headers: vec![],
+        headers: vec![].into(),
     }
 }
 

@@ -115,7 +115,7 @@ impl Worker {
                 }
                 // Something is there, and a new object only was signed for: another's, or this one of a lost answer. The operator
                 // looks whose.
-                Err(error) if part.whole && error.status == Some(412) => {
+                Err(error) if part.whole && error.exists => {
                     return Ok(PartReceipt {
                         number: part.number,
                         size,

@@ -267,7 +267,7 @@ fn an_old_answer_that_comes_again_is_ignored() {
         link.say(&ToAgent::Url {
             request,
             url: protocol::Secret::new("http://127.0.0.1:1/".into()),
-            headers: vec![],
+            headers: vec![].into(),
         });
     }
     done(&link.serve(&store));

@@ -36,7 +36,7 @@ fn the_images_name_service_switch_is_not_asked() {
     link.say(&ToAgent::Url {
         request,
         url: Secret::new(url.replace("127.0.0.1", "localhost")),
-        headers,
+        headers: headers.into(),
     });
     let report = link.serve(&store);
     done(&report);

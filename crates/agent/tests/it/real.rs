@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use protocol::{Action, Job, Outcome, PartPlan, PartReceipt, Report, ToAgent, UrlRequest};
-use servers::{Running, SECRET_KEY, exchange, server};
+use servers::{Running, SECRET_KEY, account_key, exchange, server};
 use store::{
     Checksum, CompletedPart, Credentials, Finish, Kind, ObjectInfo, Parameters, Proxies, Secret, Signed, Store, Wanted,
 };
@@ -155,21 +155,30 @@ impl Real {
 }
 
 fn open(running: &Running, address: &str) -> Store {
-    let region = running.server.region.unwrap_or("us-east-1");
-    let parameters = [
-        ("bucket", BUCKET),
-        ("endpoint", &format!("http://{address}")),
-        ("region", region),
-        ("s3ForcePathStyle", "true"),
-    ];
-    let parameters = parameters.map(|(name, value)| (name.to_string(), value.to_string()));
-    let parameters = Parameters::parse(Kind::S3, &parameters.into()).unwrap();
-    Store::open(
-        &parameters,
-        Credentials::new(running.server.access_key, Secret::new(SECRET_KEY), None),
-        &Proxies::default(),
-    )
-    .unwrap()
+    let server = running.server;
+    let kind = Kind::from_name(server.kind).unwrap();
+    let (parameters, credentials) = match kind {
+        Kind::Azure => (
+            vec![
+                ("container", BUCKET.to_string()),
+                ("account", server.access_key.to_string()),
+                ("endpoint", format!("http://{address}/{}", server.access_key)),
+            ],
+            Credentials::of_account(Secret::new(account_key(SECRET_KEY))),
+        ),
+        Kind::S3 => (
+            vec![
+                ("bucket", BUCKET.to_string()),
+                ("endpoint", format!("http://{address}")),
+                ("region", server.region.unwrap_or("us-east-1").to_string()),
+                ("s3ForcePathStyle", "true".to_string()),
+            ],
+            Credentials::new(server.access_key, Secret::new(SECRET_KEY), None),
+        ),
+    };
+    let parameters = parameters.into_iter().map(|(name, value)| (name.to_string(), value));
+    let parameters = Parameters::parse(kind, &parameters.collect()).unwrap();
+    Store::open(&parameters, credentials, &Proxies::default()).unwrap()
 }
 
 /// What the operator gives each object.
@@ -182,7 +191,7 @@ pub fn url(request: &UrlRequest, signed: &Signed) -> ToAgent {
     ToAgent::Url {
         request: request.clone(),
         url: protocol::Secret::new(signed.url.reveal().to_string()),
-        headers: signed.headers.clone(),
+        headers: signed.headers.clone().into(),
     }
 }
 

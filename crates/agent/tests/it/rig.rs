@@ -251,7 +251,7 @@ impl Link {
         self.say(&ToAgent::Url {
             request: request.clone(),
             url: Secret::new(url),
-            headers,
+            headers: headers.into(),
         });
     }
     /// Answers requests until the report.

@@ -50,7 +50,7 @@ pub fn sign(store: &Store, request: &UrlRequest) -> ToAgent {
     ToAgent::Url {
         request: request.clone(),
         url: Secret::new(url.replace("127.0.0.1", "store.invalid")),
-        headers,
+        headers: headers.into(),
     }
 }
 

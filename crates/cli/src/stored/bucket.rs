@@ -156,7 +156,10 @@ fn credentials(
                         "add it to the file (kubectl -n {} get secret {} -o yaml)",
                         named.namespace, named.name
                     ),
-                    format!("it has no Secret {}/{}, which the storage names", named.namespace, named.name),
+                    format!(
+                        "it has no Secret {}/{}, which the storage names",
+                        named.namespace, named.name
+                    ),
                 ),
                 None => (
                     "name a Secret in spec.credentials and add it to the file".to_owned(),
@@ -164,7 +167,9 @@ fn credentials(
                 ),
             };
             keys(format!(
-                "there are no access keys: {lacks}, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; {add}, or set both"
+                "there are no access keys: {lacks}, and the environment has no {}; {add}, or set {}",
+                parameters.kind().variables(),
+                if parameters.kind() == Kind::S3 { "both" } else { "it" }
             ))
         }
         other => keys(other.to_string()),

@@ -91,7 +91,7 @@ impl Lent {
         let answer = self.answer().map_err(|fault| NoUrl::Refused(fault.to_string()))?;
         Ok(SignedUrl {
             url: protocol::Secret::new(answer.url.clone()),
-            headers: answer.headers.clone(),
+            headers: answer.headers.clone().into(),
         })
     }
 

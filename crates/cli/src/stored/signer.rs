@@ -47,7 +47,7 @@ impl Signs for Signer {
             .map_err(|e| NoUrl::Refused(e.to_string()))?;
         Ok(SignedUrl {
             url: protocol::Secret::new(signed.url.reveal().to_owned()),
-            headers: signed.headers,
+            headers: signed.headers.into(),
         })
     }
 

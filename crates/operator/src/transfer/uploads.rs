@@ -201,7 +201,7 @@ pub async fn sign(
     Ok(ToAgent::Url {
         request,
         url: Secret::new(signed.url.reveal().to_string()),
-        headers: signed.headers,
+        headers: signed.headers.into(),
     })
 }
 

@@ -44,14 +44,21 @@ impl Answer {
             (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch")
             // MinIO's word for a session that it does not know; of one that has ended it says InvalidAccessKeyId.
             | (_, "InvalidTokenId") => Hope::Passes,
+            // Azure's of a request that is too old, or was signed with a key that is gone.
+            (_, "AuthenticationFailed") => Hope::Passes,
             (403, _) if self.has_expired() => Hope::Passes,
-            (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey")
-            | (_, "InvalidObjectState")
+            (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey" | "BlobNotFound" | "ContainerNotFound")
+            | (_, "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" | "BlobAlreadyExists" | "InvalidBlobType")
             | (411..=416, _)
             | (300..=399, _) => Hope::None,
             // BadDigest and the like: damaged on the way, or a rule of the store. Access may just be being given.
             _ => Hope::Doubtful,
         }
+    }
+
+    /// Something is there, and nothing but a new object was wanted.
+    pub fn exists(&self) -> bool {
+        self.status == 412 || (self.status == 409 && self.code == "BlobAlreadyExists")
     }
 
     fn has_expired(&self) -> bool {
@@ -72,8 +79,8 @@ impl fmt::Display for Answer {
             "RequestTimeTooSkewed" => f.write_str(
                 " (the clocks of the store and of the operator, which signs the URLs, differ by minutes: set them right)",
             ),
-            "InvalidObjectState" => f.write_str(" (the object lies in an archive: have the store bring it back first)"),
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidTokenId" => {
+            "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" => f.write_str(" (the object lies in an archive: have the store bring it back first)"),
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidTokenId" | "AuthenticationFailed" => {
                 f.write_str(" (the store does not know the access keys any more: check the Secret of the storage)")
             }
             "AccessDenied" if !self.right.is_empty() && !self.has_expired() => {
@@ -91,6 +98,8 @@ fn element(text: &str, name: &str) -> String {
         return String::new();
     };
     let inner = rest.split_once(&close).map_or("", |(inner, _)| inner);
+    // Azure goes on with its ids.
+    let inner = inner.split("\nRequestId:").next().unwrap_or_default();
     let plain = [
         ("&quot;", "\""),
         ("&apos;", "'"),
@@ -139,6 +148,14 @@ mod tests {
             (400, "RequestTimeout", "", Hope::Passes),
             (403, "InvalidAccessKeyId", "", Hope::Passes),
             (403, "SignatureDoesNotMatch", "", Hope::Passes),
+            (403, "AuthenticationFailed", "", Hope::Passes),
+            (503, "ServerBusy", "", Hope::Passes),
+            (500, "OperationTimedOut", "", Hope::Passes),
+            (403, "AuthorizationPermissionMismatch", "", Hope::Doubtful),
+            (400, "Md5Mismatch", "", Hope::Doubtful),
+            (404, "ContainerNotFound", "", Hope::None),
+            (404, "BlobNotFound", "", Hope::None),
+            (409, "BlobArchived", "", Hope::None),
             (507, "XMinioStorageFull", "", Hope::Passes),
             (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
             (400, "BadDigest", "", Hope::Doubtful),
@@ -156,6 +173,29 @@ mod tests {
                 "{status} {code} {message}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_there_already_is_told_apart_from_other_conflicts() {
+        for (status, code, exists) in [
+            (412, "PreconditionFailed", true),
+            (409, "BlobAlreadyExists", true),
+            (409, "ConditionalRequestConflict", false),
+            (409, "BlobArchived", false),
+            (200, "BlobAlreadyExists", false),
+        ] {
+            assert_eq!(
+                Answer::of(status, xml(code, "").as_bytes()).exists(),
+                exists,
+                "{status} {code}"
+            );
+        }
+        let said = Answer::of(
+            409,
+            xml("BlobAlreadyExists", "It is there.\nRequestId:1\nTime:2").as_bytes(),
+        )
+        .to_string();
+        assert_eq!(said, "the store answered 409 BlobAlreadyExists: It is there.");
     }
 
     #[test]

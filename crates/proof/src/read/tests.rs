@@ -43,7 +43,7 @@ impl Signs for Signed {
     fn url(&self, _: u32) -> Result<SignedUrl, NoUrl> {
         Ok(SignedUrl {
             url: protocol::Secret::new(self.0.clone()),
-            headers: vec![],
+            headers: vec![].into(),
         })
     }
     fn pause(&self, _: Duration) -> bool {

@@ -13,7 +13,7 @@ fn url(text: &str) -> ToAgent {
             checksum: "c=".into(),
         },
         url: Secret::new(text.into()),
-        headers: vec![("content-length".into(), "5".into())],
+        headers: vec![("content-length".into(), "5".into())].into(),
     }
 }
 

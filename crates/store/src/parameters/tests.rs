@@ -15,8 +15,10 @@ fn parse(pairs: &[(&str, &str)]) -> Parameters {
 
 impl Parameters {
     fn s3(&self) -> &S3Parameters {
-        let Self::S3(s3) = self;
-        s3
+        match self {
+            Self::S3(s3) => s3,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

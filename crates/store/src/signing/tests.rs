@@ -207,3 +207,17 @@ fn no_url_lives_longer_than_the_credentials_that_signed_it() {
     signer.credentials = signer.credentials.until(ends);
     assert!(get(&signer, "k").contains("X-Amz-Expires=77&"), "{}", get(&signer, "k"));
 }
+
+#[test]
+fn neither_the_url_nor_a_headers_value_is_printed() {
+    let signed = Signed {
+        url: Secret::new("https://s/k?sig=hunter2"),
+        headers: vec![("authorization".into(), "SharedKey a:hunter2".into())],
+    };
+    for printed in [format!("{signed:?}"), format!("{signed:#?}")] {
+        assert!(
+            printed.contains("authorization") && !printed.contains("hunter2"),
+            "{printed}"
+        );
+    }
+}

@@ -7,10 +7,10 @@ use super::place::Place;
 /// As after a rotation of the access key: what the store then says must not read as "it is gone".
 pub async fn nothing_is_gone_for_who_has_the_wrong_keys(place: &Place<'_>) {
     let store = place.store();
-    assert_eq!(place.put(&store, "kept", b"kept", false).0, 200);
-    let upload = place.create(&store, "kept").await;
+    assert_eq!(place.put(&store, "kept", b"kept", false).0, place.server.created());
+    let upload = place.create_known(&store, "kept").await;
     for (key, secret) in [
-        ("nobody-knows-me", SECRET_KEY),
+        ("nobodyknowsme", SECRET_KEY),
         (place.server.access_key, "wrong-secret-key"),
     ] {
         let stranger = place.open(key, secret, &[]);

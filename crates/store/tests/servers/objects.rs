@@ -41,7 +41,7 @@ pub async fn a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other(pla
         let there = store.look("a/b", None).await.unwrap();
         assert_eq!(there, None, "a body that was refused is not there");
     }
-    assert_eq!(send(&signed, b"right").0, 200);
+    assert_eq!(send(&signed, b"right").0, place.server.created());
     let object = store.look("a/b", None).await.unwrap().unwrap();
     assert_eq!((object.size, object.metadata), (5, metadata()));
     assert_eq!(store.read("a/b", None).await.unwrap(), b"right");
@@ -54,7 +54,7 @@ pub async fn a_signed_url_takes_the_body_that_it_was_signed_for_and_no_other(pla
 
 pub async fn a_range_gives_those_bytes_and_says_which_they_are(place: &Place<'_>) {
     let store = place.store();
-    assert_eq!(place.put(&store, "k", b"0123456789", false).0, 200);
+    assert_eq!(place.put(&store, "k", b"0123456789", false).0, place.server.created());
     assert_eq!(store.read("k", Some((1, 3))).await.unwrap(), b"123");
     let signed = url_for(&store, &Wanted::read("k", None), Timestamp::now());
     let range = ("range".to_string(), "bytes=7-".to_string());
@@ -65,7 +65,7 @@ pub async fn a_range_gives_those_bytes_and_says_which_they_are(place: &Place<'_>
 
 pub async fn an_object_that_is_there_is_kept_where_only_a_new_one_was_wanted(place: &Place<'_>) {
     let store = place.store();
-    assert_eq!(place.put(&store, "put", b"first", true).0, 200);
+    assert_eq!(place.put(&store, "put", b"first", true).0, place.server.created());
     let put = place.put(&store, "put", b"other", true).0;
     let upload = place.create(&store, "put").await;
     let (_, part) = place.put_part(&store, "put", &upload, 1, b"third");
@@ -81,7 +81,7 @@ pub async fn an_object_that_is_there_is_kept_where_only_a_new_one_was_wanted(pla
         .await;
     let body = store.read("put", None).await.unwrap();
     if place.server.if_none_match {
-        assert_eq!((put, body.as_slice()), (412, b"first".as_slice()));
+        assert_eq!((put, body.as_slice()), (place.server.kept(), b"first".as_slice()));
         assert_eq!(completed.unwrap_err().kind(), StoreErrorKind::Exists);
     } else {
         // Some refuse the one and not the other, which is no promise.
@@ -97,7 +97,8 @@ pub async fn whatever_a_key_is_made_of_it_names_one_object(place: &Place<'_>) {
         let (status, _) = place.put(&store, key, key.as_bytes(), false);
         let read = store.read(key, None).await;
         let listed = store.keys("").await.unwrap();
-        let kept = status == 200 && read.is_ok_and(|body| body == key.as_bytes()) && listed == [*key];
+        let kept =
+            status == place.server.created() && read.is_ok_and(|body| body == key.as_bytes()) && listed == [*key];
         if !kept {
             spoilt.push(*key);
         }

@@ -46,11 +46,25 @@ impl<'a> Place<'a> {
             ("s3ForcePathStyle", "true"),
         ];
         let all = usual.iter().chain(parameters);
-        let all = all.map(|(name, value)| ((*name).to_string(), (*value).to_string()));
-        let parameters = Parameters::parse(Kind::S3, &all.collect()).unwrap();
+        let mut all: BTreeMap<_, _> = all
+            .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
+            .collect();
+        let kind = Kind::from_name(self.server.kind).unwrap();
+        if kind == Kind::Azure {
+            all.retain(|name, _| name != "region" && name != "s3ForcePathStyle");
+            let container = all.remove("bucket").unwrap();
+            let endpoint = format!("{}/{access}", all["endpoint"]);
+            let own = [
+                ("container", container),
+                ("account", access.to_string()),
+                ("endpoint", endpoint),
+            ];
+            all.extend(own.map(|(name, value)| (name.to_string(), value)));
+        }
+        let parameters = Parameters::parse(kind, &all).unwrap();
         let credentials = match (access, secret) == (self.server.access_key, SECRET_KEY) {
             true => self.owner.clone(),
-            false => Credentials::new(access, Secret::new(secret), None),
+            false => credentials(self.server, access, secret),
         };
         Store::open(&parameters, credentials, &Proxies::default()).unwrap()
     }
@@ -93,6 +107,15 @@ impl<'a> Place<'a> {
         store.begin(key, &metadata(), self.checksum()).await.unwrap()
     }
 
+    /// Begins an upload that the server knows of.
+    pub async fn create_known(&self, store: &Store, key: &str) -> String {
+        let upload = self.create(store, key).await;
+        if self.server.uploads == Uploads::FromPartsOn {
+            assert_eq!(self.put_part(store, key, &upload, 1, b"part").0, self.server.created());
+        }
+        upload
+    }
+
     /// A bucket beside this one that locks objects, if the server has any.
     pub fn locked_bucket(&self) -> Option<Place<'a>> {
         let bucket = format!("{}-lock", self.bucket);
@@ -128,6 +151,14 @@ impl<'a> Place<'a> {
         if self.server.uploads != Uploads::Never && self.server.aborts {
             assert_eq!(store.uploads("").await.unwrap(), []);
         }
+    }
+}
+
+/// Credentials of the server's kind.
+pub fn credentials(server: &Server, access: &str, secret: &str) -> Credentials {
+    match server.kind {
+        "azure" => Credentials::of_account(Secret::new(servers::account_key(secret))),
+        _ => Credentials::new(access, Secret::new(secret), None),
     }
 }
 

@@ -12,10 +12,13 @@ pub async fn an_upload_is_invisible_until_it_is_completed_and_completes_once(pla
     let mut parts = Vec::new();
     // In any order, as two that are in flight come.
     for (number, body) in [(2, &second), (1, &first)] {
-        assert_eq!(place.put_part(&store, "big", &upload, number, body).0, 200);
+        assert_eq!(
+            place.put_part(&store, "big", &upload, number, body).0,
+            place.server.created()
+        );
         // The same part again: an agent that lost the answer.
         let (status, part) = place.put_part(&store, "big", &upload, number, body);
-        assert_eq!(status, 200);
+        assert_eq!(status, place.server.created());
         parts.insert(0, part);
     }
     assert_eq!(store.look("big", None).await.unwrap(), None);
@@ -68,10 +71,13 @@ pub async fn uploads_that_are_not_completed_are_listed_with_their_age(place: &Pl
         let none = store.uploads("").await.unwrap();
         assert_eq!(none, [], "where there never was one");
     }
-    let upload = place.create(&store, "folder/key").await;
+    let upload = place.create_known(&store, "folder/key").await;
     for (prefix, listed) in [
         ("folder/key", server.uploads != Uploads::Never),
-        ("folder/", server.uploads == Uploads::ByPrefix),
+        (
+            "folder/",
+            matches!(server.uploads, Uploads::ByPrefix | Uploads::FromPartsOn),
+        ),
         ("other/", false),
     ] {
         match store.uploads(prefix).await {
@@ -99,7 +105,11 @@ pub async fn what_is_asked_of_an_upload_that_was_aborted_is_refused(place: &Plac
     for _ in 0..2 {
         assert_eq!(store.drop_upload("k", &upload).await.is_ok(), place.server.aborts);
     }
-    if place.server.aborts {
+    // Azurite has taken the key away, and gives the blocks to whoever completes them all the same.
+    if place.server.aborts && place.server.kind == "azure" {
+        assert_eq!(store.look("k", None).await.unwrap(), None);
+        place.nothing_is_left(&store).await;
+    } else if place.server.aborts {
         let completed = store
             .finish(&Finish::new(
                 "k",

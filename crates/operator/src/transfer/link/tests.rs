@@ -314,7 +314,7 @@ async fn an_agent_that_reads_nothing_is_given_up() {
     let url = || ToAgent::Url {
         request: protocol::UrlRequest::Get { number: 1 },
         url: protocol::Secret::new("u".repeat(64 << 10)),
-        headers: vec![],
+        headers: vec![].into(),
     };
     while outgoing.send(url()).await.is_ok() {}
     assert!(

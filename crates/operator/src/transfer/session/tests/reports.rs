@@ -112,7 +112,10 @@ async fn an_object_that_is_there_when_one_is_put_is_ones_own_or_is_not_replaced(
             panic!()
         };
         assert!(headers.contains(&("if-none-match".into(), "*".into())), "{headers:?}");
-        let ours = headers.into_iter().filter(|(name, _)| name.starts_with("x-amz-meta-"));
+        let ours = headers
+            .iter()
+            .cloned()
+            .filter(|(name, _)| name.starts_with("x-amz-meta-"));
         let metadata = if own { ours.collect() } else { another() };
         rig.store.held().object = Some((8, metadata));
         let (parts, object_etag) = (vec![], Some(String::new()));
@@ -298,7 +301,8 @@ async fn what_a_failed_agent_has_put_whole_is_removed_and_what_is_anothers_is_no
             panic!()
         };
         let metadata = headers
-            .into_iter()
+            .iter()
+            .cloned()
             .filter(|(name, _)| own && name.starts_with("x-amz-meta-"));
         rig.store.held().object = Some((5, metadata.collect()));
         let outcome = Outcome::CommandFailed { code: 1 };
