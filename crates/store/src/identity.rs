@@ -100,6 +100,7 @@ impl Identity {
                     warning: None,
                 });
             }
+            (Parameters::Sftp(_), _) => return Err(CredentialsError::Served),
             (Parameters::S3(parameters), own) => (parameters, own),
         };
         let (parameters, own) = parameters;

@@ -8,17 +8,20 @@ pub enum Kind {
     S3,
     /// Azure Blob Storage.
     Azure,
+    /// A folder of a server of SFTP, which the operator serves to itself as S3.
+    Sftp,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are documented.
-    pub const ALL: [Self; 2] = [Self::S3, Self::Azure];
+    pub const ALL: [Self; 3] = [Self::S3, Self::Azure, Self::Sftp];
 
     /// As `spec.type` has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
             Self::Azure => "azure",
+            Self::Sftp => "sftp",
         }
     }
 
@@ -27,6 +30,7 @@ impl Kind {
         match self {
             Self::S3 => "bucket",
             Self::Azure => "container",
+            Self::Sftp => "folder",
         }
     }
 
@@ -35,6 +39,7 @@ impl Kind {
         match self {
             Self::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             Self::Azure => crate::credentials::ACCOUNT_KEY,
+            Self::Sftp => "none: a Secret is needed",
         }
     }
 
@@ -48,6 +53,7 @@ impl Kind {
         match self {
             Self::S3 => &crate::parameters::s3::KNOWN,
             Self::Azure => &crate::parameters::azure::KNOWN,
+            Self::Sftp => &crate::parameters::sftp::KNOWN,
         }
     }
 }

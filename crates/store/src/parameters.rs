@@ -3,6 +3,7 @@ pub(crate) mod azure;
 mod fault;
 mod given;
 pub(crate) mod s3;
+pub(crate) mod sftp;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub use azure::AzureParameters;
 pub use fault::{ParameterFault, faults};
 pub(crate) use given::Given;
 pub use s3::{CredentialKeys, S3Parameters};
+pub use sftp::SftpParameters;
 
 use crate::checksum::Checksum;
 use crate::kind::Kind;
@@ -30,6 +32,8 @@ pub enum Parameters {
     S3(S3Parameters),
     /// Azure Blob Storage.
     Azure(AzureParameters),
+    /// A folder of a server of SFTP.
+    Sftp(SftpParameters),
 }
 
 /// What every kind of store has.
@@ -102,6 +106,7 @@ impl Parameters {
         match kind {
             Kind::S3 => S3Parameters::read(given).map(Self::S3),
             Kind::Azure => AzureParameters::read(given).map(Self::Azure),
+            Kind::Sftp => SftpParameters::read(given).map(Self::Sftp),
         }
     }
 
@@ -110,6 +115,7 @@ impl Parameters {
         match self {
             Self::S3(_) => Kind::S3,
             Self::Azure(_) => Kind::Azure,
+            Self::Sftp(_) => Kind::Sftp,
         }
     }
 
@@ -118,6 +124,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => &s3.place,
             Self::Azure(azure) => &azure.place,
+            Self::Sftp(sftp) => &sftp.place,
         }
     }
 
@@ -126,6 +133,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => vec![s3.keys.access_key.clone(), s3.keys.secret_key.clone()],
             Self::Azure(azure) => vec![azure.account_key.clone()],
+            Self::Sftp(sftp) => vec![sftp.private_key.clone(), sftp.password.clone()],
         }
     }
 
@@ -171,6 +179,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => s3.thaw,
             Self::Azure(azure) => azure.thaw,
+            Self::Sftp(_) => None,
         }
     }
 
@@ -178,7 +187,7 @@ impl Parameters {
     pub fn locks(&self) -> bool {
         match self {
             Self::S3(s3) => s3.lock.is_some() || s3.legal_hold,
-            Self::Azure(_) => false,
+            Self::Azure(_) | Self::Sftp(_) => false,
         }
     }
 

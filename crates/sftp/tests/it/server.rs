@@ -2,14 +2,13 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use servers::{Program, free_port};
+use servers::SftpServer;
 use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 
 pub const ACCESS: &str = "backups";
@@ -17,50 +16,20 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub const BUCKET: &str = "backups";
 const UP: Duration = Duration::from_secs(60);
 
-/// A server of SFTP; it ends when dropped, and with the thread that started it.
-pub struct Sftp {
-    pub port: u16,
-    pub folder: PathBuf,
-    program: Program,
+/// A server of SFTP, and stores in front of it.
+pub struct Sftp(SftpServer);
+
+impl std::ops::Deref for Sftp {
+    type Target = SftpServer;
+
+    fn deref(&self) -> &SftpServer {
+        &self.0
+    }
 }
 
 impl Sftp {
-    /// `openssh` or `proftpd`, with its keys and the home of its user in the folder's `sftp`.
     pub fn start(kind: &str, folder: &Path, environment: &[(&str, &str)]) -> Self {
-        let programs = std::env::var("SFTP_SERVERS")
-            .expect("SFTP_SERVERS is not set: run `dev/binary sftp-servers`, or `make test`");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev/sftp").join(kind);
-        let own = folder.join("sftp");
-        fs::create_dir_all(&own).unwrap();
-        let port = free_port();
-        let arguments = [programs, port.to_string(), own.display().to_string()];
-        let program = Program::start(kind, &script, &arguments, environment, folder);
-        let mut server = Self {
-            port,
-            folder: own,
-            program,
-        };
-        let until = Instant::now() + UP;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                server.program.is_alive() && Instant::now() < until,
-                "{}",
-                server.program.tail()
-            );
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        server
-    }
-
-    pub fn host_key(&self) -> String {
-        fs::read_to_string(self.folder.join("host.pub"))
-            .unwrap()
-            .trim()
-            .to_owned()
-    }
-
-    pub fn home(&self) -> PathBuf {
-        self.folder.join("home")
+        Self(SftpServer::start(kind, folder, environment))
     }
 
     /// The store over its user's home, by the user's key.
@@ -70,7 +39,7 @@ impl Sftp {
             "port": self.port,
             "user": "backup",
             "hostKey": self.host_key(),
-            "privateKey": fs::read_to_string(self.folder.join("user")).unwrap(),
+            "privateKey": self.key(),
             "holder": "test",
             "accessKey": ACCESS,
             "secretKey": SECRET,
