@@ -172,15 +172,6 @@ impl Stores {
         }
     }
 
-    /// The same with another program for servers of SFTP.
-    #[cfg(test)]
-    fn with_sftp(self, program: PathBuf) -> Self {
-        Self {
-            sftp: sftp::Servers::of(program),
-            ..self
-        }
-    }
-
     /// The store of a storage; one that was opened moments ago for the same generation is used again.
     pub async fn open(&self, storage: &BackupStorage) -> Result<OpenStore, OpenError> {
         let uid = storage.uid().unwrap_or_default();
