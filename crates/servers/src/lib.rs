@@ -17,6 +17,7 @@ mod mail;
 mod program;
 mod receiver;
 mod running;
+mod sftp;
 mod table;
 mod tinyproxy;
 
@@ -33,5 +34,6 @@ pub use mail::MailServer;
 pub use program::Program;
 pub use receiver::{Does, Got, Receiver};
 pub use running::{Running, SECRET_KEY, program};
+pub use sftp::{SFTP_PASSWORD, SftpServer};
 pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};
 pub use tinyproxy::{Tinyproxy, free_port};

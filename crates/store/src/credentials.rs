@@ -74,6 +74,11 @@ pub enum CredentialsError {
         /// The variable that was looked for.
         missing: &'static str,
     },
+    /// Of a server of SFTP.
+    #[error(
+        "a storage of type sftp is opened by the operator alone, which serves it to itself. Its files are plain: get them with `sftp`, and undo what the run's spec says by age, zstd and gzip"
+    )]
+    Served,
     /// Nobody gives any.
     #[error(
         "names no Secret, and nobody else gives credentials: {passed}. Name a Secret, or give the operator an identity ({page})"
@@ -199,6 +204,7 @@ impl Credentials {
             Parameters::Gcs(gcs) => return Self::from_key_file(&gcs.key_file, data),
             Parameters::Azure(azure) => return required(&azure.account_key, "accountKey").map(Self::of_account),
             Parameters::S3(s3) => &s3.keys,
+            Parameters::Sftp(_) => return Err(CredentialsError::Served),
         };
         let (access_key, secret_key) = (
             required(&keys.access_key, "accessKey")?,
@@ -224,6 +230,7 @@ impl Credentials {
                 Some(key) => text_of(ACCOUNT_KEY, key.as_bytes()).map(Self::of_account),
                 None => Err(CredentialsError::None { missing: ACCOUNT_KEY }),
             },
+            Kind::Sftp => Err(CredentialsError::Served),
         }
     }
 

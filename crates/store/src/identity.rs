@@ -98,6 +98,7 @@ impl Identity {
             Parameters::S3(parameters) => parameters,
             Parameters::Azure(parameters) => return self.of_azure(parameters, own, now).await,
             Parameters::Gcs(parameters) => return self.of_google(parameters, own, now).await,
+            Parameters::Sftp(_) => return Err(CredentialsError::Served),
         };
         let of_secret = own.is_some();
         let base = match own {

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 
 use crate::azure::Container;
 use crate::checksum::Checksum;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, CredentialsError};
 use crate::dial::Dial;
-use crate::error::{ProbeError, StoreError};
+use crate::error::{ProbeError, StoreError, StoreErrorKind};
 use crate::parameters::Parameters;
 use crate::probe::Capabilities;
 use crate::proxy::Proxies;
@@ -43,6 +43,11 @@ impl Store {
             Parameters::S3(s3) => Bucket::open(s3, credentials, proxies).map(Self::S3),
             Parameters::Azure(azure) => Container::open(azure, credentials, proxies).map(Self::Azure),
             Parameters::Gcs(gcs) => Bucket::open(&gcs.s3, credentials, proxies).map(Self::S3),
+            // Whoever serves it opens what is served.
+            Parameters::Sftp(_) => {
+                let why = CredentialsError::Served.to_string();
+                Err(StoreError::new("open the store", StoreErrorKind::Refused, why))
+            }
         }
     }
 
