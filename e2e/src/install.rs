@@ -1,9 +1,11 @@
 //! How the operator under test is installed: by the plain manifests, as between all cases, or by the chart.
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
@@ -20,9 +22,18 @@ pub const NAME: &str = "backup-operator";
 
 /// Does the work, and puts the plain manifests back, whatever became of it.
 pub async fn restored(client: &Client, work: impl Future<Output = ()>) {
+    restored_after(client, work, async {}).await;
+}
+
+/// The same, and something between the two, whatever became of the work.
+pub async fn restored_after(client: &Client, work: impl Future<Output = ()>, between: impl Future<Output = ()>) {
     let back = async {
+        let between = AssertUnwindSafe(between).catch_unwind().await;
         remove_chart();
         manifests(client).await;
+        if let Err(panic) = between {
+            resume_unwind(panic);
+        }
     };
     finally(work, back).await;
 }
@@ -44,6 +55,13 @@ pub fn chart(values: &Value, wait: bool) {
         helm.args(["--wait", "--timeout", "90s"]);
     }
     succeeded(&mut helm, &values.to_string());
+}
+
+/// What Helm prints at the end of an installation.
+pub fn notes() -> String {
+    let (ok, text) = said(helm(&["get", "notes"]).arg(NAME), "");
+    assert!(ok, "{text}");
+    text
 }
 
 /// Kinds of other software, without its rules, where the cluster has not the real ones.

@@ -1,6 +1,8 @@
 //! The table of servers. The suites of the store and of the agent hold each line against the server itself, and
 //! `docs/reference/stores.md` is made of it: it says nothing that was not seen.
 
+use crate::guarantees::{Exception, Guarantee, Kept};
+
 /// How a server lists uploads that are not completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uploads {
@@ -79,6 +81,8 @@ pub struct Server {
     pub checks_keys: bool,
     /// A bucket that is not there is made by a write, so that a misspelt one goes unnoticed.
     pub makes_buckets: bool,
+    /// Guarantees that it does not keep, or not always.
+    pub breaks: &'static [Exception],
     /// Keys of the suite that it refuses or changes.
     pub spoils: &'static [&'static str],
     /// What to set by hand, beside bucket, endpoint, `s3ForcePathStyle` and the region.
@@ -107,6 +111,20 @@ impl Server {
 /// In the form that the strictest of them, Garage, wants.
 const ACCESS_KEY: &str = "GK0123456789abcdef01234567";
 
+/// Where signatures are not looked at.
+const OPEN: Exception = Exception {
+    of: Guarantee::NoCredential,
+    kept: Kept::No,
+    words: "signatures are not looked at, so that whoever reaches it may do everything, with a URL and without.",
+};
+
+/// Where no checksum is looked at.
+const UNBOUND: Exception = Exception {
+    of: Guarantee::Bound,
+    kept: Kept::No,
+    words: "nothing is bound; bytes that are damaged on their way are stored.",
+};
+
 /// All servers, those of `make test` first.
 pub const SERVERS: &[Server] = &[
     Server {
@@ -130,6 +148,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "",
         notes: "Plain files on a claim, for whoever has no object store. Bodies in chunks (`aws-chunked`) are refused: Amazon's own tools write to it with `request_checksum_calculation = when_required`.",
@@ -155,6 +174,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "`type: sftp`, and nothing of S3's",
         notes: "The operator serves it to itself: see [SFTP](../storages/sftp.md).",
@@ -180,6 +200,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "`type: sftp`, and nothing of S3's",
         notes: "The operator serves it to itself: see [SFTP](../storages/sftp.md).",
@@ -205,6 +226,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "",
         notes: "",
@@ -230,6 +252,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "",
         notes: "",
@@ -255,6 +278,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: true,
+        breaks: &[],
         spoils: &["back\\slash"],
         set: "",
         notes: "`\\` is taken for `/`, so that `a\\b` and `a/b` are one object. A write with an administrator's access key makes a bucket that is not there: a misspelt `bucket` passes the probe. Start the server with `-s3.autoCreateBucket=false`. Each bucket takes volumes of its own; where there are none left, a new one is answered with 500.",
@@ -280,6 +304,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 200,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "",
         notes: "SHA-256 is not looked at, Content-MD5 is. A part that is damaged on its way drops the whole upload, so that the attempt fails and `backoffLimit` decides.",
@@ -305,6 +330,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: false,
         makes_buckets: false,
+        breaks: &[UNBOUND, OPEN],
         spoils: &[],
         set: "",
         notes: "For tests of programs, not for backups: it keeps everything in memory.",
@@ -330,6 +356,11 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[Exception {
+            of: Guarantee::LeavesNothing,
+            kept: Kept::Partly,
+            words: "Azure knows no uploads. Where a blob is under the path, or another upload is at work there, or a part comes after the end, blocks stay that no blob is made of: Azure drops them after 7 days (Azurite never), and bills them until then. Paths with the time in them leave nothing.",
+        }],
         spoils: &["back\\slash"],
         set: "`type: azure`, `account`, `container` instead of `bucket`, and an `endpoint` that ends with the account",
         notes: "Microsoft's emulator, for tests: it does not look at a request's date, nor at headers that a SAS binds, and keeps blocks that belong to no blob for ever.",
@@ -355,6 +386,11 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[Exception {
+            of: Guarantee::LeavesNothing,
+            kept: Kept::Partly,
+            words: "a part that comes after the abort is taken, and stays as a key `.mpus-...`.",
+        }],
         spoils: &[],
         set: "",
         notes: "Seen with `filesystem-nio2`. A part that comes after the abort is kept as a key `.mpus-...`: remove those by a rule of your own.",
@@ -380,6 +416,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: false,
         makes_buckets: false,
+        breaks: &[OPEN],
         spoils: &[],
         set: "",
         notes: "For tests of programs, not for backups: it keeps everything in memory.",
@@ -405,6 +442,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: true,
+        breaks: &[UNBOUND],
         spoils: &[],
         set: "",
         notes: "An experiment, in its own words. SHA-256 and MD5 are looked at for whole objects and not for parts, so that nothing is bound.",
@@ -430,6 +468,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "the access key is `account:user` with tempauth",
         notes: "",
@@ -455,6 +494,7 @@ pub const SERVERS: &[Server] = &[
         range_status: 206,
         checks_keys: true,
         makes_buckets: false,
+        breaks: &[],
         spoils: &[],
         set: "",
         notes: "",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use servers::{Google, Running, exchange, put, server};
+use servers::{GOOGLE, Google, Running, exchange, put, server};
 use store::{
     Checksum, CompletedPart, Credentials, Finish, Identity, Kind, Label, Parameters, Proxies, Removed, Secret, Signed,
     Store, StoreErrorKind, Wanted,
@@ -51,6 +51,14 @@ impl Rig {
         Credentials::from_secret(parameters, &data).unwrap()
     }
 
+    /// What is in no URL: what stands in the key file, and tokens.
+    fn secrets(&self) -> Vec<String> {
+        let file: serde_json::Value = serde_json::from_str(&self.google.key_file()).unwrap();
+        let private = file["private_key"].as_str().unwrap();
+        let line = private.lines().find(|line| !line.starts_with('-')).unwrap();
+        vec![line.to_string(), "ya29.".to_string()]
+    }
+
     /// By the key of a Secret.
     async fn by_key(&self) -> Store {
         let parameters = self.parameters(&[]);
@@ -88,12 +96,14 @@ async fn url(store: &Store, wanted: &Wanted<'_>) -> Signed {
     store.sign(wanted, EXPIRES, Timestamp::now()).await.unwrap()
 }
 
-/// Backs up, restores and removes: what holds of each store (`G1` to `G7`).
-async fn keeps_its_promises(store: &Store) {
+/// Backs up, restores and removes: what holds of each store (`G1` to `G7`), as the line of `servers::GOOGLE` says. `next` is the operator that
+/// comes after the one that has begun.
+async fn keeps_its_promises(store: &Store, next: &Store, secrets: &[String]) {
+    assert!(GOOGLE.breaks.is_empty(), "all of it is asserted here");
     let (first, last) = (vec![7_u8; 5 << 20], b"end".to_vec());
     let upload = store.begin("team/a b.sql", &label(), Checksum::Md5).await.unwrap();
     let mut parts = Vec::new();
-    for (number, body) in [(1, &first), (2, &last)] {
+    for (store, number, body) in [(store, 1, &first), (next, 2, &last)] {
         let digest = Checksum::Md5.digest(body);
         let wanted = Wanted::part(
             "team/a b.sql",
@@ -104,6 +114,9 @@ async fn keeps_its_promises(store: &Store) {
             &digest,
         );
         let signed = url(store, &wanted).await;
+        let mut given = signed.url.reveal().to_string();
+        given.extend(signed.headers.iter().flat_map(|(name, value)| [name.as_str(), value]));
+        assert!(secrets.iter().all(|secret| !given.contains(secret)));
         // Other bytes, another part, another verb, another object, one more header of Google's: refused.
         let other = vec![8_u8; body.len()];
         assert!(send(&signed, &other).0 >= 400);
@@ -144,13 +157,14 @@ async fn keeps_its_promises(store: &Store) {
         sha256: None,
         only_new: false,
     };
-    let made = store.finish(&finish).await.unwrap();
+    let made = next.finish(&finish).await.unwrap();
     let object = store.look("team/a b.sql", None).await.unwrap().unwrap();
     assert_eq!((object.size, &object.metadata), ((5 << 20) + 3, &label));
     assert!(object.version_id.is_some() && object.version_id == made.version_id);
     // Once more, where the answer was lost: the object decides.
     let _ = store.finish(&finish).await;
-    assert!(store.look("team/a b.sql", None).await.unwrap().is_some());
+    let again = store.look("team/a b.sql", None).await.unwrap().unwrap();
+    assert_eq!((&again.etag, &again.version_id), (&object.etag, &object.version_id));
     let version = object.version_id.as_deref();
     let read = url(store, &Wanted::read("team/a b.sql", version)).await;
     let range = ("range".to_string(), "bytes=5242880-".to_string());
@@ -171,8 +185,14 @@ async fn keeps_its_promises(store: &Store) {
     assert_eq!(store.remove("team/a b.sql", version).await.unwrap(), Removed::Gone);
     assert!(store.versions("team/").await.unwrap().is_empty());
     let dropped = store.begin("k", &label, Checksum::Md5).await.unwrap();
+    let digest = Checksum::Md5.digest(b"late");
+    let part = |number| Wanted::part("k", &dropped, number, 4, Checksum::Md5, &digest);
+    assert_eq!(send(&url(store, &part(1)).await, b"late").0, 200);
+    let late = url(store, &part(2)).await;
     store.drop_upload("k", &dropped).await.unwrap();
+    assert!(send(&late, b"late").0 >= 400);
     assert!(store.uploads("k").await.unwrap().is_empty());
+    assert_eq!(store.keys("").await.unwrap(), Vec::<String>::new());
     store.write("record", b"{}".to_vec(), Checksum::Md5).await.unwrap();
     assert_eq!(store.read("record", None).await.unwrap(), b"{}");
     store.remove("record", None).await.unwrap();
@@ -186,8 +206,10 @@ async fn a_service_accounts_key_backs_up_restores_and_removes() {
     assert_eq!(found.checksum, Checksum::Md5);
     assert!(found.enforced && found.metadata && found.deletable && found.listable && !found.locks);
     store.probe_again("", "probe-1", found).await.unwrap();
-    keeps_its_promises(&store).await;
-    assert_eq!(rig.google.asked(), ["/token"], "no question a URL");
+    let asked = rig.google.asked();
+    assert_eq!(asked, ["/token"]);
+    keeps_its_promises(&store, &rig.by_key().await, &rig.secrets()).await;
+    assert_eq!(rig.google.asked(), ["/token"; 2], "no question a URL");
     let wanted = Wanted::read("k", None);
     let earlier = Timestamp::now() - SignedDuration::from_mins(10);
     let stale = store.sign(&wanted, EXPIRES, earlier).await.unwrap();
@@ -201,9 +223,10 @@ async fn without_a_key_google_signs_each_url() {
     let parameters = rig.parameters(&[]);
     let identity = rig.node(&[]);
     let obtained = identity.credentials(&parameters, None, Timestamp::now()).await.unwrap();
-    let store = Store::open(&parameters, obtained.credentials, &Proxies::default()).unwrap();
+    let store = Store::open(&parameters, obtained.credentials.clone(), &Proxies::default()).unwrap();
     assert_eq!(store.terms().smallest_part, 16 << 20, "fewer questions");
-    keeps_its_promises(&store).await;
+    let next = Store::open(&parameters, obtained.credentials, &Proxies::default()).unwrap();
+    keeps_its_promises(&store, &next, &rig.secrets()).await;
     let asked = rig.google.asked();
     assert!(
         asked.iter().filter(|path| path.ends_with(":signBlob")).count() >= 3,

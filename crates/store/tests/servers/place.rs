@@ -1,9 +1,10 @@
 //! A bucket on a server that runs, and clients of it.
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use servers::{Running, SECRET_KEY, Server, Uploads, put};
+use servers::{Guarantee, Running, SECRET_KEY, Server, Uploads, put};
 use store::{
     Checksum, Completed, CompletedPart, Credentials, Finish, Kind, Parameters, Proxies, Secret, Signed, Store,
     StoreError, Wanted,
@@ -17,6 +18,7 @@ pub struct Place<'a> {
     pub server: &'static Server,
     bucket: String,
     owner: Credentials,
+    broken: RefCell<BTreeSet<Guarantee>>,
 }
 
 impl<'a> Place<'a> {
@@ -28,7 +30,18 @@ impl<'a> Place<'a> {
             server: running.server,
             bucket: bucket.to_string(),
             owner: owner.clone(),
+            broken: RefCell::default(),
         }
+    }
+
+    /// A rule has seen that the server does not keep a guarantee.
+    pub fn breaks(&self, guarantee: Guarantee) {
+        self.broken.borrow_mut().insert(guarantee);
+    }
+
+    /// What rules have seen so.
+    pub fn broken(&self) -> BTreeSet<Guarantee> {
+        self.broken.borrow().clone()
     }
 
     /// The bucket as its owner sees it.
@@ -124,6 +137,7 @@ impl<'a> Place<'a> {
             server: self.server,
             bucket,
             owner: self.owner.clone(),
+            broken: RefCell::default(),
         })
     }
 

@@ -1,0 +1,181 @@
+//! The store that comes with the chart: a newcomer has no bucket, applies what the notes print, and has backups that outlive the store's Pod.
+use std::time::Duration;
+
+use api::labels;
+use e2e::cluster::{annotate, apply_in, delete, wait};
+use e2e::kubectl::kubectl;
+use e2e::runs::{status, stream};
+use e2e::{Case, bytes, case, install, operator};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+
+use super::{WHILE, alone};
+
+/// What the chart calls claim, Secret and Deployment, and by which label its Pod is found.
+const STORE: &str = "backup-operator-store";
+/// What the notes call the storage.
+const LOCAL: &str = "local";
+const FOLDER: &str = "/var/lib/backup-operator-store-e2e";
+/// Until a Pod is up or gone.
+const UP: Duration = Duration::from_secs(90);
+
+/// What the cluster lacks, and so is the case's to make and to remove.
+struct Lacks {
+    claim: bool,
+    storage: bool,
+    volumes: bool,
+}
+
+fn claims(case: &Case) -> Api<PersistentVolumeClaim> {
+    Api::namespaced(case.client().clone(), operator::NAMESPACE)
+}
+
+fn pods(case: &Case) -> Api<Pod> {
+    Api::namespaced(case.client().clone(), operator::NAMESPACE)
+}
+
+async fn lacks(case: &Case) -> Lacks {
+    let classes: Api<StorageClass> = Api::all(case.client().clone());
+    let classes = classes.list(&ListParams::default()).await.expect("the classes").items;
+    let default = |class: &StorageClass| {
+        let said = class.annotations().get("storageclass.kubernetes.io/is-default-class");
+        said.is_some_and(|said| said == "true")
+    };
+    let claim = claims(case).get_opt(STORE).await.expect("the claims").is_none();
+    Lacks {
+        claim,
+        storage: case.storages().get_opt(LOCAL).await.expect("the storages").is_none(),
+        volumes: claim && !classes.iter().any(default),
+    }
+}
+
+/// The folder of the node that stands for a volume has nothing in it, and is the store's own.
+async fn emptied(case: &Case, name: &str) {
+    let mounted = json!([{"name": "folder", "mountPath": "/folder"}]);
+    let container = json!({
+        "name": "empty", "image": "redis:7", "securityContext": {"runAsUser": 0}, "volumeMounts": mounted,
+        "command": ["sh", "-c", "rm -rf /folder/* /folder/.[!.]* && chown 65532:65532 /folder"],
+    });
+    let folder = json!({"name": "folder", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"}});
+    let pod = json!({"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container], "volumes": [folder]});
+    case.apply::<Pod>(json!({"metadata": {"name": name}, "spec": pod}))
+        .await;
+    let pods: Api<Pod> = case.api();
+    wait("the folder is empty", UP, || async {
+        let phase = pods.get(name).await.ok()?.status?.phase?;
+        (phase == "Succeeded").then_some(())
+    })
+    .await;
+}
+
+async fn volume(case: &Case) {
+    emptied(case, "before").await;
+    let spec = json!({
+        "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "20Gi"}, "persistentVolumeReclaimPolicy": "Retain",
+        "claimRef": {"namespace": operator::NAMESPACE, "name": STORE}, "hostPath": {"path": FOLDER},
+    });
+    let volumes: Api<PersistentVolume> = Api::all(case.client().clone());
+    apply_in(&volumes, json!({"metadata": {"name": case.namespace()}, "spec": spec})).await;
+}
+
+/// What the release's notes tell people to apply.
+fn printed() -> String {
+    let notes = install::notes();
+    let (_, rest) = notes
+        .split_once("kubectl apply -f - <<END\n")
+        .unwrap_or_else(|| panic!("{notes}"));
+    let (document, _) = rest.split_once("\nEND").unwrap_or_else(|| panic!("{notes}"));
+    document.to_string()
+}
+
+/// The store's Pod goes, and another one has taken the folder.
+async fn restarted(case: &Case) {
+    let own = ListParams::default().labels(&format!("app.kubernetes.io/name={STORE}"));
+    let before = pods(case).list(&own).await.expect("the store's Pod").items;
+    assert!(!before.is_empty(), "there is no store");
+    for pod in &before {
+        delete(&pods(case), &pod.name_any()).await;
+    }
+    wait("another Pod of the store is ready", UP, || async {
+        let now = pods(case).list(&own).await.ok()?.items;
+        let is_new = |pod: &Pod| before.iter().all(|old| old.uid() != pod.uid());
+        let is_ready = |pod: &Pod| {
+            let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+            conditions.is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+        };
+        (now.len() == 1 && now.iter().all(|pod| is_new(pod) && is_ready(pod))).then_some(())
+    })
+    .await;
+}
+
+fn run(case: &Case, name: &str, command: &str) -> Value {
+    let mut spec = stream(&format!("/{}/{name}", case.namespace()), command);
+    spec["storage"]["name"] = json!(LOCAL);
+    spec
+}
+
+/// Takes away what the case has made of what the chart keeps.
+async fn removed(case: &Case, lacks: &Lacks) {
+    if lacks.claim {
+        let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        delete(&secrets, STORE).await;
+        delete(&claims(case), STORE).await;
+        wait("the store's claim is gone", UP, || async {
+            claims(case).get_opt(STORE).await.ok()?.is_none().then_some(())
+        })
+        .await;
+    }
+    if lacks.volumes {
+        let volumes: Api<PersistentVolume> = Api::all(case.client().clone());
+        delete(&volumes, case.namespace()).await;
+        emptied(case, "after").await;
+    }
+}
+
+#[test]
+fn the_store_of_the_chart_keeps_backups_while_its_pod_is_another_one() {
+    let _alone = alone();
+    case("store", |case| async move {
+        operator::fresh(case.client()).await;
+        let lacks = lacks(&case).await;
+        let work = async {
+            if lacks.volumes {
+                volume(&case).await;
+            }
+            install::chart(&json!({"store": {"enabled": true}}), true);
+            operator::up(case.client(), |_| true).await;
+            let (applied, said) = kubectl(&["apply", "-f", "-"], &printed());
+            assert!(applied, "{said}");
+            case.storage_ready(LOCAL).await;
+
+            case.backup("whole", run(&case, "whole", &format!("random {WHILE}")))
+                .await;
+            // In mid-backup: what the store has answered is there for the next one, and the rest is sent again.
+            let slow = run(&case, "slow", &format!("slow random {WHILE} 20"));
+            case.start("slow", slow).await;
+            case.until("slow", "has an upload", 100, |run| status(run).transfer?.upload_id)
+                .await;
+            restarted(&case).await;
+            let ended = status(&case.succeeded("slow", 120).await);
+            let plain = bytes::random(WHILE, 1);
+            assert_eq!((ended.sha256, ended.attempts), (Some(bytes::sha256(&plain)), Some(1)));
+            for name in ["whole", "slow"] {
+                let restored = status(&case.restore(name).await);
+                assert_eq!(restored.log.unwrap().trim(), bytes::sum_line(&plain), "{name}");
+            }
+        };
+        let between = async {
+            // A storage outlives the chart: it is not the release's.
+            if lacks.storage && case.storages().get_opt(LOCAL).await.expect("the storages").is_some() {
+                annotate(&case.storages(), LOCAL, labels::DELETION_PROTECTION, None).await;
+                delete(&case.storages(), LOCAL).await;
+            }
+            install::remove_chart();
+            removed(&case, &lacks).await;
+        };
+        install::restored_after(case.client(), work, between).await;
+    });
+}
