@@ -20,6 +20,8 @@ pub const ENCRYPTED: &str = "Encrypted";
 pub const COMPRESSED: &str = "Compressed";
 /// How the last restore ended.
 pub const RESTORED: &str = "Restored";
+/// The backup lies in each further storage that it was to be copied to.
+pub const COPIED: &str = "Copied";
 /// The schedule is suspended.
 pub const SUSPENDED: &str = "Suspended";
 /// Runs of the schedule are replaced, or its ticks passed over, before one ends; said once it was so.

@@ -23,6 +23,8 @@ pub const RECORD: &str = "backup-operator.io/record";
 pub const KEEP: &str = "backup-operator.io/keep";
 /// On a `BackupRun`: puts a legal hold on its object, `false` takes it off. Without it nothing changes.
 pub const LEGAL_HOLD: &str = "backup-operator.io/legal-hold";
+/// On a `BackupRun`: storages, separated by commas, that its good backup is copied to, beside those of `spec.copies`.
+pub const COPY: &str = "backup-operator.io/copy";
 /// On a `BackupSchedule`: any value makes one run now; removed when the run exists.
 pub const TRIGGER: &str = "backup-operator.io/trigger";
 /// On a `BackupSchedule`, set by the operator beside `trigger`: the name of the run that it is about to make.

@@ -221,6 +221,29 @@ pub const AGENT_STAYS: Said = Said {
     field: Some(".spec.agent"),
 };
 /// On a run.
+pub const COPIES_STAY: Said = Said {
+    rule: "has(self.spec.copies) == has(oldSelf.spec.copies) && (!has(self.spec.copies) || self.spec.copies == oldSelf.spec.copies)",
+    message: Words::Fixed(
+        "cannot change after creation; to have this backup copied once more, annotate the run with backup-operator.io/copy (kubectl backup copy)",
+    ),
+    once: false,
+    field: Some(".spec.copies"),
+};
+/// On a run's spec.
+pub const COPIES_ARE_ELSEWHERE: Said = Said {
+    rule: "!has(self.copies) || self.copies.all(c, c.storage != self.storage.name)",
+    message: Words::Fixed("must name other storages than storage.name: a copy beside its original is lost with it"),
+    once: false,
+    field: Some(".copies"),
+};
+/// On a run's spec.
+pub const COPIES_NEED_BACKUP: Said = Said {
+    rule: "!has(self.copies) || size(self.copies) == 0 || has(self.backup)",
+    message: Words::Fixed("only mean something with backup: a run that only restores stores nothing"),
+    once: false,
+    field: Some(".copies"),
+};
+/// On a run.
 pub const TEMPLATE_STAYS: Said = Said {
     rule: "self.spec.template == oldSelf.spec.template",
     message: Words::Fixed(

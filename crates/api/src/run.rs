@@ -46,6 +46,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     validation = rules::START_DEADLINE_STAYS.rule(),
     validation = rules::BACKOFF_LIMIT_STAYS.rule(),
     validation = rules::AGENT_STAYS.rule(),
+    validation = rules::COPIES_STAY.rule(),
     validation = rules::TEMPLATE_STAYS.rule()
 )]
 #[serde(rename_all = "camelCase")]
@@ -55,6 +56,8 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     validation = rules::RESTORE_NEEDS_KEY.rule(),
     validation = rules::PASSPHRASE_RESTORES.rule(),
     validation = rules::RESTORE_ONLY_RETAINS.rule(),
+    validation = rules::COPIES_ARE_ELSEWHERE.rule(),
+    validation = rules::COPIES_NEED_BACKUP.rule(),
     validation = rules::BACKUP_CONTAINER.rule(),
     validation = rules::RESTORE_CONTAINER.rule()
 )]
@@ -75,6 +78,11 @@ pub struct BackupRunSpec {
 
     /// Where the backup is stored.
     pub storage: RunStorage,
+
+    /// Further storages that a good backup is copied to, as it is stored: three copies, in two places, one of them elsewhere. The operator reads the object, proves it by its SHA-256 and writes it there; a copy that fails is made again, and leaves the backup as good as it is (condition Copied). They go with the run as its object does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["storage"]))]
+    pub copies: Vec<CopyTo>,
 
     /// Compress the backup before it is encrypted and stored. Default: not compressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +207,19 @@ pub struct RunStorage {
 
 fn default_path() -> String {
     DEFAULT_PATH.into()
+}
+
+/// A further place for a good backup.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyTo {
+    /// Name of another BackupStorage than the backup's own.
+    #[schemars(length(min = 1, max = 253))]
+    pub storage: String,
+    /// Path of the copy there: a template as `storage.path` is one, rendered when the copy is begun. Default: the backup's own path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub path: Option<String>,
 }
 
 /// How a backup is compressed.
@@ -399,6 +420,10 @@ pub struct BackupRunStatus {
     /// Key of the backup's record: its own description beside it in the bucket, enough to restore it without this cluster (`kubectl backup import`). Absent where none was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+    /// The copies in further storages: those that were made, and why others were not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["storage"]))]
+    pub copies: Vec<CopyStatus>,
     /// The answer to the last request for a URL to download the backup by (`kubectl backup download`), until it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub download: Option<Download>,
@@ -466,6 +491,34 @@ pub struct Thaw {
     pub ready_at: Option<Time>,
 }
 
+/// A copy of a backup in a further storage.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyStatus {
+    /// The storage.
+    pub storage: String,
+    /// The copy's key in its bucket, rendered once.
+    pub key: String,
+    /// The bucket, and where that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// When the copy was proved. Absent: it is not made yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// The store's ETag of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// The store's version of it, where its bucket keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "versionID")]
+    pub version_id: Option<String>,
+    /// What keeps it from being removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
+    /// Why it is not made yet, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// A bucket, and where it is.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -493,6 +546,9 @@ pub struct Transfer {
     /// Object key in the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The storage of the copy that a restore reads, where that is not the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
     /// The multipart upload, recorded before its first part is signed.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
     pub upload_id: Option<String>,

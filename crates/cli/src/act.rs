@@ -42,6 +42,19 @@ pub async fn restore(
     Ok((value, asked))
 }
 
+/// Asks for copies of a run's backup in these storages.
+///
+/// # Errors
+/// There is no such run, or the API server refused.
+pub async fn copy(session: &Session, namespace: &str, name: &str, storages: &str) -> Result<(), Fault> {
+    let patch = json!({"metadata": {"annotations": {labels::COPY: storages}}});
+    let doing = format!("copy the backup of {name}");
+    session
+        .change::<BackupRun>(&doing, namespace, name, &patch)
+        .await
+        .map(drop)
+}
+
 /// Has rotation pass a run by, or count it again.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 mod cancel;
 mod catalog;
 mod completion;
+mod copy;
 mod delete;
 pub mod describe;
 mod download;
@@ -50,6 +51,8 @@ pub enum Verb {
     Cancel(cancel::Args),
     /// Has rotation pass a run by.
     Keep(keep::Args),
+    /// Copies a good backup to a further storage, where it is proved; beside those that spec.copies names.
+    Copy(copy::Args),
     /// Has a schedule make no runs on its ticks.
     #[command(alias = "suspend")]
     Pause(pause::Args),
@@ -117,6 +120,7 @@ impl Verb {
             Self::Import(args) => import::run(&args, out),
             Self::Cancel(args) => cancel::run(&args, out).map_err(|e| e.to_string()),
             Self::Logs(args) => logs::run(&args, out).map_err(|e| e.to_string()),
+            Self::Copy(args) => copy::run(&args, out).map_err(|e| e.to_string()),
             Self::Keep(args) => keep::run(&args, out).map_err(|e| e.to_string()),
             Self::Pause(args) => pause::run(&args, out).map_err(|e| e.to_string()),
             Self::Resume(args) => resume::run(&args, out).map_err(|e| e.to_string()),

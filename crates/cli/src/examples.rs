@@ -127,6 +127,21 @@ const ROWS: &[Row] = &[
         ASKED,
     ),
     Row(
+        "copy",
+        &[
+            (
+                "copy nightly-1767225600 offsite -n shop",
+                "and waits until it is proved there",
+            ),
+            ("copy nightly-1767225600 offsite -n shop --detach", "only asks for it"),
+        ],
+        &[
+            (0, "it lies there, proved, or with --detach was asked for"),
+            (1, "it was not made in time, or cannot be"),
+            USAGE,
+        ],
+    ),
+    Row(
         "pause",
         &[
             ("pause nightly -n shop", "no backups on its ticks"),

@@ -14,6 +14,7 @@ use planner::run::{Obstacle, Refusal};
 
 use crate::ages::Ages;
 use crate::cache::Cache;
+use crate::copies::Copies;
 use crate::events::Beside;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
@@ -51,6 +52,8 @@ pub struct Context {
     pub trickle: Trickle,
     /// How they share what a storage gives them.
     pub lanes: Lanes,
+    /// Copies that this operator makes.
+    pub copies: Copies,
     /// Opened stores.
     pub stores: Stores,
     /// What the watches have seen.
@@ -119,6 +122,7 @@ impl Context {
         self.obstacles.clear(uid);
         self.looks.forget(uid);
         self.errands.forget(uid);
+        self.copies.forget(uid);
         self.rotated.forget(uid);
         self.ages.forget(uid);
         self.failures.clear(uid);

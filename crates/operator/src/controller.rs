@@ -80,6 +80,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         registry: Registry::new(wake_run.clone()),
         budget: Default::default(),
         lanes: Default::default(),
+        copies: Default::default(),
         trickle: Default::default(),
         storages: storages.clone(),
         schedules: schedules.clone(),

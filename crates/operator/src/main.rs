@@ -9,6 +9,7 @@ mod claims;
 mod cluster;
 mod context;
 mod controller;
+mod copies;
 mod driver;
 mod events;
 mod lease;

@@ -80,6 +80,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         registry: Registry::new(wake),
         budget: Default::default(),
         lanes: Default::default(),
+        copies: Default::default(),
         trickle: Default::default(),
         storages: Default::default(),
         schedules: Default::default(),

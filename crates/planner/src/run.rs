@@ -30,6 +30,8 @@ pub mod cure;
 
 pub mod taken;
 
+/// Copies in further storages.
+pub mod copies;
 /// Legal holds.
 pub mod lock;
 /// Restores from archives.

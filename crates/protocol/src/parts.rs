@@ -23,6 +23,13 @@ pub struct PartPlan {
     /// Parts before the first doubling; 0: as many as in a step.
     #[serde(default)]
     pub first: u32,
+    /// Bytes of a part, at most: what the store takes. An agent that does not know it goes up to S3's.
+    #[serde(default = "largest_part")]
+    pub largest: u64,
+}
+
+fn largest_part() -> u64 {
+    LARGEST_PART
 }
 
 impl Default for PartPlan {
@@ -32,6 +39,7 @@ impl Default for PartPlan {
             step: 900,
             max_parts: MAX_PARTS,
             first: 0,
+            largest: LARGEST_PART,
         }
     }
 }
@@ -76,7 +84,7 @@ impl PartPlan {
             Some(beyond) => 1 + beyond / step,
         };
         let factor = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
-        Some(self.smallest.saturating_mul(factor).clamp(1, LARGEST_PART))
+        Some(self.smallest.saturating_mul(factor).clamp(1, self.largest.max(1)))
     }
 }
 
@@ -175,6 +183,18 @@ mod tests {
         // A storage that says how large a part is at least is heard.
         assert_eq!(PartPlan::expecting(GIB, 64 * MIB).smallest, 64 * MIB);
         assert_eq!(PartPlan::expecting(u64::MAX, SMALLEST_PART).smallest, LARGEST_PART);
+    }
+
+    #[test]
+    fn no_part_is_larger_than_its_store_takes() {
+        const MIB: u64 = 1 << 20;
+        let plan = PartPlan {
+            largest: 4000 * MIB,
+            ..PartPlan::default()
+        };
+        let sizes: Vec<_> = (1..=MAX_PARTS).filter_map(|n| plan.size_of(n)).collect();
+        assert_eq!(sizes.iter().max(), Some(&(4000 * MIB)));
+        assert!(sizes.iter().map(|size| u128::from(*size)).sum::<u128>() >= 5 << 40);
     }
 
     #[test]

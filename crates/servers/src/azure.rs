@@ -17,7 +17,7 @@ pub fn azure_signature(text: &str) -> String {
 }
 
 impl Running {
-    /// A request of the account's owner to a path below the account; query and headers in the order of their names.
+    /// The same of the server's account.
     pub fn azure(
         &self,
         verb: &str,
@@ -26,41 +26,53 @@ impl Running {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Option<Answer> {
-        let account = self.server.access_key;
-        let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let path = format!("/{account}{path}");
-        let own = [("x-ms-date", date.as_str()), ("x-ms-version", "2021-12-02")];
-        let mut named: Vec<_> = headers.iter().copied().chain(own).collect();
-        named.sort_unstable();
-        let value = |name: &str| headers.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value);
-        let length = body.len().to_string();
-        let length = if body.is_empty() { "" } else { &length };
-        let (md5, kind) = (value("content-md5"), value("content-type"));
-        let mut text = format!("{verb}\n\n\n{length}\n{md5}\n{kind}\n");
-        for name in [
-            "date",
-            "if-modified-since",
-            "if-match",
-            "if-none-match",
-            "if-unmodified-since",
-            "range",
-        ] {
-            text.push_str(&format!("{}\n", value(name)));
-        }
-        let of_azure = named.iter().filter(|(name, _)| name.starts_with("x-ms-"));
-        text.extend(of_azure.map(|(name, value)| format!("{name}:{value}\n")));
-        text.push_str(&format!("/{account}{path}"));
-        text.extend(query.iter().map(|(name, value)| format!("\n{name}:{value}")));
-        let authorization = format!("SharedKey {account}:{}", azure_signature(&text));
-        let length = body.len().to_string();
-        let more = [("content-length", length.as_str()), ("authorization", &authorization)];
-        let all = named.iter().copied().chain(more);
-        let all: Vec<_> = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let query: Vec<_> = query
-            .iter()
-            .map(|(name, value)| format!("{name}={}", value.replace('+', "%2B")))
-            .collect();
-        let url = format!("{}{path}?{}", self.endpoint(), query.join("&"));
-        exchange(verb, &url, &all, body)
+        azure_request(&self.address, self.server.access_key, verb, path, query, headers, body)
     }
+}
+
+/// A request of the account's owner to a path below the account; query in the order of its names.
+pub fn azure_request(
+    address: &str,
+    account: &str,
+    verb: &str,
+    path: &str,
+    query: &[(&str, &str)],
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let path = format!("/{account}{path}");
+    let own = [("x-ms-date", date.as_str()), ("x-ms-version", "2021-12-02")];
+    let mut named: Vec<_> = headers.iter().copied().chain(own).collect();
+    named.sort_unstable();
+    let value = |name: &str| headers.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value);
+    let length = body.len().to_string();
+    let length = if body.is_empty() { "" } else { &length };
+    let (md5, kind) = (value("content-md5"), value("content-type"));
+    let mut text = format!("{verb}\n\n\n{length}\n{md5}\n{kind}\n");
+    for name in [
+        "date",
+        "if-modified-since",
+        "if-match",
+        "if-none-match",
+        "if-unmodified-since",
+        "range",
+    ] {
+        text.push_str(&format!("{}\n", value(name)));
+    }
+    let of_azure = named.iter().filter(|(name, _)| name.starts_with("x-ms-"));
+    text.extend(of_azure.map(|(name, value)| format!("{name}:{value}\n")));
+    text.push_str(&format!("/{account}{path}"));
+    text.extend(query.iter().map(|(name, value)| format!("\n{name}:{value}")));
+    let authorization = format!("SharedKey {account}:{}", azure_signature(&text));
+    let length = body.len().to_string();
+    let more = [("content-length", length.as_str()), ("authorization", &authorization)];
+    let all = named.iter().copied().chain(more);
+    let all: Vec<_> = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query: Vec<_> = query
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.replace('+', "%2B")))
+        .collect();
+    let url = format!("http://{address}{path}?{}", query.join("&"));
+    exchange(verb, &url, &all, body)
 }

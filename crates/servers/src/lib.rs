@@ -1,4 +1,4 @@
-//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver, who hands out credentials in a cloud, a control plane without nodes and an API server with our kinds, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver, who hands out credentials in a cloud, Google's cloud before an S3 server, a control plane without nodes and an API server with our kinds, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
 //! What it is made from, and how it is started, is a folder of `dev/stores`.
 #![forbid(unsafe_code)]
 // Only tests use it: what fails here fails them, and says why.
@@ -9,7 +9,9 @@ mod azure;
 mod cloud;
 mod control_plane;
 mod cut;
+mod entra;
 mod exchange;
+mod google;
 mod line;
 mod mail;
 mod program;
@@ -20,11 +22,13 @@ mod table;
 mod tinyproxy;
 
 pub use api_server::ApiServer;
-pub use azure::{account_key, azure_signature};
+pub use azure::{account_key, azure_request, azure_signature};
 pub use cloud::{Cloud, RunningCloud};
 pub use control_plane::{ControlPlane, kubeconfig};
 pub use cut::Cut;
+pub use entra::{Entra, FEDERATED};
 pub use exchange::{Answer, exchange, put};
+pub use google::Google;
 pub use line::{Line, Shape};
 pub use mail::MailServer;
 pub use program::Program;

@@ -1,5 +1,6 @@
 //! Azure Blob Storage: block blobs in a container.
 mod blocks;
+mod delegation;
 mod error;
 mod label;
 mod list;
@@ -25,7 +26,8 @@ use crate::proxy::Proxies;
 use crate::signing::{Pairs, Signed};
 use crate::wanted::{Dropped, Terms};
 use crate::xml;
-use signer::{AccountKey, Target};
+use delegation::Token;
+use signer::{AccountKey, Request, Target};
 
 /// Until a request of the operator's own is answered.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -34,11 +36,19 @@ const COMPLETE: Duration = Duration::from_secs(300);
 /// How long blocks that belong to no blob are kept, from the last one on.
 const KEPT: u32 = 7;
 
+/// What requests are signed with.
+enum Auth {
+    /// The account's key.
+    Key(AccountKey),
+    /// Entra's word on who the operator is.
+    Token(Token),
+}
+
 /// One container, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
 pub struct Container {
     target: Arc<Target>,
-    key: AccountKey,
+    auth: Arc<Auth>,
     /// Of backups; None: the account's own.
     tier: Option<Arc<str>>,
     http: Http,
@@ -60,11 +70,12 @@ impl Container {
         let dial = Dial::new(proxies.of(&at.endpoint, at.proxy.as_deref()));
         let http = Http::new(at.ca_bundle.as_deref(), dial.clone())?;
         let wrong = |why: &str| StoreError::new("configure", StoreErrorKind::Configuration, why);
-        let key = match credentials.azure() {
-            Some(Azure::Key(key)) => AccountKey::new(key.reveal()).ok_or_else(|| {
+        let auth = match credentials.azure() {
+            Some(Azure::Key(key)) => AccountKey::new(key.reveal()).map(Auth::Key).ok_or_else(|| {
                 wrong("the account key is not one: base64, as `az storage account keys list` prints it")
             })?,
-            _ => return Err(wrong("the credentials are not an account's")),
+            Some(Azure::Token(token)) => Auth::Token(Token::new(token.clone())),
+            None => return Err(wrong("the credentials are not an account's")),
         };
         let host = at.endpoint.host().map(|host| match host {
             url::Host::Domain(name) => name.to_string(),
@@ -78,7 +89,7 @@ impl Container {
                 account: parameters.account.clone(),
                 container: at.bucket.clone(),
             }),
-            key,
+            auth: Arc::new(auth),
             tier: parameters.tier.clone().map(Into::into),
             http,
             dial,
@@ -144,9 +155,22 @@ impl Container {
             headers.insert("content-length".into(), body.len().to_string());
         }
         let (now, target) = (Timestamp::now(), &self.target);
-        let signed = self
-            .key
-            .request(target, verb.as_str(), key, &query, headers, signer::LONGEST, now);
+        let signed = match &*self.auth {
+            Auth::Key(account) => {
+                let verb = verb.as_str();
+                let asked = Request {
+                    verb,
+                    key,
+                    query,
+                    headers,
+                };
+                account.request(target, asked, signer::LONGEST, now)
+            }
+            Auth::Token(token) => {
+                let query: Vec<_> = query.into_iter().collect();
+                token.request(target.url(key, &query), headers, signer::VERSION, now)
+            }
+        };
         let limit = if step == "complete" { COMPLETE } else { ANSWER };
         self.exchange(step, verb, &signed, body, limit).await
     }
@@ -162,6 +186,12 @@ impl Container {
         let answer = self.http.send(step, verb, signed, body, limit).await;
         let judged = answer.and_then(|answer| judge(step, answer, Timestamp::now()));
         judged.map_err(|e| e.placed(&self.place))
+    }
+
+    /// Sends a part of any size to its signed URL.
+    pub(crate) async fn send(&self, signed: &Signed, body: Bytes) -> Result<Answer, StoreError> {
+        self.exchange("write a part", http::Method::PUT, signed, body, COMPLETE)
+            .await
     }
 
     /// Sends a body to a signed URL, as an agent does.

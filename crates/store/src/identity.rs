@@ -8,6 +8,8 @@
 mod ask;
 mod chain;
 mod container;
+mod entra;
+mod google;
 mod held;
 mod instance;
 mod sigv4;
@@ -19,10 +21,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use crate::credentials::{Credentials, CredentialsError};
-use crate::parameters::Parameters;
+use crate::kind::Kind;
+use crate::parameters::{AzureParameters, GcsParameters, Parameters};
 use crate::proxy::Proxies;
 
-use chain::Environment;
+use chain::{Environment, Source};
 use held::Slot;
 use sts::{Role, Sts};
 
@@ -50,10 +53,12 @@ pub struct Obtained {
 /// What an answer is held for.
 #[derive(Clone, PartialEq, Eq)]
 struct Asked {
+    kind: Kind,
     /// Keys of a Secret. None: the chain's.
     own: Option<Credentials>,
-    /// Names the STS that a web identity is taken to, where the environment does not.
-    region: String,
+    /// What is asked of the chain: in S3's case the region, which names the STS that a web identity is taken to, where the environment
+    /// does not.
+    of: String,
     role: Option<Role>,
 }
 
@@ -70,7 +75,11 @@ impl Identity {
     /// One to which nobody gives anything.
     pub fn none() -> Self {
         Self::new(
-            |name| (name == instance::DISABLED).then(|| "true".to_owned()),
+            |name| {
+                [instance::DISABLED, google::NO_NODE]
+                    .contains(&name)
+                    .then(|| "true".to_owned())
+            },
             Proxies::default(),
         )
     }
@@ -85,25 +94,12 @@ impl Identity {
         own: Option<Credentials>,
         now: Timestamp,
     ) -> Result<Obtained, CredentialsError> {
-        let parameters = match (parameters, own) {
-            (Parameters::Azure(_), Some(credentials)) => {
-                return Ok(Obtained {
-                    credentials,
-                    warning: None,
-                });
-            }
-            (Parameters::Azure(_), None) => {
-                let credentials =
-                    Credentials::of_environment(crate::kind::Kind::Azure, |name| self.environment.get(name))?;
-                return Ok(Obtained {
-                    credentials,
-                    warning: None,
-                });
-            }
-            (Parameters::Sftp(_), _) => return Err(CredentialsError::Served),
-            (Parameters::S3(parameters), own) => (parameters, own),
+        let parameters = match parameters {
+            Parameters::S3(parameters) => parameters,
+            Parameters::Azure(parameters) => return self.of_azure(parameters, own, now).await,
+            Parameters::Gcs(parameters) => return self.of_google(parameters, own, now).await,
+            Parameters::Sftp(_) => return Err(CredentialsError::Served),
         };
-        let (parameters, own) = parameters;
         let of_secret = own.is_some();
         let base = match own {
             Some(credentials) => Obtained {
@@ -112,8 +108,9 @@ impl Identity {
             },
             None => {
                 let asked = Asked {
+                    kind: Kind::S3,
                     own: None,
-                    region: parameters.region.clone(),
+                    of: parameters.region.clone(),
                     role: None,
                 };
                 let fetch = || chain::find(&self.environment, &parameters.region, now);
@@ -124,9 +121,10 @@ impl Identity {
             return Ok(base);
         };
         let asked = Asked {
+            kind: Kind::S3,
             // Those of the chain change by the hour: the role's are not asked for again because of that.
             own: of_secret.then(|| base.credentials.clone()),
-            region: parameters.region.clone(),
+            of: parameters.region.clone(),
             role: Some(role.clone()),
         };
         let fetch = || async {
@@ -143,6 +141,68 @@ impl Identity {
         let mut obtained = self.slot(asked, now).get(now, fetch).await?;
         obtained.warning = obtained.warning.or(base.warning);
         Ok(obtained)
+    }
+
+    /// The account's key of its Secret or of the environment, else a token of Entra's.
+    async fn of_azure(
+        &self,
+        parameters: &AzureParameters,
+        own: Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<Obtained, CredentialsError> {
+        if let Some(credentials) = own {
+            return Ok(Obtained {
+                credentials,
+                warning: None,
+            });
+        }
+        entra::may_have(&self.environment, parameters)?;
+        let asked = Asked {
+            kind: Kind::Azure,
+            own: None,
+            of: String::new(),
+            role: None,
+        };
+        let fetch = || entra::find(&self.environment, now);
+        self.slot(asked, now).get(now, fetch).await
+    }
+
+    /// A key of a Secret's is exchanged for a token; without one, the operator's own identity is asked.
+    async fn of_google(
+        &self,
+        parameters: &GcsParameters,
+        own: Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<Obtained, CredentialsError> {
+        let account = parameters.service_account.clone().unwrap_or_default();
+        let asked = Asked {
+            kind: Kind::Gcs,
+            own: own.clone(),
+            // Where the operator's own token may not go, none is handed out that was obtained for another place.
+            of: format!("{account} {:?}", parameters.place()),
+            role: None,
+        };
+        let fetch = || async {
+            let found = match own.as_ref().and_then(Credentials::google) {
+                Some(own) => google::of_storage(own, parameters, &self.environment, now)
+                    .await
+                    .map(Source::of),
+                None => google::find(&self.environment, parameters, now).await,
+            };
+            match found {
+                Ok(Source::Has(credentials)) => Ok(*credentials),
+                Ok(Source::PassedBy(passed)) => Err(CredentialsError::Nowhere {
+                    passed,
+                    page: "docs/storages/gcs.md",
+                }),
+                Err(why) => Err(CredentialsError::Source {
+                    of: "Google",
+                    why,
+                    passed: vec![],
+                }),
+            }
+        };
+        self.slot(asked, now).get(now, fetch).await
     }
 
     fn slot(&self, asked: Asked, now: Timestamp) -> Arc<Slot> {

@@ -8,6 +8,7 @@ mod dial;
 pub mod error;
 #[cfg(test)]
 mod fuzz;
+mod gcs;
 mod http;
 pub mod identity;
 mod kind;

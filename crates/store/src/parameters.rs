@@ -1,6 +1,7 @@
 //! `spec.parameters` of a storage: all that can be said about it without asking the store.
 pub(crate) mod azure;
 mod fault;
+pub(crate) mod gcs;
 mod given;
 pub(crate) mod s3;
 pub(crate) mod sftp;
@@ -13,6 +14,7 @@ use url::Url;
 
 pub use azure::AzureParameters;
 pub use fault::{ParameterFault, faults};
+pub use gcs::GcsParameters;
 pub(crate) use given::Given;
 pub use s3::{CredentialKeys, S3Parameters};
 pub use sftp::SftpParameters;
@@ -27,11 +29,14 @@ const RETRY: Duration = Duration::from_secs(15 * 60);
 
 /// A store, as its parameters describe it: well-formed, not yet known to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // There is one of a storage, and what it is moves little.
 pub enum Parameters {
     /// Amazon S3 and what speaks its protocol.
     S3(S3Parameters),
     /// Azure Blob Storage.
     Azure(AzureParameters),
+    /// Google Cloud Storage.
+    Gcs(GcsParameters),
     /// A folder of a server of SFTP.
     Sftp(SftpParameters),
 }
@@ -106,6 +111,7 @@ impl Parameters {
         match kind {
             Kind::S3 => S3Parameters::read(given).map(Self::S3),
             Kind::Azure => AzureParameters::read(given).map(Self::Azure),
+            Kind::Gcs => GcsParameters::read(given).map(Self::Gcs),
             Kind::Sftp => SftpParameters::read(given).map(Self::Sftp),
         }
     }
@@ -115,6 +121,7 @@ impl Parameters {
         match self {
             Self::S3(_) => Kind::S3,
             Self::Azure(_) => Kind::Azure,
+            Self::Gcs(_) => Kind::Gcs,
             Self::Sftp(_) => Kind::Sftp,
         }
     }
@@ -124,6 +131,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => &s3.place,
             Self::Azure(azure) => &azure.place,
+            Self::Gcs(gcs) => gcs.place(),
             Self::Sftp(sftp) => &sftp.place,
         }
     }
@@ -133,6 +141,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => vec![s3.keys.access_key.clone(), s3.keys.secret_key.clone()],
             Self::Azure(azure) => vec![azure.account_key.clone()],
+            Self::Gcs(gcs) => vec![gcs.key_file.clone()],
             Self::Sftp(sftp) => vec![sftp.private_key.clone(), sftp.password.clone()],
         }
     }
@@ -179,6 +188,7 @@ impl Parameters {
         match self {
             Self::S3(s3) => s3.thaw,
             Self::Azure(azure) => azure.thaw,
+            Self::Gcs(_) => None,
             Self::Sftp(_) => None,
         }
     }
@@ -187,7 +197,7 @@ impl Parameters {
     pub fn locks(&self) -> bool {
         match self {
             Self::S3(s3) => s3.lock.is_some() || s3.legal_hold,
-            Self::Azure(_) | Self::Sftp(_) => false,
+            Self::Azure(_) | Self::Gcs(_) | Self::Sftp(_) => false,
         }
     }
 

@@ -6,6 +6,7 @@
 //! says until when; the label comes back with a look.
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::azure::Container;
@@ -16,14 +17,17 @@ use crate::error::{ProbeError, StoreError, StoreErrorKind};
 use crate::parameters::Parameters;
 use crate::probe::Capabilities;
 use crate::proxy::Proxies;
-use crate::s3::{Bucket, Completed, ObjectInfo, Page, Upload, Version};
+use crate::s3::{Bucket, Completed, CompletedPart, ObjectInfo, Page, Upload, Version};
 use crate::signing::Signed;
 use crate::wanted::{Dropped, Finish, Label, Removed, Terms, Thaw, Wanted};
+
+/// How long the URL of a part is good that is sent from here.
+const SENT: Duration = Duration::from_secs(600);
 
 /// A place that objects are kept in, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
 pub enum Store {
-    /// Amazon S3 and what speaks its protocol.
+    /// Amazon S3 and what speaks its protocol, Google's store among them in words of its own.
     S3(Bucket),
     /// Azure Blob Storage.
     Azure(Container),
@@ -38,6 +42,7 @@ impl Store {
         match parameters {
             Parameters::S3(s3) => Bucket::open(s3, credentials, proxies).map(Self::S3),
             Parameters::Azure(azure) => Container::open(azure, credentials, proxies).map(Self::Azure),
+            Parameters::Gcs(gcs) => Bucket::open(&gcs.s3, credentials, proxies).map(Self::S3),
             // Whoever serves it opens what is served.
             Parameters::Sftp(_) => {
                 let why = CredentialsError::Served.to_string();
@@ -93,11 +98,10 @@ impl Store {
     ///
     /// # Errors
     /// Where somebody else signs, theirs.
-    #[allow(clippy::unused_async)] // Some stores' URLs are signed by somebody who has to be asked.
     pub async fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
         match self {
-            Self::S3(bucket) => Ok(bucket.sign(wanted, expires, now)),
-            Self::Azure(container) => container.sign(wanted, expires, now),
+            Self::S3(bucket) => bucket.sign(wanted, expires, now).await,
+            Self::Azure(container) => container.sign(wanted, expires, now).await,
         }
     }
 
@@ -140,10 +144,47 @@ impl Store {
     /// # Errors
     /// The store's.
     pub async fn read(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
+        self.read_version(key, None, range).await
+    }
+
+    /// The same of one version of it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn read_version(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Option<(u64, u64)>,
+    ) -> Result<Vec<u8>, StoreError> {
         match self {
-            Self::S3(bucket) => bucket.get(key, range).await,
-            Self::Azure(container) => container.read(key, range).await,
+            Self::S3(bucket) => bucket.get(key, version, range).await,
+            Self::Azure(container) => container.read(key, version, range).await,
         }
+    }
+
+    /// Sends a part, as an agent does: bound to its URL by its checksum.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn send_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: u32,
+        body: Bytes,
+        checksum: Checksum,
+    ) -> Result<CompletedPart, StoreError> {
+        let digest = checksum.digest(&body);
+        let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let wanted = Wanted::part(key, upload, number, size, checksum, &digest);
+        let signed = self.sign(&wanted, SENT, Timestamp::now()).await?;
+        let answer = match self {
+            Self::S3(bucket) => bucket.send(&signed, body).await?,
+            Self::Azure(container) => container.send(&signed, body).await?,
+        };
+        let etag = answer.header("etag").unwrap_or_default();
+        Ok(CompletedPart { number, etag, digest })
     }
 
     /// Puts a small object whole, so that it can be read at any time.

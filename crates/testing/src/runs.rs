@@ -43,6 +43,7 @@ pub fn backup_run() -> BackupRun {
         start_deadline_seconds: None,
         backoff_limit: None,
         agent: None,
+        copies: vec![],
     };
     let mut run = BackupRun::new("db", spec);
     run.metadata = ObjectMeta {

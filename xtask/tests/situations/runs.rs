@@ -81,6 +81,7 @@ impl World {
             obstacle: None,
             trouble: None,
             found: Found::Nothing,
+            copies: vec![],
             download: DownloadView::None,
             request_is_kept: false,
             sizes_before: vec![],

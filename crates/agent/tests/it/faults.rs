@@ -52,12 +52,15 @@ fn what_does_not_pass_fails_with_the_stores_words_and_ends_the_command() {
 
 #[test]
 fn whose_an_object_is_that_is_there_already_is_for_the_operator_to_see() {
-    let (rig, store) = (Rig::new(), Store::new());
-    // The answer is lost; the object that is there then is this backup's own.
-    store.fail(&[Fault::LoseAnswer, Fault::Answer(412, "PreconditionFailed", "")]);
-    let report = rig.run(&backup(sh("echo x")), &store);
-    done(&report);
-    assert_eq!(report.object_etag.as_deref(), Some(""));
+    // S3's words, and Azure's.
+    for (status, code) in [(412, "PreconditionFailed"), (409, "BlobAlreadyExists")] {
+        let (rig, store) = (Rig::new(), Store::new());
+        // The answer is lost; the object that is there then is this backup's own.
+        store.fail(&[Fault::LoseAnswer, Fault::Answer(status, code, "")]);
+        let report = rig.run(&backup(sh("echo x")), &store);
+        done(&report);
+        assert_eq!(report.object_etag.as_deref(), Some(""));
+    }
     // A part has no such condition.
     let (rig, store) = (Rig::new(), Store::new());
     store.fail(&vec![Fault::Answer(412, "PreconditionFailed", ""); 3]);

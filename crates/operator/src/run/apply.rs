@@ -182,6 +182,8 @@ async fn act(
         }
         Unguarded::Look { key } => look::begin(run, context, key),
         Unguarded::ForgetFound => context.looks.forget(&uid),
+        Unguarded::Copy { storage, key } => crate::copies::begin(run, context, storage, key),
+        Unguarded::ForgetCopy { storage } => context.copies.settled(&uid, &storage),
         Unguarded::StartTransfer(order) => start(run, context, *order).await?,
         Unguarded::TransferRecorded {
             upload_id,
@@ -202,6 +204,7 @@ async fn act(
         | Unguarded::TakeBack { .. }
         | Unguarded::Hold { .. }
         | Unguarded::Thaw { .. }
+        | Unguarded::DeleteCopy { .. }
         | Unguarded::DeleteObject { .. } => {}
     }
     Ok(())
@@ -265,7 +268,10 @@ async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, grace: u32) -> Res
 }
 
 pub(super) async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyError> {
-    let name = &run.spec.storage.name;
+    open_of(&run.spec.storage.name, context).await
+}
+
+async fn open_of(name: &str, context: &Context) -> Result<OpenStore, ApplyError> {
     let storage = context
         .storages
         .get(&ObjectRef::new(name))
@@ -277,9 +283,28 @@ pub(super) async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore
         .map_err(|e: OpenError| ApplyError::Open(e.text()))
 }
 
+/// The run as a restore from a copy sees it: what its status says of the object is what it says of the copy.
+fn of_copy(run: &Arc<BackupRun>, order: &TransferOrder) -> Arc<BackupRun> {
+    let status = run.status.as_ref().filter(|_| order.storage != run.spec.storage.name);
+    let copy = status.and_then(|s| {
+        s.copies
+            .iter()
+            .find(|c| c.storage == order.storage && c.key == order.key)
+    });
+    let Some(copy) = copy else { return run.clone() };
+    let mut there = run.as_ref().clone();
+    if let Some(status) = &mut there.status {
+        status.key = Some(copy.key.clone());
+        status.etag.clone_from(&copy.etag);
+        status.version_id.clone_from(&copy.version_id);
+        status.location.clone_from(&copy.location);
+    }
+    Arc::new(there)
+}
+
 async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrder) -> Result<(), ApplyError> {
     let uid = run.uid().unwrap_or_default();
-    let store = match open(run, context).await {
+    let store = match open_of(&order.storage, context).await {
         Ok(store) => store,
         Err(error) => {
             context.obstacles.met(&uid, events::causes(&error));
@@ -290,7 +315,7 @@ async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrde
     let Some(handle) = context.registry.open(run, &uid, &order.attempt, Instant::now()) else {
         return Ok(());
     };
-    let session = Session::new(context, run, order, store, handle);
+    let session = Session::new(context, &of_copy(run, &order), order, store, handle);
     crate::runtime::spawn(session.run());
     Ok(())
 }

@@ -21,6 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::queue::Turn;
+use planner::run::copies::CopyView;
 use planner::run::observed::Place;
 use planner::run::pod::carrier_of;
 use planner::run::{Claim, DownloadView, Found, Observed, PodView, StorageView, TransferView, is_finished};
@@ -39,6 +40,7 @@ pub struct Seen {
     pods: Vec<PodView>,
     transfer: TransferView,
     found: Found,
+    copies: Vec<CopyView>,
     download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
@@ -59,6 +61,7 @@ impl Seen {
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
             trouble: context.errands.trouble(&run.uid().unwrap_or_default(), Instant::now()),
             found: self.found.clone(),
+            copies: self.copies.clone(),
             download: self.download.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
@@ -120,6 +123,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             None => storage_view(&storage, &run.namespace().unwrap_or_default()),
         },
     };
+    let copies = copies_of(run, context).await?;
     let download = download::view(run, &storage, context, now).await?;
     let sizes_before = match (&transfer, under_way(run)) {
         (TransferView::Ended { .. }, Some((api::names::Action::Backup, _))) => siblings::good_sizes(run, &context.runs),
@@ -130,6 +134,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         pods,
         transfer,
         found: context.looks.found(&uid),
+        copies,
         download,
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,
@@ -137,6 +142,32 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         ages,
         now,
     })
+}
+
+/// The further storages of a run whose backup has ended.
+async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, WriteError> {
+    let (uid, namespace) = (run.uid().unwrap_or_default(), run.namespace().unwrap_or_default());
+    let mut all = Vec::new();
+    if !run.status.as_ref().is_some_and(is_finished) {
+        return Ok(all);
+    }
+    for name in planner::run::copies::storages(run) {
+        let view = match context.storages.get(&ObjectRef::new(&name)) {
+            None => StorageView::Missing,
+            // What is to be removed is removed, whoever may write there now.
+            Some(storage) if run.metadata.deletion_timestamp.is_some() => storage_view(&storage, &namespace),
+            Some(storage) => match allows(&storage, run, context).await? {
+                Some(message) => StorageView::Refused { message },
+                None => storage_view(&storage, &namespace),
+            },
+        };
+        all.push(CopyView {
+            progress: context.copies.progress(&uid, &name, Instant::now()),
+            storage: name,
+            view,
+        });
+    }
+    Ok(all)
 }
 
 /// The value that was taken up last stands there again, and who put it there is no person with `kubectl annotate` but
@@ -191,6 +222,11 @@ async fn refusal(
     if held || over && !reads || run.metadata.deletion_timestamp.is_some() {
         return Ok(None);
     }
+    allows(storage, run, context).await
+}
+
+/// Why the run's namespace may not use a storage, if so.
+async fn allows(storage: &BackupStorage, run: &BackupRun, context: &Context) -> Result<Option<String>, WriteError> {
     let namespace = run.namespace().unwrap_or_default();
     let labels = if access::needs_labels(&storage.spec) {
         let api: Api<Namespace> = Api::all(context.client.clone());

@@ -75,7 +75,9 @@ pub async fn make(
                 .backup
                 .as_ref()
                 .ok_or_else(|| no(Reason::InvalidSpec, "spec.backup is gone".into()))?;
-            let smallest = store.parameters.part_size().unwrap_or(protocol::parts::SMALLEST_PART);
+            let smallest = store.parameters.part_size();
+            let smallest =
+                smallest.unwrap_or_else(|| store.store.terms().smallest_part.max(protocol::parts::SMALLEST_PART));
             let action = protocol::Action::Backup {
                 recipients: run
                     .spec
@@ -85,12 +87,15 @@ pub async fn make(
                     .unwrap_or_default(),
                 allow_empty: spec.allow_empty.unwrap_or(false),
                 minimum: minimum(spec, &before.bytes).unwrap_or(0),
-                plan: match planner::run::shrunk::expected(spec).or(before.stored.map(|b| b.saturating_mul(ROOM))) {
-                    Some(bytes) => PartPlan::expecting(bytes, smallest),
-                    None => PartPlan {
-                        smallest,
-                        ..PartPlan::default()
-                    },
+                plan: PartPlan {
+                    largest: store.store.terms().largest_part,
+                    ..match planner::run::shrunk::expected(spec).or(before.stored.map(|b| b.saturating_mul(ROOM))) {
+                        Some(bytes) => PartPlan::expecting(bytes, smallest),
+                        None => PartPlan {
+                            smallest,
+                            ..PartPlan::default()
+                        },
+                    }
                 },
                 checksum: match store.checksum {
                     store::Checksum::Sha256 => Checksum::Sha256,

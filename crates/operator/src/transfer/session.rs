@@ -90,8 +90,9 @@ impl Session {
         store: OpenStore,
         handle: Handle,
     ) -> Self {
+        let storage = order.storage.clone();
         let limited = store.parameters.bandwidth().is_some();
-        let lane = limited.then(|| context.lanes.join(&run.spec.storage.name, order.action));
+        let lane = limited.then(|| context.lanes.join(&order.storage, order.action));
         Self {
             client: context.client.clone(),
             exec: context.exec.clone(),
@@ -101,7 +102,7 @@ impl Session {
             store,
             keys: Keys {
                 context: context.clone(),
-                storage: run.spec.storage.name.clone(),
+                storage,
             },
             handle,
             started: None,

@@ -229,6 +229,7 @@ mod tests {
                 command_started_at: None,
                 key: Some(key.into()),
                 upload_id: None,
+                storage: None,
                 location: None,
                 route: "Direct".into(),
                 waited_for: vec![],

@@ -224,6 +224,7 @@ fn thousands_of_one_namespace_are_no_more_to_another_than_one_is() {
 fn a_run_holds_its_turn_while_an_attempt_is_under_way_and_not_between_or_after_its_attempts() {
     let began = Time(at(100));
     let transfer = Transfer {
+        storage: None,
         agent: None,
         attempt: "backup-1".into(),
         started_at: began.clone(),

@@ -30,6 +30,7 @@ pub fn start(o: &Observed<'_>, status: &mut BackupRunStatus, action: Action, num
         pod_uid: None,
         command_started_at: None,
         key: Some(key),
+        storage: None,
         upload_id: None,
         location: writes_to(o, action),
         route: Route::Direct.word().into(),
@@ -115,7 +116,10 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
         pod: pod.name.clone(),
         pod_uid: pod.uid.clone(),
         container: container_of(o.run, at.action).unwrap_or_default(),
-        storage: o.run.spec.storage.name.clone(),
+        storage: transfer
+            .storage
+            .clone()
+            .unwrap_or_else(|| o.run.spec.storage.name.clone()),
         cluster: o.cluster.into(),
         key: transfer.key.clone().unwrap_or_default(),
         only_new: o.found == Found::Nothing,

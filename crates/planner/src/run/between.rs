@@ -65,6 +65,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         unguarded.extend(abort);
         status.transfer = Some(Transfer {
             upload_id: None,
+            storage: None,
             command_started_at: None,
             ..at.transfer.clone()
         });

@@ -81,6 +81,11 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     }
 }
 
+/// What it has stored goes with it.
+fn wanted_at_all(o: &Observed<'_>) -> bool {
+    o.run.spec.retain_policy == Some(RetainPolicy::Delete) && o.run.spec.backup.is_some()
+}
+
 /// What a run says that waits for its Pod.
 fn waits_for(pod: &PodView) -> (Reason, String) {
     let note = format!(
@@ -150,6 +155,31 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
             version_id: status.version_id.clone(),
             moved: moved(&o.storage, status.location.as_ref()),
         });
+    }
+    if wanted_at_all(o) {
+        for copy in status.copies.iter().filter(|c| c.completion_time.is_some()) {
+            let view = o.copies.iter().find(|c| c.storage == copy.storage).map(|c| &c.view);
+            left.push(format!("the copy {} in storage {}", copy.key, copy.storage));
+            match view {
+                Some(view @ (StorageView::Ready(_) | StorageView::NotReady { .. })) if view.forbids(&copy.key).is_none() => {
+                    steps.push(Unguarded::DeleteCopy {
+                        storage: copy.storage.clone(),
+                        key: copy.key.clone(),
+                        etag: copy.etag.clone().unwrap_or_default(),
+                        version_id: copy.version_id.clone(),
+                    });
+                }
+                _ => steps.push(Unguarded::Event(Event {
+                    warning: true,
+                    reason: Reason::LeftBehind.word(),
+                    action: "Delete",
+                    note: format!(
+                        "the copy {} in storage {} was left: the storage is gone, or not for this namespace. Remove it by hand",
+                        copy.key, copy.storage
+                    ),
+                })),
+            }
+        }
     }
     let why = match &o.trouble {
         _ if o.storage == StorageView::Missing => "the storage is gone".to_string(),

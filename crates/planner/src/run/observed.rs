@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::queue::Turn;
 use crate::run::carrier::{Carrier, Served};
+use crate::run::copies::CopyView;
 use crate::run::ending::Ending;
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
@@ -34,6 +35,8 @@ pub struct Observed<'a> {
     pub trouble: Option<Trouble>,
     /// What lies in the store under the key of the run, as far as it was looked at.
     pub found: Found,
+    /// The further storages that its copies are in, or are to be.
+    pub copies: Vec<CopyView>,
     /// What becomes of a request to download.
     pub download: DownloadView,
     /// The request to restore has the value that was taken up last, and is kept on the run by an applier.

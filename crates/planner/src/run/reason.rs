@@ -83,6 +83,9 @@ reasons! {
     Overwritten           passes "A good backup's object was written over by a newer run." "Restore the newer run; put {{ .name }} or a time into spec.storage.path."
     LegalHold             passes "A legal hold was put on the backup's object, or taken off it, as the annotation legal-hold says." "Nothing to do."
     LegalHoldRefused      passes "The store does not put the legal hold on the object, or does not take it off." "Give the access key the right that the message names, in a bucket with object lock; or correct the annotation."
+    Copying               passes "The backup is good, and is being copied to further storages." "Nothing to do."
+    Copied                passes "The backup lies in each further storage that it was to be copied to, proved there." "Nothing to do."
+    CopyFailed            passes "The backup is good, and a copy of it is not made yet; it is tried again by itself." "Cure what the message names: the further storage, its access key, or the path there."
     // Deletion.
     DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone." "See to what keeps the Pod; the message names it."
     ObjectDeleted         passes "The object of a deleted run was removed." "Nothing to do."

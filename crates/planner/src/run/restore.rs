@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use api::names::Action;
+use api::run::CopyStatus;
 use api::{BackupRunStatus, condition, labels};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -13,7 +14,7 @@ use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, end, lock, tell, thaw, turn, waiting};
+use crate::run::{cancel, copies, end, lock, tell, thaw, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
@@ -50,6 +51,10 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             decision.unguarded.push(Unguarded::ForgetFound);
         }
         lock::add(o, &status, &mut decision);
+        if decision.guarded.is_empty() && decision.settled.is_empty() {
+            // One writer of the status at a time.
+            copies::add(o, &status, &mut decision);
+        }
         return decision;
     }
     if o.request_is_kept {
@@ -59,13 +64,25 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(why) = refusal(o, &status) {
         return refuse(o, status, &why);
     }
+    let copy = match copy_instead(o, &status) {
+        Ok(copy) => copy,
+        Err(look) => return look,
+    };
     let since = status.restore_requested_at.as_ref().map_or(o.now, |since| since.0);
     let is_usual = !o.left_of(GOING, since).is_zero();
     let held = o.pods.iter().find(|p| p.is_in_the_way()).map(|pod| held(pod, is_usual));
-    let prefix = match (waiting::prefix_or_wait(o, &status), held) {
+    let own = match copy {
+        // The copy's storage was seen to be ready.
+        Some(_) => Ok(String::new()),
+        None => waiting::prefix_or_wait(o, &status),
+    };
+    let prefix = match (own, held) {
         (Ok(prefix), None) => prefix,
         (wait, held) => return wait_for(o, status, wait.err(), held),
     };
+    if let Some(copy) = copy {
+        return turn::wait(o, &status, true).unwrap_or_else(|| of_copy(o, status, &copy));
+    }
     status.restore_requested_at = None;
     let note = match elsewhere(o, &status) {
         Elsewhere::Not => String::new(),
@@ -123,6 +140,57 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         // happens to the annotation.
         guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         unguarded,
+        requeue: Some(start_deadline(o.run)),
+        ..Decision::default()
+    }
+}
+
+/// The copy that is read where the backup's own storage does not give it; Err: that is to be looked at first.
+fn copy_instead(o: &Observed<'_>, status: &BackupRunStatus) -> Result<Option<CopyStatus>, Decision> {
+    let Some(nearest) = copies::nearest(o, status) else {
+        return Ok(None);
+    };
+    match (copies::own_is_there(o, status), &status.key) {
+        (None, Some(key)) => Err(Decision {
+            unguarded: vec![Unguarded::Look { key: key.clone() }],
+            ..Decision::wait(STORAGE_WAIT)
+        }),
+        (Some(false), _) => Ok(Some(nearest.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// Begins to restore a copy.
+fn of_copy(o: &Observed<'_>, mut status: BackupRunStatus, copy: &CopyStatus) -> Decision {
+    (status.restore_requested_at, status.thaw) = (None, None);
+    let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
+    start(o, &mut status, Action::Restore, number, copy.key.clone());
+    if let Some(transfer) = &mut status.transfer {
+        transfer.storage = Some(copy.storage.clone());
+    }
+    let why = match (&o.storage, &o.found) {
+        (StorageView::Ready(_), Found::Unseen { words, .. }) => words.clone(),
+        (StorageView::Ready(_), Found::Object(_)) => "another object lies in its place".to_owned(),
+        (StorageView::Ready(_), _) => "there is no such object".to_owned(),
+        (StorageView::NotReady { message, .. }, _) => message.clone(),
+        _ => "there is no such storage".to_owned(),
+    };
+    let event = Event {
+        warning: true,
+        reason: Reason::RestoreStarted.word(),
+        action: "Restore",
+        note: format!(
+            "restoring the copy {} of storage {}, because storage {} does not give the backup: {why}",
+            copy.key, copy.storage, o.run.spec.storage.name
+        ),
+    };
+    Decision {
+        unguarded: vec![
+            Unguarded::Event(event),
+            create_pod(o, &status, Action::Restore, number),
+            Unguarded::ForgetFound,
+        ],
+        guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }

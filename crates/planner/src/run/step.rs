@@ -110,6 +110,29 @@ pub enum Unguarded {
         /// Object key.
         key: String,
     },
+    /// Copy the backup to a further storage, beside reconcile; how far it is, is observed later.
+    Copy {
+        /// The further storage.
+        storage: String,
+        /// The copy's key there.
+        key: String,
+    },
+    /// What became of a copy stands in the status.
+    ForgetCopy {
+        /// The further storage.
+        storage: String,
+    },
+    /// Remove a copy that this run made.
+    DeleteCopy {
+        /// The further storage.
+        storage: String,
+        /// Its key there.
+        key: String,
+        /// The ETag that was recorded.
+        etag: String,
+        /// The version that was recorded.
+        version_id: Option<String>,
+    },
     /// What was found under a key is not needed any more.
     ForgetFound,
     /// Connect to the agent and serve the transfer.
@@ -184,6 +207,7 @@ impl Unguarded {
                 | Self::RefusedImageVolume { .. }
                 | Self::Look { .. }
                 | Self::ForgetFound
+                | Self::ForgetCopy { .. }
         )
     }
 
@@ -196,6 +220,7 @@ impl Unguarded {
                 | Self::TakeBack { .. }
                 | Self::Hold { .. }
                 | Self::Thaw { .. }
+                | Self::DeleteCopy { .. }
                 | Self::DeleteObject { .. }
         )
     }

@@ -1,6 +1,6 @@
 //! Rotation: which ended runs are too many.
-use api::run::RetainPolicy;
-use api::{BackupRun, labels};
+use api::run::{Lock, RetainPolicy};
+use api::{BackupRun, BackupRunStatus, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -81,13 +81,20 @@ fn is_kept(run: &BackupRun) -> bool {
 /// Its object goes with it, and may not yet: it would wait for that, being deleted, for months perhaps.
 fn is_held(run: &BackupRun, now: Timestamp) -> bool {
     let goes = run.spec.retain_policy == Some(RetainPolicy::Delete);
-    let lock = run.status.as_ref().and_then(|s| s.lock.as_ref());
-    goes && lock.is_some_and(|lock| lock.holds(now))
+    goes && run.status.iter().flat_map(locks).any(|lock| lock.holds(now))
+}
+
+/// Of its object and of its copies.
+fn locks(status: &BackupRunStatus) -> impl Iterator<Item = &Lock> {
+    status
+        .lock
+        .iter()
+        .chain(status.copies.iter().filter_map(|c| c.lock.as_ref()))
 }
 
 /// When the next lock of a run ends, which rotation may pass by no more then.
 pub fn released(o: &Observed<'_>) -> Option<Timestamp> {
-    let locks = o.runs.iter().filter_map(|r| r.status.as_ref()?.lock.as_ref());
+    let locks = o.runs.iter().filter_map(|r| r.status.as_ref()).flat_map(locks);
     locks
         .filter_map(|lock| Some(lock.until.as_ref()?.0))
         .filter(|at| *at > o.now)

@@ -82,6 +82,7 @@ pub fn validate(spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
 pub(super) fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
     let mut faults = Faults::below(field);
     actions(spec, &mut faults);
+    copies(spec, &mut faults);
     let backup_container = spec
         .backup
         .as_ref()
@@ -145,6 +146,45 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     if let Some(a) = &spec.restore {
         action::check("restore", &a.command, &a.args, a.deadline_seconds, faults);
     }
+}
+
+fn copies(spec: &BackupRunSpec, faults: &mut Faults) {
+    if !spec.copies.is_empty() && spec.backup.is_none() {
+        faults.add("copies", rules::COPIES_NEED_BACKUP.words());
+    }
+    for (n, copy) in spec.copies.iter().enumerate() {
+        let field = format!("copies[{n}].storage");
+        if copy.storage == spec.storage.name {
+            faults.add(&field, rules::COPIES_ARE_ELSEWHERE.words());
+        } else if !names::is_subdomain(&copy.storage) {
+            let name = &copy.storage;
+            faults.add(
+                &field,
+                format!("{name:?} cannot be the name of a BackupStorage: {}", names::SUBDOMAIN),
+            );
+        } else if spec.copies.iter().take(n).any(|before| before.storage == copy.storage) {
+            faults.add(
+                &field,
+                format!("{:?} is there twice; one copy goes to a storage", copy.storage),
+            );
+        }
+        let Some(path) = &copy.path else { continue };
+        let rendered = Template::parse(path)
+            .map_err(|e| e.one_line())
+            .and_then(|t| render(&t, &sample()));
+        if let Err(why) = rendered {
+            faults.add(&format!("copies[{n}].path"), why);
+        }
+    }
+}
+
+/// A copy's path, rendered.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn render_copy(path: &str, context: &Context) -> Result<String, String> {
+    let template = Template::parse(path).map_err(|e| e.one_line())?;
+    render(&template, context)
 }
 
 fn path(spec: &BackupRunSpec, faults: &mut Faults) -> Option<Template> {

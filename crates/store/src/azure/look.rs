@@ -43,7 +43,12 @@ impl Container {
     }
 
     /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
-    pub(crate) async fn read(&self, key: &str, range: Option<(u64, u64)>) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn read(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Option<(u64, u64)>,
+    ) -> Result<Vec<u8>, StoreError> {
         const STEP: &str = "read";
         if range.is_some_and(|(first, last)| last.saturating_sub(first) >= LARGEST as u64) {
             let why = "at most 16 MiB are read at once";
@@ -51,7 +56,7 @@ impl Container {
         }
         let range = range.map(|(first, last)| ("range".to_string(), format!("bytes={first}-{last}")));
         let headers = range.into_iter().collect();
-        let answer = self.ask(STEP, http::Method::GET, key, Pairs::new(), headers).await?;
+        let answer = self.ask(STEP, http::Method::GET, key, of(version), headers).await?;
         Ok(answer.body.to_vec())
     }
 

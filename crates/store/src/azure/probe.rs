@@ -130,7 +130,7 @@ impl Container {
         let digest = checksum.digest(CANARY);
         let id = upload.id();
         let wanted = Wanted::part(key, &id, 1, CANARY.len() as u64, checksum, &digest);
-        let signed = self.sign(&wanted, EXPIRES, Timestamp::now()).map_err(at)?;
+        let signed = self.sign(&wanted, EXPIRES, Timestamp::now()).await.map_err(at)?;
         if binds {
             for misuse in misuses(&signed, key, upload) {
                 match self.put_signed("write a part", &misuse.signed, misuse.body).await {
@@ -200,6 +200,7 @@ impl Container {
         let wanted = Wanted::whole(key, CANARY.len() as u64, checksum, &digest, label, true);
         let signed = self
             .sign(&wanted, EXPIRES, Timestamp::now())
+            .await
             .map_err(|e| e.at("write"))?;
         Ok(is_kept(&self.put_signed("write", &signed, CANARY).await))
     }
@@ -233,8 +234,13 @@ fn misuses(signed: &Signed, key: &str, upload: Upload) -> Vec<Misuse> {
     };
     let shorter = CANARY.get(1..).unwrap_or_default();
     let length = shorter.len().to_string();
-    let whole = format!("?blockid={block}&comp=block");
-    let (list, whole) = (url("&comp=block", "&comp=blocklist"), url(&whole, ""));
+    // With the signature in the query, something follows.
+    let own = format!("blockid={block}&comp=block");
+    let whole = match signed.url.reveal().contains(&format!("{own}&")) {
+        true => url(&format!("{own}&"), ""),
+        false => url(&format!("?{own}"), ""),
+    };
+    let list = url("&comp=block", "&comp=blocklist");
     let of = |what, signed, body| Misuse { what, signed, body };
     vec![
         of("another body of the same length", signed.clone(), IMPOSTOR),

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::signing::{Pairs, Signed};
 
 /// Of the requests; it knows blocks of 4,000 MiB, versions and the tier Cold.
-const VERSION: &str = "2021-12-02";
+pub(super) const VERSION: &str = "2021-12-02";
 /// Azure takes requests whose date is 15 minutes old at most; a minute is for clocks that differ.
 pub(super) const LONGEST: Duration = Duration::from_secs(14 * 60);
 
@@ -87,7 +87,7 @@ pub(super) fn second(at: Timestamp) -> String {
 }
 
 /// The Date of a request that is good for so long: Azure counts from there, so that it lies behind for what is to be good for less.
-fn date(expires: Duration, now: Timestamp) -> String {
+pub(super) fn date(expires: Duration, now: Timestamp) -> String {
     let behind = LONGEST.saturating_sub(expires);
     let behind = SignedDuration::try_from(behind).unwrap_or_default();
     let at = now.checked_sub(behind).unwrap_or(now);
@@ -102,6 +102,15 @@ pub(super) fn confined(key: &str) -> Result<(), StoreError> {
     }
     let why = format!("the key {key:?} has a . or .. segment");
     Err(StoreError::new("sign", StoreErrorKind::Configuration, why))
+}
+
+/// One request.
+pub(super) struct Request<'a> {
+    pub(super) verb: &'a str,
+    /// Of the blob; empty for the container.
+    pub(super) key: &'a str,
+    pub(super) query: Pairs,
+    pub(super) headers: Pairs,
 }
 
 /// The account's key.
@@ -121,24 +130,16 @@ impl AccountKey {
     }
 
     /// A request that can be sent as it is and in no other way.
-    pub(super) fn request(
-        &self,
-        target: &Target,
-        verb: &str,
-        key: &str,
-        query: &Pairs,
-        mut headers: Pairs,
-        expires: Duration,
-        now: Timestamp,
-    ) -> Signed {
+    pub(super) fn request(&self, target: &Target, asked: Request<'_>, expires: Duration, now: Timestamp) -> Signed {
+        let mut headers = asked.headers;
         headers.insert("x-ms-date".into(), date(expires, now));
         headers.insert("x-ms-version".into(), VERSION.into());
-        let text = string_to_sign(target, verb, key, query, &headers);
+        let text = string_to_sign(target, asked.verb, asked.key, &asked.query, &headers);
         let authorization = format!("SharedKey {}:{}", target.account, self.sign(&text));
         headers.insert("authorization".into(), authorization);
-        let query: Vec<_> = query.clone().into_iter().collect();
+        let query: Vec<_> = asked.query.into_iter().collect();
         Signed {
-            url: Secret::new(target.url(key, &query)),
+            url: Secret::new(target.url(asked.key, &query)),
             headers: headers.into_iter().collect(),
         }
     }

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::blocks::{self, Waiting};
+use super::delegation::Opens;
 use super::look::{Seen, version_of};
-use super::{Container, KEPT, label, signer};
+use super::{Auth, Container, KEPT, label, signer};
 use crate::checksum::Checksum;
 use crate::error::{ABORT, StoreError, StoreErrorKind};
 use crate::s3::{Completed, Upload};
@@ -26,11 +27,29 @@ impl Container {
     }
 
     /// A request that does one thing. Bodies are bound by MD5 and length, or by length alone; Azure compares no SHA-256.
-    pub(crate) fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
+    pub(crate) async fn sign(
+        &self,
+        wanted: &Wanted<'_>,
+        expires: Duration,
+        now: Timestamp,
+    ) -> Result<Signed, StoreError> {
         let (key, query, headers) = match *wanted {
             Wanted::Read { key, version } => {
                 signer::confined(key)?;
-                return Ok(self.key.read(&self.target, key, version, expires, now));
+                return match &*self.auth {
+                    Auth::Key(account) => Ok(account.read(&self.target, key, version, expires, now)),
+                    Auth::Token(token) => {
+                        let opens = Opens {
+                            key,
+                            version,
+                            rights: "r",
+                            query: Pairs::new(),
+                            headers: Pairs::new(),
+                        };
+                        let delegation = self.delegation(token, now).await?;
+                        Ok(delegation.sign(&self.target, opens, expires, now))
+                    }
+                };
             }
             Wanted::Part {
                 key,
@@ -63,9 +82,36 @@ impl Container {
             }
         };
         signer::confined(key)?;
-        Ok(self
-            .key
-            .request(&self.target, "PUT", key, &query, headers, expires, now))
+        let token = match &*self.auth {
+            Auth::Key(account) => {
+                let asked = signer::Request {
+                    verb: "PUT",
+                    key,
+                    query,
+                    headers,
+                };
+                return Ok(account.request(&self.target, asked, expires, now));
+            }
+            Auth::Token(token) => token,
+        };
+        if !headers.contains_key("content-md5") {
+            let why = "without the account's key a URL is bound by MD5 alone";
+            return Err(StoreError::new("sign", StoreErrorKind::Configuration, why));
+        }
+        let opens = Opens {
+            key,
+            version: None,
+            // Who may create only cannot change what is there.
+            rights: match headers.get("if-none-match") {
+                Some(_) => "c",
+                None if query.is_empty() => "cw",
+                None => "w",
+            },
+            query,
+            headers,
+        };
+        let delegation = self.delegation(token, now).await?;
+        Ok(delegation.sign(&self.target, opens, expires, now))
     }
 
     /// Headers of a backup's blob.

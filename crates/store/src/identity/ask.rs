@@ -47,20 +47,27 @@ pub(super) async fn ask(
     answer.map_err(|error| error.into_words())
 }
 
-/// A token that lies in a file, as it is now: it is exchanged while the program runs.
-pub(super) fn token(path: &str) -> Result<Zeroizing<String>, String> {
-    let unread = |why: String| format!("the token in {path:?} cannot be read: {why}");
+/// A file, as it is now: what lies there is exchanged while the program runs.
+pub(super) fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let unread = |why: String| format!("{path:?} cannot be read: {why}");
     let mut file = File::open(Path::new(path)).map_err(|e| unread(e.to_string()))?;
     // What is no file may have no end.
     if !file.metadata().is_ok_and(|m| m.is_file()) {
         return Err(unread("it is not a file".to_owned()));
     }
-    let mut text = Zeroizing::new(String::new());
+    let mut bytes = Zeroizing::new(Vec::new());
     let bound = u64::try_from(LARGEST).unwrap_or(u64::MAX);
     Read::by_ref(&mut file)
         .take(bound)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|e| unread(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// A token that lies in a file.
+pub(super) fn token(path: &str) -> Result<Zeroizing<String>, String> {
+    let bytes = file(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| format!("{path:?} holds no token: it is no text"))?;
     let found = Zeroizing::new(text.trim().to_owned());
     if found.is_empty() || found.chars().any(|c| !c.is_ascii_graphic() && c != ' ') {
         return Err(format!(

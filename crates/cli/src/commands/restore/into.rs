@@ -46,6 +46,7 @@ pub fn run(source: &BackupRun, namespace: &str, changes: Changes) -> Result<Back
         encryption.decryption_key = changes.decryption_key;
     }
     let spec = BackupRunSpec {
+        copies: Vec::new(),
         retain_policy: Some(RetainPolicy::Retain),
         backup: None,
         restore: Some(restore),

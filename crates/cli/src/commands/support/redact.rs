@@ -9,7 +9,7 @@ const KEPT_WHOLE: [&str; 2] = ["meta.helm.sh", "argocd.argoproj.io"];
 /// The whole object as it was applied, with all that is masked in it.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Parameters of a storage that are shown; addresses without what stands before `@`.
-const PARAMETERS: [&str; 14] = [
+const PARAMETERS: [&str; 15] = [
     "bucket",
     "endpoint",
     "region",
@@ -23,6 +23,7 @@ const PARAMETERS: [&str; 14] = [
     "serverSideEncryption",
     "checksum",
     "roleARN",
+    "serviceAccount",
     "stsEndpoint",
 ];
 /// Names of keys inside a Secret that anybody knows. Another one may be the key itself, put there by mistake.

@@ -113,6 +113,20 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             let taken = uploads::take_back(&store, run, key, attempt, context.cluster()).await;
             passed(run, "remove what a failed attempt stored", taken)
         }
+        Unguarded::DeleteCopy {
+            storage,
+            key,
+            etag,
+            version_id,
+        } => {
+            let object = Recorded {
+                key,
+                etag,
+                version_id: version_id.as_deref(),
+                moved: None,
+            };
+            delete_copy(run, context, storage, &object).await
+        }
         Unguarded::Hold { key, version_id, on } => hold(run, context, key, version_id.as_deref(), *on).await,
         Unguarded::Thaw { key, version_id } => thaw(run, context, key, version_id.as_deref()).await,
         Unguarded::DeleteObject {
@@ -145,7 +159,10 @@ fn passed(run: &BackupRun, step: &'static str, done: Result<(), StoreError>) -> 
 
 /// Also with the access keys that it last had, where the Secret went first, as in a namespace that is deleted.
 async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, StepError> {
-    let name = &run.spec.storage.name;
+    open_of(&run.spec.storage.name, context).await
+}
+
+async fn open_of(name: &str, context: &Context) -> Result<OpenStore, StepError> {
     let storage = context.storages.get(&ObjectRef::new(name));
     let storage = storage.ok_or_else(|| StepError::Open(format!("there is no BackupStorage {name:?}")))?;
     let opened = context.stores.open_to_remove(&storage).await;
@@ -341,6 +358,50 @@ async fn thaw(run: &BackupRun, context: &Context, key: &str, version: Option<&st
         key: key.into(),
         class: archived.class,
     })
+}
+
+/// Removes a copy only while it is the one that this run made.
+async fn delete_copy(run: &BackupRun, context: &Context, storage: &str, copy: &Recorded<'_>) -> Result<(), StepError> {
+    let around = leaving::around(run, &context.client).await?;
+    if let Fate::Kept(_) = fate(run, &around) {
+        // What is said of the object is said of its copies.
+        return Ok(());
+    }
+    let store = open_of(storage, context).await?;
+    let looked = store.store.look(copy.key, copy.version_id).await;
+    let Some(object) = looked.map_err(|e| StepError::Store("look at the copy", e))? else {
+        return Ok(());
+    };
+    let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
+    if left_alone(&object, copy.etag, copy.version_id, context.cluster(), &name).is_some() {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    if object.held.holds(now) {
+        if around.namespace_goes {
+            left_behind::tell(run, context, left_locked(run, copy.key, &object.held)).await?;
+            return Ok(());
+        }
+        return Err(kept_by_store(copy.key, object.held, now));
+    }
+    let removed = records::remove(&store, &without_record(run)).await;
+    if let Removed::Held(held) = removed.map_err(|e| StepError::Store("delete the copy's record", e))? {
+        return Err(kept_by_store(copy.key, held, now));
+    }
+    let removed = store.store.remove(copy.key, copy.version_id).await;
+    match removed.map_err(|e| StepError::Store("delete the copy", e))? {
+        Removed::Gone => Ok(()),
+        Removed::Held(held) => Err(kept_by_store(copy.key, held, now)),
+    }
+}
+
+/// The record of a copy lies where a run's own would, whatever the status says of the original's.
+fn without_record(run: &BackupRun) -> BackupRun {
+    let mut there = run.clone();
+    if let Some(status) = &mut there.status {
+        status.record = None;
+    }
+    there
 }
 
 /// What is said of an object in a bucket that the storage does not name any more.

@@ -41,6 +41,7 @@ fn steps(decision: Decision) -> Vec<Step> {
 /// A run, what surrounds it, and a clock: takes decisions and applies what they report, as the operator would.
 mod cancel;
 mod carriers;
+mod copies;
 mod deadlines;
 mod deletion;
 mod downloads;
@@ -68,6 +69,7 @@ struct World {
     trouble: Option<Trouble>,
     found: Found,
     stored: Option<StoredObject>,
+    copies: Vec<crate::run::copies::CopyView>,
     download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
@@ -92,6 +94,7 @@ impl World {
             trouble: None,
             found: Found::Unknown,
             stored: None,
+            copies: vec![],
             download: DownloadView::None,
             request_is_kept: false,
             sizes_before: vec![],
@@ -124,6 +127,7 @@ impl World {
             obstacle: self.obstacle.clone(),
             trouble: self.trouble.clone(),
             found: self.found.clone(),
+            copies: self.copies.clone(),
             download: self.download.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),

@@ -149,6 +149,7 @@ impl World {
             command_started_at: None,
             key: None,
             upload_id: None,
+            storage: None,
             location: None,
             route: "Direct".into(),
             waited_for: vec![],

@@ -114,8 +114,8 @@ async fn an_object_that_is_there_when_one_is_put_is_ones_own_or_is_not_replaced(
         assert!(headers.contains(&("if-none-match".into(), "*".into())), "{headers:?}");
         let ours = headers
             .iter()
-            .cloned()
-            .filter(|(name, _)| name.starts_with("x-amz-meta-"));
+            .filter(|(name, _)| name.starts_with("x-amz-meta-"))
+            .cloned();
         let metadata = if own { ours.collect() } else { another() };
         rig.store.held().object = Some((8, metadata));
         let (parts, object_etag) = (vec![], Some(String::new()));
@@ -302,8 +302,8 @@ async fn what_a_failed_agent_has_put_whole_is_removed_and_what_is_anothers_is_no
         };
         let metadata = headers
             .iter()
-            .cloned()
-            .filter(|(name, _)| own && name.starts_with("x-amz-meta-"));
+            .filter(|(name, _)| own && name.starts_with("x-amz-meta-"))
+            .cloned();
         rig.store.held().object = Some((5, metadata.collect()));
         let outcome = Outcome::CommandFailed { code: 1 };
         peer.say(&finished(Report {

@@ -89,6 +89,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         command_started_at: None,
         key: Some(order.key.clone()),
         upload_id: None,
+        storage: None,
         location: None,
         route: "Direct".into(),
         waited_for: vec![],

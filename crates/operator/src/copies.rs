@@ -1,0 +1,194 @@
+//! Copies of good backups in further storages: which are under way, beside reconcile, which never waits for one.
+mod plan;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::BackupRun;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use planner::run::copies::{CopyProgress, MadeCopy};
+use tokio::sync::Semaphore;
+
+use crate::context::Context;
+use crate::log::about_run;
+use crate::runtime::Task;
+
+/// So many at once: each holds two parts in memory.
+const AT_ONCE: usize = 2;
+/// After a failure: the first pause, doubled up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+
+/// The copies that this operator makes, by the run's UID and the further storage.
+pub struct Copies {
+    all: Mutex<HashMap<(String, String), Copy>>,
+    turns: Arc<Semaphore>,
+}
+
+struct Copy {
+    state: State,
+    failures: u32,
+}
+
+enum State {
+    UnderWay { _task: Task },
+    Made(Box<MadeCopy>),
+    Failed { message: String, again: Instant },
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self {
+            all: Mutex::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+}
+
+impl Copies {
+    /// How far a copy is.
+    pub fn progress(&self, uid: &str, storage: &str, now: Instant) -> CopyProgress {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(&(uid.to_owned(), storage.to_owned())).map(|c| &c.state) {
+            None => CopyProgress::Idle,
+            Some(State::UnderWay { .. }) => CopyProgress::UnderWay,
+            Some(State::Made(made)) => CopyProgress::Made(made.clone()),
+            Some(State::Failed { message, again }) => match again.saturating_duration_since(now) {
+                Duration::ZERO => CopyProgress::Idle,
+                again => CopyProgress::Failed {
+                    message: message.clone(),
+                    again,
+                },
+            },
+        }
+    }
+
+    /// What became of a copy stands in the status.
+    pub fn settled(&self, uid: &str, storage: &str) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&(uid.to_owned(), storage.to_owned()));
+    }
+
+    /// The run is gone: what is under way for it ends.
+    pub fn forget(&self, uid: &str) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(of, _), _| of != uid);
+    }
+
+    fn ended(&self, uid: &str, storage: &str, end: Result<MadeCopy, String>, now: Instant) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nothing of a run that was forgotten meanwhile.
+        let Some(copy) = all.get_mut(&(uid.to_owned(), storage.to_owned())) else {
+            return;
+        };
+        copy.state = match end {
+            Ok(made) => State::Made(Box::new(made)),
+            Err(message) => {
+                let pause = FIRST_PAUSE
+                    .saturating_mul(2u32.saturating_pow(copy.failures))
+                    .min(LONGEST_PAUSE);
+                copy.failures = copy.failures.saturating_add(1);
+                State::Failed {
+                    message,
+                    again: now + pause,
+                }
+            }
+        };
+    }
+}
+
+/// Begins a copy, unless it is under way; the run is woken when it has ended, well or not.
+///
+/// Crash window: an operator that dies in it leaves an upload that nothing is visible of. The next one drops it and begins anew.
+pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key: String) {
+    let uid = run.uid().unwrap_or_default();
+    if context.copies.progress(&uid, &storage, Instant::now()) != CopyProgress::Idle {
+        return;
+    }
+    let (run, made_for) = (run.clone(), context.clone());
+    let (of, to) = (uid.clone(), storage.clone());
+    let work = async move {
+        let turns = made_for.copies.turns.clone();
+        let turn = turns.acquire_owned().await;
+        let end = work::copy(&run, &made_for, &to, &key).await;
+        drop(turn);
+        if let Err(message) = &end {
+            about_run!(
+                warn,
+                run.as_ref(),
+                storage = to,
+                key,
+                message,
+                "a copy failed; it is made again"
+            );
+        }
+        made_for.copies.ended(&of, &to, end, Instant::now());
+        made_for.registry.wake(ObjectRef::from_obj(run.as_ref()));
+    };
+    let mut all = context.copies.all.lock().unwrap_or_else(PoisonError::into_inner);
+    // Spawned with the copies locked: it cannot end before it is known to have begun.
+    let state = State::UnderWay {
+        _task: crate::runtime::spawn_held(work),
+    };
+    let copy = all.entry((uid, storage)).or_insert(Copy {
+        state: State::Failed {
+            message: String::new(),
+            again: Instant::now(),
+        },
+        failures: 0,
+    });
+    copy.state = state;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(copies: &Copies, storage: &str) {
+        let task = crate::runtime::spawn_held(std::future::pending());
+        let mut all = copies.all.lock().unwrap();
+        let copy = all.entry(("r".into(), storage.into())).or_insert(Copy {
+            state: State::Failed {
+                message: String::new(),
+                again: Instant::now(),
+            },
+            failures: 0,
+        });
+        copy.state = State::UnderWay { _task: task };
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_fails_is_due_later_and_later_and_one_that_is_made_is_known_until_it_is_written_down() {
+        let (copies, mut now) = (Copies::default(), Instant::now());
+        assert_eq!(copies.progress("r", "far", now), CopyProgress::Idle);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            begun(&copies, "far");
+            assert_eq!(copies.progress("r", "far", now), CopyProgress::UnderWay);
+            copies.ended("r", "far", Err("503".into()), now);
+            let CopyProgress::Failed { message, again } = copies.progress("r", "far", now) else {
+                panic!()
+            };
+            assert_eq!(message, "503");
+            pauses.push(again.as_secs());
+            now += again;
+            assert_eq!(copies.progress("r", "far", now), CopyProgress::Idle, "it is due");
+        }
+        assert_eq!(pauses, [15, 30, 60, 120, 240, 480, 960, 1800, 1800]);
+        begun(&copies, "far");
+        begun(&copies, "near");
+        copies.ended("r", "far", Ok(MadeCopy::default()), now);
+        assert!(matches!(copies.progress("r", "far", now), CopyProgress::Made(_)));
+        copies.settled("r", "far");
+        assert_eq!(copies.progress("r", "far", now), CopyProgress::Idle);
+        copies.forget("r");
+        copies.ended("r", "near", Ok(MadeCopy::default()), now);
+        assert!(
+            copies.all.lock().unwrap().is_empty(),
+            "nothing is kept of a run that is gone"
+        );
+    }
+}

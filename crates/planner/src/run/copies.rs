@@ -1,0 +1,305 @@
+//! Copies of a good backup in further storages: which are wanted, what is told of them, and which one a restore reads.
+use std::time::Duration;
+
+use api::condition::{self, Say};
+use api::run::{CopyStatus, Location, Lock};
+use api::{BackupRun, BackupRunStatus, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use crate::run::attempt::key;
+use crate::run::observed::{Found, Observed, StorageView};
+use crate::run::path;
+use crate::run::reason::Reason;
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::validate::run::{check_path, render_copy};
+use api::names::is_subdomain;
+
+/// So many by annotation.
+const ASKED: usize = 5;
+/// Look again at a copy whose storage is not ready.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// A further storage, as far as a run cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CopyView {
+    /// Its name.
+    pub storage: String,
+    /// The storage itself, for this run's namespace.
+    pub view: StorageView,
+    /// How far this operator is with the copy.
+    pub progress: CopyProgress,
+}
+
+/// How far a copy is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum CopyProgress {
+    /// Nobody is at it.
+    #[default]
+    Idle,
+    /// It is being made.
+    UnderWay,
+    /// It was made, and proved.
+    Made(Box<MadeCopy>),
+    /// It failed, and is due again after that.
+    Failed {
+        /// Why, in words.
+        message: String,
+        /// Until then.
+        again: Duration,
+    },
+}
+
+/// A copy that was proved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MadeCopy {
+    /// Its key.
+    pub key: String,
+    /// The store's ETag.
+    pub etag: String,
+    /// The store's version, where its bucket keeps versions.
+    pub version_id: Option<String>,
+    /// What keeps it from being removed.
+    pub lock: Option<Lock>,
+    /// SHA-256 of all of it, hexadecimal: what the original was proved by.
+    pub sha256: String,
+}
+
+/// A copy that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where.
+    pub storage: String,
+    /// Its path there; none: the backup's own.
+    pub path: Option<String>,
+}
+
+/// The copies that a run asks for: by its spec, and by an annotation. Names that cannot be a storage's are passed by.
+pub fn wanted(run: &BackupRun) -> Vec<Wanted> {
+    let mut all: Vec<Wanted> = Vec::new();
+    if run.spec.backup.is_none() {
+        return all;
+    }
+    let asked = run.annotations().get(labels::COPY).map_or("", String::as_str);
+    let asked = asked.split(',').map(str::trim).filter(|name| is_subdomain(name));
+    let asked = asked.take(ASKED).map(|storage| Wanted {
+        storage: storage.to_owned(),
+        path: None,
+    });
+    let of_spec = run.spec.copies.iter().map(|copy| Wanted {
+        storage: copy.storage.clone(),
+        path: copy.path.clone(),
+    });
+    for one in of_spec.chain(asked) {
+        if one.storage != run.spec.storage.name && !all.iter().any(|w| w.storage == one.storage) {
+            all.push(one);
+        }
+    }
+    all
+}
+
+/// The storages that have to be looked at for a run, beside its own: of copies that are wanted, and of those that are there.
+pub fn storages(run: &BackupRun) -> Vec<String> {
+    let there = run.status.iter().flat_map(|s| &s.copies).map(|c| c.storage.clone());
+    let mut all: Vec<_> = wanted(run).into_iter().map(|w| w.storage).chain(there).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Adds to the decision about a finished run what its copies need. A bad backup is not copied.
+pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) {
+    let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
+    let wanted = wanted(o.run);
+    if wanted.is_empty() || !good || status.key.is_none() || status.etag.is_none() {
+        return;
+    }
+    let mut told = status.clone();
+    let mut again: Option<Duration> = None;
+    for one in &wanted {
+        let wait = advance(o, one, &mut told, decision);
+        again = [again, wait].into_iter().flatten().min();
+    }
+    tell(o, &wanted, &mut told);
+    if told != *status {
+        decision.guarded.push(Guarded::Report(Box::new(told)));
+    }
+    decision.requeue = [decision.requeue, again].into_iter().flatten().min();
+}
+
+/// One copy a step further; how long to wait for the next one.
+fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision: &mut Decision) -> Option<Duration> {
+    let before = told.copies.iter().find(|c| c.storage == one.storage);
+    if before.is_some_and(|copy| copy.completion_time.is_some()) {
+        return None;
+    }
+    let seen = o.copies.iter().find(|c| c.storage == one.storage);
+    let place = match seen.map(|c| &c.view) {
+        Some(StorageView::Ready(place)) => place,
+        other => {
+            let why = match other {
+                Some(StorageView::NotReady { message, .. }) => format!("the storage is not ready: {message}"),
+                Some(StorageView::Refused { message }) => message.clone(),
+                _ => "there is no such BackupStorage".to_owned(),
+            };
+            note(told, one, None, None, Some(why));
+            return Some(AGAIN);
+        }
+    };
+    let at = match before.map(|copy| copy.key.clone()).filter(|key| !key.is_empty()) {
+        Some(key) => key,
+        None => match path_of(o, one, told) {
+            Ok(path) => key(&place.prefix, &path),
+            Err(why) => {
+                note(told, one, None, None, Some(format!("path: {why}")));
+                return None;
+            }
+        },
+    };
+    let location = Some(&place.location);
+    match seen.map(|c| &c.progress).unwrap_or(&CopyProgress::Idle) {
+        CopyProgress::Made(made) => {
+            note(told, one, Some(&at), location, None);
+            if let Some(copy) = told.copies.iter_mut().find(|c| c.storage == one.storage) {
+                copy.completion_time = Some(Time(o.now));
+                copy.etag = Some(made.etag.clone());
+                copy.version_id.clone_from(&made.version_id);
+                copy.lock.clone_from(&made.lock);
+            }
+            // An original that nobody had hashed is proved by its copy from now on.
+            told.sha256 = told.sha256.take().or_else(|| Some(made.sha256.clone()));
+            decision.unguarded.push(Unguarded::Event(Event {
+                warning: false,
+                reason: Reason::Copied.word(),
+                action: "Copy",
+                note: format!(
+                    "the backup was copied to {at} of storage {}, and proved there",
+                    one.storage
+                ),
+            }));
+            decision.unguarded.push(Unguarded::ForgetCopy {
+                storage: one.storage.clone(),
+            });
+            None
+        }
+        CopyProgress::Failed { message, again } => {
+            let known = told
+                .copies
+                .iter()
+                .any(|c| c.storage == one.storage && c.message.as_ref() == Some(message));
+            note(told, one, Some(&at), location, Some(message.clone()));
+            if !known {
+                decision.unguarded.push(Unguarded::Event(Event {
+                    warning: true,
+                    reason: Reason::CopyFailed.word(),
+                    action: "Copy",
+                    note: format!(
+                        "the backup is good; its copy in storage {} is not made yet: {message}",
+                        one.storage
+                    ),
+                }));
+            }
+            Some(*again)
+        }
+        progress => {
+            note(told, one, Some(&at), location, None);
+            if *progress == CopyProgress::Idle {
+                decision.unguarded.push(Unguarded::Copy {
+                    storage: one.storage.clone(),
+                    key: at,
+                });
+            }
+            None
+        }
+    }
+}
+
+fn path_of(o: &Observed<'_>, one: &Wanted, status: &BackupRunStatus) -> Result<String, String> {
+    let path = match &one.path {
+        Some(template) => render_copy(template, &path::context(o.run, o.now))?,
+        None => status.path.clone().ok_or("the backup's own is not known")?,
+    };
+    check_path(&path)
+}
+
+/// What is known of a copy that is not made yet, in its line of the status. Its key stays what it once was.
+fn note(told: &mut BackupRunStatus, one: &Wanted, key: Option<&str>, at: Option<&Location>, message: Option<String>) {
+    let found = told.copies.iter().position(|c| c.storage == one.storage);
+    let index = found.unwrap_or_else(|| {
+        told.copies.push(CopyStatus {
+            storage: one.storage.clone(),
+            key: String::new(),
+            location: None,
+            completion_time: None,
+            etag: None,
+            version_id: None,
+            lock: None,
+            message: None,
+        });
+        told.copies.len() - 1
+    });
+    if let Some(copy) = told.copies.get_mut(index) {
+        copy.message = message;
+        copy.location = at.cloned().or_else(|| copy.location.take());
+        if let (true, Some(key)) = (copy.key.is_empty(), key) {
+            key.clone_into(&mut copy.key);
+        }
+    }
+}
+
+fn tell(o: &Observed<'_>, wanted: &[Wanted], told: &mut BackupRunStatus) {
+    let of = |one: &Wanted| told.copies.iter().find(|c| c.storage == one.storage);
+    let open: Vec<_> = wanted
+        .iter()
+        .filter(|one| of(one).is_none_or(|copy| copy.completion_time.is_none()))
+        .collect();
+    let failed: Vec<_> = open
+        .iter()
+        .filter_map(|one| Some(format!("{}: {}", one.storage, of(one)?.message.as_ref()?)))
+        .collect();
+    let names = |all: &[&Wanted]| {
+        all.iter()
+            .map(|one| one.storage.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let (status, reason, message) = if open.is_empty() {
+        let all: Vec<_> = wanted.iter().collect();
+        (true, Reason::Copied, format!("in {}", names(&all)))
+    } else if failed.is_empty() {
+        (false, Reason::Copying, format!("on its way to {}", names(&open)))
+    } else {
+        (false, Reason::CopyFailed, failed.join("; "))
+    };
+    let say = Say {
+        type_: condition::COPIED,
+        status,
+        reason: reason.word(),
+        message: &message,
+    };
+    condition::set(&mut told.conditions, &say, o.run.metadata.generation, o.now);
+}
+
+/// The copy that a restore reads where the backup's own storage cannot give it: the first one whose storage is ready. What it reads is
+/// proved as ever.
+pub fn nearest<'s>(o: &Observed<'_>, status: &'s BackupRunStatus) -> Option<&'s CopyStatus> {
+    let whole = status.copies.iter().filter(|copy| copy.completion_time.is_some());
+    whole.into_iter().find(|copy| {
+        let view = o.copies.iter().find(|c| c.storage == copy.storage).map(|c| &c.view);
+        let ready = matches!(view, Some(StorageView::Ready(_)));
+        ready && view.is_some_and(|view| view.forbids(&copy.key).is_none())
+    })
+}
+
+/// Whether the backup's own storage gives it, as far as it was looked at; None: it was not.
+pub fn own_is_there(o: &Observed<'_>, status: &BackupRunStatus) -> Option<bool> {
+    match (&o.storage, &o.found) {
+        (StorageView::Ready(_), Found::Unknown) => None,
+        (StorageView::Ready(_), Found::Object(object)) => {
+            let same = status.size_in_bytes.is_none_or(|size| size == object.size)
+                && status.etag.as_ref().is_none_or(|etag| *etag == object.etag);
+            Some(same || status.version_id.is_some())
+        }
+        (StorageView::Ready(_), Found::Unseen { .. } | Found::Nothing) | (_, _) => Some(false),
+    }
+}
