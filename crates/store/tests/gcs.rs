@@ -118,6 +118,9 @@ async fn keeps_its_promises(store: &Store) {
         assert_eq!(send(&elsewhere("a%20b.sql", "other.sql"), body).0, 403);
         let deleted = exchange("DELETE", signed.url.reveal(), &[], b"").unwrap();
         assert_eq!(deleted.status, 403);
+        let mut unbound = signed.clone();
+        unbound.headers.retain(|(name, _)| name != "content-md5");
+        assert_eq!(send(&unbound, body).0, 403, "the digest is signed");
         let mut more = signed.clone();
         more.headers.push(("x-goog-meta-other".into(), "x".into()));
         assert_eq!(send(&more, body).0, 403);

@@ -70,3 +70,40 @@ fn nothing(why: &str) -> CredentialsError {
         passed: vec![],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use store::Kind;
+
+    use super::*;
+
+    fn parameters(sts: &str) -> Parameters {
+        let all = [
+            ("bucket", "backups"),
+            ("roleARN", "arn:aws:iam::123456789012:role/backups"),
+            ("stsEndpoint", sts),
+            ("insecure", "true"),
+        ];
+        let all: BTreeMap<_, _> = all.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        Parameters::parse(Kind::S3, &all).unwrap()
+    }
+
+    #[test]
+    fn the_role_of_a_storage_is_taken_on_by_this_machines_keys_and_nobody_is_asked_without() {
+        let cloud = servers::Cloud::default().start();
+        let parameters = parameters(&cloud.url("/"));
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "AKIDSTATIC"),
+            ("AWS_SECRET_ACCESS_KEY", "static-secret"),
+        ];
+        let variable = |name: &str| keys.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let taken = waited_for(&parameters, None, &Proxies::default(), variable).unwrap();
+        assert!(taken.expires().is_some());
+        assert_eq!(cloud.asked(), ["AssumeRole"]);
+        let nobody = waited_for(&parameters, None, &Proxies::default(), |_| None);
+        assert!(matches!(nobody, Err(CredentialsError::Nowhere { .. })), "{nobody:?}");
+        assert_eq!(cloud.asked().len(), 1);
+    }
+}
