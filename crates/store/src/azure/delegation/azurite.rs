@@ -156,7 +156,7 @@ async fn an_operator_without_keys_works_by_its_token_and_lets_pods_read_by_a_del
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     container.write("a/b +", b"0123456789".to_vec()).await.unwrap();
-    assert_eq!(container.read("a/b +", Some((1, 3))).await.unwrap(), b"123");
+    assert_eq!(container.read("a/b +", None, Some((1, 3))).await.unwrap(), b"123");
     assert_eq!(container.keys("a/").await.unwrap(), ["a/b +"]);
 
     let now = Timestamp::now();
