@@ -309,6 +309,7 @@ pub fn backup(command: Vec<String>) -> Job {
         step: 900,
         max_parts: 10_000,
         first: 0,
+        ..PartPlan::default()
     };
     let action = Action::Backup {
         recipients: vec![],
