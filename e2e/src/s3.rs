@@ -113,6 +113,47 @@ impl Store {
         }
     }
 
+    /// Makes the bucket, one that can lock objects; one that is there is fine.
+    pub fn create_with_lock(&self) {
+        let url = self.bucket.create_bucket(&self.credentials).sign(SIGNED);
+        let request = self
+            .agent
+            .put(url.as_str())
+            .header("x-amz-bucket-object-lock-enabled", "true");
+        let status = request.send_empty().expect("the store").status().as_u16();
+        assert!(matches!(status, 200 | 409), "{status}");
+    }
+
+    /// Takes the legal hold off a version of an object.
+    pub fn release(&self, key: &str, version: &str) {
+        let body = "<LegalHold><Status>OFF</Status></LegalHold>";
+        let url = self.of_version(Method::Put, key, version);
+        let answer = self.agent.put(&url).send(body).expect("the store");
+        assert_eq!(answer.status().as_u16(), 200, "{key} {version}");
+    }
+
+    /// A legal hold lies on a version of an object.
+    pub fn is_held(&self, key: &str, version: &str) -> bool {
+        self.get_text(&self.of_version(Method::Get, key, version))
+            .contains(">ON<")
+    }
+
+    fn of_version(&self, method: Method, key: &str, version: &str) -> String {
+        let url = rusty_s3::signing::sign(
+            &jiff::Timestamp::now(),
+            method,
+            self.bucket.object_url(key),
+            self.credentials.key(),
+            self.credentials.secret(),
+            None,
+            self.bucket.region(),
+            SIGNED.as_secs(),
+            [("legal-hold", ""), ("versionId", version)].into_iter(),
+            std::iter::empty(),
+        );
+        url.to_string()
+    }
+
     /// Keys that begin with a prefix.
     pub fn list(&self, prefix: &str) -> Vec<String> {
         let mut list = self.bucket.list_objects_v2(Some(&self.credentials));

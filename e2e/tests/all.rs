@@ -3,6 +3,8 @@
 
 #[path = "all/admission.rs"]
 mod admission;
+#[path = "all/archives.rs"]
+mod archives;
 #[path = "all/azure.rs"]
 mod azure;
 #[path = "all/bytes.rs"]
@@ -13,6 +15,8 @@ mod carriers;
 mod cli;
 #[path = "all/commands.rs"]
 mod commands;
+#[path = "all/copies.rs"]
+mod copies;
 #[path = "all/databases.rs"]
 mod databases;
 #[path = "all/deletion.rs"]
@@ -33,6 +37,8 @@ mod images;
 mod interruptions;
 #[path = "all/leaders.rs"]
 mod leaders;
+#[path = "all/locks.rs"]
+mod locks;
 #[path = "all/logs.rs"]
 mod logs;
 #[path = "all/manifests.rs"]

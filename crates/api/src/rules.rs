@@ -302,6 +302,22 @@ pub const CONTAINER: Said = Said {
     once: false,
     field: Some(".parameters.container"),
 };
+/// On a storage's spec.
+pub const RELAYED: Said = Said {
+    rule: "!has(self.type) || self.type != 'sftp' || !has(self.dataPath) || self.dataPath != 'Direct'",
+    message: Words::Fixed(
+        "cannot be Direct with type sftp: nothing of SFTP can be signed, so that all bytes go through the operator; leave it out",
+    ),
+    once: false,
+    field: Some(".dataPath"),
+};
+/// On a storage's spec.
+pub const LOGIN: Said = Said {
+    rule: "!has(self.type) || self.type != 'sftp' || has(self.credentials)",
+    message: Words::Fixed("needed with type sftp: the Secret with the password or the private key"),
+    once: false,
+    field: Some(".credentials"),
+};
 /// On the spec of a storage.
 pub const SELECTOR: Said = Said {
     rule: "!has(self.allowedNamespaces) || (has(self.allowedNamespaces.selector) == (has(self.allowedNamespaces.from) && self.allowedNamespaces.from == 'Selector'))",

@@ -31,7 +31,7 @@ use crate::rules;
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::BUCKET.rule(), validation = rules::CONTAINER.rule(), validation = rules::SELECTOR.rule())]
+#[x_kube(validation = rules::BUCKET.rule(), validation = rules::CONTAINER.rule(), validation = rules::RELAYED.rule(), validation = rules::LOGIN.rule(), validation = rules::SELECTOR.rule())]
 pub struct BackupStorageSpec {
     /// Type of the store.
     #[serde(default, rename = "type")]
@@ -53,11 +53,17 @@ pub struct BackupStorageSpec {
     /// azure: `container` and `account` (required); `endpoint` (default `https://ACCOUNT.blob.core.windows.net`; `http(s)://host[:port]/ACCOUNT` for Azurite);
     /// `accountKey` (name of the key inside the Secret; default AZURE_STORAGE_KEY); `accessTier` (Hot, Cool, Cold or Archive; default the account's);
     /// `prefix`, `partSize` (up to 4000Mi), `retrySeconds`, `caBundle`, `proxy` as above; `checksum` (auto or md5).
+    /// gcs: `bucket` (required); `endpoint` (default `https://storage.googleapis.com`); `keyFile` (name of the key inside the Secret that has the service account's key file; default key.json);
+    /// `serviceAccount` (in whose name Google signs URLs, where there is no key: default the operator's own); `storageClass`; `insecure` (`true`: an endpoint of plain HTTP may be named, and reads the operator's token);
+    /// `prefix`, `partSize`, `retrySeconds`, `caBundle`, `proxy`, `bandwidth` as above.
+    /// sftp: `host`, `user`, `hostKey` (required: the line of OpenSSH or the `SHA256:` fingerprint of the key that the server has to prove, which is never learned); `port` (default 22);
+    /// `path` (the folder, from the root with a `/` first, else from the login directory; default that); `privateKey`, `passphrase`, `password` (names of the keys inside the Secret, which needs one of the first and the last; default SFTP_PRIVATE_KEY, SFTP_PASSPHRASE, SFTP_PASSWORD);
+    /// `prefix`, `partSize`, `retrySeconds`, `bandwidth` as with s3. All bytes go through the operator.
     /// An unknown or malformed parameter is refused with the list of known ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<BTreeMap<String, String>>,
 
-    /// Secret with the access keys. It is read by the operator only and never enters a Pod. None: the operator's own identity, by its environment as AWS has it: keys, web identity (IRSA), container (EKS Pod Identity), instance.
+    /// Secret with the access keys. It is read by the operator only and never enters a Pod. None: the operator's own identity, by its environment as AWS has it: keys, web identity (IRSA), container (EKS Pod Identity), instance; for gcs as Google has it: a key file, Workload Identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretReference>,
 
@@ -112,7 +118,7 @@ impl BackupStorageSpec {
     }
 }
 
-/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol. azure: Azure Blob Storage.
+/// Type of the store. s3 (default): Amazon S3 and what speaks its protocol. azure: Azure Blob Storage. gcs: Google Cloud Storage. sftp: a folder of a server of SFTP.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StorageType {
     /// Amazon S3 and what speaks its protocol.
@@ -122,6 +128,12 @@ pub enum StorageType {
     /// Azure Blob Storage.
     #[serde(rename = "azure")]
     Azure,
+    /// Google Cloud Storage.
+    #[serde(rename = "gcs")]
+    Gcs,
+    /// A folder of a server of SFTP.
+    #[serde(rename = "sftp")]
+    Sftp,
 }
 
 impl StorageType {
@@ -130,6 +142,8 @@ impl StorageType {
         match self {
             Self::S3 => "s3",
             Self::Azure => "azure",
+            Self::Gcs => "gcs",
+            Self::Sftp => "sftp",
         }
     }
 }

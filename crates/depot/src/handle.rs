@@ -61,7 +61,7 @@ impl<F: Files> Server<F> {
         let mut answer = match done {
             Ok(answer) => answer,
             Err(fault) => {
-                if fault.code.status() >= 500 {
+                if fault.code.status() >= 500 && fault.code != Code::NotImplemented {
                     tracing::warn!(method = %parts.method, path = parts.uri.path(), request = id, error = %fault, "a request failed");
                 } else {
                     tracing::debug!(method = %parts.method, path = parts.uri.path(), request = id, error = %fault, "a request was refused");

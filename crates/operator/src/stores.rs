@@ -1,7 +1,9 @@
 //! Opens the stores that storages describe: parameters from the kind, credentials from its Secret or of the operator's own.
 mod credentials;
+mod sftp;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,7 @@ use api::storage::{Capabilities, DataPath, NamespaceIsolation};
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
 use planner::storage::Reason;
-use store::{Checksum, Identity, Kind, ParameterFault, Parameters, Proxies, Store};
+use store::{Checksum, Identity, Kind, Login, ParameterFault, Parameters, Proxies, SftpParameters, Store};
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -82,6 +84,9 @@ pub enum OpenError {
     /// The API server did not answer.
     #[error("spec.credentials: the API server did not answer within {} s", API.as_secs())]
     Timeout,
+    /// The server of SFTP cannot be used.
+    #[error("{0}")]
+    Sftp(sftp::Refusal),
     /// The client could not be built.
     #[error("{0}")]
     Client(String),
@@ -94,6 +99,7 @@ impl OpenError {
             Self::Parameters(_) => Reason::InvalidParameters,
             Self::Credentials(_) => Reason::InvalidCredentials,
             Self::Api(..) | Self::Timeout => Reason::SecretUnreadable,
+            Self::Sftp(refusal) => refusal.reason(),
             Self::Client(_) => Reason::InvalidConfiguration,
         }
     }
@@ -121,6 +127,7 @@ pub struct Stores {
     client: Client,
     proxies: Proxies,
     identity: Identity,
+    sftp: sftp::Servers,
     open: Mutex<HashMap<String, Held>>,
 }
 
@@ -160,6 +167,7 @@ impl Stores {
             client,
             proxies,
             identity,
+            sftp: sftp::Servers::of(PathBuf::from(sftp::PROGRAM)),
             open: Mutex::default(),
         }
     }
@@ -204,8 +212,15 @@ impl Stores {
         let parameters = parameters(storage).map_err(|faults| {
             OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
-        let credentials = credentials::of(storage, &parameters, &self.client, &self.identity).await?;
-        let ends = credentials.expires();
+        let (store, ends) = match &parameters {
+            Parameters::Sftp(sftp) => (self.served(storage, sftp).await?, None),
+            _ => {
+                let credentials = credentials::of(storage, &parameters, &self.client, &self.identity).await?;
+                let ends = credentials.expires();
+                let store = Store::open(&parameters, credentials, &self.proxies);
+                (store.map_err(|e| OpenError::Client(e.to_string()))?, ends)
+            }
+        };
         let capabilities = storage.status.as_ref().and_then(|s| s.capabilities.clone());
         let checksum = match capabilities.as_ref().map(|c| c.checksum.as_str()) {
             Some("md5") => Checksum::Md5,
@@ -213,14 +228,17 @@ impl Stores {
             _ => Checksum::Sha256,
         };
         let opened = OpenStore {
-            store: Store::open(&parameters, credentials, &self.proxies)
-                .map_err(|e| OpenError::Client(e.to_string()))?,
+            store,
+            // What is served to this process alone, no Pod reaches.
+            data_path: match parameters {
+                Parameters::Sftp(_) => DataPath::Relay,
+                _ => storage.spec.data_path.unwrap_or_default(),
+            },
             parameters,
             checksum,
             metadata: capabilities.as_ref().is_some_and(|c| c.metadata),
             composite: capabilities.as_ref().is_some_and(|c| c.composite_checksum),
             if_none_match: capabilities.as_ref().is_some_and(|c| c.if_none_match),
-            data_path: storage.spec.data_path.unwrap_or_default(),
             records: storage.spec.records(),
             isolation: storage.spec.namespace_isolation.unwrap_or_default(),
             ends,
@@ -233,8 +251,32 @@ impl Stores {
         Ok(opened)
     }
 
+    /// The store that serves a folder of a server of SFTP to this process, on the loopback.
+    async fn served(&self, storage: &BackupStorage, parameters: &SftpParameters) -> Result<Store, OpenError> {
+        let reference = storage.spec.credentials.as_ref();
+        let reference = reference.ok_or_else(|| OpenError::Credentials(api::rules::LOGIN.words().to_string()))?;
+        let mut data = credentials::secret(reference, &self.client).await?;
+        let login = Login::from_secret(parameters, &data);
+        data.values_mut().for_each(zeroize::Zeroize::zeroize);
+        let login = login.map_err(|words| {
+            OpenError::Credentials(format!("Secret {}/{}: {words}", reference.namespace, reference.name))
+        })?;
+        let uid = storage.uid().unwrap_or_default();
+        let serving = self
+            .sftp
+            .serve(&uid, parameters, &login)
+            .await
+            .map_err(OpenError::Sftp)?;
+        let served = parameters.served_at(serving.address).map_err(|faults| {
+            OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        // No proxy leads to this process.
+        Store::open(&served, serving.credentials, &Proxies::default()).map_err(|e| OpenError::Client(e.to_string()))
+    }
+
     /// Drops what is held of a storage that is gone.
     pub fn forget(&self, uid: &str) {
+        self.sftp.forget(uid);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }

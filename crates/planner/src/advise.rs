@@ -20,7 +20,7 @@ use crate::schedule::shifts;
 use crate::validate::Fault;
 
 /// Parameters that name keys of the Secret that `spec.credentials` names.
-const KEYS: [&str; 3] = ["accessKey", "secretKey", "sessionToken"];
+const KEYS: [&str; 5] = ["accessKey", "secretKey", "sessionToken", "accountKey", "keyFile"];
 
 /// What is unwise in a storage. It need not be valid.
 pub fn storage(storage: &BackupStorage) -> Vec<Fault> {

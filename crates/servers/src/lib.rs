@@ -1,4 +1,4 @@
-//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver, who hands out credentials in a cloud, a control plane without nodes and an API server with our kinds, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
+//! Real S3 servers, a proxy before them, a mail server, an HTTP receiver, who hands out credentials in a cloud, Google's cloud before an S3 server, a control plane without nodes and an API server with our kinds, for tests: what each was seen to do, and how one is brought up on the loopback and goes with its test.
 //! What it is made from, and how it is started, is a folder of `dev/stores`.
 #![forbid(unsafe_code)]
 // Only tests use it: what fails here fails them, and says why.
@@ -11,11 +11,13 @@ mod control_plane;
 mod cut;
 mod entra;
 mod exchange;
+mod google;
 mod line;
 mod mail;
 mod program;
 mod receiver;
 mod running;
+mod sftp;
 mod table;
 mod tinyproxy;
 
@@ -26,10 +28,12 @@ pub use control_plane::{ControlPlane, kubeconfig};
 pub use cut::Cut;
 pub use entra::{Entra, FEDERATED};
 pub use exchange::{Answer, exchange, put};
+pub use google::Google;
 pub use line::{Line, Shape};
 pub use mail::MailServer;
 pub use program::Program;
 pub use receiver::{Does, Got, Receiver};
 pub use running::{Running, SECRET_KEY, program};
+pub use sftp::{SFTP_PASSWORD, SftpServer};
 pub use table::{LateParts, SERVERS, Server, Uploads, Versions, server};
 pub use tinyproxy::{Tinyproxy, free_port};

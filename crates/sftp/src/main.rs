@@ -1,111 +1,88 @@
-//! The store over a server of SFTP, as a program: for tests, and for whoever wants to look at it without an operator.
+//! The store over a server of SFTP, as the operator starts it: what is to be served is the first line that it reads, where it is served the
+//! one line that it writes, and when nobody can write to it any more, it ends. So no secret is seen by who sees processes, and whoever
+//! started it is never outlived.
 #![forbid(unsafe_code)]
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod told;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use depot::signature::Keys;
-use sftp::connect::Target;
-use sftp::host_key::HostKey;
-use sftp::login::Login;
-use sftp::serve::{Config, start};
-use tokio::signal::unix::{SignalKind, signal};
+use sftp::serve::{Served, start};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tracing::level_filters::LevelFilter;
 use zeroize::Zeroizing;
 
-/// A store for backups in a folder of a server of SFTP.
-#[derive(Debug, Parser)]
-#[command(name = "sftp-depot", version)]
-struct Args {
-    /// The server's name or address
-    #[arg(long)]
-    host: String,
-    /// Its port
-    #[arg(long, default_value_t = 22)]
-    port: u16,
-    /// Who logs in
-    #[arg(long)]
-    user: String,
-    /// A line of OpenSSH, or SHA256:...
-    #[arg(long, value_parser = HostKey::parse)]
-    host_key: HostKey,
-    /// A file that has the private key; a password is given by SFTP_PASSWORD, a passphrase by SFTP_PASSPHRASE
-    #[arg(long)]
-    private_key: Option<PathBuf>,
-    /// The folder, from the login directory where it is not absolute
-    #[arg(long, default_value = "")]
-    path: String,
-    /// The name under which the folder is held
-    #[arg(long)]
-    holder: String,
-    /// Where S3 is served
-    #[arg(long, default_value = "127.0.0.1:9000")]
-    address: SocketAddr,
-    /// The access key of whoever may ask; AWS_SECRET_ACCESS_KEY has the secret
-    #[arg(long, env = "AWS_ACCESS_KEY_ID")]
-    access_key: String,
-    /// What is logged: error, warn, info, debug
-    #[arg(long, env = "LOG", default_value = "info")]
-    log: LevelFilter,
-}
+use told::{Answer, Start};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let args = Args::parse();
+/// The longest line that is read: two keys and some names.
+const LONGEST: u64 = 256 << 10;
+/// Threads that wait for the server of SFTP.
+const WAITING: usize = 64;
+
+fn main() -> ExitCode {
+    let level = std::env::var("LOG").ok().and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
-        .with_max_level(args.log)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .with_target(false)
+        .with_writer(io::stderr)
         .json()
         .init();
-    match run(args).await {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(WAITING)
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(run());
+            // A thread that reads what nobody writes would be waited for.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(io::Error::other(format!("the runtime cannot be started: {error}"))),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            tracing::error!(message, "the store ends");
+        Err(error) => {
+            tell(&Answer::refused(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-fn secret(name: &str) -> Option<Zeroizing<String>> {
-    std::env::var(name).ok().map(Zeroizing::new)
+fn tell(answer: &Answer) {
+    let line = serde_json::to_string(answer).unwrap_or_default();
+    // Whoever started it may be gone.
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
-async fn run(args: Args) -> Result<(), String> {
-    let key = args.private_key.map(std::fs::read_to_string).transpose();
-    let key = key
-        .map_err(|error| format!("the private key: {error}"))?
-        .map(Zeroizing::new);
-    let passphrase = secret("SFTP_PASSPHRASE");
-    let login = Login::new(
-        args.user,
-        secret("SFTP_PASSWORD"),
-        key.as_ref().map(|key| key.as_str()),
-        passphrase.as_ref().map(|text| text.as_str()),
-    );
-    let target = Target {
-        host: args.host,
-        port: args.port,
-        host_key: args.host_key,
-        login: login.map_err(|wrong| wrong.to_string())?,
+async fn run() -> io::Result<()> {
+    let mut input = BufReader::new(tokio::io::stdin().take(LONGEST));
+    let mut line = Zeroizing::new(String::new());
+    input.read_line(&mut line).await?;
+    let asked: Start = serde_json::from_str(&line).map_err(|error| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("what is to be served cannot be read: {error}"),
+        )
+    })?;
+    drop(line);
+    let (config, keys) = asked.read()?;
+    let left = async {
+        let mut more = [0; 64];
+        while input.read(&mut more).await.is_ok_and(|read| read > 0) {}
     };
-    let keys = Keys {
-        access: args.access_key,
-        secret: secret("AWS_SECRET_ACCESS_KEY").ok_or("AWS_SECRET_ACCESS_KEY must be set")?,
+    let mut left = std::pin::pin!(left);
+    let mut served: Served = tokio::select! {
+        served = start(config, keys) => served?,
+        () = &mut left => return Ok(()),
     };
-    let config = Config {
-        target,
-        path: args.path,
-        holder: args.holder,
-        address: args.address,
-    };
-    let mut terminated = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut served = start(config, keys).await.map_err(|error| error.to_string())?;
+    tell(&Answer::Address(served.address.to_string()));
     tracing::info!(address = %served.address, "serving");
     tokio::select! {
-        _ = terminated.recv() => {}
-        words = served.lost() => return Err(words),
+        words = served.lost() => return Err(io::Error::new(io::ErrorKind::PermissionDenied, words)),
+        () = left => {}
     }
     served.stop().await;
     Ok(())

@@ -93,17 +93,6 @@ impl Served {
     }
 }
 
-/// Keys that nobody has had before.
-///
-/// # Errors
-/// The system gives no random bytes.
-pub fn keys() -> io::Result<Keys> {
-    Ok(Keys {
-        access: random()?,
-        secret: Zeroizing::new(random()?),
-    })
-}
-
 fn random() -> io::Result<String> {
     let mut bytes = Zeroizing::new([0; 32]);
     let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), bytes.as_mut());

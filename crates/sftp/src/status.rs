@@ -23,6 +23,9 @@ pub fn error(code: u32, words: &str) -> Error {
         19 => ErrorKind::NotADirectory,
         24 => ErrorKind::IsADirectory,
         _ if full => ErrorKind::StorageFull,
+        _ if low.contains("not a directory") => ErrorKind::NotADirectory,
+        _ if low.contains("is a directory") => ErrorKind::IsADirectory,
+        _ if low.contains("not empty") => ErrorKind::DirectoryNotEmpty,
         _ if code == 15 || low.contains("quota") => ErrorKind::QuotaExceeded,
         _ => ErrorKind::Other,
     };
@@ -63,6 +66,7 @@ mod tests {
             (4, "Failure", ErrorKind::Other),
             (4, "No space left on device", ErrorKind::StorageFull),
             (4, "Disk quota exceeded", ErrorKind::QuotaExceeded),
+            (4, "Not a directory", ErrorKind::NotADirectory),
             (14, "", ErrorKind::StorageFull),
             (15, "", ErrorKind::QuotaExceeded),
             (11, "", ErrorKind::AlreadyExists),

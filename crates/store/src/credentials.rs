@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::gcs::key::KeyFile;
+use crate::gcs::{By, Google};
 use crate::kind::Kind;
 use crate::parameters::Parameters;
 use crate::secret::Secret;
@@ -15,6 +17,8 @@ pub struct Credentials {
     session_token: Option<Secret>,
     /// Of Azure; the others are empty then.
     azure: Option<Azure>,
+    /// Of Google; the others are empty then.
+    google: Option<Google>,
     /// When they end, where they are known to.
     expires: Option<Timestamp>,
 }
@@ -30,6 +34,8 @@ pub(crate) enum Azure {
 
 /// The variable of an account's key, and the key of a Secret that has it.
 pub(crate) const ACCOUNT_KEY: &str = "AZURE_STORAGE_KEY";
+/// The variable that names a service account's key file.
+pub(crate) const KEY_FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 
 /// Why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,19 +60,34 @@ pub enum CredentialsError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The value of a key is not the file that it should be.
+    #[error("the value of {key} {problem}")]
+    BadFile {
+        /// The key in the Secret.
+        key: String,
+        /// What is wrong with it, without any of it.
+        problem: String,
+    },
     /// The environment has none.
     #[error("no credentials: the environment has no {missing}")]
     None {
         /// The variable that was looked for.
         missing: &'static str,
     },
+    /// Of a server of SFTP.
+    #[error(
+        "a storage of type sftp is opened by the operator alone, which serves it to itself. Its files are plain: get them with `sftp`, and undo what the run's spec says by age, zstd and gzip"
+    )]
+    Served,
     /// Nobody gives any.
     #[error(
-        "names no Secret, and nobody else gives credentials: {passed}. Name a Secret, or give the operator an identity (docs/storages/aws.md)"
+        "names no Secret, and nobody else gives credentials: {passed}. Name a Secret, or give the operator an identity ({page})"
     )]
     Nowhere {
         /// Each source that was passed by, and what would make it one.
         passed: String,
+        /// The page that says how.
+        page: &'static str,
     },
     /// Nobody gives any for an account of Azure's.
     #[error(
@@ -111,6 +132,7 @@ impl Credentials {
             secret_key,
             session_token,
             azure: None,
+            google: None,
             expires: None,
         }
     }
@@ -132,9 +154,22 @@ impl Credentials {
         }
     }
 
+    /// Who asks Google's store.
+    pub(crate) fn of_google(google: Google, expires: Option<Timestamp>) -> Self {
+        Self {
+            google: Some(google),
+            expires,
+            ..Self::new("", Secret::new(""), None)
+        }
+    }
+
     /// What a container of Azure is opened with.
     pub(crate) fn azure(&self) -> Option<&Azure> {
         self.azure.as_ref()
+    }
+
+    pub(crate) fn google(&self) -> Option<&Google> {
+        self.google.as_ref()
     }
 
     /// The same, which end then.
@@ -166,8 +201,10 @@ impl Credentials {
             }),
         };
         let keys = match parameters {
+            Parameters::Gcs(gcs) => return Self::from_key_file(&gcs.key_file, data),
             Parameters::Azure(azure) => return required(&azure.account_key, "accountKey").map(Self::of_account),
             Parameters::S3(s3) => &s3.keys,
+            Parameters::Sftp(_) => return Err(CredentialsError::Served),
         };
         let (access_key, secret_key) = (
             required(&keys.access_key, "accessKey")?,
@@ -187,11 +224,33 @@ impl Credentials {
     pub fn of_environment(kind: Kind, variable: impl Fn(&str) -> Option<String>) -> Result<Self, CredentialsError> {
         match kind {
             Kind::S3 => Self::from_environment(variable),
+            // A file, which is looked at by whoever exchanges it.
+            Kind::Gcs => Err(CredentialsError::None { missing: KEY_FILE }),
             Kind::Azure => match variable(ACCOUNT_KEY).filter(|value| !value.trim().is_empty()) {
                 Some(key) => text_of(ACCOUNT_KEY, key.as_bytes()).map(Self::of_account),
                 None => Err(CredentialsError::None { missing: ACCOUNT_KEY }),
             },
+            Kind::Sftp => Err(CredentialsError::Served),
         }
+    }
+
+    /// A service account's key, which is to be exchanged for a token.
+    fn from_key_file(key: &str, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, CredentialsError> {
+        let bytes = data.get(key).ok_or_else(|| CredentialsError::MissingKey {
+            key: key.to_owned(),
+            parameter: "keyFile",
+            present: names_of(data),
+        })?;
+        let file = KeyFile::parse(bytes).map_err(|problem| CredentialsError::BadFile {
+            key: key.to_owned(),
+            problem,
+        })?;
+        let google = Google {
+            account: file.account,
+            by: By::Key(file.key),
+            token: None,
+        };
+        Ok(Self::of_google(google, None))
     }
 
     /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN` with `variable`

@@ -126,6 +126,14 @@ impl StoreError {
         }
     }
 
+    /// The same, with another cure.
+    pub(crate) fn with_cure(self, cure: &'static str) -> Self {
+        Self {
+            cure: Cow::Borrowed(cure),
+            ..self
+        }
+    }
+
     /// What went wrong, without the step and the cure.
     pub(crate) fn into_words(self) -> String {
         self.message

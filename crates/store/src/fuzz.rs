@@ -196,6 +196,7 @@ fn fuzz_signed_urls_stay_in_their_bucket() {
     let base = parameters(b"bucket=backups\nendpoint=http://minio:9000\ninsecure=true\ns3ForcePathStyle=true");
     let base = S3Parameters::of(&base).unwrap();
     let store = Bucket::open(&base, credentials(), &Proxies::default()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let seeds: [&[u8]; 6] = [
         b"team/db.sql",
         b"../other/x",
@@ -218,9 +219,8 @@ fn fuzz_signed_urls_stay_in_their_bucket() {
             return 0;
         }
         let (hour, now) = (Duration::from_secs(3600), Timestamp::UNIX_EPOCH);
-        let url = store
-            .sign(&Wanted::part(&key, &key, 1, 5, Checksum::Sha256, &key), hour, now)
-            .url;
+        let wanted = Wanted::part(&key, &key, 1, 5, Checksum::Sha256, &key);
+        let url = runtime.block_on(store.sign(&wanted, hour, now)).unwrap().url;
         let url = url::Url::parse(url.reveal()).unwrap();
         assert_eq!(
             (url.scheme(), url.host_str(), url.port()),
@@ -243,5 +243,34 @@ fn fuzz_signed_urls_stay_in_their_bucket() {
             (vec!["1".to_string()], vec![key.to_string()])
         );
         key.len().min(20)
+    });
+}
+
+#[test]
+fn fuzz_key_files_and_no_word_of_a_key_is_told() {
+    let seeds: [&[u8]; 2] = [
+        br#"{"type":"service_account","client_email":"a@b.iam.gserviceaccount.com","private_key_id":"k","private_key":"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----","token_uri":"https://t"}"#,
+        br#"{"type":"external_account"}"#,
+    ];
+    let words = [
+        "-----BEGIN PRIVATE KEY-----",
+        "\\n",
+        "MIIE",
+        "https://",
+        "hunter2",
+        "null",
+        "{",
+        "}",
+    ];
+    Target {
+        name: "key files",
+        seeds: &seeds,
+        words: &words,
+    }
+    .run(|bytes| {
+        let told = crate::gcs::key::KeyFile::parse(bytes);
+        let told = told.map_or_else(|why| why, |file| format!("{file:?}"));
+        assert!(!told.contains("hunter2"), "{told}");
+        told
     });
 }

@@ -9,6 +9,7 @@ mod ask;
 mod chain;
 mod container;
 mod entra;
+mod google;
 mod held;
 mod instance;
 mod sigv4;
@@ -21,10 +22,10 @@ use jiff::Timestamp;
 
 use crate::credentials::{Credentials, CredentialsError};
 use crate::kind::Kind;
-use crate::parameters::{AzureParameters, Parameters};
+use crate::parameters::{AzureParameters, GcsParameters, Parameters};
 use crate::proxy::Proxies;
 
-use chain::Environment;
+use chain::{Environment, Source};
 use held::Slot;
 use sts::{Role, Sts};
 
@@ -55,8 +56,9 @@ struct Asked {
     kind: Kind,
     /// Keys of a Secret. None: the chain's.
     own: Option<Credentials>,
-    /// Names the STS that a web identity is taken to, where the environment does not.
-    region: String,
+    /// What is asked of the chain: in S3's case the region, which names the STS that a web identity is taken to, where the environment
+    /// does not.
+    of: String,
     role: Option<Role>,
 }
 
@@ -73,7 +75,11 @@ impl Identity {
     /// One to which nobody gives anything.
     pub fn none() -> Self {
         Self::new(
-            |name| (name == instance::DISABLED).then(|| "true".to_owned()),
+            |name| {
+                [instance::DISABLED, google::NO_NODE]
+                    .contains(&name)
+                    .then(|| "true".to_owned())
+            },
             Proxies::default(),
         )
     }
@@ -91,6 +97,8 @@ impl Identity {
         let parameters = match parameters {
             Parameters::S3(parameters) => parameters,
             Parameters::Azure(parameters) => return self.of_azure(parameters, own, now).await,
+            Parameters::Gcs(parameters) => return self.of_google(parameters, own, now).await,
+            Parameters::Sftp(_) => return Err(CredentialsError::Served),
         };
         let of_secret = own.is_some();
         let base = match own {
@@ -102,7 +110,7 @@ impl Identity {
                 let asked = Asked {
                     kind: Kind::S3,
                     own: None,
-                    region: parameters.region.clone(),
+                    of: parameters.region.clone(),
                     role: None,
                 };
                 let fetch = || chain::find(&self.environment, &parameters.region, now);
@@ -116,7 +124,7 @@ impl Identity {
             kind: Kind::S3,
             // Those of the chain change by the hour: the role's are not asked for again because of that.
             own: of_secret.then(|| base.credentials.clone()),
-            region: parameters.region.clone(),
+            of: parameters.region.clone(),
             role: Some(role.clone()),
         };
         let fetch = || async {
@@ -152,10 +160,48 @@ impl Identity {
         let asked = Asked {
             kind: Kind::Azure,
             own: None,
-            region: String::new(),
+            of: String::new(),
             role: None,
         };
         let fetch = || entra::find(&self.environment, now);
+        self.slot(asked, now).get(now, fetch).await
+    }
+
+    /// A key of a Secret's is exchanged for a token; without one, the operator's own identity is asked.
+    async fn of_google(
+        &self,
+        parameters: &GcsParameters,
+        own: Option<Credentials>,
+        now: Timestamp,
+    ) -> Result<Obtained, CredentialsError> {
+        let account = parameters.service_account.clone().unwrap_or_default();
+        let asked = Asked {
+            kind: Kind::Gcs,
+            own: own.clone(),
+            // Where the operator's own token may not go, none is handed out that was obtained for another place.
+            of: format!("{account} {:?}", parameters.place()),
+            role: None,
+        };
+        let fetch = || async {
+            let found = match own.as_ref().and_then(Credentials::google) {
+                Some(own) => google::of_storage(own, parameters, &self.environment, now)
+                    .await
+                    .map(Source::of),
+                None => google::find(&self.environment, parameters, now).await,
+            };
+            match found {
+                Ok(Source::Has(credentials)) => Ok(*credentials),
+                Ok(Source::PassedBy(passed)) => Err(CredentialsError::Nowhere {
+                    passed,
+                    page: "docs/storages/gcs.md",
+                }),
+                Err(why) => Err(CredentialsError::Source {
+                    of: "Google",
+                    why,
+                    passed: vec![],
+                }),
+            }
+        };
         self.slot(asked, now).get(now, fetch).await
     }
 

@@ -8,25 +8,32 @@ pub enum Kind {
     S3,
     /// Azure Blob Storage.
     Azure,
+    /// Google Cloud Storage.
+    Gcs,
+    /// A folder of a server of SFTP, which the operator serves to itself as S3.
+    Sftp,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are documented.
-    pub const ALL: [Self; 2] = [Self::S3, Self::Azure];
+    pub const ALL: [Self; 4] = [Self::S3, Self::Azure, Self::Gcs, Self::Sftp];
 
     /// As `spec.type` has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::S3 => "s3",
             Self::Azure => "azure",
+            Self::Gcs => "gcs",
+            Self::Sftp => "sftp",
         }
     }
 
     /// What it keeps objects in, for people.
     pub fn noun(self) -> &'static str {
         match self {
-            Self::S3 => "bucket",
+            Self::S3 | Self::Gcs => "bucket",
             Self::Azure => "container",
+            Self::Sftp => "folder",
         }
     }
 
@@ -35,6 +42,8 @@ impl Kind {
         match self {
             Self::S3 => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             Self::Azure => crate::credentials::ACCOUNT_KEY,
+            Self::Gcs => crate::credentials::KEY_FILE,
+            Self::Sftp => "none: a Secret is needed",
         }
     }
 
@@ -48,6 +57,8 @@ impl Kind {
         match self {
             Self::S3 => &crate::parameters::s3::KNOWN,
             Self::Azure => &crate::parameters::azure::KNOWN,
+            Self::Gcs => &crate::parameters::gcs::KNOWN,
+            Self::Sftp => &crate::parameters::sftp::KNOWN,
         }
     }
 }

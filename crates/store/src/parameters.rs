@@ -1,8 +1,10 @@
 //! `spec.parameters` of a storage: all that can be said about it without asking the store.
 pub(crate) mod azure;
 mod fault;
+pub(crate) mod gcs;
 mod given;
 pub(crate) mod s3;
+pub(crate) mod sftp;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -12,8 +14,10 @@ use url::Url;
 
 pub use azure::AzureParameters;
 pub use fault::{ParameterFault, faults};
+pub use gcs::GcsParameters;
 pub(crate) use given::Given;
 pub use s3::{CredentialKeys, S3Parameters};
+pub use sftp::SftpParameters;
 
 use crate::checksum::Checksum;
 use crate::kind::Kind;
@@ -31,6 +35,10 @@ pub enum Parameters {
     S3(S3Parameters),
     /// Azure Blob Storage.
     Azure(AzureParameters),
+    /// Google Cloud Storage.
+    Gcs(GcsParameters),
+    /// A folder of a server of SFTP.
+    Sftp(SftpParameters),
 }
 
 /// What every kind of store has.
@@ -103,6 +111,8 @@ impl Parameters {
         match kind {
             Kind::S3 => S3Parameters::read(given).map(Self::S3),
             Kind::Azure => AzureParameters::read(given).map(Self::Azure),
+            Kind::Gcs => GcsParameters::read(given).map(Self::Gcs),
+            Kind::Sftp => SftpParameters::read(given).map(Self::Sftp),
         }
     }
 
@@ -111,6 +121,8 @@ impl Parameters {
         match self {
             Self::S3(_) => Kind::S3,
             Self::Azure(_) => Kind::Azure,
+            Self::Gcs(_) => Kind::Gcs,
+            Self::Sftp(_) => Kind::Sftp,
         }
     }
 
@@ -119,6 +131,8 @@ impl Parameters {
         match self {
             Self::S3(s3) => &s3.place,
             Self::Azure(azure) => &azure.place,
+            Self::Gcs(gcs) => gcs.place(),
+            Self::Sftp(sftp) => &sftp.place,
         }
     }
 
@@ -127,6 +141,8 @@ impl Parameters {
         match self {
             Self::S3(s3) => vec![s3.keys.access_key.clone(), s3.keys.secret_key.clone()],
             Self::Azure(azure) => vec![azure.account_key.clone()],
+            Self::Gcs(gcs) => vec![gcs.key_file.clone()],
+            Self::Sftp(sftp) => vec![sftp.private_key.clone(), sftp.password.clone()],
         }
     }
 
@@ -172,6 +188,8 @@ impl Parameters {
         match self {
             Self::S3(s3) => s3.thaw,
             Self::Azure(azure) => azure.thaw,
+            Self::Gcs(_) => None,
+            Self::Sftp(_) => None,
         }
     }
 
@@ -179,7 +197,7 @@ impl Parameters {
     pub fn locks(&self) -> bool {
         match self {
             Self::S3(s3) => s3.lock.is_some() || s3.legal_hold,
-            Self::Azure(_) => false,
+            Self::Azure(_) | Self::Gcs(_) | Self::Sftp(_) => false,
         }
     }
 

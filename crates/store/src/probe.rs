@@ -178,7 +178,9 @@ impl Bucket {
 
     async fn try_part(&self, key: &str, upload: &str, checksum: Checksum) -> Result<(), StoreError> {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now());
+        let signed = self
+            .sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now())
+            .await?;
         let put = self.put_signed("write a part", &signed, CANARY).await;
         put.map(drop).map_err(|e| e.at("write"))
     }
@@ -215,6 +217,8 @@ impl Bucket {
         let plain = self.for_canaries();
         let candidates = match wanted {
             Some(wanted) => vec![wanted],
+            // It has no header for the other one.
+            None if self.is_googles() => vec![Checksum::Md5],
             // Where objects are locked, no part is taken without a checksum.
             None if self.locks() => vec![Checksum::Sha256, Checksum::Md5],
             None => vec![Checksum::Sha256, Checksum::Md5, Checksum::None],
@@ -280,11 +284,8 @@ impl Bucket {
         checksum: Checksum,
     ) -> Result<bool, StoreError> {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign(
-            &whole(key, checksum, &digest, metadata, false),
-            EXPIRES,
-            Timestamp::now(),
-        );
+        let wanted = whole(key, checksum, &digest, metadata, false);
+        let signed = self.sign(&wanted, EXPIRES, Timestamp::now()).await?;
         let refused = match self.put_signed("write", &signed, IMPOSTOR).await {
             Ok(_) => false,
             Err(error) if error.passes() => return Err(error),
@@ -304,7 +305,15 @@ impl Bucket {
     ) -> Result<bool, StoreError> {
         let upload = self.create_upload(key, metadata, checksum).await?;
         let digest = checksum.digest(CANARY);
-        let signed = self.sign(&part(key, &upload, checksum, &digest), EXPIRES, Timestamp::now());
+        let wanted = part(key, &upload, checksum, &digest);
+        let signed = match self.sign(&wanted, EXPIRES, Timestamp::now()).await {
+            Ok(signed) => signed,
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = self.abort(key, &upload).await;
+                return Err(error);
+            }
+        };
         let put = self.put_signed("write a part", &signed, IMPOSTOR).await;
         self.abort(key, &upload).await?;
         match put {
@@ -343,11 +352,10 @@ impl Bucket {
     /// asked to. A failure of another kind is no promise of anything.
     async fn keeps_what_is_there(&self, key: &str, metadata: &BTreeMap<String, String>, checksum: Checksum) -> bool {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign(
-            &whole(key, checksum, &digest, metadata, true),
-            EXPIRES,
-            Timestamp::now(),
-        );
+        let wanted = whole(key, checksum, &digest, metadata, true);
+        let Ok(signed) = self.sign(&wanted, EXPIRES, Timestamp::now()).await else {
+            return false;
+        };
         let put = self.put_signed("write", &signed, CANARY).await;
         if !put.is_err_and(|error| error.kind() == StoreErrorKind::Exists) {
             return false;
@@ -369,7 +377,9 @@ impl Bucket {
         only_new: bool,
     ) -> Result<String, StoreError> {
         let digest = checksum.digest(CANARY);
-        let signed = self.sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now());
+        let signed = self
+            .sign(&part(key, upload, checksum, &digest), EXPIRES, Timestamp::now())
+            .await?;
         let answer = self.put_signed("write a part", &signed, CANARY).await?;
         let etag = answer.header("etag").unwrap_or_default();
         let part = CompletedPart {

@@ -16,6 +16,7 @@ use rusty_s3::Method;
 use crate::credentials::Credentials;
 use crate::dial::Dial;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::gcs;
 use crate::http::{Answer, Http, LARGEST};
 use crate::parameters::S3Parameters;
 use crate::proxy::Proxies;
@@ -38,6 +39,8 @@ const OWN: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub struct Bucket {
     signer: Arc<Signer>,
+    /// Signs in its place.
+    google: Option<Arc<gcs::Signer>>,
     http: Http,
     dial: Dial,
     /// For messages: the bucket and where it is.
@@ -62,6 +65,8 @@ impl Bucket {
         credentials: Credentials,
         proxies: &Proxies,
     ) -> Result<Self, StoreError> {
+        let google = credentials.google().cloned();
+        let google = google.map(|google| gcs::Signer::new(google, proxies)).transpose()?;
         let at = &parameters.place;
         let dial = Dial::new(proxies.of(&at.endpoint, at.proxy.as_deref()));
         let http = Http::new(at.ca_bundle.as_deref(), dial.clone())?;
@@ -75,6 +80,7 @@ impl Bucket {
         })?;
         Ok(Self {
             signer: Arc::new(signer),
+            google: google.map(Arc::new),
             http,
             dial,
             place,
@@ -84,7 +90,12 @@ impl Bucket {
     /// S3's own limits; a store of its protocol may have others.
     pub(crate) fn terms(&self) -> Terms {
         Terms {
-            smallest_part: 5 << 20,
+            // Where each URL is a question to somebody else, there are to be fewer.
+            smallest_part: if self.google.as_ref().is_some_and(|g| g.asks()) {
+                16 << 20
+            } else {
+                5 << 20
+            },
             largest_part: 5 << 30,
             parts: 10_000,
             longest_url: LONGEST,
@@ -106,6 +117,11 @@ impl Bucket {
             signer: Arc::new(self.signer.without_class()),
             ..self.clone()
         }
+    }
+
+    /// It is spoken to in Google's words.
+    pub(crate) fn is_googles(&self) -> bool {
+        self.google.is_some()
     }
 
     /// Where its signed URLs go, without anything signed: scheme, host and port.
@@ -146,7 +162,10 @@ impl Bucket {
             Method::Put => http::Method::PUT,
             Method::Delete => http::Method::DELETE,
         };
-        let signed = self.signer.sign(method, key, &query, headers, OWN, now);
+        let signed = match &self.google {
+            Some(google) => google.own(&self.signer.target(key), &query, headers),
+            None => self.signer.sign(method, key, &query, headers, OWN, now),
+        };
         let limit = if step == "complete" { COMPLETE } else { ANSWER };
         self.exchange(step, verb, &signed, body, limit).await
     }
@@ -160,8 +179,15 @@ impl Bucket {
         limit: Duration,
     ) -> Result<Answer, StoreError> {
         let answer = self.http.send(step, verb, signed, body, limit).await;
+        let answer = match self.google {
+            Some(_) => answer.map(gcs::Signer::heard),
+            None => answer,
+        };
         let judged = answer.and_then(|a| self.judge(step, a, Timestamp::now()));
-        judged.map_err(|e| e.placed(&self.place))
+        judged.map_err(|e| match self.google {
+            Some(_) if e.kind() == StoreErrorKind::AccessDenied => e.with_cure(gcs::RIGHT),
+            _ => e.placed(&self.place),
+        })
     }
 
     /// A failed answer as an error. A store may answer 200 to a complete, and say in the body that it failed.
@@ -193,7 +219,10 @@ impl Bucket {
             return Err(StoreError::new(step, StoreErrorKind::Refused, sent_on(&answer, &code)));
         }
         let status = if answer.status < 300 { 500 } else { answer.status };
-        let message = self.signer.credentials().redact(&message);
+        let message = match &self.google {
+            Some(google) => google.redact(&message),
+            None => self.signer.credentials().redact(&message),
+        };
         Err(StoreError::of_answer(step, status, &code, &message, theirs, ours))
     }
 
@@ -215,7 +244,12 @@ impl Bucket {
     }
 
     /// A URL that does one thing.
-    pub(crate) fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Signed {
+    pub(crate) async fn sign(
+        &self,
+        wanted: &Wanted<'_>,
+        expires: Duration,
+        now: Timestamp,
+    ) -> Result<Signed, StoreError> {
         let (method, key, query, headers) = match *wanted {
             Wanted::Part {
                 key,
@@ -246,7 +280,13 @@ impl Bucket {
             }
             Wanted::Read { key, version } => (Method::Get, key, of_version(version), Pairs::new()),
         };
-        self.signer.sign(method, key, &query, headers, expires, now)
+        match &self.google {
+            Some(google) => {
+                let target = self.signer.target(key);
+                google.lent(method, &target, &query, headers, expires, now).await
+            }
+            None => Ok(self.signer.sign(method, key, &query, headers, expires, now)),
+        }
     }
 
     /// Reads an object, or the bytes from the first to the last of a range; at most 16 MiB.
@@ -344,7 +384,12 @@ impl Bucket {
         let answer = self
             .request("list versions", Method::Get, "", query, Pairs::new(), Bytes::new())
             .await?;
-        let groups = xml::all_of(&answer.body, &["Key", "VersionId", "LastModified"]);
+        let id = if self.google.is_some() {
+            "Generation"
+        } else {
+            "VersionId"
+        };
+        let groups = xml::all_of(&answer.body, &["Key", id, "LastModified"]);
         let version = |group: Vec<String>| {
             let [key, id, modified] = group.try_into().ok()?;
             let modified = modified.parse().ok();

@@ -123,6 +123,14 @@ impl Signer {
         &self.credentials
     }
 
+    /// An object's URL, or the bucket's where `key` is empty.
+    pub(crate) fn target(&self, key: &str) -> Url {
+        match key {
+            "" => self.bucket.base_url().clone(),
+            key => self.bucket.object_url(&confined(key)),
+        }
+    }
+
     /// Signs a request to an object, or to the bucket where `key` is empty.
     pub(crate) fn sign(
         &self,
@@ -133,10 +141,7 @@ impl Signer {
         expires: Duration,
         now: Timestamp,
     ) -> Signed {
-        let target: Url = match key {
-            "" => self.bucket.base_url().clone(),
-            key => self.bucket.object_url(&confined(key)),
-        };
+        let target = self.target(key);
         let url = signing::sign(
             &now,
             method,

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 
 use crate::azure::Container;
 use crate::checksum::Checksum;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, CredentialsError};
 use crate::dial::Dial;
-use crate::error::{ProbeError, StoreError};
+use crate::error::{ProbeError, StoreError, StoreErrorKind};
 use crate::parameters::Parameters;
 use crate::probe::Capabilities;
 use crate::proxy::Proxies;
@@ -27,7 +27,7 @@ const SENT: Duration = Duration::from_secs(600);
 /// A place that objects are kept in, with the credentials to use it. Cheap to clone.
 #[derive(Clone)]
 pub enum Store {
-    /// Amazon S3 and what speaks its protocol.
+    /// Amazon S3 and what speaks its protocol, Google's store among them in words of its own.
     S3(Bucket),
     /// Azure Blob Storage.
     Azure(Container),
@@ -42,6 +42,12 @@ impl Store {
         match parameters {
             Parameters::S3(s3) => Bucket::open(s3, credentials, proxies).map(Self::S3),
             Parameters::Azure(azure) => Container::open(azure, credentials, proxies).map(Self::Azure),
+            Parameters::Gcs(gcs) => Bucket::open(&gcs.s3, credentials, proxies).map(Self::S3),
+            // Whoever serves it opens what is served.
+            Parameters::Sftp(_) => {
+                let why = CredentialsError::Served.to_string();
+                Err(StoreError::new("open the store", StoreErrorKind::Refused, why))
+            }
         }
     }
 
@@ -94,7 +100,7 @@ impl Store {
     /// Where somebody else signs, theirs.
     pub async fn sign(&self, wanted: &Wanted<'_>, expires: Duration, now: Timestamp) -> Result<Signed, StoreError> {
         match self {
-            Self::S3(bucket) => Ok(bucket.sign(wanted, expires, now)),
+            Self::S3(bucket) => bucket.sign(wanted, expires, now).await,
             Self::Azure(container) => container.sign(wanted, expires, now).await,
         }
     }

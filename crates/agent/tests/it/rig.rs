@@ -309,7 +309,7 @@ pub fn backup(command: Vec<String>) -> Job {
         step: 900,
         max_parts: 10_000,
         first: 0,
-        ..PartPlan::default()
+        largest: protocol::parts::LARGEST_PART,
     };
     let action = Action::Backup {
         recipients: vec![],

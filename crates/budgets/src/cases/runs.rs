@@ -101,6 +101,7 @@ fn seen(run: BackupRun) -> Observed<'static> {
         obstacle: None,
         trouble: None,
         found: Found::Unknown,
+        copies: vec![],
         download: Default::default(),
         request_is_kept: false,
         sizes_before: vec![1_000_000, 990_000, 1_020_000],

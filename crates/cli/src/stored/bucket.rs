@@ -149,7 +149,7 @@ fn credentials(
         _ => None,
     };
     identity::waited_for(parameters, own, proxies, variable).map_err(|error| match error {
-        CredentialsError::Nowhere { .. } => {
+        CredentialsError::Nowhere { .. } | CredentialsError::None { .. } => {
             let (add, lacks) = match named {
                 Some(named) => (
                     format!(

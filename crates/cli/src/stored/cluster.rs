@@ -50,10 +50,10 @@ impl Session {
             .of_environment("this machine's");
         let credentials = identity::credentials(&parameters, own, &proxies, variable).await;
         let credentials = credentials.map_err(|error| match error {
-            CredentialsError::Nowhere { .. } => bad(
-                "the storage names no Secret, and the environment has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                    .into(),
-            ),
+            CredentialsError::Nowhere { .. } | CredentialsError::None { .. } => bad(format!(
+                "the storage names no Secret, and the environment has no {}",
+                parameters.kind().variables()
+            )),
             other => bad(other.to_string()),
         })?;
         let store = Store::open(&parameters, credentials, &proxies).map_err(|e| bad(e.to_string()))?;

@@ -25,6 +25,8 @@ const ANSWER: Duration = Duration::from_secs(120);
 /// After a failure: the first pause, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The first pause before what is as it is to be is looked at again; doubled, up to what it says itself.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// The errands of each run, by its UID.
 #[derive(Default)]
@@ -134,12 +136,19 @@ impl Errands {
             Ok(()) => State::Done,
             Err(words) => {
                 let before = errand.failed.as_ref().map_or(0, |f| f.times);
-                let pause = words.expected.unwrap_or_else(|| pause(before));
+                let pause = words
+                    .expected
+                    .map_or_else(|| pause(before), |most| look(before).min(most));
                 errand.failed = Some(Failure::after(errand.failed.take(), words, now));
                 State::Failed { again: now + pause }
             }
         };
     }
+}
+
+/// What changes by itself may do so soon, or in days.
+fn look(times: u32) -> Duration {
+    FIRST_LOOK.saturating_mul(2u32.saturating_pow(times))
 }
 
 fn pause(failures: u32) -> Duration {
@@ -272,6 +281,30 @@ mod tests {
         errands.forget("r");
         errands.ended("r", &step("a"), Ok(()), now);
         assert!(errands.0.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_changes_by_itself_is_no_trouble_and_looked_at_less_and_less_often() {
+        let (errands, start) = (Errands::default(), Instant::now());
+        let (mut now, mut pauses) = (start, Vec::new());
+        for _ in 0..7 {
+            errands.begun("r", &step("a"), endless);
+            let words = Words {
+                expected: Some(Duration::from_secs(300)),
+                ..Words::silence("it comes")
+            };
+            errands.ended("r", &step("a"), Err(words), now);
+            let Progress::Waits(pause) = errands.progress("r", &step("a"), now) else {
+                panic!()
+            };
+            pauses.push(pause.as_secs());
+            now += pause;
+            assert!(errands.trouble("r", now).unwrap().expected);
+        }
+        assert_eq!(pauses, [10, 20, 40, 80, 160, 300, 300]);
+        errands.begun("r", &step("b"), endless);
+        errands.ended("r", &step("b"), Err(Words::silence("503")), now);
+        assert!(!errands.trouble("r", now).unwrap().expected, "another thing is wrong");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::BackupStorage;
+use api::storage::SecretReference;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
@@ -20,23 +21,7 @@ pub(super) async fn of(
     let own = match &storage.spec.credentials {
         None => None,
         Some(reference) => {
-            let secrets: Api<Secret> = Api::namespaced(client.clone(), &reference.namespace);
-            let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
-            let secret = found
-                .map_err(|_| OpenError::Timeout)?
-                .map_err(|e| OpenError::Api(reference.namespace.clone(), reference.name.clone(), e))?
-                .ok_or_else(|| {
-                    OpenError::Credentials(format!(
-                        "Secret {}/{} does not exist",
-                        reference.namespace, reference.name
-                    ))
-                })?;
-            let mut data: BTreeMap<_, _> = secret
-                .data
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(k, v)| (k, v.0))
-                .collect();
+            let mut data = secret(reference, client).await?;
             let credentials = Credentials::from_secret(parameters, &data);
             data.values_mut().for_each(Zeroize::zeroize);
             Some(credentials.map_err(|e| {
@@ -54,4 +39,24 @@ pub(super) async fn of(
         );
     }
     Ok(obtained.credentials)
+}
+
+/// What a Secret has. Whoever reads it wipes it.
+pub(super) async fn secret(
+    reference: &SecretReference,
+    client: &Client,
+) -> Result<BTreeMap<String, Vec<u8>>, OpenError> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &reference.namespace);
+    let found = tokio::time::timeout(API, secrets.get_opt(&reference.name)).await;
+    let secret = found
+        .map_err(|_| OpenError::Timeout)?
+        .map_err(|e| OpenError::Api(reference.namespace.clone(), reference.name.clone(), e))?
+        .ok_or_else(|| {
+            OpenError::Credentials(format!(
+                "Secret {}/{} does not exist",
+                reference.namespace, reference.name
+            ))
+        })?;
+    let data = secret.data.unwrap_or_default();
+    Ok(data.into_iter().map(|(k, v)| (k, v.0)).collect())
 }

@@ -75,7 +75,9 @@ pub async fn make(
                 .backup
                 .as_ref()
                 .ok_or_else(|| no(Reason::InvalidSpec, "spec.backup is gone".into()))?;
-            let smallest = store.parameters.part_size().unwrap_or(protocol::parts::SMALLEST_PART);
+            let smallest = store.parameters.part_size();
+            let smallest =
+                smallest.unwrap_or_else(|| store.store.terms().smallest_part.max(protocol::parts::SMALLEST_PART));
             let action = protocol::Action::Backup {
                 recipients: run
                     .spec

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::BackupStorageSpec;
-use api::storage::{AllowedNamespaces, NamespacesFrom};
+use api::storage::{AllowedNamespaces, DataPath, NamespacesFrom, StorageType};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 
 use super::{Fault, Faults, meant, metadata, names};
@@ -51,6 +51,14 @@ pub fn validate(
             "maxConcurrentRuns",
             "has to be at least 1; leave it out for no limit but the operator's own",
         );
+    }
+    if spec.type_ == StorageType::Sftp {
+        if spec.data_path == Some(DataPath::Direct) {
+            faults.add("dataPath", api::rules::RELAYED.words());
+        }
+        if spec.credentials.is_none() {
+            faults.add("credentials", api::rules::LOGIN.words());
+        }
     }
     for (name, message) in parameters(spec.type_.name(), spec.parameters.as_ref().unwrap_or(&BTreeMap::new())) {
         faults.add(&format!("parameters.{name}"), message);
@@ -128,6 +136,25 @@ mod tests {
         for (name, namespace, wanted) in cases {
             let spec = json!({ "credentials": { "name": name, "namespace": namespace } });
             assert_eq!(fields(spec), wanted, "{name:?} {namespace:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_sftp_goes_direct_and_somebody_has_to_log_in() {
+        let secret = json!({ "name": "files", "namespace": "backups" });
+        for (spec, wanted) in [
+            (json!({ "type": "sftp", "credentials": secret }), vec![]),
+            (
+                json!({ "type": "sftp", "credentials": secret, "dataPath": "Relay" }),
+                vec![],
+            ),
+            (
+                json!({ "type": "sftp", "dataPath": "Direct" }),
+                vec!["spec.dataPath", "spec.credentials"],
+            ),
+            (json!({ "type": "s3", "dataPath": "Direct" }), vec![]),
+        ] {
+            assert_eq!(fields(spec.clone()), wanted, "{spec}");
         }
     }
 

@@ -47,20 +47,28 @@ pub(super) async fn ask(
     answer.map_err(|error| error.into_words())
 }
 
-/// A token that lies in a file, as it is now: it is exchanged while the program runs.
-pub(super) fn token(path: &str) -> Result<Zeroizing<String>, String> {
-    let unread = |why: String| format!("the token in {path:?} cannot be read: {why}");
-    let mut file = File::open(Path::new(path)).map_err(|e| unread(e.to_string()))?;
-    // What is no file may have no end.
-    if !file.metadata().is_ok_and(|m| m.is_file()) {
+/// A file, as it is now: what lies there is exchanged while the program runs.
+pub(super) fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let unread = |why: String| format!("{path:?} cannot be read: {why}");
+    let path = Path::new(path);
+    // What is no file may have no end, or no beginning: a pipe is not even opened before somebody writes.
+    if !path.metadata().map_err(|e| unread(e.to_string()))?.is_file() {
         return Err(unread("it is not a file".to_owned()));
     }
-    let mut text = Zeroizing::new(String::new());
+    let mut file = File::open(path).map_err(|e| unread(e.to_string()))?;
+    let mut bytes = Zeroizing::new(Vec::new());
     let bound = u64::try_from(LARGEST).unwrap_or(u64::MAX);
     Read::by_ref(&mut file)
         .take(bound)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(|e| unread(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// A token that lies in a file.
+pub(super) fn token(path: &str) -> Result<Zeroizing<String>, String> {
+    let bytes = file(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| format!("{path:?} holds no token: it is no text"))?;
     let found = Zeroizing::new(text.trim().to_owned());
     if found.is_empty() || found.chars().any(|c| !c.is_ascii_graphic() && c != ' ') {
         return Err(format!(
@@ -107,4 +115,51 @@ pub(super) fn made(access: &str, secret: &str, token: &str, expiration: &str) ->
 pub(super) fn shown(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().chars().take(WORDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_line_of_a_file_and_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        for (text, good) in [
+            ("a.b-c_1\n", true),
+            ("", false),
+            ("\n", false),
+            ("hunter2\nx", false),
+            ("hunter2\u{e4}", false),
+        ] {
+            std::fs::write(at("token"), text).unwrap();
+            let found = token(&at("token"));
+            assert_eq!(found.is_ok(), good, "{text:?}");
+            assert!(found.map_or_else(|why| !why.contains("hunter2"), |t| *t == "a.b-c_1"));
+        }
+        for nothing in [at("missing"), at(""), "/dev/zero".to_owned()] {
+            assert!(token(&nothing).is_err(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_four_words_and_what_is_said_in_their_place_is_told() {
+        let whole =
+            r#"{"AccessKeyId":"A","SecretAccessKey":"hunter2","Token":"T","Expiration":"2026-11-28T12:00:00Z"}"#;
+        assert!(credentials(whole.as_bytes()).is_ok());
+        for (body, says) in [
+            ("<html>".to_owned(), "not JSON"),
+            ("[]".to_owned(), "has no AccessKeyId"),
+            (whole.replace("Token", "Tokem"), "has no Token"),
+            (whole.replace("2026-11-28T12", "soon"), "Expiration is no time"),
+            (whole.replace("hunter2", "hunter2 x"), "holds a space"),
+            (
+                r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume it"}"#.to_owned(),
+                "EC2 cannot assume it",
+            ),
+        ] {
+            let why = credentials(body.as_bytes()).unwrap_err();
+            assert!(why.contains(says) && !why.contains("hunter2"), "{why}");
+        }
+    }
 }

@@ -39,9 +39,15 @@ impl Environment {
 
 /// What a source has.
 pub(super) enum Source {
-    Has(Credentials),
+    Has(Box<Credentials>),
     /// It is not set up; what would set it up.
     PassedBy(String),
+}
+
+impl Source {
+    pub(super) fn of(credentials: Credentials) -> Self {
+        Self::Has(Box::new(credentials))
+    }
 }
 
 /// The first source that has some.
@@ -52,7 +58,7 @@ pub(super) async fn find(
 ) -> Result<Credentials, CredentialsError> {
     let mut passed = Vec::new();
     let mut told = |of: &'static str, source: Result<Source, String>| match source {
-        Ok(Source::Has(credentials)) => Some(Ok(credentials)),
+        Ok(Source::Has(credentials)) => Some(Ok(*credentials)),
         Ok(Source::PassedBy(why)) => {
             passed.push(why);
             None
@@ -76,6 +82,7 @@ pub(super) async fn find(
     }
     Err(CredentialsError::Nowhere {
         passed: passed.join("; "),
+        page: "docs/storages/aws.md",
     })
 }
 
@@ -84,7 +91,7 @@ fn keys(environment: &Environment) -> Result<Source, String> {
         return Ok(Source::PassedBy("the environment has no AWS_ACCESS_KEY_ID".to_owned()));
     }
     let found = Credentials::from_environment(|name| environment.get(name));
-    found.map(Source::Has).map_err(|error| match error {
+    found.map(Source::of).map_err(|error| match error {
         CredentialsError::None { missing } => format!("{missing} is missing, and goes with the other one"),
         other => other.to_string(),
     })

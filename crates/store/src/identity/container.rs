@@ -55,7 +55,7 @@ pub(super) async fn find(environment: &Environment) -> Result<Source, String> {
         return Err(format!("{place} answered {} {said}", answer.status));
     }
     let found = ask::credentials(&answer.body);
-    found.map(Source::Has).map_err(|why| format!("{place}: {why}"))
+    found.map(Source::of).map_err(|why| format!("{place}: {why}"))
 }
 
 /// The token that goes there is as good as what comes back: to a host of the net only by TLS.

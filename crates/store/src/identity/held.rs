@@ -90,6 +90,7 @@ impl Slot {
             (_, _, Some((_, error))) => Err(error.clone()),
             _ => Err(CredentialsError::Nowhere {
                 passed: "nothing was asked".to_owned(),
+                page: "docs/storages",
             }),
         }
     }

@@ -46,7 +46,7 @@ pub(super) async fn find(environment: &Environment) -> Result<Source, String> {
             "the metadata service of EC2 ({place}): {why}"
         ))),
         Ok(token) => match service.credentials(&token).await {
-            Ok(credentials) => Ok(Source::Has(credentials)),
+            Ok(credentials) => Ok(Source::of(credentials)),
             Err(why) => Err(format!("the metadata service of EC2 ({place}): {why}")),
         },
     }

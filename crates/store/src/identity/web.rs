@@ -26,5 +26,5 @@ pub(super) async fn find(environment: &Environment, region: &str, now: Timestamp
     let session = environment.get("AWS_ROLE_SESSION_NAME");
     let token = ask::token(&file)?;
     let session = session.as_deref().unwrap_or(SESSION);
-    sts.by_web_identity(&role, session, &token, now).await.map(Source::Has)
+    sts.by_web_identity(&role, session, &token, now).await.map(Source::of)
 }

@@ -120,6 +120,29 @@ pub struct S3Parameters {
 }
 
 impl S3Parameters {
+    /// A bucket in the path of its requests, of a store that has the shape of S3 and keys of its own.
+    pub(super) fn in_path(place: Place, region: &str, storage_class: Option<String>) -> Self {
+        Self {
+            place,
+            region: region.to_owned(),
+            path_style: true,
+            storage_class,
+            server_side_encryption: None,
+            kms_key_id: None,
+            lock: None,
+            legal_hold: false,
+            thaw: None,
+            role_arn: None,
+            external_id: None,
+            sts_endpoint: None,
+            keys: CredentialKeys {
+                access_key: String::new(),
+                secret_key: String::new(),
+                session_token: String::new(),
+            },
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn of(parameters: &std::collections::BTreeMap<String, String>) -> Result<Self, Vec<ParameterFault>> {
         Self::read(Given::new(crate::kind::Kind::S3, parameters))

@@ -81,6 +81,13 @@ fn everything_that_can_be_said_is_kept() {
         ("roleARN", "arn:aws:iam::123456789012:role/backups"),
         ("externalID", "tenant-7"),
         ("stsEndpoint", "https://sts.example.org"),
+        ("lockMode", "COMPLIANCE"),
+        ("lockDays", "30"),
+        ("complianceAcknowledged", "true"),
+        ("legalHold", "true"),
+        ("thawTier", "Bulk"),
+        ("thawDays", "5"),
+        ("bandwidth", "10Mi"),
     ]);
     assert_eq!((all.part_size(), all.checksum()), (Some(16 << 20), Some(Checksum::Md5)));
     assert_eq!(all.retry(), Duration::from_secs(60));
@@ -89,7 +96,7 @@ fn everything_that_can_be_said_is_kept() {
     assert_eq!(all.s3().storage_class.as_deref(), Some("STANDARD_IA"));
     assert!(!all.s3().path_style);
     assert_eq!(all.proxy(), Some("http://proxy.example:3128"));
-    assert_eq!(KNOWN.len(), 20, "a new parameter belongs into this test");
+    assert_eq!(KNOWN.len(), 27, "a new parameter belongs into this test");
 }
 
 #[test]
@@ -387,4 +394,31 @@ fn how_long_a_failing_store_is_tried_again_is_ten_seconds_to_a_week() {
             );
         }
     }
+}
+
+#[test]
+fn a_bucket_of_googles_is_its_name_and_its_token_goes_by_tls() {
+    let parse = |pairs: &[(&str, &str)]| Parameters::parse(Kind::Gcs, &map(pairs));
+    let least = parse(&[("bucket", "backups")]).unwrap();
+    assert_eq!(least.endpoint(), "https://storage.googleapis.com");
+    assert_eq!(least.secret_keys(), ["key.json"]);
+    for (pairs, says) in [
+        (&[("endpoint", "http://storage.example")][..], "must be https"),
+        (&[("serviceAccount", "backups")], "is no service account's address"),
+        (
+            &[("keyFile", "{\"type\":\"service_account\"}")],
+            "is the name of a key inside the Secret",
+        ),
+        (&[("region", "eu")], "is not known"),
+        (&[("storageClass", "nearline")], "is not a storage class"),
+    ] {
+        let faults = parse(&[&[("bucket", "backups")], pairs].concat()).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].message.contains(says), "{faults:?}");
+    }
+    let plain = [
+        ("bucket", "backups"),
+        ("endpoint", "http://storage.example"),
+        ("insecure", "true"),
+    ];
+    assert!(parse(&plain).is_ok());
 }

@@ -21,6 +21,9 @@ impl Bucket {
     /// # Errors
     /// The store's; that they cannot is no error.
     pub(crate) async fn locking(&self) -> Result<bool, StoreError> {
+        if self.is_googles() {
+            return Ok(false);
+        }
         let query = Pairs::from([("object-lock".to_string(), String::new())]);
         let asked = self.request(
             "read the bucket's lock",
@@ -40,6 +43,10 @@ impl Bucket {
 
     /// Puts a legal hold on an object, or on one version of it, or takes it off.
     pub(crate) async fn hold(&self, key: &str, version: Option<&str>, on: bool) -> Result<(), StoreError> {
+        if self.is_googles() {
+            let words = "holds of Google's store are not served";
+            return Err(StoreError::new("legal hold", StoreErrorKind::Unsupported, words));
+        }
         let mut query = of_version(version);
         query.insert("legal-hold".into(), String::new());
         let word = if on { "ON" } else { "OFF" };

@@ -9,7 +9,7 @@ const KEPT_WHOLE: [&str; 2] = ["meta.helm.sh", "argocd.argoproj.io"];
 /// The whole object as it was applied, with all that is masked in it.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Parameters of a storage that are shown; addresses without what stands before `@`.
-const PARAMETERS: [&str; 18] = [
+const PARAMETERS: [&str; 19] = [
     "bucket",
     "endpoint",
     "region",
@@ -23,6 +23,7 @@ const PARAMETERS: [&str; 18] = [
     "serverSideEncryption",
     "checksum",
     "roleARN",
+    "serviceAccount",
     "stsEndpoint",
     "account",
     "container",

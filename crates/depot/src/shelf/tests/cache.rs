@@ -81,6 +81,8 @@ struct State {
     settled: Names,
     pending: Vec<Naming>,
     folders: std::collections::BTreeSet<String>,
+    /// How often it was connected to.
+    connected: u64,
     /// Steps until the power goes.
     left: usize,
     random: u64,
@@ -187,6 +189,16 @@ impl Cache {
         (state.left, state.random) = (left, random);
     }
 
+    /// What keeps it is started anew, and connected to again: what was not settled is gone, and files that are open are open.
+    pub fn connect_again(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.connected += 1;
+        for node in &mut state.nodes {
+            node.seen = node.settled.clone();
+            node.pending.clear();
+        }
+    }
+
     /// Whether it went.
     pub fn is_off(&self) -> bool {
         self.0.lock().unwrap().left == 0
@@ -221,6 +233,7 @@ impl Cache {
             settled: names,
             pending: Vec::new(),
             folders: state.folders.clone(),
+            connected: state.connected + 1,
             left: usize::MAX,
             random: 0,
         })))
@@ -384,6 +397,10 @@ impl Files for Cache {
     }
 
     fn prune(&self, _: &str) {}
+
+    fn connected(&self) -> u64 {
+        self.0.lock().unwrap().connected
+    }
 
     fn room(&self) -> io::Result<Room> {
         Ok(Room {

@@ -34,6 +34,41 @@ fn a_part_that_was_answered_is_never_spoilt_by_one_that_comes_again() {
 }
 
 #[test]
+fn what_was_written_before_a_connection_broke_is_not_answered_though_it_can_be_settled() {
+    let disk = Cache::new(usize::MAX, 0);
+    let shelf = Shelf::new(disk.clone(), || Ok(()));
+    shelf.make_bucket(BUCKET).unwrap();
+    let id = shelf.begin(BUCKET, "k", shown("x"), 1).unwrap();
+    let upload = shelf.upload(BUCKET, "k", &id).unwrap();
+    let digest = sha256(&[b"bytes"]);
+    let part = shelf.part(&upload, 1, 5, Some(digest)).unwrap();
+    shelf.write(&part, 0, b"byt").unwrap();
+    disk.connect_again();
+    shelf.write(&part, 3, b"es").unwrap();
+    assert_eq!(shelf.note(&part, digest).unwrap_err().code, Code::ServiceUnavailable);
+    shelf.drop_part(&part);
+    let incoming = shelf.incoming(BUCKET, "whole", 5).unwrap();
+    shelf.fill(&incoming, 0, b"bytes").unwrap();
+    disk.connect_again();
+    let put = shelf.put(BUCKET, "whole", &incoming, 5, digest, shown("x"), false, 2);
+    assert_eq!(put.unwrap_err().code, Code::ServiceUnavailable);
+    assert_eq!(content(&shelf, "whole"), None);
+    // Nothing of it was noted: the next process finds it missing, too, and takes it when it comes again.
+    let other = Shelf::new(disk.clone(), || Ok(()));
+    let upload = other.upload(BUCKET, "k", &id).unwrap();
+    write_part(&other, &upload, 1, b"bytes", true).unwrap();
+    let open = Open {
+        key: "k",
+        mark: "x".into(),
+        parts: BTreeMap::from([(1, b"bytes".to_vec())]),
+        coming: None,
+        ending: false,
+    };
+    other.complete(BUCKET, "k", &id, &claims(&open), false, 2).unwrap();
+    assert_eq!(content(&other, "k").unwrap().0, b"bytes");
+}
+
+#[test]
 fn only_parts_that_are_there_as_claimed_and_in_order_make_an_object() {
     let shelf = Shelf::new(Cache::new(usize::MAX, 0), || Ok(()));
     shelf.make_bucket(BUCKET).unwrap();

@@ -1,0 +1,131 @@
+//! Connections that break in the middle of what goes over them.
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use servers::exchange;
+use store::{Checksum, CompletedPart, Store, Wanted};
+
+use super::openssh::ledger::{metadata, url_for};
+use super::openssh::running::block;
+use super::server::Sftp;
+
+/// Something between that breaks all connections when it is told to.
+struct Between {
+    port: u16,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Between {
+    fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = listener.local_addr().unwrap().port();
+        let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        let all = open.clone();
+        thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(("127.0.0.1", port)) else {
+                    return;
+                };
+                all.lock()
+                    .unwrap()
+                    .extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
+                for (from, to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
+                    thread::spawn(move || pass(from, to));
+                }
+            }
+        });
+        Self { port: own, open }
+    }
+
+    fn cut(&self) -> usize {
+        let all = std::mem::take(&mut *self.open.lock().unwrap());
+        for stream in &all {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        all.len()
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream) {
+    let mut bytes = [0; 8192];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        if to.write_all(&bytes[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+/// None: it is to be sent again.
+fn put_part(store: &Store, upload: &str, number: u32, bytes: &[u8]) -> Option<CompletedPart> {
+    let digest = Checksum::Sha256.digest(bytes);
+    let wanted = Wanted::part("k", upload, number, bytes.len() as u64, Checksum::Sha256, &digest);
+    let signed = url_for(store, &wanted, jiff::Timestamp::now());
+    let answer = exchange("PUT", signed.url.reveal(), &signed.headers, bytes)?;
+    let body = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(
+        answer.status == 200 || answer.status == 503 && body.contains("broke"),
+        "{} {body}",
+        answer.status
+    );
+    let etag = answer.header("etag").unwrap_or_default().to_owned();
+    (answer.status == 200).then_some(CompletedPart { number, etag, digest })
+}
+
+#[test]
+fn a_connection_that_breaks_costs_what_was_under_way_and_nothing_that_was_answered() {
+    for kind in ["openssh", "proftpd"] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Sftp::start(kind, folder.path(), &[]);
+        let between = Between::before(server.port);
+        let depot = server.depot(json!({ "port": between.port })).up();
+        let store = depot.store();
+        let upload = block(store.begin("k", &metadata("k"), Checksum::Sha256)).unwrap();
+        let bytes = |number: u8| vec![number; 5 << 20];
+        let (mut parts, mut lost, mut number, mut cut) = (Vec::new(), 0, 1_u8, 0);
+        let until = Instant::now() + Duration::from_secs(60);
+        while number <= 12 {
+            assert!(Instant::now() < until, "{kind}: {}", depot.said());
+            let cutting = (lost == 0 || number % 3 == 0 && cut != number).then(|| {
+                let open = between.open.clone();
+                let wait = Duration::from_millis(u64::from(number) * 3);
+                thread::spawn(move || {
+                    thread::sleep(wait);
+                    Between { port: 0, open }.cut()
+                })
+            });
+            cut = number;
+            // As an agent does: again, until it is answered.
+            match put_part(&store, &upload, number.into(), &bytes(number)) {
+                Some(part) => {
+                    parts.push(part);
+                    number += 1;
+                }
+                None => lost += 1,
+            }
+            cutting.map(|cutting| cutting.join().unwrap());
+        }
+        assert!(lost > 0, "{kind}: no connection broke in the middle of a part");
+        let label = metadata("k");
+        between.cut();
+        let finish = store::Finish::new("k", &upload, &parts, Checksum::Sha256, &label, false);
+        while let Err(error) = block(store.finish(&finish)) {
+            assert!(Instant::now() < until, "{kind}: {error}");
+        }
+        between.cut();
+        for number in 1..=12_u8 {
+            let first = u64::from(number - 1) * (5 << 20);
+            let read = || block(store.read("k", Some((first, first + (5 << 20) - 1))));
+            let mut found = read();
+            while found.is_err() {
+                assert!(Instant::now() < until, "{kind}: {found:?}");
+                found = read();
+            }
+            assert!(found.unwrap() == bytes(number), "{kind}: part {number} has other bytes");
+        }
+    }
+}
