@@ -65,8 +65,12 @@ fn claim(other: &BackupRun) -> Option<Claim> {
 
 fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorage>) -> bool {
     let of = |run: &BackupRun| storages.get(&ObjectRef::new(&run.spec.storage.name));
-    // By its name only: one store may have many endpoints.
-    let bucket = |storage: &BackupStorage| storage.spec.parameters.as_ref()?.get("bucket").cloned();
+    // By names only: one store may have many endpoints. Containers of two accounts are two, whatever they are called.
+    let bucket = |storage: &BackupStorage| {
+        let said = |name: &str| storage.spec.parameters.as_ref()?.get(name).cloned();
+        let names = ["bucket", "account", "container"].map(said);
+        (storage.spec.type_, names)
+    };
     other.namespace() == run.namespace()
         || of(other).is_some_and(|theirs| {
             theirs.spec.namespace_isolation != Some(NamespaceIsolation::Prefix)
@@ -97,13 +101,18 @@ mod tests {
     #[test]
     fn where_namespaces_or_buckets_are_kept_apart_no_run_of_another_namespace_is_believed() {
         let storages = Cache::default();
-        for (name, isolation, bucket) in [
-            ("apart", "Prefix", "a"),
-            ("shared", "None", "a"),
-            ("elsewhere", "None", "b"),
+        let azure = |account: &str, container: &str| json!({"account": account, "container": container});
+        for (name, isolation, kind, parameters) in [
+            ("apart", "Prefix", "s3", json!({"bucket": "a"})),
+            ("shared", "None", "s3", json!({"bucket": "a"})),
+            ("elsewhere", "None", "s3", json!({"bucket": "b"})),
+            ("blobs", "Prefix", "azure", azure("one", "a")),
+            ("same-blobs", "None", "azure", azure("one", "a")),
+            ("other-account", "None", "azure", azure("two", "a")),
+            ("other-container", "None", "azure", azure("one", "b")),
         ] {
             let storage = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": name},
-                "spec": {"type": "s3", "namespaceIsolation": isolation, "parameters": {"bucket": bucket}}});
+                "spec": {"type": kind, "namespaceIsolation": isolation, "parameters": parameters}});
             storages.put(Packed::of(&serde_json::from_value::<BackupStorage>(storage).unwrap()));
         }
         let mine = run("mine", "shop", "apart");
@@ -114,6 +123,19 @@ mod tests {
             (run("other-bucket", "eve", "elsewhere"), false),
             (run("no-storage", "eve", "gone"), false),
         ];
+        let blob = run("blob", "shop", "blobs");
+        for (storage, believed) in [
+            ("same-blobs", true),
+            ("other-account", false),
+            ("other-container", false),
+            ("shared", false),
+        ] {
+            assert_eq!(
+                is_believed(&blob, &run("o", "eve", storage), &storages),
+                believed,
+                "{storage}"
+            );
+        }
         let runs = Cache::default();
         let lost = run("lost", "shop", "gone");
         for other in cases.iter().map(|(other, _)| other).chain([&mine]) {

@@ -5,7 +5,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    missing_docs
+    missing_docs,
+    // The same tests, over each server.
+    clippy::duplicate_mod
 )]
 
 #[path = "it/breaks.rs"]

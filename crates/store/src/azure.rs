@@ -2,6 +2,8 @@
 mod blocks;
 mod delegation;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod label;
 mod list;
 mod look;

@@ -51,8 +51,8 @@ pub async fn commit(
             stored_bytes: report.stored_bytes,
             sha256: report.sha256,
             etag: object.etag,
-            version_id: object.version_id,
-            lock: uploads::lock_of(&object.held),
+            version_id: object.version_id.map(Into::into),
+            lock: uploads::lock_of(&object.held).map(Box::new),
             log: report.stderr,
         },
         Err((reason, message)) => End::Failed {

@@ -7,7 +7,10 @@ use tokio::sync::watch;
 
 /// By storage and direction: how many are under way.
 #[derive(Clone, Default)]
-pub struct Lanes(Arc<Mutex<HashMap<(String, bool), watch::Sender<u64>>>>);
+pub struct Lanes(Arc<Mutex<Counts>>);
+
+/// Of a storage and a direction.
+type Counts = HashMap<(String, bool), watch::Sender<u64>>;
 
 /// The place of one transfer among those of its storage and direction; given up when dropped.
 pub struct Lane {

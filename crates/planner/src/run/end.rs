@@ -92,8 +92,8 @@ pub fn report(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, end: 
             status.size = Some(humanize(*stored_bytes));
             status.sha256 = Some(sha256.clone());
             status.etag = Some(etag.clone());
-            status.version_id.clone_from(version_id);
-            status.lock.clone_from(lock);
+            status.version_id = version_id.as_deref().map(Into::into);
+            status.lock = lock.as_deref().cloned();
             status.record = record.key().cloned();
             status.location.clone_from(&transfer.location);
             status.log = kept(log);

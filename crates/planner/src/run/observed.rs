@@ -484,9 +484,9 @@ pub enum End {
         /// The store's ETag.
         etag: String,
         /// The store's version of the object, where its bucket keeps versions.
-        version_id: Option<String>,
-        /// What keeps the object from being removed.
-        lock: Option<Lock>,
+        version_id: Option<Box<str>>,
+        /// What keeps the object from being removed; boxed as the record is.
+        lock: Option<Box<Lock>>,
         /// The record beside it; boxed, as an end is moved about in errors.
         record: Box<Recorded>,
         /// End of the command's standard error.

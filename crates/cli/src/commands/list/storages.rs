@@ -41,7 +41,14 @@ impl Row for BackupStorage {
         if view.wide {
             let left = (!told.left_behind.is_empty()).then(|| told.left_behind.len().to_string());
             cells.extend([
-                ("bucket", parameter("bucket")),
+                (
+                    "bucket",
+                    parameter(if self.spec.type_.name() == "azure" {
+                        "container"
+                    } else {
+                        "bucket"
+                    }),
+                ),
                 ("endpoint", parameter("endpoint")),
                 ("left behind", Cell::new(left.unwrap_or_default(), Tone::Warn)),
                 ("age", since(self.creation_timestamp().map(|t| t.0))),

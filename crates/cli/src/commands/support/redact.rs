@@ -9,7 +9,7 @@ const KEPT_WHOLE: [&str; 2] = ["meta.helm.sh", "argocd.argoproj.io"];
 /// The whole object as it was applied, with all that is masked in it.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Parameters of a storage that are shown; addresses without what stands before `@`.
-const PARAMETERS: [&str; 15] = [
+const PARAMETERS: [&str; 19] = [
     "bucket",
     "endpoint",
     "region",
@@ -25,9 +25,18 @@ const PARAMETERS: [&str; 15] = [
     "roleARN",
     "serviceAccount",
     "stsEndpoint",
+    "account",
+    "container",
+    "accessTier",
+    "thawTier",
 ];
 /// Names of keys inside a Secret that anybody knows. Another one may be the key itself, put there by mistake.
-const KEY_NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const KEY_NAMES: [&str; 4] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_KEY",
+];
 
 /// Variables that are shown: the operator's own settings, and proxies without what stands before `@`.
 const SETTINGS: [&str; 22] = [

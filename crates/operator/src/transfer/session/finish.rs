@@ -224,7 +224,20 @@ impl Session {
     async fn abort(&self, upload: Option<String>) {
         let store = self.keys.renewed(&self.store).await;
         let aborted = match upload {
-            Some(upload) => store.store.drop_upload(&self.order.key, &upload).await.map(drop),
+            Some(upload) => {
+                let dropped = store.store.drop_upload(&self.order.key, &upload).await;
+                if let Ok(store::Dropped::Later { days }) = &dropped {
+                    let attempt = &self.order.attempt;
+                    about_run!(
+                        info,
+                        self.run.as_ref(),
+                        attempt,
+                        days,
+                        "the store keeps what was uploaded for so long: something else is under the key"
+                    );
+                }
+                dropped.map(drop)
+            }
             None => Ok(()),
         };
         let swept = if self.may_stray {

@@ -105,7 +105,7 @@ fn a_version_that_this_run_wrote_is_removed_whoever_wrote_there_since() {
     else {
         panic!()
     };
-    let version_id = Some("v1".to_string());
+    let version_id = Some("v1".into());
     world.ended(End::Stored {
         record: Default::default(),
         bytes,

@@ -91,7 +91,7 @@ fn what_keeps_an_object_stands_in_the_status_of_its_run() {
         version_id,
         record,
         log,
-        lock: Some(lock.clone()),
+        lock: Some(Box::new(lock.clone())),
     });
     world.step();
     assert_eq!(world.status().lock, Some(lock));
