@@ -1,7 +1,5 @@
 //! The page of stores: what each server was seen to do, and which guarantees it keeps, from the tables that the tests hold against the servers themselves.
-use servers::{
-    Guarantee, LateParts, SERVERS, Server, Uploads, Versions, exceptions, table_of_servers, table_of_types,
-};
+use servers::{Guarantee, LateParts, SERVERS, Server, Uploads, Versions, exceptions, table_of_servers, table_of_types};
 
 /// Where the page goes.
 pub const PATH: &str = "docs/reference/stores.md";
@@ -71,14 +69,24 @@ pub fn page() -> String {
         .iter()
         .map(|s| format!("| {} | {} | {} |\n", s.name, s.version, s.from));
     let origin = ["\n## Where they come from\n\n| server | version | from |\n|---|---|---|\n".to_string()];
-    let parts = [HEAD.to_string(), guarantees(), COLUMNS.to_string()].into_iter().chain(lines);
+    let parts = [HEAD.to_string(), guarantees(), COLUMNS.to_string()]
+        .into_iter()
+        .chain(lines);
     let parts = parts.chain([NOTES.to_string()]).chain(notes).chain(origin).chain(from);
     parts.collect()
 }
 
 fn guarantees() -> String {
     let promised = Guarantee::ALL.map(|g| format!("- **{}**: {}\n", g.number(), g.words()));
-    let tables = [TYPES, &table_of_types(), EACH, &table_of_servers(), EXCEPTIONS, &exceptions()].concat();
+    let tables = [
+        TYPES,
+        &table_of_types(),
+        EACH,
+        &table_of_servers(),
+        EXCEPTIONS,
+        &exceptions(),
+    ]
+    .concat();
     format!("{GUARANTEES}{}{tables}", promised.concat())
 }
 
