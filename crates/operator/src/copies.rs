@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::BackupRun;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::copies::{CopyProgress, MadeCopy};
+use planner::run::observed::{CopyProgress, MadeCopy};
 use tokio::sync::Semaphore;
 
 use crate::context::Context;

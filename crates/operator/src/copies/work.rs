@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use pipeline::Sha256;
-use planner::run::copies::MadeCopy;
+use planner::run::observed::MadeCopy;
 use store::{Checksum, CompletedPart, Finish, Label, ObjectInfo, StoreError};
 
 use super::plan;

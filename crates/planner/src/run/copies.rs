@@ -2,13 +2,13 @@
 use std::time::Duration;
 
 use api::condition::{self, Say};
-use api::run::{CopyStatus, Location, Lock};
+use api::run::{CopyStatus, Location};
 use api::{BackupRun, BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::key;
-use crate::run::observed::{Found, Observed, StorageView};
+use crate::run::observed::{CopyProgress, Found, Observed, StorageView};
 use crate::run::path;
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -19,51 +19,6 @@ use api::names::is_subdomain;
 const ASKED: usize = 5;
 /// Look again at a copy whose storage is not ready.
 const AGAIN: Duration = Duration::from_secs(30);
-
-/// A further storage, as far as a run cares.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CopyView {
-    /// Its name.
-    pub storage: String,
-    /// The storage itself, for this run's namespace.
-    pub view: StorageView,
-    /// How far this operator is with the copy.
-    pub progress: CopyProgress,
-}
-
-/// How far a copy is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum CopyProgress {
-    /// Nobody is at it.
-    #[default]
-    Idle,
-    /// It is being made.
-    UnderWay,
-    /// It was made, and proved.
-    Made(Box<MadeCopy>),
-    /// It failed, and is due again after that.
-    Failed {
-        /// Why, in words.
-        message: String,
-        /// Until then.
-        again: Duration,
-    },
-}
-
-/// A copy that was proved.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MadeCopy {
-    /// Its key.
-    pub key: String,
-    /// The store's ETag.
-    pub etag: String,
-    /// The store's version, where its bucket keeps versions.
-    pub version_id: Option<String>,
-    /// What keeps it from being removed.
-    pub lock: Option<Lock>,
-    /// SHA-256 of all of it, hexadecimal: what the original was proved by.
-    pub sha256: String,
-}
 
 /// A copy that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]

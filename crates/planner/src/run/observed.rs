@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::queue::Turn;
 use crate::run::carrier::{Carrier, Served};
-use crate::run::copies::CopyView;
 use crate::run::ending::Ending;
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
@@ -74,6 +73,51 @@ pub enum DownloadView {
     },
     /// In words, with what would be right.
     Refused(String),
+}
+
+/// A further storage, as far as a run cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CopyView {
+    /// Its name.
+    pub storage: String,
+    /// The storage itself, for this run's namespace.
+    pub view: StorageView,
+    /// How far this operator is with the copy.
+    pub progress: CopyProgress,
+}
+
+/// How far a copy is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum CopyProgress {
+    /// Nobody is at it.
+    #[default]
+    Idle,
+    /// It is being made.
+    UnderWay,
+    /// It was made, and proved.
+    Made(Box<MadeCopy>),
+    /// It failed, and is due again after that.
+    Failed {
+        /// Why, in words.
+        message: String,
+        /// Until then.
+        again: Duration,
+    },
+}
+
+/// A copy that was proved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MadeCopy {
+    /// Its key.
+    pub key: String,
+    /// The store's ETag.
+    pub etag: String,
+    /// The store's version, where its bucket keeps versions.
+    pub version_id: Option<String>,
+    /// What keeps it from being removed.
+    pub lock: Option<Lock>,
+    /// SHA-256 of all of it, hexadecimal: what the original was proved by.
+    pub sha256: String,
 }
 
 /// The API server refused to create the Pod.

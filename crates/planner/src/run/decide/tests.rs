@@ -69,7 +69,7 @@ struct World {
     trouble: Option<Trouble>,
     found: Found,
     stored: Option<StoredObject>,
-    copies: Vec<crate::run::copies::CopyView>,
+    copies: Vec<crate::run::observed::CopyView>,
     download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,

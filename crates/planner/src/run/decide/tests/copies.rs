@@ -3,7 +3,7 @@ use api::run::CopyTo;
 
 use super::*;
 use crate::run::Event;
-use crate::run::copies::{CopyProgress, CopyView, MadeCopy};
+use crate::run::observed::{CopyProgress, CopyView, MadeCopy};
 
 fn view(storage: &str, progress: CopyProgress) -> CopyView {
     CopyView {
