@@ -514,6 +514,9 @@ pub struct CopyStatus {
     /// What keeps it from being removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// The upload of a copy under way, named before its first part is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
+    pub upload_id: Option<String>,
     /// Why it is not made yet, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -1,4 +1,5 @@
 //! Copies of good backups in further storages: which are under way, beside reconcile, which never waits for one.
+mod begun;
 mod plan;
 mod work;
 
@@ -15,9 +16,12 @@ use tokio::sync::Semaphore;
 use crate::context::Context;
 use crate::log::about_run;
 use crate::runtime::Task;
+pub use begun::Begun;
+use work::Order;
 
-/// So many at once: each holds two parts in memory.
-const AT_ONCE: usize = 2;
+/// So many at once, of which each holds two parts in memory; and into one storage, so that a slow one does not hold up the others.
+const AT_ONCE: usize = 3;
+const AT_ONCE_INTO_ONE: usize = 1;
 /// After a failure: the first pause, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
@@ -26,6 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 pub struct Copies {
     all: Mutex<HashMap<(String, String), Copy>>,
     turns: Arc<Semaphore>,
+    /// Of each further storage.
+    own_turns: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 struct Copy {
@@ -34,7 +40,7 @@ struct Copy {
 }
 
 enum State {
-    UnderWay { _task: Task },
+    UnderWay { _task: Task, begun: Begun },
     Made(Box<MadeCopy>),
     Failed { message: String, again: Instant },
 }
@@ -44,6 +50,7 @@ impl Default for Copies {
         Self {
             all: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            own_turns: Mutex::default(),
         }
     }
 }
@@ -54,7 +61,7 @@ impl Copies {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get(&(uid.to_owned(), storage.to_owned())).map(|c| &c.state) {
             None => CopyProgress::Idle,
-            Some(State::UnderWay { .. }) => CopyProgress::UnderWay,
+            Some(State::UnderWay { begun, .. }) => CopyProgress::UnderWay { upload: begun.get() },
             Some(State::Made(made)) => CopyProgress::Made(made.clone()),
             Some(State::Failed { message, again }) => match again.saturating_duration_since(now) {
                 Duration::ZERO => CopyProgress::Idle,
@@ -64,6 +71,32 @@ impl Copies {
                 },
             },
         }
+    }
+
+    /// The status names the upload of a copy.
+    pub fn noted(&self, uid: &str, storage: &str) {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let copy = all.get(&(uid.to_owned(), storage.to_owned()));
+        if let Some(State::UnderWay { begun, .. }) = copy.map(|c| &c.state) {
+            begun.note();
+        }
+    }
+
+    /// What is under way for a run is to end, and to leave nothing.
+    pub fn stop(&self, uid: &str) {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, copy) in all.iter().filter(|((of, _), _)| of == uid) {
+            if let State::UnderWay { begun, .. } = &copy.state {
+                begun.stop();
+            }
+        }
+    }
+
+    fn own_turns(&self, storage: &str) -> Arc<Semaphore> {
+        let mut all = self.own_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = all.entry(storage.to_owned());
+        one.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_INTO_ONE)))
+            .clone()
     }
 
     /// What became of a copy stands in the status.
@@ -103,18 +136,32 @@ impl Copies {
 /// Begins a copy, unless it is under way; the run is woken when it has ended, well or not.
 ///
 /// Crash window: an operator that dies in it leaves an upload that nothing is visible of. The next one drops it and begins anew.
-pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key: String) {
+pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key: String, left: Option<String>) {
     let uid = run.uid().unwrap_or_default();
     if context.copies.progress(&uid, &storage, Instant::now()) != CopyProgress::Idle {
         return;
     }
     let (run, made_for) = (run.clone(), context.clone());
     let (of, to) = (uid.clone(), storage.clone());
+    let begun = Begun::default();
+    let told = begun.clone();
     let work = async move {
-        let turns = made_for.copies.turns.clone();
-        let turn = turns.acquire_owned().await;
-        let end = work::copy(&run, &made_for, &to, &key).await;
-        drop(turn);
+        let turns = (made_for.copies.own_turns(&to), made_for.copies.turns.clone());
+        let order = Order {
+            storage: &to,
+            key: &key,
+            left,
+            begun: &told,
+        };
+        let end = tokio::select! {
+            end = async {
+                // That of the storage first: who waits for it holds none that another could use.
+                let _own = turns.0.acquire_owned().await;
+                let _turn = turns.1.acquire_owned().await;
+                work::copy(&run, &made_for, &order).await
+            } => end,
+            () = stopped_before(&told) => Err("the run is being deleted".into()),
+        };
         if let Err(message) = &end {
             about_run!(
                 warn,
@@ -132,6 +179,7 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key:
     // Spawned with the copies locked: it cannot end before it is known to have begun.
     let state = State::UnderWay {
         _task: crate::runtime::spawn_held(work),
+        begun,
     };
     let copy = all.entry((uid, storage)).or_insert(Copy {
         state: State::Failed {
@@ -141,6 +189,14 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key:
         failures: 0,
     });
     copy.state = state;
+}
+
+/// It is to stop while it waits for its turn. Once it has an upload, it ends by itself, and drops that.
+async fn stopped_before(begun: &Begun) {
+    begun.stopped().await;
+    if begun.get().is_some() {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +213,10 @@ mod tests {
             },
             failures: 0,
         });
-        copy.state = State::UnderWay { _task: task };
+        copy.state = State::UnderWay {
+            _task: task,
+            begun: Begun::default(),
+        };
     }
 
     #[tokio::test]
@@ -167,7 +226,10 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..9 {
             begun(&copies, "far");
-            assert_eq!(copies.progress("r", "far", now), CopyProgress::UnderWay);
+            assert_eq!(
+                copies.progress("r", "far", now),
+                CopyProgress::UnderWay { upload: None }
+            );
             copies.ended("r", "far", Err("503".into()), now);
             let CopyProgress::Failed { message, again } = copies.progress("r", "far", now) else {
                 panic!()

@@ -193,6 +193,11 @@ impl Parameters {
         }
     }
 
+    /// Each new object gets a legal hold.
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::S3(s3) if s3.legal_hold)
+    }
+
     /// New objects cannot be removed for a while, or until somebody takes a hold off.
     pub fn locks(&self) -> bool {
         match self {

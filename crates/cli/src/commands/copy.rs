@@ -15,6 +15,8 @@ use crate::read::target::{Of, only};
 use crate::read::time::span;
 use crate::show::fold::say;
 
+/// So many by hand; the operator looks at no more.
+const MOST: usize = 5;
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -111,6 +113,12 @@ fn check(run: &BackupRun, storage: &str) -> Result<(), String> {
     }
     if !condition::is_true(conditions, condition::SUCCESSFUL) {
         return Err("the run has no good backup".into());
+    }
+    let asked = asked(run, storage);
+    if asked.split(',').count() > MOST {
+        return Err(format!(
+            "a run is copied to {MOST} storages at most by hand, and these are asked for: {asked}"
+        ));
     }
     Ok(())
 }

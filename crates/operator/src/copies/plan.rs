@@ -3,20 +3,20 @@ use store::Terms;
 
 /// Bytes of a part of an ordinary object.
 const USUAL: u64 = 8 << 20;
-/// The largest part that is held in memory.
-const LARGEST: u64 = 128 << 20;
+/// The largest part that is held in memory: of three copies six, beside all else that the operator's 256 MiB are for.
+const LARGEST: u64 = 24 << 20;
 /// What is read at once.
 pub const PIECE: u64 = 8 << 20;
 
-/// Bytes of each part but the last.
+/// Bytes of each part but the last. What a storage says of parts (`partSize`) is for agents.
 ///
 /// # Errors
 /// The object is too large for parts that can be held.
-pub fn part_size(size: u64, terms: &Terms, smallest: Option<u64>) -> Result<u64, String> {
+pub fn part_size(size: u64, terms: &Terms) -> Result<u64, String> {
     let even = size.div_ceil(u64::from(terms.parts).max(1));
     // In whole MiB: some stores want all parts but the last alike, and none wants them odd.
     let even = even.div_ceil(1 << 20) << 20;
-    let part = even.max(USUAL).max(terms.smallest_part).max(smallest.unwrap_or(0));
+    let part = even.max(USUAL).max(terms.smallest_part);
     if part > LARGEST.min(terms.largest_part) && even > LARGEST.min(terms.largest_part) {
         let most = LARGEST.saturating_mul(u64::from(terms.parts));
         return Err(format!(
@@ -55,20 +55,18 @@ mod tests {
     #[test]
     fn parts_are_small_and_grow_only_where_there_would_be_too_many() {
         let mib = |n: u64| n << 20;
-        for (size, parts, wanted, part) in [
-            (0, 10_000, None, Some(mib(8))),
-            (mib(100), 10_000, None, Some(mib(8))),
-            (mib(80_000), 10_000, None, Some(mib(8))),
-            (mib(80_000) + 1, 10_000, None, Some(mib(9))),
-            (mib(1_280_000), 10_000, None, Some(mib(128))),
-            (mib(1_280_000) + 1, 10_000, None, None),
-            (mib(1_280_000) + 1, 50_000, None, Some(mib(26))),
-            (mib(100), 10_000, Some(mib(64)), Some(mib(64))),
-            (mib(100), 10_000, Some(mib(1024)), Some(mib(128))),
-            (mib(9_000), 1_000, None, Some(mib(9))),
+        for (size, parts, part) in [
+            (0, 10_000, Some(mib(8))),
+            (mib(100), 10_000, Some(mib(8))),
+            (mib(80_000), 10_000, Some(mib(8))),
+            (mib(80_000) + 1, 10_000, Some(mib(9))),
+            (mib(240_000), 10_000, Some(mib(24))),
+            (mib(240_000) + 1, 10_000, None),
+            (mib(240_000) + 1, 50_000, Some(mib(8))),
+            (mib(9_000), 1_000, Some(mib(9))),
         ] {
-            let made = part_size(size, &terms(parts, mib(5)), wanted).ok();
-            assert_eq!(made, part, "{size} {parts} {wanted:?}");
+            let made = part_size(size, &terms(parts, mib(5))).ok();
+            assert_eq!(made, part, "{size} {parts}");
             assert!(made.is_none_or(|part| size.div_ceil(part) <= u64::from(parts)));
         }
     }

@@ -5,27 +5,45 @@ use std::time::{Duration, Instant};
 use api::names::Action;
 use api::{BackupRun, BackupRunStatus};
 use bytes::Bytes;
-use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use pipeline::Sha256;
+use planner::run::Recorded;
 use planner::run::observed::MadeCopy;
-use store::{Checksum, CompletedPart, Finish, Label, ObjectInfo, StoreError};
+use store::{Checksum, CompletedPart, Finish, Label, ObjectInfo};
 
+use super::begun::Begun;
 use super::plan;
 use crate::context::Context;
 use crate::log::about_run;
 use crate::records::{self, Facts};
 use crate::stores::OpenStore;
 use crate::transfer::commit::{patiently, within};
+use crate::transfer::keys::Keys;
 use crate::transfer::lanes::Lane;
 use crate::transfer::uploads;
+
+/// What is to be copied where.
+pub struct Order<'a> {
+    /// The further storage.
+    pub storage: &'a str,
+    /// The copy's key there.
+    pub key: &'a str,
+    /// The upload that an earlier try left, as the status has it.
+    pub left: Option<String>,
+    /// How far it is, for whoever looks.
+    pub begun: &'a Begun,
+}
 
 /// One copy, from a store to a store.
 struct Work<'a> {
     run: &'a BackupRun,
     context: &'a Arc<Context>,
-    from: &'a OpenStore,
-    to: &'a OpenStore,
+    from: OpenStore,
+    to: OpenStore,
+    /// The access keys of both, as they are now: a copy may take longer than they last.
+    from_keys: Keys,
+    to_keys: Keys,
     /// Of the original.
     source: &'a str,
     version: Option<&'a str>,
@@ -35,17 +53,24 @@ struct Work<'a> {
     /// Of the copy.
     key: &'a str,
     label: Label,
+    /// The upload that an earlier try left.
+    left: Option<&'a str>,
+    begun: &'a Begun,
 }
 
 /// Copies the object of a good run to a further storage.
 ///
 /// # Errors
 /// In words: what failed, and the cure.
-pub async fn copy(run: &BackupRun, context: &Arc<Context>, storage: &str, key: &str) -> Result<MadeCopy, String> {
+pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) -> Result<MadeCopy, String> {
+    let (storage, key) = (order.storage, order.key);
     let none = BackupRunStatus::default();
     let status = run.status.as_ref().unwrap_or(&none);
     let from = open(context, &run.spec.storage.name).await?;
     let to = open(context, storage).await?;
+    if !to.metadata {
+        return Err("the storage does not give back what objects are labelled with, so that nobody knows whose a copy is; use another one for copies".into());
+    }
     let source = status.key.as_deref().ok_or("where the backup lies is not known")?;
     let version = status.version_id.as_deref();
     let looked = patiently(within(from.parameters.retry()), || from.store.look(source, version)).await;
@@ -58,22 +83,38 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, storage: &str, key: &
             original.etag
         ));
     }
+    let keys = |name: &str| Keys {
+        context: context.clone(),
+        storage: name.to_owned(),
+    };
+    let attempt = original.metadata.get(uploads::ATTEMPT).cloned();
+    let attempt = attempt.unwrap_or_else(|| api::names::attempt(Action::Backup, 1));
     let work = Work {
         run,
         context,
-        from: &from,
-        to: &to,
+        from_keys: keys(&run.spec.storage.name),
+        to_keys: keys(storage),
+        from,
+        to,
         source,
         version,
         size: original.size,
         sha256: status.sha256.as_deref(),
         key,
-        label: original.metadata.clone(),
+        left: order.left.as_deref(),
+        begun: order.begun,
+        label: uploads::label(run, &attempt, context.cluster()),
     };
-    let (object, sha256) = work.run(storage).await?;
-    let attempt = original.metadata.get(uploads::ATTEMPT).map_or("", String::as_str);
+    let (object, sha256) = tokio::select! {
+        made = work.run(storage) => made?,
+        () = order.begun.stopped() => {
+            work.drop_upload().await;
+            return Err("the run is being deleted".into());
+        }
+    };
+    let to = work.target_now().await;
     let facts = Facts {
-        attempt,
+        attempt: &attempt,
         cluster: context.cluster(),
         key,
         etag: &object.etag,
@@ -83,11 +124,13 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, storage: &str, key: &
         sha256: Some(&sha256),
     };
     // A copy that is to outlive this cluster is found by its own record.
-    let described = as_if_there(run, storage);
-    if let planner::run::Recorded::Failed(words) =
-        records::write(&to, || async { to.clone() }, &described, &facts).await
-    {
-        about_run!(warn, run, storage, words, "the copy's record was not written");
+    let path = path_of(key, &to.folder(&run.namespace().unwrap_or_default()));
+    let described = as_if_there(run, storage, path);
+    let renewed = || async { work.to_keys.renewed(&to).await };
+    if let Recorded::Failed(words) = records::write(&to, renewed, &described, &facts).await {
+        return Err(format!(
+            "the copy is whole, and the record beside it, by which it is found without this cluster, was not written: {words}"
+        ));
     }
     Ok(MadeCopy {
         key: key.into(),
@@ -98,11 +141,17 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, storage: &str, key: &
     })
 }
 
-/// The run as its record in another storage has it.
-fn as_if_there(run: &BackupRun, storage: &str) -> BackupRun {
+/// The run as its record in another storage has it: what is made of that looks for the copy, and not for the original.
+fn as_if_there(run: &BackupRun, storage: &str, path: String) -> BackupRun {
     let mut there = run.clone();
     storage.clone_into(&mut there.spec.storage.name);
+    there.status.get_or_insert_default().path = Some(path);
     there
+}
+
+/// The path whose key this is, in a storage that puts a folder before each.
+fn path_of(key: &str, folder: &str) -> String {
+    format!("/{}", key.strip_prefix(folder).unwrap_or(key))
 }
 
 async fn open(context: &Context, name: &str) -> Result<OpenStore, String> {
@@ -113,18 +162,26 @@ async fn open(context: &Context, name: &str) -> Result<OpenStore, String> {
 }
 
 impl Work<'_> {
+    /// Where it is read from, with the keys of now.
+    async fn source_now(&self) -> OpenStore {
+        self.from_keys.renewed(&self.from).await
+    }
+
+    /// Where it is written to, with the keys of now.
+    async fn target_now(&self) -> OpenStore {
+        self.to_keys.renewed(&self.to).await
+    }
+
     async fn run(&self, storage: &str) -> Result<(ObjectInfo, String), String> {
-        let there = patiently(within(self.to.parameters.retry()), || {
-            self.to.store.look(self.key, None)
+        let there = patiently(within(self.to.parameters.retry()), || async {
+            self.target_now().await.store.look(self.key, None).await
         })
         .await;
         let there = there.map_err(|e| format!("what lies there cannot be looked at: {e}"))?;
         if let Some(object) = &there {
             // Crash window: it was finished, and its operator died before the status said so. It is read to be proved.
             if self.is_ours(object) {
-                let sha256 = self
-                    .hash(self.to, self.key, object.version_id.as_deref(), object.size)
-                    .await?;
+                let sha256 = self.hash_copy(object).await?;
                 if self.sha256.is_none_or(|want| want == sha256) && object.size == self.size {
                     return Ok((object.clone(), sha256));
                 }
@@ -139,21 +196,39 @@ impl Work<'_> {
                 ));
             }
         }
-        self.drop_strays().await;
-        let begin = || self.to.store.begin(self.key, &self.label, self.to.checksum);
+        if let Some(left) = self.left {
+            // Of an operator that died in this copy.
+            let dropped = self.target_now().await.store.drop_upload(self.key, left).await;
+            dropped.map_err(|e| format!("the upload that an earlier try left cannot be dropped: {e}"))?;
+        }
+        let begin = || async {
+            let to = self.target_now().await;
+            to.store.begin(self.key, &self.label, to.checksum).await
+        };
         let upload = patiently(within(self.to.parameters.retry()), begin).await;
         let upload = upload.map_err(|e| format!("the upload cannot be created: {e}"))?;
+        self.begun.set(upload.clone());
+        // Nothing is sent before the status names it: a crash would leave it behind unknown.
+        self.begun.noted().await;
         let made = self.upload(storage, &upload, there.is_none()).await;
         if made.is_err() {
-            // The first error is the one to tell.
-            let _ = self.to.store.drop_upload(self.key, &upload).await;
+            self.drop_upload().await;
         }
         made
     }
 
+    /// What was begun and did not come to its end. The first error is the one to tell.
+    async fn drop_upload(&self) {
+        if let Some(upload) = self.begun.get()
+            && let Err(error) = self.target_now().await.store.drop_upload(self.key, &upload).await
+        {
+            about_run!(warn, self.run, key = self.key, %error, "the upload of a copy that failed is left");
+        }
+    }
+
     /// Reads and writes, the next part being read while one is written.
     async fn upload(&self, storage: &str, upload: &str, only_new: bool) -> Result<(ObjectInfo, String), String> {
-        let part = plan::part_size(self.size, &self.to.store.terms(), self.to.parameters.part_size())?;
+        let part = plan::part_size(self.size, &self.to.store.terms())?;
         let (mut hash, mut parts) = (Sha256::default(), Vec::new());
         let mut pace = Pace::new(self, storage);
         let (mut at, mut number) = (0, 1);
@@ -198,14 +273,22 @@ impl Work<'_> {
 
     /// Makes it visible, and holds it against what was sent.
     async fn finish(&self, finish: &Finish<'_>) -> Result<ObjectInfo, String> {
-        let done = patiently(within(self.to.parameters.retry()), || self.to.store.finish(finish)).await;
+        let done = patiently(within(self.to.parameters.retry()), || async {
+            self.target_now().await.store.finish(finish).await
+        })
+        .await;
         let version = done.as_ref().ok().and_then(|done| done.version_id.clone());
-        let looked = patiently(within(self.to.parameters.retry()), || {
-            self.to.store.look(self.key, version.as_deref())
+        let looked = patiently(within(self.to.parameters.retry()), || async {
+            self.target_now().await.store.look(self.key, version.as_deref()).await
         });
-        // After a lost answer the object decides.
         let object = match (looked.await, done) {
-            (Ok(Some(object)), _) if self.is_ours(&object) => object,
+            (Ok(Some(object)), Ok(_)) if self.is_ours(&object) => object,
+            // After a lost answer the object decides, and what lies there may be an earlier try's: it is read.
+            (Ok(Some(object)), Err(_))
+                if self.is_ours(&object) && finish.sha256 == Some(self.hash_copy(&object).await?.as_str()) =>
+            {
+                object
+            }
             (_, Err(error)) => return Err(format!("the upload could not be completed: {error}")),
             (Ok(_), Ok(_)) => return Err("the store took the copy, and has no such object".into()),
             (Err(error), Ok(_)) => return Err(format!("the copy cannot be looked at: {error}")),
@@ -225,81 +308,70 @@ impl Work<'_> {
 
     async fn send(&self, upload: &str, number: u32, body: Bytes) -> Result<CompletedPart, String> {
         let send = || {
-            self.to
-                .store
-                .send_part(self.key, upload, number, body.clone(), self.to.checksum)
+            let body = body.clone();
+            async move {
+                let to = self.target_now().await;
+                to.store.send_part(self.key, upload, number, body, to.checksum).await
+            }
         };
         let sent = patiently(within(self.to.parameters.retry()), send).await;
         sent.map_err(|e| format!("part {number} cannot be written: {e}"))
     }
 
     async fn read(&self, from: u64, to: u64) -> Result<Bytes, String> {
-        read(self.from, self.source, self.version, from, to).await
+        let mut all = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0));
+        for (first, last) in plan::pieces(from, to) {
+            let get = || async {
+                let store = self.source_now().await.store;
+                store.read_version(self.source, self.version, Some((first, last))).await
+            };
+            let got = patiently(within(self.from.parameters.retry()), get).await;
+            let got = got.map_err(|e| format!("the backup cannot be read: {e}"))?;
+            all.extend_from_slice(whole(&got, first, last)?);
+        }
+        Ok(all.into())
     }
 
-    async fn hash(&self, at: &OpenStore, key: &str, version: Option<&str>, size: u64) -> Result<String, String> {
-        let mut hash = Sha256::default();
-        for (first, last) in plan::pieces(0, size) {
-            hash.update(&read(at, key, version, first, last + 1).await?);
+    async fn hash_copy(&self, object: &ObjectInfo) -> Result<String, String> {
+        let (mut hash, version) = (Sha256::default(), object.version_id.as_deref());
+        for (first, last) in plan::pieces(0, object.size) {
+            let get = || async {
+                let store = self.target_now().await.store;
+                store.read_version(self.key, version, Some((first, last))).await
+            };
+            let got = patiently(within(self.to.parameters.retry()), get).await;
+            let got = got.map_err(|e| format!("what lies there cannot be read: {e}"))?;
+            hash.update(whole(&got, first, last)?);
         }
         Ok(hash.hex())
     }
 
     /// Its label names this run, and the attempt that made the original.
     fn is_ours(&self, object: &ObjectInfo) -> bool {
-        let same = |name: &str| object.metadata.get(name) == self.label.get(name);
-        !self.to.metadata || same(uploads::RUN) && same(uploads::ATTEMPT)
+        self.same(object, uploads::RUN) && self.same(object, uploads::ATTEMPT)
     }
 
-    /// A path that each run of a schedule writes anew holds the copy of the one before. Where versions are kept, nothing is lost by it.
+    /// A path that each run of a schedule writes anew holds the copy of the one before; whatever else lies there is somebody's.
     fn may_replace(&self, object: &ObjectInfo) -> bool {
-        let same = |name: &str| {
-            let theirs = object.metadata.get(name);
-            theirs.is_some() && theirs == self.label.get(name)
-        };
-        object.version_id.is_some() || same(uploads::SCHEDULE) && same(uploads::CLUSTER)
+        self.same(object, uploads::SCHEDULE) && self.same(object, uploads::CLUSTER)
     }
 
-    /// Uploads of just this key that were begun since the backup ended: of an operator that died in this copy. What cannot be listed stays.
-    async fn drop_strays(&self) {
-        let ended = self
-            .run
-            .status
-            .as_ref()
-            .and_then(|s| s.completion_time.as_ref())
-            .map(|t| t.0);
-        let Some(ended) = ended else { return };
-        let since = Timestamp::now().duration_since(ended);
-        let Ok(listed) = self.to.store.uploads(self.key).await else {
-            return;
-        };
-        for stray in listed
-            .iter()
-            .filter(|u| u.key == self.key && u.age.is_some_and(|age| age < since))
-        {
-            about_run!(info, self.run, key = self.key, "an upload that a copy left is dropped");
-            let _ = self.to.store.drop_upload(self.key, &stray.id).await;
-        }
+    fn same(&self, object: &ObjectInfo, name: &str) -> bool {
+        let theirs = object.metadata.get(name);
+        theirs.is_some() && theirs == self.label.get(name)
     }
 }
 
-/// From the first byte up to another, in pieces.
-async fn read(at: &OpenStore, key: &str, version: Option<&str>, from: u64, to: u64) -> Result<Bytes, String> {
-    let mut all = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0));
-    for (first, last) in plan::pieces(from, to) {
-        let get = || at.store.read_version(key, version, Some((first, last)));
-        let got: Result<Vec<u8>, StoreError> = patiently(within(at.parameters.retry()), get).await;
-        let got = got.map_err(|e| format!("the backup cannot be read: {e}"))?;
-        if got.len() as u64 != last + 1 - first {
-            return Err(format!(
-                "the store gave {} bytes of {key} where {} were asked for",
-                got.len(),
-                last + 1 - first
-            ));
-        }
-        all.extend_from_slice(&got);
+/// All that was asked for.
+fn whole(got: &[u8], first: u64, last: u64) -> Result<&[u8], String> {
+    let wanted = last + 1 - first;
+    match got.len() as u64 == wanted {
+        true => Ok(got),
+        false => Err(format!(
+            "the store gave {} bytes where {wanted} were asked for",
+            got.len()
+        )),
     }
-    Ok(all.into())
 }
 
 /// Keeps to the bandwidth of both storages, beside their other transfers.
@@ -316,8 +388,8 @@ impl Pace {
         };
         let own = &work.run.spec.storage.name;
         let lanes = [
-            of(work.from, own, Action::Restore),
-            of(work.to, storage, Action::Backup),
+            of(&work.from, own, Action::Restore),
+            of(&work.to, storage, Action::Backup),
         ];
         Self {
             lanes: lanes.into_iter().flatten().collect(),
@@ -333,5 +405,24 @@ impl Pace {
         let from = self.until.max(now);
         self.until = from + lasts;
         tokio::time::sleep_until((from).into()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copys_record_leads_to_the_copy() {
+        for (key, folder, path) in [
+            ("a/b", "", "/a/b"),
+            ("far/team/a/b", "far/team/", "/a/b"),
+            ("elsewhere/a", "far/", "/elsewhere/a"),
+        ] {
+            assert_eq!(path_of(key, folder), path);
+            let there = as_if_there(&testing::backup_run(), "far", path.into());
+            assert_eq!(there.spec.storage.name, "far");
+            assert_eq!(there.status.unwrap().path.as_deref(), Some(path));
+        }
     }
 }

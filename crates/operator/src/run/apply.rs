@@ -182,7 +182,9 @@ async fn act(
         }
         Unguarded::Look { key } => look::begin(run, context, key),
         Unguarded::ForgetFound => context.looks.forget(&uid),
-        Unguarded::Copy { storage, key } => crate::copies::begin(run, context, storage, key),
+        Unguarded::Copy { storage, key, left } => crate::copies::begin(run, context, storage, key, left),
+        Unguarded::CopyNoted { storage } => context.copies.noted(&uid, &storage),
+        Unguarded::StopCopies => context.copies.stop(&uid),
         Unguarded::ForgetCopy { storage } => context.copies.settled(&uid, &storage),
         Unguarded::StartTransfer(order) => start(run, context, *order).await?,
         Unguarded::TransferRecorded {

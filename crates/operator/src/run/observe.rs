@@ -58,7 +58,11 @@ impl Seen {
             transfer: self.transfer.clone(),
             turn: Turn::NotAsked,
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
-            trouble: context.errands.trouble(&run.uid().unwrap_or_default(), Instant::now()),
+            trouble: context.errands.trouble(
+                &run.uid().unwrap_or_default(),
+                run.metadata.deletion_timestamp.is_some(),
+                Instant::now(),
+            ),
             found: self.found.clone(),
             copies: self.copies.clone(),
             download: self.download.clone(),

@@ -21,17 +21,22 @@ use crate::stores::OpenStore;
 const EXPIRES: Duration = Duration::from_secs(15 * 60);
 /// What the object says of its maker.
 pub fn metadata(run: &BackupRun, order: &TransferOrder) -> BTreeMap<String, String> {
+    label(run, &order.attempt, &order.cluster)
+}
+
+/// The same, of an attempt by its name.
+pub fn label(run: &BackupRun, attempt: &str, cluster: &str) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::from([
         (RUN.to_string(), run.uid().unwrap_or_default()),
-        (ATTEMPT.to_string(), order.attempt.clone()),
+        (ATTEMPT.to_string(), attempt.to_owned()),
         (
             NAME.to_string(),
             format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any()),
         ),
     ]);
     metadata.extend(taken::schedule_of(run).map(|schedule| (SCHEDULE.to_string(), schedule)));
-    if !order.cluster.is_empty() {
-        metadata.insert(CLUSTER.into(), order.cluster.clone());
+    if !cluster.is_empty() {
+        metadata.insert(CLUSTER.into(), cluster.to_owned());
     }
     metadata
 }

@@ -18,7 +18,7 @@ use api::names::is_subdomain;
 /// So many by annotation.
 const ASKED: usize = 5;
 /// Look again at a copy whose storage is not ready.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// A copy that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +63,17 @@ pub fn storages(run: &BackupRun) -> Vec<String> {
 }
 
 /// Adds to the decision about a finished run what its copies need. A bad backup is not copied.
-pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) {
+/// Returns the status that tells of them.
+pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> BackupRunStatus {
     let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
     let wanted = wanted(o.run);
-    if wanted.is_empty() || !good || status.key.is_none() || status.etag.is_none() {
-        return;
+    // Whoever may write the status may have named another namespace's object.
+    let own = status
+        .key
+        .as_deref()
+        .is_some_and(|key| o.storage.forbids(key).is_none());
+    if wanted.is_empty() || !good || !own || status.etag.is_none() {
+        return status.clone();
     }
     let mut told = status.clone();
     let mut again: Option<Duration> = None;
@@ -77,15 +83,16 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
     }
     tell(o, &wanted, &mut told);
     if told != *status {
-        decision.guarded.push(Guarded::Report(Box::new(told)));
+        decision.guarded.push(Guarded::Report(Box::new(told.clone())));
     }
     decision.requeue = [decision.requeue, again].into_iter().flatten().min();
+    told
 }
 
 /// One copy a step further; how long to wait for the next one.
 fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision: &mut Decision) -> Option<Duration> {
-    let before = told.copies.iter().find(|c| c.storage == one.storage);
-    if before.is_some_and(|copy| copy.completion_time.is_some()) {
+    let before = told.copies.iter().find(|c| c.storage == one.storage).cloned();
+    if before.as_ref().is_some_and(|copy| copy.completion_time.is_some()) {
         return None;
     }
     let seen = o.copies.iter().find(|c| c.storage == one.storage);
@@ -101,7 +108,11 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             return Some(AGAIN);
         }
     };
-    let at = match before.map(|copy| copy.key.clone()).filter(|key| !key.is_empty()) {
+    let at = match before
+        .as_ref()
+        .map(|copy| copy.key.clone())
+        .filter(|key| !key.is_empty())
+    {
         Some(key) => key,
         None => match path_of(o, one, told) {
             Ok(path) => key(&place.prefix, &path),
@@ -111,12 +122,22 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             }
         },
     };
+    if let Some(why) = seen.and_then(|c| c.view.forbids(&at)) {
+        note(told, one, None, None, Some(why));
+        return None;
+    }
+    if told.location.as_ref() == Some(&place.location) && told.key.as_deref() == Some(at.as_str()) {
+        let why = "it is the same bucket and the same path as the backup's own: that is no copy";
+        note(told, one, None, None, Some(why.into()));
+        return None;
+    }
     let location = Some(&place.location);
     match seen.map(|c| &c.progress).unwrap_or(&CopyProgress::Idle) {
         CopyProgress::Made(made) => {
             note(told, one, Some(&at), location, None);
             if let Some(copy) = told.copies.iter_mut().find(|c| c.storage == one.storage) {
                 copy.completion_time = Some(Time(o.now));
+                copy.upload_id = None;
                 copy.etag = Some(made.etag.clone());
                 copy.version_id.clone_from(&made.version_id);
                 copy.lock.clone_from(&made.lock);
@@ -143,6 +164,10 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
                 .iter()
                 .any(|c| c.storage == one.storage && c.message.as_ref() == Some(message));
             note(told, one, Some(&at), location, Some(message.clone()));
+            if let Some(copy) = told.copies.iter_mut().find(|c| c.storage == one.storage) {
+                // It dropped it, or said so in the log.
+                copy.upload_id = None;
+            }
             if !known {
                 decision.unguarded.push(Unguarded::Event(Event {
                     warning: true,
@@ -156,14 +181,24 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             }
             Some(*again)
         }
-        progress => {
+        CopyProgress::UnderWay { upload } => {
             note(told, one, Some(&at), location, None);
-            if *progress == CopyProgress::Idle {
-                decision.unguarded.push(Unguarded::Copy {
+            if let (Some(upload), Some(copy)) = (upload, told.copies.iter_mut().find(|c| c.storage == one.storage)) {
+                copy.upload_id = Some(upload.clone());
+                decision.unguarded.push(Unguarded::CopyNoted {
                     storage: one.storage.clone(),
-                    key: at,
                 });
             }
+            None
+        }
+        CopyProgress::Idle => {
+            let left = before.and_then(|copy| copy.upload_id.clone());
+            note(told, one, Some(&at), location, None);
+            decision.unguarded.push(Unguarded::Copy {
+                storage: one.storage.clone(),
+                key: at,
+                left,
+            });
             None
         }
     }
@@ -189,6 +224,7 @@ fn note(told: &mut BackupRunStatus, one: &Wanted, key: Option<&str>, at: Option<
             etag: None,
             version_id: None,
             lock: None,
+            upload_id: None,
             message: None,
         });
         told.copies.len() - 1

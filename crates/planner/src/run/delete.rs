@@ -9,7 +9,7 @@ use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::{CANCEL, PODS, PROGRESS, STORE};
 use crate::run::moved::moved;
-use crate::run::observed::{Contact, Observed, PodView, StorageView, TransferView};
+use crate::run::observed::{Contact, CopyProgress, CopyView, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
@@ -33,6 +33,14 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     {
         return Decision {
             cancel: (!cancelling).then(|| "the run is being deleted".into()),
+            ..Decision::wait(Duration::from_secs(1))
+        };
+    }
+    let copying = |c: &CopyView| matches!(c.progress, CopyProgress::UnderWay { .. });
+    if o.copies.iter().any(copying) && !o.left_of(CANCEL, since).is_zero() {
+        // Each drops its upload, which nobody would come back for.
+        return Decision {
+            unguarded: vec![Unguarded::StopCopies],
             ..Decision::wait(Duration::from_secs(1))
         };
     }
@@ -157,7 +165,8 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
         });
     }
     if wanted_at_all(o) {
-        for copy in status.copies.iter().filter(|c| c.completion_time.is_some()) {
+        // Also one that was finished and not noted, which says so itself.
+        for copy in status.copies.iter().filter(|c| !c.key.is_empty()) {
             let view = o.copies.iter().find(|c| c.storage == copy.storage).map(|c| &c.view);
             left.push(format!("the copy {} in storage {}", copy.key, copy.storage));
             match view {
@@ -167,6 +176,7 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
                         key: copy.key.clone(),
                         etag: copy.etag.clone().unwrap_or_default(),
                         version_id: copy.version_id.clone(),
+                        upload_id: copy.upload_id.clone(),
                     });
                 }
                 _ => steps.push(Unguarded::Event(Event {
@@ -208,5 +218,9 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
         action: "Delete",
         note,
     };
-    vec![Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]
+    // A storage that is gone is no reason to leave what lies in others.
+    let gone = o.storage == StorageView::Missing && o.trouble.as_ref().is_none_or(|t| t.since < STORE);
+    steps.retain(|step| gone && matches!(step, Unguarded::DeleteCopy { .. }));
+    steps.extend([Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]);
+    steps
 }

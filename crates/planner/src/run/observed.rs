@@ -93,7 +93,10 @@ pub enum CopyProgress {
     #[default]
     Idle,
     /// It is being made.
-    UnderWay,
+    UnderWay {
+        /// Its upload, once there is one; nothing is sent before the status names it.
+        upload: Option<String>,
+    },
     /// It was made, and proved.
     Made(Box<MadeCopy>),
     /// It failed, and is due again after that.

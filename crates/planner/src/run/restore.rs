@@ -50,11 +50,11 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             decision.guarded.push(Guarded::Report(Box::new(status.clone())));
             decision.unguarded.push(Unguarded::ForgetFound);
         }
-        lock::add(o, &status, &mut decision);
-        if decision.guarded.is_empty() && decision.settled.is_empty() {
+        if decision.guarded.is_empty() {
             // One writer of the status at a time.
-            copies::add(o, &status, &mut decision);
+            status = copies::add(o, &status, &mut decision);
         }
+        lock::add(o, &status, &mut decision);
         return decision;
     }
     if o.request_is_kept {
@@ -353,7 +353,7 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     if !restore_only && !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return Some("this run has no good backup".into());
     }
-    if tell::is_overwritten(status) {
+    if tell::is_overwritten(status) && copies::nearest(o, status).is_none() {
         return Some("its object was overwritten by a newer run of the same path; restore that one".into());
     }
     if path_of(o, status).is_none() {

@@ -116,7 +116,16 @@ pub enum Unguarded {
         storage: String,
         /// The copy's key there.
         key: String,
+        /// The upload that an earlier try left.
+        left: Option<String>,
     },
+    /// The status names the upload of a copy.
+    CopyNoted {
+        /// The further storage.
+        storage: String,
+    },
+    /// What is copied is to stop, and to leave nothing.
+    StopCopies,
     /// What became of a copy stands in the status.
     ForgetCopy {
         /// The further storage.
@@ -132,6 +141,8 @@ pub enum Unguarded {
         etag: String,
         /// The version that was recorded.
         version_id: Option<String>,
+        /// An upload that was not finished.
+        upload_id: Option<String>,
     },
     /// What was found under a key is not needed any more.
     ForgetFound,
@@ -208,6 +219,8 @@ impl Unguarded {
                 | Self::Look { .. }
                 | Self::ForgetFound
                 | Self::ForgetCopy { .. }
+                | Self::CopyNoted { .. }
+                | Self::StopCopies
         )
     }
 

@@ -60,6 +60,9 @@ pub enum StepError {
         /// Its class or tier.
         class: String,
     },
+    /// The hold on the object is as it was.
+    #[error("the legal hold is not changed: {0}")]
+    Hold(String),
     /// The store did not do it.
     #[error("the store did not {0}")]
     Store(&'static str, #[source] StoreError),
@@ -73,9 +76,12 @@ impl StepError {
                 Weight::Silence
             }
             Self::Store(_, error) if error.passes() => Weight::Busy,
-            Self::Store(..) | Self::Open(_) | Self::Elsewhere { .. } | Self::Held { .. } | Self::Thawing { .. } => {
-                Weight::Answer
-            }
+            Self::Store(..)
+            | Self::Open(_)
+            | Self::Elsewhere { .. }
+            | Self::Held { .. }
+            | Self::Hold(_)
+            | Self::Thawing { .. } => Weight::Answer,
             Self::Write(_) => Weight::Silence,
         }
     }
@@ -85,6 +91,8 @@ impl StepError {
         match self {
             Self::Held { again, .. } => Some(*again),
             Self::Thawing { .. } => Some(THAW),
+            // Rights are given by people.
+            Self::Hold(_) => Some(HELD),
             _ => None,
         }
     }
@@ -118,6 +126,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             key,
             etag,
             version_id,
+            upload_id,
         } => {
             let object = Recorded {
                 key,
@@ -125,7 +134,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
                 version_id: version_id.as_deref(),
                 moved: None,
             };
-            delete_copy(run, context, storage, &object).await
+            delete_copy(run, context, storage, &object, upload_id.as_deref()).await
         }
         Unguarded::Hold { key, version_id, on } => hold(run, context, key, version_id.as_deref(), *on).await,
         Unguarded::Thaw { key, version_id } => thaw(run, context, key, version_id.as_deref()).await,
@@ -298,10 +307,16 @@ fn left_locked(run: &BackupRun, key: &str, held: &Held) -> Event {
 
 async fn hold(run: &BackupRun, context: &Context, key: &str, version: Option<&str>, on: bool) -> Result<(), StepError> {
     let store = open(run, context).await?;
-    let done = store.store.hold(key, version, on).await;
+    let done = match may_hold(run, context, &store, key, version, on).await? {
+        Some(why) => Err(why),
+        None => store.store.hold(key, version, on).await.map_err(|e| match e.passes() {
+            true => Why::Passes(e),
+            false => Why::Refused(e.to_string()),
+        }),
+    };
     let (warning, reason, note) = match &done {
-        Err(error) if error.passes() => (true, Reason::LegalHoldRefused, None),
-        Err(error) => {
+        Err(Why::Passes(_)) => (true, Reason::LegalHoldRefused, None),
+        Err(Why::Refused(error)) => {
             let what = if on {
                 "put a legal hold on"
             } else {
@@ -330,7 +345,41 @@ async fn hold(run: &BackupRun, context: &Context, key: &str, version: Option<&st
         };
         events::publish(&context.client, run.object_ref(&()), &event).await;
     }
-    done.map_err(|e| StepError::Store("change the legal hold", e))
+    done.map_err(|why| match why {
+        Why::Passes(error) => StepError::Store("change the legal hold", error),
+        Why::Refused(words) => StepError::Hold(words),
+    })
+}
+
+/// Why a hold is as it was.
+enum Why {
+    /// It may be otherwise in a moment.
+    Passes(StoreError),
+    /// In words.
+    Refused(String),
+}
+
+/// Only of the object that this run made, and never what the storage itself has put there.
+async fn may_hold(
+    run: &BackupRun,
+    context: &Context,
+    store: &OpenStore,
+    key: &str,
+    version: Option<&str>,
+    on: bool,
+) -> Result<Option<Why>, StepError> {
+    if !on && store.parameters.holds() {
+        let words = "the storage puts a hold on each backup (legalHold), and whoever may annotate a run shall not take it off: do that by the store's own means";
+        return Ok(Some(Why::Refused(words.into())));
+    }
+    let looked = store.store.look(key, version).await;
+    let object = looked.map_err(|e| StepError::Store("look at the object", e))?;
+    let Some(object) = object else {
+        return Ok(Some(Why::Refused("there is no such object".into())));
+    };
+    let etag = run.status.as_ref().and_then(|s| s.etag.clone()).unwrap_or_default();
+    let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
+    Ok(left_alone(&object, &etag, version, context.cluster(), &name).map(Why::Refused))
 }
 
 /// Done when the object can be read, or is not there, which the restore itself says.
@@ -361,19 +410,33 @@ async fn thaw(run: &BackupRun, context: &Context, key: &str, version: Option<&st
 }
 
 /// Removes a copy only while it is the one that this run made.
-async fn delete_copy(run: &BackupRun, context: &Context, storage: &str, copy: &Recorded<'_>) -> Result<(), StepError> {
+async fn delete_copy(
+    run: &BackupRun,
+    context: &Context,
+    storage: &str,
+    copy: &Recorded<'_>,
+    upload: Option<&str>,
+) -> Result<(), StepError> {
     let around = leaving::around(run, &context.client).await?;
     if let Fate::Kept(_) = fate(run, &around) {
         // What is said of the object is said of its copies.
         return Ok(());
     }
     let store = open_of(storage, context).await?;
+    if let Some(upload) = upload {
+        let dropped = store.store.drop_upload(copy.key, upload).await;
+        dropped.map_err(|e| StepError::Store("drop the upload of a copy", e))?;
+    }
     let looked = store.store.look(copy.key, copy.version_id).await;
     let Some(object) = looked.map_err(|e| StepError::Store("look at the copy", e))? else {
         return Ok(());
     };
     let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
-    if left_alone(&object, copy.etag, copy.version_id, context.cluster(), &name).is_some() {
+    // One that was never noted has no ETag in the status: it says itself whose it is.
+    let noted = !copy.etag.is_empty();
+    let etag = if noted { copy.etag } else { object.etag.as_str() };
+    let ours = object.metadata.get(uploads::RUN) == run.uid().as_ref();
+    if left_alone(&object, etag, copy.version_id, context.cluster(), &name).is_some() || !(noted || ours) {
         return Ok(());
     }
     let now = Timestamp::now();
@@ -384,7 +447,7 @@ async fn delete_copy(run: &BackupRun, context: &Context, storage: &str, copy: &R
         }
         return Err(kept_by_store(copy.key, object.held, now));
     }
-    let removed = records::remove(&store, &without_record(run)).await;
+    let removed = records::remove(&store, &without_record(run, object.version_id.clone())).await;
     if let Removed::Held(held) = removed.map_err(|e| StepError::Store("delete the copy's record", e))? {
         return Err(kept_by_store(copy.key, held, now));
     }
@@ -396,10 +459,12 @@ async fn delete_copy(run: &BackupRun, context: &Context, storage: &str, copy: &R
 }
 
 /// The record of a copy lies where a run's own would, whatever the status says of the original's.
-fn without_record(run: &BackupRun) -> BackupRun {
+fn without_record(run: &BackupRun, version: Option<String>) -> BackupRun {
     let mut there = run.clone();
     if let Some(status) = &mut there.status {
         status.record = None;
+        // By it the versions of the record are looked for.
+        status.version_id = version;
     }
     there
 }

@@ -47,6 +47,8 @@ pub struct Failure {
 impl Failure {
     /// One more; of two that say as much the newer one counts.
     pub fn after(before: Option<Self>, words: Words, now: Instant) -> Self {
+        // That something is as it is to be for a month is no trouble of a month, when something goes wrong then.
+        let before = before.filter(|f| f.last.expected.is_some() == words.expected.is_some());
         let (first, times) = before.as_ref().map_or((now, 0), |f| (f.first, f.times));
         let telling = before.map(|f| f.telling).filter(|old| old.weight > words.weight);
         Self {

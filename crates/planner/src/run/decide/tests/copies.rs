@@ -45,7 +45,7 @@ fn copied() -> World {
 
 fn asked(steps: &[Step]) -> Vec<(String, String)> {
     let of = |step: &Step| match step {
-        Step::Unguarded(Unguarded::Copy { storage, key }) => Some((storage.clone(), key.clone())),
+        Step::Unguarded(Unguarded::Copy { storage, key, .. }) => Some((storage.clone(), key.clone())),
         _ => None,
     };
     steps.iter().filter_map(of).collect()
@@ -78,11 +78,14 @@ fn a_good_backup_is_copied_once_where_its_spec_and_its_annotation_say_and_its_ke
         "the key is written down before anything is stored under it"
     );
     world.copies = vec![
-        view("far", CopyProgress::UnderWay),
-        view("attic", CopyProgress::UnderWay),
+        view("far", CopyProgress::UnderWay { upload: None }),
+        view("attic", CopyProgress::UnderWay { upload: None }),
     ];
     assert_eq!(world.step(), vec![]);
-    world.copies = vec![view("far", made("far/db.sql")), view("attic", CopyProgress::UnderWay)];
+    world.copies = vec![
+        view("far", made("far/db.sql")),
+        view("attic", CopyProgress::UnderWay { upload: None }),
+    ];
     assert_eq!(told(&world.step(), "Copied"), 1);
     assert!(!world.is(condition::COPIED));
     world.copies = vec![view("far", CopyProgress::Idle), view("attic", made("far/db.sql"))];
@@ -242,4 +245,94 @@ fn copies_go_with_the_run_as_its_object_does() {
     world.copies[0].view = StorageView::Missing;
     world.delete();
     assert_eq!(told(&world.step(), "LeftBehind"), 1);
+}
+
+#[test]
+fn a_copy_under_way_ends_before_its_run_goes_and_an_upload_that_was_left_goes_with_it() {
+    let mut world = wanting();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+    world.step();
+    let upload = Some("u1".to_string());
+    world.copies = vec![view("far", CopyProgress::UnderWay { upload })];
+    let steps = world.step();
+    let report = at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_))));
+    let noted = at(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CopyNoted { .. })));
+    assert!(report < noted, "nothing is sent before the status names the upload");
+    assert_eq!(world.status().copies[0].upload_id.as_deref(), Some("u1"));
+    world.delete();
+    let decision = world.decide();
+    assert_eq!(decision.unguarded, [Unguarded::StopCopies]);
+    assert!(decision.settled.is_empty() && decision.requeue.is_some());
+    // An operator that died in it: the next one knows the upload.
+    world.copies = vec![view("far", CopyProgress::Idle)];
+    let wanted = |s: &Step| matches!(s, Step::Unguarded(Unguarded::DeleteCopy { upload_id, etag, .. }) if upload_id.as_deref() == Some("u1") && etag.is_empty());
+    assert!(has(&world.step(), wanted));
+}
+
+#[test]
+fn a_copy_that_is_begun_anew_drops_what_the_one_before_left() {
+    let mut world = wanting();
+    world.step();
+    let upload = Some("u1".to_string());
+    world.copies = vec![view("far", CopyProgress::UnderWay { upload })];
+    world.step();
+    world.copies = vec![view("far", CopyProgress::Idle)];
+    let steps = world.step();
+    let left = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Copy { left, .. }) if left.as_deref() == Some("u1"));
+    assert!(has(&steps, left), "{steps:?}");
+}
+
+#[test]
+fn the_same_object_under_another_storages_name_is_no_copy_and_nobody_elses_object_is_read_or_written() {
+    let isolated = |prefix: &str, bucket: &str| {
+        let StorageView::Ready(mut place) = ready(prefix) else {
+            panic!()
+        };
+        (place.isolated, place.location.bucket) = (true, bucket.to_string());
+        StorageView::Ready(place)
+    };
+    let mut same = wanting();
+    same.copies[0].view = ready("");
+    same.run.status.as_mut().unwrap().location = Some(same_place());
+    assert_eq!(asked(&same.step()), []);
+    let message = same.status().copies[0].message.clone().unwrap();
+    assert!(message.contains("no copy"), "{message}");
+    // Whoever may write the status has named another namespace's object there, or here.
+    let mut there = wanting();
+    there.copies[0].view = isolated("team/", "far");
+    there.step();
+    there.run.status.as_mut().unwrap().copies[0].key = "other/db.sql".into();
+    assert_eq!(asked(&there.step()), []);
+    let mut here = wanting();
+    here.storage = isolated("team/", "near");
+    here.run.status.as_mut().unwrap().key = Some("other/db.sql".into());
+    assert_eq!(asked(&here.step()), []);
+}
+
+fn same_place() -> api::run::Location {
+    let StorageView::Ready(place) = ready("") else { panic!() };
+    place.location
+}
+
+#[test]
+fn copies_in_storages_that_are_there_go_though_the_runs_own_is_gone() {
+    let mut world = copied();
+    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+    world.storage = StorageView::Missing;
+    world.delete();
+    let steps = world.step();
+    assert!(
+        has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::DeleteCopy { .. }))),
+        "{steps:?}"
+    );
+    assert!(has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::TellStorage(_)))));
+}
+
+#[test]
+fn a_hold_that_is_refused_keeps_no_copy_from_being_made() {
+    let mut world = wanting();
+    world.annotate(labels::LEGAL_HOLD);
+    let decision = world.decide();
+    assert!(decision.unguarded.iter().any(|u| matches!(u, Unguarded::Hold { .. })));
+    assert!(decision.unguarded.iter().any(|u| matches!(u, Unguarded::Copy { .. })));
 }
