@@ -35,7 +35,8 @@ pub async fn restored_after(client: &Client, work: impl Future<Output = ()>, bet
             resume_unwind(panic);
         }
     };
-    finally(work, back).await;
+    // Without optimisation each is a large part of a thread's stack.
+    finally(Box::pin(work), Box::pin(back)).await;
 }
 
 /// Installs the plain manifests, and waits until the operator leads and answers.
