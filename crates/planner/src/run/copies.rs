@@ -63,17 +63,19 @@ pub fn storages(run: &BackupRun) -> Vec<String> {
 }
 
 /// Adds to the decision about a finished run what its copies need. A bad backup is not copied.
-/// Returns the status that tells of them.
-pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> BackupRunStatus {
-    let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
+/// Returns the status that tells of them; None: there are none to tell of.
+pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> Option<BackupRunStatus> {
     let wanted = wanted(o.run);
+    if wanted.is_empty() || !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
+        return None;
+    }
     // Whoever may write the status may have named another namespace's object.
     let own = status
         .key
         .as_deref()
         .is_some_and(|key| o.storage.forbids(key).is_none());
-    if wanted.is_empty() || !good || !own || status.etag.is_none() {
-        return status.clone();
+    if !own || status.etag.is_none() {
+        return None;
     }
     let mut told = status.clone();
     let mut again: Option<Duration> = None;
@@ -86,7 +88,7 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
         decision.guarded.push(Guarded::Report(Box::new(told.clone())));
     }
     decision.requeue = [decision.requeue, again].into_iter().flatten().min();
-    told
+    Some(told)
 }
 
 /// One copy a step further; how long to wait for the next one.

@@ -52,7 +52,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         }
         if decision.guarded.is_empty() {
             // One writer of the status at a time.
-            status = copies::add(o, &status, &mut decision);
+            status = copies::add(o, &status, &mut decision).unwrap_or(status);
         }
         lock::add(o, &status, &mut decision);
         return decision;
