@@ -208,7 +208,8 @@ impl Work<'_> {
         let upload = patiently(within(self.to.parameters.retry()), begin).await;
         let upload = upload.map_err(|e| format!("the upload cannot be created: {e}"))?;
         self.begun.set(upload.clone());
-        // Nothing is sent before the status names it: a crash would leave it behind unknown.
+        // Nothing is sent before the status names it: a crash would leave it behind unknown. It does when the run is looked at.
+        self.context.registry.wake(ObjectRef::from_obj(self.run));
         self.begun.noted().await;
         let made = self.upload(storage, &upload, there.is_none()).await;
         if made.is_err() {
