@@ -22,6 +22,8 @@ pub const COMPRESSED: &str = "Compressed";
 pub const RESTORED: &str = "Restored";
 /// The backup lies in each further storage that it was to be copied to.
 pub const COPIED: &str = "Copied";
+/// A drill has restored the backup, and whether it was good; absent before the first one.
+pub const VERIFIED: &str = "Verified";
 /// The schedule is suspended.
 pub const SUSPENDED: &str = "Suspended";
 /// Runs of the schedule are replaced, or its ticks passed over, before one ends; said once it was so.

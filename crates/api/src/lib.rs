@@ -12,6 +12,7 @@ pub mod rules;
 pub mod run;
 pub mod schedule;
 pub mod schema;
+pub mod source;
 pub mod storage;
 
 pub use run::{BackupRun, BackupRunSpec, BackupRunStatus};

@@ -90,6 +90,45 @@ pub const RESTORE_ONLY_RETAINS: Said = Said {
     field: Some(".retainPolicy"),
 };
 /// On a run's spec.
+pub const STORAGE_OR_SOURCE: Said = Said {
+    rule: "has(self.storage) != has(self.source)",
+    message: Words::Fixed(
+        "exactly one of storage and source is needed: storage says where the backup is to go or lies, source names the run or schedule whose backup is restored",
+    ),
+    once: false,
+    field: Some(".storage"),
+};
+/// On a run's spec.
+pub const SOURCE_RESTORES: Said = Said {
+    rule: "!has(self.source) || !has(self.backup)",
+    message: Words::Fixed("only means something without backup: what a run restores of its own it has made itself"),
+    once: false,
+    field: Some(".source"),
+};
+/// On a run's spec.
+pub const SOURCE_SAYS_HOW: Said = Said {
+    rule: "!has(self.source) || !has(self.compression) && (!has(self.encryption) || !has(self.encryption.recipients) || size(self.encryption.recipients) == 0)",
+    message: Words::Fixed(
+        "says by itself how the backup is compressed and encrypted; leave compression and encryption.recipients out (encryption.decryptionKey may be given)",
+    ),
+    once: false,
+    field: Some(".source"),
+};
+/// On a source.
+pub const SOURCE_IS_ONE: Said = Said {
+    rule: "has(self.run) != has(self.schedule)",
+    message: Words::Fixed("exactly one of run and schedule is needed"),
+    once: false,
+    field: None,
+};
+/// On a source.
+pub const SOURCE_AT: Said = Said {
+    rule: r"!has(self.at) || has(self.schedule) && (self.at == 'latest' || self.at.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})$'))",
+    message: Words::Fixed("goes with schedule, and is latest or a time with its zone, as in 2026-11-28T03:00:00Z"),
+    once: false,
+    field: Some(".at"),
+};
+/// On a run's spec.
 pub const BACKUP_CONTAINER: Said = Said {
     rule: "!has(self.backup) || !has(self.backup.container) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.backup.container)",
     message: Words::Made(
@@ -176,12 +215,19 @@ pub const BACKUP_STAYS: Said = Said {
 };
 /// On a run.
 pub const STORAGE_STAYS: Said = Said {
-    rule: "self.spec.storage == oldSelf.spec.storage",
+    rule: "has(self.spec.storage) == has(oldSelf.spec.storage) && (!has(self.spec.storage) || self.spec.storage == oldSelf.spec.storage)",
     message: Words::Fixed(
         "cannot change after creation; make a new BackupRun (restore, retainPolicy, compression.windowLog and encryption.decryptionKey can change)",
     ),
     once: false,
     field: Some(".spec.storage"),
+};
+/// On a run.
+pub const SOURCE_STAYS: Said = Said {
+    rule: "has(self.spec.source) == has(oldSelf.spec.source) && (!has(self.spec.source) || self.spec.source == oldSelf.spec.source)",
+    message: Words::Fixed("cannot change after creation; make a new BackupRun to restore another backup"),
+    once: false,
+    field: Some(".spec.source"),
 };
 /// On a run.
 pub const COMPRESSION_STAYS: Said = Said {
@@ -231,7 +277,7 @@ pub const COPIES_STAY: Said = Said {
 };
 /// On a run's spec.
 pub const COPIES_ARE_ELSEWHERE: Said = Said {
-    rule: "!has(self.copies) || self.copies.all(c, c.storage != self.storage.name)",
+    rule: "!has(self.copies) || !has(self.storage) || self.copies.all(c, c.storage != self.storage.name)",
     message: Words::Fixed("must name other storages than storage.name: a copy beside its original is lost with it"),
     once: false,
     field: Some(".copies"),

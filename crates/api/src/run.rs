@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::download::Download;
 use crate::rules;
+use crate::source::{PickedSource, Source};
 
 /// Where a backup goes when `spec.storage.path` is not given. With namespace and name in it no two runs get one object. Objects of
 /// before this default keep the one that was written into them: the time alone.
@@ -41,6 +42,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     validation = rules::BACKUP_STAYS.rule(),
     validation = rules::STORAGE_STAYS.rule(),
+    validation = rules::SOURCE_STAYS.rule(),
     validation = rules::COMPRESSION_STAYS.rule(),
     validation = rules::ENCRYPTION_STAYS.rule(),
     validation = rules::START_DEADLINE_STAYS.rule(),
@@ -56,6 +58,9 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     validation = rules::RESTORE_NEEDS_KEY.rule(),
     validation = rules::PASSPHRASE_RESTORES.rule(),
     validation = rules::RESTORE_ONLY_RETAINS.rule(),
+    validation = rules::STORAGE_OR_SOURCE.rule(),
+    validation = rules::SOURCE_RESTORES.rule(),
+    validation = rules::SOURCE_SAYS_HOW.rule(),
     validation = rules::COPIES_ARE_ELSEWHERE.rule(),
     validation = rules::COPIES_NEED_BACKUP.rule(),
     validation = rules::BACKUP_CONTAINER.rule(),
@@ -76,8 +81,13 @@ pub struct BackupRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreAction>,
 
-    /// Where the backup is stored.
+    /// Where the backup is stored, or in a run without `backup` lies. Needed, unless there is a `source`.
+    #[serde(default, skip_serializing_if = "RunStorage::is_left_out")]
     pub storage: RunStorage,
+
+    /// In a run without `backup`: the backup of another run, in place of `storage`. Its place, compression, encryption, version and SHA-256 are taken from that run, and it is proved as if that run restored it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 
     /// Further storages that a good backup is copied to, as it is stored: three copies, in two places, one of them elsewhere. The operator reads the object, proves it by its SHA-256 and writes it there; a copy that fails is made again, and leaves the backup as good as it is (condition Copied). They go with the run as its object does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -188,6 +198,25 @@ pub struct RestoreAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub deadline_seconds: Option<u64>,
+    /// Command to run once the restore command has taken the whole backup and ended well: the restore is good only where this one ends with exit status 0, too. It counts what was restored, or compares it with a number that the backup command wrote into the dump. The last 4 KiB of what it prints, on both outputs, are kept in `status.log`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+}
+
+/// What proves a restore.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// Command to run, without a shell, in the container of the restore command.
+    #[schemars(length(min = 1))]
+    pub command: Vec<String>,
+    /// Arguments, put after the command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Seconds after which the check is stopped and the restore fails. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub deadline_seconds: Option<u64>,
 }
 
 /// Where a run's backup is stored.
@@ -203,6 +232,21 @@ pub struct RunStorage {
     #[serde(default = "default_path")]
     #[schemars(length(min = 1, max = 4096))]
     pub path: String,
+}
+
+impl RunStorage {
+    fn is_left_out(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
+impl Default for RunStorage {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            path: default_path(),
+        }
+    }
 }
 
 fn default_path() -> String {
@@ -414,6 +458,12 @@ pub struct BackupRunStatus {
     /// What keeps the object from being removed, as the store told when the backup was proved, or when the annotation `legal-hold` was carried out. Absent where nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// In a run with `spec.source`: the backup that was picked, when the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PickedSource>,
+    /// The last proof of the backup by a restore of it elsewhere (BackupDrill), or of its own. Condition Verified says how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
     /// How far the store is with bringing the object back from its archive for the restore that was asked for last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thaw: Option<Thaw>,
@@ -478,6 +528,21 @@ impl Lock {
     pub fn holds(&self, now: jiff::Timestamp) -> bool {
         self.legal_hold || self.until.as_ref().is_some_and(|until| until.0 > now)
     }
+}
+
+/// A proof of a backup by restoring it.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    /// When the restore that proved it ended.
+    pub time: Time,
+    /// The run that restored it.
+    pub run: String,
+    /// How: Read (all of it was read and proved whole) or Restore (a restore command took it, and a check, where there was one, found it right).
+    pub mode: String,
+    /// How long it took, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<String>,
 }
 
 /// How far the store is with bringing an object back from its archive.

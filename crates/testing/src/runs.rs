@@ -22,6 +22,7 @@ pub fn backup_run() -> BackupRun {
             command: vec!["load".into()],
             args: vec![],
             deadline_seconds: None,
+            check: None,
         }),
         storage: RunStorage {
             name: "minio".into(),
@@ -44,6 +45,7 @@ pub fn backup_run() -> BackupRun {
         backoff_limit: None,
         agent: None,
         copies: vec![],
+        source: None,
     };
     let mut run = BackupRun::new("db", spec);
     run.metadata = ObjectMeta {

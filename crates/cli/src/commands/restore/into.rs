@@ -47,6 +47,7 @@ pub fn run(source: &BackupRun, namespace: &str, changes: Changes) -> Result<Back
     }
     let spec = BackupRunSpec {
         copies: Vec::new(),
+        source: None,
         retain_policy: Some(RetainPolicy::Retain),
         backup: None,
         restore: Some(restore),
