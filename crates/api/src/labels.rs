@@ -47,6 +47,11 @@ pub const RUN: &str = "backup-operator.io/run";
 /// On Pods: the attempt that they work for, `backup-1`, `restore-2`.
 pub const ATTEMPT: &str = "backup-operator.io/attempt";
 
+/// On a run that a drill made: the drill's name.
+pub const DRILL: &str = "backup-operator.io/drill";
+/// On a run that a drill made: `Read` or `Restore`.
+pub const DRILL_MODE: &str = "backup-operator.io/drill-mode";
+
 /// On a `BackupRun`: held until its Pod, its upload and, by `retainPolicy`, its object are gone.
 pub const FINALIZER: &str = "backup-operator.io/finalizer";
 /// What the Go operator holds its objects with; taken off with ours, so that objects that came from it can be deleted.

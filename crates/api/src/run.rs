@@ -461,7 +461,7 @@ pub struct BackupRunStatus {
     /// In a run with `spec.source`: the backup that was picked, when the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PickedSource>,
-    /// The last proof of the backup by a restore of it elsewhere (BackupDrill), or of its own. Condition Verified says how it ended.
+    /// What the last restore of the backup by another run (`spec.source`; a BackupDrill makes such runs) has shown. Condition Verified says it in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
     /// How far the store is with bringing the object back from its archive for the restore that was asked for last.
@@ -530,12 +530,14 @@ impl Lock {
     }
 }
 
-/// A proof of a backup by restoring it.
+/// What a restore of a backup by another run has shown.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Verified {
-    /// When the restore that proved it ended.
+    /// When that restore ended.
     pub time: Time,
+    /// Whether it was good.
+    pub successful: bool,
     /// The run that restored it.
     pub run: String,
     /// How: Read (all of it was read and proved whole) or Restore (a restore command took it, and a check, where there was one, found it right).

@@ -25,6 +25,9 @@ pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 's
     /// What this object is looked for by.
     fn groups(&self) -> Vec<Group<'_>>;
 
+    /// Makes of an object as it was read what everybody is to see of it.
+    fn settled(&mut self) {}
+
     /// When there is something to do for it, as far as it tells by itself.
     fn due(&self) -> Due {
         Due::Now
@@ -61,6 +64,8 @@ pub enum Group<'a> {
     Naming(&'a str),
     /// Runs that name this storage and begin as soon as it is ready.
     WaitingFor(&'a str),
+    /// Runs that restore, or have restored, the backup of the run of this UID.
+    RestoresFrom(&'a str),
 }
 
 /// How many objects a storage has, and the bytes that they take.

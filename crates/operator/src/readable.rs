@@ -80,10 +80,13 @@ impl<'de, K: Kind> Deserialize<'de> for Read<K> {
         let whole = deserializer.deserialize_map(Whole)?;
         let object = values::count(&whole).and_then(|_| K::deserialize(&whole));
         Ok(Self(match object {
-            Ok(object) => Ok(Arrived {
-                packed: Packed::new(&object, whole),
-                object: Box::new(object),
-            }),
+            Ok(mut object) => {
+                object.settled();
+                Ok(Arrived {
+                    packed: Packed::new(&object, whole),
+                    object: Box::new(object),
+                })
+            }
             Err(why) => Err(Unreadable {
                 why: why.to_string(),
                 metadata: known(whole.get("metadata").cloned().unwrap_or_default()),

@@ -7,6 +7,7 @@ mod left_behind;
 pub mod look;
 pub mod observe;
 pub mod siblings;
+mod sources;
 mod told;
 
 use std::sync::Arc;
@@ -49,6 +50,9 @@ async fn reconcile(run: Arc<BackupRun>, context: Arc<Context>) -> Result<Then, a
     let requeue = decision.requeue;
     let applied = apply::apply(&run, &context, decision).await?;
     context.failures.clear(&uid);
+    if let Some(other) = sources::is_to_hear(&run, &context) {
+        context.registry.wake(other);
+    }
     if let Applied::Waits(after) = applied {
         return Ok(Then::Again(after));
     }

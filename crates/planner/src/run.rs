@@ -36,6 +36,11 @@ pub mod copies;
 pub mod lock;
 /// Restores from archives.
 pub mod thaw;
+
+pub mod proved;
+
+pub mod source;
+
 pub mod waiting;
 
 pub mod starting;
@@ -65,6 +70,8 @@ pub mod step;
 pub mod moved;
 
 pub mod observed;
+
+pub mod picked;
 
 pub mod ending;
 

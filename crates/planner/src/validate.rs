@@ -9,6 +9,7 @@ pub(crate) mod pod;
 pub mod recipient;
 pub mod run;
 pub mod schedule;
+mod source;
 pub mod storage;
 pub mod values;
 

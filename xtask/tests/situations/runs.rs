@@ -82,6 +82,8 @@ impl World {
             trouble: None,
             found: Found::Nothing,
             copies: vec![],
+            source: Default::default(),
+            proof: None,
             download: DownloadView::None,
             request_is_kept: false,
             sizes_before: vec![],

@@ -102,6 +102,8 @@ fn seen(run: BackupRun) -> Observed<'static> {
         trouble: None,
         found: Found::Unknown,
         copies: vec![],
+        source: Default::default(),
+        proof: None,
         download: Default::default(),
         request_is_kept: false,
         sizes_before: vec![1_000_000, 990_000, 1_020_000],

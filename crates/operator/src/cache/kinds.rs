@@ -48,6 +48,8 @@ impl Kind for BackupRun {
         let mut groups: Vec<_> = controlled(self).into_iter().collect();
         groups.extend(schedule.map(|name| Group::Labelled(namespace, name)));
         groups.extend(keys(self).map(Group::Naming));
+        let source = self.status.as_ref().and_then(|s| s.source.as_ref());
+        groups.extend(source.map(|source| Group::RestoresFrom(&source.uid)));
         if waits(self) {
             groups.push(Group::WaitingFor(&self.spec.storage.name));
         }
@@ -55,8 +57,14 @@ impl Kind for BackupRun {
     }
 
     fn counted(&self) -> Option<(&str, u64)> {
-        let bytes = self.status.as_ref().and_then(|s| s.size_in_bytes);
+        // What a run restores from another one's backup is counted there.
+        let own = self.status.as_ref().filter(|_| self.spec.backup.is_some());
+        let bytes = own.and_then(|s| s.size_in_bytes);
         Some((&self.spec.storage.name, bytes.unwrap_or(0)))
+    }
+
+    fn settled(&mut self) {
+        self.with_source();
     }
 
     fn due(&self) -> Due {
@@ -65,7 +73,12 @@ impl Kind for BackupRun {
                 .iter()
                 .any(|a| self.annotations().contains_key(*a));
         match &self.status {
-            Some(status) if is_finished(status) && status.transfer.is_none() && !is_asked => Due::Never,
+            // One that has restored another one's backup may still have to tell that one.
+            Some(status)
+                if is_finished(status) && status.transfer.is_none() && status.source.is_none() && !is_asked =>
+            {
+                Due::Never
+            }
             _ => Due::Now,
         }
     }

@@ -165,8 +165,11 @@ impl<K: Kind> Packed<K> {
 
     fn read(&self, spec: Result<Vec<u8>, String>) -> Option<Arc<K>> {
         let text = decompress(&self.inner.rest).and_then(|rest| Ok(joined(rest, &spec?)));
-        match text.and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string())) {
-            Ok(object) => Some(Arc::new(object)),
+        match text.and_then(|text| serde_json::from_slice::<K>(&text).map_err(|e| e.to_string())) {
+            Ok(mut object) => {
+                object.settled();
+                Some(Arc::new(object))
+            }
             Err(error) => {
                 tracing::error!(kind = %K::kind(&()), name = %self.inner.name, error, "an object that was kept cannot be read again");
                 None

@@ -22,6 +22,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::queue::Turn;
 use planner::run::observed::{CopyView, Place};
+use planner::run::picked::{Proof, SourceView};
 use planner::run::pod::carrier_of;
 use planner::run::{Claim, DownloadView, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
@@ -30,7 +31,7 @@ use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
-use crate::run::{download, siblings};
+use crate::run::{download, siblings, sources};
 use crate::write::{WriteError, bounded};
 
 /// What was seen.
@@ -40,6 +41,8 @@ pub struct Seen {
     transfer: TransferView,
     found: Found,
     copies: Vec<CopyView>,
+    source: SourceView,
+    proof: Option<Proof>,
     download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
@@ -65,6 +68,8 @@ impl Seen {
             ),
             found: self.found.clone(),
             copies: self.copies.clone(),
+            source: self.source.clone(),
+            proof: self.proof.clone(),
             download: self.download.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),
@@ -138,6 +143,8 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         transfer,
         found: context.looks.found(&uid),
         copies,
+        source: sources::view(run, context),
+        proof: sources::proved(run, context),
         download,
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,

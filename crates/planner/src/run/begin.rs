@@ -8,7 +8,7 @@ use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, end, path, tell, thaw, turn, waiting};
+use crate::run::{cancel, end, path, source, tell, thaw, turn, waiting};
 use crate::validate;
 use crate::validate::run::check_path;
 
@@ -27,6 +27,12 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     let since = status.restore_requested_at.take();
     if cancel::is_asked(o) {
         return cancel::before_it_began(o, status);
+    }
+    if o.run.unpicked().is_some() {
+        return match validate::run::validate(&o.run.spec) {
+            Ok(_) => source::decide(o, status, since),
+            Err(faults) => end::refuse(o, status, Reason::InvalidSpec, &validate::sentence(&faults)),
+        };
     }
     let valid = match validate::run::validate(&o.run.spec) {
         Ok(valid) => valid,
@@ -49,8 +55,14 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     } else {
         Action::Restore
     };
+    // Where the backup of a source lies was written down, whatever the storage's prefix is by now.
+    let picked = status.key.clone().filter(|_| status.source.is_some());
+    let key = picked.unwrap_or_else(|| key(&prefix, &path));
+    if let Some(why) = o.storage.forbids(&key) {
+        return end::refuse(o, status, Reason::ObjectNotAllowed, &why);
+    }
     if action == Action::Restore {
-        match thaw::wait(o, &mut status, Some(&key(&prefix, &path))) {
+        match thaw::wait(o, &mut status, Some(&key)) {
             Ok(None) => {}
             Ok(Some(wait)) => return wait,
             Err(why) => return end::refuse(o, status, Reason::ObjectArchived, &why),
@@ -62,7 +74,6 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
     status.thaw = None;
     tell::nothing_stored(o, &mut status);
-    let key = key(&prefix, &path);
     status.path = Some(path.clone());
     status.key = Some(key.clone());
     status.start_time = Some(Time(o.now));

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::queue::Turn;
 use crate::run::carrier::{Carrier, Served};
 use crate::run::ending::Ending;
+use crate::run::picked::{Proof, SourceView};
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
 
@@ -36,6 +37,10 @@ pub struct Observed<'a> {
     pub found: Found,
     /// The further storages that its copies are in, or are to be.
     pub copies: Vec<CopyView>,
+    /// The backup that its source names, while it is still to be picked.
+    pub source: SourceView,
+    /// The last restore of its backup by another run, where that tells something of the backup.
+    pub proof: Option<Proof>,
     /// What becomes of a request to download.
     pub download: DownloadView,
     /// The request to restore has the value that was taken up last, and is kept on the run by an applier.

@@ -86,6 +86,12 @@ reasons! {
     Copying               passes "The backup is good, and is being copied to further storages." "Nothing to do."
     Copied                passes "The backup lies in each further storage that it was to be copied to, proved there." "Nothing to do."
     CopyFailed            passes "The backup is good, and a copy of it is not made yet; it is tried again by itself." "Cure what the message names: the further storage, its access key, or the path there."
+    Verified              passes "Another run has restored the backup, and it was good." "Nothing to do."
+    NotVerified           passes "Another run could not restore the backup." "Read the message and the log of the run that it names; make a backup anew where the object is at fault."
+    // Sources.
+    SourcePicked          passes "The backup that spec.source names was picked; status.source has it." "Nothing to do."
+    SourceMissing         passes "There is no such backup yet, or it may not be restored from here." "Correct spec.source, or wait for the backup; one of another namespace needs the annotation allowed-namespaces on its run or schedule."
+    SourceRefused         stays  "The backup that spec.source names cannot be restored." "Name another backup, in a new run."
     // Deletion.
     DeletionWaits         passes "The run is being deleted, and waits until its Pod is gone." "See to what keeps the Pod; the message names it."
     ObjectDeleted         passes "The object of a deleted run was removed." "Nothing to do."
@@ -128,6 +134,7 @@ reasons! {
     TooSmall              passes "The command printed less than spec.backup.minSize." "Look whether the command prints all that it should, or lower spec.backup.minSize."
     OutputHeld            passes "Something that the command started kept its output open." "Have the command wait for what it starts."
     InputNotRead          passes "The command did not read the whole backup." "Have the command read its standard input to the end."
+    CheckFailed           passes "The restore command ended well, and spec.restore.check did not." "Read status.log, the end of what the check printed."
     LeftRunning           passes "Something that the command started did not end." "Have the command wait for what it starts."
     OutOfMemory           passes "The kernel killed a process of the command's container for want of memory." "Raise the container's memory limit."
     Cancelled             stays  "Somebody stopped it: the annotation backup-operator.io/cancel, a deletion, or concurrencyPolicy Replace." "Make a new run."
@@ -208,7 +215,8 @@ mod tests {
     fn what_another_attempt_would_not_change_ends_a_run() {
         let ends: Vec<_> = Reason::ALL.iter().filter(|r| r.is_final()).map(|r| r.word()).collect();
         let wanted = [
-            "InvalidSpec",
+            "SourceRefused",
+                "InvalidSpec",
             "InvalidPath",
             "NotRepeated",
             "ObjectNotAllowed",

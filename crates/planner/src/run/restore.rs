@@ -14,7 +14,7 @@ use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, copies, end, lock, tell, thaw, turn, waiting};
+use crate::run::{cancel, copies, end, lock, proved, source, tell, thaw, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
@@ -52,7 +52,9 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         }
         if decision.guarded.is_empty() {
             // One writer of the status at a time.
-            status = copies::add(o, &status, &mut decision).unwrap_or(status);
+            status = proved::add(o, &status, &mut decision)
+                .or_else(|| copies::add(o, &status, &mut decision))
+                .unwrap_or(status);
         }
         lock::add(o, &status, &mut decision);
         return decision;
@@ -60,6 +62,9 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if o.request_is_kept {
         // It was taken up; who applies the run's manifest puts it back each time it is taken off.
         return Decision::default();
+    }
+    if o.run.unpicked().is_some() {
+        return source::again(o, status.clone()).unwrap_or_else(|why| refuse(o, status, &why));
     }
     if let Some(why) = refusal(o, &status) {
         return refuse(o, status, &why);

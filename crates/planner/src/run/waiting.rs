@@ -83,7 +83,7 @@ fn reason_to_wait(o: &Observed<'_>) -> Result<String, (&'static str, String)> {
 }
 
 /// The end of such a message.
-const WAITS: &str = " The run waits.";
+pub const WAITS: &str = " The run waits.";
 
 /// What it has waited for, when it waits no more.
 pub fn cause(status: &BackupRunStatus) -> String {

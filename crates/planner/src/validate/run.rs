@@ -6,7 +6,7 @@ use api::rules;
 use api::run::{Algorithm, Compression, KeyType, RetainPolicy};
 use gotemplate::{Context, Template};
 
-use super::{Fault, Faults, action, container, metadata, names, pod, recipient};
+use super::{Fault, Faults, action, container, metadata, names, pod, recipient, source};
 use crate::run::path::sample;
 use crate::run::shrunk::{self, MinSize};
 
@@ -82,6 +82,7 @@ pub fn validate(spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
 pub(super) fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidRun, Vec<Fault>> {
     let mut faults = Faults::below(field);
     actions(spec, &mut faults);
+    source::check(spec, &mut faults);
     copies(spec, &mut faults);
     let backup_container = spec
         .backup
@@ -145,6 +146,9 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     }
     if let Some(a) = &spec.restore {
         action::check("restore", &a.command, &a.args, a.deadline_seconds, faults);
+        if let Some(check) = &a.check {
+            action::check("restore.check", &check.command, &check.args, check.deadline_seconds, faults);
+        }
     }
 }
 
@@ -189,6 +193,10 @@ pub fn render_copy(path: &str, context: &Context) -> Result<String, String> {
 
 fn path(spec: &BackupRunSpec, faults: &mut Faults) -> Option<Template> {
     let storage = &spec.storage.name;
+    if spec.source.is_some() {
+        // Where the backup lies is known once it was picked.
+        return Template::parse(&spec.storage.path).ok();
+    }
     if storage.is_empty() {
         faults.add("storage.name", "the name of a BackupStorage is needed");
     } else if !names::is_subdomain(storage) {

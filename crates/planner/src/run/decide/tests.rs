@@ -52,6 +52,7 @@ mod requests;
 mod restores;
 mod retry;
 mod returned;
+mod sources;
 mod stored_as;
 mod taken;
 mod tenancy;
@@ -70,6 +71,8 @@ struct World {
     found: Found,
     stored: Option<StoredObject>,
     copies: Vec<crate::run::observed::CopyView>,
+    source: crate::run::picked::SourceView,
+    proof: Option<crate::run::picked::Proof>,
     download: DownloadView,
     request_is_kept: bool,
     sizes_before: Vec<u64>,
@@ -95,6 +98,8 @@ impl World {
             found: Found::Unknown,
             stored: None,
             copies: vec![],
+            source: Default::default(),
+            proof: None,
             download: DownloadView::None,
             request_is_kept: false,
             sizes_before: vec![],
@@ -115,8 +120,11 @@ impl World {
             memory: "32Mi".into(),
             volume: self.volume,
         };
+        // As it comes out of the cache.
+        let mut run = self.run.clone();
+        run.with_source();
         decide(&Observed {
-            run: &self.run,
+            run: &run,
             storage: self.storage.clone(),
             pods: self.pods.clone(),
             transfer: self.transfer.clone(),
@@ -128,6 +136,8 @@ impl World {
             trouble: self.trouble.clone(),
             found: self.found.clone(),
             copies: self.copies.clone(),
+            source: self.source.clone(),
+            proof: self.proof.clone(),
             download: self.download.clone(),
             request_is_kept: self.request_is_kept,
             sizes_before: self.sizes_before.clone(),

@@ -1,0 +1,144 @@
+//! Runs that restore another one's backup, and what these have proved of it.
+use api::source::Source;
+
+use super::*;
+use crate::run::picked::{Proof, SourceView};
+use crate::run::source::{There, pick};
+
+/// A run that restores the backup of `db`, whose namespace it shares.
+fn asks() -> World {
+    let mut run = restore_only_run();
+    run.metadata.name = Some("again".into());
+    run.metadata.uid = Some("uid-2".into());
+    run.spec.storage = Default::default();
+    run.spec.source = Some(Source {
+        run: Some("db".into()),
+        ..Source::default()
+    });
+    World::new(run)
+}
+
+fn seen(world: &World, source: &World) -> SourceView {
+    let there = There {
+        runs: &[&source.run],
+        schedule: None,
+    };
+    pick(world.run.unpicked().unwrap(), "team", &there, |_| false)
+}
+
+#[test]
+fn a_source_is_written_down_before_its_restore_begins_and_is_proved_as_its_own_run_would() {
+    let source = World::stored();
+    let mut world = asks();
+    world.source = seen(&world, &source);
+    world.step();
+    let picked = world.status();
+    assert_eq!(picked.source.as_ref().unwrap().run, "db");
+    assert!(picked.transfer.is_none(), "nothing has begun");
+    // Another backup is there by now; it stays the one that was picked.
+    world.source = SourceView::NotAsked;
+    world.step();
+    let begun = world.status();
+    let own = source.status();
+    assert_eq!(begun.transfer.unwrap().key, own.key);
+    assert_eq!((begun.sha256, begun.etag, begun.size_in_bytes), (own.sha256, own.etag, own.size_in_bytes));
+    assert_eq!(begun.path.as_deref(), Some("/db.sql"));
+}
+
+#[test]
+fn a_source_that_is_not_there_yet_is_waited_for_and_given_up_in_words() {
+    let mut world = asks();
+    world.source = SourceView::NotYet("there is no run team/db".into());
+    let first = world.step();
+    assert!(first.iter().any(|s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "SourceMissing")));
+    assert_eq!(world.status().message.as_deref(), Some("spec.source: there is no run team/db. The run waits."));
+    let again = world.step();
+    assert!(!again.iter().any(|s| matches!(s, Step::Unguarded(Unguarded::Event(_)))), "it is said once");
+    world.pass(601);
+    world.step();
+    assert!(world.is(condition::FAILED));
+    let words = world.status().message.unwrap();
+    assert!(words.contains("it waited for 600 s") && words.contains("there is no run team/db"), "{words}");
+}
+
+#[test]
+fn a_source_that_cannot_be_restored_fails_the_run_at_once() {
+    let mut world = asks();
+    world.source = SourceView::Refused("run team/db has no good backup: it failed".into());
+    world.step();
+    assert!(world.is(condition::FAILED));
+    assert_eq!(world.status().message.as_deref(), Some("spec.source: run team/db has no good backup: it failed"));
+}
+
+#[test]
+fn a_key_that_is_not_the_namespaces_own_is_not_read_whatever_the_status_names() {
+    let mut world = asks();
+    world.source = seen(&world, &World::stored());
+    world.step();
+    let StorageView::Ready(place) = &mut world.storage else { panic!() };
+    (place.isolated, place.prefix) = (true, "shop/".into());
+    world.step();
+    assert!(world.is(condition::FAILED) && world.status().transfer.is_none());
+    assert!(world.status().message.unwrap().contains("namespaceIsolation"));
+}
+
+fn proof(at: i64, good: bool) -> Option<Proof> {
+    Some(Proof {
+        run: format!("drill-{at}"),
+        at: Timestamp::from_second(at).unwrap(),
+        good,
+        mode: "Read".into(),
+        duration: Some("12s".into()),
+        words: "all of it was read".into(),
+    })
+}
+
+#[test]
+fn a_backup_says_what_the_last_restore_of_it_elsewhere_has_shown_once() {
+    let mut world = World::stored();
+    world.step();
+    assert!(world.status().verified.is_none());
+    world.proof = proof(2_000_000, true);
+    world.step();
+    assert!(world.is(condition::VERIFIED));
+    assert_eq!(world.status().verified.unwrap().duration.as_deref(), Some("12s"));
+    assert_eq!(world.step(), [], "it is said once");
+    world.proof = proof(3_000_000, false);
+    world.step();
+    assert!(!world.is(condition::VERIFIED) && world.is(condition::SUCCESSFUL));
+    assert!(!world.status().verified.unwrap().successful);
+    // The newer run was rotated away: what is left of older ones says nothing new.
+    world.proof = proof(2_000_000, true);
+    assert_eq!(world.step(), []);
+}
+
+#[test]
+fn a_restore_that_never_came_to_the_backup_says_nothing_of_it() {
+    let mut run = asks();
+    run.source = seen(&run, &World::stored());
+    run.step();
+    run.source = SourceView::NotAsked;
+    run.step();
+    run.pod(PodStage::Running);
+    run.step();
+    for (reason, speaks) in [
+        (Reason::BadObject, true),
+        (Reason::CheckFailed, true),
+        (Reason::PodCannotStart, false),
+        (Reason::Cancelled, false),
+    ] {
+        let mut run = World { run: run.run.clone(), ..World::new(run.run.clone()) };
+        run.ended(End::Failed {
+            reason,
+            message: "it is cut".into(),
+            bytes: 0,
+            log: String::new(),
+        });
+        run.step();
+        run.pods.clear();
+        run.step();
+        let proof = crate::run::proved::proof(&run.run);
+        assert_eq!(proof.is_some(), speaks, "{reason:?} {:?}", run.status());
+        assert!(proof.is_none_or(|p| !p.good && p.words.contains("it is cut")));
+    }
+}
