@@ -52,6 +52,7 @@ pub fn run(job: &Job, stored: &Stored<'_>, desk: &Arc<Desk>, guard: Guard, log: 
                 deadline_seconds: job.deadline_seconds,
                 grace: Duration::from_secs(job.grace_seconds),
                 guard: Arc::new(guard),
+                check: job.check.as_ref().map(|check| (check, Errors::Log(log))),
             };
             let ended = proof::restore::run(order, &events, inbox, &|bytes, stored| desk.progress(bytes, stored));
             report.outcome = ended.outcome;

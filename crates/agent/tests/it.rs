@@ -11,6 +11,8 @@ mod tunnel;
 
 #[path = "it/backup.rs"]
 mod backup;
+#[path = "it/check.rs"]
+mod check;
 #[path = "it/connection.rs"]
 mod connection;
 #[path = "it/each_server.rs"]

@@ -52,6 +52,8 @@ pub enum Wiring {
     Output(PipeWriter),
     /// Restore: its input comes from the writer's other end; what it prints goes where its errors go.
     Input(PipeReader),
+    /// A check: nothing to read; what it prints goes where its errors go.
+    Neither,
 }
 
 /// Where a command's standard error goes.
@@ -109,6 +111,7 @@ pub fn start(
         match wiring {
             Wiring::Output(output) => command.stdin(Stdio::null()).stdout(output),
             Wiring::Input(input) => command.stdin(input),
+            Wiring::Neither => command.stdin(Stdio::null()),
         };
         Ok((command, log))
     };

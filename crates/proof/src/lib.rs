@@ -7,6 +7,8 @@
 //! On Windows objects are read and proved, and no command is fed: nothing there holds its input open beside a process that is ended.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+mod afterwards;
 mod check;
 #[cfg(unix)]
 pub mod command;

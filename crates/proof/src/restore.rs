@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, sync_channel};
 use std::time::{Duration, Instant};
 
-use protocol::Outcome;
+use protocol::{Check, Outcome};
 
+use crate::afterwards;
 use crate::command::{self, Errors, Running, Wiring, pipe, tree};
 use crate::download::Watched;
 use crate::event::{Event, FeedEnd, Verdict};
@@ -49,6 +50,8 @@ pub struct Order<'a> {
     pub grace: Duration,
     /// Holds its input.
     pub guard: Arc<dyn Guard>,
+    /// What proves the restore, once the command has ended well.
+    pub check: Option<(&'a Check, Errors<'a>)>,
 }
 
 /// What came of it.
@@ -69,7 +72,7 @@ pub struct Ended {
 
 /// Restores. `events` is the other end of `inbox`, for whoever may want it stopped ([`Event::Cancel`]); `progress` is told of the plain
 /// bytes and of the stored ones, twice a second.
-pub fn run(order: Order<'_>, events: &Sender<Event>, inbox: Receiver<Event>, progress: &dyn Fn(u64, u64)) -> Ended {
+pub fn run(mut order: Order<'_>, events: &Sender<Event>, inbox: Receiver<Event>, progress: &dyn Fn(u64, u64)) -> Ended {
     let mut ended = Ended {
         outcome: Outcome::Done,
         stderr: String::new(),
@@ -79,7 +82,7 @@ pub fn run(order: Order<'_>, events: &Sender<Event>, inbox: Receiver<Event>, pro
         sha256: String::new(),
     };
     let signs = order.object.signs.clone();
-    let (command, grace) = (order.command, order.grace);
+    let (command, grace, check) = (order.command, order.grace, order.check.take());
     let mut work = match begin(order, events) {
         Ok(work) => work,
         Err(outcome) => return Ended { outcome, ..ended },
@@ -103,14 +106,28 @@ pub fn run(order: Order<'_>, events: &Sender<Event>, inbox: Receiver<Event>, pro
     } else {
         // It hangs in the kernel and is killed when it comes out: it must not find its input closed before.
         std::mem::forget((work.fed.take().and_then(|end| end.input), inbox));
+        // It is none that has ended well: no check follows.
+        return ended_as(ended, outcome, &work);
     }
-    ended.outcome = outcome;
-    ended.packed = work.packed;
-    ended.bytes = work.written.load(Ordering::Relaxed);
+    if outcome == Outcome::Done
+        && let Some((check, errors)) = check
+    {
+        // All that the command has started is gone: what the check sees is what stays.
+        (outcome, ended.stderr) = afterwards::run(check, errors, grace, events, &inbox);
+    }
+    ended_as(ended, outcome, &work)
+}
+
+fn ended_as(ended: Ended, outcome: Outcome, work: &Work<'_>) -> Ended {
     let hash = work.watched.hash.lock().unwrap_or_else(PoisonError::into_inner);
-    (ended.stored_bytes, ended.sha256) = (hash.bytes(), hash.hex());
-    drop(hash);
-    ended
+    Ended {
+        outcome,
+        packed: work.packed,
+        bytes: work.written.load(Ordering::Relaxed),
+        stored_bytes: hash.bytes(),
+        sha256: hash.hex(),
+        ..ended
+    }
 }
 
 /// What stops the command leaves it time to end by itself, unless it has had its time.

@@ -19,7 +19,7 @@ pub use parts::PartPlan;
 pub use secret::Secret;
 
 /// Version of the protocol. An agent answers with its own; an operator speaks to all up to its own.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 /// The first version that knows tunnelled streams and `Probe`.
 pub const RELAY: u32 = 2;
 /// The first version that knows the outcomes `LeftRunning` and `OutOfMemory`.
@@ -31,3 +31,5 @@ pub const ONLY_NEW: u32 = 4;
 pub const PLAN: u32 = 5;
 /// The first version whose agents keep to `Job.bandwidth`, and know `Pace`.
 pub const PACE: u32 = 6;
+/// The first version whose agents run `Job.check`, and know the outcome `CheckFailed`.
+pub const CHECK: u32 = 7;

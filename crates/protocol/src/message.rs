@@ -244,8 +244,22 @@ pub struct Job {
     /// Bytes a second that the transfer begins with; `Pace` says when there are more or fewer. None: as many as it can.
     #[serde(default)]
     pub bandwidth: Option<u64>,
+    /// Of a restore: what proves it, once its command has ended well. An agent before version 7 would leave it out, and is not given such a job.
+    #[serde(default)]
+    pub check: Option<Check>,
     /// Backup or restore.
     pub action: Action,
+}
+
+/// A command that proves a restore.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// Program and arguments; run without a shell.
+    pub command: Vec<String>,
+    /// Seconds until it is stopped.
+    #[serde(default)]
+    pub deadline_seconds: Option<u64>,
 }
 
 fn absence_seconds() -> u64 {
@@ -404,6 +418,11 @@ pub enum Outcome {
     /// The command ended with 0, but meanwhile the kernel killed a process of its container for want of memory. Since
     /// version 3.
     OutOfMemory,
+    /// The restoring command ended well, and the check did not. Since version 7.
+    CheckFailed {
+        /// How: `ended with status 3`.
+        message: String,
+    },
     /// A part could not be stored, a range not be read, or a stage failed: named with the last error.
     TransferFailed {
         /// `upload part 7`, `download at 1234`, `compress`, `encrypt`.

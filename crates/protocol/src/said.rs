@@ -92,6 +92,7 @@ enum OutcomeKind {
     InputNotRead,
     LeftRunning,
     OutOfMemory,
+    CheckFailed,
     TransferFailed,
     BadObject,
     Cancelled,
@@ -197,6 +198,9 @@ impl TryFrom<SaidOutcome> for Outcome {
                 seconds: some(said.seconds, "seconds")?,
             },
             K::OutOfMemory => Self::OutOfMemory,
+            K::CheckFailed => Self::CheckFailed {
+                message: some(said.message, "message")?,
+            },
             K::TransferFailed => Self::TransferFailed {
                 step: some(said.step, "step")?,
                 message: some(said.message, "message")?,

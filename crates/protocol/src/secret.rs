@@ -47,6 +47,7 @@ mod tests {
             proxy: None,
             relay: false,
             bandwidth: None,
+            check: None,
             action: Action::Restore {
                 identity: Some(Secret::new("AGE-SECRET-KEY-hunter2".into())),
                 window_log: None,

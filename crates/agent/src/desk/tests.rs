@@ -34,6 +34,7 @@ fn job() -> Box<Job> {
         proxy: None,
         relay: false,
         bandwidth: None,
+        check: None,
         action: Action::Restore {
             identity: None,
             window_log: None,

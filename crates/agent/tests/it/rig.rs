@@ -329,6 +329,7 @@ pub fn backup(command: Vec<String>) -> Job {
         proxy: None,
         relay: false,
         bandwidth: None,
+        check: None,
         action,
     }
 }

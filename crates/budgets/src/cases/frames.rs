@@ -66,6 +66,7 @@ fn start() -> Frame<ToAgent> {
         proxy: None,
         relay: false,
         bandwidth: None,
+        check: None,
         action: Action::Backup {
             recipients: vec!["age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj".into()],
             allow_empty: false,

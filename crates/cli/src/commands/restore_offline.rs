@@ -109,6 +109,7 @@ pub fn restore(source: &Source, command: &[String], deadline: Option<u64>) -> Re
         deadline_seconds: deadline,
         grace: Duration::from_secs(GRACE),
         guard: Arc::new(guard),
+        check: None,
     };
     let ended = proof::restore::run(order, &events, inbox, &|_, stored| {
         progress.lock().unwrap_or_else(PoisonError::into_inner).tell(stored);

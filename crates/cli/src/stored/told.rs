@@ -28,6 +28,7 @@ pub fn wrong(outcome: &Outcome) -> Option<String> {
             flagged(message)
         ),
         Outcome::Cancelled { reason } => format!("stopped by {reason}"),
+        Outcome::CheckFailed { message } => format!("the check {message}"),
         // These are a backup's.
         Outcome::Empty | Outcome::TooSmall | Outcome::OutputHeld => "the agent's end of a backup".into(),
     })

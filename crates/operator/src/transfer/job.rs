@@ -160,7 +160,17 @@ pub async fn make(
         proxy: store.parameters.proxy().map(ToString::to_string),
         relay: route == Route::Relay,
         bandwidth: None,
+        check: check(run, order.action),
         action,
+    })
+}
+
+/// What proves a restore.
+fn check(run: &BackupRun, action: Action) -> Option<protocol::Check> {
+    let restore = run.spec.restore.as_ref().filter(|_| action == Action::Restore);
+    restore?.check.as_ref().map(|check| protocol::Check {
+        command: [check.command.clone(), check.args.clone()].concat(),
+        deadline_seconds: check.deadline_seconds,
     })
 }
 

@@ -175,6 +175,10 @@ pub fn words(outcome: &Outcome) -> (Reason, String) {
             Reason::OutOfMemory,
             "the command ended with status 0, but meanwhile the kernel killed a process of its container for want of memory, so not all of its work may be done; raise the container's memory limit".into(),
         ),
+        Outcome::CheckFailed { message } => (
+            Reason::CheckFailed,
+            format!("the restore command took the whole backup and ended well, but the check (spec.restore.check) {}", cut(message)),
+        ),
         Outcome::TransferFailed { step, message } => {
             (Reason::TransferFailed, format!("{} failed: {}", cut(step), cut(message)))
         }

@@ -19,6 +19,7 @@ use crate::write::bounded;
 const WELCOME: Duration = Duration::from_secs(15);
 /// How long a store that fails is asked for the object that a restore reads.
 const FIND: Duration = Duration::from_secs(120);
+const OLD_AGENT: &str = "the agent in the Pod is of an older operator and knows no spec.restore.check, so nothing was begun; ask for the restore again";
 
 impl Session {
     /// A restore reads an object: it has to be there, and to be the one that this run stored.
@@ -201,6 +202,15 @@ impl Session {
             },
             self.agent_version,
         );
+        if job.check.is_some() && self.agent_version < protocol::CHECK {
+            // It would leave the check out, and the restore would count as good.
+            return Err(Ended::Over(End::Failed {
+                reason: Reason::CheckFailed,
+                message: OLD_AGENT.into(),
+                bytes: 0,
+                log: String::new(),
+            }));
+        }
         self.handle.awaits_start(&chosen);
         if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
         {
