@@ -67,6 +67,8 @@ mod returned;
 mod rights;
 #[path = "all/schedules.rs"]
 mod schedules;
+#[path = "all/sources.rs"]
+mod sources;
 #[path = "all/sftp.rs"]
 mod sftp;
 #[path = "all/sizes.rs"]

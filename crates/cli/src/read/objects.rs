@@ -18,11 +18,18 @@ pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt
     const SINGULAR: &'static str;
     /// It belongs to a namespace.
     const NAMESPACED: bool = true;
+
+    /// Makes of an object as it was read what people are to see of it.
+    fn settled(&mut self) {}
 }
 
 impl Kind for BackupRun {
     const PLURAL: &'static str = "runs";
     const SINGULAR: &'static str = "run";
+
+    fn settled(&mut self) {
+        self.with_source();
+    }
 }
 
 impl Kind for BackupSchedule {
@@ -260,5 +267,9 @@ impl<K: Kind> Found<K> {
 /// In which words it is not.
 pub fn read<K: Kind>(object: &DynamicObject) -> Result<K, String> {
     let value = serde_json::to_value(object).map_err(|e| e.to_string())?;
-    serde_json::from_value(value).map_err(|e| format!("is not as this version of kubectl-backup reads it: {e}"))
+    let read = serde_json::from_value(value).map(|mut object: K| {
+        object.settled();
+        object
+    });
+    read.map_err(|e| format!("is not as this version of kubectl-backup reads it: {e}"))
 }

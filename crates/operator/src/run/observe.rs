@@ -143,7 +143,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         transfer,
         found: context.looks.found(&uid),
         copies,
-        source: sources::view(run, context),
+        source: sources::view(run, context, now),
         proof: sources::proved(run, context),
         download,
         request_is_kept: request_is_kept(run, context).await?,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupSchedule, labels};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use planner::run::is_finished;
@@ -15,7 +16,7 @@ use crate::context::Context;
 use crate::ownership::is_labelled;
 
 /// The backup that a run's source is, while that is still to be picked.
-pub fn view(run: &BackupRun, context: &Context) -> SourceView {
+pub fn view(run: &BackupRun, context: &Context, now: Timestamp) -> SourceView {
     let is_over = run.status.as_ref().is_some_and(is_finished) && !run.annotations().contains_key(labels::RESTORE);
     let Some(asks) = run.unpicked().filter(|_| !is_over) else {
         return SourceView::NotAsked;
@@ -41,7 +42,7 @@ pub fn view(run: &BackupRun, context: &Context) -> SourceView {
     pick(asks, &own, &there, |storage| {
         let storage = context.storages.get(&ObjectRef::new(storage));
         storage.is_some_and(|s| s.spec.namespace_isolation == Some(NamespaceIsolation::Prefix))
-    })
+    }, now)
 }
 
 /// Runs with the label of a schedule, which may be gone.

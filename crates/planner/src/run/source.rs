@@ -11,6 +11,7 @@ use crate::run::picked::{Picked, SourceView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, tell, waiting};
+use crate::schedule::observed::ended;
 
 /// What is there to pick from.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +25,7 @@ pub struct There<'a> {
 /// Picks a backup. `isolated` tells whether a storage keeps namespaces apart.
 ///
 /// Of another namespace nobody learns whether a run is there that he may not restore.
-pub fn pick(asks: &Source, own: &str, there: &There<'_>, isolated: impl Fn(&str) -> bool) -> SourceView {
+pub fn pick(asks: &Source, own: &str, there: &There<'_>, isolated: impl Fn(&str) -> bool, now: Timestamp) -> SourceView {
     let namespace = asks.namespace.as_deref().unwrap_or(own);
     let foreign = namespace != own;
     let allowed = |run: &BackupRun| {
@@ -53,15 +54,16 @@ pub fn pick(asks: &Source, own: &str, there: &There<'_>, isolated: impl Fn(&str)
         (None, Some(name)) => {
             let at = asks.at.as_deref().filter(|at| *at != LATEST);
             let until = at.and_then(|at| at.parse::<Timestamp>().ok());
-            let in_time = |run: &&BackupRun| until.is_none_or(|until| began(run) <= until);
+            let in_time = |run: &&BackupRun| until.is_none_or(|until| ended(run) <= until);
             let mut fit = runs.iter().copied().filter(|run| unfit(run).is_none() && in_time(run)).collect::<Vec<_>>();
-            fit.sort_by_key(|run| (began(run), run.name_any()));
-            let may_come = runs.iter().copied().filter(in_time).any(|run| matches!(unfit(run), Some(Unfit::UnderWay)));
+            fit.sort_by_key(|run| (ended(run), run.name_any()));
+            // What is under way ends later than now.
+            let may_come = until.is_none_or(|until| until > now);
             match (fit.pop(), until) {
                 (Some(run), _) => run,
                 (None, Some(until)) if !may_come => {
                     return SourceView::Refused(format!(
-                        "schedule {namespace}/{name} has no good backup that began by {until}{hint}"
+                        "schedule {namespace}/{name} has no good backup that had ended by {until}{hint}"
                     ));
                 }
                 (None, _) => {
@@ -112,13 +114,6 @@ fn unfit(run: &BackupRun) -> Option<Unfit> {
     }
     let gone = tell::is_overwritten(status) && !status.copies.iter().any(|c| c.completion_time.is_some());
     gone.then_some(Unfit::For("has lost its object: a newer run of the same path wrote over it"))
-}
-
-/// When a backup began: what it is the state of.
-pub fn began(run: &BackupRun) -> Timestamp {
-    let started = run.status.as_ref().and_then(|s| s.start_time.as_ref()).map(|t| t.0);
-    let created = run.metadata.creation_timestamp.as_ref().map(|t| t.0);
-    started.or(created).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn picked(run: &BackupRun, namespace: &str) -> Option<Picked> {

@@ -17,13 +17,13 @@ fn said(run: &mut BackupRun, type_: &str) {
     condition::set(&mut status.conditions, &say, None, Timestamp::UNIX_EPOCH);
 }
 
-/// A good backup that began so many seconds after 1970.
-fn good(name: &str, began: i64) -> BackupRun {
+/// A good backup that ended so many seconds after 1970.
+fn good(name: &str, ended: i64) -> BackupRun {
     let mut run = backup_run();
     run.metadata.name = Some(name.into());
     said(&mut run, condition::SUCCESSFUL);
     let status = run.status.as_mut().unwrap();
-    status.start_time = Some(Time(Timestamp::from_second(began).unwrap()));
+    status.completion_time = Some(Time(Timestamp::from_second(ended).unwrap()));
     status.path = Some(format!("/{name}"));
     status.key = Some(format!("team/{name}"));
     status.sha256 = Some("ab".into());
@@ -40,7 +40,7 @@ fn picks(source: serde_json::Value, own: &str, runs: &[BackupRun]) -> Result<Str
         runs: &runs,
         schedule: None,
     };
-    match pick(&asks(source), own, &there, |storage| storage == "apart") {
+    match pick(&asks(source), own, &there, |storage| storage == "apart", Timestamp::from_second(1000).unwrap()) {
         SourceView::Picked(picked) => Ok(picked.source.run),
         SourceView::NotYet(why) => Err(format!("not yet: {why}")),
         SourceView::Refused(why) => Err(format!("refused: {why}")),
@@ -49,7 +49,7 @@ fn picks(source: serde_json::Value, own: &str, runs: &[BackupRun]) -> Result<Str
 }
 
 #[test]
-fn of_a_schedule_the_newest_good_backup_is_picked_that_began_no_later() {
+fn of_a_schedule_the_newest_good_backup_is_picked_that_had_ended_by_then() {
     let mut failed = good("db-400", 400);
     failed.status = None;
     said(&mut failed, condition::FAILED);
@@ -65,7 +65,7 @@ fn of_a_schedule_the_newest_good_backup_is_picked_that_began_no_later() {
     assert_eq!(picked(&at(300)).unwrap(), "db-300");
     assert_eq!(picked(&at(299)).unwrap(), "db-200");
     let none = picked(&at(99)).unwrap_err();
-    assert!(none.starts_with("refused: schedule team/db has no good backup that began by"), "{none}");
+    assert!(none.starts_with("refused: schedule team/db has no good backup that had ended by"), "{none}");
     assert!(picks(json!({"schedule": "db"}), "team", &[]).unwrap_err().starts_with("not yet: "));
 }
 
@@ -113,8 +113,8 @@ fn another_namespaces_backup_is_restored_only_where_that_says_so_and_its_storage
         runs: &[&run],
         schedule: Some(&schedule),
     };
-    assert!(matches!(pick(&asks(asked.clone()), "shop", &there, |_| false), SourceView::Picked(_)));
-    let apart = pick(&asks(asked), "shop", &there, |_| true);
+    assert!(matches!(pick(&asks(asked.clone()), "shop", &there, |_| false, Timestamp::UNIX_EPOCH), SourceView::Picked(_)));
+    let apart = pick(&asks(asked), "shop", &there, |_| true, Timestamp::UNIX_EPOCH);
     assert!(matches!(apart, SourceView::Refused(why) if why.contains("namespaceIsolation")));
 }
 
@@ -135,7 +135,7 @@ fn the_key_of_another_namespaces_backup_is_looked_for_there_and_what_proves_it_c
         runs: &[&run],
         schedule: None,
     };
-    let SourceView::Picked(picked) = pick(&asks(json!({"run": "db-1", "namespace": "team"})), "shop", &there, |_| false) else {
+    let SourceView::Picked(picked) = pick(&asks(json!({"run": "db-1", "namespace": "team"})), "shop", &there, |_| false, Timestamp::UNIX_EPOCH) else {
         panic!()
     };
     let key = picked.source.encryption.as_ref().unwrap().decryption_key.as_ref().unwrap();

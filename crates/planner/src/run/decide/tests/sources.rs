@@ -23,7 +23,7 @@ fn seen(world: &World, source: &World) -> SourceView {
         runs: &[&source.run],
         schedule: None,
     };
-    pick(world.run.unpicked().unwrap(), "team", &there, |_| false)
+    pick(world.run.unpicked().unwrap(), "team", &there, |_| false, world.now)
 }
 
 #[test]
