@@ -188,6 +188,13 @@ pub const GRANTS: &[Grant] = &[
     },
     Grant {
         scope: Scope::Watched,
+        group: "",
+        resources: &["configmaps"],
+        verbs: &["get"],
+        why: "Whom backups are encrypted for (encryption.recipientsFrom), each by its name.",
+    },
+    Grant {
+        scope: Scope::Watched,
         group: "events.k8s.io",
         resources: &["events"],
         verbs: &["list"],

@@ -56,6 +56,10 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["get"]
+# Whom backups are encrypted for (encryption.recipientsFrom), each by its name.
+- apiGroups: [""]
+  resources: ["configmaps"]
+  verbs: ["get"]
 # Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted, a probe that fails.
 - apiGroups: ["events.k8s.io"]
   resources: ["events"]
@@ -135,6 +139,10 @@
 # Access keys of storages, age identities for restores, and what receivers of notifications keep secret, each by its name.
 - apiGroups: [""]
   resources: ["secrets"]
+  verbs: ["get"]
+# Whom backups are encrypted for (encryption.recipientsFrom), each by its name.
+- apiGroups: [""]
+  resources: ["configmaps"]
   verbs: ["get"]
 # Tell why a Pod does not start where only its Events say so: a volume that cannot be mounted, a probe that fails.
 - apiGroups: ["events.k8s.io"]

@@ -57,8 +57,10 @@ pub const BACKUP_OR_RESTORE: Said = Said {
 };
 /// On a run's spec.
 pub const BACKUP_NEEDS_RECIPIENT: Said = Said {
-    rule: "!has(self.backup) || !has(self.encryption) || has(self.encryption.recipients) && size(self.encryption.recipients) > 0",
-    message: Words::Fixed("at least one is needed with backup: age1..., ssh-ed25519 ... or ssh-rsa ..."),
+    rule: "!has(self.backup) || !has(self.encryption) || has(self.encryption.recipients) && size(self.encryption.recipients) > 0 || has(self.encryption.recipientsFrom) && size(self.encryption.recipientsFrom) > 0",
+    message: Words::Fixed(
+        "at least one is needed with backup: age1..., ssh-ed25519 ... or ssh-rsa ..., or recipientsFrom",
+    ),
     once: false,
     field: Some(".encryption.recipients"),
 };
@@ -107,12 +109,19 @@ pub const SOURCE_RESTORES: Said = Said {
 };
 /// On a run's spec.
 pub const SOURCE_SAYS_HOW: Said = Said {
-    rule: "!has(self.source) || !has(self.compression) && (!has(self.encryption) || !has(self.encryption.recipients) || size(self.encryption.recipients) == 0)",
+    rule: "!has(self.source) || !has(self.compression) && (!has(self.encryption) || (!has(self.encryption.recipients) || size(self.encryption.recipients) == 0) && !has(self.encryption.recipientsFrom))",
     message: Words::Fixed(
-        "says by itself how the backup is compressed and encrypted; leave compression and encryption.recipients out (encryption.decryptionKey may be given)",
+        "says by itself how the backup is compressed and encrypted; leave compression, encryption.recipients and recipientsFrom out (encryption.decryptionKey may be given)",
     ),
     once: false,
     field: Some(".source"),
+};
+/// On a place of recipients.
+pub const RECIPIENTS_FROM_ONE: Said = Said {
+    rule: "has(self.configMapKeyRef) != has(self.secretKeyRef)",
+    message: Words::Fixed("exactly one of configMapKeyRef and secretKeyRef is needed"),
+    once: false,
+    field: None,
 };
 /// On a source.
 pub const SOURCE_IS_ONE: Said = Said {
@@ -240,7 +249,7 @@ pub const COMPRESSION_STAYS: Said = Said {
 };
 /// On a run.
 pub const ENCRYPTION_STAYS: Said = Said {
-    rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || has(self.spec.encryption.recipients) == has(oldSelf.spec.encryption.recipients) && (!has(self.spec.encryption.recipients) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients))",
+    rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || has(self.spec.encryption.recipients) == has(oldSelf.spec.encryption.recipients) && (!has(self.spec.encryption.recipients) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients) && has(self.spec.encryption.recipientsFrom) == has(oldSelf.spec.encryption.recipientsFrom) && (!has(self.spec.encryption.recipientsFrom) || self.spec.encryption.recipientsFrom == oldSelf.spec.encryption.recipientsFrom))",
     message: Words::Fixed("only decryptionKey can change after creation; make a new BackupRun to encrypt for others"),
     once: false,
     field: Some(".spec.encryption"),

@@ -295,15 +295,43 @@ pub enum Algorithm {
 }
 
 /// How a backup is encrypted.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Encryption {
-    /// Who can decrypt: age recipients (`age1...`) or SSH public keys (`ssh-ed25519 ...`, `ssh-rsa ...`). Needed with `backup`; a run that only restores needs none.
+    /// Who can decrypt: age recipients (`age1...`) or SSH public keys (`ssh-ed25519 ...`, `ssh-rsa ...`). Needed with `backup`, here or in `recipientsFrom`; a run that only restores needs none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
+    /// More of them, out of ConfigMaps or Secrets of the run's namespace, so that one edit changes whom the next backups of all schedules are for. Each is a file as age's `-R` reads it: a recipient a line, empty lines and comments (`#`) between. They are read when the run begins, and stand in `status.recipients` from then on. A run waits for one that is not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub recipients_from: Vec<RecipientsFrom>,
     /// Where the matching identity, or the passphrase, is kept; needed for restores. During a restore it is in the memory of the user's container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decryption_key: Option<DecryptionKey>,
+}
+
+/// Where recipients are kept: exactly one of the two.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::RECIPIENTS_FROM_ONE.rule())]
+pub struct RecipientsFrom {
+    /// A key of a ConfigMap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map_key_ref: Option<KeyRef>,
+    /// A key of a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<KeyRef>,
+}
+
+/// A key of an object of the run's namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+pub struct KeyRef {
+    /// Name of the object.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
 }
 
 /// A key of a Secret that holds an age identity, an SSH private key, or a passphrase.
@@ -458,6 +486,10 @@ pub struct BackupRunStatus {
     /// What keeps the object from being removed, as the store told when the backup was proved, or when the annotation `legal-hold` was carried out. Absent where nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// In a run with `encryption.recipientsFrom`: all whom the backup is encrypted for, as they were when the run began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub recipients: Vec<String>,
     /// In a run with `spec.source`: the backup that was picked, when the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PickedSource>,

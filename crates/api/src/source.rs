@@ -59,9 +59,25 @@ impl BackupRun {
         self.spec.source.as_ref().filter(|_| !picked)
     }
 
+    /// The run as everybody behind this is to see it: what it names elsewhere, and was looked up when it began, stands in its spec.
+    pub fn resolved(&mut self) {
+        self.with_source();
+        let known = self
+            .status
+            .as_ref()
+            .map(|s| s.recipients.as_slice())
+            .unwrap_or_default();
+        if let Some(encryption) = self.spec.encryption.as_mut().filter(|e| !e.recipients_from.is_empty())
+            && !known.is_empty()
+        {
+            encryption.recipients = known.to_vec();
+            encryption.recipients_from.clear();
+        }
+    }
+
     /// With a source that was picked, the run becomes what it would be had its author written storage, path, compression and encryption: nobody
     /// behind this asks where they came from. A key that the run names itself goes before the one of the source.
-    pub fn with_source(&mut self) {
+    fn with_source(&mut self) {
         let Some(status) = self.status.as_ref().filter(|_| self.spec.backup.is_none()) else {
             return;
         };
@@ -122,13 +138,16 @@ mod tests {
     fn a_run_with_a_picked_source_is_as_if_its_author_had_written_it_out() {
         let mut it = run(restores(json!({})), picked());
         assert!(it.unpicked().is_none());
-        it.with_source();
-        assert_eq!((it.spec.storage.name.as_str(), it.spec.storage.path.as_str()), ("far", "/a/b"));
+        it.resolved();
+        assert_eq!(
+            (it.spec.storage.name.as_str(), it.spec.storage.path.as_str()),
+            ("far", "/a/b")
+        );
         assert!(it.spec.source.is_none() && it.spec.compression.is_some());
         assert_eq!(it.spec.encryption.unwrap().decryption_key.unwrap().name, "theirs");
         let own = json!({"encryption": {"decryptionKey": {"name": "ours", "key": "k"}}});
         let mut it = run(restores(own), picked());
-        it.with_source();
+        it.resolved();
         let encryption = it.spec.encryption.unwrap();
         assert_eq!(encryption.decryption_key.unwrap().name, "ours");
         assert_eq!(encryption.recipients, ["age1x"]);
@@ -138,12 +157,32 @@ mod tests {
     fn a_status_that_speaks_of_a_source_nobody_asked_for_changes_nothing() {
         let spec = json!({"storage": {"name": "near", "path": "/x"}, "restore": {"command": ["cat"]}, "template": {"spec": {"containers": []}}});
         let mut it = run(spec, picked());
-        it.with_source();
+        it.resolved();
         assert_eq!(it.spec.storage.name, "near");
         let mut it = run(restores(json!({})), json!({}));
         assert!(it.unpicked().is_some());
-        it.with_source();
+        it.resolved();
         assert!(it.spec.source.is_some() && it.spec.storage.name.is_empty());
+    }
+
+    #[test]
+    fn whom_a_backup_is_for_is_what_stood_elsewhere_when_it_began() {
+        let spec = json!({
+            "storage": {"name": "near"}, "backup": {"command": ["dump"]}, "template": {"spec": {"containers": []}},
+            "encryption": {"recipients": ["age1a"], "recipientsFrom": [{"configMapKeyRef": {"name": "team", "key": "all"}}]},
+        });
+        let mut it = run(spec.clone(), json!({}));
+        it.resolved();
+        assert_eq!(
+            it.spec.encryption.as_ref().unwrap().recipients_from.len(),
+            1,
+            "they are still to be read"
+        );
+        let mut it = run(spec, json!({"recipients": ["age1a", "age1b"]}));
+        it.resolved();
+        let encryption = it.spec.encryption.unwrap();
+        assert!(encryption.recipients_from.is_empty());
+        assert_eq!(encryption.recipients, ["age1a", "age1b"]);
     }
 
     #[test]

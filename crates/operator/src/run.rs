@@ -6,6 +6,7 @@ pub mod leaving;
 mod left_behind;
 pub mod look;
 pub mod observe;
+mod recipients;
 pub mod siblings;
 mod sources;
 mod told;

@@ -50,6 +50,23 @@ pub fn storage(storage: &BackupStorage) -> Vec<Fault> {
     said
 }
 
+/// What whoever checks manifests should hear, and whoever applies one each time not: it may be all that he has.
+pub fn keys(spec: &BackupRunSpec, field: &str) -> Vec<Fault> {
+    let mut said = Vec::new();
+    let alone = spec
+        .encryption
+        .as_ref()
+        .is_some_and(|e| e.recipients_from.is_empty() && e.recipients.len() == 1);
+    if spec.backup.is_some() && alone {
+        say(
+            &mut said,
+            &format!("{field}.encryption.recipients"),
+            "is one key alone: whoever loses it loses every backup; add a second one, whose identity lies elsewhere (in a safe, with another person)",
+        );
+    }
+    said
+}
+
 /// What is unwise about a run besides its spec: one that was exported carries the mark of its first life.
 pub fn marks(run: &BackupRun) -> Vec<Fault> {
     let mut said = Vec::new();

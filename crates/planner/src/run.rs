@@ -39,6 +39,8 @@ pub mod thaw;
 
 pub mod proved;
 
+pub mod recipients;
+
 pub mod source;
 
 pub mod waiting;

@@ -89,6 +89,7 @@ mod tests {
         assert_eq!(plain, Needs::Spec(Box::new(run.spec.clone())));
         run.spec.encryption = Some(api::run::Encryption {
             recipients: vec![RECIPIENT.into()],
+            recipients_from: vec![],
             decryption_key: None,
         });
         let sealed = Record {

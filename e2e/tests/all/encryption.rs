@@ -4,7 +4,7 @@ use api::labels;
 use e2e::bytes::sum_line;
 use e2e::runs::{end_of, message, status, stream};
 use e2e::{Case, case};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde_json::{Value, json};
 
 async fn secret(case: &Case, name: &str, data: Value) {
@@ -67,6 +67,47 @@ fn a_key_of_another_namespace_is_read_only_where_its_secret_allows_it() {
         case.restore("db").await;
         let secrets: kube::Api<Secret> = kube::Api::namespaced(case.client().clone(), e2e::shared::NAMESPACE);
         e2e::cluster::delete(&secrets, &name).await;
+    });
+}
+
+#[test]
+fn whom_backups_are_for_is_one_edit_in_a_configmap_and_nothing_is_encrypted_for_fewer() {
+    case("recipients", |case| async move {
+        let (one, two) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+        let mut spec = stream(&case.path("{{ .name }}"), "random 100000 5");
+        spec["encryption"] = json!({
+            "recipientsFrom": [{"configMapKeyRef": {"name": "team", "key": "all"}}], "decryptionKey": {"name": "age", "key": "key"},
+        });
+        case.keeps("db");
+        case.start("db", spec.clone()).await;
+        let said = case
+            .until("db", "waits", 30, |run| {
+                Some(message(run)).filter(|m| m.contains("recipientsFrom"))
+            })
+            .await;
+        assert!(said.contains("there is no ConfigMap team"), "{said}");
+        let list = async |lines: &str| {
+            case.apply::<ConfigMap>(json!({"metadata": {"name": "team"}, "data": {"all": lines}}))
+                .await;
+        };
+        list(&format!("# on duty\n{}\nnobody\n", one.to_public())).await;
+        let said = case
+            .until("db", "says which line", 60, |run| {
+                Some(message(run)).filter(|m| m.contains("line 3"))
+            })
+            .await;
+        assert!(said.contains("key \"all\" of ConfigMap team"), "{said}");
+        list(&format!("# on duty\n{}\n{}\n", one.to_public(), two.to_public())).await;
+        let run = case.succeeded("db", 120).await;
+        assert_eq!(
+            status(&run).recipients,
+            [one.to_public().to_string(), two.to_public().to_string()]
+        );
+        // A later edit is for later backups: this one opens with either key, as it was made.
+        list(&one.to_public().to_string()).await;
+        secret(&case, "age", json!({"key": two.to_string().expose_secret()})).await;
+        let restored = status(&case.restore("db").await);
+        assert_eq!(restored.log.unwrap().trim(), sum_line(&e2e::bytes::random(100_000, 5)));
     });
 }
 

@@ -83,6 +83,7 @@ impl World {
             found: Found::Nothing,
             copies: vec![],
             source: Default::default(),
+            recipients: Default::default(),
             proof: None,
             download: DownloadView::None,
             request_is_kept: false,

@@ -103,6 +103,7 @@ fn seen(run: BackupRun) -> Observed<'static> {
         found: Found::Unknown,
         copies: vec![],
         source: Default::default(),
+        recipients: Default::default(),
         proof: None,
         download: Default::default(),
         request_is_kept: false,

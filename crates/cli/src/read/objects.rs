@@ -28,7 +28,7 @@ impl Kind for BackupRun {
     const SINGULAR: &'static str = "run";
 
     fn settled(&mut self) {
-        self.with_source();
+        self.resolved();
     }
 }
 

@@ -64,7 +64,7 @@ impl Kind for BackupRun {
     }
 
     fn settled(&mut self) {
-        self.with_source();
+        self.resolved();
     }
 
     fn due(&self) -> Due {

@@ -22,7 +22,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::queue::Turn;
 use planner::run::observed::{CopyView, Place};
-use planner::run::picked::{Proof, SourceView};
+use planner::run::picked::{Proof, RecipientsView, SourceView};
 use planner::run::pod::carrier_of;
 use planner::run::{Claim, DownloadView, Found, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
@@ -31,7 +31,7 @@ use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
-use crate::run::{download, siblings, sources};
+use crate::run::{download, recipients, siblings, sources};
 use crate::write::{WriteError, bounded};
 
 /// What was seen.
@@ -41,6 +41,7 @@ pub struct Seen {
     transfer: TransferView,
     found: Found,
     copies: Vec<CopyView>,
+    recipients: RecipientsView,
     source: SourceView,
     proof: Option<Proof>,
     download: DownloadView,
@@ -68,6 +69,7 @@ impl Seen {
             ),
             found: self.found.clone(),
             copies: self.copies.clone(),
+            recipients: self.recipients.clone(),
             source: self.source.clone(),
             proof: self.proof.clone(),
             download: self.download.clone(),
@@ -143,6 +145,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         transfer,
         found: context.looks.found(&uid),
         copies,
+        recipients: recipients::view(run, &context.client).await?,
         source: sources::view(run, context, now),
         proof: sources::proved(run, context),
         download,

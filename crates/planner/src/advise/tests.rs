@@ -454,3 +454,28 @@ fn a_path_that_tells_a_local_time_is_advised_against_where_its_schedule_runs_in_
         assert_eq!(told(cron, zone, &path), None, "{cron} {zone:?} {path}");
     }
 }
+
+#[test]
+fn a_key_that_nobody_else_has_is_told_of_to_who_checks_manifests() {
+    const A: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    for (encryption, told) in [
+        (json!({"recipients": [A]}), true),
+        (
+            json!({"recipients": [A, "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"]}),
+            false,
+        ),
+        (
+            json!({"recipients": [A], "recipientsFrom": [{"configMapKeyRef": {"name": "team", "key": "all"}}]}),
+            false,
+        ),
+    ] {
+        let mut spec = testing::backup_run().spec;
+        spec.encryption = serde_json::from_value(encryption.clone()).unwrap();
+        assert_eq!(keys(&spec, "spec").len(), usize::from(told), "{encryption}");
+        assert!(
+            run(&spec, "spec", None)
+                .iter()
+                .all(|f| f.field != "spec.encryption.recipients")
+        );
+    }
+}

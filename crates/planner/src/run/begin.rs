@@ -8,7 +8,7 @@ use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, end, path, source, tell, thaw, turn, waiting};
+use crate::run::{cancel, end, path, recipients, source, tell, thaw, turn, waiting};
 use crate::validate;
 use crate::validate::run::check_path;
 
@@ -40,6 +40,9 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     };
     if let StorageView::Refused { message } = &o.storage {
         return end::refuse(o, status, Reason::NamespaceNotAllowed, message);
+    }
+    if let Some(wait) = recipients::decide(o, &status) {
+        return wait;
     }
     let prefix = match waiting::prefix_or_wait(o, &status) {
         Ok(prefix) => prefix,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::queue::Turn;
 use crate::run::carrier::{Carrier, Served};
 use crate::run::ending::Ending;
-use crate::run::picked::{Proof, SourceView};
+use crate::run::picked::{Proof, RecipientsView, SourceView};
 use crate::run::pod::AgentSettings;
 use crate::run::reason::Reason;
 
@@ -37,6 +37,8 @@ pub struct Observed<'a> {
     pub found: Found,
     /// The further storages that its copies are in, or are to be.
     pub copies: Vec<CopyView>,
+    /// Whom its backup is to be encrypted for, where that stands elsewhere and is still to be read.
+    pub recipients: RecipientsView,
     /// The backup that its source names, while it is still to be picked.
     pub source: SourceView,
     /// The last restore of its backup by another run, where that tells something of the backup.

@@ -1,4 +1,4 @@
-//! What is seen of other runs: the backup that a run's source is, and the proof that another run was of this one's.
+//! What is seen of other objects: the backup that a run's source is, whom a backup is for, and the proof that another run was of this one's.
 use api::run::{CopyStatus, Location};
 use api::source::PickedSource;
 use jiff::Timestamp;
@@ -40,6 +40,18 @@ pub struct Picked {
     pub(super) size_in_bytes: Option<u64>,
     /// The copies that are there.
     pub(super) copies: Vec<CopyStatus>,
+}
+
+/// What came of the look for recipients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RecipientsView {
+    /// They stand in the spec, or were read.
+    #[default]
+    NotAsked,
+    /// All of them, those of the spec first.
+    Read(Vec<String>),
+    /// One place of them is not there, or has none, in words: that may be cured.
+    Missing(String),
 }
 
 /// What the restore of a backup by another run has shown of it.

@@ -89,6 +89,7 @@ reasons! {
     Verified              passes "Another run has restored the backup, and it was good." "Nothing to do."
     NotVerified           passes "Another run could not restore the backup." "Read the message and the log of the run that it names; make a backup anew where the object is at fault."
     // Sources.
+    RecipientsMissing     passes "Whom the backup is encrypted for cannot be read." "Create or correct the ConfigMap or Secret that the message names; the run goes on by itself then."
     SourcePicked          passes "The backup that spec.source names was picked; status.source has it." "Nothing to do."
     SourceMissing         passes "There is no such backup yet, or it may not be restored from here." "Correct spec.source, or wait for the backup; one of another namespace needs the annotation allowed-namespaces on its run or schedule."
     SourceRefused         stays  "The backup that spec.source names cannot be restored." "Name another backup, in a new run."
@@ -216,7 +217,7 @@ mod tests {
         let ends: Vec<_> = Reason::ALL.iter().filter(|r| r.is_final()).map(|r| r.word()).collect();
         let wanted = [
             "SourceRefused",
-                "InvalidSpec",
+            "InvalidSpec",
             "InvalidPath",
             "NotRepeated",
             "ObjectNotAllowed",

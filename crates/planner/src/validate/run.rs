@@ -3,7 +3,7 @@ use std::fmt;
 
 use api::BackupRunSpec;
 use api::rules;
-use api::run::{Algorithm, Compression, KeyType, RetainPolicy};
+use api::run::{Algorithm, Compression, Encryption, KeyType, RetainPolicy};
 use gotemplate::{Context, Template};
 
 use super::{Fault, Faults, action, container, metadata, names, pod, recipient, source};
@@ -147,7 +147,13 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     if let Some(a) = &spec.restore {
         action::check("restore", &a.command, &a.args, a.deadline_seconds, faults);
         if let Some(check) = &a.check {
-            action::check("restore.check", &check.command, &check.args, check.deadline_seconds, faults);
+            action::check(
+                "restore.check",
+                &check.command,
+                &check.args,
+                check.deadline_seconds,
+                faults,
+            );
         }
     }
 }
@@ -308,11 +314,38 @@ fn compression(compression: &Compression, faults: &mut Faults) -> Option<ValidCo
     })
 }
 
+fn recipients_from(encryption: &Encryption, faults: &mut Faults) {
+    for (n, from) in encryption.recipients_from.iter().enumerate() {
+        let field = format!("encryption.recipientsFrom[{n}]");
+        let (word, one) = match (&from.config_map_key_ref, &from.secret_key_ref) {
+            (Some(one), None) => ("configMapKeyRef", one),
+            (None, Some(one)) => ("secretKeyRef", one),
+            _ => {
+                faults.add(&field, rules::RECIPIENTS_FROM_ONE.words());
+                continue;
+            }
+        };
+        if !names::is_subdomain(&one.name) {
+            faults.add(
+                &format!("{field}.{word}.name"),
+                format!("{:?} cannot be a name: {}", one.name, names::SUBDOMAIN),
+            );
+        }
+        if !names::is_secret_key(&one.key) {
+            faults.add(
+                &format!("{field}.{word}.key"),
+                format!("{:?} cannot be a key: {}", one.key, names::SECRET_KEY),
+            );
+        }
+    }
+}
+
 fn encryption(spec: &BackupRunSpec, faults: &mut Faults) -> Vec<String> {
     let Some(encryption) = &spec.encryption else {
         return Vec::new();
     };
-    if encryption.recipients.is_empty() && spec.backup.is_some() {
+    recipients_from(encryption, faults);
+    if encryption.recipients.is_empty() && encryption.recipients_from.is_empty() && spec.backup.is_some() {
         faults.add("encryption.recipients", rules::BACKUP_NEEDS_RECIPIENT.words());
     }
     for (index, text) in encryption.recipients.iter().enumerate() {

@@ -86,7 +86,9 @@ fn storage(storage: &BackupStorage) -> Said {
 fn schedule(schedule: &BackupSchedule, storages: &BTreeMap<String, BackupStorage>, now: Timestamp) -> Said {
     let storage = storages.get(&schedule.spec.template.spec.storage.name);
     let faults = validate::schedule::validate(schedule).err().unwrap_or_default();
-    (faults, advise::schedule(schedule, storage, now))
+    let mut said = advise::schedule(schedule, storage, now);
+    said.extend(advise::keys(&schedule.spec.template.spec, "spec.template.spec"));
+    (faults, said)
 }
 
 fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {
@@ -97,6 +99,7 @@ fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {
     (applied.metadata.uid, applied.status) = (None, None);
     let mut said = advise::marks(&applied);
     said.extend(advise::run(&run.spec, "spec", storage));
+    said.extend(advise::keys(&run.spec, "spec"));
     (faults, said)
 }
 

@@ -72,6 +72,7 @@ struct World {
     stored: Option<StoredObject>,
     copies: Vec<crate::run::observed::CopyView>,
     source: crate::run::picked::SourceView,
+    recipients: crate::run::picked::RecipientsView,
     proof: Option<crate::run::picked::Proof>,
     download: DownloadView,
     request_is_kept: bool,
@@ -99,6 +100,7 @@ impl World {
             stored: None,
             copies: vec![],
             source: Default::default(),
+            recipients: Default::default(),
             proof: None,
             download: DownloadView::None,
             request_is_kept: false,
@@ -122,7 +124,7 @@ impl World {
         };
         // As it comes out of the cache.
         let mut run = self.run.clone();
-        run.with_source();
+        run.resolved();
         decide(&Observed {
             run: &run,
             storage: self.storage.clone(),
@@ -137,6 +139,7 @@ impl World {
             found: self.found.clone(),
             copies: self.copies.clone(),
             source: self.source.clone(),
+            recipients: self.recipients.clone(),
             proof: self.proof.clone(),
             download: self.download.clone(),
             request_is_kept: self.request_is_kept,

@@ -40,6 +40,7 @@ fn encrypted(recipients: &[&str], key: bool) -> Option<Encryption> {
     });
     Some(Encryption {
         recipients: recipients.iter().map(ToString::to_string).collect(),
+        recipients_from: vec![],
         decryption_key: key,
     })
 }
