@@ -551,6 +551,9 @@ pub struct Verified {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Thaw {
+    /// The further storage whose copy is brought back; absent: the backup's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
     /// Since when it is asked to.
     pub since: Time,
     /// Since when the object can be read; the restore begins then.
@@ -584,9 +587,19 @@ pub struct CopyStatus {
     /// The upload of a copy under way, named before its first part is sent.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
     pub upload_id: Option<String>,
-    /// Why it is not made yet, in words.
+    /// How often it was made and found gone since, or another object in its place. It is made again twice.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u32,
+    /// It is not made again; the message says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
+    /// Why it is not made yet, or not any more, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A bucket, and where it is.

@@ -30,6 +30,9 @@ pub mod cure;
 
 pub mod taken;
 
+/// Which object a restore reads.
+pub mod nearest;
+
 /// Copies in further storages.
 pub mod copies;
 /// Legal holds.

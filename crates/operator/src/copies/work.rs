@@ -66,8 +66,9 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
     let (storage, key) = (order.storage, order.key);
     let none = BackupRunStatus::default();
     let status = run.status.as_ref().unwrap_or(&none);
-    let from = open(context, &run.spec.storage.name).await?;
-    let to = open(context, storage).await?;
+    let stores = &context.stores;
+    let from = stores.open_named(&run.spec.storage.name, &context.storages).await?;
+    let to = stores.open_named(storage, &context.storages).await?;
     if !to.metadata {
         return Err("the storage does not give back what objects are labelled with, so that nobody knows whose a copy is; use another one for copies".into());
     }
@@ -152,13 +153,6 @@ fn as_if_there(run: &BackupRun, storage: &str, path: String) -> BackupRun {
 /// The path whose key this is, in a storage that puts a folder before each.
 fn path_of(key: &str, folder: &str) -> String {
     format!("/{}", key.strip_prefix(folder).unwrap_or(key))
-}
-
-async fn open(context: &Context, name: &str) -> Result<OpenStore, String> {
-    let storage = context.storages.get(&ObjectRef::new(name));
-    let storage = storage.ok_or_else(|| format!("there is no BackupStorage {name:?}"))?;
-    let opened = context.stores.open(&storage).await;
-    opened.map_err(|e| format!("storage {name} cannot be used: {}", e.text()))
 }
 
 impl Work<'_> {

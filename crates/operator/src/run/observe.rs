@@ -31,7 +31,7 @@ use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
-use crate::run::{download, siblings, sources};
+use crate::run::{download, look, siblings, sources};
 use crate::write::{WriteError, bounded};
 
 /// What was seen.
@@ -141,7 +141,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         storage,
         pods,
         transfer,
-        found: context.looks.found(&uid),
+        found: context.looks.found(&uid, look::OWN),
         copies,
         source: sources::view(run, context, now),
         proof: sources::proved(run, context),
@@ -172,6 +172,7 @@ async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, 
             },
         };
         all.push(CopyView {
+            found: context.looks.found(&uid, &name),
             progress: context.copies.progress(&uid, &name, Instant::now()),
             storage: name,
             view,

@@ -8,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::key;
-use crate::run::observed::{CopyProgress, Found, Observed, StorageView};
+use crate::run::moved::moved;
+use crate::run::observed::{CopyProgress, Found, Observed, StorageView, StoredObject};
 use crate::run::path;
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -17,6 +18,8 @@ use api::names::is_subdomain;
 
 /// So many by annotation.
 const ASKED: usize = 5;
+/// A copy that is gone for this many times is not made again.
+const LOST: u32 = 3;
 /// Look again at a copy whose storage is not ready.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -94,7 +97,10 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
 /// One copy a step further; how long to wait for the next one.
 fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision: &mut Decision) -> Option<Duration> {
     let before = told.copies.iter().find(|c| c.storage == one.storage).cloned();
-    if before.as_ref().is_some_and(|copy| copy.completion_time.is_some()) {
+    if before
+        .as_ref()
+        .is_some_and(|copy| copy.completion_time.is_some() || copy.given_up)
+    {
         return None;
     }
     let seen = o.copies.iter().find(|c| c.storage == one.storage);
@@ -227,6 +233,8 @@ fn note(told: &mut BackupRunStatus, one: &Wanted, key: Option<&str>, at: Option<
             version_id: None,
             lock: None,
             upload_id: None,
+            lost: 0,
+            given_up: false,
             message: None,
         });
         told.copies.len() - 1
@@ -273,26 +281,141 @@ fn tell(o: &Observed<'_>, wanted: &[Wanted], told: &mut BackupRunStatus) {
     condition::set(&mut told.conditions, &say, o.run.metadata.generation, o.now);
 }
 
-/// The copy that a restore reads where the backup's own storage cannot give it: the first one whose storage is ready. What it reads is
-/// proved as ever.
-pub fn nearest<'s>(o: &Observed<'_>, status: &'s BackupRunStatus) -> Option<&'s CopyStatus> {
-    let whole = status.copies.iter().filter(|copy| copy.completion_time.is_some());
-    whole.into_iter().find(|copy| {
-        let view = o.copies.iter().find(|c| c.storage == copy.storage).map(|c| &c.view);
-        let ready = matches!(view, Some(StorageView::Ready(_)));
-        ready && view.is_some_and(|view| view.forbids(&copy.key).is_none())
-    })
+/// The copies that were made, as far as is known.
+pub fn made(status: &BackupRunStatus) -> impl Iterator<Item = &CopyStatus> {
+    status.copies.iter().filter(|copy| copy.completion_time.is_some())
 }
 
-/// Whether the backup's own storage gives it, as far as it was looked at; None: it was not.
-pub fn own_is_there(o: &Observed<'_>, status: &BackupRunStatus) -> Option<bool> {
-    match (&o.storage, &o.found) {
-        (StorageView::Ready(_), Found::Unknown) => None,
-        (StorageView::Ready(_), Found::Object(object)) => {
-            let same = status.size_in_bytes.is_none_or(|size| size == object.size)
-                && status.etag.as_ref().is_none_or(|etag| *etag == object.etag);
-            Some(same || status.version_id.is_some())
+/// Notes the copies that are gone, or written over: they are called copies no more, and are made again where that is of use. What is to be said
+/// of them.
+///
+/// One that another run wrote over is not: two runs that share a path would take turns for ever, and the older one would win.
+pub fn lost(o: &Observed<'_>, told: &mut BackupRunStatus) -> Vec<Event> {
+    let gone: Vec<_> = made(told)
+        .filter_map(|copy| match lie(o, told, copy) {
+            Lie::Lost { why, by } => Some((copy.storage.clone(), why, by)),
+            _ => None,
+        })
+        .collect();
+    let mut events = Vec::new();
+    for (storage, why, by) in gone {
+        let Some(copy) = told.copies.iter_mut().find(|c| c.storage == storage) else {
+            continue;
+        };
+        copy.lost = copy.lost.saturating_add(1);
+        copy.given_up = by.is_some() || copy.lost >= LOST;
+        let next = match (&by, copy.given_up) {
+            (Some(_), _) => "; it is not made again: give the copies of this run a path of their own".to_owned(),
+            (None, true) => format!(
+                "; it was made and lost {} times and is not made again: find out who or which rule of the bucket removes it, and copy the backup to another storage",
+                copy.lost
+            ),
+            (None, false) => String::new(),
+        };
+        let words = format!("it was copied, and is no more: {why}{next}");
+        (copy.completion_time, copy.etag, copy.version_id, copy.lock) = (None, None, None, None);
+        events.push(Event {
+            warning: true,
+            reason: Reason::CopyLost.word(),
+            action: "Copy",
+            note: format!("the copy {} in storage {storage}: {words}", copy.key),
+        });
+        copy.message = Some(words);
+    }
+    if !events.is_empty() {
+        let wanted = wanted(o.run);
+        tell(o, &wanted, told);
+    }
+    events
+}
+
+/// How a copy that was made lies in its storage.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// As it was made, as far as a look tells.
+    There,
+    /// It was not looked at.
+    Unknown,
+    /// It is gone, or another object lies in its place.
+    Lost {
+        /// In words.
+        why: String,
+        /// The run that wrote there since.
+        by: Option<String>,
+    },
+    /// It cannot be looked at.
+    Hidden {
+        /// In words.
+        why: String,
+        /// That may pass.
+        passes: bool,
+    },
+}
+
+/// How one lies there. A storage that names another bucket by now says nothing of the one that it was made in.
+pub fn lie(o: &Observed<'_>, status: &BackupRunStatus, copy: &CopyStatus) -> Lie {
+    let hidden = |why: String, passes| Lie::Hidden { why, passes };
+    let Some(seen) = o.copies.iter().find(|c| c.storage == copy.storage) else {
+        return hidden("there is no such storage".into(), true);
+    };
+    match &seen.view {
+        StorageView::Ready(_) => {}
+        StorageView::NotReady { message, .. } => return hidden(format!("it is not ready: {message}"), true),
+        StorageView::Refused { message } => return hidden(message.clone(), false),
+        StorageView::Missing => return hidden("there is no such storage".into(), true),
+    }
+    if let Some(why) = seen.view.forbids(&copy.key) {
+        return hidden(why, false);
+    }
+    let moved = moved(&seen.view, copy.location.as_ref());
+    match &seen.found {
+        Found::Unknown => Lie::Unknown,
+        Found::Unseen { words, passes } => hidden(words.clone(), *passes),
+        Found::Nothing => match moved {
+            Some(moved) => hidden(format!("there is no object {}; it {}", copy.key, moved.words()), false),
+            None => Lie::Lost {
+                why: format!("there is no object {} any more", copy.key),
+                by: None,
+            },
+        },
+        Found::Object(object) => {
+            let known = (status.size_in_bytes, copy.etag.as_ref(), copy.version_id.as_ref());
+            match (differs(object, known), moved) {
+                (None, _) => Lie::There,
+                (Some(why), Some(moved)) => hidden(format!("{why}; it {}", moved.words()), false),
+                (Some(why), None) => Lie::Lost {
+                    why,
+                    by: object.run.clone().filter(|_| object.run_uid != o.run.metadata.uid),
+                },
+            }
         }
-        (StorageView::Ready(_), Found::Unseen { .. } | Found::Nothing) | (_, _) => Some(false),
+    }
+}
+
+/// Why what lies there is not what was stored: by size, and by ETag where no version tells it apart.
+pub fn differs(object: &StoredObject, known: (Option<u64>, Option<&String>, Option<&String>)) -> Option<String> {
+    let (size, etag, version) = known;
+    if version.is_none()
+        && let Some(etag) = etag.filter(|etag| **etag != object.etag)
+    {
+        let by = object
+            .run
+            .as_ref()
+            .map_or(String::new(), |run| format!(", written by run {run}"));
+        return Some(format!(
+            "another object lies under {} (ETag {}, expected {etag}){by}",
+            object.key, object.etag
+        ));
+    }
+    let size = size.filter(|size| *size != object.size)?;
+    Some(format!("{} has {} bytes, expected {size}", object.key, object.size))
+}
+
+/// A look at it.
+pub fn look(copy: &CopyStatus) -> Unguarded {
+    Unguarded::Look {
+        storage: Some(copy.storage.clone()),
+        key: copy.key.clone(),
+        version_id: copy.version_id.clone(),
     }
 }

@@ -87,6 +87,8 @@ pub struct CopyView {
     pub storage: String,
     /// The storage itself, for this run's namespace.
     pub view: StorageView,
+    /// What lies there under the copy's key, as far as it was looked at.
+    pub found: Found,
     /// How far this operator is with the copy.
     pub progress: CopyProgress,
 }
