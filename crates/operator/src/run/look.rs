@@ -1,7 +1,7 @@
 //! Looks at what lies under a run's key, beside reconcile, which never waits for a store.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::BackupRun;
 use jiff::Timestamp;
@@ -25,6 +25,8 @@ pub const OWN: &str = "";
 #[derive(Default)]
 pub struct Looks {
     entries: Mutex<HashMap<String, Vec<Entry>>>,
+    /// When a look at each copy has ended.
+    ended: Mutex<HashMap<String, HashMap<String, Instant>>>,
 }
 
 struct Entry {
@@ -52,7 +54,20 @@ impl Looks {
         of.map(|e| e.found.clone()).unwrap_or_default()
     }
 
-    /// It is not needed any more.
+    /// How long ago a look at a copy has ended.
+    pub fn ago(&self, uid: &str, storage: &str, now: Instant) -> Option<Duration> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = ended.get(uid)?.get(storage)?;
+        Some(now.saturating_duration_since(*at))
+    }
+
+    /// The run is gone.
+    pub fn gone(&self, uid: &str) {
+        self.forget(uid);
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// What was found is not needed any more.
     pub fn forget(&self, uid: &str) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
@@ -78,6 +93,11 @@ impl Looks {
         let mut of = entries.get_mut(uid).into_iter().flatten();
         if let Some(entry) = of.find(|e| e.storage == storage && e.key == key) {
             entry.found = found;
+            if storage != OWN {
+                let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+                let of = ended.entry(uid.into()).or_default();
+                of.insert(storage.into(), Instant::now());
+            }
         }
     }
 }
@@ -198,8 +218,16 @@ mod tests {
         assert_eq!(looks.found("u", "far"), Found::Unknown);
         assert!(looks.begin("u", OWN, "b"), "another key is another look");
         assert_eq!(looks.found("u", OWN), Found::Unknown);
+        assert_eq!(looks.ago("u", "far", Instant::now()), None);
+        looks.end("u", "far", "a", Found::Nothing);
         looks.forget("u");
         assert_eq!(looks.found("u", "far"), Found::Unknown);
-        assert!(looks.entries.lock().unwrap().is_empty());
+        assert!(
+            looks.ago("u", "far", Instant::now()).is_some(),
+            "when it was looked at stays known"
+        );
+        assert_eq!(looks.ago("u", OWN, Instant::now()), None);
+        looks.gone("u");
+        assert!(looks.entries.lock().unwrap().is_empty() && looks.ended.lock().unwrap().is_empty());
     }
 }

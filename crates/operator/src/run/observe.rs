@@ -173,6 +173,7 @@ async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, 
         };
         all.push(CopyView {
             found: context.looks.found(&uid, &name),
+            looked: context.looks.ago(&uid, &name, Instant::now()),
             progress: context.copies.progress(&uid, &name, Instant::now()),
             storage: name,
             view,

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use crate::run::attempt::key;
 use crate::run::moved::moved;
-use crate::run::observed::{CopyProgress, Found, Observed, StorageView, StoredObject};
+use crate::run::observed::{CopyProgress, CopyView, Found, Observed, StorageView, StoredObject};
 use crate::run::path;
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -18,6 +18,10 @@ use api::names::is_subdomain;
 
 /// So many by annotation.
 const ASKED: usize = 5;
+/// A copy is looked at once in this time, at the hour at which it was made: so they are spread, whenever an operator begins to work.
+const EACH: Duration = Duration::from_secs(24 * 3600);
+/// That long after its hour a copy is still looked at.
+const HOUR: Duration = Duration::from_secs(3600);
 /// A copy that is gone for this many times is not made again.
 const LOST: u32 = 3;
 /// Look again at a copy whose storage is not ready.
@@ -82,6 +86,11 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
     }
     let mut told = status.clone();
     let mut again: Option<Duration> = None;
+    let gone = lost(o, &mut told);
+    decision.unguarded.extend(gone.into_iter().map(Unguarded::Event));
+    if o.copies.iter().any(|c| c.found != Found::Unknown) {
+        decision.unguarded.push(Unguarded::ForgetFound);
+    }
     for one in &wanted {
         let wait = advance(o, one, &mut told, decision);
         again = [again, wait].into_iter().flatten().min();
@@ -97,13 +106,11 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
 /// One copy a step further; how long to wait for the next one.
 fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision: &mut Decision) -> Option<Duration> {
     let before = told.copies.iter().find(|c| c.storage == one.storage).cloned();
-    if before
-        .as_ref()
-        .is_some_and(|copy| copy.completion_time.is_some() || copy.given_up)
-    {
-        return None;
-    }
     let seen = o.copies.iter().find(|c| c.storage == one.storage);
+    let over = |copy: &&CopyStatus| copy.given_up || copy.completion_time.is_some();
+    if let Some(copy) = before.as_ref().filter(over) {
+        return watch(o, copy, seen?, decision);
+    }
     let place = match seen.map(|c| &c.view) {
         Some(StorageView::Ready(place)) => place,
         other => {
@@ -145,6 +152,7 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             note(told, one, Some(&at), location, None);
             if let Some(copy) = told.copies.iter_mut().find(|c| c.storage == one.storage) {
                 copy.completion_time = Some(Time(o.now));
+                copy.message = None;
                 copy.upload_id = None;
                 copy.etag = Some(made.etag.clone());
                 copy.version_id.clone_from(&made.version_id);
@@ -212,6 +220,30 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
     }
 }
 
+/// Looks at a copy that was made, once a day: somebody may have removed it.
+fn watch(o: &Observed<'_>, copy: &CopyStatus, seen: &CopyView, decision: &mut Decision) -> Option<Duration> {
+    let made = copy.completion_time.as_ref()?.0;
+    if !matches!(seen.view, StorageView::Ready(_)) || seen.view.forbids(&copy.key).is_some() {
+        return None;
+    }
+    let next = match seen.looked {
+        Some(ago) => EACH.saturating_sub(ago),
+        None => {
+            let age = o.age(made);
+            let since = Duration::from_secs(age.as_secs() % EACH.as_secs());
+            match age >= EACH && since < HOUR {
+                true => Duration::ZERO,
+                false => EACH.saturating_sub(since),
+            }
+        }
+    };
+    if next.is_zero() && seen.found == Found::Unknown {
+        decision.unguarded.push(look(copy));
+        return Some(EACH);
+    }
+    Some(next)
+}
+
 fn path_of(o: &Observed<'_>, one: &Wanted, status: &BackupRunStatus) -> Result<String, String> {
     let path = match &one.path {
         Some(template) => render_copy(template, &path::context(o.run, o.now))?,
@@ -240,7 +272,8 @@ fn note(told: &mut BackupRunStatus, one: &Wanted, key: Option<&str>, at: Option<
         told.copies.len() - 1
     });
     if let Some(copy) = told.copies.get_mut(index) {
-        copy.message = message;
+        // Of one that was lost the words stay until it is made again.
+        copy.message = message.or_else(|| copy.message.take().filter(|_| copy.lost > 0));
         copy.location = at.cloned().or_else(|| copy.location.take());
         if let (true, Some(key)) = (copy.key.is_empty(), key) {
             key.clone_into(&mut copy.key);

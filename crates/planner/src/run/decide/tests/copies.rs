@@ -10,6 +10,7 @@ fn view(storage: &str, progress: CopyProgress) -> CopyView {
         storage: storage.into(),
         view: ready("far/"),
         found: Found::Unknown,
+        looked: None,
         progress,
     }
 }
@@ -398,6 +399,62 @@ fn a_copy_that_is_gone_is_made_again_twice_and_one_that_another_run_wrote_over_i
         "two runs of one path would take turns for ever"
     );
     assert!(world.status().copies[0].given_up && !world.is(condition::COPIED));
+}
+
+const EACH_DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[test]
+fn a_copy_is_looked_at_once_a_day_and_one_that_is_gone_is_made_again_and_says_so_until_then() {
+    let looks = |world: &World| {
+        let asked = world.decide().unguarded;
+        asked
+            .iter()
+            .any(|u| matches!(u, Unguarded::Look { storage: Some(_), .. }))
+    };
+    let hours = |world: &mut World, hours: i64| world.pass(hours * 3600);
+    let mut world = copied();
+    assert!(!looks(&world));
+    assert_eq!(world.decide().requeue, Some(EACH_DAY), "it is woken for it");
+    hours(&mut world, 23);
+    assert!(!looks(&world));
+    hours(&mut world, 1);
+    assert!(looks(&world));
+    // A look ends, and is known to have ended.
+    world.copies[0].found = world.lie("far");
+    world.copies[0].looked = Some(Duration::from_secs(60));
+    let steps = world.step();
+    assert_eq!(told(&steps, "CopyLost"), 0);
+    assert!(has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::ForgetFound))));
+    assert!(world.is(condition::COPIED) && !looks(&world));
+    // An operator that began in the middle of a day waits for the copy's hour.
+    world.copies[0].looked = None;
+    hours(&mut world, 5);
+    assert!(!looks(&world));
+    hours(&mut world, 19);
+    world.lies = [("far".to_string(), Found::Nothing)].into();
+    let steps = world.step();
+    assert_eq!((told(&steps, "CopyLost"), asked(&steps).len()), (1, 1));
+    assert!(!world.is(condition::COPIED) && world.is(condition::SUCCESSFUL));
+    let condition = condition::find(&world.status().conditions, condition::COPIED)
+        .cloned()
+        .unwrap();
+    assert!(
+        condition.message.contains("there is no object far/db.sql any more"),
+        "{}",
+        condition.message
+    );
+    world.copies = vec![view("far", made("far/db.sql"))];
+    world.step();
+    assert!(world.is(condition::COPIED) && world.status().copies[0].message.is_none());
+}
+
+#[test]
+fn a_storage_that_names_another_bucket_by_now_says_nothing_of_a_copy() {
+    let mut world = copied();
+    world.run.status.as_mut().unwrap().copies[0].location = Some(bucket("as-it-was"));
+    world.copies[0].found = Found::Nothing;
+    assert_eq!(told(&world.step(), "CopyLost"), 0);
+    assert!(world.is(condition::COPIED));
 }
 
 #[test]
