@@ -275,6 +275,14 @@ impl Stores {
         Ok(opened)
     }
 
+    /// As if it had been opened a moment ago.
+    #[cfg(test)]
+    pub fn hold(&self, storage: &BackupStorage, store: OpenStore) {
+        let entry = (Instant::now(), basis(storage), store);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(storage.uid().unwrap_or_default(), entry);
+    }
+
     /// The store that serves a folder of a server of SFTP to this process, on the loopback.
     async fn served(&self, storage: &BackupStorage, parameters: &SftpParameters) -> Result<Store, OpenError> {
         let reference = storage.spec.credentials.as_ref();
