@@ -37,6 +37,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     printcolumn = r#"{"name":"Ratio","type":"string","jsonPath":".status.ratio","description":"How many times smaller it is stored than the command printed it"}"#,
     printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.storage.name","description":"Where the backup goes","priority":1}"#,
     printcolumn = r#"{"name":"Path","type":"string","jsonPath":".status.path","description":"Path of the object in the storage","priority":1}"#,
+    printcolumn = r#"{"name":"Copied","type":"string","jsonPath":".status.conditions[?(@.type==\"Copied\")].status","description":"Whether each copy that it is to have is made; empty where it is to have none","priority":1}"#,
     printcolumn = r#"{"name":"Started","type":"date","jsonPath":".status.startTime","description":"When the backup began","priority":1}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why it is ready, or is not","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
