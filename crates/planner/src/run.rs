@@ -35,6 +35,9 @@ pub mod nearest;
 
 /// Copies in further storages.
 pub mod copies;
+
+pub mod there;
+
 /// Legal holds.
 pub mod lock;
 /// Restores from archives.

@@ -2,10 +2,10 @@
 use api::BackupRunStatus;
 use api::run::CopyStatus;
 
-use crate::run::copies::{self, Lie};
 use crate::run::moved::moved;
 use crate::run::observed::{Found, Observed, StorageView};
 use crate::run::step::Unguarded;
+use crate::run::there::{self, Lie};
 
 /// What is read.
 #[derive(Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub enum Nearest {
 /// Goes through them in order: the backup's own storage, then the copies as the status has them. Each is looked at before a Pod is made for it,
 /// so that one which was removed costs no restore; what is read is proved as ever.
 pub fn nearest(o: &Observed<'_>, status: &BackupRunStatus) -> Nearest {
-    let copies: Vec<_> = copies::made(status).collect();
+    let copies: Vec<_> = there::made(status).collect();
     if copies.is_empty() {
         return Nearest::Own;
     }
@@ -40,9 +40,9 @@ pub fn nearest(o: &Observed<'_>, status: &BackupRunStatus) -> Nearest {
     let mut may_come = own.may_come;
     let mut words = vec![format!("storage {}: {}", o.run.spec.storage.name, own.words)];
     for copy in copies {
-        match copies::lie(o, status, copy) {
+        match there::lie(o, status, copy) {
             Lie::There => return Nearest::Copy(Box::new(copy.clone()), words.join("; ")),
-            Lie::Unknown => return Nearest::Look(copies::look(copy)),
+            Lie::Unknown => return Nearest::Look(there::look(copy)),
             Lie::Lost { why, .. } => words.push(format!("storage {}: {why}", copy.storage)),
             Lie::Hidden { why, passes } => {
                 may_come |= passes;
@@ -102,7 +102,7 @@ fn own(o: &Observed<'_>, status: &BackupRunStatus) -> Own {
         }),
         Found::Object(object) => {
             let known = (status.size_in_bytes, status.etag.as_ref(), status.version_id.as_ref());
-            match copies::differs(object, known) {
+            match there::differs(object, known) {
                 None => Own::There,
                 Some(why) => passed(why, false),
             }

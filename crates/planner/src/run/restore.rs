@@ -15,7 +15,7 @@ use crate::run::nearest::{Nearest, nearest};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, copies, end, lock, proved, source, tell, thaw, turn, waiting};
+use crate::run::{cancel, copies, end, lock, proved, source, tell, thaw, there, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
@@ -384,7 +384,7 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     if !restore_only && !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return Some("this run has no good backup".into());
     }
-    if tell::is_overwritten(status) && copies::made(status).next().is_none() {
+    if tell::is_overwritten(status) && there::made(status).next().is_none() {
         return Some("its object was overwritten by a newer run of the same path; restore that one".into());
     }
     if path_of(o, status).is_none() {
