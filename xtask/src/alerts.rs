@@ -24,6 +24,8 @@ pub enum Severity {
     Critical,
     /// Somebody is to look at it by day.
     Warning,
+    /// Nobody has to do anything: it is as it was asked for, and good to know.
+    Info,
 }
 
 impl Severity {
@@ -32,6 +34,7 @@ impl Severity {
         match self {
             Self::Critical => "critical",
             Self::Warning => "warning",
+            Self::Info => "info",
         }
     }
 }

@@ -37,6 +37,7 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     printcolumn = r#"{"name":"Ratio","type":"string","jsonPath":".status.ratio","description":"How many times smaller it is stored than the command printed it"}"#,
     printcolumn = r#"{"name":"Storage","type":"string","jsonPath":".spec.storage.name","description":"Where the backup goes","priority":1}"#,
     printcolumn = r#"{"name":"Path","type":"string","jsonPath":".status.path","description":"Path of the object in the storage","priority":1}"#,
+    printcolumn = r#"{"name":"Copied","type":"string","jsonPath":".status.conditions[?(@.type==\"Copied\")].status","description":"Whether each copy that it is to have is made; empty where it is to have none","priority":1}"#,
     printcolumn = r#"{"name":"Started","type":"date","jsonPath":".status.startTime","description":"When the backup began","priority":1}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].reason","description":"Why it is ready, or is not","priority":1}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
@@ -583,6 +584,9 @@ pub struct Verified {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Thaw {
+    /// The further storage whose copy is brought back; absent: the backup's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
     /// Since when it is asked to.
     pub since: Time,
     /// Since when the object can be read; the restore begins then.
@@ -616,9 +620,19 @@ pub struct CopyStatus {
     /// The upload of a copy under way, named before its first part is sent.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
     pub upload_id: Option<String>,
-    /// Why it is not made yet, in words.
+    /// How often it was made and found gone since, or another object in its place. It is made again twice.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u32,
+    /// It is not made again; the message says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
+    /// Why it is not made yet, or not any more, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A bucket, and where it is.

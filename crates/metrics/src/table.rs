@@ -140,6 +140,14 @@ pub const METRICS: &[Metric] = &[
         kept_from_go: false,
     },
     Metric {
+        name: "backup_operator_schedule_copies_missing_since_timestamp_seconds",
+        kind: Kind::Gauge,
+        unit: Unit::Timestamp,
+        labels: &["namespace", "schedule"],
+        help: "Since when a good backup of the schedule lacks a copy that it is to have: of the one that has lacked it for the longest. None where all copies are made.",
+        kept_from_go: false,
+    },
+    Metric {
         name: "backup_operator_runs_ended_total",
         kind: Kind::Counter,
         unit: Unit::Count,
@@ -169,6 +177,22 @@ pub const METRICS: &[Metric] = &[
         unit: Unit::Timestamp,
         labels: &["namespace"],
         help: "When the run that is under way and has been silent for the longest got on last, by a byte or by a step. None where nothing is under way.",
+        kept_from_go: false,
+    },
+    Metric {
+        name: "backup_operator_restores_thawing",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Restores that wait until their object has been brought back from an archive.",
+        kept_from_go: false,
+    },
+    Metric {
+        name: "backup_operator_deletions_locked",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["namespace"],
+        help: "Runs that are being deleted and wait because a lock or a legal hold lies on their object or on a copy of it. None where there are none.",
         kept_from_go: false,
     },
     Metric {

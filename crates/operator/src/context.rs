@@ -120,7 +120,7 @@ impl Context {
         self.registry.forget(uid);
         self.refusals.set(uid, None);
         self.obstacles.clear(uid);
-        self.looks.forget(uid);
+        self.looks.gone(uid);
         self.errands.forget(uid);
         self.copies.forget(uid);
         self.rotated.forget(uid);

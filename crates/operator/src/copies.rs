@@ -1,6 +1,8 @@
 //! Copies of good backups in further storages: which are under way, beside reconcile, which never waits for one.
 mod begun;
+mod pace;
 mod plan;
+mod whose;
 mod work;
 
 use std::collections::HashMap;
@@ -11,7 +13,7 @@ use api::BackupRun;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use planner::run::observed::{CopyProgress, MadeCopy};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::context::Context;
 use crate::log::about_run;
@@ -19,8 +21,7 @@ use crate::runtime::Task;
 pub use begun::Begun;
 use work::Order;
 
-/// So many at once, of which each holds two parts in memory; and into one storage, so that a slow one does not hold up the others.
-const AT_ONCE: usize = 3;
+/// So many at once into one storage: one that is slow holds up none of another, as long as there is room in memory.
 const AT_ONCE_INTO_ONE: usize = 1;
 /// After a failure: the first pause, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
@@ -29,7 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 /// The copies that this operator makes, by the run's UID and the further storage.
 pub struct Copies {
     all: Mutex<HashMap<(String, String), Copy>>,
-    turns: Arc<Semaphore>,
+    /// What all may hold in memory, MiB.
+    room: Arc<Semaphore>,
     /// Of each further storage.
     own_turns: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
@@ -49,7 +51,7 @@ impl Default for Copies {
     fn default() -> Self {
         Self {
             all: Mutex::default(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            room: Arc::new(Semaphore::new(plan::ROOM as usize)),
             own_turns: Mutex::default(),
         }
     }
@@ -94,9 +96,23 @@ impl Copies {
 
     fn own_turns(&self, storage: &str) -> Arc<Semaphore> {
         let mut all = self.own_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of storages that nobody copies to, or that are gone, nothing is kept.
+        all.retain(|_, turns| Arc::strong_count(turns) > 1);
         let one = all.entry(storage.to_owned());
         one.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_INTO_ONE)))
             .clone()
+    }
+
+    /// Waits for a turn of the further storage.
+    async fn turn(&self, storage: &str) -> Option<OwnedSemaphorePermit> {
+        let turns = self.own_turns(storage);
+        // It is never closed.
+        turns.acquire_owned().await.ok()
+    }
+
+    /// Waits for so many MiB. Who came first has them first: an object in large parts is not passed by for ever.
+    async fn room(&self, mib: u32) -> Option<OwnedSemaphorePermit> {
+        self.room.clone().acquire_many_owned(mib).await.ok()
     }
 
     /// What became of a copy stands in the status.
@@ -146,7 +162,6 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key:
     let begun = Begun::default();
     let told = begun.clone();
     let work = async move {
-        let turns = (made_for.copies.own_turns(&to), made_for.copies.turns.clone());
         let order = Order {
             storage: &to,
             key: &key,
@@ -155,9 +170,8 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key:
         };
         let end = tokio::select! {
             end = async {
-                // That of the storage first: who waits for it holds none that another could use.
-                let _own = turns.0.acquire_owned().await;
-                let _turn = turns.1.acquire_owned().await;
+                // Who waits for its storage holds no room that another could use.
+                let _turn = made_for.copies.turn(&to).await;
                 work::copy(&run, &made_for, &order).await
             } => end,
             () = stopped_before(&told) => Err("the run is being deleted".into()),
@@ -201,6 +215,8 @@ async fn stopped_before(begun: &Begun) {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     fn begun(copies: &Copies, storage: &str) {
@@ -217,6 +233,31 @@ mod tests {
             _task: task,
             begun: Begun::default(),
         };
+    }
+
+    #[test]
+    fn slow_storages_hold_up_none_that_is_well_as_long_as_there_is_room_and_room_is_never_exceeded() {
+        let copies = Copies::default();
+        let usual = plan::room(8 << 20);
+        let take = |storage: &str, mib| {
+            let turn = copies.turn(storage).now_or_never()??;
+            Some((turn, copies.room(mib).now_or_never()??))
+        };
+        let mut held: Vec<_> = (0..6).map(|n| take(&format!("slow-{n}"), usual).unwrap()).collect();
+        assert!(take("slow-0", usual).is_none(), "one into each");
+        held.push(take("well", usual).unwrap());
+        assert!(take("eighth", usual).is_none(), "there is no room for more");
+        held.clear();
+        let largest = plan::room(24 << 20);
+        held.extend((0..3).map(|n| take(&format!("slow-{n}"), largest).unwrap()));
+        assert!(take("fourth", usual).is_none());
+        held.clear();
+        drop(copies.own_turns("another"));
+        assert_eq!(
+            copies.own_turns.lock().unwrap().len(),
+            1,
+            "nothing is kept of who is through"
+        );
     }
 
     #[tokio::test]

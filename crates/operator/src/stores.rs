@@ -4,15 +4,18 @@ mod sftp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::BackupStorage;
 use api::storage::{Capabilities, DataPath, NamespaceIsolation};
 use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use planner::storage::Reason;
 use store::{Checksum, Identity, Kind, Login, ParameterFault, Parameters, Proxies, SftpParameters, Store};
+
+use crate::cache::Cache;
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -160,6 +163,15 @@ fn ends_soon(ends: Option<Timestamp>, now: Timestamp) -> bool {
     left.is_some_and(|left| left <= FRESH)
 }
 
+fn named(name: &str, storages: &Cache<BackupStorage>) -> Result<Arc<BackupStorage>, String> {
+    let storage = storages.get(&ObjectRef::new(name));
+    storage.ok_or_else(|| format!("there is no BackupStorage {name:?}"))
+}
+
+fn cannot(name: &str, error: &OpenError) -> String {
+    format!("storage {name} cannot be used: {}", error.text())
+}
+
 impl Stores {
     /// None are open yet. They are reached through these proxies, unless a storage names its own, and without a Secret as who this is.
     pub fn new(client: Client, proxies: Proxies, identity: Identity) -> Self {
@@ -189,6 +201,18 @@ impl Stores {
             return Ok(store);
         }
         self.open_fresh(storage).await
+    }
+
+    /// The store of the storage of that name; an error is in words that name it.
+    pub async fn open_named(&self, name: &str, storages: &Cache<BackupStorage>) -> Result<OpenStore, String> {
+        let storage = named(name, storages)?;
+        self.open(&storage).await.map_err(|e| cannot(name, &e))
+    }
+
+    /// The same, to remove something from it.
+    pub async fn open_named_to_remove(&self, name: &str, storages: &Cache<BackupStorage>) -> Result<OpenStore, String> {
+        let storage = named(name, storages)?;
+        self.open_to_remove(&storage).await.map_err(|e| cannot(name, &e))
     }
 
     /// The store of a storage, to remove something from it: where its Secret is gone or cannot be read, with the access keys that
@@ -249,6 +273,14 @@ impl Stores {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(storage.uid().unwrap_or_default(), entry);
         Ok(opened)
+    }
+
+    /// As if it had been opened a moment ago.
+    #[cfg(test)]
+    pub fn hold(&self, storage: &BackupStorage, store: OpenStore) {
+        let entry = (Instant::now(), basis(storage), store);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(storage.uid().unwrap_or_default(), entry);
     }
 
     /// The store that serves a folder of a server of SFTP to this process, on the loopback.

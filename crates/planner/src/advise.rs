@@ -117,6 +117,24 @@ pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -
     said
 }
 
+/// What is unwise in a copy that a run at `field` wants in a storage.
+pub fn copy(spec: &BackupRunSpec, field: &str, n: usize, storage: &BackupStorage) -> Vec<Fault> {
+    let mut said = Vec::new();
+    let Some(can) = storage.status.as_ref().and_then(|s| s.capabilities.as_ref()) else {
+        return said;
+    };
+    let at = format!("{field}.copies[{n}].storage");
+    if !can.metadata {
+        let words = "the storage does not give back what objects are labelled with (status.capabilities.metadata), so that no copy is made in it: nobody would know whose it is; name another storage";
+        say(&mut said, &at, words);
+    }
+    if spec.retain_policy == Some(RetainPolicy::Delete) && !can.deletable {
+        let words = "the copy cannot be removed with the run (retainPolicy: Delete): the access key of the storage may not delete (its condition Deletable); let the bucket's own rules remove what is old";
+        say(&mut said, &at, words);
+    }
+    said
+}
+
 /// What is unwise in a schedule, and what the clocks of its zone will do to it from now on. It need not be valid.
 pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now: Timestamp) -> Vec<Fault> {
     let mut said = Vec::new();

@@ -30,8 +30,14 @@ pub mod cure;
 
 pub mod taken;
 
+/// Which object a restore reads.
+pub mod nearest;
+
 /// Copies in further storages.
 pub mod copies;
+
+pub mod there;
+
 /// Legal holds.
 pub mod lock;
 /// Restores from archives.

@@ -95,3 +95,56 @@ fn a_copy_that_cannot_be_made_yet_leaves_the_backup_good_and_is_made_when_it_can
         offsite.delete(&key);
     });
 }
+
+#[test]
+fn a_restore_passes_by_a_copy_that_is_gone_takes_the_next_and_is_refused_in_words_where_none_is_left() {
+    case("copies-next", |case| async move {
+        let (first, second) = (
+            case.store().of_bucket("e2e-copies-first"),
+            case.store().of_bucket("e2e-copies-second"),
+        );
+        first.create().unwrap();
+        second.create().unwrap();
+        let storages = [
+            storage(&case, "first", "e2e-copies-first").await,
+            storage(&case, "second", "e2e-copies-second").await,
+        ];
+        let mut spec = stream(&case.path("db"), "random 1M");
+        spec["copies"] = json!([{"storage": storages[0]}, {"storage": storages[1]}]);
+        spec["retainPolicy"] = json!("Delete");
+        case.start("db", spec).await;
+        case.succeeded("db", 120).await;
+        let run = case
+            .until("db", "is copied", 120, |run| {
+                is(run, condition::COPIED).then(|| run.clone())
+            })
+            .await;
+        let key = status(&run).copies[0].key.clone();
+        // Somebody has removed the original, and the nearest copy.
+        case.store().delete(&case.key("db"));
+        first.delete(&key);
+        case.restore("db").await;
+        let restored = case.runs().get("db").await.unwrap();
+        assert!(is(&restored, condition::RESTORED));
+        let gone = case
+            .until("db", "says that the copy is gone", 60, |run| {
+                let copy = status(run).copies.first()?.clone();
+                (copy.lost == 1 && copy.completion_time.is_none()).then_some(copy)
+            })
+            .await;
+        assert!(!gone.given_up && gone.message.is_some(), "{gone:?}");
+        // The last one goes, too.
+        second.delete(&key);
+        case.ask_restore("db").await;
+        case.wait(
+            "the request is refused, with what was found in each storage",
+            60,
+            || async {
+                let events = case.events("db").await;
+                let refused = events.iter().find(|said| said.starts_with("RestoreRefused"))?;
+                (refused.contains("nowhere to be had") && refused.contains(&storages[1])).then_some(())
+            },
+        )
+        .await;
+    });
+}

@@ -95,6 +95,36 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "DeletionLocked",
+        page: "docs/operations/runbooks/DeletionLocked.md",
+        expr: "max by (namespace) (backup_operator_deletions_locked) > 0",
+        hold: "1h",
+        from: Source::Leader,
+        severity: Severity::Info,
+        summary: "A deletion in {{ $labels.namespace }} waits for a lock",
+        description: "{{ $value }} runs in {{ $labels.namespace }} are being deleted and wait until their objects may be removed.",
+        meaning: "Runs with `retainPolicy: Delete` are being deleted, and a lock or a legal hold lies on their object or on a copy of it. The store keeps what it was asked to keep; the runs go by themselves when it lets go. Nothing is wrong, but a namespace that is to go does not look so, and what is kept is paid for.",
+        commands: [
+            Command {
+                line: "kubectl -n NAMESPACE get br -o custom-columns=NAME:.metadata.name,DELETED:.metadata.deletionTimestamp,UNTIL:.status.lock.until,HOLD:.status.lock.legalHold,MESSAGE:.status.message",
+                shows: "which runs, and until when",
+            },
+            Command {
+                line: "kubectl -n NAMESPACE get events --field-selector reason=ObjectLocked --sort-by=.metadata.creationTimestamp",
+                shows: "the store's words",
+            },
+            Command {
+                line: "kubectl -n NAMESPACE get br -o custom-columns='NAME:.metadata.name,COPIES:.status.copies[*].storage,UNTIL:.status.copies[*].lock.until,HOLD:.status.copies[*].lock.legalHold'",
+                shows: "whether it is a copy that is kept",
+            },
+        ],
+        cures: &[
+            "Wait for the date; nothing else is to be done.",
+            "Take a legal hold off: `kubectl -n NAMESPACE annotate --overwrite br RUN backup-operator.io/legal-hold=off`, or by the store's own means where the storage puts one on each backup.",
+            "To let a run go now and leave its object where it is, set `spec.retainPolicy: Retain` in it: [locks](../../storages/locks.md).",
+        ],
+    },
+    Alert {
         name: "QueueTooLong",
         page: "docs/operations/runbooks/QueueTooLong.md",
         expr: "min_over_time(sum(backup_operator_runs_queued)[1h:1m]) > 0

@@ -206,4 +206,35 @@ max by (namespace, schedule) (backup_operator_schedule_usual_bytes > 0)
             "The condition's message names each field and what would be right. `kubectl backup lint -f FILE` says the same before you apply it.",
         ],
     },
+    Alert {
+        name: "BackupNotCopied",
+        page: "docs/operations/runbooks/BackupNotCopied.md",
+        expr: "time() - min by (namespace, schedule) (backup_operator_schedule_copies_missing_since_timestamp_seconds) > 6 * 3600",
+        hold: "5m",
+        from: Source::Leader,
+        severity: Severity::Warning,
+        summary: "A backup of {{ $labels.schedule }} in {{ $labels.namespace }} is not copied",
+        description: "For {{ $value | humanizeDuration }} a good backup lacks a copy that it is to have. It is as good as it was, and lies in fewer places than was asked for.",
+        meaning: "A run of the schedule has a good backup, and its condition `Copied` is False for six hours: a copy could not be made so far, or was made and is gone. It is tried again by itself every half hour, but for a copy that was lost three times or that another run wrote over. Runs that were made by hand are not asked about.",
+        commands: [
+            Command {
+                line: "kubectl -n NAMESPACE get br -l backup-operator.io/schedule=SCHEDULE -o wide",
+                shows: "in the column COPIED, which runs",
+            },
+            Command {
+                line: "kubectl -n NAMESPACE get br -l backup-operator.io/schedule=SCHEDULE -o custom-columns='NAME:.metadata.name,COPIES:.status.copies[*].storage,MADE:.status.copies[*].completionTime,WHY:.status.copies[*].message'",
+                shows: "which copy it is, and why it is not made",
+            },
+            Command {
+                line: "kubectl get bt",
+                shows: "whether the further storage is there and Ready",
+            },
+        ],
+        cures: &[
+            "The further storage is not ready or not there, or its access key may not write: cure it, and the copy is made by itself.",
+            "Another run's object lies under the copy's path: give the copies of each run a path of their own (`copies[].path`, with `{{ .name }}` or a time in it).",
+            "The original is damaged or gone: look at its bucket at once, and restore from a copy that is there.",
+            "Copies that were made are removed by somebody or by a rule of the bucket: `status.copies[].lost` counts. After the third time copy the backup to another storage (`kubectl backup copy`).",
+        ],
+    },
 ];

@@ -77,6 +77,9 @@ async fn work(session: &Session, args: &Args, name: &str, storage: &str, out: &m
             let _ = writeln!(out, "copied and proved: {} in storage {storage}", copy.key);
             return Ok(());
         }
+        if let Some(why) = copy.and_then(given_up) {
+            return Err(Fault::new(doing, why, format!("kubectl backup describe run {name}")));
+        }
         let why = copy.and_then(|copy| copy.message.clone()).unwrap_or_default();
         if !why.is_empty() && why != told {
             say(&format!("not made yet, and tried again: {why}"));
@@ -101,6 +104,13 @@ fn of<'r>(run: &'r BackupRun, storage: &str) -> Option<&'r CopyStatus> {
     run.status.as_ref()?.copies.iter().find(|copy| copy.storage == storage)
 }
 
+/// Why the operator does not make it again.
+fn given_up(copy: &CopyStatus) -> Option<String> {
+    let why = copy.message.as_deref().unwrap_or_default();
+    copy.given_up
+        .then(|| format!("that copy was lost and is not made again; copy the backup to another storage: {why}"))
+}
+
 fn check(run: &BackupRun, storage: &str) -> Result<(), String> {
     let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     if run.spec.storage.name == storage {
@@ -113,6 +123,9 @@ fn check(run: &BackupRun, storage: &str) -> Result<(), String> {
     }
     if !condition::is_true(conditions, condition::SUCCESSFUL) {
         return Err("the run has no good backup".into());
+    }
+    if let Some(why) = of(run, storage).and_then(given_up) {
+        return Err(why);
     }
     let asked = asked(run, storage);
     if asked.split(',').count() > MOST {
@@ -167,6 +180,16 @@ mod tests {
         ] {
             assert_eq!(asked(&run(before, true), storage), after, "{before:?} {storage}");
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_copy_that_is_not_made_again() {
+        let mut lost = run(None, true);
+        let copy = json!({"storage": "far", "key": "db", "lost": 3, "givenUp": true, "message": "it was copied, and is no more"});
+        lost.status.as_mut().unwrap().copies = vec![serde_json::from_value(copy).unwrap()];
+        let why = check(&lost, "far").unwrap_err();
+        assert!(why.contains("another storage") && why.contains("is no more"), "{why}");
+        assert!(check(&lost, "attic").is_ok());
     }
 
     #[test]

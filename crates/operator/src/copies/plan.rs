@@ -3,10 +3,19 @@ use store::Terms;
 
 /// Bytes of a part of an ordinary object.
 const USUAL: u64 = 8 << 20;
-/// The largest part that is held in memory: of three copies six, beside all else that the operator's 256 MiB are for.
+/// The largest part that is held in memory.
 const LARGEST: u64 = 24 << 20;
 /// What is read at once.
 pub const PIECE: u64 = 8 << 20;
+
+/// MiB that all copies hold together, beside all else that the operator's 256 MiB are for: three of the largest objects, seven of ordinary ones.
+pub const ROOM: u32 = 3 * room(LARGEST);
+
+/// MiB that a copy in such parts holds: one that is read, one that is written, and the piece that has just come.
+pub const fn room(part: u64) -> u32 {
+    // Parts are bounded by `LARGEST`.
+    (part * 2 + PIECE).div_ceil(1 << 20) as u32
+}
 
 /// Bytes of each part but the last. What a storage says of parts (`partSize`) is for agents.
 ///
@@ -69,6 +78,15 @@ mod tests {
             assert_eq!(made, part, "{size} {parts}");
             assert!(made.is_none_or(|part| size.div_ceil(part) <= u64::from(parts)));
         }
+    }
+
+    #[test]
+    fn a_copy_never_needs_more_than_a_third_of_the_room() {
+        for size in [0, 1, 78 << 30, 200 << 30] {
+            let part = part_size(size, &terms(10_000, 5 << 20)).unwrap();
+            assert!(room(part) * 3 <= ROOM, "{size}");
+        }
+        assert_eq!((ROOM, ROOM / room(USUAL)), (168, 7));
     }
 
     #[test]

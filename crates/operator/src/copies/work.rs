@@ -1,6 +1,5 @@
 //! Makes one copy: reads the object, proves it by its SHA-256, writes it bound part by part, and looks at what became visible.
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use api::names::Action;
 use api::{BackupRun, BackupRunStatus};
@@ -13,14 +12,14 @@ use planner::run::observed::MadeCopy;
 use store::{Checksum, CompletedPart, Finish, Label, ObjectInfo};
 
 use super::begun::Begun;
-use super::plan;
+use super::pace::Pace;
+use super::{plan, whose};
 use crate::context::Context;
 use crate::log::about_run;
 use crate::records::{self, Facts};
 use crate::stores::OpenStore;
 use crate::transfer::commit::{patiently, within};
 use crate::transfer::keys::Keys;
-use crate::transfer::lanes::Lane;
 use crate::transfer::uploads;
 
 /// What is to be copied where.
@@ -48,6 +47,8 @@ struct Work<'a> {
     source: &'a str,
     version: Option<&'a str>,
     size: u64,
+    /// Bytes of each part but the last.
+    part: u64,
     /// What the original was proved by.
     sha256: Option<&'a str>,
     /// Of the copy.
@@ -66,8 +67,9 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
     let (storage, key) = (order.storage, order.key);
     let none = BackupRunStatus::default();
     let status = run.status.as_ref().unwrap_or(&none);
-    let from = open(context, &run.spec.storage.name).await?;
-    let to = open(context, storage).await?;
+    let stores = &context.stores;
+    let from = stores.open_named(&run.spec.storage.name, &context.storages).await?;
+    let to = stores.open_named(storage, &context.storages).await?;
     if !to.metadata {
         return Err("the storage does not give back what objects are labelled with, so that nobody knows whose a copy is; use another one for copies".into());
     }
@@ -89,6 +91,7 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
     };
     let attempt = original.metadata.get(uploads::ATTEMPT).cloned();
     let attempt = attempt.unwrap_or_else(|| api::names::attempt(Action::Backup, 1));
+    let part = plan::part_size(original.size, &to.store.terms())?;
     let work = Work {
         run,
         context,
@@ -99,12 +102,14 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
         source,
         version,
         size: original.size,
+        part,
         sha256: status.sha256.as_deref(),
         key,
         left: order.left.as_deref(),
         begun: order.begun,
         label: uploads::label(run, &attempt, context.cluster()),
     };
+    let _room = context.copies.room(plan::room(part)).await;
     let (object, sha256) = tokio::select! {
         made = work.run(storage) => made?,
         () = order.begun.stopped() => {
@@ -154,14 +159,17 @@ fn path_of(key: &str, folder: &str) -> String {
     format!("/{}", key.strip_prefix(folder).unwrap_or(key))
 }
 
-async fn open(context: &Context, name: &str) -> Result<OpenStore, String> {
-    let storage = context.storages.get(&ObjectRef::new(name));
-    let storage = storage.ok_or_else(|| format!("there is no BackupStorage {name:?}"))?;
-    let opened = context.stores.open(&storage).await;
-    opened.map_err(|e| format!("storage {name} cannot be used: {}", e.text()))
-}
-
 impl Work<'_> {
+    /// A run of that name is there whose backup ended later than this one's: its copy is the newer one.
+    fn newer(&self, name: &str) -> bool {
+        let ended = |run: &BackupRun| run.status.as_ref()?.completion_time.as_ref().map(|t| t.0);
+        let other = name.split_once('/').and_then(|(namespace, name)| {
+            let other = ObjectRef::new(name).within(namespace);
+            self.context.runs.get(&other)
+        });
+        other.is_some_and(|other| ended(&other) > ended(self.run))
+    }
+
     /// Where it is read from, with the keys of now.
     async fn source_now(&self) -> OpenStore {
         self.from_keys.renewed(&self.from).await
@@ -180,16 +188,12 @@ impl Work<'_> {
         let there = there.map_err(|e| format!("what lies there cannot be looked at: {e}"))?;
         if let Some(object) = &there {
             // Crash window: it was finished, and its operator died before the status said so. It is read to be proved.
-            if self.is_ours(object) {
+            if whose::is_ours(object, &self.label) {
                 let sha256 = self.hash_copy(object).await?;
                 if self.sha256.is_none_or(|want| want == sha256) && object.size == self.size {
                     return Ok((object.clone(), sha256));
                 }
-            } else if !self.may_replace(object) {
-                let by = object
-                    .metadata
-                    .get(uploads::NAME)
-                    .map_or("somebody else", String::as_str);
+            } else if let Err(by) = whose::may_be_replaced(object, &self.label, |name| self.newer(name)) {
                 return Err(format!(
                     "{} was written by {by}, and is not replaced; give the copies of this run a path of their own",
                     self.to.parameters.object(self.key)
@@ -227,11 +231,25 @@ impl Work<'_> {
         }
     }
 
+    /// Keeps to the bandwidth of both storages, beside their other transfers.
+    fn pace(&self, storage: &str) -> Pace {
+        let of = |open: &OpenStore, name: &str, action| {
+            let limit = open.parameters.bandwidth()?;
+            Some((self.context.lanes.join(name, action), limit))
+        };
+        let own = &self.run.spec.storage.name;
+        let lanes = [
+            of(&self.from, own, Action::Restore),
+            of(&self.to, storage, Action::Backup),
+        ];
+        Pace::of(lanes.into_iter().flatten().collect())
+    }
+
     /// Reads and writes, the next part being read while one is written.
     async fn upload(&self, storage: &str, upload: &str, only_new: bool) -> Result<(ObjectInfo, String), String> {
-        let part = plan::part_size(self.size, &self.to.store.terms())?;
+        let part = self.part;
         let (mut hash, mut parts) = (Sha256::default(), Vec::new());
-        let mut pace = Pace::new(self, storage);
+        let mut pace = self.pace(storage);
         let (mut at, mut number) = (0, 1);
         let mut next = self.read(0, part.min(self.size)).await?;
         loop {
@@ -283,10 +301,11 @@ impl Work<'_> {
             self.target_now().await.store.look(self.key, version.as_deref()).await
         });
         let object = match (looked.await, done) {
-            (Ok(Some(object)), Ok(_)) if self.is_ours(&object) => object,
+            (Ok(Some(object)), Ok(_)) if whose::is_ours(&object, &self.label) => object,
             // After a lost answer the object decides, and what lies there may be an earlier try's: it is read.
             (Ok(Some(object)), Err(_))
-                if self.is_ours(&object) && finish.sha256 == Some(self.hash_copy(&object).await?.as_str()) =>
+                if whose::is_ours(&object, &self.label)
+                    && finish.sha256 == Some(self.hash_copy(&object).await?.as_str()) =>
             {
                 object
             }
@@ -346,21 +365,6 @@ impl Work<'_> {
         }
         Ok(hash.hex())
     }
-
-    /// Its label names this run, and the attempt that made the original.
-    fn is_ours(&self, object: &ObjectInfo) -> bool {
-        self.same(object, uploads::RUN) && self.same(object, uploads::ATTEMPT)
-    }
-
-    /// A path that each run of a schedule writes anew holds the copy of the one before; whatever else lies there is somebody's.
-    fn may_replace(&self, object: &ObjectInfo) -> bool {
-        self.same(object, uploads::SCHEDULE) && self.same(object, uploads::CLUSTER)
-    }
-
-    fn same(&self, object: &ObjectInfo, name: &str) -> bool {
-        let theirs = object.metadata.get(name);
-        theirs.is_some() && theirs == self.label.get(name)
-    }
 }
 
 /// All that was asked for.
@@ -372,40 +376,6 @@ fn whole(got: &[u8], first: u64, last: u64) -> Result<&[u8], String> {
             "the store gave {} bytes where {wanted} were asked for",
             got.len()
         )),
-    }
-}
-
-/// Keeps to the bandwidth of both storages, beside their other transfers.
-struct Pace {
-    lanes: Vec<(Lane, u64)>,
-    until: Instant,
-}
-
-impl Pace {
-    fn new(work: &Work<'_>, storage: &str) -> Self {
-        let of = |open: &OpenStore, name: &str, action| {
-            let limit = open.parameters.bandwidth()?;
-            Some((work.context.lanes.join(name, action), limit))
-        };
-        let own = &work.run.spec.storage.name;
-        let lanes = [
-            of(&work.from, own, Action::Restore),
-            of(&work.to, storage, Action::Backup),
-        ];
-        Self {
-            lanes: lanes.into_iter().flatten().collect(),
-            until: Instant::now(),
-        }
-    }
-
-    async fn wait(&mut self, bytes: u64) {
-        let shares = self.lanes.iter_mut().map(|(lane, limit)| lane.of(*limit));
-        let Some(limit) = shares.min() else { return };
-        let now = Instant::now();
-        let lasts = Duration::from_secs_f64(bytes as f64 / limit.max(1) as f64);
-        let from = self.until.max(now);
-        self.until = from + lasts;
-        tokio::time::sleep_until((from).into()).await;
     }
 }
 

@@ -3,11 +3,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::names::Action;
-use api::{BackupRun, BackupRunStatus, condition};
+use api::run::Lock;
+use api::{BackupRun, BackupRunStatus, condition, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use planner::run::is_finished;
 use planner::run::lately::{self, Restored, restored};
+use planner::run::{is_finished, lock};
 
 /// Runs by UID.
 #[derive(Default)]
@@ -17,9 +18,17 @@ pub struct Runs(Mutex<Known>);
 struct Known {
     queued: HashSet<String>,
     under_way: HashMap<String, UnderWay>,
+    /// Those of a schedule whose copies are not all made: whose, and since when.
+    uncopied: HashMap<String, (OfSchedule, Timestamp)>,
+    thawing: HashSet<String>,
+    /// Those that are being deleted, and what lies on their objects.
+    held: HashMap<String, (String, Vec<Lock>)>,
     /// By namespace: the last restore of each run that was restored.
     restored: BTreeMap<String, HashMap<String, Restored>>,
 }
+
+/// Namespace and name.
+pub type OfSchedule = (String, String);
 
 /// A run that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +57,25 @@ impl Runs {
             Some(under_way) => known.under_way.insert(uid.clone(), under_way),
             None => known.under_way.remove(&uid),
         };
+        let schedule = run.labels().get(labels::SCHEDULE);
+        match told.and_then(lately::uncopied).zip(schedule) {
+            Some((since, schedule)) => {
+                let of = (namespace.clone(), schedule.clone());
+                known.uncopied.insert(uid.clone(), (of, since));
+            }
+            None => drop(known.uncopied.remove(&uid)),
+        }
+        if told.is_some_and(lately::is_thawing) {
+            known.thawing.insert(uid.clone());
+        } else {
+            known.thawing.remove(&uid);
+        }
+        let locks: Vec<_> = lock::keeping(run).cloned().collect();
+        if run.metadata.deletion_timestamp.is_some() && !locks.is_empty() {
+            known.held.insert(uid.clone(), (namespace.clone(), locks));
+        } else {
+            known.held.remove(&uid);
+        }
         if let Some(restored) = told.and_then(restored) {
             known.restored.entry(namespace).or_default().insert(uid, restored);
         }
@@ -59,6 +87,9 @@ impl Runs {
         let mut known = self.lock();
         known.queued.remove(&uid);
         known.under_way.remove(&uid);
+        known.uncopied.remove(&uid);
+        known.thawing.remove(&uid);
+        known.held.remove(&uid);
         if let Some(of_namespace) = known.restored.get_mut(&namespace) {
             of_namespace.remove(&uid);
             if of_namespace.is_empty() {
@@ -70,6 +101,32 @@ impl Runs {
     /// How many wait for their turn.
     pub fn queued(&self) -> usize {
         self.lock().queued.len()
+    }
+
+    /// Of each schedule with a good backup that lacks a copy, since when the oldest of these does.
+    pub fn uncopied(&self) -> BTreeMap<OfSchedule, Timestamp> {
+        let mut all = BTreeMap::new();
+        for (of, since) in self.lock().uncopied.values() {
+            let least = all.entry(of.clone()).or_insert(*since);
+            *least = (*least).min(*since);
+        }
+        all
+    }
+
+    /// How many wait for an archive.
+    pub fn thawing(&self) -> usize {
+        self.lock().thawing.len()
+    }
+
+    /// Of each namespace, how many are being deleted and wait for a lock to end.
+    pub fn held(&self, now: Timestamp) -> BTreeMap<String, usize> {
+        let mut all = BTreeMap::new();
+        for (namespace, locks) in self.lock().held.values() {
+            if locks.iter().any(|lock| lock.holds(now)) {
+                *all.entry(namespace.clone()).or_default() += 1;
+            }
+        }
+        all
     }
 
     /// Those under way, by UID.
@@ -210,6 +267,60 @@ mod tests {
         let over = json!({"conditions": [said("InProgress", false, "Interrupted", t)], "transfer": transfer});
         runs.seen(&run("a", over));
         assert!(runs.under_way().is_empty());
+    }
+
+    #[test]
+    fn a_schedule_lacks_copies_since_its_oldest_run_that_does_and_no_more_when_they_are_made_or_gone() {
+        let runs = Runs::default();
+        let lacks = |uid: &str, copied: bool, since: &str| {
+            let conditions = [
+                said("Successful", true, "BackupSuccessful", since),
+                said("Copied", copied, "x", since),
+            ];
+            let mut run = run(uid, json!({"conditions": conditions}));
+            run.labels_mut().insert(labels::SCHEDULE.into(), "nightly".into());
+            run
+        };
+        let first = "2026-01-01T00:00:00Z";
+        runs.seen(&lacks("b", false, "2026-01-02T00:00:00Z"));
+        runs.seen(&lacks("a", false, first));
+        // Nobody is asked about one that was made by hand.
+        let mut by_hand = lacks("c", false, first);
+        by_hand.labels_mut().clear();
+        runs.seen(&by_hand);
+        let of = ("team".to_string(), "nightly".to_string());
+        assert_eq!(runs.uncopied(), [(of.clone(), first.parse().unwrap())].into());
+        runs.seen(&lacks("a", true, first));
+        assert_eq!(runs.uncopied(), [(of, "2026-01-02T00:00:00Z".parse().unwrap())].into());
+        runs.gone(&lacks("b", false, first));
+        assert!(runs.uncopied().is_empty());
+    }
+
+    #[test]
+    fn a_deletion_waits_for_a_lock_as_long_as_that_holds_and_where_its_object_is_to_go() {
+        let runs = Runs::default();
+        let now: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
+        let lock = |until: &str| json!({"lock": {"until": until}});
+        let mut going = run("a", lock("2026-01-06T00:00:00Z"));
+        going.spec.retain_policy = Some(api::run::RetainPolicy::Delete);
+        runs.seen(&going);
+        assert!(runs.held(now).is_empty(), "nobody has deleted it");
+        going.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
+        runs.seen(&going);
+        assert_eq!(runs.held(now), [("team".to_string(), 1)].into());
+        assert!(runs.held("2026-01-07T00:00:00Z".parse().unwrap()).is_empty());
+        going.spec.retain_policy = Some(api::run::RetainPolicy::Retain);
+        runs.seen(&going);
+        assert!(runs.held(now).is_empty());
+    }
+
+    #[test]
+    fn a_restore_is_thawing_until_its_object_is_back() {
+        let (runs, t) = (Runs::default(), "2026-01-01T00:00:00Z");
+        runs.seen(&run("a", json!({"thaw": {"since": t}})));
+        assert_eq!(runs.thawing(), 1);
+        runs.seen(&run("a", json!({"thaw": {"since": t, "readyAt": t}})));
+        assert_eq!(runs.thawing(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use metrics::scrape::{Series, Source};
 use planner::run::Route;
 
 use super::process::Process;
-use super::runs::label;
+use super::runs::{OfSchedule, label};
 use super::schedules::{Schedule, seconds};
 use super::storages::Storage;
 use super::{Metrics, counters::Counters};
@@ -31,6 +31,8 @@ pub struct Scrape {
     restores: usize,
     /// By namespace.
     oldest: BTreeMap<String, Timestamp>,
+    uncopied: BTreeMap<OfSchedule, Timestamp>,
+    held: BTreeMap<String, usize>,
     direct: usize,
     relayed: usize,
     process: Process,
@@ -58,6 +60,8 @@ impl Scrape {
             direct: by(Route::Direct),
             relayed: by(Route::Relay),
             oldest,
+            uncopied: metrics.runs.uncopied(),
+            held: metrics.runs.held(now),
             schedules,
             storages: metrics.storages.all(),
             leads: metrics.leads.load(Ordering::Relaxed),
@@ -113,6 +117,10 @@ impl Scrape {
             "schedule_in_progress" => self.schedules(out, |s| Some(s.in_progress.into())),
             "schedule_consecutive_failures" => self.schedules(out, |s| Some(s.failures.into())),
             "schedule_last_verified_timestamp_seconds" => self.schedules(out, |s| s.verified),
+            "schedule_copies_missing_since_timestamp_seconds" => self
+                .uncopied
+                .iter()
+                .try_for_each(|((namespace, name), since)| out.put(&[namespace, name], seconds(*since))),
             "runs_ended_total" => counters(out, &all.runs_ended),
             "runs_queued" => self.led(out, &[], all.runs.queued()),
             "runs_under_way" => self
@@ -122,6 +130,11 @@ impl Scrape {
                 .oldest
                 .iter()
                 .try_for_each(|(namespace, at)| out.put(&[namespace], seconds(*at))),
+            "restores_thawing" => self.led(out, &[], all.runs.thawing()),
+            "deletions_locked" => self
+                .held
+                .iter()
+                .try_for_each(|(namespace, number)| out.put(&[namespace], *number as f64)),
             "last_restore_failed" => {
                 let all = all.runs.last_restore_failed();
                 all.iter()

@@ -2,6 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
+use kube::ResourceExt;
 use metrics::scrape::write;
 use metrics::text::Format;
 use metrics::{Kind, METRICS, Metric};
@@ -87,6 +88,18 @@ fn busy() -> Arc<Metrics> {
     metrics
         .runs
         .seen(&run("queued", json!({"queued": {"since": t, "place": 1, "of": 1}})));
+    let mut uncopied = run(
+        "uncopied",
+        json!({"conditions": [said("Successful", "True", t), said("Copied", "False", t)]}),
+    );
+    uncopied
+        .labels_mut()
+        .insert(api::labels::SCHEDULE.into(), "copied".into());
+    metrics.runs.seen(&uncopied);
+    let mut locked = run("locked", json!({"lock": {"legalHold": true}}));
+    locked.spec.retain_policy = Some(api::run::RetainPolicy::Delete);
+    locked.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now()));
+    metrics.runs.seen(&locked);
     let registry = Registry::new(futures::channel::mpsc::unbounded().0);
     metrics.follow(&registry);
     for (uid, attempt) in [("done", "backup-1"), ("read", "restore-1")] {
@@ -233,10 +246,11 @@ fn series_go_with_their_object_and_stay_with_one_that_was_made_anew_under_its_na
     metrics.schedules.gone(&anew);
     metrics.storages.gone(&storage("anew"));
     assert!(!mentions("nightly") && !mentions("{storage=\"store\"}"));
-    for uid in ["going", "restored", "queued"] {
+    for uid in ["going", "restored", "queued", "uncopied", "locked"] {
         metrics.runs.gone(&run(uid, json!({})));
     }
     assert!(!mentions("run_oldest_progress_timestamp_seconds{") && !mentions("last_restore_failed{"));
+    assert!(!mentions("copies_missing_since_timestamp_seconds{") && !mentions("deletions_locked{"));
     assert!(mentions("\nbackup_operator_runs_queued 0\n"));
 }
 
@@ -244,7 +258,12 @@ fn series_go_with_their_object_and_stay_with_one_that_was_made_anew_under_its_na
 fn who_stands_by_speaks_of_no_runs() {
     let text = text(&Arc::new(Metrics::default()), Format::OpenMetrics);
     assert!(text.contains("\nbackup_operator_leader 0\n"));
-    for name in ["runs_queued", "runs_under_way", "transfers_in_progress"] {
+    for name in [
+        "runs_queued",
+        "runs_under_way",
+        "restores_thawing",
+        "transfers_in_progress",
+    ] {
         assert!(!text.contains(&format!("\nbackup_operator_{name}")), "{name}");
     }
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use api::{BackupRun, BackupRunStatus, labels};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 use planner::run::pod::GRACE_SECONDS;
 use planner::run::{Decision, Guarded, Refusal, TransferOrder, Unguarded};
@@ -14,7 +13,6 @@ use crate::context::Context;
 use crate::events;
 use crate::run::errands::{self, Progress};
 use crate::run::{left_behind, look, told};
-use crate::stores::{OpenError, OpenStore};
 use crate::transfer::session::Session;
 use crate::write::{API, WriteError, Written};
 
@@ -25,7 +23,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Write(WriteError),
     /// The storage's store cannot be opened.
-    #[error("the storage cannot be used: {0}")]
+    #[error("{0}")]
     Open(String),
     /// The API server does not take the Pod: quota, policy, or a fault of the template.
     #[error("the Pod was refused: {0}")]
@@ -180,7 +178,19 @@ async fn act(
             let grace = run.spec.template.spec.termination_grace_period_seconds;
             delete_pod(&pods, &name, uid, grace_of(now, grace)).await?;
         }
-        Unguarded::Look { key } => look::begin(run, context, key),
+        Unguarded::Look {
+            storage,
+            key,
+            version_id,
+        } => look::begin(
+            run,
+            context,
+            look::Of {
+                storage,
+                key,
+                version_id,
+            },
+        ),
         Unguarded::ForgetFound => context.looks.forget(&uid),
         Unguarded::Copy { storage, key, left } => crate::copies::begin(run, context, storage, key, left),
         Unguarded::CopyNoted { storage } => context.copies.noted(&uid, &storage),
@@ -269,22 +279,6 @@ async fn delete_pod(pods: &Api<Pod>, name: &str, uid: String, grace: u32) -> Res
     }
 }
 
-pub(super) async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, ApplyError> {
-    open_of(&run.spec.storage.name, context).await
-}
-
-async fn open_of(name: &str, context: &Context) -> Result<OpenStore, ApplyError> {
-    let storage = context
-        .storages
-        .get(&ObjectRef::new(name))
-        .ok_or_else(|| ApplyError::Open(format!("there is no BackupStorage {name:?}")))?;
-    context
-        .stores
-        .open(&storage)
-        .await
-        .map_err(|e: OpenError| ApplyError::Open(e.text()))
-}
-
 /// The run as a restore from a copy sees it: what its status says of the object is what it says of the copy.
 fn of_copy(run: &Arc<BackupRun>, order: &TransferOrder) -> Arc<BackupRun> {
     let status = run.status.as_ref().filter(|_| order.storage != run.spec.storage.name);
@@ -306,11 +300,11 @@ fn of_copy(run: &Arc<BackupRun>, order: &TransferOrder) -> Arc<BackupRun> {
 
 async fn start(run: &Arc<BackupRun>, context: &Arc<Context>, order: TransferOrder) -> Result<(), ApplyError> {
     let uid = run.uid().unwrap_or_default();
-    let store = match open_of(&order.storage, context).await {
+    let store = match context.stores.open_named(&order.storage, &context.storages).await {
         Ok(store) => store,
-        Err(error) => {
-            context.obstacles.met(&uid, events::causes(&error));
-            return Err(error);
+        Err(why) => {
+            context.obstacles.met(&uid, why.clone());
+            return Err(ApplyError::Open(why));
         }
     };
     context.obstacles.clear(&uid);

@@ -69,7 +69,10 @@ async fn sign(
     let recipients = Recipients::parse(&[&asked.recipient])
         .map_err(|e| format!("annotation {}: {e}", labels::DOWNLOAD))?
         .ok_or_else(|| format!("annotation {}: names no recipient", labels::DOWNLOAD))?;
-    let open = super::apply::open(run, context).await.map_err(|e| causes(&e))?;
+    let open = context
+        .stores
+        .open_named(&run.spec.storage.name, &context.storages)
+        .await?;
     let signed = open
         .store
         .sign(&Wanted::read(&asked.key, asked.version_id.as_deref()), EXPIRES, now)

@@ -168,7 +168,9 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, step: Unguarded) {
     let (of, asked, all) = (uid.clone(), step.clone(), context.clone());
     let (run, context) = (run.clone(), context.clone());
     let errand = async move {
-        let turn = context.turns.take(&run.spec.storage.name, &context.storages).await;
+        // Of the storage that is asked: one that hangs holds up nobody who wants another.
+        let of = step.further().unwrap_or(&run.spec.storage.name);
+        let turn = context.turns.take(of, &context.storages).await;
         let done = match timeout(ANSWER, steps::take(&run, &context, &step)).await {
             Ok(done) => done.map_err(|error| Words {
                 weight: error.weight(),

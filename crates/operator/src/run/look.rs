@@ -1,7 +1,7 @@
 //! Looks at what lies under a run's key, beside reconcile, which never waits for a store.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::BackupRun;
 use jiff::Timestamp;
@@ -18,72 +18,136 @@ use crate::transfer::uploads;
 /// Until a store has answered, once it is the look's turn.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// The name that the run's own storage has among those that are looked at.
+pub const OWN: &str = "";
+
 /// What was found, by the UID of the run that it was looked for.
 #[derive(Default)]
 pub struct Looks {
-    entries: Mutex<HashMap<String, Entry>>,
+    entries: Mutex<HashMap<String, Vec<Entry>>>,
+    /// When a look at each copy has ended.
+    ended: Mutex<HashMap<String, HashMap<String, Instant>>>,
 }
 
 struct Entry {
+    /// The further storage, or the run's own.
+    storage: String,
     key: String,
     found: Found,
 }
 
+/// What is looked at.
+pub struct Of {
+    /// The further storage that it lies in; none: the run's own.
+    pub storage: Option<String>,
+    /// Object key.
+    pub key: String,
+    /// The version that was recorded.
+    pub version_id: Option<String>,
+}
+
 impl Looks {
-    /// What was found for a run, so far.
-    pub fn found(&self, uid: &str) -> Found {
+    /// What was found for a run in a storage, so far.
+    pub fn found(&self, uid: &str, storage: &str) -> Found {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(uid).map(|e| e.found.clone()).unwrap_or_default()
+        let of = entries.get(uid).into_iter().flatten().find(|e| e.storage == storage);
+        of.map(|e| e.found.clone()).unwrap_or_default()
     }
 
-    /// It is not needed any more.
+    /// How long ago a look at a copy has ended.
+    pub fn ago(&self, uid: &str, storage: &str, now: Instant) -> Option<Duration> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = ended.get(uid)?.get(storage)?;
+        Some(now.saturating_duration_since(*at))
+    }
+
+    /// The run is gone.
+    pub fn gone(&self, uid: &str) {
+        self.forget(uid);
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// What was found is not needed any more.
     pub fn forget(&self, uid: &str) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
     /// Takes a new look in; false where the same one is under way.
-    fn begin(&self, uid: &str, key: &str) -> bool {
+    fn begin(&self, uid: &str, storage: &str, key: &str) -> bool {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.get(uid).is_some_and(|e| e.key == key) {
+        let of = entries.entry(uid.into()).or_default();
+        if of.iter().any(|e| e.storage == storage && e.key == key) {
             return false;
         }
-        let entry = Entry {
+        of.retain(|e| e.storage != storage);
+        of.push(Entry {
+            storage: storage.into(),
             key: key.into(),
             found: Found::Unknown,
-        };
-        entries.insert(uid.into(), entry);
+        });
         true
     }
 
-    fn end(&self, uid: &str, key: &str, found: Found) {
+    fn end(&self, uid: &str, storage: &str, key: &str, found: Found) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = entries.get_mut(uid).filter(|e| e.key == key) {
+        let mut of = entries.get_mut(uid).into_iter().flatten();
+        if let Some(entry) = of.find(|e| e.storage == storage && e.key == key) {
             entry.found = found;
+            if storage != OWN {
+                let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+                let of = ended.entry(uid.into()).or_default();
+                of.insert(storage.into(), Instant::now());
+            }
         }
     }
 }
 
 /// Begins to look, unless that is under way; the run is woken when something was found.
-pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, key: String) {
+pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, of: Of) {
     let uid = run.uid().unwrap_or_default();
-    if !context.looks.begin(&uid, &key) {
+    let storage = of.storage.clone().unwrap_or_else(|| OWN.into());
+    if !context.looks.begin(&uid, &storage, &of.key) {
         return;
     }
     let (run, context) = (run.clone(), context.clone());
     crate::runtime::spawn(async move {
-        let turn = context.turns.take(&run.spec.storage.name, &context.storages).await;
-        let found = timeout(ANSWER, look(&run, &context, &key)).await;
+        let asked = of.storage.as_ref().unwrap_or(&run.spec.storage.name);
+        let turn = context.turns.take(asked, &context.storages).await;
+        let look = async {
+            match &of.storage {
+                None if of.version_id.is_none() => look(&run, &context, &of.key).await,
+                // It is known which one is looked for, and nothing is adopted: it is there, or it is not.
+                _ => look_at_one(asked, &context, &of).await,
+            }
+        };
+        let found = timeout(ANSWER, look).await;
         let found = found.unwrap_or_else(|_| unseen(format!("no answer within {} s", ANSWER.as_secs()), true));
         drop(turn);
-        context.looks.end(&uid, &key, found);
+        context.looks.end(&uid, &storage, &of.key, found);
         context.registry.wake(ObjectRef::from_obj(run.as_ref()));
     });
 }
 
-async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
-    let store = match super::apply::open(run, context).await {
+async fn look_at_one(storage: &str, context: &Context, of: &Of) -> Found {
+    let store = match context.stores.open_named(storage, &context.storages).await {
         Ok(store) => store,
-        Err(error) => return unseen(crate::events::causes(&error), true),
+        Err(why) => return unseen(why, true),
+    };
+    match store.store.look(&of.key, of.version_id.as_deref()).await {
+        Ok(Some(object)) => Found::Object(Box::new(uploads::stored(&of.key, &object, Timestamp::now()))),
+        Ok(None) => Found::Nothing,
+        Err(error) => unseen(crate::events::causes(&error), error.may_pass()),
+    }
+}
+
+async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
+    let store = match context
+        .stores
+        .open_named(&run.spec.storage.name, &context.storages)
+        .await
+    {
+        Ok(store) => store,
+        Err(why) => return unseen(why, true),
     };
     let earlier = life::earlier(run);
     let record = match earlier {
@@ -142,15 +206,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_looked_at_once_until_it_is_forgotten() {
+    fn a_key_is_looked_at_once_in_each_storage_until_it_is_forgotten() {
         let looks = Looks::default();
-        assert!(looks.begin("u", "a"));
-        assert!(!looks.begin("u", "a"));
-        looks.end("u", "b", Found::Nothing);
-        assert_eq!(looks.found("u"), Found::Unknown);
-        looks.end("u", "a", Found::Nothing);
-        assert_eq!(looks.found("u"), Found::Nothing);
+        assert!(looks.begin("u", OWN, "a"));
+        assert!(!looks.begin("u", OWN, "a"));
+        assert!(looks.begin("u", "far", "a"));
+        looks.end("u", OWN, "b", Found::Nothing);
+        assert_eq!(looks.found("u", OWN), Found::Unknown);
+        looks.end("u", OWN, "a", Found::Nothing);
+        assert_eq!(looks.found("u", OWN), Found::Nothing);
+        assert_eq!(looks.found("u", "far"), Found::Unknown);
+        assert!(looks.begin("u", OWN, "b"), "another key is another look");
+        assert_eq!(looks.found("u", OWN), Found::Unknown);
+        assert_eq!(looks.ago("u", "far", Instant::now()), None);
+        looks.end("u", "far", "a", Found::Nothing);
         looks.forget("u");
-        assert_eq!(looks.found("u"), Found::Unknown);
+        assert_eq!(looks.found("u", "far"), Found::Unknown);
+        assert!(
+            looks.ago("u", "far", Instant::now()).is_some(),
+            "when it was looked at stays known"
+        );
+        assert_eq!(looks.ago("u", OWN, Instant::now()), None);
+        looks.gone("u");
+        assert!(looks.entries.lock().unwrap().is_empty() && looks.ended.lock().unwrap().is_empty());
     }
 }

@@ -31,7 +31,7 @@ use crate::cache::{Group, LAST_APPLIED};
 use crate::claims;
 use crate::context::Context;
 use crate::ownership::controls;
-use crate::run::{download, recipients, siblings, sources};
+use crate::run::{download, look, recipients, siblings, sources};
 use crate::write::{WriteError, bounded};
 
 /// What was seen.
@@ -143,7 +143,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         storage,
         pods,
         transfer,
-        found: context.looks.found(&uid),
+        found: context.looks.found(&uid, look::OWN),
         copies,
         recipients: recipients::view(run, &context.client).await?,
         source: sources::view(run, context, now),
@@ -175,6 +175,8 @@ async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, 
             },
         };
         all.push(CopyView {
+            found: context.looks.found(&uid, &name),
+            looked: context.looks.ago(&uid, &name, Instant::now()),
             progress: context.copies.progress(&uid, &name, Instant::now()),
             storage: name,
             view,

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage};
+use api::{BackupRun, BackupSchedule, BackupStorage};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
@@ -182,8 +182,14 @@ impl Reviewer {
         field: &str,
     ) -> Result<(Tried, Option<BackupStorage>), Error> {
         let namespace = asked.namespace.as_deref().unwrap_or_default();
-        let (storage, refusals) = futures::join!(
-            self.storage_of(&run.spec, namespace),
+        let copies = run
+            .spec
+            .copies
+            .iter()
+            .map(|copy| self.storage_of(&copy.storage, namespace));
+        let (storage, copies, refusals) = futures::join!(
+            self.storage_of(&run.spec.storage.name, namespace),
+            futures::future::try_join_all(copies),
             self.refusals(requester::of_run(&run.spec, field, namespace), &asked.user),
         );
         let (storage, mut faults, refusals) = match (storage?, refusals?) {
@@ -193,6 +199,17 @@ impl Reviewer {
                 (None, vec![Fault::new(field, why)], refusals)
             }
         };
+        let mut of_copies = Vec::new();
+        for (n, (copy, found)) in run.spec.copies.iter().zip(copies?).enumerate() {
+            match found {
+                Ok(Some(storage)) => of_copies.extend(texts(&advise::copy(&run.spec, field, n, &storage))),
+                Ok(None) => of_copies.push(format!(
+                    "{field}.copies[{n}].storage: there is no BackupStorage {:?} yet; the copy waits for it",
+                    copy.storage
+                )),
+                Err(why) => faults.push(Fault::new(format!("{field}.copies[{n}].storage"), why)),
+            }
+        }
         let forbidden = !refusals.is_empty();
         faults.extend(refusals);
         let mut tried = Tried {
@@ -213,6 +230,7 @@ impl Reviewer {
                 run.spec.storage.name
             ));
         }
+        tried.said.warnings.append(&mut of_copies);
         if run.annotations().contains_key(api::labels::STARTED_AS) {
             // It has lived before: nothing of it is executed, and what a restore of it needs is looked at when one is asked for. Thousands of
             // them come at once when a bucket is imported.
@@ -256,14 +274,10 @@ impl Reviewer {
             .collect()
     }
 
-    /// The storage, if it is there; or why it may not be used from that namespace.
-    async fn storage_of(
-        &self,
-        spec: &BackupRunSpec,
-        namespace: &str,
-    ) -> Result<Result<Option<BackupStorage>, String>, Error> {
+    /// The storage of that name, if it is there; or why it may not be used from that namespace.
+    async fn storage_of(&self, name: &str, namespace: &str) -> Result<Result<Option<BackupStorage>, String>, Error> {
         let storages: Api<BackupStorage> = Api::all(self.client.clone());
-        let found = storages.get_opt(&spec.storage.name).await;
+        let found = storages.get_opt(name).await;
         let Some(storage) = found.map_err(|e| Error::Api("the storage", e))? else {
             return Ok(Ok(None));
         };

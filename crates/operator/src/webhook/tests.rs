@@ -223,6 +223,58 @@ async fn a_storage_that_the_namespace_may_not_use_refuses_its_runs() {
 }
 
 #[tokio::test]
+async fn the_storages_of_copies_are_looked_at_as_the_runs_own_is() {
+    let copies = |names: &[&str]| {
+        let mut run = testing::backup_run();
+        run.spec.retain_policy = Some(api::run::RetainPolicy::Delete);
+        run.spec.copies = names
+            .iter()
+            .map(|name| serde_json::from_value(json!({"storage": name})).unwrap())
+            .collect();
+        run
+    };
+    let none = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound", "message": "no"});
+    let (shared_, mut mock) = shared();
+    let asked = tokio::spawn(validate(State(shared_), asks("eve", &copies(&["far", "closed"]))));
+    let closed = storage(json!({"allowedNamespaces": {"from": "None"}}));
+    let answers = [
+        ("/backupstorages/minio", 200, storage(json!({}))),
+        ("/backupstorages/far", 404, none.clone()),
+        ("/backupstorages/closed", 200, closed),
+        ("/subjectaccessreviews", 201, allowed(true)),
+    ];
+    serve(&mut mock, &answers).await;
+    let refused = said(asked.await.unwrap()).await;
+    let words = refused["status"]["message"].as_str().unwrap();
+    assert!(words.starts_with("spec.copies[1].storage: "), "{words}");
+
+    let (shared_, mut mock) = shared();
+    let asked = tokio::spawn(validate(State(shared_), asks("eve", &copies(&["far", "odd"]))));
+    let mut odd = storage(json!({}));
+    odd["status"] = json!({"capabilities": {"checksum": "sha256", "metadata": false, "deletable": false}});
+    let answers = [
+        ("/backupstorages/minio", 200, storage(json!({}))),
+        ("/backupstorages/far", 404, none),
+        ("/backupstorages/odd", 200, odd),
+        ("/subjectaccessreviews", 201, allowed(true)),
+    ];
+    serve(&mut mock, &answers).await;
+    no_neighbours(&mut mock).await;
+    let taken = json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "trial"}});
+    answer(&mut mock, 201, taken).await;
+    let warned = said(asked.await.unwrap()).await;
+    assert_eq!(warned["allowed"], json!(true), "{warned}");
+    let warnings = warned["warnings"].to_string();
+    for part in [
+        "spec.copies[0].storage: there is no BackupStorage \\\"far\\\" yet; the copy waits for it",
+        "spec.copies[1].storage: the storage does not give back what objects are labelled with",
+        "spec.copies[1].storage: the copy cannot be removed with the run",
+    ] {
+        assert!(warnings.contains(part), "{part} {warnings}");
+    }
+}
+
+#[tokio::test]
 async fn a_pod_that_would_be_refused_refuses_the_run() {
     let (shared, mut mock) = shared();
     let run = testing::backup_run();

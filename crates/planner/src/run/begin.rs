@@ -65,7 +65,14 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         return end::refuse(o, status, Reason::ObjectNotAllowed, &why);
     }
     if action == Action::Restore {
-        match thaw::wait(o, &mut status, Some(&key)) {
+        let version = status.version_id.clone();
+        let wanted = thaw::Wanted {
+            storage: None,
+            view: &o.storage,
+            key: &key,
+            version_id: version.as_deref(),
+        };
+        match thaw::wait(o, &mut status, &wanted) {
             Ok(None) => {}
             Ok(Some(wait)) => return wait,
             Err(why) => return end::refuse(o, status, Reason::ObjectArchived, &why),

@@ -8,15 +8,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::key;
-use crate::run::observed::{CopyProgress, Found, Observed, StorageView};
+use crate::run::observed::{CopyProgress, CopyView, Found, Observed, StorageView};
 use crate::run::path;
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::there::{Lie, lie, look, made};
 use crate::validate::run::{check_path, render_copy};
 use api::names::is_subdomain;
 
 /// So many by annotation.
 const ASKED: usize = 5;
+/// A copy is looked at once in this time, at the hour at which it was made: so they are spread, whenever an operator begins to work.
+const EACH: Duration = Duration::from_secs(24 * 3600);
+/// That long after its hour a copy is still looked at.
+const HOUR: Duration = Duration::from_secs(3600);
+/// A copy that is gone for this many times is not made again.
+const LOST: u32 = 3;
 /// Look again at a copy whose storage is not ready.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -79,6 +86,11 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
     }
     let mut told = status.clone();
     let mut again: Option<Duration> = None;
+    let gone = lost(o, &mut told);
+    decision.unguarded.extend(gone.into_iter().map(Unguarded::Event));
+    if o.copies.iter().any(|c| c.found != Found::Unknown) {
+        decision.unguarded.push(Unguarded::ForgetFound);
+    }
     for one in &wanted {
         let wait = advance(o, one, &mut told, decision);
         again = [again, wait].into_iter().flatten().min();
@@ -94,10 +106,11 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
 /// One copy a step further; how long to wait for the next one.
 fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision: &mut Decision) -> Option<Duration> {
     let before = told.copies.iter().find(|c| c.storage == one.storage).cloned();
-    if before.as_ref().is_some_and(|copy| copy.completion_time.is_some()) {
-        return None;
-    }
     let seen = o.copies.iter().find(|c| c.storage == one.storage);
+    let over = |copy: &&CopyStatus| copy.given_up || copy.completion_time.is_some();
+    if let Some(copy) = before.as_ref().filter(over) {
+        return watch(o, copy, seen?, decision);
+    }
     let place = match seen.map(|c| &c.view) {
         Some(StorageView::Ready(place)) => place,
         other => {
@@ -139,6 +152,7 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             note(told, one, Some(&at), location, None);
             if let Some(copy) = told.copies.iter_mut().find(|c| c.storage == one.storage) {
                 copy.completion_time = Some(Time(o.now));
+                copy.message = None;
                 copy.upload_id = None;
                 copy.etag = Some(made.etag.clone());
                 copy.version_id.clone_from(&made.version_id);
@@ -206,6 +220,30 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
     }
 }
 
+/// Looks at a copy that was made, once a day: somebody may have removed it.
+fn watch(o: &Observed<'_>, copy: &CopyStatus, seen: &CopyView, decision: &mut Decision) -> Option<Duration> {
+    let made = copy.completion_time.as_ref()?.0;
+    if !matches!(seen.view, StorageView::Ready(_)) || seen.view.forbids(&copy.key).is_some() {
+        return None;
+    }
+    let next = match seen.looked {
+        Some(ago) => EACH.saturating_sub(ago),
+        None => {
+            let age = o.age(made);
+            let since = Duration::from_secs(age.as_secs() % EACH.as_secs());
+            match age >= EACH && since < HOUR {
+                true => Duration::ZERO,
+                false => EACH.saturating_sub(since),
+            }
+        }
+    };
+    if next.is_zero() && seen.found == Found::Unknown {
+        decision.unguarded.push(look(copy));
+        return Some(EACH);
+    }
+    Some(next)
+}
+
 fn path_of(o: &Observed<'_>, one: &Wanted, status: &BackupRunStatus) -> Result<String, String> {
     let path = match &one.path {
         Some(template) => render_copy(template, &path::context(o.run, o.now))?,
@@ -227,12 +265,15 @@ fn note(told: &mut BackupRunStatus, one: &Wanted, key: Option<&str>, at: Option<
             version_id: None,
             lock: None,
             upload_id: None,
+            lost: 0,
+            given_up: false,
             message: None,
         });
         told.copies.len() - 1
     });
     if let Some(copy) = told.copies.get_mut(index) {
-        copy.message = message;
+        // Of one that was lost the words stay until it is made again.
+        copy.message = message.or_else(|| copy.message.take().filter(|_| copy.lost > 0));
         copy.location = at.cloned().or_else(|| copy.location.take());
         if let (true, Some(key)) = (copy.key.is_empty(), key) {
             key.clone_into(&mut copy.key);
@@ -273,26 +314,45 @@ fn tell(o: &Observed<'_>, wanted: &[Wanted], told: &mut BackupRunStatus) {
     condition::set(&mut told.conditions, &say, o.run.metadata.generation, o.now);
 }
 
-/// The copy that a restore reads where the backup's own storage cannot give it: the first one whose storage is ready. What it reads is
-/// proved as ever.
-pub fn nearest<'s>(o: &Observed<'_>, status: &'s BackupRunStatus) -> Option<&'s CopyStatus> {
-    let whole = status.copies.iter().filter(|copy| copy.completion_time.is_some());
-    whole.into_iter().find(|copy| {
-        let view = o.copies.iter().find(|c| c.storage == copy.storage).map(|c| &c.view);
-        let ready = matches!(view, Some(StorageView::Ready(_)));
-        ready && view.is_some_and(|view| view.forbids(&copy.key).is_none())
-    })
-}
-
-/// Whether the backup's own storage gives it, as far as it was looked at; None: it was not.
-pub fn own_is_there(o: &Observed<'_>, status: &BackupRunStatus) -> Option<bool> {
-    match (&o.storage, &o.found) {
-        (StorageView::Ready(_), Found::Unknown) => None,
-        (StorageView::Ready(_), Found::Object(object)) => {
-            let same = status.size_in_bytes.is_none_or(|size| size == object.size)
-                && status.etag.as_ref().is_none_or(|etag| *etag == object.etag);
-            Some(same || status.version_id.is_some())
-        }
-        (StorageView::Ready(_), Found::Unseen { .. } | Found::Nothing) | (_, _) => Some(false),
+/// Notes the copies that are gone, or written over: they are called copies no more, and are made again where that is of use. What is to be said
+/// of them.
+///
+/// One that another run wrote over is not: two runs that share a path would take turns for ever, and the older one would win.
+pub fn lost(o: &Observed<'_>, told: &mut BackupRunStatus) -> Vec<Event> {
+    let gone: Vec<_> = made(told)
+        .filter_map(|copy| match lie(o, told, copy) {
+            Lie::Lost { why, by } => Some((copy.storage.clone(), why, by)),
+            _ => None,
+        })
+        .collect();
+    let mut events = Vec::new();
+    for (storage, why, by) in gone {
+        let Some(copy) = told.copies.iter_mut().find(|c| c.storage == storage) else {
+            continue;
+        };
+        copy.lost = copy.lost.saturating_add(1);
+        copy.given_up = by.is_some() || copy.lost >= LOST;
+        let next = match (&by, copy.given_up) {
+            (Some(_), _) => "; it is not made again: give the copies of this run a path of their own".to_owned(),
+            (None, true) => format!(
+                "; it was made and lost {} times and is not made again: find out who or which rule of the bucket removes it, and copy the backup to another storage",
+                copy.lost
+            ),
+            (None, false) => String::new(),
+        };
+        let words = format!("it was copied, and is no more: {why}{next}");
+        (copy.completion_time, copy.etag, copy.version_id, copy.lock) = (None, None, None, None);
+        events.push(Event {
+            warning: true,
+            reason: Reason::CopyLost.word(),
+            action: "Copy",
+            note: format!("the copy {} in storage {storage}: {words}", copy.key),
+        });
+        copy.message = Some(words);
     }
+    if !events.is_empty() {
+        let wanted = wanted(o.run);
+        tell(o, &wanted, told);
+    }
+    events
 }

@@ -144,7 +144,7 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
     let proof = match &o.found {
         Found::Unknown if matches!(o.storage, StorageView::Ready(_)) => {
             return Decision {
-                unguarded: vec![Unguarded::Look { key: key.into() }],
+                unguarded: vec![Unguarded::look(key)],
                 ..Decision::wait(PROGRESS)
             };
         }
@@ -217,7 +217,7 @@ fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Opt
             decision.unguarded.push(Unguarded::ForgetFound);
             return decision;
         }
-        Way::Unknown { key } => decision.unguarded.push(Unguarded::Look { key }),
+        Way::Unknown { key } => decision.unguarded.push(Unguarded::look(key)),
         Way::Unseen(words) => {
             decision = Decision::wait(LOOK_AGAIN);
             decision.unguarded.push(Unguarded::ForgetFound);

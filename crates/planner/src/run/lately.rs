@@ -31,6 +31,18 @@ pub fn under_way(status: &BackupRunStatus) -> Option<UnderWay> {
     })
 }
 
+/// Since when a good backup lacks a copy that it is to have.
+pub fn uncopied(status: &BackupRunStatus) -> Option<Timestamp> {
+    let copied = condition::find(&status.conditions, condition::COPIED)?;
+    let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
+    (good && copied.status == "False").then_some(copied.last_transition_time.0)
+}
+
+/// A restore waits until its object has been brought back from an archive.
+pub fn is_thawing(status: &BackupRunStatus) -> bool {
+    status.thaw.as_ref().is_some_and(|thaw| thaw.ready_at.is_none())
+}
+
 /// A restore that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Restored {

@@ -1,10 +1,30 @@
 //! Legal holds: an annotation of the run puts one on its object, and takes it off.
-use api::run::Lock;
+use api::run::{Lock, RetainPolicy};
 use api::{BackupRun, BackupRunStatus, condition, labels};
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::observed::Observed;
 use crate::run::step::{Decision, Guarded, Unguarded};
+
+/// Of a run's object and of its copies.
+pub fn all(status: &BackupRunStatus) -> impl Iterator<Item = &Lock> {
+    status
+        .lock
+        .iter()
+        .chain(status.copies.iter().filter_map(|c| c.lock.as_ref()))
+}
+
+/// What keeps a run from going when it is deleted: its object goes with it, and may not yet.
+pub fn keeping(run: &BackupRun) -> impl Iterator<Item = &Lock> {
+    let goes = run.spec.retain_policy == Some(RetainPolicy::Delete);
+    run.status.iter().filter(move |_| goes).flat_map(all)
+}
+
+/// Something does now: the run would wait for that, being deleted, for months perhaps.
+pub fn is_held(run: &BackupRun, now: Timestamp) -> bool {
+    keeping(run).any(|lock| lock.holds(now))
+}
 
 /// What the annotation asks for: on, off, or nothing. Taking it away is no request: tools that apply manifests do that.
 pub fn asked(run: &BackupRun) -> Option<bool> {

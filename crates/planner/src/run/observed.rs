@@ -89,6 +89,10 @@ pub struct CopyView {
     pub storage: String,
     /// The storage itself, for this run's namespace.
     pub view: StorageView,
+    /// What lies there under the copy's key, as far as it was looked at.
+    pub found: Found,
+    /// How long ago this operator looked at it; none: it has not.
+    pub looked: Option<Duration>,
     /// How far this operator is with the copy.
     pub progress: CopyProgress,
 }

@@ -86,6 +86,7 @@ reasons! {
     Copying               passes "The backup is good, and is being copied to further storages." "Nothing to do."
     Copied                passes "The backup lies in each further storage that it was to be copied to, proved there." "Nothing to do."
     CopyFailed            passes "The backup is good, and a copy of it is not made yet; it is tried again by itself." "Cure what the message names: the further storage, its access key, or the path there."
+    CopyLost              passes "A copy that was made is gone, or another object lies in its place; it is made again, but for what another run wrote." "Find out who removes or overwrites it: a person, a rule of the bucket, another run of the same path."
     Verified              passes "Another run has restored the backup, and it was good." "Nothing to do."
     NotVerified           passes "Another run could not restore the backup." "Read the message and the log of the run that it names; make a backup anew where the object is at fault."
     // Sources.

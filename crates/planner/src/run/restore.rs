@@ -11,10 +11,11 @@ use kube::ResourceExt;
 use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::limits::{BEHIND, GOING, STORAGE_WAIT};
 use crate::run::moved::{Moved, moved};
+use crate::run::nearest::{Nearest, nearest};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, copies, end, lock, proved, source, tell, thaw, turn, waiting};
+use crate::run::{cancel, copies, end, lock, proved, source, tell, thaw, there, turn, waiting};
 use crate::validate;
 
 /// What to do for a run whose backup (or first restore) has ended.
@@ -69,24 +70,39 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(why) = refusal(o, &status) {
         return refuse(o, status, &why);
     }
-    let copy = match copy_instead(o, &status) {
-        Ok(copy) => copy,
-        Err(look) => return look,
+    let (copy, none) = match nearest(o, &status) {
+        Nearest::Own => (None, None),
+        Nearest::Copy(copy, passed) => (Some((copy, passed)), None),
+        Nearest::Look(look) => {
+            return Decision {
+                unguarded: vec![look],
+                ..Decision::wait(STORAGE_WAIT)
+            };
+        }
+        Nearest::Nothing { words, may_come } => (None, Some((words, may_come))),
     };
+    if let Some((words, false)) = &none {
+        let lost = copies::lost(o, &mut status);
+        let mut refused = refuse(o, status, &format!("the backup is nowhere to be had: {words}"));
+        refused.unguarded.extend(lost.into_iter().map(Unguarded::Event));
+        refused.unguarded.push(Unguarded::ForgetFound);
+        return refused;
+    }
     let since = status.restore_requested_at.as_ref().map_or(o.now, |since| since.0);
     let is_usual = !o.left_of(GOING, since).is_zero();
     let held = o.pods.iter().find(|p| p.is_in_the_way()).map(|pod| held(pod, is_usual));
-    let own = match copy {
+    let own = match (&copy, none) {
         // The copy's storage was seen to be ready.
-        Some(_) => Ok(String::new()),
-        None => waiting::prefix_or_wait(o, &status),
+        (Some(_), _) => Ok(String::new()),
+        (None, Some((words, _))) => Err(waiting::nowhere(o, &status, &words)),
+        (None, None) => waiting::prefix_or_wait(o, &status),
     };
     let prefix = match (own, held) {
         (Ok(prefix), None) => prefix,
         (wait, held) => return wait_for(o, status, wait.err(), held),
     };
-    if let Some(copy) = copy {
-        return turn::wait(o, &status, true).unwrap_or_else(|| of_copy(o, status, &copy));
+    if let Some((copy, passed)) = copy {
+        return of_copy(o, status, &copy, &passed);
     }
     status.restore_requested_at = None;
     let note = match elsewhere(o, &status) {
@@ -94,7 +110,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         Elsewhere::MaybeCopied(moved) => format!("; it {}: what lies there under its key is read", moved.words()),
         Elsewhere::Unknown { key } => {
             return Decision {
-                unguarded: vec![Unguarded::Look { key }],
+                unguarded: vec![Unguarded::look(key)],
                 ..Decision::wait(STORAGE_WAIT)
             };
         }
@@ -105,14 +121,15 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         }
     };
     let at = status.key.clone().or_else(|| Some(key(&prefix, &path_of(o, &status)?)));
-    match thaw::wait(o, &mut status, at.as_deref()) {
-        Ok(None) => {}
-        Ok(Some(wait)) => return wait,
-        Err(why) => {
-            status.message = tell::last_words(&status);
-            (status.thaw, status.state) = (None, tell::last_state(&status));
-            return refuse(o, status, &why);
-        }
+    let version = status.version_id.clone();
+    let wanted = at.as_deref().map(|key| thaw::Wanted {
+        storage: None,
+        view: &o.storage,
+        key,
+        version_id: version.as_deref(),
+    });
+    if let Some(wait) = wanted.and_then(|wanted| thawed_or_wait(o, &mut status, &wanted)) {
+        return wait;
     }
     if let Some(wait) = turn::wait(o, &status, true) {
         return wait;
@@ -150,54 +167,60 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     }
 }
 
-/// The copy that is read where the backup's own storage does not give it; Err: that is to be looked at first.
-fn copy_instead(o: &Observed<'_>, status: &BackupRunStatus) -> Result<Option<CopyStatus>, Decision> {
-    let Some(nearest) = copies::nearest(o, status) else {
-        return Ok(None);
-    };
-    match (copies::own_is_there(o, status), &status.key) {
-        (None, Some(key)) => Err(Decision {
-            unguarded: vec![Unguarded::Look { key: key.clone() }],
-            ..Decision::wait(STORAGE_WAIT)
-        }),
-        (Some(false), _) => Ok(Some(nearest.clone())),
-        _ => Ok(None),
-    }
-}
-
 /// Begins to restore a copy.
-fn of_copy(o: &Observed<'_>, mut status: BackupRunStatus, copy: &CopyStatus) -> Decision {
-    (status.restore_requested_at, status.thaw) = (None, None);
+fn of_copy(o: &Observed<'_>, mut status: BackupRunStatus, copy: &CopyStatus, passed: &str) -> Decision {
+    status.restore_requested_at = None;
+    if let Some(seen) = o.copies.iter().find(|c| c.storage == copy.storage) {
+        let wanted = thaw::Wanted {
+            storage: Some(&copy.storage),
+            view: &seen.view,
+            key: &copy.key,
+            version_id: copy.version_id.as_deref(),
+        };
+        if let Some(wait) = thawed_or_wait(o, &mut status, &wanted) {
+            return wait;
+        }
+    }
+    if let Some(wait) = turn::wait(o, &status, true) {
+        return wait;
+    }
+    status.thaw = None;
+    let lost = copies::lost(o, &mut status);
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
     start(o, &mut status, Action::Restore, number, copy.key.clone());
     if let Some(transfer) = &mut status.transfer {
         transfer.storage = Some(copy.storage.clone());
     }
-    let why = match (&o.storage, &o.found) {
-        (StorageView::Ready(_), Found::Unseen { words, .. }) => words.clone(),
-        (StorageView::Ready(_), Found::Object(_)) => "another object lies in its place".to_owned(),
-        (StorageView::Ready(_), _) => "there is no such object".to_owned(),
-        (StorageView::NotReady { message, .. }, _) => message.clone(),
-        _ => "there is no such storage".to_owned(),
-    };
     let event = Event {
         warning: true,
         reason: Reason::RestoreStarted.word(),
         action: "Restore",
         note: format!(
-            "restoring the copy {} of storage {}, because storage {} does not give the backup: {why}",
-            copy.key, copy.storage, o.run.spec.storage.name
+            "restoring the copy {} of storage {}, because what is nearer does not give the backup: {passed}",
+            copy.key, copy.storage
         ),
     };
+    let mut unguarded = vec![Unguarded::Event(event)];
+    unguarded.extend(lost.into_iter().map(Unguarded::Event));
+    unguarded.push(create_pod(o, &status, Action::Restore, number));
+    unguarded.push(Unguarded::ForgetFound);
     Decision {
-        unguarded: vec![
-            Unguarded::Event(event),
-            create_pod(o, &status, Action::Restore, number),
-            Unguarded::ForgetFound,
-        ],
+        unguarded,
         guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
+    }
+}
+
+/// How the restore waits for its object to come back from an archive, or is refused because it did not.
+fn thawed_or_wait(o: &Observed<'_>, status: &mut BackupRunStatus, wanted: &thaw::Wanted<'_>) -> Option<Decision> {
+    match thaw::wait(o, status, wanted) {
+        Ok(wait) => wait,
+        Err(why) => {
+            status.message = tell::last_words(status);
+            (status.thaw, status.state) = (None, tell::last_state(status));
+            Some(refuse(o, status.clone(), &why))
+        }
     }
 }
 
@@ -321,7 +344,10 @@ fn refuse(o: &Observed<'_>, mut status: BackupRunStatus, why: &str) -> Decision 
     let mut guarded = Vec::new();
     if status.restore_requested_at.take().is_some()
         || status.queued.take().is_some()
-        || o.run.status.as_ref().is_some_and(|s| s.message != status.message)
+        || o.run
+            .status
+            .as_ref()
+            .is_some_and(|s| s.message != status.message || s.copies != status.copies)
     {
         guarded.push(Guarded::Report(Box::new(status)));
     }
@@ -358,7 +384,7 @@ fn refusal(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
     if !restore_only && !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return Some("this run has no good backup".into());
     }
-    if tell::is_overwritten(status) && copies::nearest(o, status).is_none() {
+    if tell::is_overwritten(status) && there::made(status).next().is_none() {
         return Some("its object was overwritten by a newer run of the same path; restore that one".into());
     }
     if path_of(o, status).is_none() {

@@ -43,7 +43,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Dec
     let key = key(&prefix, path);
     match &o.found {
         Found::Unknown => Decision {
-            unguarded: vec![Unguarded::Look { key }],
+            unguarded: vec![Unguarded::look(key)],
             ..Decision::wait(STORAGE_WAIT)
         },
         Found::Unseen { words, .. } => unseen(o, words),

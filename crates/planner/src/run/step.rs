@@ -107,8 +107,12 @@ pub enum Unguarded {
     },
     /// Look at the object under a key; what is found is observed later.
     Look {
+        /// The further storage that it lies in; none: the run's own.
+        storage: Option<String>,
         /// Object key.
         key: String,
+        /// The version that was recorded; none: the newest.
+        version_id: Option<String>,
     },
     /// Copy the backup to a further storage, beside reconcile; how far it is, is observed later.
     Copy {
@@ -188,6 +192,8 @@ pub enum Unguarded {
     },
     /// Have the store bring the object back from its archive; done when it can be read.
     Thaw {
+        /// The further storage that it lies in; none: the run's own.
+        storage: Option<String>,
         /// Object key.
         key: String,
         /// The version that the run recorded.
@@ -222,6 +228,24 @@ impl Unguarded {
                 | Self::CopyNoted { .. }
                 | Self::StopCopies
         )
+    }
+
+    /// The object under a key of the run's own storage.
+    pub fn look(key: impl Into<String>) -> Self {
+        Self::Look {
+            storage: None,
+            key: key.into(),
+            version_id: None,
+        }
+    }
+
+    /// The further storage whose store is asked; none: the run's own.
+    pub fn further(&self) -> Option<&str> {
+        match self {
+            Self::DeleteCopy { storage, .. } | Self::Copy { storage, .. } => Some(storage),
+            Self::Thaw { storage, .. } | Self::Look { storage, .. } => storage.as_deref(),
+            _ => None,
+        }
     }
 
     /// What a store is asked for: not waited for, and not done twice before it is settled.

@@ -9,17 +9,34 @@ use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 
-/// How a restore of the object under `key` waits until it can be read; None where it can, or where nothing is said of archives.
+/// An object that is to be restored.
+pub struct Wanted<'a> {
+    /// The further storage that it lies in; none: the run's own.
+    pub storage: Option<&'a str>,
+    /// That storage.
+    pub view: &'a StorageView,
+    /// Its key.
+    pub key: &'a str,
+    /// The version that was recorded.
+    pub version_id: Option<&'a str>,
+}
+
+/// How a restore of an object waits until it can be read; None where it can, or where nothing is said of archives.
 /// It holds neither a Pod nor a turn meanwhile, and the deadline of a request does not run.
 ///
 /// # Errors
 /// It waited for too long, in words.
-pub fn wait(o: &Observed<'_>, status: &mut BackupRunStatus, key: Option<&str>) -> Result<Option<Decision>, String> {
-    let (StorageView::Ready(place), Some(key)) = (&o.storage, key) else {
+pub fn wait(o: &Observed<'_>, status: &mut BackupRunStatus, wanted: &Wanted<'_>) -> Result<Option<Decision>, String> {
+    let StorageView::Ready(place) = wanted.view else {
         return Ok(None);
     };
-    let before = status.thaw.clone();
-    if !place.thaws || before.as_ref().is_some_and(|thaw| thaw.ready_at.is_some()) || o.storage.forbids(key).is_some() {
+    // That another object can be read says nothing of this one.
+    let before = status
+        .thaw
+        .clone()
+        .filter(|thaw| thaw.storage.as_deref() == wanted.storage);
+    let is_back = before.as_ref().is_some_and(|thaw| thaw.ready_at.is_some());
+    if !place.thaws || is_back || wanted.view.forbids(wanted.key).is_some() {
         return Ok(None);
     }
     let since = before.as_ref().map_or(o.now, |thaw| thaw.since.0);
@@ -33,13 +50,15 @@ pub fn wait(o: &Observed<'_>, status: &mut BackupRunStatus, key: Option<&str>) -
     }
     let mut decision = Decision {
         unguarded: vec![Unguarded::Thaw {
-            key: key.to_owned(),
-            version_id: status.version_id.clone(),
+            storage: wanted.storage.map(Into::into),
+            key: wanted.key.to_owned(),
+            version_id: wanted.version_id.map(Into::into),
         }],
         ..Decision::default()
     };
     let mut told = status.clone();
     told.thaw = Some(Thaw {
+        storage: wanted.storage.map(Into::into),
         since: Time(since),
         ready_at: None,
     });
@@ -58,6 +77,7 @@ pub fn wait(o: &Observed<'_>, status: &mut BackupRunStatus, key: Option<&str>) -
     // Since when stands in the status before the store is asked: neither a restart nor the next leader begins anew.
     decision.guarded.push(Guarded::Report(Box::new(told.clone())));
     told.thaw = Some(Thaw {
+        storage: wanted.storage.map(Into::into),
         since: Time(since),
         ready_at: Some(Time(o.now)),
     });

@@ -30,6 +30,27 @@ pub fn prefix_or_wait(o: &Observed<'_>, status: &BackupRunStatus) -> Result<Stri
     Err(decision)
 }
 
+/// How a restore waits whose object is nowhere to be had as yet. What was found is looked for again in a moment.
+pub fn nowhere(o: &Observed<'_>, status: &BackupRunStatus, words: &str) -> Decision {
+    let message = format!("the backup is nowhere to be had at the moment: {words}.{WAITS}");
+    let mut decision = Decision {
+        unguarded: vec![Unguarded::ForgetFound],
+        ..Decision::wait(STORAGE_WAIT)
+    };
+    if status.message.as_deref() != Some(&message) {
+        let mut waiting = status.clone();
+        tell::waiting(o, &mut waiting, Reason::StorageNotReady.word(), &message);
+        decision.guarded.push(Guarded::Report(Box::new(waiting)));
+        decision.unguarded.push(Unguarded::Event(Event {
+            warning: true,
+            reason: Reason::StorageNotReady.word(),
+            action: "Wait",
+            note: message,
+        }));
+    }
+    decision
+}
+
 /// How a restore waits, or that it has expired, in words: days later it would go over data that somebody has repaired.
 ///
 /// Since when it waits stands in the status, so that neither a restart nor the next leader begins anew. It is not the time at

@@ -1,9 +1,9 @@
 //! Rotation: which ended runs are too many.
-use api::run::{Lock, RetainPolicy};
-use api::{BackupRun, BackupRunStatus, labels};
+use api::{BackupRun, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::run::lock;
 use crate::run::tell::is_overwritten;
 use crate::schedule::decide::{Doomed, Why};
 use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
@@ -48,7 +48,7 @@ pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
             .iter()
             .copied()
             .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
-            .filter(|r| !is_kept(r) && !is_held(r, o.now))
+            .filter(|r| !is_kept(r) && !lock::is_held(r, o.now))
             .collect();
         runs.sort_by_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
         let over = runs
@@ -78,23 +78,9 @@ fn is_kept(run: &BackupRun) -> bool {
     run.annotations().contains_key(labels::KEEP)
 }
 
-/// Its object goes with it, and may not yet: it would wait for that, being deleted, for months perhaps.
-fn is_held(run: &BackupRun, now: Timestamp) -> bool {
-    let goes = run.spec.retain_policy == Some(RetainPolicy::Delete);
-    goes && run.status.iter().flat_map(locks).any(|lock| lock.holds(now))
-}
-
-/// Of its object and of its copies.
-fn locks(status: &BackupRunStatus) -> impl Iterator<Item = &Lock> {
-    status
-        .lock
-        .iter()
-        .chain(status.copies.iter().filter_map(|c| c.lock.as_ref()))
-}
-
 /// When the next lock of a run ends, which rotation may pass by no more then.
 pub fn released(o: &Observed<'_>) -> Option<Timestamp> {
-    let locks = o.runs.iter().filter_map(|r| r.status.as_ref()).flat_map(locks);
+    let locks = o.runs.iter().filter_map(|r| r.status.as_ref()).flat_map(lock::all);
     locks
         .filter_map(|lock| Some(lock.until.as_ref()?.0))
         .filter(|at| *at > o.now)

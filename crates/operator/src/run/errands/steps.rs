@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use api::BackupRun;
 use jiff::Timestamp;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate, kept};
 use planner::run::moved::Moved;
@@ -32,7 +31,7 @@ pub enum StepError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The storage's store cannot be opened.
-    #[error("the storage cannot be used: {0}")]
+    #[error("{0}")]
     Open(String),
     /// The object is not where the storage points now.
     #[error("object {key} is not there: it {}", .moved.words())]
@@ -137,7 +136,14 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             delete_copy(run, context, storage, &object, upload_id.as_deref()).await
         }
         Unguarded::Hold { key, version_id, on } => hold(run, context, key, version_id.as_deref(), *on).await,
-        Unguarded::Thaw { key, version_id } => thaw(run, context, key, version_id.as_deref()).await,
+        Unguarded::Thaw {
+            storage,
+            key,
+            version_id,
+        } => {
+            let storage = storage.as_deref().unwrap_or(&run.spec.storage.name);
+            thaw(run, context, storage, key, version_id.as_deref()).await
+        }
         Unguarded::DeleteObject {
             key,
             etag,
@@ -172,10 +178,8 @@ async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, StepError
 }
 
 async fn open_of(name: &str, context: &Context) -> Result<OpenStore, StepError> {
-    let storage = context.storages.get(&ObjectRef::new(name));
-    let storage = storage.ok_or_else(|| StepError::Open(format!("there is no BackupStorage {name:?}")))?;
-    let opened = context.stores.open_to_remove(&storage).await;
-    opened.map_err(|e| StepError::Open(e.text()))
+    let opened = context.stores.open_named_to_remove(name, &context.storages).await;
+    opened.map_err(StepError::Open)
 }
 
 /// An object, as a run has recorded it.
@@ -383,8 +387,14 @@ async fn may_hold(
 }
 
 /// Done when the object can be read, or is not there, which the restore itself says.
-async fn thaw(run: &BackupRun, context: &Context, key: &str, version: Option<&str>) -> Result<(), StepError> {
-    let store = open(run, context).await?;
+async fn thaw(
+    run: &BackupRun,
+    context: &Context,
+    storage: &str,
+    key: &str,
+    version: Option<&str>,
+) -> Result<(), StepError> {
+    let store = open_of(storage, context).await?;
     let looked = store.store.look(key, version).await;
     let object = looked.map_err(|e| StepError::Store("look at the object", e))?;
     let Some(archived) = object.and_then(|object| object.archived) else {
@@ -398,6 +408,7 @@ async fn thaw(run: &BackupRun, context: &Context, key: &str, version: Option<&st
         about_run!(
             info,
             run,
+            storage,
             key,
             class = archived.class,
             "the store was asked to bring an object back"

@@ -71,6 +71,8 @@ struct World {
     found: Found,
     stored: Option<StoredObject>,
     copies: Vec<crate::run::observed::CopyView>,
+    /// What a look at a copy finds; where nothing is said, the copy as it was made.
+    lies: std::collections::BTreeMap<String, Found>,
     source: crate::run::picked::SourceView,
     recipients: crate::run::picked::RecipientsView,
     proof: Option<crate::run::picked::Proof>,
@@ -99,6 +101,7 @@ impl World {
             found: Found::Unknown,
             stored: None,
             copies: vec![],
+            lies: Default::default(),
             source: Default::default(),
             recipients: Default::default(),
             proof: None,
@@ -157,7 +160,7 @@ impl World {
     /// What is looked for in the store is found at once: nothing, unless the test says otherwise.
     fn step(&mut self) -> Vec<Step> {
         let mut steps = steps(self.decide());
-        let mut looked = false;
+        let (mut looked, mut looked_at) = (false, None);
         for step in &steps {
             match step {
                 Step::Guarded(Guarded::AddFinalizer) => {
@@ -188,8 +191,14 @@ impl World {
                     self.run.annotations_mut().remove(labels::CANCEL);
                 }
                 // The store has nothing, unless a test says otherwise.
-                Step::Unguarded(Unguarded::Look { .. }) => looked = true,
-                Step::Unguarded(Unguarded::ForgetFound) => self.found = Found::Unknown,
+                Step::Unguarded(Unguarded::Look { storage: None, .. }) => looked = true,
+                Step::Unguarded(Unguarded::Look {
+                    storage: Some(name), ..
+                }) => looked_at = Some(name.clone()),
+                Step::Unguarded(Unguarded::ForgetFound) => {
+                    self.found = Found::Unknown;
+                    self.copies.iter_mut().for_each(|c| c.found = Found::Unknown);
+                }
                 Step::Unguarded(Unguarded::ForgetTransfer) => self.transfer = TransferView::None,
                 Step::Cancel(_) => {
                     if let TransferView::Active { cancelling, .. } = &mut self.transfer {
@@ -199,6 +208,13 @@ impl World {
                 _ => {}
             }
         }
+        if let Some(name) = looked_at {
+            let found = self.lie(&name);
+            if let Some(copy) = self.copies.iter_mut().find(|c| c.storage == name) {
+                copy.found = found;
+            }
+            steps.extend(self.step());
+        }
         if looked {
             self.found = self
                 .stored
@@ -207,6 +223,21 @@ impl World {
             steps.extend(self.step());
         }
         steps
+    }
+
+    fn lie(&self, storage: &str) -> Found {
+        let status = self.status();
+        let copy = status.copies.iter().find(|c| c.storage == storage);
+        let made = copy.map(|copy| {
+            Found::Object(Box::new(StoredObject {
+                key: copy.key.clone(),
+                size: status.size_in_bytes.unwrap_or_default(),
+                etag: copy.etag.clone().unwrap_or_default(),
+                ..StoredObject::default()
+            }))
+        });
+        let said = self.lies.get(storage).cloned();
+        said.or(made).unwrap_or(Found::Nothing)
     }
 
     fn status(&self) -> BackupRunStatus {

@@ -9,6 +9,8 @@ fn view(storage: &str, progress: CopyProgress) -> CopyView {
     CopyView {
         storage: storage.into(),
         view: ready("far/"),
+        found: Found::Unknown,
+        looked: None,
         progress,
     }
 }
@@ -217,6 +219,305 @@ fn a_restore_reads_its_own_storage_and_the_nearest_copy_only_where_that_does_not
         });
         assert_eq!(order.unwrap().storage, from.unwrap_or("minio"));
     }
+}
+
+/// Copied to `far` and to `attic`, in this order.
+fn copied_twice() -> World {
+    let mut world = wanting();
+    world.run.spec.copies.push(CopyTo {
+        storage: "attic".into(),
+        path: None,
+    });
+    world.copies = vec![view("far", made("far/db.sql")), view("attic", made("far/db.sql"))];
+    world.step();
+    world.copies = vec![view("far", CopyProgress::Idle), view("attic", CopyProgress::Idle)];
+    world
+}
+
+fn notes(steps: &[Step], reason: &str) -> String {
+    let of = |step: &Step| match step {
+        Step::Unguarded(Unguarded::Event(e)) if e.reason == reason => Some(e.note.clone()),
+        _ => None,
+    };
+    steps.iter().filter_map(of).collect()
+}
+
+fn another(run: &str, uid: &str) -> Found {
+    Found::Object(Box::new(StoredObject {
+        key: "far/db.sql".into(),
+        size: 7,
+        etag: "\"other\"".into(),
+        run: Some(run.into()),
+        run_uid: Some(uid.into()),
+        ..StoredObject::default()
+    }))
+}
+
+fn hidden(words: &str) -> Found {
+    Found::Unseen {
+        words: words.into(),
+        passes: true,
+    }
+}
+
+#[test]
+fn a_restore_takes_the_next_copy_where_the_first_is_gone_or_differs_and_says_what_it_passed_by() {
+    let cut = Found::Object(Box::new(StoredObject {
+        key: "far/db.sql".into(),
+        size: 3,
+        etag: "\"c\"".into(),
+        ..StoredObject::default()
+    }));
+    for (lie, words, lost) in [
+        (Found::Nothing, "there is no object far/db.sql any more", 1),
+        (another("team/newer", "other"), "written by run team/newer", 1),
+        (cut, "far/db.sql has 3 bytes, expected 7", 1),
+        (hidden("503 SlowDown"), "503 SlowDown", 0),
+    ] {
+        let mut world = copied_twice();
+        world.annotate(labels::RESTORE);
+        world.lies.insert("far".into(), lie);
+        let steps = world.step();
+        let transfer = world.status().transfer.unwrap();
+        assert_eq!(transfer.storage.as_deref(), Some("attic"), "{words}");
+        let note = notes(&steps, "RestoreStarted");
+        assert!(
+            note.contains("storage minio: there is no object db.sql; storage far:") && note.contains(words),
+            "{note}"
+        );
+        assert_eq!(told(&steps, "CopyLost"), lost);
+        assert_eq!(world.is(condition::COPIED), lost == 0);
+    }
+}
+
+#[test]
+fn where_none_is_there_the_restore_is_refused_and_where_one_may_come_it_waits_and_says_each() {
+    let mut world = copied_twice();
+    world.annotate(labels::RESTORE);
+    world.lies = [("far".to_string(), Found::Nothing), ("attic".into(), Found::Nothing)].into();
+    let steps = world.step();
+    assert!(!has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
+    let note = notes(&steps, "RestoreRefused");
+    for storage in ["minio", "far", "attic"] {
+        assert!(
+            note.contains(&format!("storage {storage}: there is no object")),
+            "{note}"
+        );
+    }
+    assert_eq!(told(&steps, "CopyLost"), 2);
+    assert!(!world.is(condition::COPIED) && world.is(condition::SUCCESSFUL));
+
+    let mut world = copied_twice();
+    world.annotate(labels::RESTORE);
+    world.lies = [
+        ("far".to_string(), Found::Nothing),
+        ("attic".into(), hidden("503 SlowDown")),
+    ]
+    .into();
+    let steps = world.step();
+    assert!(says("StorageNotReady", &steps));
+    let message = world.status().message.unwrap();
+    assert!(
+        message.contains("storage far: there is no object") && message.contains("503"),
+        "{message}"
+    );
+    assert!(
+        world.is(condition::COPIED),
+        "what is waited for may come, and is told when the request is taken"
+    );
+    assert!(
+        world.copies.iter().all(|c| c.found == Found::Unknown),
+        "they are looked at again"
+    );
+    let steps = world.step();
+    assert!(!says("StorageNotReady", &steps), "it is said once");
+    world.lies.remove("attic");
+    world.step();
+    assert_eq!(world.status().transfer.unwrap().storage.as_deref(), Some("attic"));
+    // Or it expires, with the same words.
+    let mut world = copied_twice();
+    world.annotate(labels::RESTORE);
+    world.lies = [
+        ("far".to_string(), Found::Nothing),
+        ("attic".into(), hidden("503 SlowDown")),
+    ]
+    .into();
+    world.step();
+    world.pass(601);
+    let note = notes(&world.step(), "RestoreRefused");
+    assert!(
+        note.contains("expired") && note.contains("storage far: there is no object"),
+        "{note}"
+    );
+}
+
+#[test]
+fn a_store_that_does_not_let_its_own_object_be_looked_at_is_asked_by_the_restore_where_no_copy_is_there() {
+    let mut world = copied_twice();
+    world.annotate(labels::RESTORE);
+    world.found = hidden("403 Forbidden");
+    world.lies = [("far".to_string(), Found::Nothing), ("attic".into(), Found::Nothing)].into();
+    world.step();
+    let transfer = world.status().transfer.unwrap();
+    assert_eq!((transfer.storage, transfer.key.as_deref()), (None, Some("db.sql")));
+}
+
+#[test]
+fn an_own_version_is_looked_at_by_its_id() {
+    let mut world = copied();
+    world.annotate(labels::RESTORE);
+    world.run.status.as_mut().unwrap().version_id = Some("v1".into());
+    let looks = |u: &Unguarded| matches!(u, Unguarded::Look { version_id, .. } if version_id.as_deref() == Some("v1"));
+    assert!(world.decide().unguarded.iter().any(looks));
+}
+
+#[test]
+fn a_copy_that_is_gone_is_made_again_twice_and_one_that_another_run_wrote_over_is_not() {
+    let mut world = copied();
+    for round in 1..=3 {
+        world.annotate(labels::RESTORE);
+        world.lies = [("far".to_string(), Found::Nothing)].into();
+        let steps = world.step();
+        assert_eq!(told(&steps, "CopyLost"), 1, "{round}");
+        let copy = world.status().copies[0].clone();
+        assert_eq!((copy.lost, copy.given_up), (round, round == 3));
+        assert!(copy.completion_time.is_none() && copy.message.unwrap().contains("is no more"));
+        let again = asked(&world.step());
+        assert_eq!(again.len(), usize::from(round < 3), "{round}");
+        world.copies = vec![view("far", made("far/db.sql"))];
+        world.step();
+        world.copies = vec![view("far", CopyProgress::Idle)];
+        assert_eq!(world.is(condition::COPIED), round < 3);
+    }
+    let mut world = copied();
+    world.annotate(labels::RESTORE);
+    world.lies = [("far".to_string(), another("team/newer", "other"))].into();
+    world.step();
+    assert_eq!(
+        asked(&world.step()),
+        [],
+        "two runs of one path would take turns for ever"
+    );
+    assert!(world.status().copies[0].given_up && !world.is(condition::COPIED));
+}
+
+const EACH_DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[test]
+fn a_copy_is_looked_at_once_a_day_and_one_that_is_gone_is_made_again_and_says_so_until_then() {
+    let looks = |world: &World| {
+        let asked = world.decide().unguarded;
+        asked
+            .iter()
+            .any(|u| matches!(u, Unguarded::Look { storage: Some(_), .. }))
+    };
+    let hours = |world: &mut World, hours: i64| world.pass(hours * 3600);
+    let mut world = copied();
+    assert!(!looks(&world));
+    assert_eq!(world.decide().requeue, Some(EACH_DAY), "it is woken for it");
+    hours(&mut world, 23);
+    assert!(!looks(&world));
+    hours(&mut world, 1);
+    assert!(looks(&world));
+    // A look ends, and is known to have ended.
+    world.copies[0].found = world.lie("far");
+    world.copies[0].looked = Some(Duration::from_secs(60));
+    let steps = world.step();
+    assert_eq!(told(&steps, "CopyLost"), 0);
+    assert!(has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::ForgetFound))));
+    assert!(world.is(condition::COPIED) && !looks(&world));
+    // An operator that began in the middle of a day waits for the copy's hour.
+    world.copies[0].looked = None;
+    hours(&mut world, 5);
+    assert!(!looks(&world));
+    hours(&mut world, 19);
+    world.lies = [("far".to_string(), Found::Nothing)].into();
+    let steps = world.step();
+    assert_eq!((told(&steps, "CopyLost"), asked(&steps).len()), (1, 1));
+    assert!(!world.is(condition::COPIED) && world.is(condition::SUCCESSFUL));
+    let condition = condition::find(&world.status().conditions, condition::COPIED)
+        .cloned()
+        .unwrap();
+    assert!(
+        condition.message.contains("there is no object far/db.sql any more"),
+        "{}",
+        condition.message
+    );
+    world.copies = vec![view("far", made("far/db.sql"))];
+    world.step();
+    assert!(world.is(condition::COPIED) && world.status().copies[0].message.is_none());
+}
+
+#[test]
+fn a_storage_that_names_another_bucket_by_now_says_nothing_of_a_copy() {
+    let mut world = copied();
+    world.run.status.as_mut().unwrap().copies[0].location = Some(bucket("as-it-was"));
+    world.copies[0].found = Found::Nothing;
+    assert_eq!(told(&world.step(), "CopyLost"), 0);
+    assert!(world.is(condition::COPIED));
+}
+
+#[test]
+fn a_copy_in_an_archive_is_brought_back_before_its_pod_exists() {
+    let archived = |mut copy: CopyView| {
+        let StorageView::Ready(place) = &mut copy.view else {
+            panic!()
+        };
+        place.thaws = true;
+        copy
+    };
+    let mut world = copied();
+    world.copies = vec![archived(view("far", CopyProgress::Idle))];
+    world.annotate(labels::RESTORE);
+    world.trouble = Some(Trouble {
+        message: "object far/db.sql lies in an archive (GLACIER)".into(),
+        since: Duration::from_secs(1),
+        expected: true,
+    });
+    // Its own storage has lost it, and the copy was looked at.
+    world.found = Found::Nothing;
+    world.copies[0].found = world.lie("far");
+    let decision = world.decide();
+    let asks = |u: &Unguarded| matches!(u, Unguarded::Thaw { storage, key, .. } if storage.as_deref() == Some("far") && key == "far/db.sql");
+    assert!(
+        decision.unguarded.iter().any(asks) && !decision.unguarded.iter().any(|u| matches!(u, Unguarded::CreatePod(_)))
+    );
+    let told = |g: &Guarded| match g {
+        Guarded::Report(status) => Some((**status).clone()),
+        _ => None,
+    };
+    let thawing = decision.guarded.iter().find_map(told).unwrap();
+    assert_eq!(thawing.state, Some(State::Thawing));
+    assert_eq!(thawing.thaw.unwrap().storage.as_deref(), Some("far"));
+    let back = decision.settled.iter().find_map(told).unwrap();
+    (world.run.status, world.trouble) = (Some(back), None);
+    world.step();
+    let transfer = world.status().transfer.unwrap();
+    assert_eq!(transfer.storage.as_deref(), Some("far"));
+    assert!(world.status().thaw.is_none());
+}
+
+#[test]
+fn that_one_object_is_back_from_an_archive_says_nothing_of_another() {
+    let mut world = copied();
+    let StorageView::Ready(place) = &mut world.storage else {
+        panic!()
+    };
+    place.thaws = true;
+    world.annotate(labels::RESTORE);
+    world.run.status.as_mut().unwrap().thaw = Some(api::run::Thaw {
+        storage: Some("far".into()),
+        since: Time(world.now),
+        ready_at: Some(Time(world.now)),
+    });
+    world.found = Found::Object(Box::new(StoredObject {
+        key: "db.sql".into(),
+        size: 7,
+        etag: "\"e\"".into(),
+        ..StoredObject::default()
+    }));
+    let asks = |u: &Unguarded| matches!(u, Unguarded::Thaw { storage: None, .. });
+    assert!(world.decide().unguarded.iter().any(asks));
 }
 
 #[test]
