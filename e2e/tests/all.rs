@@ -27,6 +27,8 @@ mod downloads;
 mod encryption;
 #[path = "all/examples.rs"]
 mod examples;
+#[path = "all/gcs.rs"]
+mod gcs;
 #[path = "all/gitops.rs"]
 mod gitops;
 #[path = "all/hostile.rs"]
