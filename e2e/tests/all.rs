@@ -7,6 +7,8 @@ mod admission;
 mod archives;
 #[path = "all/azure.rs"]
 mod azure;
+#[path = "all/bandwidth.rs"]
+mod bandwidth;
 #[path = "all/bytes.rs"]
 mod bytes;
 #[path = "all/carriers.rs"]
