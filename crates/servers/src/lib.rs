@@ -25,7 +25,7 @@ mod tinyproxy;
 
 pub use api_server::ApiServer;
 pub use azure::{account_key, azure_request, azure_signature};
-pub use cloud::{Cloud, RunningCloud};
+pub use cloud::{Cloud, Gives, RunningCloud};
 pub use control_plane::{ControlPlane, kubeconfig};
 pub use cut::Cut;
 pub use entra::{Entra, FEDERATED};
