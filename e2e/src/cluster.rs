@@ -1,6 +1,7 @@
 //! The cluster that the tests run on: how it is reached, and what every file here does with it.
 use std::fmt::Debug;
 use std::future::Future;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -159,4 +160,12 @@ pub async fn node_address(client: &Client) -> String {
         .find(|a| a.type_ == "InternalIP")
         .expect("a node with an InternalIP")
         .address
+}
+
+/// Where Pods reach a server of this process: this machine's own address on its way to the nodes. Nothing is sent.
+pub async fn own_address(client: &Client) -> IpAddr {
+    let node = node_address(client).await;
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    socket.connect((node.as_str(), 10_250)).expect("a way to the node");
+    socket.local_addr().expect("an address").ip()
 }

@@ -58,6 +58,19 @@ impl Case {
     /// Puts a proxy before MinIO and makes a storage that goes through it; `settings` change its parameters, `credentials`
     /// are the shared ones where null. Returns when the storage is Ready.
     pub async fn proxied(&self, settings: Value, credentials: Value) -> Proxy {
+        let credentials = match credentials {
+            Value::Null => json!({"name": SECRET, "namespace": NAMESPACE}),
+            other => other,
+        };
+        self.put_before(settings, json!({"credentials": credentials})).await
+    }
+
+    /// The same for a storage without credentials: the operator asks as who it is.
+    pub async fn proxied_without_credentials(&self, settings: Value) -> Proxy {
+        self.put_before(settings, json!({})).await
+    }
+
+    async fn put_before(&self, settings: Value, spec: Value) -> Proxy {
         let (port, control) = ports();
         let listen = |port: u16| format!(":{port}");
         let command = ["/stream", "proxy", &listen(port), ENDPOINT, &listen(control)];
@@ -65,11 +78,11 @@ impl Case {
         let container = json!({
             "name": "proxy", "image": "localhost/e2e/static:dev", "command": command, "readinessProbe": probe,
         });
-        let spec = json!({
+        let pod = json!({
             "containers": [container], "terminationGracePeriodSeconds": 0,
             "hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet",
         });
-        self.apply::<Pod>(json!({"metadata": {"name": "store-proxy"}, "spec": spec}))
+        self.apply::<Pod>(json!({"metadata": {"name": "store-proxy"}, "spec": pod}))
             .await;
         let node = node_address(self.client()).await;
         let config = Agent::config_builder()
@@ -90,13 +103,9 @@ impl Case {
         for (name, value) in settings.as_object().expect("parameters") {
             parameters[name] = value.clone();
         }
-        let credentials = match credentials {
-            Value::Null => json!({"name": SECRET, "namespace": NAMESPACE}),
-            other => other,
-        };
-        proxy.storage = self
-            .storage("proxied", json!({"parameters": parameters, "credentials": credentials}))
-            .await;
+        let mut storage = spec;
+        storage["parameters"] = parameters;
+        proxy.storage = self.storage("proxied", storage).await;
         self.storage_ready(&proxy.storage).await;
         proxy
     }

@@ -196,6 +196,22 @@ impl Case {
         self.succeeded(name, 120).await
     }
 
+    /// A backup into another storage than the shared one, and its restore, both whole; with `retainPolicy: Delete`.
+    pub async fn there_and_back(&self, storage: &str, name: &str, size: usize) {
+        let mut spec = stream(&format!("/{name}"), &format!("random {size}"));
+        (spec["storage"]["name"], spec["retainPolicy"]) = (json!(storage), json!("Delete"));
+        self.start(name, spec).await;
+        let plain = crate::bytes::random(size, 1);
+        let ended = status(&self.succeeded(name, 150).await);
+        assert_eq!(ended.sha256, Some(crate::bytes::sha256(&plain)), "{name}");
+        let restored = status(&self.restore(name).await);
+        assert_eq!(
+            restored.log.unwrap_or_default().trim(),
+            crate::bytes::sum_line(&plain),
+            "{name}"
+        );
+    }
+
     /// Begins a backup of `bytes` known bytes that its command takes `seconds` for, and waits until it has an upload. The
     /// object is kept.
     pub async fn begin_slow(&self, name: &str, bytes: usize, seconds: u32) {

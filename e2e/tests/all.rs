@@ -7,6 +7,8 @@ mod admission;
 mod archives;
 #[path = "all/azure.rs"]
 mod azure;
+#[path = "all/bandwidth.rs"]
+mod bandwidth;
 #[path = "all/bytes.rs"]
 mod bytes;
 #[path = "all/carriers.rs"]
@@ -27,6 +29,8 @@ mod downloads;
 mod encryption;
 #[path = "all/examples.rs"]
 mod examples;
+#[path = "all/gcs.rs"]
+mod gcs;
 #[path = "all/gitops.rs"]
 mod gitops;
 #[path = "all/hostile.rs"]

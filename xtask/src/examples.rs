@@ -151,6 +151,57 @@ fn every_example_is_valid_and_every_field_in_it_is_read() {
     assert!(seen.len() >= 8, "{seen:?}");
 }
 
+/// Text of all files of a folder, and of those below it, whose names end so.
+fn all_text(folder: &std::path::Path, end: &str) -> String {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let text = entries.map(|entry| entry.unwrap().path()).map(|path| {
+        let is_wanted = path.to_str().is_some_and(|name| name.ends_with(end));
+        match (path.is_dir(), is_wanted) {
+            (true, _) => all_text(&path, end),
+            (false, true) => std::fs::read_to_string(&path).unwrap(),
+            (false, false) => String::new(),
+        }
+    });
+    text.collect()
+}
+
+#[test]
+fn each_type_of_storage_has_a_page_and_an_example_that_a_case_on_a_cluster_applies() {
+    let (pages, examples) = (root().join("docs/storages"), root().join("docs/examples"));
+    let overview = std::fs::read_to_string(pages.join("README.md")).unwrap();
+    let cases = all_text(&root().join("e2e/tests"), ".rs");
+    for kind in store::Kind::ALL {
+        let name = kind.name();
+        // The second column says the type, the first one links the page.
+        let rows = overview.lines().filter(|line| {
+            line.split('|')
+                .nth(2)
+                .is_some_and(|cell| cell.contains(&format!("`{name}`")))
+        });
+        let linked = rows.filter_map(|row| row.split('|').nth(1)?.split("](").nth(1)?.split([')', '#']).next());
+        let found = linked
+            .filter(|page| !page.contains('/'))
+            .any(|page| pages.join(page).exists());
+        assert!(found, "docs/storages/README.md links no page of type {name}");
+
+        let shown = std::fs::read_dir(&examples).unwrap().map(|entry| entry.unwrap().path());
+        let of_kind = shown.filter(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            documents(&text)
+                .iter()
+                .any(|document| document["kind"] == "BackupStorage" && document["spec"]["type"] == name)
+        });
+        let files: Vec<_> = of_kind
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+            .collect();
+        assert!(!files.is_empty(), "docs/examples has no storage of type {name}");
+        let applied = files
+            .iter()
+            .any(|file| cases.contains(&format!("example::storage(\"{file}\"")));
+        assert!(applied, "no case of e2e/tests applies one of {files:?}");
+    }
+}
+
 #[test]
 fn manifests_of_the_go_operators_shape_are_valid_unchanged() {
     assert_eq!(

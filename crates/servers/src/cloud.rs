@@ -1,8 +1,9 @@
 //! Who hands out credentials in Amazon's cloud: an STS, and what a container and an instance are told of themselves. It looks at requests as
 //! the real ones do, down to the signature, and refuses in their words. Gone when dropped.
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -11,11 +12,35 @@ use jiff::{SignedDuration, Timestamp};
 use ring::{digest, hmac};
 use url::{Url, form_urlencoded};
 
+/// Access key, secret and session token.
+type Keys = [String; 3];
+
+type Decides = dyn Fn(&str) -> Option<Keys> + Send + Sync;
+
+/// Keys for a projected token, or none: of a store that is to take them.
+#[derive(Clone)]
+pub struct Gives(Arc<Decides>);
+
+impl Gives {
+    /// What decides.
+    pub fn new(how: impl Fn(&str) -> Option<Keys> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(how))
+    }
+}
+
+impl fmt::Debug for Gives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gives")
+    }
+}
+
 /// What it takes and gives.
 #[derive(Clone, Debug)]
 pub struct Cloud {
     /// The projected token that it takes.
     pub token: String,
+    /// Who is asked instead, which tokens are good and what is given for them.
+    pub gives: Option<Gives>,
     /// What it takes from a container.
     pub container: String,
     /// The access key and secret that it knows, beside those that it gave.
@@ -36,6 +61,7 @@ impl Default for Cloud {
     fn default() -> Self {
         Self {
             token: "projected.web.token".into(),
+            gives: None,
             container: "Bearer-of-a-container".into(),
             keys: ("AKIDSTATIC".into(), "static-secret".into()),
             external_id: None,
@@ -78,7 +104,12 @@ fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Cloud {
     /// Brings it up.
     pub fn start(self) -> RunningCloud {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        self.start_at(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// The same on another of this machine's addresses.
+    pub fn start_at(self, own: IpAddr) -> RunningCloud {
+        let listener = TcpListener::bind((own, 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (key, secret) = self.keys.clone();
         let state = Arc::new(State {
@@ -179,17 +210,19 @@ fn serve(stream: TcpStream, state: &State) {
 
 /// New keys: access key, secret, session token and end.
 fn new_keys(cloud: &Cloud, state: &State) -> [String; 4] {
-    let mut given = locked(&state.given);
-    let number = given.len();
-    let words = [
+    let number = locked(&state.given).len();
+    let keys = [
         format!("ASIATEMPORARY{number}"),
         format!("temporary-secret-{number}"),
         format!("session-token-{number}"),
-        (Timestamp::now() + cloud.life).to_string(),
     ];
-    let [key, secret, token, _] = words.clone();
-    given.insert(key, (secret, Some(token)));
-    words
+    given(keys, cloud, state)
+}
+
+/// These keys are known from now on, and good for a while.
+fn given([key, secret, token]: Keys, cloud: &Cloud, state: &State) -> [String; 4] {
+    locked(&state.given).insert(key.clone(), (secret.clone(), Some(token.clone())));
+    [key, secret, token, (Timestamp::now() + cloud.life).to_string()]
 }
 
 fn node(request: &Request, cloud: &Cloud, state: &State) -> (u16, String) {
@@ -249,10 +282,16 @@ fn sts(request: &Request, cloud: &Cloud, state: &State) -> (u16, String) {
         "AssumeRoleWithWebIdentity" if request.headers.contains_key("authorization") => {
             return refused(400, "ValidationError", "this action is not signed");
         }
-        "AssumeRoleWithWebIdentity" if word("WebIdentityToken") != cloud.token => {
-            return refused(400, "InvalidIdentityToken", "Couldn't retrieve verification key");
+        "AssumeRoleWithWebIdentity" => {
+            let keys = match &cloud.gives {
+                Some(gives) => gives.0(word("WebIdentityToken")).map(|keys| given(keys, cloud, state)),
+                None => (word("WebIdentityToken") == cloud.token).then(|| new_keys(cloud, state)),
+            };
+            return match keys {
+                Some(keys) => (200, taken_on(action, &keys)),
+                None => refused(400, "InvalidIdentityToken", "Couldn't retrieve verification key"),
+            };
         }
-        "AssumeRoleWithWebIdentity" => {}
         "AssumeRole" => {
             if let Err(why) = signed(request, &locked(&state.given)) {
                 return refused(403, "SignatureDoesNotMatch", &why);
@@ -263,11 +302,14 @@ fn sts(request: &Request, cloud: &Cloud, state: &State) -> (u16, String) {
         }
         _ => return refused(400, "InvalidAction", "Could not find operation"),
     }
-    let [key, secret, token, end] = new_keys(cloud, state);
-    let answer = format!(
+    (200, taken_on(action, &new_keys(cloud, state)))
+}
+
+/// A role is taken on, with these keys.
+fn taken_on(action: &str, [key, secret, token, end]: &[String; 4]) -> String {
+    format!(
         r#"<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result><AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/x/y</Arn></AssumedRoleUser><Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{token}</SessionToken><Expiration>{end}</Expiration></Credentials></{action}Result></{action}Response>"#
-    );
-    (200, answer)
+    )
 }
 
 /// Signs it again, by whatever is known of its key.

@@ -9,7 +9,7 @@ mod allowed;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,6 +19,8 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rusty_s3::Method;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -45,6 +47,8 @@ struct State {
 pub struct Google {
     /// Host and port.
     pub address: String,
+    /// What it shows over TLS, in PEM; it signed itself.
+    pub certificate: Option<String>,
     state: Arc<State>,
 }
 
@@ -66,7 +70,20 @@ const TOKENS: [&str; 2] = ["ya29.of-the-key", "ya29.of-the-node"];
 impl Google {
     /// Before a server that runs.
     pub fn start(behind: &Running) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(behind, IpAddr::V4(Ipv4Addr::LOCALHOST), None)
+    }
+
+    /// The same by TLS, on another of this machine's addresses: for whoever is not on this machine.
+    pub fn start_secure(behind: &Running, own: IpAddr) -> Self {
+        Self::listen(
+            behind,
+            own,
+            Some(rcgen::generate_simple_self_signed(vec![own.to_string()]).unwrap()),
+        )
+    }
+
+    fn listen(behind: &Running, own: IpAddr, shows: Option<rcgen::CertifiedKey<rcgen::KeyPair>>) -> Self {
+        let listener = TcpListener::bind((own, 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let file = &serde_json::from_str::<Value>(VECTORS).unwrap()["key"];
         let pem: String = file["private_key"]
@@ -83,24 +100,38 @@ impl Google {
             refuses: Mutex::default(),
             ended: AtomicBool::default(),
         });
-        let serves = state.clone();
+        let (serves, tls) = (state.clone(), shows.as_ref().map(speaks));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if serves.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let (Ok(stream), state) = (stream, serves.clone()) else {
+                let (Ok(mut stream), state, tls) = (stream, serves.clone(), tls.clone()) else {
                     continue;
                 };
-                thread::spawn(move || serve(stream, &state));
+                thread::spawn(move || match tls {
+                    None => serve(&mut stream, &state),
+                    Some(tls) => {
+                        let mut stream = StreamOwned::new(ServerConnection::new(tls).unwrap(), stream);
+                        serve(&mut stream, &state);
+                        stream.conn.send_close_notify();
+                        let _ = stream.flush();
+                    }
+                });
             }
         });
-        Self { address, state }
+        let certificate = shows.map(|shows| shows.cert.pem());
+        Self {
+            address,
+            certificate,
+            state,
+        }
     }
 
     /// A URL of it.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
     }
 
     /// The key file, with this place to exchange it at.
@@ -119,6 +150,21 @@ impl Google {
     pub fn refuse(&self, status: Option<u16>) {
         *locked(&self.state.refuses) = status;
     }
+}
+
+/// TLS with that certificate.
+fn speaks(shows: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Arc<ServerConfig> {
+    let key = PrivatePkcs8KeyDer::from(shows.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth();
+    Arc::new(
+        config
+            .with_single_cert(vec![shows.cert.der().clone()], key.into())
+            .unwrap(),
+    )
 }
 
 struct Request {
@@ -146,7 +192,7 @@ impl Request {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<(Request, String)> {
+fn read(stream: &mut impl Read) -> Option<(Request, String)> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -177,8 +223,8 @@ fn read(stream: &TcpStream) -> Option<(Request, String)> {
     Some((request, query.to_owned()))
 }
 
-fn serve(stream: TcpStream, state: &State) {
-    let Some((request, query)) = read(&stream) else {
+fn serve(stream: &mut (impl Read + Write), state: &State) {
+    let Some((request, query)) = read(stream) else {
         return;
     };
     let own = request.path == "/token"
@@ -201,8 +247,7 @@ fn serve(stream: TcpStream, state: &State) {
     if request.method != "HEAD" {
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
-    let mut writer = &stream;
-    let _ = writer.write_all(
+    let _ = stream.write_all(
         &[
             head.as_bytes(),
             b"\r\n",

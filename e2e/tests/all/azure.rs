@@ -1,9 +1,9 @@
 //! A container of Azure, as Azurite in a Pod has it: backups go in blocks and come back, straight and over the relay, and leave nothing.
 use e2e::cluster::node_address;
-use e2e::runs::{sleeping, spec, status, stream};
-use e2e::{Case, bytes, case};
+use e2e::runs::{sleeping, spec};
+use e2e::{Case, case, example};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use serde_json::{Value, json};
+use serde_json::json;
 use servers::{Answer, SECRET_KEY, account_key, azure_request};
 
 /// Two blocks and the last.
@@ -66,18 +66,12 @@ fn keys(address: &str) -> Vec<String> {
 
 async fn storage(case: &Case, name: &str, path: &str) -> String {
     let endpoint = format!("http://azurite.{}.svc:{PORT}/{ACCOUNT}", case.namespace());
-    let parameters = json!({"account": ACCOUNT, "container": "backups", "endpoint": endpoint, "prefix": name});
+    let parameters = json!({"account": ACCOUNT, "endpoint": endpoint, "prefix": name});
     let credentials = json!({"name": "azure", "namespace": case.namespace()});
-    let spec = json!({"type": "azure", "parameters": parameters, "credentials": credentials, "dataPath": path});
-    let storage = case.storage(name, spec).await;
+    let own = json!({"parameters": parameters, "credentials": credentials, "dataPath": path});
+    let storage = case.storage(name, example::storage("storage-azure.yaml", &own)).await;
     case.storage_ready(&storage).await;
     storage
-}
-
-/// A run that stores below the case's own path in that storage.
-async fn backup(case: &Case, storage: &str, name: &str, mut spec: Value) {
-    spec["storage"]["name"] = json!(storage);
-    case.start(name, spec).await;
 }
 
 #[test]
@@ -91,20 +85,14 @@ fn backups_go_into_blobs_in_blocks_come_back_and_leave_nothing() {
             assert_eq!(found.capabilities.map(|c| c.checksum), Some("md5".to_owned()));
             // In blocks, and whole.
             for (size, run) in [(SIZE, format!("{name}-blocks")), (1000, format!("{name}-whole"))] {
-                let mut blob = stream(&format!("/{run}"), &format!("random {size}"));
-                blob["retainPolicy"] = json!("Delete");
-                backup(&case, &storage, &run, blob).await;
-                let ended = case.succeeded(&run, 120).await;
-                let plain = bytes::random(size, 1);
-                assert_eq!(status(&ended).sha256, Some(bytes::sha256(&plain)), "{run}");
-                let restored = case.restore(&run).await;
-                assert_eq!(status(&restored).log.unwrap().trim(), bytes::sum_line(&plain), "{run}");
+                case.there_and_back(&storage, &run, size).await;
                 assert!(keys(&address).contains(&format!("{name}/{run}")));
             }
         }
         let cut = ["sh", "-c", "head -c 12000000 /dev/zero; exit 9"];
-        let spec = spec("/cut", sleeping("redis:7"), &cut, &["cat"]);
-        backup(&case, &storage(&case, "cut", "Direct").await, "cut", spec).await;
+        let mut spec = spec("/cut", sleeping("redis:7"), &cut, &["cat"]);
+        spec["storage"]["name"] = json!(storage(&case, "cut", "Direct").await);
+        case.start("cut", spec).await;
         case.failed("cut", "CommandFailed", 120).await;
         case.wait("the failed backup has left no blocks", 60, || async {
             keys(&address).iter().all(|key| !key.starts_with("cut/")).then_some(())

@@ -1,10 +1,12 @@
 //! Manifests as people have them: all of docs/examples, and the shape that the Go operator's users write.
 use api::{BackupSchedule, BackupStorage, condition};
-use e2e::case;
+use e2e::shared::{SECRET, parameters};
+use e2e::{case, example};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::pinned_kind;
 use serde::Deserialize;
+use serde_json::json;
 
 fn documents(text: &str) -> Vec<serde_json::Value> {
     let all = serde_yaml_ng::Deserializer::from_str(text).map(|d| serde_json::Value::deserialize(d).unwrap());
@@ -61,6 +63,24 @@ fn the_api_server_takes_every_example() {
             }
         }
         assert!(seen > 0, "{folder} has no examples");
+    });
+}
+
+#[test]
+fn the_example_of_a_store_of_s3_works_with_a_place_and_keys_of_ones_own() {
+    case("example", |case| async move {
+        // Apart by namespace, as the example has it: below the case's own folder.
+        let own =
+            json!({"parameters": parameters(), "credentials": {"name": SECRET, "namespace": e2e::shared::NAMESPACE}});
+        let storage = case.storage("example", example::storage("storage.yaml", &own)).await;
+        case.storage_ready(&storage).await;
+        case.there_and_back(&storage, "db", 6 << 20).await;
+        assert_eq!(case.store().list(&case.key("db")), [case.key("db")]);
+        e2e::cluster::delete(&case.runs(), "db").await;
+        case.wait("nothing is left of what was deleted", 60, || async {
+            case.store().list(&case.key("db")).is_empty().then_some(())
+        })
+        .await;
     });
 }
 

@@ -1,6 +1,6 @@
 //! A folder of a server of SFTP, OpenSSH's in a Pod: backups go through the operator, and the next operator goes on with them.
 use e2e::runs::{status, stream};
-use e2e::{Case, bytes, case};
+use e2e::{Case, bytes, case, example};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use serde_json::json;
 
@@ -50,12 +50,10 @@ async fn storage(case: &Case) -> String {
     let key = json!({"SFTP_PRIVATE_KEY": format!("{user}\n")});
     case.apply::<Secret>(json!({"metadata": {"name": "sftp"}, "stringData": key}))
         .await;
-    let parameters = json!({
-        "host": format!("sshd.{}.svc", case.namespace()), "user": "backups", "path": "kubernetes", "hostKey": host,
-    });
+    let parameters = json!({"host": format!("sshd.{}.svc", case.namespace()), "hostKey": host});
     let credentials = json!({"name": "sftp", "namespace": case.namespace()});
-    let spec = json!({"type": "sftp", "parameters": parameters, "credentials": credentials});
-    let storage = case.storage("sftp", spec).await;
+    let own = json!({"parameters": parameters, "credentials": credentials});
+    let storage = case.storage("sftp", example::storage("storage-sftp.yaml", &own)).await;
     case.storage_ready(&storage).await;
     storage
 }
