@@ -67,12 +67,12 @@ mod returned;
 mod rights;
 #[path = "all/schedules.rs"]
 mod schedules;
-#[path = "all/sources.rs"]
-mod sources;
 #[path = "all/sftp.rs"]
 mod sftp;
 #[path = "all/sizes.rs"]
 mod sizes;
+#[path = "all/sources.rs"]
+mod sources;
 #[path = "all/specs.rs"]
 mod specs;
 #[path = "all/storages.rs"]

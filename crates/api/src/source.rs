@@ -123,7 +123,10 @@ mod tests {
         let mut it = run(restores(json!({})), picked());
         assert!(it.unpicked().is_none());
         it.with_source();
-        assert_eq!((it.spec.storage.name.as_str(), it.spec.storage.path.as_str()), ("far", "/a/b"));
+        assert_eq!(
+            (it.spec.storage.name.as_str(), it.spec.storage.path.as_str()),
+            ("far", "/a/b")
+        );
         assert!(it.spec.source.is_none() && it.spec.compression.is_some());
         assert_eq!(it.spec.encryption.unwrap().decryption_key.unwrap().name, "theirs");
         let own = json!({"encryption": {"decryptionKey": {"name": "ours", "key": "k"}}});

@@ -24,12 +24,18 @@ pub fn run(
     let exited = move |exit| drop(events.send(Event::Exited(exit)));
     let running = match command::start(&check.command, Wiring::Neither, errors, exited) {
         Ok(running) => running,
-        Err(Outcome::CommandNotStarted { message }) => return (failed(format!("could not be started: {message}")), String::new()),
+        Err(Outcome::CommandNotStarted { message }) => {
+            return (failed(format!("could not be started: {message}")), String::new());
+        }
         Err(other) => return (other, String::new()),
     };
     let outcome = follow(check, &running, inbox);
     if !drained(&running) {
-        running.stop(if outcome == Outcome::Done { Duration::ZERO } else { grace });
+        running.stop(if outcome == Outcome::Done {
+            Duration::ZERO
+        } else {
+            grace
+        });
     }
     let lost = outcome == Outcome::Done && running.lost_to_memory();
     let outcome = if lost { Outcome::OutOfMemory } else { outcome };
@@ -41,7 +47,9 @@ fn failed(message: String) -> Outcome {
 }
 
 fn follow(check: &Check, running: &Running, inbox: &Receiver<Event>) -> Outcome {
-    let deadline = check.deadline_seconds.map(|s| (Instant::now() + Duration::from_secs(s), s));
+    let deadline = check
+        .deadline_seconds
+        .map(|s| (Instant::now() + Duration::from_secs(s), s));
     loop {
         let next = match deadline {
             Some((at, _)) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
@@ -50,7 +58,9 @@ fn follow(check: &Check, running: &Running, inbox: &Receiver<Event>) -> Outcome 
         match (next, deadline) {
             (Ok(Event::Exited(Exit::Code(0))), _) => return Outcome::Done,
             (Ok(Event::Exited(Exit::Code(code))), _) => return failed(format!("ended with status {code}")),
-            (Ok(Event::Exited(Exit::Signal(number))), _) => return failed(format!("was killed by {}", signal_name(number))),
+            (Ok(Event::Exited(Exit::Signal(number))), _) => {
+                return failed(format!("was killed by {}", signal_name(number)));
+            }
             (Ok(Event::Cancel(cancel)), _) => {
                 running.stop(Duration::from_secs(cancel.grace_seconds));
                 return Outcome::Cancelled { reason: cancel.reason };

@@ -28,7 +28,8 @@ async fn encrypted(case: &Case, name: &str, command: &str) -> Value {
         .await;
     let mut spec = stream(&case.path(name), command);
     spec["compression"] = json!({"algorithm": "zstd"});
-    spec["encryption"] = json!({"recipients": [identity.to_public().to_string()], "decryptionKey": {"name": "age", "key": "key"}});
+    spec["encryption"] =
+        json!({"recipients": [identity.to_public().to_string()], "decryptionKey": {"name": "age", "key": "key"}});
     spec
 }
 
@@ -44,10 +45,15 @@ fn another_runs_backup_is_restored_by_its_name_packed_and_proved_as_that_run_say
         assert_eq!(status(&run).log.unwrap().trim(), sum_line(&plain));
         assert_eq!(status(&run).sha256, made.sha256, "proved by what its own run recorded");
         let source = status(&run).source.expect("what was picked");
-        assert_eq!((source.run.as_str(), source.storage.as_str()), ("db", e2e::shared::STORAGE));
+        assert_eq!(
+            (source.run.as_str(), source.storage.as_str()),
+            ("db", e2e::shared::STORAGE)
+        );
         // The backup says that it was restored, and by whom.
-        case.until("db", "is verified", 60, |run| is(run, condition::VERIFIED).then_some(()))
-            .await;
+        case.until("db", "is verified", 60, |run| {
+            is(run, condition::VERIFIED).then_some(())
+        })
+        .await;
         let verified = status(&case.runs().get("db").await.unwrap()).verified.unwrap();
         assert_eq!((verified.run.as_str(), verified.successful), ("again", true));
         // It is restored again after the run that made it is gone.
@@ -68,18 +74,30 @@ fn of_a_schedule_the_backup_of_that_time_is_restored_and_none_that_came_later() 
             case.succeeded(&run, 90).await;
             made.push(run);
         }
-        let first = status(&case.runs().get(&made[0]).await.unwrap()).completion_time.unwrap().0;
-        case.start("first", restores(json!({"schedule": "nightly", "at": first.to_string()}), None))
+        let first = status(&case.runs().get(&made[0]).await.unwrap())
+            .completion_time
+            .unwrap()
+            .0;
+        case.start(
+            "first",
+            restores(json!({"schedule": "nightly", "at": first.to_string()}), None),
+        )
+        .await;
+        case.start("latest", restores(json!({"schedule": "nightly"}), None))
             .await;
-        case.start("latest", restores(json!({"schedule": "nightly"}), None)).await;
         for (run, wanted) in [("first", &made[0]), ("latest", &made[1])] {
             let run = case.succeeded(run, 90).await;
             assert_eq!(status(&run).source.unwrap().run, *wanted);
         }
         let before = "2026-01-01T00:00:00Z";
-        case.start("never", restores(json!({"schedule": "nightly", "at": before}), None)).await;
+        case.start("never", restores(json!({"schedule": "nightly", "at": before}), None))
+            .await;
         let run = case.failed("never", "SourceRefused", 30).await;
-        assert!(message(&run).contains("has no good backup that had ended by"), "{}", message(&run));
+        assert!(
+            message(&run).contains("has no good backup that had ended by"),
+            "{}",
+            message(&run)
+        );
     });
 }
 
@@ -92,7 +110,9 @@ fn a_backup_of_another_namespace_is_restored_only_where_its_run_says_so() {
         let mut spec = restores(source, None);
         other.start("copy", spec.clone()).await;
         let said = other
-            .until("copy", "waits", 30, |run| Some(message(run)).filter(|m| m.contains("spec.source")))
+            .until("copy", "waits", 30, |run| {
+                Some(message(run)).filter(|m| m.contains("spec.source"))
+            })
             .await;
         assert!(said.contains(labels::ALLOWED_NAMESPACES), "{said}");
         annotate(&one.runs(), "db", labels::ALLOWED_NAMESPACES, Some(other.namespace())).await;
@@ -113,13 +133,21 @@ fn a_restore_whose_check_fails_is_not_good_and_the_backup_says_so() {
     case("check", |case| async move {
         case.keeps("db");
         case.backup("db", stream(&case.path("db"), "random 1000")).await;
-        case.start("good", restores(json!({"run": "db"}), Some(&["/stream", "random", "0"])))
-            .await;
+        case.start(
+            "good",
+            restores(json!({"run": "db"}), Some(&["/stream", "random", "0"])),
+        )
+        .await;
         case.succeeded("good", 90).await;
-        case.until("db", "is verified", 60, |run| is(run, condition::VERIFIED).then_some(()))
-            .await;
-        case.start("bad", restores(json!({"run": "db"}), Some(&["/stream", "fail", "3", "random", "0"])))
-            .await;
+        case.until("db", "is verified", 60, |run| {
+            is(run, condition::VERIFIED).then_some(())
+        })
+        .await;
+        case.start(
+            "bad",
+            restores(json!({"run": "db"}), Some(&["/stream", "fail", "3", "random", "0"])),
+        )
+        .await;
         let run = case.failed("bad", "CheckFailed", 90).await;
         assert!(message(&run).contains("spec.restore.check"), "{}", message(&run));
         let said = case
@@ -128,8 +156,15 @@ fn a_restore_whose_check_fails_is_not_good_and_the_backup_says_so() {
                 said.filter(|c| c.status == "False")
             })
             .await;
-        assert!(said.message.starts_with("run bad could not restore it"), "{}", said.message);
-        assert!(is(&case.runs().get("db").await.unwrap(), condition::SUCCESSFUL), "what is known of the backup stays");
+        assert!(
+            said.message.starts_with("run bad could not restore it"),
+            "{}",
+            said.message
+        );
+        assert!(
+            is(&case.runs().get("db").await.unwrap(), condition::SUCCESSFUL),
+            "what is known of the backup stays"
+        );
     });
 }
 

@@ -54,7 +54,12 @@ fn a_restore_is_good_only_where_its_check_ends_with_zero_and_what_that_prints_is
 #[test]
 fn a_check_reads_nothing_and_what_it_leaves_behind_is_killed() {
     let (rig, store) = (Rig::new(), Store::with_object(b"x".to_vec()));
-    let report = checked(&rig, &store, "cat; (sleep 600; echo late) >/dev/null 2>&1 & exit 0", None);
+    let report = checked(
+        &rig,
+        &store,
+        "cat; (sleep 600; echo late) >/dev/null 2>&1 & exit 0",
+        None,
+    );
     assert_eq!(report.outcome, Outcome::Done);
     assert_eq!(report.stderr, "");
 }
@@ -88,5 +93,8 @@ fn a_check_that_cannot_be_started_says_why() {
     let Outcome::CheckFailed { message } = rig.run(&job, &store).outcome else {
         panic!()
     };
-    assert!(message.starts_with("could not be started: ") && message.contains("is not found"), "{message}");
+    assert!(
+        message.starts_with("could not be started: ") && message.contains("is not found"),
+        "{message}"
+    );
 }

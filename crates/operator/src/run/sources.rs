@@ -23,11 +23,17 @@ pub fn view(run: &BackupRun, context: &Context, now: Timestamp) -> SourceView {
     };
     let own = run.namespace().unwrap_or_default();
     let namespace = asks.namespace.clone().unwrap_or_else(|| own.clone());
-    let schedule_of = |name: &str| context.schedules.get(&ObjectRef::<BackupSchedule>::new(name).within(&namespace));
+    let schedule_of = |name: &str| {
+        context
+            .schedules
+            .get(&ObjectRef::<BackupSchedule>::new(name).within(&namespace))
+    };
     let (runs, schedule) = match (&asks.run, &asks.schedule) {
         (Some(name), _) => {
             let found = context.runs.get(&ObjectRef::new(name).within(&namespace));
-            let schedule = found.as_ref().and_then(|run| schedule_of(run.labels().get(labels::SCHEDULE)?));
+            let schedule = found
+                .as_ref()
+                .and_then(|run| schedule_of(run.labels().get(labels::SCHEDULE)?));
             (found.into_iter().collect(), schedule)
         }
         (None, Some(name)) => (of_schedule(&namespace, name, context), schedule_of(name)),
@@ -39,10 +45,16 @@ pub fn view(run: &BackupRun, context: &Context, now: Timestamp) -> SourceView {
         runs: &runs,
         schedule: schedule.as_deref(),
     };
-    pick(asks, &own, &there, |storage| {
-        let storage = context.storages.get(&ObjectRef::new(storage));
-        storage.is_some_and(|s| s.spec.namespace_isolation == Some(NamespaceIsolation::Prefix))
-    }, now)
+    pick(
+        asks,
+        &own,
+        &there,
+        |storage| {
+            let storage = context.storages.get(&ObjectRef::new(storage));
+            storage.is_some_and(|s| s.spec.namespace_isolation == Some(NamespaceIsolation::Prefix))
+        },
+        now,
+    )
 }
 
 /// Runs with the label of a schedule, which may be gone.
@@ -58,7 +70,9 @@ fn of_schedule(namespace: &str, name: &str, context: &Context) -> Vec<Arc<Backup
 /// What the last restore of a run's backup by another run of its namespace has shown of it. Of another namespace nobody is heard: whoever may
 /// write a status there could call a backup bad, or good.
 pub fn proved(run: &BackupRun, context: &Context) -> Option<Proof> {
-    let uid = run.uid().filter(|_| run.spec.backup.is_some() && run.status.as_ref().is_some_and(is_finished))?;
+    let uid = run
+        .uid()
+        .filter(|_| run.spec.backup.is_some() && run.status.as_ref().is_some_and(is_finished))?;
     let readers = context.runs.heads(&[Group::RestoresFrom(&uid)]);
     let own = readers.iter().filter(|reader| {
         let source = reader.status.as_ref().and_then(|s| s.source.as_ref());
@@ -75,7 +89,10 @@ pub fn is_to_hear(run: &BackupRun, context: &Context) -> Option<ObjectRef<Backup
     let source = run.status.as_ref()?.source.as_ref()?;
     let shown = proof(run)?;
     let name = ObjectRef::new(&source.run).within(&source.namespace);
-    let other = context.runs.get(&name).filter(|_| run.namespace().as_ref() == Some(&source.namespace))?;
+    let other = context
+        .runs
+        .get(&name)
+        .filter(|_| run.namespace().as_ref() == Some(&source.namespace))?;
     let known = other.status.as_ref().and_then(|s| s.verified.as_ref());
     let is_new = known.is_none_or(|known| known.time.0 < shown.at);
     (is_new && other.uid().as_ref() == Some(&source.uid)).then_some(name)

@@ -69,8 +69,14 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
     });
     let took = proof.duration.as_ref().map(|d| format!(" in {d}")).unwrap_or_default();
     let (reason, note) = match proof.good {
-        true => (Reason::Verified, format!("run {} restored it{took} ({}): {}", proof.run, proof.mode, proof.words)),
-        false => (Reason::NotVerified, format!("run {} could not restore it: {}", proof.run, proof.words)),
+        true => (
+            Reason::Verified,
+            format!("run {} restored it{took} ({}): {}", proof.run, proof.mode, proof.words),
+        ),
+        false => (
+            Reason::NotVerified,
+            format!("run {} could not restore it: {}", proof.run, proof.words),
+        ),
     };
     let say = Say {
         type_: condition::VERIFIED,

@@ -216,7 +216,7 @@ mod tests {
         let ends: Vec<_> = Reason::ALL.iter().filter(|r| r.is_final()).map(|r| r.word()).collect();
         let wanted = [
             "SourceRefused",
-                "InvalidSpec",
+            "InvalidSpec",
             "InvalidPath",
             "NotRepeated",
             "ObjectNotAllowed",

@@ -25,7 +25,13 @@ pub struct There<'a> {
 /// Picks a backup. `isolated` tells whether a storage keeps namespaces apart.
 ///
 /// Of another namespace nobody learns whether a run is there that he may not restore.
-pub fn pick(asks: &Source, own: &str, there: &There<'_>, isolated: impl Fn(&str) -> bool, now: Timestamp) -> SourceView {
+pub fn pick(
+    asks: &Source,
+    own: &str,
+    there: &There<'_>,
+    isolated: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> SourceView {
     let namespace = asks.namespace.as_deref().unwrap_or(own);
     let foreign = namespace != own;
     let allowed = |run: &BackupRun| {
@@ -55,7 +61,11 @@ pub fn pick(asks: &Source, own: &str, there: &There<'_>, isolated: impl Fn(&str)
             let at = asks.at.as_deref().filter(|at| *at != LATEST);
             let until = at.and_then(|at| at.parse::<Timestamp>().ok());
             let in_time = |run: &&BackupRun| until.is_none_or(|until| ended(run) <= until);
-            let mut fit = runs.iter().copied().filter(|run| unfit(run).is_none() && in_time(run)).collect::<Vec<_>>();
+            let mut fit = runs
+                .iter()
+                .copied()
+                .filter(|run| unfit(run).is_none() && in_time(run))
+                .collect::<Vec<_>>();
             fit.sort_by_key(|run| (ended(run), run.name_any()));
             // What is under way ends later than now.
             let may_come = until.is_none_or(|until| until > now);
@@ -81,7 +91,12 @@ pub fn pick(asks: &Source, own: &str, there: &There<'_>, isolated: impl Fn(&str)
         ));
     }
     picked(run, namespace).map_or_else(
-        || SourceView::Refused(format!("run {namespace}/{} does not say where its backup is", run.name_any())),
+        || {
+            SourceView::Refused(format!(
+                "run {namespace}/{} does not say where its backup is",
+                run.name_any()
+            ))
+        },
         |picked| SourceView::Picked(Box::new(picked)),
     )
 }
@@ -113,7 +128,9 @@ fn unfit(run: &BackupRun) -> Option<Unfit> {
         return Some(Unfit::UnderWay);
     }
     let gone = tell::is_overwritten(status) && !status.copies.iter().any(|c| c.completion_time.is_some());
-    gone.then_some(Unfit::For("has lost its object: a newer run of the same path wrote over it"))
+    gone.then_some(Unfit::For(
+        "has lost its object: a newer run of the same path wrote over it",
+    ))
 }
 
 fn picked(run: &BackupRun, namespace: &str) -> Option<Picked> {
@@ -141,7 +158,12 @@ fn picked(run: &BackupRun, namespace: &str) -> Option<Picked> {
         sha256: status.sha256.clone(),
         bytes: status.bytes,
         size_in_bytes: status.size_in_bytes,
-        copies: status.copies.iter().filter(|c| c.completion_time.is_some()).cloned().collect(),
+        copies: status
+            .copies
+            .iter()
+            .filter(|c| c.completion_time.is_some())
+            .cloned()
+            .collect(),
     })
 }
 
@@ -213,7 +235,12 @@ fn wait(o: &Observed<'_>, status: BackupRunStatus, since: Option<Time>, message:
     }
     waiting::restore(o, &status, since, wait).unwrap_or_else(|expired| {
         let why = waiting::cause(&status);
-        end::refuse(o, status, Reason::StartDeadlineExceeded, &format!("the restore is given up: {expired}. {why}"))
+        end::refuse(
+            o,
+            status,
+            Reason::StartDeadlineExceeded,
+            &format!("the restore is given up: {expired}. {why}"),
+        )
     })
 }
 

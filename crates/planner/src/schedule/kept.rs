@@ -144,7 +144,11 @@ fn short(run: &BackupRun, schedule: &str) -> String {
 /// When a run was last restored with success, by itself or by another run.
 fn verified(run: &BackupRun) -> Option<Timestamp> {
     let status = run.status.as_ref()?;
-    let own = status.restores.iter().filter(|r| r.successful).map(|r| r.completion_time.0);
+    let own = status
+        .restores
+        .iter()
+        .filter(|r| r.successful)
+        .map(|r| r.completion_time.0);
     let elsewhere = status.verified.iter().filter(|v| v.successful).map(|v| v.time.0);
     own.chain(elsewhere).max()
 }

@@ -147,7 +147,13 @@ fn actions(spec: &BackupRunSpec, faults: &mut Faults) {
     if let Some(a) = &spec.restore {
         action::check("restore", &a.command, &a.args, a.deadline_seconds, faults);
         if let Some(check) = &a.check {
-            action::check("restore.check", &check.command, &check.args, check.deadline_seconds, faults);
+            action::check(
+                "restore.check",
+                &check.command,
+                &check.args,
+                check.deadline_seconds,
+                faults,
+            );
         }
     }
 }

@@ -22,7 +22,12 @@ pub(super) fn check(spec: &BackupRunSpec, faults: &mut Faults) {
         faults.add("source", rules::SOURCE_IS_ONE.words());
     }
     for (field, name, is_one, form) in [
-        ("run", &source.run, names::is_subdomain as fn(&str) -> bool, names::SUBDOMAIN),
+        (
+            "run",
+            &source.run,
+            names::is_subdomain as fn(&str) -> bool,
+            names::SUBDOMAIN,
+        ),
         ("schedule", &source.schedule, names::is_subdomain, names::SUBDOMAIN),
         ("namespace", &source.namespace, names::is_label, names::LABEL),
     ] {
@@ -50,7 +55,9 @@ mod tests {
                 "source": {"run": "db-1"}, "restore": {"command": ["load"]},
                 "template": {"spec": {"containers": [{"name": "main", "image": "db:1"}]}},
             });
-            spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            spec.as_object_mut()
+                .unwrap()
+                .extend(change.as_object().unwrap().clone());
             let spec: api::BackupRunSpec = serde_json::from_value(spec).unwrap();
             let faults = validate::run::validate(&spec).err().unwrap_or_default();
             faults.into_iter().map(|fault| fault.field).collect()
@@ -58,16 +65,40 @@ mod tests {
         for (change, fields) in [
             (json!({}), vec![]),
             (json!({"source": {"schedule": "db"}}), vec![]),
-            (json!({"source": {"schedule": "db", "at": "latest", "namespace": "shop"}}), vec![]),
-            (json!({"source": {"schedule": "db", "at": "2026-11-28T03:00:00+01:00"}}), vec![]),
-            (json!({"encryption": {"decryptionKey": {"name": "k", "key": "k"}}}), vec![]),
-            (json!({"source": {"schedule": "db", "at": "yesterday"}}), vec!["spec.source.at"]),
-            (json!({"source": {"schedule": "db", "at": "2026-11-28T03:00:00"}}), vec!["spec.source.at"]),
-            (json!({"source": {"run": "db-1", "at": "latest"}}), vec!["spec.source.at"]),
-            (json!({"source": {"run": "db-1", "schedule": "db"}}), vec!["spec.source"]),
+            (
+                json!({"source": {"schedule": "db", "at": "latest", "namespace": "shop"}}),
+                vec![],
+            ),
+            (
+                json!({"source": {"schedule": "db", "at": "2026-11-28T03:00:00+01:00"}}),
+                vec![],
+            ),
+            (
+                json!({"encryption": {"decryptionKey": {"name": "k", "key": "k"}}}),
+                vec![],
+            ),
+            (
+                json!({"source": {"schedule": "db", "at": "yesterday"}}),
+                vec!["spec.source.at"],
+            ),
+            (
+                json!({"source": {"schedule": "db", "at": "2026-11-28T03:00:00"}}),
+                vec!["spec.source.at"],
+            ),
+            (
+                json!({"source": {"run": "db-1", "at": "latest"}}),
+                vec!["spec.source.at"],
+            ),
+            (
+                json!({"source": {"run": "db-1", "schedule": "db"}}),
+                vec!["spec.source"],
+            ),
             (json!({"source": {}}), vec!["spec.source"]),
             (json!({"source": {"run": "Db"}}), vec!["spec.source.run"]),
-            (json!({"source": {"run": "db", "namespace": "a.b"}}), vec!["spec.source.namespace"]),
+            (
+                json!({"source": {"run": "db", "namespace": "a.b"}}),
+                vec!["spec.source.namespace"],
+            ),
             (json!({"storage": {"name": "far"}}), vec!["spec.storage"]),
             (json!({"backup": {"command": ["dump"]}}), vec!["spec.source"]),
             (json!({"compression": {}}), vec!["spec.source"]),
@@ -84,6 +115,9 @@ mod tests {
         });
         let spec: api::BackupRunSpec = serde_json::from_value(spec).unwrap();
         let faults = validate::run::validate(&spec).unwrap_err();
-        assert!(faults.iter().all(|f| f.field.starts_with("spec.restore.check")) && faults.len() == 2, "{faults:?}");
+        assert!(
+            faults.iter().all(|f| f.field.starts_with("spec.restore.check")) && faults.len() == 2,
+            "{faults:?}"
+        );
     }
 }

@@ -16,6 +16,7 @@ mod adopt;
 mod jitter;
 mod kept;
 mod restores;
+mod retention;
 mod rotation;
 mod starving;
 mod triggers;
@@ -48,6 +49,7 @@ impl World {
             },
             successful_runs_history_limit: Some(3),
             failed_runs_history_limit: Some(1),
+            retention: None,
             notifications: Vec::new(),
         };
         let mut schedule = BackupSchedule::new("hourly", spec);

@@ -41,7 +41,10 @@ fn a_source_is_written_down_before_its_restore_begins_and_is_proved_as_its_own_r
     let begun = world.status();
     let own = source.status();
     assert_eq!(begun.transfer.unwrap().key, own.key);
-    assert_eq!((begun.sha256, begun.etag, begun.size_in_bytes), (own.sha256, own.etag, own.size_in_bytes));
+    assert_eq!(
+        (begun.sha256, begun.etag, begun.size_in_bytes),
+        (own.sha256, own.etag, own.size_in_bytes)
+    );
     assert_eq!(begun.path.as_deref(), Some("/db.sql"));
 }
 
@@ -50,15 +53,28 @@ fn a_source_that_is_not_there_yet_is_waited_for_and_given_up_in_words() {
     let mut world = asks();
     world.source = SourceView::NotYet("there is no run team/db".into());
     let first = world.step();
-    assert!(first.iter().any(|s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "SourceMissing")));
-    assert_eq!(world.status().message.as_deref(), Some("spec.source: there is no run team/db. The run waits."));
+    assert!(
+        first
+            .iter()
+            .any(|s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "SourceMissing"))
+    );
+    assert_eq!(
+        world.status().message.as_deref(),
+        Some("spec.source: there is no run team/db. The run waits.")
+    );
     let again = world.step();
-    assert!(!again.iter().any(|s| matches!(s, Step::Unguarded(Unguarded::Event(_)))), "it is said once");
+    assert!(
+        !again.iter().any(|s| matches!(s, Step::Unguarded(Unguarded::Event(_)))),
+        "it is said once"
+    );
     world.pass(601);
     world.step();
     assert!(world.is(condition::FAILED));
     let words = world.status().message.unwrap();
-    assert!(words.contains("it waited for 600 s") && words.contains("there is no run team/db"), "{words}");
+    assert!(
+        words.contains("it waited for 600 s") && words.contains("there is no run team/db"),
+        "{words}"
+    );
 }
 
 #[test]
@@ -67,7 +83,10 @@ fn a_source_that_cannot_be_restored_fails_the_run_at_once() {
     world.source = SourceView::Refused("run team/db has no good backup: it failed".into());
     world.step();
     assert!(world.is(condition::FAILED));
-    assert_eq!(world.status().message.as_deref(), Some("spec.source: run team/db has no good backup: it failed"));
+    assert_eq!(
+        world.status().message.as_deref(),
+        Some("spec.source: run team/db has no good backup: it failed")
+    );
 }
 
 #[test]
@@ -75,7 +94,9 @@ fn a_key_that_is_not_the_namespaces_own_is_not_read_whatever_the_status_names() 
     let mut world = asks();
     world.source = seen(&world, &World::stored());
     world.step();
-    let StorageView::Ready(place) = &mut world.storage else { panic!() };
+    let StorageView::Ready(place) = &mut world.storage else {
+        panic!()
+    };
     (place.isolated, place.prefix) = (true, "shop/".into());
     world.step();
     assert!(world.is(condition::FAILED) && world.status().transfer.is_none());
@@ -127,7 +148,10 @@ fn a_restore_that_never_came_to_the_backup_says_nothing_of_it() {
         (Reason::PodCannotStart, false),
         (Reason::Cancelled, false),
     ] {
-        let mut run = World { run: run.run.clone(), ..World::new(run.run.clone()) };
+        let mut run = World {
+            run: run.run.clone(),
+            ..World::new(run.run.clone())
+        };
         run.ended(End::Failed {
             reason,
             message: "it is cut".into(),
