@@ -65,6 +65,8 @@ mod pods;
 mod records;
 #[path = "all/relay.rs"]
 mod relay;
+#[path = "all/retention.rs"]
+mod retention;
 #[path = "all/returned.rs"]
 mod returned;
 #[path = "all/rights.rs"]

@@ -8,6 +8,7 @@ pub mod metadata;
 pub mod names;
 pub mod notification;
 pub mod place;
+pub mod retention;
 pub mod rules;
 pub mod run;
 pub mod schedule;

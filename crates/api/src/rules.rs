@@ -173,6 +173,24 @@ pub const EXPECTED_SIZE: Said = Said {
     once: false,
     field: Some(".expectedSize"),
 };
+/// On a schedule's retention.
+pub const RETENTION_SOMETHING: Said = Said {
+    rule: "has(self.last) && self.last > 0 || has(self.hourly) && self.hourly > 0 || has(self.daily) && self.daily > 0 || has(self.weekly) && self.weekly > 0 || has(self.monthly) && self.monthly > 0 || has(self.yearly) && self.yearly > 0 || has(self.within) && self.within.matches('[1-9]')",
+    message: Words::Fixed(
+        "keeps nothing: at least one of last, hourly, daily, weekly, monthly, yearly and within must be above 0, as in daily: 7; leave retention out to keep by successfulRunsHistoryLimit",
+    ),
+    once: false,
+    field: None,
+};
+/// On a schedule's retention.
+pub const RETENTION_WITHIN: Said = Said {
+    rule: "!has(self.within) || self.within.matches('^([0-9]{1,5}[ymdh])+$') && ['y', 'm', 'd', 'h'].all(unit, self.within.indexOf(unit) == self.within.lastIndexOf(unit))",
+    message: Words::Fixed(
+        "must be years, months, days and hours, each at most once and at most 99999, as in 1y5m7d2h, 30d or 48h; m is months",
+    ),
+    once: false,
+    field: Some(".within"),
+};
 /// On a run's storage. A path with a template is judged when it is rendered.
 pub const PATH_FORM: Said = Said {
     rule: r"self.path.contains('{{') || self.path.trim().matches('^(/[^/\\x00-\\x1f\\x7f]+)+$')",

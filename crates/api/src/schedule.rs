@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::notification::{Notification, Notifications};
+use crate::retention::{Kept, Retention};
 use crate::rules;
 use crate::run::{BackupRunSpec, TemplateMetadata};
 
@@ -86,10 +87,16 @@ pub struct BackupScheduleSpec {
     /// The run that each tick makes.
     pub template: RunTemplate,
 
-    /// How many runs with a good backup are kept. Runs annotated `backup-operator.io/keep` are neither counted nor removed. Default: 3.
+    /// How many runs with a good backup are kept, where `retention` is not given. Runs annotated `backup-operator.io/keep` are neither counted nor removed. Default: 3.
     #[serde(default = "three", skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1), default = "three")]
     pub successful_runs_history_limit: Option<u32>,
+
+    /// Keep good backups by generations and not by their number (`successfulRunsHistoryLimit` says nothing then; taking this out makes it count again, at once). Each rule by itself says which it keeps, as `restic forget --keep-...`
+    /// does, and a backup goes when none keeps it; a rule that is not filled yet keeps the oldest one, too. Always stay: the newest good backup, the newest that was restored or verified with success, those that are annotated
+    /// `backup-operator.io/keep` (they take no place), locked, restored, downloaded or copied, and those of the future. It takes effect at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Box<Retention>>,
 
     /// How many runs with a failed backup are kept. Default: 1.
     #[serde(default = "one", skip_serializing_if = "Option::is_none")]
@@ -212,6 +219,9 @@ pub struct BackupScheduleStatus {
     /// Which ended runs all of this has counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+    /// How many good backups `spec.retention` keeps, by generation; absent without it, and while it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Box<Kept>>,
     /// What was told to receivers of notifications, and what is still to be told; absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications: Option<Box<Notifications>>,

@@ -42,7 +42,7 @@ pub enum Verb {
     List(list::Args),
     /// Shows on one screen what wants a look: schedules without a good backup younger than one and a half of their intervals, storages that are not ready, runs that are stuck, restores that failed. Exit status 1 if there is any.
     Status(status::Args),
-    /// Tells the story of a run, with durations: what it did and waited for, what is stored where, its restores, and what would cure it.
+    /// Tells the story of a run, with durations: what it did and waited for, what is stored where, its restores, and what would cure it. Of schedule/NAME: how its backups are, and how many are kept by which generation.
     Describe(describe::Args),
     /// Prints what a run's command writes to its standard error: live, and its end when the Pod is gone.
     Logs(logs::Args),

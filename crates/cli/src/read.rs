@@ -4,6 +4,7 @@ pub mod facts;
 pub mod fault;
 pub mod fleet;
 pub mod objects;
+pub mod schedule;
 pub mod story;
 pub mod target;
 pub mod time;

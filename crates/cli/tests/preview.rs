@@ -229,3 +229,79 @@ fn each_schedule_of_a_manifest_is_shown_and_each_fault_said() {
     assert!(said.contains("no BackupSchedule"), "{said}");
     assert_eq!(backup(&["-f", "/does/not/exist"], "").0, 1);
 }
+
+/// A schedule with a retention.
+fn kept(schedule: &str, retention: &str) -> String {
+    format!(
+        "apiVersion: backup-operator.io/v1\nkind: BackupSchedule\nmetadata: {{name: orders, namespace: shop}}\nspec:\n  schedule: \"{schedule}\"\n  timeZone: Europe/Berlin\n{retention}  template:\n    spec:\n      backup: {{command: [dump]}}\n      storage: {{name: s, path: \"/{{{{ .name }}}}\"}}\n      template: {{spec: {{containers: [{{name: main, image: \"db:1\"}}]}}}}\n"
+    )
+}
+
+#[test]
+fn what_a_year_of_a_retention_keeps_is_shown_with_the_rules_that_keep_it() {
+    let arguments = ["--retention", "-f", "-", "--at", "2026-01-01T12:00:00Z"];
+    let manifest = kept(
+        "0 3 * * *",
+        "  retention: {last: 1, weekly: 2, monthly: 3, yearly: 3}\n",
+    );
+    let (status, out, error) = backup(&arguments, &manifest);
+    assert_eq!(
+        (status, out.as_str(), error.as_str()),
+        (
+            0,
+            "shop/orders: of 365 backups from 2026-01-01T13:00:00+01:00 to 2027-01-01T03:00:00+01:00, these are kept:\n\
+             2027-01-01T03:00:00+01:00  last, weekly, monthly, yearly\n\
+             2026-12-31T03:00:00+01:00  monthly, yearly\n\
+             2026-12-27T03:00:00+01:00  weekly\n\
+             2026-11-30T03:00:00+01:00  monthly\n\
+             2026-01-02T03:00:00+01:00  yearly (oldest)\n\
+             5 kept: last 1, weekly 2, monthly 3, yearly 3\n",
+            ""
+        )
+    );
+    let (status, out, _) = backup(&[&arguments[..], &["-o", "json"]].concat(), &manifest);
+    let all: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (status, &all[0]["kept"]["total"], &all[0]["made"]),
+        (0, &5.into(), &365.into())
+    );
+    assert_eq!(all[0]["backups"][4]["asOldest"], serde_json::json!(["yearly"]));
+    // What keeps a backup is no rule.
+    let (_, out, _) = backup(
+        &arguments,
+        &kept("0 3 * * *", "  retention: {last: 1, minSuccessful: 2}\n"),
+    );
+    assert!(
+        out.contains("2026-12-31T03:00:00+01:00  minSuccessful\n2 kept: last 1\n"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_retention_that_is_none_or_cannot_be_read_is_said_as_that() {
+    let arguments = ["--retention", "-f", "-", "--at", "2026-01-01T12:00:00Z"];
+    for (retention, wanted) in [
+        (
+            "",
+            (
+                0,
+                "shop/orders: keeps by number, the newest 3 (spec.successfulRunsHistoryLimit); spec.retention is not given\n",
+                "",
+            ),
+        ),
+        (
+            "  retention: {within: 1w}\n",
+            (
+                1,
+                "",
+                "shop/orders: spec.retention.within: must be years, months, days and hours",
+            ),
+        ),
+    ] {
+        let (status, out, error) = backup(&arguments, &kept("0 3 * * *", retention));
+        assert_eq!((status, out.as_str()), (wanted.0, wanted.1));
+        assert!(error.starts_with(wanted.2), "{error}");
+    }
+    assert_eq!(backup(&["--retention", "--schedule", "@daily"], "").0, 2);
+    assert_eq!(backup(&["-f", "-", "-o", "json"], "").0, 2);
+}

@@ -6,6 +6,7 @@ use api::{BackupRun, BackupSchedule, labels};
 use jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
+use planner::run::is_finished;
 use planner::schedule::adopt::Adopted;
 use planner::schedule::notify::Known;
 use planner::schedule::{Observed, Why, decide, is_triggered};
@@ -57,6 +58,7 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
             default: own.as_deref(),
             ended: context.notifier.ended(&uid),
         },
+        read: owned.iter().filter_map(|run| read(run, &context)).collect(),
         runs: owned.iter().map(AsRef::as_ref).collect(),
         others: others.iter().map(AsRef::as_ref).collect(),
         now: Timestamp::now(),
@@ -134,6 +136,18 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let wait = [wait, again].into_iter().flatten().min();
     Ok(wait.map_or(Then::Await, Then::Again))
+}
+
+/// The UID of a run whose backup another run is restoring, of whatever namespace.
+fn read(run: &BackupRun, context: &Context) -> Option<String> {
+    let uid = run.uid()?;
+    let readers = context.runs.heads(&[Group::RestoresFrom(&uid)]);
+    let reads = |reader: &BackupRun| {
+        let status = reader.status.as_ref();
+        let ours = status.and_then(|s| s.source.as_ref()).is_some_and(|s| s.uid == uid);
+        ours && status.is_some_and(|s| s.transfer.is_some() || !is_finished(s))
+    };
+    readers.iter().any(|reader| reads(reader)).then_some(uid)
 }
 
 /// A tick that makes no run is not passed over in silence: with the condition, people and monitoring see it.

@@ -6,6 +6,7 @@ mod memory;
 pub mod neighbours;
 mod path;
 mod pipes;
+mod retention;
 
 use api::run::RetainPolicy;
 use api::schedule::WhenDeleted;
@@ -157,6 +158,7 @@ pub fn schedule(schedule: &BackupSchedule, storage: Option<&BackupStorage>, now:
             "0 asks for no good backup to be kept, and the newest one is kept all the same; write 1 or more",
         );
     }
+    retention::advise(schedule, calendar.as_ref(), now, &mut said);
     if spec.when_deleted == Some(WhenDeleted::Delete) {
         let deletes = spec.template.spec.retain_policy == Some(RetainPolicy::Delete);
         say(

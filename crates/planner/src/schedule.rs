@@ -13,6 +13,7 @@ pub mod observed;
 pub mod reason;
 pub mod refused;
 pub mod restores;
+pub mod retention;
 pub mod shifts;
 pub mod starving;
 pub mod ticks;

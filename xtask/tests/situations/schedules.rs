@@ -45,6 +45,7 @@ impl World {
             schedule: &self.schedule,
             runs: self.runs.iter().collect(),
             others: vec![],
+            read: Default::default(),
             notify: Default::default(),
             now: self.now,
         });

@@ -1,7 +1,7 @@
-//! `describe RUN`: what is known of a run, and its story.
+//! `describe RUN`: what is known of a run, and its story; of a schedule, what is known.
 use std::io::{self, Write};
 
-use api::BackupRun;
+use api::{BackupRun, BackupSchedule};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
@@ -13,11 +13,12 @@ use planner::size::{humanize, span};
 use serde_json::json;
 
 use crate::plain::clean;
+use crate::read;
 use crate::read::connect::{Cluster, Session};
 use crate::read::facts::{Fact, facts};
 use crate::read::fault::Fault;
 use crate::read::story::{Mark, Step, second, story};
-use crate::read::target::{Of, only};
+use crate::read::target::{Of, parse};
 use crate::show::document::{self, Form};
 use crate::show::fold::{behind, say};
 use crate::show::style::{Style, Tone};
@@ -29,7 +30,7 @@ const EVENTS: u32 = 500;
 /// Which run.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The run.
+    /// The run; or schedule/NAME.
     #[arg(value_name = "RUN")]
     run: String,
     /// As a document: what is known, and the story.
@@ -48,12 +49,35 @@ enum Output {
     Yaml,
 }
 
+impl Output {
+    fn form(self) -> Form {
+        match self {
+            Self::Json => Form::Json,
+            Self::Yaml => Form::Yaml,
+        }
+    }
+}
+
 /// Answers.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
-    let name = only(Of::Run, &args.run, "describe").map_err(|fault| fault.to_string())?;
+    let fault = |why| Fault::new(format!("describe {}", args.run), why, "kubectl backup describe --help");
+    let (of, name) = parse(&args.run, &[Of::Run, Of::Schedule])
+        .map_err(fault)
+        .map_err(|fault| fault.to_string())?;
     let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
+    if of == Some(Of::Schedule) {
+        let schedule = session.block_on(session.get::<BackupSchedule>(&session.namespace, &name));
+        let facts = read::schedule::facts(&schedule.map_err(|fault| fault.to_string())?, Timestamp::now());
+        return match args.output {
+            None => {
+                drop(known(&facts, Style::of_output(), out));
+                Ok(())
+            }
+            Some(form) => document::value(form.form(), &json!({ "known": map(&facts) }), out),
+        };
+    }
     let mut notes = Vec::new();
-    let read = session.block_on(read(&session, &session.namespace, &name, &mut notes));
+    let read = session.block_on(self::read(&session, &session.namespace, &name, &mut notes));
     let (run, pod, events) = read.map_err(|fault| fault.to_string())?;
     for note in &notes {
         say(&format!("note: {note}"));
@@ -63,12 +87,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     match args.output {
         None => drop(screen(&run, &facts, &story, Style::of_output(), out)),
         Some(form) => {
-            let form = if form == Output::Json { Form::Json } else { Form::Yaml };
-            let known: serde_json::Map<_, _> = facts
-                .iter()
-                .map(|(name, value)| (name.to_string(), json!(value)))
-                .collect();
-            document::value(form, &json!({ "known": known, "story": story }), out)?;
+            document::value(form.form(), &json!({ "known": map(&facts), "story": story }), out)?;
         }
     }
     Ok(())
@@ -125,11 +144,21 @@ pub async fn read(
     Ok((run, pod, events))
 }
 
-fn screen(run: &BackupRun, facts: &[Fact], story: &[Step], style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn map(facts: &[Fact]) -> serde_json::Map<String, serde_json::Value> {
+    let facts = facts.iter();
+    facts.map(|(name, value)| (name.to_string(), json!(value))).collect()
+}
+
+fn known(facts: &[Fact], style: Style, out: &mut dyn Write) -> io::Result<()> {
     let widest = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 3;
     for (name, value) in facts {
         writeln!(out, "{name:widest$}{}", behind(&clean(value), widest, style.width()))?;
     }
+    Ok(())
+}
+
+fn screen(run: &BackupRun, facts: &[Fact], story: &[Step], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    known(facts, style, out)?;
     writeln!(out)?;
     let mut steps = Table::new(&["at", "after", "what", "detail"]).with_text();
     for step in story {

@@ -1,6 +1,7 @@
-//! `preview`: the next ticks of a schedule and the paths of its backups, at any moment.
+//! `preview`: the next ticks of a schedule and the paths of its backups, at any moment, and what its retention keeps.
 mod manifest;
 mod path;
+mod retention;
 mod ticks;
 
 use std::io::Write;
@@ -34,6 +35,12 @@ pub struct Args {
     /// How many ticks to show.
     #[arg(long, value_name = "N", default_value_t = COUNT, value_parser = count)]
     count: usize,
+    /// Which backups spec.retention of each BackupSchedule of the file keeps at the end of a year, when each tick makes a good one, and by which rules.
+    #[arg(long, requires = "file", conflicts_with_all = ["schedule", "path", "count"])]
+    retention: bool,
+    /// As a document.
+    #[arg(short, long, value_enum, value_name = "FORM", requires = "retention")]
+    output: Option<retention::Output>,
     #[command(flatten)]
     how: path::How,
 }
@@ -53,6 +60,9 @@ fn count(text: &str) -> Result<usize, String> {
 /// Answers.
 pub fn run(args: Args, out: &mut Vec<u8>) -> Result<(), String> {
     let at = args.at.unwrap_or_else(Timestamp::now);
+    if let Some(file) = args.file.as_ref().filter(|_| args.retention) {
+        return retention::run(file, at, args.output, out);
+    }
     if let Some(file) = &args.file {
         return manifest::run(file, at, args.count, out);
     }

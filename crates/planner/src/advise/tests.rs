@@ -66,6 +66,84 @@ fn a_store_that_holds_more_than_rotation_keeps_is_told_of() {
 }
 
 #[test]
+fn a_store_that_holds_what_the_generations_let_go_is_told_of() {
+    for (cron, retention, days, policy, told) in [
+        ("@daily", json!({ "daily": 7, "weekly": 4 }), "30", "Delete", true),
+        ("@daily", json!({ "daily": 30, "weekly": 9 }), "30", "Delete", false),
+        ("@hourly", json!({ "hourly": 24, "daily": 7 }), "2", "Delete", true),
+        ("@hourly", json!({ "hourly": 24, "daily": 7 }), "1", "Delete", false),
+        ("@hourly", json!({ "within": "3d", "last": 1 }), "2", "Delete", false),
+        ("@daily", json!({ "daily": 7 }), "30", "Retain", false),
+    ] {
+        let mut schedule = a_schedule(cron, "/{{ .name }}");
+        schedule.spec.retention = serde_json::from_value(retention.clone()).unwrap();
+        schedule.spec.template.spec.retain_policy = serde_json::from_value(json!(policy)).unwrap();
+        let parameters = json!({ "bucket": "b", "lockMode": "GOVERNANCE", "lockDays": days });
+        let storage = a_storage(json!({ "type": "s3", "parameters": parameters }));
+        let said = super::schedule(&schedule, Some(&storage), NOW);
+        let is = fields(&said).contains(&"spec.retention");
+        assert_eq!(is, told, "{cron} {retention} {days} {policy}: {said:?}");
+        assert!(!fields(&said).contains(&"spec.successfulRunsHistoryLimit"), "{said:?}");
+    }
+}
+
+#[test]
+fn generations_that_are_not_what_they_seem_are_told_of() {
+    for (cron, retention, limit, wanted) in [
+        (
+            "@hourly",
+            json!({ "hourly": 24, "daily": 7, "yearly": 3 }),
+            Some(3),
+            vec![],
+        ),
+        ("@hourly", json!({ "hourly": 24 }), None, vec![]),
+        (
+            "@hourly",
+            json!({ "hourly": 24 }),
+            Some(28),
+            vec!["spec.successfulRunsHistoryLimit"],
+        ),
+        // Hours without a backup are not counted: it keeps 24 days.
+        (
+            "@daily",
+            json!({ "hourly": 24, "daily": 7 }),
+            None,
+            vec!["spec.retention.hourly"],
+        ),
+        ("0 3 * * 1-5", json!({ "daily": 10 }), None, vec![]),
+        (
+            "@weekly",
+            json!({ "daily": 7, "monthly": 3 }),
+            None,
+            vec!["spec.retention.daily"],
+        ),
+        (
+            "@yearly",
+            json!({ "weekly": 4, "monthly": 3, "last": 2 }),
+            None,
+            vec!["spec.retention.weekly", "spec.retention.monthly"],
+        ),
+        (
+            "@daily",
+            json!({ "within": "30d" }),
+            None,
+            vec!["spec.retention.within"],
+        ),
+        ("@daily", json!({ "within": "30d", "minSuccessful": 3 }), None, vec![]),
+        ("@daily", json!({ "within": "30d", "monthly": 3 }), None, vec![]),
+    ] {
+        let mut schedule = a_schedule(cron, "/{{ .name }}");
+        schedule.spec.retention = serde_json::from_value(retention.clone()).unwrap();
+        schedule.spec.successful_runs_history_limit = limit;
+        assert_eq!(
+            fields(&super::schedule(&schedule, None, NOW)),
+            wanted,
+            "{cron} {retention}"
+        );
+    }
+}
+
+#[test]
 fn a_notification_that_leaves_the_cluster_in_the_clear_is_told_of() {
     for (url, told) in [
         ("http://alerts.example.org/", true),

@@ -124,9 +124,10 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let (adopted, more_to_adopt) = adopt::adopted(o);
     d.events.extend(adopt::taken_up(o, &adopted));
     d.adopt = adopted;
-    let (doomed, more_to_rotate) = history::doomed(o);
-    d.delete = doomed;
-    let more = more_to_adopt || more_to_rotate;
+    let rotation = history::rotate(o);
+    d.delete = rotation.doomed;
+    d.status.retention = rotation.kept.map(Box::new);
+    let more = more_to_adopt || rotation.more;
     if let Some(calendar) = &calendar {
         if !suspended {
             tick(o, &mut d, calendar);

@@ -1,4 +1,6 @@
 //! Rotation: which ended runs are too many.
+use api::retention::Kept;
+use api::run::CopyStatus;
 use api::{BackupRun, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -7,65 +9,92 @@ use crate::run::lock;
 use crate::run::tell::is_overwritten;
 use crate::schedule::decide::{Doomed, Why};
 use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
+use crate::schedule::retention::{self, Policy};
 
 /// At most this many are removed in one pass, so that a schedule with thousands does not keep others waiting.
 const AT_ONCE: usize = 20;
 
-/// The runs to remove now, oldest first, and whether more are left. Backups are counted, never restores; the newest
-/// good backup is never removed, nor a run that is kept. Backups that were written over go first.
+/// What rotation comes to.
+#[derive(Debug, Default)]
+pub struct Rotation {
+    /// The runs to remove now, oldest first.
+    pub doomed: Vec<Doomed>,
+    /// More are left.
+    pub more: bool,
+    /// How many good backups stay, by generation, where the schedule keeps by these.
+    pub kept: Option<Kept>,
+}
+
+/// Which runs are to be removed now. Backups are counted, never restores; the newest good backup is never removed, nor a run that
+/// is kept. Backups that were written over go first. A retention that cannot be read removes no good backup.
 ///
 /// While one of them is being restored none is removed: if that backup turns out to be a bad one, the others are needed, and what
 /// is backed up meanwhile, by hand or by Allow, may be half restored and count as good.
-pub fn doomed(o: &Observed<'_>) -> (Vec<Doomed>, bool) {
-    if o.runs.iter().any(|r| is_being_restored(r)) {
-        return (Vec::new(), false);
-    }
-    let spec = &o.schedule.spec;
-    let stays = |r: &&&BackupRun| r.metadata.deletion_timestamp.is_none() && standing(r) == Standing::Successful;
-    let newest = o
-        .runs
-        .iter()
-        .filter(stays)
-        .max_by_key(|r| (worth(r), r.name_any()))
-        .map(|r| r.uid());
-    let mut all = Vec::new();
+pub fn rotate(o: &Observed<'_>) -> Rotation {
     let name = o.schedule.name_any();
-    for (kind, limit, field) in [
-        (
-            Standing::Successful,
-            spec.successful_runs_history_limit.unwrap_or(3),
-            "successfulRunsHistoryLimit",
-        ),
-        (
-            Standing::Failed,
-            spec.failed_runs_history_limit.unwrap_or(1),
-            "failedRunsHistoryLimit",
-        ),
-    ] {
-        let why = format!("over spec.{field}: {limit} of schedule {name}");
-        let mut runs: Vec<&BackupRun> = o
-            .runs
-            .iter()
-            .copied()
-            .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
-            .filter(|r| !is_kept(r) && !lock::is_held(r, o.now))
-            .collect();
-        runs.sort_by_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
-        let over = runs
-            .into_iter()
-            .skip(limit as usize)
-            .filter(|r| !is_in_use(r) && Some(r.uid()) != newest);
-        all.extend(over.map(|r| (ended(r), r, why.clone())));
+    let spec = &o.schedule.spec;
+    let mut kept = None;
+    let mut all = match Policy::of(o.schedule) {
+        Ok(None) => {
+            let limit = spec.successful_runs_history_limit.unwrap_or(3);
+            let why = format!("over spec.successfulRunsHistoryLimit: {limit} of schedule {name}");
+            over(o, Standing::Successful, limit, &why)
+        }
+        Ok(Some(policy)) => {
+            let judged = retention::runs::judge(o, &policy);
+            kept = Some(retention::runs::kept(&judged, &policy));
+            let why = format!("kept by no rule of spec.retention of schedule {name}");
+            let gone = judged.into_iter().filter(|(_, fate)| !fate.stays());
+            gone.map(|(run, _)| (run, why.clone())).collect()
+        }
+        Err(_) => Vec::new(),
+    };
+    if o.runs.iter().any(|r| is_being_restored(r)) {
+        return Rotation {
+            kept,
+            ..Rotation::default()
+        };
     }
-    all.sort_by_key(|(at, r, _)| (*at, r.name_any()));
+    let limit = spec.failed_runs_history_limit.unwrap_or(1);
+    let why = format!("over spec.failedRunsHistoryLimit: {limit} of schedule {name}");
+    all.extend(over(o, Standing::Failed, limit, &why));
+    all.sort_by_cached_key(|(r, _)| (ended(r), r.name_any()));
     let more = all.len() > AT_ONCE;
-    (
-        all.into_iter()
+    Rotation {
+        doomed: all
+            .into_iter()
             .take(AT_ONCE)
-            .map(|(_, r, why)| Doomed::new(r, Why::Rotated(why)))
+            .map(|(r, why)| Doomed::new(r, Why::Rotated(why)))
             .collect(),
         more,
-    )
+        kept,
+    }
+}
+
+/// Those that are more than a number.
+fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a BackupRun, String)> {
+    let newest = (kind == Standing::Successful).then(|| newest(o)).flatten();
+    let newest = newest.map(ResourceExt::uid);
+    let mut runs: Vec<&BackupRun> = o
+        .runs
+        .iter()
+        .copied()
+        .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
+        .filter(|r| !is_kept(r) && !lock::is_held(r, o.now))
+        .collect();
+    runs.sort_by_cached_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
+    runs.into_iter()
+        .skip(limit as usize)
+        .filter(|r| !is_in_use(r, o) && Some(r.uid()) != newest)
+        .map(|r| (r, why.to_string()))
+        .collect()
+}
+
+/// The newest good backup.
+pub fn newest<'a>(o: &Observed<'a>) -> Option<&'a BackupRun> {
+    let good = |r: &&BackupRun| r.metadata.deletion_timestamp.is_none() && standing(r) == Standing::Successful;
+    let good = o.runs.iter().copied().filter(good);
+    good.max_by_key(|r| (worth(r), r.name_any()))
 }
 
 /// What is kept rather: a backup that is still there, then the newer one. One that was written over takes no place from one
@@ -74,19 +103,30 @@ fn worth(run: &BackupRun) -> (bool, Timestamp) {
     (!run.status.as_ref().is_some_and(is_overwritten), ended(run))
 }
 
-fn is_kept(run: &BackupRun) -> bool {
+/// It is annotated to be kept.
+pub fn is_kept(run: &BackupRun) -> bool {
     run.annotations().contains_key(labels::KEEP)
 }
 
-/// When the next lock of a run ends, which rotation may pass by no more then.
+/// When rotation may pass by one run less: the next lock of one ends, or one of the future, which retention passes by, is none.
 pub fn released(o: &Observed<'_>) -> Option<Timestamp> {
     let locks = o.runs.iter().filter_map(|r| r.status.as_ref()).flat_map(lock::all);
-    locks
-        .filter_map(|lock| Some(lock.until.as_ref()?.0))
-        .filter(|at| *at > o.now)
-        .min()
+    let ends = locks.filter_map(|lock| Some(lock.until.as_ref()?.0));
+    let by_time = o.schedule.spec.retention.is_some();
+    let begin = o.runs.iter().filter(|_| by_time).map(|r| retention::runs::begun(r));
+    ends.chain(begin).filter(|at| *at > o.now).min()
 }
 
-fn is_in_use(run: &BackupRun) -> bool {
-    run.status.as_ref().is_some_and(|s| s.transfer.is_some())
+/// Its object is read, by another run, too, or was lent to somebody who may still read it; or its last attempt is not cleaned up.
+pub fn is_in_use(run: &BackupRun, o: &Observed<'_>) -> bool {
+    let asked = run.annotations().contains_key(labels::DOWNLOAD);
+    let read = run.metadata.uid.as_ref().is_some_and(|uid| o.read.contains(uid));
+    asked
+        || read
+        || run.status.as_ref().is_some_and(|s| {
+            let lent = s.download.as_ref();
+            let lent = lent.is_some_and(|lent| lent.sealed.is_some() && lent.expires_at.0 > o.now);
+            let copied = |c: &CopyStatus| c.upload_id.is_some() && c.completion_time.is_none();
+            s.transfer.is_some() || lent || s.copies.iter().any(copied)
+        })
 }

@@ -1,4 +1,6 @@
 //! What a decision about a schedule is made from.
+use std::collections::BTreeSet;
+
 use api::names::Action;
 use api::{BackupRun, BackupSchedule, condition, labels};
 use jiff::Timestamp;
@@ -15,6 +17,8 @@ pub struct Observed<'a> {
     pub runs: Vec<&'a BackupRun>,
     /// Runs of its namespace that carry its label and have another controller, or none.
     pub others: Vec<&'a BackupRun>,
+    /// UIDs of its runs whose backup another run is restoring, or is about to.
+    pub read: BTreeSet<String>,
     /// Who is told of it, and what came of that.
     pub notify: Known<'a>,
     /// Now.

@@ -1,9 +1,11 @@
 //! Rules about a schedule.
 use api::BackupSchedule;
 use api::names::SCHEDULE_MAX;
+use jiff::tz::TimeZone;
 use kube::ResourceExt;
 
 use crate::schedule::cron::Calendar;
+use crate::schedule::retention::Policy;
 use crate::validate::run::ValidRun;
 use crate::validate::{Fault, Faults, metadata, notifications, run};
 
@@ -37,6 +39,10 @@ pub fn validate(schedule: &BackupSchedule) -> Result<ValidSchedule, Vec<Fault>> 
     metadata::check(schedule.spec.template.metadata.as_ref(), "metadata", &mut below);
     faults.extend(below.all);
     let run = run::validate_below("spec.template.spec", &schedule.spec.template.spec);
+    let zone = calendar.as_ref().map_or(TimeZone::UTC, Calendar::zone);
+    let retention = schedule.spec.retention.as_deref();
+    let retention = retention.and_then(|retention| Policy::read(retention, zone).err());
+    faults.extend(retention.unwrap_or_default());
     let notifications = notifications::faults("spec.notifications", &schedule.spec.notifications);
     match (calendar, run) {
         (Ok(calendar), Ok(run)) if notifications.is_empty() && faults.is_empty() => Ok(ValidSchedule { calendar, run }),
@@ -69,6 +75,7 @@ mod tests {
             },
             successful_runs_history_limit: None,
             failed_runs_history_limit: None,
+            retention: None,
             notifications: Vec::new(),
         };
         BackupSchedule::new(name, spec)

@@ -14,6 +14,11 @@ use crate::manifest::{documents, read};
 
 /// Shows each schedule; what is wrong with one keeps none of the others from being shown.
 pub fn run(file: &Path, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    each(file, |name, schedule| show(name, schedule, at, count, out))
+}
+
+/// Has each schedule of a file shown, by its title; the refusals of all are said together.
+pub fn each(file: &Path, mut show: impl FnMut(&str, &BackupSchedule) -> Result<(), String>) -> Result<(), String> {
     let text = read(file)?;
     let mut refusals = Vec::new();
     let mut any = false;
@@ -32,7 +37,7 @@ pub fn run(file: &Path, at: Timestamp, count: usize, out: &mut Vec<u8>) -> Resul
         let name = title(&value);
         let shown = serde_json::from_value(value)
             .map_err(|e| e.to_string())
-            .and_then(|schedule| show(&name, &schedule, at, count, out));
+            .and_then(|schedule| show(&name, &schedule));
         if let Err(why) = shown {
             refusals.push(format!("{name}: {why}"));
         }

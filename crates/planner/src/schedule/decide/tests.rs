@@ -16,6 +16,7 @@ mod adopt;
 mod jitter;
 mod kept;
 mod restores;
+mod retention;
 mod rotation;
 mod starving;
 mod triggers;
@@ -24,6 +25,7 @@ struct World {
     schedule: BackupSchedule,
     runs: Vec<BackupRun>,
     others: Vec<BackupRun>,
+    read: std::collections::BTreeSet<String>,
     now: Timestamp,
 }
 
@@ -48,6 +50,7 @@ impl World {
             },
             successful_runs_history_limit: Some(3),
             failed_runs_history_limit: Some(1),
+            retention: None,
             notifications: Vec::new(),
         };
         let mut schedule = BackupSchedule::new("hourly", spec);
@@ -59,6 +62,7 @@ impl World {
             schedule,
             runs: vec![],
             others: vec![],
+            read: Default::default(),
             now: t("2026-01-01T10:30:00Z"),
         }
     }
@@ -78,6 +82,7 @@ impl World {
             schedule: &self.schedule,
             runs: self.runs.iter().collect(),
             others: self.others.iter().collect(),
+            read: self.read.clone(),
             notify: Default::default(),
             now: self.now,
         })
@@ -287,6 +292,7 @@ fn one_write_tells_of_a_tick_and_of_its_run() {
         schedule: &world.schedule,
         runs: world.runs.iter().collect(),
         others: vec![],
+        read: Default::default(),
         notify: Default::default(),
         now: world.now,
     };

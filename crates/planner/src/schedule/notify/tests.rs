@@ -48,6 +48,7 @@ impl World {
             schedule: &self.schedule,
             runs: self.runs.iter().collect(),
             others: vec![],
+            read: Default::default(),
             notify: Known {
                 default: Some(&self.default),
                 ended: std::mem::take(&mut self.ended),
@@ -381,6 +382,7 @@ fn what_is_to_be_told_stays_while_the_operators_receivers_are_not_known() {
         schedule: &w.schedule,
         runs: w.runs.iter().collect(),
         others: vec![],
+        read: Default::default(),
         notify: Known::default(),
         now: t("02T03:02:00"),
     };

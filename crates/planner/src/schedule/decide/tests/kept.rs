@@ -67,6 +67,7 @@ fn observed(world: &World) -> Observed<'_> {
         schedule: &world.schedule,
         runs: world.runs.iter().collect(),
         others: vec![],
+        read: Default::default(),
         notify: Default::default(),
         now: world.now,
     }

@@ -35,6 +35,25 @@ fn rotation_keeps_the_newest_up_to_the_limit_of_each_kind() {
 }
 
 #[test]
+fn a_backup_that_another_run_restores_is_not_rotated_away_meanwhile() {
+    let mut world = World::new();
+    for n in 0..5 {
+        world.ended(&format!("good{n}"), true, 100 * n);
+    }
+    let uid = |world: &World, name: &str| {
+        let run = world.runs.iter().find(|r| r.name_any() == name);
+        run.and_then(|r| r.uid()).expect("a UID")
+    };
+    world.read.insert(uid(&world, "good4"));
+    assert_eq!(world.doomed(), ["good3"]);
+    world.schedule.spec.retention = serde_json::from_value(serde_json::json!({"last": 2})).unwrap();
+    world.read.insert(uid(&world, "good3"));
+    assert_eq!(world.doomed(), ["good2"]);
+    world.read.clear();
+    assert_eq!(world.doomed().len(), 3);
+}
+
+#[test]
 fn a_backup_that_was_written_over_takes_no_place_from_one_that_can_be_restored() {
     let mut world = World::new();
     world.schedule.spec.successful_runs_history_limit = Some(2);
