@@ -3,7 +3,7 @@ use std::fmt;
 
 use api::BackupRunSpec;
 use api::rules;
-use api::run::{Algorithm, Compression, Encryption, KeyType, RetainPolicy};
+use api::run::{Algorithm, Compression, Encryption, KeyType, RetainPolicy, RunStorage};
 use gotemplate::{Context, Template};
 
 use super::{Fault, Faults, action, container, metadata, names, pod, recipient, source};
@@ -204,7 +204,10 @@ fn path(spec: &BackupRunSpec, faults: &mut Faults) -> Option<Template> {
         return Template::parse(&spec.storage.path).ok();
     }
     if storage.is_empty() {
-        faults.add("storage.name", "the name of a BackupStorage is needed");
+        match spec.storage == RunStorage::default() {
+            true => faults.add("storage", rules::STORAGE_OR_SOURCE.words()),
+            false => faults.add("storage.name", "the name of a BackupStorage is needed"),
+        }
     } else if !names::is_subdomain(storage) {
         faults.add(
             "storage.name",
