@@ -161,7 +161,8 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
 async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, WriteError> {
     let (uid, namespace) = (run.uid().unwrap_or_default(), run.namespace().unwrap_or_default());
     let mut all = Vec::new();
-    if !run.status.as_ref().is_some_and(is_finished) {
+    let picked = |s: &BackupRunStatus| s.source.is_some() && s.transfer.is_none();
+    if !run.status.as_ref().is_some_and(|s| is_finished(s) || picked(s)) {
         return Ok(all);
     }
     for name in planner::run::copies::storages(run) {

@@ -44,6 +44,7 @@ pub fn view(run: &BackupRun, context: &Context, now: Timestamp) -> SourceView {
     let there = There {
         runs: &runs,
         schedule: schedule.as_deref(),
+        asked_at: run.metadata.creation_timestamp.as_ref().map(|t| t.0),
     };
     pick(
         asks,

@@ -2,10 +2,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::advise;
 use planner::notify::Hosts;
@@ -187,10 +188,11 @@ impl Reviewer {
             .copies
             .iter()
             .map(|copy| self.storage_of(&copy.storage, namespace));
+        let spec = self.with_borrowed_key(&run.spec, namespace).await?;
         let (storage, copies, refusals) = futures::join!(
-            self.storage_of(&run.spec.storage.name, namespace),
+            self.own_storage(&run.spec, namespace),
             futures::future::try_join_all(copies),
-            self.refusals(requester::of_run(&run.spec, field, namespace), &asked.user),
+            self.refusals(requester::of_run(&spec, field, namespace), &asked.user),
         );
         let (storage, mut faults, refusals) = match (storage?, refusals?) {
             (Ok(storage), refusals) => (storage, Vec::new(), refusals),
@@ -224,7 +226,7 @@ impl Reviewer {
             // What the Pod would be told says something of the namespace: not to somebody without a right there.
             return Ok((tried, storage));
         }
-        if storage.is_none() {
+        if storage.is_none() && run.spec.source.is_none() {
             tried.said.warnings.push(format!(
                 "{field}.storage.name: there is no BackupStorage {:?} yet; a backup waits for it, a run that only restores until its startDeadlineSeconds have passed",
                 run.spec.storage.name
@@ -274,6 +276,57 @@ impl Reviewer {
             .collect()
     }
 
+    /// The storage that a run names. Where a source lies is known when it was picked, and is looked at then.
+    async fn own_storage(
+        &self,
+        spec: &BackupRunSpec,
+        namespace: &str,
+    ) -> Result<Result<Option<BackupStorage>, String>, Error> {
+        match &spec.source {
+            Some(_) => Ok(Ok(None)),
+            None => self.storage_of(&spec.storage.name, namespace).await,
+        }
+    }
+
+    /// The spec with the key that it takes over from its source (`planner::run::source`): who makes such a run needs the right to that Secret, as
+    /// if he named it. Of another namespace only where that lets this one restore, so that nobody learns of its keys.
+    async fn with_borrowed_key(&self, spec: &BackupRunSpec, namespace: &str) -> Result<BackupRunSpec, Error> {
+        let mut spec = spec.clone();
+        let own = spec.encryption.as_ref().is_some_and(|e| e.decryption_key.is_some());
+        let Some(source) = spec.source.clone().filter(|_| !own) else {
+            return Ok(spec);
+        };
+        let place = source.namespace.as_deref().unwrap_or(namespace);
+        let lets = |metadata: &ObjectMeta| {
+            let annotations = metadata.annotations.clone().unwrap_or_default();
+            place == namespace || planner::run::source::grants(&annotations, namespace)
+        };
+        let runs: Api<BackupRun> = Api::namespaced(self.client.clone(), place);
+        let schedules: Api<BackupSchedule> = Api::namespaced(self.client.clone(), place);
+        let key = match (&source.run, &source.schedule) {
+            (Some(name), _) => {
+                let run = seen(runs.get_opt(name).await)?;
+                let made_by = run.as_ref().and_then(|run| run.labels().get(labels::SCHEDULE).cloned());
+                let lent = match (run.as_ref().is_some_and(|run| lets(&run.metadata)), made_by) {
+                    // What a schedule says goes for all its runs.
+                    (false, Some(name)) => seen(schedules.get_opt(&name).await)?.is_some_and(|s| lets(&s.metadata)),
+                    (lent, _) => lent,
+                };
+                run.filter(|_| lent).and_then(|run| run.spec.encryption)
+            }
+            (None, Some(name)) => {
+                let found = seen(schedules.get_opt(name).await)?;
+                let found = found.filter(|schedule| lets(&schedule.metadata));
+                found.and_then(|schedule| schedule.spec.template.spec.encryption)
+            }
+            (None, None) => None,
+        };
+        if let Some(key) = planner::run::source::borrowed(key.and_then(|e| e.decryption_key), place) {
+            spec.encryption.get_or_insert_default().decryption_key = Some(key);
+        }
+        Ok(spec)
+    }
+
     /// The storage of that name, if it is there; or why it may not be used from that namespace.
     async fn storage_of(&self, name: &str, namespace: &str) -> Result<Result<Option<BackupStorage>, String>, Error> {
         let storages: Api<BackupStorage> = Api::all(self.client.clone());
@@ -318,4 +371,12 @@ fn read<K: Resource + DeserializeOwned>(object: &RawValue) -> Result<K, Fault> {
 
 fn texts(faults: &[Fault]) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
+}
+
+/// What an operator of some namespaces may not read it will not restore from, either.
+fn seen<K>(found: Result<Option<K>, kube::Error>) -> Result<Option<K>, Error> {
+    match found {
+        Err(kube::Error::Api(said)) if said.code == 403 => Ok(None),
+        found => found.map_err(|e| Error::Api("the source", e)),
+    }
 }

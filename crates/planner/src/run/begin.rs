@@ -5,6 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::{create_pod, key, start, start_deadline};
+use crate::run::limits::STORAGE_WAIT;
+use crate::run::nearest::{Nearest, nearest};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -44,7 +46,29 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(wait) = recipients::decide(o, &status) {
         return wait;
     }
-    let prefix = match waiting::prefix_or_wait(o, &status) {
+    // Of a source there may be copies; of nothing else that begins.
+    let copy = match nearest(o, &status) {
+        Nearest::Own => None,
+        Nearest::Copy(copy, passed) => Some((copy, passed)),
+        Nearest::Look(look) => {
+            return Decision {
+                unguarded: vec![look],
+                ..Decision::wait(STORAGE_WAIT)
+            };
+        }
+        Nearest::Nothing { words, may_come: true } => {
+            return wait_for(o, status.clone(), since, waiting::nowhere(o, &status, &words));
+        }
+        Nearest::Nothing { words, .. } => {
+            let why = format!("the backup is nowhere to be had: {words}");
+            return end::refuse(o, status, Reason::ObjectMissing, &why);
+        }
+    };
+    // The copy's storage was seen to be ready.
+    let own = copy
+        .as_ref()
+        .map_or_else(|| waiting::prefix_or_wait(o, &status), |_| Ok(String::new()));
+    let prefix = match own {
         Ok(prefix) => prefix,
         Err(wait) if o.run.spec.backup.is_some() => return wait,
         Err(wait) => return wait_for(o, status, since, wait),
@@ -64,12 +88,19 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(why) = o.storage.forbids(&key) {
         return end::refuse(o, status, Reason::ObjectNotAllowed, &why);
     }
+    let at = copy
+        .as_ref()
+        .and_then(|(copy, _)| o.copies.iter().find(|c| c.storage == copy.storage));
+    let read = copy.as_ref().map_or(&key, |(copy, _)| &copy.key).clone();
     if action == Action::Restore {
-        let version = status.version_id.clone();
+        let version = copy
+            .as_ref()
+            .map_or(&status.version_id, |(copy, _)| &copy.version_id)
+            .clone();
         let wanted = thaw::Wanted {
-            storage: None,
-            view: &o.storage,
-            key: &key,
+            storage: at.map(|at| at.storage.as_str()),
+            view: at.map_or(&o.storage, |at| &at.view),
+            key: &read,
             version_id: version.as_deref(),
         };
         match thaw::wait(o, &mut status, &wanted) {
@@ -85,10 +116,11 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     status.thaw = None;
     tell::nothing_stored(o, &mut status);
     status.path = Some(path.clone());
-    status.key = Some(key.clone());
+    status.key = Some(key);
     status.start_time = Some(Time(o.now));
     status.attempts = (action == Action::Backup).then_some(1);
-    start(o, &mut status, action, 1, key);
+    start(o, &mut status, action, 1, read);
+    let mut warning = false;
     let (reason, note) = match action {
         Action::Backup => (
             Reason::BackupStarted,
@@ -96,19 +128,35 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         ),
         Action::Restore => (
             Reason::RestoreStarted,
-            format!("restoring {path} of storage {}", o.run.spec.storage.name),
+            match &copy {
+                None => format!("restoring {path} of storage {}", o.run.spec.storage.name),
+                Some((copy, passed)) => {
+                    warning = true;
+                    if let Some(transfer) = &mut status.transfer {
+                        transfer.storage = Some(copy.storage.clone());
+                    }
+                    format!(
+                        "restoring the copy {} of storage {}, because what is nearer does not give the backup: {passed}",
+                        copy.key, copy.storage
+                    )
+                }
+            },
         ),
     };
     let event = Event {
-        warning: false,
+        warning,
         reason: reason.word(),
         action: "Start",
         note,
     };
-    let pod = create_pod(o, &status, action, 1);
+    let mut unguarded = vec![Unguarded::Event(event), create_pod(o, &status, action, 1)];
+    if !status.copies.is_empty() {
+        // They were looked at; the next restore looks again.
+        unguarded.push(Unguarded::ForgetFound);
+    }
     Decision {
         guarded: vec![Guarded::Begin { path }, Guarded::Report(Box::new(status))],
-        unguarded: vec![Unguarded::Event(event), pod],
+        unguarded,
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
     }

@@ -22,6 +22,7 @@ fn seen(world: &World, source: &World) -> SourceView {
     let there = There {
         runs: &[&source.run],
         schedule: None,
+        asked_at: None,
     };
     pick(world.run.unpicked().unwrap(), "team", &there, |_| false, world.now)
 }
