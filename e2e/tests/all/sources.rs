@@ -3,7 +3,7 @@ use age::secrecy::ExposeSecret;
 use api::{condition, labels};
 use e2e::bytes::{random, sum_line};
 use e2e::cluster::annotate;
-use e2e::runs::{START, is, message, static_container, status, stream};
+use e2e::runs::{START, end_of, is, message, static_container, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, two_cases};
 use k8s_openapi::api::core::v1::Secret;
@@ -148,7 +148,8 @@ fn a_restore_whose_check_fails_is_not_good_and_the_backup_says_so() {
             restores(json!({"run": "db"}), Some(&["/stream", "fail", "3", "random", "0"])),
         )
         .await;
-        let run = case.failed("bad", "CheckFailed", 90).await;
+        let run = case.ended("bad", 90).await;
+        assert_eq!(end_of(&run), "fails: CheckFailed");
         assert!(message(&run).contains("spec.restore.check"), "{}", message(&run));
         let said = case
             .until("db", "is not verified", 60, |run| {
