@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
         &[
             ("run nightly -n shop", "one backup of a schedule, now"),
             ("run -f run.yaml", "one of a manifest"),
-            ("run nightly -n shop --detach", "only started"),
+            ("run drill/weekly -n shop", "one drill, now"),
         ],
         FOLLOWED,
     ),
@@ -62,6 +62,7 @@ const ROWS: &[Row] = &[
                 "runs of one schedule, the newest last",
             ),
             ("list runs -A --failed", "what has failed"),
+            ("list drills -A", "when backups were last proved"),
         ],
         SHOWN,
     ),
@@ -145,7 +146,7 @@ const ROWS: &[Row] = &[
         "pause",
         &[
             ("pause nightly -n shop", "no backups on its ticks"),
-            ("pause schedule/nightly -n shop", "the same"),
+            ("pause drill/weekly -n shop", "no drills"),
         ],
         ASKED,
     ),
@@ -153,7 +154,7 @@ const ROWS: &[Row] = &[
         "resume",
         &[
             ("resume nightly -n shop", "backups again"),
-            ("resume schedule/nightly -n shop", "the same"),
+            ("resume drill/weekly -n shop", "drills again"),
         ],
         ASKED,
     ),
