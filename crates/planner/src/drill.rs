@@ -4,6 +4,7 @@ pub mod history;
 pub mod make;
 pub mod observed;
 pub mod pick;
+pub mod reach;
 pub mod reason;
 pub mod told;
 

@@ -1,37 +1,14 @@
 //! What is unwise in a drill: above all that its Pod reaches a database that is not its own.
-use std::collections::BTreeSet;
-
 use api::BackupDrill;
 use api::drill::DrillMode;
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::{path, run, say};
 use crate::drill::make;
+use crate::drill::reach::{far_of_variable, far_of_words};
 use crate::schedule::cron::Calendar;
 use crate::validate::Fault;
 use crate::validate::drill::would_be;
-
-/// Programs whose `-h` is a host.
-const CLIENTS: [&str; 18] = [
-    "clickhouse-client",
-    "createdb",
-    "dropdb",
-    "influx",
-    "mariadb",
-    "mariadb-admin",
-    "mongo",
-    "mongorestore",
-    "mongosh",
-    "mysql",
-    "mysqladmin",
-    "mysqlimport",
-    "pg_isready",
-    "pg_restore",
-    "psql",
-    "redis-cli",
-    "sqlcmd",
-    "valkey-cli",
-];
 
 /// What is unwise in a drill. It need not be valid.
 pub fn drill(drill: &BackupDrill) -> Vec<Fault> {
@@ -64,15 +41,11 @@ pub fn drill(drill: &BackupDrill) -> Vec<Fault> {
         );
     }
     let pod = &template.spec;
-    let near = near(pod);
     for (index, container) in pod.containers.iter().enumerate() {
         let field = format!("spec.template.spec.containers[{index}]");
         for variable in container.env.iter().flatten() {
             let value = variable.value.as_deref().unwrap_or_default();
-            for host in of_variable(&variable.name, value)
-                .into_iter()
-                .filter(|host| is_far(host, &near))
-            {
+            for host in far_of_variable(&variable.name, value, pod) {
                 elsewhere(&mut said, &format!("{field}.env[{}]", variable.name), &host);
             }
         }
@@ -82,11 +55,11 @@ pub fn drill(drill: &BackupDrill) -> Vec<Fault> {
             .chain(&container.args)
             .flatten()
             .map(String::as_str);
-        tell_words(&mut said, words, &field, &near);
+        tell_words(&mut said, words, &field, pod);
     }
     if let Some(restore) = &spec.restore {
         let words = restore.command.iter().chain(&restore.args).map(String::as_str);
-        tell_words(&mut said, words, "spec.restore.command", &near);
+        tell_words(&mut said, words, "spec.restore.command", pod);
     }
     let check = spec.check.as_ref().map(|c| (c, "spec.check.command"));
     let other = spec
@@ -96,13 +69,13 @@ pub fn drill(drill: &BackupDrill) -> Vec<Fault> {
         .map(|c| (c, "spec.restore.check.command"));
     for (check, field) in check.into_iter().chain(other) {
         let words = check.command.iter().chain(&check.args).map(String::as_str);
-        tell_words(&mut said, words, field, &near);
+        tell_words(&mut said, words, field, pod);
     }
     said
 }
 
-fn tell_words<'a>(said: &mut Vec<Fault>, words: impl Iterator<Item = &'a str>, field: &str, near: &BTreeSet<&str>) {
-    for host in of_words(words).into_iter().filter(|host| is_far(host, near)) {
+fn tell_words<'a>(said: &mut Vec<Fault>, words: impl Iterator<Item = &'a str>, field: &str, pod: &PodSpec) {
+    for host in far_of_words(words, pod) {
         elsewhere(said, field, &host);
     }
 }
@@ -115,79 +88,6 @@ fn elsewhere(said: &mut Vec<Fault>, field: &str, host: &str) {
             "names the host {host}, which is none of this Pod's: a drill that reaches another database may restore over it; let the scratch database be a container of the template and reach it at 127.0.0.1, and keep the Pod from all else by a NetworkPolicy"
         ),
     );
-}
-
-/// Names that are this Pod's own.
-fn near(pod: &PodSpec) -> BTreeSet<&str> {
-    let aliases = pod.host_aliases.iter().flatten().filter(|alias| is_loopback(&alias.ip));
-    let named = aliases.flat_map(|alias| alias.hostnames.iter().flatten().map(String::as_str));
-    named.chain(pod.hostname.as_deref()).collect()
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host == "::1" || host.starts_with("127.")
-}
-
-/// A name that leads out of the Pod. What is a path is a socket, and what is made of a variable nobody knows here.
-fn is_far(host: &str, near: &BTreeSet<&str>) -> bool {
-    let is_name = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
-    is_name && !host.contains(['$', '/', '*']) && host != "0.0.0.0" && !is_loopback(host) && !near.contains(host)
-}
-
-/// The hosts that a variable of a container names.
-fn of_variable(name: &str, value: &str) -> Vec<String> {
-    let name = name.to_ascii_uppercase();
-    if ["PGHOST", "PGHOSTADDR"].contains(&name.as_str()) || name.ends_with("_HOST") {
-        return vec![without_port(value)];
-    }
-    of_words([value].into_iter())
-}
-
-/// The hosts that a command names: of a shell's text, too.
-fn of_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut hosts = Vec::new();
-    let split = |c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '(' | ')' | '"' | '\'' | '<' | '>');
-    let all: Vec<&str> = words
-        .flat_map(|word| word.split(split))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let mut client = false;
-    for (at, word) in all.iter().enumerate() {
-        let program = word.rsplit('/').next().unwrap_or_default();
-        client |= CLIENTS.contains(&program);
-        let next = || all.get(at + 1).map(|next| without_port(next));
-        match *word {
-            "--host" | "--hostname" => hosts.extend(next()),
-            "-h" if client => hosts.extend(next()),
-            _ => {}
-        }
-        for flag in ["--host=", "--hostname=", "host=", "PGHOST=", "PGHOSTADDR="] {
-            hosts.extend(word.strip_prefix(flag).map(without_port));
-        }
-        if let Some(glued) = word.strip_prefix("-h").filter(|rest| client && !rest.is_empty()) {
-            hosts.push(without_port(glued));
-        }
-        if let Some((_, behind)) = word.split_once("://") {
-            let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            hosts.extend(host.split(',').map(without_port));
-        }
-    }
-    hosts.sort();
-    hosts.dedup();
-    hosts
-}
-
-fn without_port(host: &str) -> String {
-    let end = match host.find(']') {
-        Some(end) => end + 1,
-        None => host
-            .find(':')
-            .filter(|at| host.rfind(':') == Some(*at))
-            .unwrap_or(host.len()),
-    };
-    host.get(..end).unwrap_or(host).into()
 }
 
 #[cfg(test)]

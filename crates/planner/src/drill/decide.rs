@@ -11,7 +11,7 @@ use crate::drill::history::{doomed, is_active};
 use crate::drill::observed::Observed;
 use crate::drill::reason::Reason;
 use crate::drill::told::{count, say};
-use crate::drill::{make, pick};
+use crate::drill::{make, pick, reach};
 use crate::health::{self, Health};
 use crate::run::Event;
 use crate::schedule::Doomed;
@@ -243,6 +243,15 @@ fn fitting(o: &Observed<'_>, name: &str) -> Result<(String, api::BackupRunSpec),
         )
     })?;
     let spec = make::spec(o.drill, &run, restore, (&o.agent.image, &o.agent.image_pull_policy));
+    // The run's own command is written for the Pod that reaches the database which was backed up.
+    if let Some(own) = spec.restore.as_ref().filter(|_| !make::says_how(o.drill)) {
+        let words = own.command.iter().chain(&own.args).map(String::as_str);
+        if let Some(host) = reach::far_of_words(words, &spec.template.spec).first() {
+            return Err(format!(
+                "the restore command of run {run} names the host {host}, which is none of the drill's Pod: it would restore over what was backed up; give the drill a spec.restore of its own"
+            ));
+        }
+    }
     match validate::run::validate(&spec) {
         Ok(_) => Ok((run, spec)),
         Err(faults) => Err(format!(

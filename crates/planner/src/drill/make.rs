@@ -20,6 +20,11 @@ pub fn mode(drill: &BackupDrill) -> DrillMode {
     drill.spec.mode.unwrap_or_default()
 }
 
+/// Whether the restore command is the drill's own, and not the picked run's.
+pub fn says_how(drill: &BackupDrill) -> bool {
+    mode(drill) == DrillMode::Read || drill.spec.restore.is_some()
+}
+
 /// The restore command of a drill for a run whose own one is this; None where there is none.
 pub fn restore(drill: &BackupDrill, own: Option<&RestoreAction>) -> Option<RestoreAction> {
     if mode(drill) == DrillMode::Read {

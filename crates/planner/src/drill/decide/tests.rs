@@ -232,6 +232,27 @@ fn a_drill_that_restores_has_the_runs_own_command_and_never_the_runs_pod() {
 }
 
 #[test]
+fn a_drill_never_runs_a_command_of_the_backups_run_that_names_the_database_that_was_backed_up() {
+    let template = json!({"spec": {"containers": [{"name": "main", "image": "scratch:1"}]}});
+    for (command, made) in [
+        (json!(["psql", "-h", "postgresql", "shop"]), false),
+        (json!(["sh", "-c", "mysql --host=mysql shop"]), false),
+        (json!(["psql", "-h", "127.0.0.1", "shop"]), true),
+        (json!(["psql", "shop"]), true),
+    ] {
+        let mut world = World::new(json!({"mode": "Restore", "template": template}));
+        world.backups[1].spec.restore = Some(serde_json::from_value(json!({ "command": command })).unwrap());
+        let d = world.step(ELEVEN);
+        assert_eq!(d.create.is_some(), made, "{command}: {:?}", d.events);
+        assert!(
+            made || d.events[0].note.contains("would restore over what was backed up"),
+            "{:?}",
+            d.events
+        );
+    }
+}
+
+#[test]
 fn a_tick_without_a_good_backup_is_passed_over_and_said() {
     let mut world = World::new(json!({}));
     let backups = std::mem::take(&mut world.backups);
