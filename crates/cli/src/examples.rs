@@ -62,7 +62,6 @@ const ROWS: &[Row] = &[
                 "runs of one schedule, the newest last",
             ),
             ("list runs -A --failed", "what has failed"),
-            ("list drills -A", "when backups were last proved"),
         ],
         SHOWN,
     ),

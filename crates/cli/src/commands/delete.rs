@@ -64,7 +64,10 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
     }
     if let Some(drill) = drill {
         let api: Api<BackupDrill> = session.api(&session.namespace);
-        let goes = ["the runs of its drills go with it; no backup does, and what they have shown of backups stays with those".to_string()];
+        let goes = [
+            "the runs of its drills go with it; no backup does, and what they have shown of backups stays with those"
+                .to_string(),
+        ];
         return delete(session, args, &api, &drill, &goes, out).await;
     }
     let Some(storage) = storage else { return Ok(()) };

@@ -34,6 +34,9 @@ pub struct Args {
     /// Runs of this schedule only.
     #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
+    /// Runs of this drill only.
+    #[arg(long, value_name = "DRILL", conflicts_with = "schedule")]
+    drill: Option<String>,
     /// Only what has failed: schedules whose last backup did, runs whose backup or last restore did, drills whose last one did, storages that are not ready.
     #[arg(long)]
     failed: bool,
@@ -97,6 +100,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     if args.schedule.is_some() && args.what != What::Runs {
         return Err("--schedule is of runs\ntry: kubectl backup list runs --schedule SCHEDULE".into());
     }
+    if args.drill.is_some() && args.what != What::Runs {
+        return Err("--drill is of runs\ntry: kubectl backup list runs --drill DRILL".into());
+    }
     if args.watch && form.is_some() {
         return Err(
             "--watch shows tables\ntry: kubectl backup list --watch, or kubectl get backupruns --watch -o json".into(),
@@ -107,7 +113,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
         .schedule
         .as_ref()
         .map(|name| format!("{}={name}", labels::SCHEDULE));
-    let all: Vec<_> = args.selector.iter().cloned().chain(of_schedule).collect();
+    let of_drill = args.drill.as_ref().map(|name| format!("{}={name}", labels::DRILL));
+    let all: Vec<_> = args
+        .selector
+        .iter()
+        .cloned()
+        .chain(of_schedule)
+        .chain(of_drill)
+        .collect();
     let asked = Asked {
         place: Where::of(args.all_namespaces, &session.namespace),
         labels: (!all.is_empty()).then(|| all.join(",")),

@@ -21,7 +21,11 @@ use crate::show::fold::say;
 #[derive(clap::Args)]
 pub struct Args {
     /// The schedule whose backup is to be made now, or drill/NAME for the drill that is to prove one now, beside its calendar.
-    #[arg(value_name = "SCHEDULE|drill/DRILL", required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        value_name = "SCHEDULE|drill/DRILL",
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     schedule: Option<String>,
     /// A manifest with BackupRuns that are to be created, `-` for standard input; one with generateName can be run again and again.
     #[arg(short, long = "filename", value_name = "FILE")]

@@ -1,8 +1,8 @@
 //! One object through all layers: the schema, its metadata, the rules, the store's parameters, advice.
 use std::collections::BTreeMap;
 
-use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use api::drill::DrillMode;
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
 use planner::advise;
@@ -33,13 +33,7 @@ pub struct Beside<'a> {
 type Said = (Vec<Fault>, Vec<Fault>);
 
 /// Everything that is wrong or unwise in an object of one of our kinds, at a moment.
-pub fn check(
-    kind: &str,
-    mut value: Value,
-    crds: &[Value],
-    beside: &Beside<'_>,
-    now: Timestamp,
-) -> Vec<Finding> {
+pub fn check(kind: &str, mut value: Value, crds: &[Value], beside: &Beside<'_>, now: Timestamp) -> Vec<Finding> {
     let storages = beside.storages;
     let schema = crds
         .iter()
@@ -119,25 +113,38 @@ fn drill(drill: &BackupDrill, schedules: &[BackupSchedule]) -> Said {
     let faults = validate::drill::validate(drill).err().unwrap_or_default();
     let mut said = advise::drill(drill);
     let near = |s: &&BackupSchedule| s.metadata.namespace == drill.metadata.namespace;
-    let named = |name: &str| schedules.iter().filter(near).find(|s| s.metadata.name.as_deref() == Some(name));
+    let named = |name: &str| {
+        schedules
+            .iter()
+            .filter(near)
+            .find(|s| s.metadata.name.as_deref() == Some(name))
+    };
     let source = &drill.spec.source.schedule;
     let mut warn = |field: &str, words: String| said.push(Fault::new(field, words));
     match named(source) {
         None if schedules.iter().any(|s| near(&s)) => {
             let known = schedules.iter().filter(near).filter_map(|s| s.metadata.name.as_deref());
-            let hint = validate::meant(source, known).map(|m| format!("; did you mean {m}?")).unwrap_or_default();
+            let hint = validate::meant(source, known)
+                .map(|m| format!("; did you mean {m}?"))
+                .unwrap_or_default();
             warn(
                 "spec.source.schedule",
-                format!("there is no BackupSchedule {source} among these manifests, where others of its namespace are{hint}"),
+                format!(
+                    "there is no BackupSchedule {source} among these manifests, where others of its namespace are{hint}"
+                ),
             );
         }
-        Some(schedule) if drill.spec.mode == Some(DrillMode::Restore) && drill.spec.restore.is_none() => {
-            if schedule.spec.template.spec.restore.is_none() {
-                warn(
-                    "spec.restore",
-                    format!("neither this drill nor schedule {source} has a restore command, so that nothing is ever proved; give one of them one"),
-                );
-            }
+        Some(schedule)
+            if drill.spec.mode == Some(DrillMode::Restore)
+                && drill.spec.restore.is_none()
+                && schedule.spec.template.spec.restore.is_none() =>
+        {
+            warn(
+                "spec.restore",
+                format!(
+                    "neither this drill nor schedule {source} has a restore command, so that nothing is ever proved; give one of them one"
+                ),
+            );
         }
         _ => {}
     }

@@ -99,12 +99,23 @@ mod tests {
         }))
         .unwrap();
         let now = "2026-01-08T00:00:00Z".parse().unwrap();
-        let view = View { namespaces: false, wide: false };
-        let table = super::super::rows::table(&[drill.clone()], view, now);
+        let view = View {
+            namespaces: false,
+            wide: false,
+        };
+        let table = super::super::rows::table(std::slice::from_ref(&drill), view, now);
         let mut out = Vec::new();
         table.write(crate::show::style::Style::of_output(), &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
-        for word in ["LAST PROVED", "weekly", "nightly", "Unverified", "Read", "BadObject", "7d"] {
+        for word in [
+            "LAST PROVED",
+            "weekly",
+            "nightly",
+            "Unverified",
+            "Read",
+            "BadObject",
+            "7d",
+        ] {
             assert!(out.contains(word), "{word}: {out}");
         }
         assert!(drill.has_failed(now));

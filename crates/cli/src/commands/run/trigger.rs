@@ -23,6 +23,8 @@ use crate::show::style::Tone;
 pub trait Calendar: Kind {
     /// The label by which its runs are found.
     const LABEL: &'static str;
+    /// What lists its runs only.
+    const FLAG: &'static str;
     /// `bs`.
     const SHORT: &'static str;
     /// Reasons of Ready that a request may cure.
@@ -34,22 +36,30 @@ pub trait Calendar: Kind {
 
 impl Calendar for BackupSchedule {
     const LABEL: &'static str = labels::SCHEDULE;
+    const FLAG: &'static str = "--schedule";
     const SHORT: &'static str = "bs";
     const CURED: &'static [&'static str] = &[];
 
     fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default()
+        self.status
+            .as_ref()
+            .map(|s| s.conditions.as_slice())
+            .unwrap_or_default()
     }
 }
 
 impl Calendar for BackupDrill {
     const LABEL: &'static str = labels::DRILL;
+    const FLAG: &'static str = "--drill";
     const SHORT: &'static str = "bd";
     // Of an earlier tick: a backup may be there by now.
     const CURED: &'static [&'static str] = &[planner::drill::Reason::NothingToProve.word()];
 
     fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default()
+        self.status
+            .as_ref()
+            .map(|s| s.conditions.as_slice())
+            .unwrap_or_default()
     }
 }
 
@@ -79,7 +89,10 @@ pub async fn one<K: Calendar>(
         }
         None => {
             let value = act::trigger::<K>(session, &namespace, name).await?;
-            screen.line(&format!("{}/{name} triggered", K::kind(&()).to_lowercase()), Tone::Plain);
+            screen.line(
+                &format!("{}/{name} triggered", K::kind(&()).to_lowercase()),
+                Tone::Plain,
+            );
             value
         }
     };
@@ -136,7 +149,7 @@ pub async fn one<K: Calendar>(
                 return Err(Fault::new(
                     doing,
                     why,
-                    format!("kubectl backup list runs -l {}={name} -n {namespace}", K::LABEL),
+                    format!("kubectl backup list runs {} {name} -n {namespace}", K::FLAG),
                 ));
             }
             Turn::Made => {
@@ -188,8 +201,8 @@ async fn runs_of<K: Calendar>(session: &Session, name: &str) -> Result<Vec<Backu
 fn left<K: Calendar>(name: &str, namespace: &str, fresh: bool) -> ! {
     let before = if fresh { "" } else { "\n" };
     say(&format!(
-        "{before}the run is made when the operator comes to it\ntry: kubectl backup list runs -l {}={name} -n {namespace}, or to take the request back: kubectl annotate {} {name} -n {namespace} {}-",
-        K::LABEL,
+        "{before}the run is made when the operator comes to it\ntry: kubectl backup list runs {} {name} -n {namespace}, or to take the request back: kubectl annotate {} {name} -n {namespace} {}-",
+        K::FLAG,
         K::SHORT,
         labels::TRIGGER
     ));
@@ -293,7 +306,10 @@ mod tests {
             .unwrap()
         };
         assert_eq!(turn(&ready("NothingToProve"), "mine"), Turn::Asked);
-        assert_eq!(turn(&ready("Invalid"), "mine"), Turn::Never("the drill makes no runs: words".into()));
+        assert_eq!(
+            turn(&ready("Invalid"), "mine"),
+            Turn::Never("the drill makes no runs: words".into())
+        );
         assert!(taken_off(&ready("NothingToProve")).ends_with(": words"));
     }
 }
