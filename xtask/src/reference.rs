@@ -190,7 +190,13 @@ fn elsewhere(path: &str, schema: &Value) -> Option<&'static str> {
     if path == "spec.template.spec" && has("storage") {
         return Some("Fields: [BackupRun](run.md#spec).");
     }
-    if ["spec.reader.resources", "spec.reader.tolerations", "spec.reader.imagePullSecrets"].contains(&path) {
+    if [
+        "spec.reader.resources",
+        "spec.reader.tolerations",
+        "spec.reader.imagePullSecrets",
+    ]
+    .contains(&path)
+    {
         return Some("Fields: `kubectl explain pod.spec`.");
     }
     if path == "status.active" {

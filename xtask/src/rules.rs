@@ -195,7 +195,10 @@ fn a_drill_is_ruled_upon_by_its_mode() {
         (json!({ "mode": "Restore", "template": template, "check": check }), ""),
         (json!({ "mode": "Restore" }), "needed with mode: Restore"),
         (json!({ "check": check }), "only mean something with Restore"),
-        (json!({ "mode": "Restore", "template": template, "reader": {} }), "only means something with mode: Read"),
+        (
+            json!({ "mode": "Restore", "template": template, "reader": {} }),
+            "only means something with mode: Read",
+        ),
         (
             json!({ "mode": "Restore", "template": template, "check": check, "restore": { "command": ["a"], "check": check } }),
             "is given twice",
@@ -206,7 +209,10 @@ fn a_drill_is_ruled_upon_by_its_mode() {
         ),
     ] {
         let answer = answer(&drill(more.clone()), None);
-        assert!(answer.contains(said) && answer.is_empty() == said.is_empty(), "{more}: {answer}");
+        assert!(
+            answer.contains(said) && answer.is_empty() == said.is_empty(),
+            "{more}: {answer}"
+        );
     }
 }
 
