@@ -8,6 +8,7 @@ pub mod admission;
 pub mod bytes;
 pub mod case;
 pub mod cluster;
+pub mod drills;
 pub mod example;
 pub mod exec;
 pub mod faults;

@@ -25,6 +25,8 @@ mod databases;
 mod deletion;
 #[path = "all/downloads.rs"]
 mod downloads;
+#[path = "all/drills.rs"]
+mod drills;
 #[path = "all/encryption.rs"]
 mod encryption;
 #[path = "all/examples.rs"]

@@ -40,7 +40,7 @@ pub fn configuration() -> Value {
                 "apiGroups": [api::GROUP],
                 "apiVersions": ["v1"],
                 "operations": ["CREATE", "UPDATE"],
-                "resources": ["backupstorages", "backupschedules", "backupruns"],
+                "resources": ["backupstorages", "backupschedules", "backupruns", "backupdrills"],
                 "scope": "*",
             }],
             "matchConditions": [

@@ -1,4 +1,5 @@
 //! The alerts, in one table: the rules of Prometheus, the chart's copy of them, and a page for each are made from it.
+mod drills;
 mod operator;
 mod pages;
 mod recorded;
@@ -86,10 +87,11 @@ pub struct Alert {
 }
 
 /// All, by group.
-pub fn groups() -> [(&'static str, &'static [Alert]); 3] {
+pub fn groups() -> [(&'static str, &'static [Alert]); 4] {
     [
         ("backup-operator.schedules", schedules::ALERTS),
         ("backup-operator.runs", runs::ALERTS),
+        ("backup-operator.drills", drills::ALERTS),
         ("backup-operator.operator", operator::ALERTS),
     ]
 }
@@ -202,7 +204,7 @@ mod tests {
             for part in [alert.summary, alert.description] {
                 for label in part.split("$labels.").skip(1) {
                     let label: String = label.chars().take_while(char::is_ascii_alphanumeric).collect();
-                    let known = ["namespace", "schedule", "storage", "channel"];
+                    let known = ["namespace", "schedule", "drill", "storage", "channel"];
                     assert!(known.contains(&label.as_str()), "{}: {label}", alert.name);
                     let grouped = alert.expr.contains(&label) && alert.expr.contains(" by (");
                     assert!(grouped, "{}: nothing keeps the label {label}", alert.name);

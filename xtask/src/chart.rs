@@ -24,6 +24,7 @@ pub fn files(crds: &[Value]) -> Result<Vec<Generated>, Error> {
         let path = match crd.pointer("/spec/names/plural").and_then(Value::as_str) {
             Some("backupstorages") => "charts/backup-operator/files/crds/backupstorages.yaml",
             Some("backupschedules") => "charts/backup-operator/files/crds/backupschedules.yaml",
+            Some("backupdrills") => "charts/backup-operator/files/crds/backupdrills.yaml",
             _ => "charts/backup-operator/files/crds/backupruns.yaml",
         };
         files.push(Generated {
@@ -175,7 +176,7 @@ mod tests {
     fn a_crd_of_the_chart_outlives_the_release() {
         let crds = crate::generate::crds().unwrap();
         let files = files(&crds).unwrap();
-        for plural in ["backupstorages", "backupschedules", "backupruns"] {
+        for plural in ["backupstorages", "backupschedules", "backupruns", "backupdrills"] {
             let path = format!("charts/backup-operator/files/crds/{plural}.yaml");
             let file = files.iter().find(|f| f.path == path).unwrap();
             let crd: Value = serde_yaml_ng::from_str(&file.text).unwrap();

@@ -1,5 +1,5 @@
 //! Every manifest of docs/examples, and one in the words of the Go operator's users: read, ruled upon and validated.
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use planner::validate::{self, Fault};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,7 @@ fn check(document: &Value, origin: &str) -> bool {
             Ok(())
         }
         Some("BackupSchedule") => validate::schedule::validate(&read::<BackupSchedule>(document, origin)).map(|_| ()),
+        Some("BackupDrill") => validate::drill::validate(&read::<BackupDrill>(document, origin)).map(|_| ()),
         Some("BackupRun") => validate::run::validate(&read::<BackupRun>(document, origin).spec).map(|_| ()),
         _ => return false,
     };

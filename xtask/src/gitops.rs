@@ -9,7 +9,7 @@ struct Check {
     own: &'static str,
 }
 
-const CHECKS: [Check; 3] = [
+const CHECKS: [Check; 4] = [
     Check {
         kind: "BackupStorage",
         path: "docs/gitops/backupstorage.lua",
@@ -24,6 +24,11 @@ const CHECKS: [Check; 3] = [
         kind: "BackupRun",
         path: "docs/gitops/backuprun.lua",
         own: include_str!("gitops/backuprun.lua"),
+    },
+    Check {
+        kind: "BackupDrill",
+        path: "docs/gitops/backupdrill.lua",
+        own: include_str!("gitops/backupdrill.lua"),
     },
 ];
 

@@ -22,7 +22,7 @@ pub struct Page {
 }
 
 /// All pages.
-pub const PAGES: [Page; 3] = [
+pub const PAGES: [Page; 4] = [
     Page {
         kind: "BackupStorage",
         path: "docs/reference/storage.md",
@@ -74,7 +74,7 @@ pub const PAGES: [Page; 3] = [
             (labels::KEEP, "Any value: rotation neither counts nor removes the run."),
             (
                 labels::SCHEDULED_AT,
-                "Set by the operator: the tick of the schedule that this run stands for.",
+                "Set by the operator: the tick of the schedule, or drill, that this run stands for.",
             ),
             (
                 labels::TRIGGERED,
@@ -105,6 +105,27 @@ pub const PAGES: [Page; 3] = [
             "`spec.template.metadata`: what can be no label or annotation, and names that begin with `backup-operator.io/` (but `keep`)",
             "`spec.template.spec`: names that the operator needs for its agent (volumes `backup-operator` and `backup-operator-run`, init container `backup-operator-agent`, mounts below `/.backup-operator`)",
             "`spec.template.spec`: what no API server would take of a Pod: names of containers and volumes that are none or stand twice, containers without image, mounts of volumes that are not there or of two things at one path, variables without a name or with two values, amounts that are none or above their limit, ephemeral containers, unknown policies; nodes that are not Linux; `runAsUser: 0` with `runAsNonRoot: true`",
+        ],
+    },
+    Page {
+        kind: "BackupDrill",
+        path: "docs/reference/drill.md",
+        annotations: &[
+            (
+                labels::TRIGGER,
+                "Any value proves a backup now, also while the drill is suspended; removed when the run exists, or when there is nothing to prove. It waits for a drill that is under way.",
+            ),
+            (
+                labels::TRIGGER_RUN,
+                "Set by the operator beside `trigger`, and removed with it: the name of the run that it is about to make.",
+            ),
+        ],
+        refused: &[
+            "`spec.schedule`, `spec.timeZone`: what is no cron expression or no IANA zone",
+            "`spec.source.schedule`: what cannot be the name of a BackupSchedule",
+            "A name that a BackupSchedule of the namespace has: their runs would have the same names (when it is acted upon only)",
+            "`spec.restore`, `spec.check`, `spec.template`, `spec.decryptionKey`: what is refused of a [BackupRun](run.md#what-the-operator-refuses)",
+            "`spec.reader`: what no API server would take of a Pod",
         ],
     },
 ];
@@ -168,6 +189,15 @@ fn elsewhere(path: &str, schema: &Value) -> Option<&'static str> {
     }
     if path == "spec.template.spec" && has("storage") {
         return Some("Fields: [BackupRun](run.md#spec).");
+    }
+    if [
+        "spec.reader.resources",
+        "spec.reader.tolerations",
+        "spec.reader.imagePullSecrets",
+    ]
+    .contains(&path)
+    {
+        return Some("Fields: `kubectl explain pod.spec`.");
     }
     if path == "status.active" {
         return Some("`name`, `namespace` and `uid` of each.");

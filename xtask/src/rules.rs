@@ -181,6 +181,42 @@ fn a_schedule_may_change_and_its_runs_are_ruled_upon() {
 }
 
 #[test]
+fn a_drill_is_ruled_upon_by_its_mode() {
+    let drill = |more: Value| {
+        let mut spec = json!({ "schedule": "@daily", "source": { "schedule": "db" } });
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "apiVersion": "backup-operator.io/v1", "kind": "BackupDrill", "metadata": { "name": "d" }, "spec": spec })
+    };
+    let template = json!({ "spec": { "containers": [{ "name": "db", "image": "db:1" }] } });
+    let check = json!({ "command": ["count"] });
+    for (more, said) in [
+        (json!({}), ""),
+        (json!({ "mode": "Read", "reader": {} }), ""),
+        (json!({ "mode": "Restore", "template": template, "check": check }), ""),
+        (json!({ "mode": "Restore" }), "needed with mode: Restore"),
+        (json!({ "check": check }), "only mean something with Restore"),
+        (
+            json!({ "mode": "Restore", "template": template, "reader": {} }),
+            "only means something with mode: Read",
+        ),
+        (
+            json!({ "mode": "Restore", "template": template, "check": check, "restore": { "command": ["a"], "check": check } }),
+            "is given twice",
+        ),
+        (
+            json!({ "mode": "Restore", "template": template, "restore": { "command": ["a"], "container": "x" } }),
+            "there is no container x in",
+        ),
+    ] {
+        let answer = answer(&drill(more.clone()), None);
+        assert!(
+            answer.contains(said) && answer.is_empty() == said.is_empty(),
+            "{more}: {answer}"
+        );
+    }
+}
+
+#[test]
 fn a_storage_names_its_bucket() {
     let storage = |spec: Value| json!({ "apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": { "name": "s" }, "spec": spec });
     assert_eq!(answer(&storage(json!({ "parameters": { "bucket": "b" } })), None), "");

@@ -116,7 +116,7 @@ fn crds_are_upgraded_with_the_release_outlive_it_and_are_otherwise_the_plain_one
     }
     let without = render("{crds: {install: false}}");
     assert!(keys_of(&without, "CustomResourceDefinition").is_empty());
-    assert_eq!(without.len() + 3, chart.len());
+    assert_eq!(without.len() + 4, chart.len());
 }
 
 #[test]

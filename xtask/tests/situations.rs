@@ -3,6 +3,8 @@
 //! server). `make test` names the programs in HEALTH_BIN and NODE_BIN.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "situations/drills.rs"]
+mod drills;
 #[path = "situations/judges.rs"]
 mod judges;
 #[path = "situations/runs.rs"]
@@ -43,10 +45,16 @@ fn a_schedule_is_to_gitops_tools_what_it_is_to_people() {
 }
 
 #[test]
+fn a_drill_is_to_gitops_tools_what_it_is_to_people() {
+    hold("backupdrill", &drills::rows());
+}
+
+#[test]
 fn kubectl_shows_people_what_the_golden_files_hold() {
     seen::hold(&[
         ("backupstorage", storages::SHOWN, storages::rows()),
         ("backupschedule", schedules::SHOWN, schedules::rows()),
         ("backuprun", runs::SHOWN, runs::rows()),
+        ("backupdrill", drills::SHOWN, drills::rows()),
     ]);
 }

@@ -32,17 +32,21 @@
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
   verbs: ["get", "list", "watch", "update", "patch"]
-# A schedule makes runs, rotation deletes them, a schedule that comes back adopts them; the finalizer and the restore annotation change.
+# Follow drills; take the trigger annotation away.
+- apiGroups: ["backup-operator.io"]
+  resources: ["backupdrills"]
+  verbs: ["get", "list", "watch", "update", "patch"]
+# Schedules and drills make runs, rotation deletes them, a schedule that comes back adopts them; the finalizer and the restore annotation change.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupruns"]
   verbs: ["get", "list", "watch", "create", "update", "patch", "delete"]
 # Report.
 - apiGroups: ["backup-operator.io"]
-  resources: ["backupschedules/status", "backupruns/status"]
+  resources: ["backupschedules/status", "backupdrills/status", "backupruns/status"]
   verbs: ["get", "update", "patch"]
 # Own children with blockOwnerDeletion where the cluster checks owner references.
 - apiGroups: ["backup-operator.io"]
-  resources: ["backupschedules/finalizers", "backupruns/finalizers"]
+  resources: ["backupschedules/finalizers", "backupdrills/finalizers", "backupruns/finalizers"]
   verbs: ["update"]
 # The Pods that commands run in.
 - apiGroups: [""]
@@ -116,17 +120,21 @@
 - apiGroups: ["backup-operator.io"]
   resources: ["backupschedules"]
   verbs: ["get", "list", "watch", "update", "patch"]
-# A schedule makes runs, rotation deletes them, a schedule that comes back adopts them; the finalizer and the restore annotation change.
+# Follow drills; take the trigger annotation away.
+- apiGroups: ["backup-operator.io"]
+  resources: ["backupdrills"]
+  verbs: ["get", "list", "watch", "update", "patch"]
+# Schedules and drills make runs, rotation deletes them, a schedule that comes back adopts them; the finalizer and the restore annotation change.
 - apiGroups: ["backup-operator.io"]
   resources: ["backupruns"]
   verbs: ["get", "list", "watch", "create", "update", "patch", "delete"]
 # Report.
 - apiGroups: ["backup-operator.io"]
-  resources: ["backupschedules/status", "backupruns/status"]
+  resources: ["backupschedules/status", "backupdrills/status", "backupruns/status"]
   verbs: ["get", "update", "patch"]
 # Own children with blockOwnerDeletion where the cluster checks owner references.
 - apiGroups: ["backup-operator.io"]
-  resources: ["backupschedules/finalizers", "backupruns/finalizers"]
+  resources: ["backupschedules/finalizers", "backupdrills/finalizers", "backupruns/finalizers"]
   verbs: ["update"]
 # The Pods that commands run in.
 - apiGroups: [""]

@@ -1,4 +1,4 @@
-//! The command line. By hand: four verbs, spoken by the operator only.
+//! The command line. By hand: a few verbs, spoken by the operator only.
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -9,10 +9,14 @@ use crate::first;
 /// What the program says of itself.
 pub const USAGE: &str = "usage: agent install DIR
        agent connect --attempt NAME --run UID [--dir DIR] [--log FILE]
+       agent wait
+       agent drain
   install  copies this program to DIR/bin/agent and makes DIR/run for its sockets
   connect  joins stdin and stdout to the daemon of this attempt, and starts it if there is none
            --dir  where the sockets are (default /.backup-operator/run)
            --log  where the command's standard error goes beside the report (default: that of the container's first process)
+  wait     does nothing until it is killed
+  drain    reads standard input to its end, and says how many bytes there were and their SHA-256
 exit status of connect: 0 the operator's side ended, 2 usage, 3 the daemon closed the connection,
   4 the daemon cannot be started, 5 it does not answer, 6 it works for another run";
 
@@ -34,6 +38,10 @@ pub enum Verb {
     Guard(Place),
     /// Be the daemon.
     Daemon(Place),
+    /// Stay alive.
+    Wait,
+    /// Read all there is.
+    Drain,
     /// Say the usage.
     Help,
 }
@@ -97,8 +105,18 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Verb, ArgsError> {
         Some("connect") => place(args).map(Verb::Connect),
         Some("guard") => place(args).map(Verb::Guard),
         Some("daemon") => place(args).map(Verb::Daemon),
+        Some("wait") => alone(args, Verb::Wait),
+        Some("drain") => alone(args, Verb::Drain),
         Some("help" | "--help" | "-h") => Ok(Verb::Help),
         _ => Err(ArgsError::Verb(verb.to_string_lossy().into())),
+    }
+}
+
+/// A verb that takes nothing.
+fn alone(mut args: impl Iterator<Item = OsString>, verb: Verb) -> Result<Verb, ArgsError> {
+    match args.next() {
+        None => Ok(verb),
+        Some(more) => Err(ArgsError::Flag(more.to_string_lossy().into())),
     }
 }
 
@@ -164,6 +182,13 @@ mod tests {
             parsed("guard --dir /d --log /l --run u --attempt backup-1"),
             Ok(Verb::Guard(named))
         );
+    }
+
+    #[test]
+    fn verbs_of_a_drill_take_nothing() {
+        assert_eq!(parsed("wait"), Ok(Verb::Wait));
+        assert_eq!(parsed("drain"), Ok(Verb::Drain));
+        assert_eq!(parsed("drain x"), Err(ArgsError::Flag("x".into())));
     }
 
     #[test]

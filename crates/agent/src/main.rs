@@ -1,7 +1,7 @@
 //! The agent: put into the user's container, it runs the command there and streams its bytes to or from the store.
 //!
 //! `agent install DIR` copies it, `agent connect` joins the operator's exec stream to the daemon's socket, and the
-//! daemon does the one job of its run and attempt. Threads block; nothing here is asynchronous.
+//! daemon does the one job of its run and attempt. `agent wait` and `agent drain` are the Pod of a drill that only reads. Threads block; nothing here is asynchronous.
 mod args;
 mod backup;
 mod connect;
@@ -19,6 +19,7 @@ mod past;
 mod peer;
 mod platform;
 mod probe;
+mod reader;
 mod restore;
 mod sockets;
 mod upload;
@@ -53,6 +54,17 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("agent: {}", with_causes(&error));
+                ExitCode::FAILURE
+            }
+        },
+        Verb::Wait => reader::wait(),
+        Verb::Drain => match reader::drain(std::io::stdin().lock()) {
+            Ok(counts) => {
+                eprintln!("{counts}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("agent: standard input cannot be read: {error}");
                 ExitCode::FAILURE
             }
         },

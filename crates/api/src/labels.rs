@@ -25,9 +25,9 @@ pub const KEEP: &str = "backup-operator.io/keep";
 pub const LEGAL_HOLD: &str = "backup-operator.io/legal-hold";
 /// On a `BackupRun`: storages, separated by commas, that its good backup is copied to, beside those of `spec.copies`.
 pub const COPY: &str = "backup-operator.io/copy";
-/// On a `BackupSchedule`: any value makes one run now; removed when the run exists.
+/// On a `BackupSchedule` or `BackupDrill`: any value makes one run now; removed when the run exists.
 pub const TRIGGER: &str = "backup-operator.io/trigger";
-/// On a `BackupSchedule`, set by the operator beside `trigger`: the name of the run that it is about to make.
+/// On a `BackupSchedule` or `BackupDrill`, set by the operator beside `trigger`: the name of the run that it is about to make.
 pub const TRIGGER_RUN: &str = "backup-operator.io/trigger-run";
 /// On a `BackupRun` made by `trigger`: the value of that annotation.
 pub const TRIGGERED: &str = "backup-operator.io/triggered";
@@ -35,7 +35,7 @@ pub const TRIGGERED: &str = "backup-operator.io/triggered";
 pub const DELETION_PROTECTION: &str = "backup-operator.io/deletion-protection";
 /// On a Secret with a decryption key: namespaces, separated by commas, whose runs may use it (`*` for all).
 pub const ALLOWED_NAMESPACES: &str = "backup-operator.io/allowed-namespaces";
-/// On a `BackupRun` made by a schedule: the tick that it stands for, RFC 3339.
+/// On a `BackupRun` made by a schedule or a drill: the tick that it stands for, RFC 3339.
 pub const SCHEDULED_AT: &str = "backup-operator.io/scheduled-at";
 /// On a `BackupRun` made by a schedule with `whenDeleted: Delete`: `Delete`. The schedule is gone when this is read.
 pub const WHEN_DELETED: &str = "backup-operator.io/when-schedule-deleted";
@@ -47,9 +47,9 @@ pub const RUN: &str = "backup-operator.io/run";
 /// On Pods: the attempt that they work for, `backup-1`, `restore-2`.
 pub const ATTEMPT: &str = "backup-operator.io/attempt";
 
-/// On a run that a drill made: the drill's name.
+/// On a run that a drill made, and on its Pod: the drill's name.
 pub const DRILL: &str = "backup-operator.io/drill";
-/// On a run that a drill made: `Read` or `Restore`.
+/// On a run that a drill made, and on its Pod: `Read` or `Restore`.
 pub const DRILL_MODE: &str = "backup-operator.io/drill-mode";
 
 /// On a `BackupRun`: held until its Pod, its upload and, by `retainPolicy`, its object are gone.

@@ -3,6 +3,7 @@
 
 pub mod condition;
 pub mod download;
+pub mod drill;
 pub mod labels;
 pub mod metadata;
 pub mod names;
@@ -16,6 +17,7 @@ pub mod schema;
 pub mod source;
 pub mod storage;
 
+pub use drill::{BackupDrill, BackupDrillSpec, BackupDrillStatus};
 pub use run::{BackupRun, BackupRunSpec, BackupRunStatus};
 pub use schedule::{BackupSchedule, BackupScheduleSpec, BackupScheduleStatus};
 pub use storage::{BackupStorage, BackupStorageSpec, BackupStorageStatus};

@@ -338,6 +338,50 @@ pub const SCHEDULE_NAME: Said = Said {
     field: None,
 };
 
+/// On a drill; 52 is [`crate::names::SCHEDULE_MAX`].
+pub const DRILL_NAME: Said = SCHEDULE_NAME;
+/// On a drill's spec.
+pub const RESTORE_NEEDS_TEMPLATE: Said = Said {
+    rule: "!has(self.mode) || self.mode != 'Restore' || has(self.template)",
+    message: Words::Fixed(
+        "needed with mode: Restore: the Pod that the backup is restored in, for example with a scratch database; it is not taken from the schedule, whose Pod reaches the database that was backed up",
+    ),
+    once: false,
+    field: Some(".template"),
+};
+/// On a drill's spec.
+pub const READ_NEEDS_NOTHING: Said = Said {
+    rule: "has(self.mode) && self.mode == 'Restore' || !has(self.template) && !has(self.restore) && !has(self.check)",
+    message: Words::Fixed(
+        "template, restore and check only mean something with Restore: with Read the operator brings its own Pod; leave them out, or say mode: Restore",
+    ),
+    once: false,
+    field: Some(".mode"),
+};
+/// On a drill's spec.
+pub const READER_READS: Said = Said {
+    rule: "!has(self.reader) || !has(self.mode) || self.mode == 'Read'",
+    message: Words::Fixed("only means something with mode: Read; with Restore, template says all of the Pod"),
+    once: false,
+    field: Some(".reader"),
+};
+/// On a drill's spec.
+pub const ONE_CHECK: Said = Said {
+    rule: "!has(self.check) || !has(self.restore) || !has(self.restore.check)",
+    message: Words::Fixed("is given twice, here and as restore.check; leave one of them out"),
+    once: false,
+    field: Some(".check"),
+};
+/// On a drill's spec.
+pub const DRILL_CONTAINER: Said = Said {
+    rule: "!has(self.restore) || !has(self.restore.container) || !has(self.template) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.restore.container)",
+    message: Words::Made(
+        "'there is no container ' + self.restore.container + ' in template.spec.containers; correct it, or leave it out for the first one, which is ' + self.template.spec.containers[0].name",
+    ),
+    once: false,
+    field: Some(".restore.container"),
+};
+
 /// On a notification of a schedule.
 pub const ONE_CHANNEL: Said = Said {
     rule: "(has(self.webhook) ? 1 : 0) + (has(self.slack) ? 1 : 0) + (has(self.smtp) ? 1 : 0) + (has(self.ping) ? 1 : 0) == 1",

@@ -21,7 +21,7 @@ const REFERENCES: [&str; 7] = [
     "secretRef",
 ];
 
-/// The three CRDs as they are applied: storage, schedule, run.
+/// The CRDs as they are applied: storage, schedule, run, drill.
 ///
 /// # Errors
 /// When a derived CRD cannot be turned into JSON, which the types of k8s-openapi always can.
@@ -30,6 +30,7 @@ pub fn crds() -> Result<Vec<Value>, serde_json::Error> {
         crate::BackupStorage::crd(),
         crate::BackupSchedule::crd(),
         crate::BackupRun::crd(),
+        crate::BackupDrill::crd(),
     ];
     derived.iter().map(finish).collect()
 }

@@ -1,23 +1,22 @@
 //! What changes an object of the cluster at somebody's word: an annotation that the operator acts on. Shared by the verbs and the page.
-use api::{BackupRun, BackupSchedule, labels};
+use api::{BackupRun, labels};
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use serde_json::json;
 
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
+use crate::read::objects::Kind;
 
-/// Asks for one run of a schedule, and returns what it was asked by.
+/// Asks for one run of a schedule or a drill, and returns what it was asked by.
 ///
 /// # Errors
-/// There is no such schedule, or the API server refused.
-pub async fn trigger(session: &Session, namespace: &str, name: &str) -> Result<String, Fault> {
+/// There is no such object, or the API server refused.
+pub async fn trigger<K: Kind>(session: &Session, namespace: &str, name: &str) -> Result<String, Fault> {
     let value = Timestamp::now().to_string();
     let patch = json!({"metadata": {"annotations": {labels::TRIGGER: value}}});
-    let doing = format!("run schedule {name}");
-    session
-        .change::<BackupSchedule>(&doing, namespace, name, &patch)
-        .await?;
+    let doing = format!("run {} {name}", K::SINGULAR);
+    session.change::<K>(&doing, namespace, name, &patch).await?;
     Ok(value)
 }
 

@@ -32,12 +32,12 @@ use clap::Subcommand;
 /// do what was meant, or nothing.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Makes one backup now, of a schedule or a manifest, and follows it to its end; the exit status says how that was.
+    /// Makes one backup now, of a schedule or a manifest, or proves one by a drill, and follows it to its end; the exit status says how that was.
     #[command(aliases = ["create", "backup", "trigger"])]
     Run(run::Args),
     /// Restores a backup, where it was made or in another namespace, and follows it to its end; the exit status says how that was.
     Restore(restore::Args),
-    /// Lists schedules, runs or storages; of schedules the age of the last good backup first.
+    /// Lists schedules, runs, drills or storages; of schedules the age of the last good backup first.
     #[command(alias = "get")]
     List(list::Args),
     /// Shows on one screen what wants a look: schedules without a good backup younger than one and a half of their intervals, storages that are not ready, runs that are stuck, restores that failed. Exit status 1 if there is any.
@@ -53,13 +53,13 @@ pub enum Verb {
     Keep(keep::Args),
     /// Copies a good backup to a further storage, where it is proved; beside those that spec.copies names.
     Copy(copy::Args),
-    /// Has a schedule make no runs on its ticks.
+    /// Has a schedule or a drill make no runs on its ticks.
     #[command(alias = "suspend")]
     Pause(pause::Args),
-    /// Has a paused schedule make runs on its ticks again.
+    /// Has a paused schedule or drill make runs on its ticks again.
     #[command(alias = "unpause")]
     Resume(pause::Args),
-    /// Deletes a run, a schedule or a storage, and says before what goes along and what stays.
+    /// Deletes a run, a schedule, a drill or a storage, and says before what goes along and what stays.
     #[command(alias = "rm")]
     Delete(delete::Args),
     /// Lists what is in a storage's bucket, also of clusters that are gone.
@@ -81,7 +81,7 @@ pub enum Verb {
     Ui(ui::Args),
     /// Collects what whoever is to help needs into one archive, without secrets: objects, Events, logs, metrics, versions.
     Support(support::Args),
-    /// Prints what makes a shell complete verbs, flags, and names of namespaces, runs, schedules and storages.
+    /// Prints what makes a shell complete verbs, flags, and names of namespaces, runs, schedules, drills and storages.
     Completion(completion::Args),
     /// Says which versions this program, the operator, the cluster and its kinds are of, and what follows where they differ.
     Version(version::Args),

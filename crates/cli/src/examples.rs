@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
         &[
             ("run nightly -n shop", "one backup of a schedule, now"),
             ("run -f run.yaml", "one of a manifest"),
-            ("run nightly -n shop --detach", "only started"),
+            ("run drill/weekly -n shop", "one drill, now"),
         ],
         FOLLOWED,
     ),
@@ -145,7 +145,7 @@ const ROWS: &[Row] = &[
         "pause",
         &[
             ("pause nightly -n shop", "no backups on its ticks"),
-            ("pause schedule/nightly -n shop", "the same"),
+            ("pause drill/weekly -n shop", "no drills"),
         ],
         ASKED,
     ),
@@ -153,7 +153,7 @@ const ROWS: &[Row] = &[
         "resume",
         &[
             ("resume nightly -n shop", "backups again"),
-            ("resume schedule/nightly -n shop", "the same"),
+            ("resume drill/weekly -n shop", "drills again"),
         ],
         ASKED,
     ),

@@ -185,7 +185,7 @@ fn what_is_no_yaml_no_kind_or_no_file_is_said_and_spares_the_rest() {
     assert_eq!(
         lines[1..4],
         [
-            "-:4 BackupRuns/x: kind: \"BackupRuns\" is not known; there are BackupStorage, BackupSchedule, BackupRun; did you mean BackupRun?",
+            "-:4 BackupRuns/x: kind: \"BackupRuns\" is not known; there are BackupStorage, BackupSchedule, BackupRun, BackupDrill; did you mean BackupRun?",
             "-:8 BackupRun/(no name): apiVersion: \"backup-operator.io/v2\" is not known; backup-operator.io/v1 is",
             "-:11 BackupRun/(no name): apiVersion: \"backup-operater.io/v1\" is not known; backup-operator.io/v1 is",
         ],

@@ -64,6 +64,8 @@ pub enum Group<'a> {
     Naming(&'a str),
     /// Runs that name this storage and begin as soon as it is ready.
     WaitingFor(&'a str),
+    /// Drills that wait for a good backup of the schedule of this namespace and name.
+    Lacking(&'a str, &'a str),
     /// Runs that restore, or have restored, the backup of the run of this UID.
     RestoresFrom(&'a str),
 }

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::channel::oneshot;
 use futures::stream::{self, select_all};
@@ -31,10 +31,13 @@ use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::registry::Registry;
 use crate::volumes::Volumes;
-use crate::{claims, cluster, run, runtime, schedule, storage};
+use crate::{claims, cluster, drill, run, runtime, schedule, storage};
 
 /// The kinds that are watched.
-pub const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
+pub const KINDS: [&str; 5] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod", "BackupDrill"];
+/// Those that have to be seen before anything is decided. Nothing but a drill itself depends on drills: an operator that was updated before
+/// their CRD was applied makes backups as ever.
+pub const NEEDED: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Pod"];
 /// Objects of one answer to a list, where lists are not streamed. Each may have a megabyte, and all of an answer are held at once.
 const PAGE: u32 = 50;
 /// How often it is looked up where API servers and nodes are: nodes come and go.
@@ -65,10 +68,12 @@ pub struct Settings {
 pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready) {
     let (wake_run, woken_runs) = unbounded::<ObjectRef<BackupRun>>();
     let (wake_schedule, woken_schedules) = unbounded::<ObjectRef<BackupSchedule>>();
+    let (wake_drill, woken_drills) = unbounded::<ObjectRef<BackupDrill>>();
     let (wake_storage, woken_storages) = unbounded::<ObjectRef<BackupStorage>>();
     let (count_storage, counted_storages) = unbounded::<ObjectRef<BackupStorage>>();
     let storages = Cache::<BackupStorage>::default();
     let schedules = Cache::<BackupSchedule>::default();
+    let drills = Cache::<BackupDrill>::default();
     let runs = Cache::<BackupRun>::default();
     let pods = Cache::<Pod>::default();
     let context = Arc::new(Context {
@@ -144,13 +149,30 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
             }
         },
     );
-    // A change of a schedule: itself, and the storage that counts it.
+    // A change of a drill: itself.
+    let (wake, forgetful, counts) = (wake_drill.clone(), context.clone(), metrics.clone());
+    watch(
+        &around,
+        scope.watched(&client),
+        watcher::Config::default(),
+        drills.clone(),
+        move |drill: &BackupDrill| send(&wake, ObjectRef::from_obj(drill)),
+        move |told| match told {
+            Told::Seen(drill) => counts.drills.seen(drill, Timestamp::now()),
+            Told::Gone(drill) => {
+                counts.drills.gone(drill);
+                forgetful.failures.clear(&drill.uid().unwrap_or_default());
+            }
+        },
+    );
+    // A change of a schedule: itself, the storage that counts it, and a drill that has its name.
     let (wake, count, forgetful, counts) = (
         wake_schedule.clone(),
         count_storage.clone(),
         context.clone(),
         metrics.clone(),
     );
+    let (named, wake_namesake) = (drills.clone(), wake_drill.clone());
     watch(
         &around,
         scope.watched(&client),
@@ -159,6 +181,10 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         move |schedule: &BackupSchedule| {
             send(&wake, ObjectRef::from_obj(schedule));
             send(&count, ObjectRef::new(&schedule.spec.template.spec.storage.name));
+            if named.len() > 0 {
+                let namespace = schedule.namespace().unwrap_or_default();
+                send(&wake_namesake, ObjectRef::new(&schedule.name_any()).within(&namespace));
+            }
         },
         move |told| match told {
             Told::Seen(schedule) => counts.schedules.seen(schedule, Timestamp::now()),
@@ -168,8 +194,9 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
             }
         },
     );
-    // A change of a run: itself, its schedule, and the storage that counts it.
+    // A change of a run: itself, its schedule or drill, drills that wait for a backup of its schedule, and the storage that counts it.
     let (wake, wake_owner, count) = (wake_run.clone(), wake_schedule, count_storage);
+    let lacking = drills.clone();
     let (told, forgetful) = (context.clone(), context.clone());
     watch(
         &around,
@@ -181,6 +208,12 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
             send(&count, ObjectRef::new(&run.spec.storage.name));
             if let Some(owner) = owner_of(run) {
                 send(&wake_owner, owner);
+            }
+            if let Some(owner) = owner_of(run) {
+                send(&wake_drill, owner);
+            }
+            for drill in lacking_of(run, &lacking) {
+                send(&wake_drill, drill);
             }
             for written_over in written_over(run, &told) {
                 send(&wake, written_over);
@@ -230,7 +263,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     tracing::info!("every kind was seen; working");
     context.queue.open();
     runtime::spawn(paced(counted_storages, wake_storage));
-    let (of_runs, of_schedules) = (context.clone(), context.clone());
+    let (of_runs, of_schedules, of_drills) = (context.clone(), context.clone(), context.clone());
     let (ended, after) = oneshot::channel();
     let after = Sweep {
         after: Some(after),
@@ -249,7 +282,10 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let storages = measured(&metrics, storages, woken_storages, Sweep::default(), move |storage| {
         storage::pass(storage, context.clone())
     });
-    futures::join!(runs, schedules, storages);
+    let drills = measured(&metrics, drills, woken_drills, Sweep::default(), move |drill| {
+        drill::pass(drill, of_drills.clone())
+    });
+    futures::join!(runs, schedules, storages, drills);
 }
 
 /// Drives a kind, and measures how many objects wait and how long passes take.
@@ -425,6 +461,15 @@ fn send<K: Resource<DynamicType = ()>>(to: &UnboundedSender<ObjectRef<K>>, objec
 fn owner_of<K: Resource<DynamicType = ()>>(child: &impl ResourceExt) -> Option<ObjectRef<K>> {
     let owner = controller_of_kind::<K>(child)?;
     Some(ObjectRef::new(&owner.name).within(&child.namespace()?))
+}
+
+/// Drills that wait for a good backup of the schedule of a run.
+fn lacking_of(run: &BackupRun, drills: &Cache<BackupDrill>) -> Vec<ObjectRef<BackupDrill>> {
+    let Some(schedule) = run.labels().get(labels::SCHEDULE).filter(|_| drills.len() > 0) else {
+        return Vec::new();
+    };
+    let namespace = run.metadata.namespace.as_deref().unwrap_or_default();
+    drills.names_of(Group::Lacking(namespace, schedule))
 }
 
 /// Runs whose object a good backup may have written over, and that do not say so yet.

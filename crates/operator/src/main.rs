@@ -5,11 +5,13 @@ mod admin;
 mod ages;
 mod args;
 mod cache;
+mod children;
 mod claims;
 mod cluster;
 mod context;
 mod controller;
 mod copies;
+mod drill;
 mod driver;
 mod events;
 mod lease;
@@ -195,7 +197,7 @@ async fn lead(
         tracing::info!("this one leads");
     }
     metrics.leads();
-    ready.leads(&controller::KINDS);
+    ready.leads(&controller::NEEDED);
     let (scope, seen) = (args.watch_namespaces.clone(), ready.clone());
     let settings = controller::Settings {
         agent: args.agent(),

@@ -1,6 +1,7 @@
 //! What the operator measures. What is counted is counted where it happens; what stands in an object is kept in a small record of it, made
 //! when a watch sees it and dropped when it is gone, so that a scrape unpacks nothing. `scrape` says it all, by the one table.
 mod counters;
+mod drills;
 mod process;
 mod requests;
 mod runs;
@@ -19,6 +20,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
 pub use self::counters::Counters;
+pub use self::drills::Drills;
 pub use self::requests::connect;
 pub use self::runs::{Runs, ended};
 pub use self::schedules::Schedules;
@@ -43,6 +45,8 @@ pub struct Metrics {
     leads: AtomicBool,
     /// Schedules.
     pub schedules: Schedules,
+    /// Drills.
+    pub drills: Drills,
     /// Storages.
     pub storages: Storages,
     /// Runs.
@@ -89,6 +93,7 @@ impl Default for Metrics {
             began_at: Timestamp::now(),
             leads: AtomicBool::default(),
             schedules: Schedules::default(),
+            drills: Drills::default(),
             storages: Storages::default(),
             runs: Runs::default(),
             runs_ended: Counters::default(),
@@ -155,6 +160,7 @@ impl Metrics {
 /// Anybody who reaches the webhook may name a kind: only ours are labels.
 fn known(kind: &str) -> &'static str {
     match kind {
+        "BackupDrill" => "BackupDrill",
         "BackupRun" => "BackupRun",
         "BackupSchedule" => "BackupSchedule",
         "BackupStorage" => "BackupStorage",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, labels};
 use jiff::Timestamp;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::run::is_finished;
 use planner::schedule::adopt::Adopted;
@@ -13,11 +13,12 @@ use planner::schedule::{Observed, Why, decide, is_triggered};
 use serde_json::json;
 
 use crate::cache::Group;
+use crate::children::{create, delete};
 use crate::context::Context;
 use crate::driver::Then;
 use crate::events;
 use crate::ownership::{controls, is_labelled};
-use crate::write::{API, WriteError, Written, bounded};
+use crate::write::{WriteError, Written, bounded};
 
 /// One pass over a schedule.
 pub async fn pass(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Then {
@@ -168,25 +169,6 @@ async fn tell_refused(
     Ok(())
 }
 
-/// Creates a run, as it exists now. One that was there with that name is the run of this tick or trigger, if it is
-/// the schedule's; None means that it is not.
-async fn create(runs: &Api<BackupRun>, run: &BackupRun, schedule: &str) -> Result<Option<BackupRun>, WriteError> {
-    match tokio::time::timeout(API, runs.create(&PostParams::default(), run)).await {
-        Ok(Ok(created)) => return Ok(Some(created)),
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 && status.reason == "AlreadyExists" => {}
-        // Two requests that fell upon one quota are a conflict, too, and no run is there.
-        Ok(Err(error)) => return Err(WriteError::Refused("create the run", error)),
-        Err(_) => return Err(WriteError::Timeout("create the run")),
-    }
-    match bounded("read a run", runs.get_opt(&run.name_any())).await? {
-        Some(there) => {
-            let ours = there.owner_references().iter().any(|o| o.uid == schedule);
-            Ok((ours && is_triggered(run) == is_triggered(&there)).then_some(there))
-        }
-        None => Err(WriteError::Stale),
-    }
-}
-
 /// Writes owners and note of a run. One that changed or went meanwhile is seen again by itself.
 async fn adopt(runs: &Api<BackupRun>, run: &Adopted) -> Result<(), WriteError> {
     let change = Patch::Merge(json!({ "metadata": {
@@ -202,22 +184,6 @@ async fn adopt(runs: &Api<BackupRun>, run: &Adopted) -> Result<(), WriteError> {
         Ok(_) | Err(WriteError::Stale) => Ok(()),
         Err(WriteError::Refused(_, kube::Error::Api(status))) if status.code == 404 => Ok(()),
         Err(error) => Err(error),
-    }
-}
-
-async fn delete(runs: &Api<BackupRun>, name: &str, uid: &str) -> Result<(), WriteError> {
-    let parameters = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: Some(uid.into()),
-            resource_version: None,
-        }),
-        ..DeleteParams::background()
-    };
-    match tokio::time::timeout(API, runs.delete(name, &parameters)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
-        Ok(Err(error)) => Err(WriteError::Refused("delete a run", error)),
-        Err(_) => Err(WriteError::Timeout("delete a run")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What reconcile says of the manifests that are refused: the same as the API server and `kubectl backup lint`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use planner::validate;
 use serde::de::DeserializeOwned;
 use testing::manifests::{Bad, bad};
@@ -16,6 +16,7 @@ fn answer(bad: &Bad) -> Result<String, String> {
         "BackupStorage" => {
             validate::storage::validate(&read::<BackupStorage>(bad)?.spec, store::parameters::faults).err()
         }
+        "BackupDrill" => validate::drill::validate(&read::<BackupDrill>(bad)?).err(),
         "BackupSchedule" => validate::schedule::validate(&read::<BackupSchedule>(bad)?).err(),
         _ => validate::run::validate(&read::<BackupRun>(bad)?.spec).err(),
     };

@@ -1,5 +1,6 @@
 //! What is legal but unwise: warnings, for whoever writes an object. Nothing here keeps an object from working.
 mod alive;
+mod drill;
 mod endpoint;
 mod lock;
 mod memory;
@@ -8,6 +9,7 @@ mod path;
 mod pipes;
 mod retention;
 
+pub use self::drill::drill;
 use api::run::RetainPolicy;
 use api::schedule::WhenDeleted;
 use api::storage::{NamespaceIsolation, NamespacesFrom};

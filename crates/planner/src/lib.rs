@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod advise;
+pub mod drill;
 pub mod events;
 pub mod health;
 pub mod mask;

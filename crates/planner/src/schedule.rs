@@ -1,6 +1,6 @@
 //! Schedules: which runs are to be made, cancelled and rotated.
 pub mod adopt;
-mod count;
+pub mod count;
 pub mod cron;
 pub mod decide;
 pub mod expected;
@@ -17,9 +17,12 @@ pub mod retention;
 pub mod shifts;
 pub mod starving;
 pub mod ticks;
+pub mod times;
+pub mod trigger;
 
 pub use count::told_with_created;
-pub use decide::{CREATED, Decision, Doomed, Why, decide, is_triggered, name_taken};
+pub use decide::{CREATED, Decision, Doomed, Why, decide, name_taken};
 pub use observed::Observed;
 pub use reason::Reason;
 pub use refused::refused;
+pub use trigger::is_triggered;

@@ -2,6 +2,7 @@
 mod action;
 mod bundle;
 pub mod container;
+pub mod drill;
 pub mod metadata;
 mod names;
 pub mod notifications;

@@ -8,10 +8,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("storages.yaml", include_str!("../manifests/storages.yaml")),
     ("schedules.yaml", include_str!("../manifests/schedules.yaml")),
     ("runs.yaml", include_str!("../manifests/runs.yaml")),
+    ("drills.yaml", include_str!("../manifests/drills.yaml")),
     ("pods.yaml", include_str!("../manifests/pods.yaml")),
 ];
 

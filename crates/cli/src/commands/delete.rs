@@ -3,7 +3,7 @@ mod goes;
 
 use std::io::Write;
 
-use api::{BackupRun, BackupSchedule, BackupStorage, labels};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, labels};
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, ResourceExt};
 
@@ -36,8 +36,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
 }
 
 async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
-    let all = [Of::Run, Of::Schedule, Of::Storage];
-    let Named { run, schedule, storage } = session.named("delete", &args.target, &all).await?;
+    let all = [Of::Run, Of::Schedule, Of::Drill, Of::Storage];
+    let Named {
+        run,
+        schedule,
+        drill,
+        storage,
+    } = session.named("delete", &args.target, &all).await?;
     if let Some(run) = run {
         let api: Api<BackupRun> = session.api(&session.namespace);
         return delete(session, args, &api, &run, &goes::of_run(&run), out).await;
@@ -56,6 +61,14 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
             out,
         )
         .await;
+    }
+    if let Some(drill) = drill {
+        let api: Api<BackupDrill> = session.api(&session.namespace);
+        let goes = [
+            "the runs of its drills go with it; no backup does, and what they have shown of backups stays with those"
+                .to_string(),
+        ];
+        return delete(session, args, &api, &drill, &goes, out).await;
     }
     let Some(storage) = storage else { return Ok(()) };
     let name = storage.name_any();

@@ -1,7 +1,7 @@
-//! `describe RUN`: what is known of a run, and its story; of a schedule, what is known.
+//! `describe RUN`: what is known of a run, and its story; of a schedule or a drill, what is known.
 use std::io::{self, Write};
 
-use api::{BackupRun, BackupSchedule};
+use api::{BackupDrill, BackupRun, BackupSchedule};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
@@ -30,7 +30,7 @@ const EVENTS: u32 = 500;
 /// Which run.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The run; or schedule/NAME.
+    /// The run; or schedule/NAME, or drill/NAME.
     #[arg(value_name = "RUN")]
     run: String,
     /// As a document: what is known, and the story.
@@ -61,13 +61,24 @@ impl Output {
 /// Answers.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let fault = |why| Fault::new(format!("describe {}", args.run), why, "kubectl backup describe --help");
-    let (of, name) = parse(&args.run, &[Of::Run, Of::Schedule])
+    let (of, name) = parse(&args.run, &[Of::Run, Of::Schedule, Of::Drill])
         .map_err(fault)
         .map_err(|fault| fault.to_string())?;
     let session = args.cluster.connect().map_err(|fault| fault.to_string())?;
-    if of == Some(Of::Schedule) {
-        let schedule = session.block_on(session.get::<BackupSchedule>(&session.namespace, &name));
-        let facts = read::schedule::facts(&schedule.map_err(|fault| fault.to_string())?, Timestamp::now());
+    let now = Timestamp::now();
+    let of_calendar = match of {
+        Some(Of::Schedule) => {
+            let schedule = session.block_on(session.get::<BackupSchedule>(&session.namespace, &name));
+            Some(schedule.map(|schedule| read::schedule::facts(&schedule, now)))
+        }
+        Some(Of::Drill) => {
+            let drill = session.block_on(session.get::<BackupDrill>(&session.namespace, &name));
+            Some(drill.map(|drill| read::drill::facts(&drill, now)))
+        }
+        _ => None,
+    };
+    if let Some(facts) = of_calendar {
+        let facts = facts.map_err(|fault| fault.to_string())?;
         return match args.output {
             None => {
                 drop(known(&facts, Style::of_output(), out));

@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use api::BackupStorage;
+use api::{BackupSchedule, BackupStorage};
 use jiff::Timestamp;
 use planner::validate::meant;
 use serde_json::Value;
 
+use self::object::Beside;
 use crate::manifest::{documents, read};
 
 /// The kinds that are checked.
-const KINDS: [&str; 3] = ["BackupStorage", "BackupSchedule", "BackupRun"];
+const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "BackupDrill"];
 
 /// What to check.
 #[derive(clap::Args)]
@@ -74,11 +75,21 @@ pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
         .filter(|f| f.kind == "BackupStorage")
         .filter_map(|f| storage(&f.value))
         .collect();
+    // Drills are held against the schedules of the same call.
+    let schedules: Vec<BackupSchedule> = found
+        .iter()
+        .filter(|f| f.kind == "BackupSchedule")
+        .filter_map(|f| serde_json::from_value(f.value.clone()).ok())
+        .collect();
+    let beside = Beside {
+        storages: &storages,
+        schedules: &schedules,
+    };
     let now = Timestamp::now();
     for Found { place, kind, value } in found {
         tally.ours += 1;
         let title = title(&value);
-        for finding in object::check(kind, value, &crds, &storages, now) {
+        for finding in object::check(kind, value, &crds, &beside, now) {
             let mark = if finding.warning { "warning: " } else { "" };
             let _ = writeln!(text, "{place} {kind}/{title}: {mark}{}", finding.fault);
             *(if finding.warning {

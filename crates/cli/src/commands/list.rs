@@ -1,4 +1,5 @@
-//! `list`: schedules, runs or storages as tables, or as documents for scripts.
+//! `list`: schedules, runs, drills or storages as tables, or as documents for scripts.
+mod drills;
 mod rows;
 mod runs;
 mod schedules;
@@ -7,7 +8,7 @@ mod watch;
 
 use std::io::Write;
 
-use api::{BackupRun, BackupSchedule, BackupStorage, labels};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, labels};
 use clap::ValueEnum;
 use jiff::Timestamp;
 
@@ -33,7 +34,10 @@ pub struct Args {
     /// Runs of this schedule only.
     #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<String>,
-    /// Only what has failed: schedules whose last backup did, runs whose backup or last restore did, storages that are not ready.
+    /// Runs of this drill only.
+    #[arg(long, value_name = "DRILL", conflicts_with = "schedule")]
+    drill: Option<String>,
+    /// Only what has failed: schedules whose last backup did, runs whose backup or last restore did, drills whose last one did, storages that are not ready.
     #[arg(long)]
     failed: bool,
     /// json and yaml have the objects as the API server gave them, wide has more columns.
@@ -55,6 +59,9 @@ enum What {
     /// BackupRuns, the newest last.
     #[value(alias = "run", alias = "br")]
     Runs,
+    /// BackupDrills, each with when a backup was last proved by it.
+    #[value(alias = "drill", alias = "bd")]
+    Drills,
     /// BackupStorages.
     #[value(alias = "storage", alias = "bt")]
     Storages,
@@ -93,6 +100,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     if args.schedule.is_some() && args.what != What::Runs {
         return Err("--schedule is of runs\ntry: kubectl backup list runs --schedule SCHEDULE".into());
     }
+    if args.drill.is_some() && args.what != What::Runs {
+        return Err("--drill is of runs\ntry: kubectl backup list runs --drill DRILL".into());
+    }
     if args.watch && form.is_some() {
         return Err(
             "--watch shows tables\ntry: kubectl backup list --watch, or kubectl get backupruns --watch -o json".into(),
@@ -103,7 +113,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
         .schedule
         .as_ref()
         .map(|name| format!("{}={name}", labels::SCHEDULE));
-    let all: Vec<_> = args.selector.iter().cloned().chain(of_schedule).collect();
+    let of_drill = args.drill.as_ref().map(|name| format!("{}={name}", labels::DRILL));
+    let all: Vec<_> = args
+        .selector
+        .iter()
+        .cloned()
+        .chain(of_schedule)
+        .chain(of_drill)
+        .collect();
     let asked = Asked {
         place: Where::of(args.all_namespaces, &session.namespace),
         labels: (!all.is_empty()).then(|| all.join(",")),
@@ -117,9 +134,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     match (args.what, args.watch) {
         (What::Schedules, false) => list::<BackupSchedule>(&session, &asked, out),
         (What::Runs, false) => list::<BackupRun>(&session, &asked, out),
+        (What::Drills, false) => list::<BackupDrill>(&session, &asked, out),
         (What::Storages, false) => list::<BackupStorage>(&session, &asked, out),
         (What::Schedules, true) => watch::watch::<BackupSchedule>(&session, &asked, out),
         (What::Runs, true) => watch::watch::<BackupRun>(&session, &asked, out),
+        (What::Drills, true) => watch::watch::<BackupDrill>(&session, &asked, out),
         (What::Storages, true) => watch::watch::<BackupStorage>(&session, &asked, out),
     }
 }

@@ -1,4 +1,4 @@
-//! `resume`: a paused schedule makes runs on its ticks again.
+//! `resume`: a paused schedule or drill makes runs on its ticks again.
 use std::io::Write;
 
 use crate::commands::pause::{Args, suspend};

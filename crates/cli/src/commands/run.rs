@@ -1,4 +1,4 @@
-//! `run`: one backup now, of a schedule or of a manifest, followed to its end.
+//! `run`: one backup now, of a schedule or of a manifest, or one drill, followed to its end.
 mod create;
 mod trigger;
 
@@ -6,20 +6,26 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::{BackupDrill, BackupSchedule};
+
 use crate::follow::course::{Course, expected};
 use crate::follow::phase::Aim;
 use crate::follow::screen::Screen;
 use crate::read::connect::{Cluster, Session};
 use crate::read::fault::Fault;
-use crate::read::target::{Of, only};
+use crate::read::target::{Of, schedule_or_drill};
 use crate::read::time::span;
 use crate::show::fold::say;
 
 /// What to run.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The schedule whose backup is to be made now, beside its calendar.
-    #[arg(value_name = "SCHEDULE", required_unless_present = "file", conflicts_with = "file")]
+    /// The schedule whose backup is to be made now, or drill/NAME for the drill that is to prove one now, beside its calendar.
+    #[arg(
+        value_name = "SCHEDULE|drill/DRILL",
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     schedule: Option<String>,
     /// A manifest with BackupRuns that are to be created, `-` for standard input; one with generateName can be run again and again.
     #[arg(short, long = "filename", value_name = "FILE")]
@@ -49,8 +55,11 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
     if let Some(file) = &args.file {
         runs = create::all(session, file, &mut screen).await?;
     } else if let Some(schedule) = &args.schedule {
-        let schedule = only(Of::Schedule, schedule, "run")?;
-        runs.push(trigger::one(session, &schedule, args.timeout, &mut screen).await?);
+        let (of, name) = schedule_or_drill(schedule, "run")?;
+        runs.push(match of {
+            Of::Drill => trigger::one::<BackupDrill>(session, &name, args.timeout, &mut screen).await?,
+            _ => trigger::one::<BackupSchedule>(session, &name, args.timeout, &mut screen).await?,
+        });
     }
     if args.detach {
         return Ok(());

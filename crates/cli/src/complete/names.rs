@@ -1,5 +1,5 @@
 //! Names of objects for a shell, asked of the cluster that the words of the line name. What cannot be had soon is not offered.
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::config::Kubeconfig;
@@ -22,6 +22,10 @@ pub enum Of {
     Run,
     /// A schedule of the namespace.
     Schedule,
+    /// A drill of the namespace.
+    Drill,
+    /// A drill of the namespace, with its kind before it, where a bare name would be a schedule's.
+    DrillAsSuch,
     /// A storage.
     Storage,
     /// A context of the kubeconfig.
@@ -35,6 +39,8 @@ impl Of {
             "NAMESPACE" => Some(Self::Namespace),
             "RUN" => Some(Self::Run),
             "SCHEDULE" => Some(Self::Schedule),
+            "DRILL" => Some(Self::Drill),
+            "drill/DRILL" => Some(Self::DrillAsSuch),
             "STORAGE" => Some(Self::Storage),
             _ => None,
         }
@@ -60,6 +66,11 @@ pub fn names(of: Of, words: &[String]) -> Vec<String> {
         match of {
             Of::Run => of_kind::<BackupRun>(&session).await,
             Of::Schedule => of_kind::<BackupSchedule>(&session).await,
+            Of::Drill => of_kind::<BackupDrill>(&session).await,
+            Of::DrillAsSuch => {
+                let drills = of_kind::<BackupDrill>(&session).await;
+                drills.iter().map(|name| format!("drill/{name}")).collect()
+            }
             Of::Storage => of_kind::<BackupStorage>(&session).await,
             Of::Namespace => {
                 let all: Api<Namespace> = Api::all(session.client.clone());

@@ -1,5 +1,5 @@
 //! Objects of our kinds as they are: one that cannot be read keeps none of the others from being shown.
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -35,6 +35,11 @@ impl Kind for BackupRun {
 impl Kind for BackupSchedule {
     const PLURAL: &'static str = "schedules";
     const SINGULAR: &'static str = "schedule";
+}
+
+impl Kind for BackupDrill {
+    const PLURAL: &'static str = "drills";
+    const SINGULAR: &'static str = "drill";
 }
 
 impl Kind for BackupStorage {

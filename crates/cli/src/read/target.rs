@@ -1,6 +1,6 @@
-//! What a name on the command line means: `run/NAME`, `schedule/NAME`, `storage/NAME`, or a bare name that only one of them has.
+//! What a name on the command line means: `run/NAME`, `schedule/NAME`, `drill/NAME`, `storage/NAME`, or a bare name that only one of them has.
 use api::names::is_subdomain;
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 
 use crate::read::connect::Session;
 use crate::read::fault::Fault;
@@ -13,6 +13,8 @@ pub enum Of {
     Run,
     /// A `BackupSchedule`.
     Schedule,
+    /// A `BackupDrill`.
+    Drill,
     /// A `BackupStorage`.
     Storage,
 }
@@ -23,6 +25,7 @@ impl Of {
         match self {
             Self::Run => BackupRun::SINGULAR,
             Self::Schedule => BackupSchedule::SINGULAR,
+            Self::Drill => BackupDrill::SINGULAR,
             Self::Storage => BackupStorage::SINGULAR,
         }
     }
@@ -31,6 +34,7 @@ impl Of {
         Some(match word.to_lowercase().as_str() {
             "run" | "runs" | "br" | "backuprun" | "backupruns" => Self::Run,
             "schedule" | "schedules" | "bs" | "backupschedule" | "backupschedules" => Self::Schedule,
+            "drill" | "drills" | "bd" | "backupdrill" | "backupdrills" => Self::Drill,
             "storage" | "storages" | "bt" | "backupstorage" | "backupstorages" => Self::Storage,
             _ => return None,
         })
@@ -72,6 +76,16 @@ pub fn only(of: Of, text: &str, verb: &str) -> Result<String, Fault> {
     parse(text, &[of]).map(|(_, name)| name).map_err(wrong)
 }
 
+/// The name of an object that is a schedule, unless it says that it is a drill: `nightly`, `schedule/nightly` or `drill/weekly`.
+///
+/// # Errors
+/// It is of another kind, or no name.
+pub fn schedule_or_drill(text: &str, verb: &str) -> Result<(Of, String), Fault> {
+    let wrong = |why| Fault::new(format!("{verb} {text}"), why, format!("kubectl backup {verb} --help"));
+    let (of, name) = parse(text, &[Of::Schedule, Of::Drill]).map_err(wrong)?;
+    Ok((of.unwrap_or(Of::Schedule), name))
+}
+
 /// The name of a storage, where an argument is nothing else: `minio` or `storage/minio`.
 ///
 /// # Errors
@@ -87,6 +101,8 @@ pub struct Named {
     pub run: Option<BackupRun>,
     /// The schedule.
     pub schedule: Option<BackupSchedule>,
+    /// The drill.
+    pub drill: Option<BackupDrill>,
     /// The storage.
     pub storage: Option<BackupStorage>,
 }
@@ -109,9 +125,16 @@ impl Session {
         if is_meant(Of::Schedule) {
             found.schedule = self.find(place, &name).await?;
         }
+        if is_meant(Of::Drill) {
+            found.drill = match self.find(place, &name).await {
+                // A cluster whose CRDs are older has none.
+                Err(fault) if (fault.is_unknown() || fault.is_missing()) && of.is_none() => None,
+                other => other?,
+            };
+        }
         if is_meant(Of::Storage) {
             // Storages are of the whole cluster, and not everybody's to see: who means a run of his own need not say so.
-            let of_another = found.run.is_some() || found.schedule.is_some();
+            let of_another = found.run.is_some() || found.schedule.is_some() || found.drill.is_some();
             found.storage = match self.find(place, &name).await {
                 Err(fault) if fault.is_forbidden() && of_another && of.is_none() => None,
                 other => other?,
@@ -155,6 +178,7 @@ fn one(found: &Named) -> Result<(), Several> {
     let there: Vec<_> = [
         (Of::Run, found.run.is_some()),
         (Of::Schedule, found.schedule.is_some()),
+        (Of::Drill, found.drill.is_some()),
         (Of::Storage, found.storage.is_some()),
     ]
     .into_iter()
@@ -179,6 +203,7 @@ mod tests {
             ("run/shop", Some((Some(Of::Run), "shop"))),
             ("br/shop", Some((Some(Of::Run), "shop"))),
             ("BackupSchedule/shop", Some((Some(Of::Schedule), "shop"))),
+            ("bd/shop", None),
             ("storage/shop", None),
             ("pod/shop", None),
             ("run/", None),

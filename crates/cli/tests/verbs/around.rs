@@ -16,7 +16,7 @@ pub fn version(server: &ApiServer) {
     let out = shown(server, &asked);
     for words in [
         format!("client     {own}\ncluster    v"),
-        "kinds      backupruns, backupschedules, backupstorages of backup-operator.io/v1\n".into(),
+        "kinds      backupdrills, backupruns, backupschedules, backupstorages of backup-operator.io/v1\n".into(),
         "no operator was found".into(),
     ] {
         assert!(out.contains(&words), "{words:?} is not in:\n{out}");

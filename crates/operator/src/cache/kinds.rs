@@ -1,6 +1,7 @@
 //! What the objects of each kind are looked for by.
-use api::{BackupRun, BackupSchedule, BackupStorage, labels};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, labels};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use planner::run::is_finished;
 
@@ -23,19 +24,38 @@ impl Kind for BackupSchedule {
     }
 
     fn due(&self) -> Due {
-        let triggered = self.annotations().contains_key(labels::TRIGGER);
-        match &self.status {
-            Some(status) if self.metadata.deletion_timestamp.is_none() && !triggered => {
-                let next = status.next_schedule_time.as_ref();
-                match next {
-                    Some(time) => Due::At(time.0),
-                    None if self.spec.suspend == Some(true) => Due::Never,
-                    // It was suspended when the last operator looked.
-                    None => Due::Now,
-                }
-            }
-            _ => Due::Now,
-        }
+        let next = self.status.as_ref().map(|s| s.next_schedule_time.as_ref());
+        due_at_tick(self, next, self.spec.suspend == Some(true))
+    }
+}
+
+impl Kind for BackupDrill {
+    const EMPTY_SPEC: &str = r#"{"schedule":"","source":{"schedule":""}}"#;
+
+    fn groups(&self) -> Vec<Group<'_>> {
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let lacks = planner::drill::decide::lacked(self).is_some();
+        let lacking = lacks.then(|| Group::Lacking(namespace, &self.spec.source.schedule));
+        lacking.into_iter().collect()
+    }
+
+    fn due(&self) -> Due {
+        let next = self.status.as_ref().map(|s| s.next_schedule_time.as_ref());
+        due_at_tick(self, next, self.spec.suspend == Some(true))
+    }
+}
+
+/// Of what has a calendar; `next` is what its status says, where there is one.
+fn due_at_tick(object: &impl ResourceExt, next: Option<Option<&Time>>, suspended: bool) -> Due {
+    let triggered = object.annotations().contains_key(labels::TRIGGER);
+    match next {
+        Some(next) if object.meta().deletion_timestamp.is_none() && !triggered => match next {
+            Some(time) => Due::At(time.0),
+            None if suspended => Due::Never,
+            // It was suspended when the last operator looked.
+            None => Due::Now,
+        },
+        _ => Due::Now,
     }
 }
 

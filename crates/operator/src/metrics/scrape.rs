@@ -12,6 +12,7 @@ use metrics::Metric;
 use metrics::scrape::{Series, Source};
 use planner::run::Route;
 
+use super::drills::Drill;
 use super::process::Process;
 use super::runs::{OfSchedule, label};
 use super::schedules::{Schedule, seconds};
@@ -25,6 +26,7 @@ pub struct Scrape {
     metrics: Arc<Metrics>,
     leads: bool,
     schedules: Vec<Arc<Schedule>>,
+    drills: Vec<Arc<Drill>>,
     storages: Vec<Storage>,
     /// How many are under way.
     backups: usize,
@@ -63,6 +65,7 @@ impl Scrape {
             uncopied: metrics.runs.uncopied(),
             held: metrics.runs.held(now),
             schedules,
+            drills: metrics.drills.all(),
             storages: metrics.storages.all(),
             leads: metrics.leads.load(Ordering::Relaxed),
             process: Process::look(),
@@ -74,6 +77,15 @@ impl Scrape {
         for schedule in &self.schedules {
             if let Some(number) = of(schedule) {
                 out.put_of(&schedule.labels, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drills(&self, out: &mut Series<'_, '_>, of: impl Fn(&Drill) -> Option<f64>) -> fmt::Result {
+        for drill in &self.drills {
+            if let Some(number) = of(drill) {
+                out.put(&[&drill.namespace, &drill.name, &drill.schedule], number)?;
             }
         }
         Ok(())
@@ -121,6 +133,13 @@ impl Scrape {
                 .uncopied
                 .iter()
                 .try_for_each(|((namespace, name), since)| out.put(&[namespace, name], seconds(*since))),
+            "drill_active_since_timestamp_seconds" => self.drills(out, |d| d.active_since),
+            "drill_last_success_timestamp_seconds" => self.drills(out, |d| d.last_success),
+            "drill_last_duration_seconds" => self.drills(out, |d| d.duration),
+            "drill_last_failed" => self.drills(out, |d| d.failed.map(flag)),
+            "drill_expected_interval_seconds" => self.drills(out, |d| d.interval),
+            "drill_ready" => self.drills(out, |d| d.ready.map(flag)),
+            "drill_suspended" => self.drills(out, |d| Some(flag(d.suspended))),
             "runs_ended_total" => counters(out, &all.runs_ended),
             "runs_queued" => self.led(out, &[], all.runs.queued()),
             "runs_under_way" => self

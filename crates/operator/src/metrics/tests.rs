@@ -54,6 +54,20 @@ fn said(type_: &str, status: &str, at: &str) -> Value {
     json!({"type": type_, "status": status, "reason": "x", "message": "", "lastTransitionTime": at})
 }
 
+fn drill(name: &str, more: Value) -> api::BackupDrill {
+    let mut spec = json!({"schedule": "0 3 * * 0", "source": {"schedule": "shop"}});
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    serde_json::from_value(json!({
+        "apiVersion": "backup-operator.io/v1", "kind": "BackupDrill", "spec": spec,
+        "metadata": {"name": name, "namespace": "team", "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "status": {
+            "conditions": [said("Ready", "True", NOW), said("Failed", "True", NOW), said("Suspended", "False", "2026-01-02T00:00:00Z")],
+            "lastSuccessfulTime": "2026-01-03T03:00:00Z", "lastStartTime": "2026-01-04T03:00:00Z", "lastCompletionTime": "2026-01-04T03:01:30Z",
+        },
+    }))
+    .unwrap()
+}
+
 fn storage(uid: &str) -> BackupStorage {
     serde_json::from_value(json!({
         "apiVersion": "backup-operator.io/v1", "kind": "BackupStorage",
@@ -78,6 +92,7 @@ fn busy() -> Arc<Metrics> {
     metrics.leads();
     metrics.schedules.seen(&schedule("nightly", json!({})), now());
     metrics.storages.seen(&storage("s"), now());
+    metrics.drills.seen(&drill("weekly", json!({})), now());
     let transfer = json!({"attempt": "backup-1", "startedAt": "2026-01-05T11:00:00Z", "route": "Direct"});
     let going = json!({"conditions": [said("InProgress", "True", "2026-01-05T10:00:00Z")], "transfer": transfer});
     let going = run("going", going);
@@ -341,4 +356,41 @@ impl std::io::Write for Largest {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn a_drill_says_when_it_was_last_good_and_goes_with_its_object() {
+    let metrics = busy();
+    let of_drills = |metrics: &Arc<Metrics>| {
+        let all = series(&text(metrics, Format::Prometheus)).into_iter();
+        let all = all.filter_map(|(name, labels, number)| {
+            Some((name.strip_prefix("backup_operator_drill_")?.to_string(), labels, number))
+        });
+        all.collect::<Vec<_>>()
+    };
+    let all = of_drills(&metrics);
+    let number = |name: &str| all.iter().find(|(n, ..)| n == name).map(|(.., number)| *number);
+    let at = |text: &str| text.parse::<Timestamp>().unwrap().as_second() as f64;
+    assert_eq!(
+        number("last_success_timestamp_seconds"),
+        Some(at("2026-01-03T03:00:00Z"))
+    );
+    assert_eq!(
+        number("active_since_timestamp_seconds"),
+        Some(at("2026-01-02T00:00:00Z"))
+    );
+    assert_eq!(
+        (number("last_duration_seconds"), number("last_failed")),
+        (Some(90.0), Some(1.0))
+    );
+    assert_eq!(number("expected_interval_seconds"), Some(7.0 * 86_400.0));
+    assert_eq!(
+        (all[0].1["drill"].as_str(), all[0].1["schedule"].as_str()),
+        ("weekly", "shop")
+    );
+    metrics.drills.seen(&drill("weekly", json!({"suspend": true})), now());
+    let suspended = of_drills(&metrics);
+    assert!(!suspended.iter().any(|(name, ..)| name.starts_with("active_since")));
+    metrics.drills.gone(&drill("weekly", json!({})));
+    assert!(of_drills(&metrics).is_empty());
 }

@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
+use api::{BackupDrill, BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
+use api::source::Source;
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
@@ -98,6 +99,7 @@ impl Reviewer {
             "BackupStorage" => self.storage(&asked).await,
             "BackupSchedule" => self.schedule(&asked).await,
             "BackupRun" => self.run(&asked).await,
+            "BackupDrill" => self.drill(&asked).await,
             other => Err(Error::Kind(other.into())),
         }
     }
@@ -171,6 +173,33 @@ impl Reviewer {
             .warnings
             .extend(texts(&advise::run(&run.spec, "spec", storage.as_ref())));
         answer.said.warnings.extend(texts(&advise::marks(&run)));
+        Ok(answer.said)
+    }
+
+    async fn drill(&self, asked: &Asked) -> Result<Answer, Error> {
+        let drill: BackupDrill = match read(&asked.object) {
+            Ok(drill) => drill,
+            Err(fault) => return Ok(Answer::refused(vec![fault])),
+        };
+        let valid = match validate::drill::validate(&drill) {
+            Ok(valid) => valid.run,
+            Err(faults) => return Ok(Answer::refused(faults)),
+        };
+        let image = (self.agent.image.as_str(), self.agent.image_pull_policy.as_str());
+        let mut spec = validate::drill::would_be_of(&drill, image);
+        // Nothing is picked yet: a key that a drill's runs borrow is that of the schedule.
+        spec.source = Some(Source {
+            schedule: Some(drill.spec.source.schedule.clone()),
+            ..Source::default()
+        });
+        let mut run = BackupRun::new(&api::names::run_of(&drill.name_any(), 0), spec);
+        run.metadata.namespace = asked.namespace.clone();
+        let (mut answer, _) = self.both(asked, &run, &valid, "spec").await?;
+        if let Some(refused) = answer.trial.take() {
+            let words = format!("spec: runs of this drill would get no Pod: {refused}");
+            answer.said.warnings.push(words);
+        }
+        answer.said.warnings.extend(texts(&advise::drill(&drill)));
         Ok(answer.said)
     }
 

@@ -57,8 +57,8 @@ pub fn build(
     let mut labels = metadata.labels.unwrap_or_default();
     labels.insert(api::labels::RUN.into(), run_label(run));
     labels.insert(api::labels::ATTEMPT.into(), attempt(action, number));
-    if let Some(schedule) = run.labels().get(api::labels::SCHEDULE) {
-        labels.insert(api::labels::SCHEDULE.into(), schedule.clone());
+    for of in [api::labels::SCHEDULE, api::labels::DRILL, api::labels::DRILL_MODE] {
+        labels.extend(run.labels().get(of).map(|value| (of.to_string(), value.clone())));
     }
     let mut spec = template.spec.clone();
     match carrier {

@@ -118,6 +118,11 @@ pub fn grants(annotations: &std::collections::BTreeMap<String, String>, own: &st
     list.split(',').map(str::trim).any(|name| name == own || name == "*")
 }
 
+/// Whether a run has a good backup that another run may restore.
+pub fn is_fit(run: &BackupRun) -> bool {
+    unfit(run).is_none()
+}
+
 /// Why a run's backup is not restored from elsewhere.
 enum Unfit {
     UnderWay,

@@ -75,7 +75,7 @@ fn held_up(o: &Observed<'_>) -> String {
 }
 
 /// How a run ended, in its own words: whether well, the reason, and its message.
-fn told_by(run: &BackupRun) -> Option<(bool, String, String)> {
+pub fn told_by(run: &BackupRun) -> Option<(bool, String, String)> {
     let good = standing(run) == Standing::Successful;
     let type_ = if good { condition::SUCCESSFUL } else { condition::FAILED };
     let said = condition::find(&run.status.as_ref()?.conditions, type_)?;
@@ -86,7 +86,8 @@ fn told_by(run: &BackupRun) -> Option<(bool, String, String)> {
     Some((good, said.reason.clone(), text))
 }
 
-fn reference(run: &BackupRun) -> ObjectReference {
+/// A run as its owner's status names it.
+pub fn reference(run: &BackupRun) -> ObjectReference {
     ObjectReference {
         api_version: Some(BackupRun::api_version(&()).into()),
         kind: Some(BackupRun::kind(&()).into()),

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use api::condition::{self, Say};
-use api::names::{is_run_of, run_of, stable_hash};
+use api::names::run_of;
 use api::schedule::ConcurrencyPolicy;
 use api::{BackupRun, BackupSchedule, BackupScheduleStatus, labels};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,9 @@ use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
 use crate::schedule::observed::{Observed, Standing, standing};
 use crate::schedule::reason::Reason;
-use crate::schedule::{count, history, notify, restores, starving, ticks};
+use crate::schedule::times::{self, Times};
+use crate::schedule::trigger::{self, Asked};
+use crate::schedule::{count, history, notify, restores, starving};
 use crate::validate;
 
 /// What is to be done for a schedule.
@@ -143,12 +145,10 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     d.events.extend(starving);
     let look = notify::note(o, &mut d.status, calendar.as_ref(), &mut d.events);
     let calendar = calendar.filter(|_| !suspended);
-    let next = calendar.as_ref().and_then(|c| ticks::next(c, since(o), behind(o)));
-    let turn = calendar
-        .zip(next)
-        .map_or(SignedDuration::ZERO, |(c, tick)| ticks::turn(&c, tick));
+    let times = calendar.as_ref().map(|calendar| times(o, calendar));
+    let next = times.and_then(|times| times.next());
     d.status.next_schedule_time = next.map(Time);
-    let next = next.and_then(|tick| tick.checked_add(jitter(o.schedule).checked_add(turn)?).ok());
+    let next = next.and_then(|tick| times?.look(tick));
     let soon = more
         .then(|| o.now.checked_add(SignedDuration::from_secs(1)).ok())
         .flatten();
@@ -158,40 +158,27 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     d
 }
 
-/// Ticks up to this time have been run, or were before the schedule existed.
-fn since(o: &Observed<'_>) -> Timestamp {
-    let created = o.schedule.metadata.creation_timestamp.as_ref().map_or(o.now, |t| t.0);
-    let last = o
-        .schedule
-        .status
-        .as_ref()
-        .and_then(|s| s.last_schedule_time.as_ref())
-        .map(|t| t.0);
-    last.map_or(created, |last| last.max(created))
+fn times<'a>(o: &Observed<'_>, calendar: &'a Calendar) -> Times<'a> {
+    let schedule = o.schedule;
+    let last = schedule.status.as_ref().and_then(|s| s.last_schedule_time.as_ref());
+    Times {
+        calendar,
+        created: schedule.metadata.creation_timestamp.as_ref().map_or(o.now, |t| t.0),
+        last: last.map(|t| t.0),
+        jitter: jitter(schedule),
+        deadline: schedule.spec.starting_deadline_seconds,
+        now: o.now,
+    }
 }
 
-/// How long after its ticks a schedule starts its runs: always the same, and spread evenly over many schedules.
+/// How long after its ticks a schedule starts its runs.
 pub fn jitter(schedule: &BackupSchedule) -> SignedDuration {
-    let most = u64::from(schedule.spec.jitter_seconds.unwrap_or(0));
-    let hash = stable_hash(&schedule.uid().unwrap_or_default());
-    // The upper bits: those of FNV are mixed best.
-    SignedDuration::from_secs(i64::try_from((hash >> 16) % (most + 1)).unwrap_or(0))
-}
-
-/// The clock that ticks are compared with: behind by the jitter.
-fn behind(o: &Observed<'_>) -> Timestamp {
-    o.now.checked_sub(jitter(o.schedule)).unwrap_or(o.now)
+    times::jitter(&schedule.uid().unwrap_or_default(), schedule.spec.jitter_seconds)
 }
 
 fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
-    let (since, now) = (since(o), behind(o));
-    let seconds = o
-        .schedule
-        .spec
-        .starting_deadline_seconds
-        .and_then(|s| i64::try_from(s).ok());
-    let limit = seconds.and_then(|s| now.checked_sub(SignedDuration::from_secs(s)).ok());
-    let Some(due) = ticks::due(calendar, since, limit.map_or(since, |l| l.max(since)), now) else {
+    let times = times(o, calendar);
+    let Some(due) = times.come() else {
         return;
     };
     let name = run_of(&o.schedule.name_any(), due.tick.as_second());
@@ -200,14 +187,13 @@ fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
         d.status.last_schedule_time = Some(Time(due.tick));
         return;
     }
-    let late = limit.is_some_and(|limit| due.tick <= limit);
     if o.schedule.spec.concurrency_policy == Some(ConcurrencyPolicy::Forbid) && has_active(o) {
-        let ticks = ticks::count(calendar, since, now, starving::ENOUGH + 1);
+        let ticks = times.missed(starving::ENOUGH + 1);
         // The last one waits, as long as it is not late.
-        d.vain.passed_over = ticks.saturating_sub(usize::from(!late));
+        d.vain.passed_over = ticks.saturating_sub(usize::from(!due.late));
     }
     // A tick that was taken up in time is not late because the run that it replaces takes long to stop.
-    if late && !was_stopping_for(o, &name) {
+    if due.late && !was_stopping_for(o, &name) {
         return;
     }
     if !may_start(o, d, &name) {
@@ -296,38 +282,23 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
     false
 }
 
-/// A tick names its run, a trigger does not. So the name is written down on the schedule first and the run is created
-/// then: a creation that a dead operator sent, and that the API server still carries out, is not done again under another name.
 fn trigger(o: &Observed<'_>, d: &mut Decision) {
-    let annotations = o.schedule.annotations();
-    let claim = annotations.get(labels::TRIGGER_RUN);
-    let Some(value) = annotations.get(labels::TRIGGER) else {
-        // The request was withdrawn.
-        d.remove_trigger = claim.is_some();
-        return;
-    };
-    let base = o.schedule.name_any();
-    let run = |name: &str| o.runs.iter().find(|r| r.name_any() == name);
-    let claim = claim.filter(|name| is_run_of(name, &base));
-    // Crash window: the run was created, the annotations were not yet removed.
-    if claim.and_then(|name| run(name)).is_some_and(|r| is_triggered(r)) {
-        d.remove_trigger = true;
-        return;
-    }
-    if !may_start(o, d, "a triggered run") {
-        return;
-    }
-    let taken = |name: &str| run(name).is_some() || d.create.iter().any(|r| r.name_any() == name);
-    match claim.filter(|name| !taken(name)) {
-        Some(name) => {
-            let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), value.clone())]);
-            create(o, d, name.clone(), annotations, Reason::RunTriggered.word());
-            d.remove_trigger = true;
+    let made: Vec<_> = d.create.iter().map(|r| r.name_any()).collect();
+    let asked = trigger::asked(o.schedule.annotations(), &o.schedule.name_any(), &o.runs, &made, o.now);
+    match asked {
+        Asked::Nothing => {}
+        Asked::Over => d.remove_trigger = true,
+        Asked::Claim(name) => {
+            if may_start(o, d, "a triggered run") {
+                d.claim = Some(name);
+            }
         }
-        None => {
-            d.claim = (0..1000)
-                .map(|n| run_of(&base, o.now.as_second() + n))
-                .find(|name| !taken(name));
+        Asked::Make(name, value) => {
+            if may_start(o, d, "a triggered run") {
+                let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), value)]);
+                create(o, d, name, annotations, Reason::RunTriggered.word());
+                d.remove_trigger = true;
+            }
         }
     }
 }
@@ -345,11 +316,6 @@ pub fn name_taken(run: &str) -> Event {
             "run {run} exists and was not made by this schedule: the tick that would have that name is not run. To make a backup now, delete that run and trigger the schedule"
         ),
     }
-}
-
-/// Whether a run was made by a trigger, not by a tick.
-pub fn is_triggered(run: &BackupRun) -> bool {
-    run.annotations().contains_key(labels::TRIGGERED)
 }
 
 fn create(o: &Observed<'_>, d: &mut Decision, name: String, own: BTreeMap<String, String>, reason: &'static str) {

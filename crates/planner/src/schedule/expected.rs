@@ -1,6 +1,7 @@
 //! From when on, and how often, a good backup is expected of a schedule: one answer for metrics, alerts and the command line.
 use api::{BackupSchedule, condition};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::schedule::cron::Calendar;
 use crate::schedule::ticks;
@@ -10,10 +11,13 @@ const LEAST: SignedDuration = SignedDuration::from_mins(5);
 
 /// The later of its creation and the end of its last suspension; none while that is not over.
 pub fn active_since(schedule: &BackupSchedule, now: Timestamp) -> Option<Timestamp> {
-    let created = created(schedule, now);
-    let told = schedule.status.as_ref();
-    let suspension = told.and_then(|s| condition::find(&s.conditions, condition::SUSPENDED));
-    match suspension {
+    let told = schedule.status.as_ref().map(|s| s.conditions.as_slice());
+    at_work_since(created(schedule, now), told.unwrap_or_default())
+}
+
+/// The same of whatever was made then and says these conditions.
+pub fn at_work_since(created: Timestamp, told: &[Condition]) -> Option<Timestamp> {
+    match condition::find(told, condition::SUSPENDED) {
         None => Some(created),
         Some(said) if said.status == "True" => None,
         Some(said) => Some(said.last_transition_time.0.max(created)),

@@ -1,7 +1,8 @@
-//! A schedule whose run the API server does not take: quota, policy, somebody else's webhook.
+//! A schedule, or a drill, whose run the API server does not take: quota, policy, somebody else's webhook.
 use api::condition::{self, Say};
 use api::{BackupSchedule, BackupScheduleStatus};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::health::{self, Health};
 use crate::run::Event;
@@ -18,28 +19,38 @@ pub fn refused(
     now: Timestamp,
 ) -> (BackupScheduleStatus, Option<Event>) {
     let mut status = schedule.status.clone().unwrap_or_default();
+    let generation = schedule.metadata.generation;
+    let event = told(&mut status.conditions, generation, run, words, now);
+    status.observed_generation = generation;
+    (status, event)
+}
+
+/// Tells of it in these conditions.
+pub fn told(
+    conditions: &mut Vec<Condition>,
+    generation: Option<i64>,
+    run: &str,
+    words: &str,
+    now: Timestamp,
+) -> Option<Event> {
     let note = format!("run {run} cannot be created, which is tried again: {words}");
-    let known =
-        condition::find(&status.conditions, condition::READY).is_some_and(|c| c.reason == REASON && c.message == note);
+    let known = condition::find(conditions, condition::READY).is_some_and(|c| c.reason == REASON && c.message == note);
     let say = Say {
         type_: condition::READY,
         status: false,
         reason: REASON,
         message: &note,
     };
-    let generation = schedule.metadata.generation;
-    condition::set(&mut status.conditions, &say, generation, now);
+    condition::set(conditions, &say, generation, now);
     // It is tried again, and goes on being refused until somebody raises a quota or changes a policy.
-    let health = Health::Stuck(REASON.into(), note.clone());
-    health::say(&mut status.conditions, &health, generation, now);
-    status.observed_generation = generation;
+    health::say(conditions, &Health::Stuck(REASON.into(), note.clone()), generation, now);
     let event = Event {
         warning: true,
         reason: REASON,
         action: "Schedule",
         note,
     };
-    (status, (!known).then_some(event))
+    (!known).then_some(event)
 }
 
 #[cfg(test)]

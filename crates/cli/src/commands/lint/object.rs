@@ -1,7 +1,8 @@
 //! One object through all layers: the schema, its metadata, the rules, the store's parameters, advice.
 use std::collections::BTreeMap;
 
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::drill::DrillMode;
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
 use planner::advise;
@@ -20,17 +21,20 @@ pub struct Finding {
     pub warning: bool,
 }
 
+/// What stands in the same manifests.
+pub struct Beside<'a> {
+    /// Storages, by name.
+    pub storages: &'a BTreeMap<String, BackupStorage>,
+    /// Schedules.
+    pub schedules: &'a [BackupSchedule],
+}
+
 /// What rules and advice say of an object that could be read.
 type Said = (Vec<Fault>, Vec<Fault>);
 
 /// Everything that is wrong or unwise in an object of one of our kinds, at a moment.
-pub fn check(
-    kind: &str,
-    mut value: Value,
-    crds: &[Value],
-    storages: &BTreeMap<String, BackupStorage>,
-    now: Timestamp,
-) -> Vec<Finding> {
+pub fn check(kind: &str, mut value: Value, crds: &[Value], beside: &Beside<'_>, now: Timestamp) -> Vec<Finding> {
+    let storages = beside.storages;
     let schema = crds
         .iter()
         .find(|crd| crd.pointer("/spec/names/kind").and_then(Value::as_str) == Some(kind))
@@ -47,6 +51,7 @@ pub fn check(
     let said = match kind {
         "BackupStorage" => read::<BackupStorage>(value).map(|object| storage(&object)),
         "BackupSchedule" => read::<BackupSchedule>(value).map(|object| schedule(&object, storages, now)),
+        "BackupDrill" => read::<BackupDrill>(value).map(|object| drill(&object, beside.schedules)),
         _ => read::<BackupRun>(value).map(|object| run(&object, storages)),
     };
     match said {
@@ -100,6 +105,55 @@ fn run(run: &BackupRun, storages: &BTreeMap<String, BackupStorage>) -> Said {
     let mut said = advise::marks(&applied);
     said.extend(advise::run(&run.spec, "spec", storage));
     said.extend(advise::keys(&run.spec, "spec"));
+    (faults, said)
+}
+
+/// A schedule that is missing is told where others are there: who gives all of his manifests has forgotten it, or its name is a slip.
+fn drill(drill: &BackupDrill, schedules: &[BackupSchedule]) -> Said {
+    let faults = validate::drill::validate(drill).err().unwrap_or_default();
+    let mut said = advise::drill(drill);
+    let near = |s: &&BackupSchedule| s.metadata.namespace == drill.metadata.namespace;
+    let named = |name: &str| {
+        schedules
+            .iter()
+            .filter(near)
+            .find(|s| s.metadata.name.as_deref() == Some(name))
+    };
+    let source = &drill.spec.source.schedule;
+    let mut warn = |field: &str, words: String| said.push(Fault::new(field, words));
+    match named(source) {
+        None if schedules.iter().any(|s| near(&s)) => {
+            let known = schedules.iter().filter(near).filter_map(|s| s.metadata.name.as_deref());
+            let hint = validate::meant(source, known)
+                .map(|m| format!("; did you mean {m}?"))
+                .unwrap_or_default();
+            warn(
+                "spec.source.schedule",
+                format!(
+                    "there is no BackupSchedule {source} among these manifests, where others of its namespace are{hint}"
+                ),
+            );
+        }
+        Some(schedule)
+            if drill.spec.mode == Some(DrillMode::Restore)
+                && drill.spec.restore.is_none()
+                && schedule.spec.template.spec.restore.is_none() =>
+        {
+            warn(
+                "spec.restore",
+                format!(
+                    "neither this drill nor schedule {source} has a restore command, so that nothing is ever proved; give one of them one"
+                ),
+            );
+        }
+        _ => {}
+    }
+    if named(drill.metadata.name.as_deref().unwrap_or_default()).is_some() {
+        warn(
+            "metadata.name",
+            "is the name of a BackupSchedule, too: their runs would have the same names, so that the drill makes none; give it another name".into(),
+        );
+    }
     (faults, said)
 }
 

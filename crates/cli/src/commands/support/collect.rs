@@ -49,6 +49,7 @@ impl Collect<'_> {
             4,
             bundle,
         );
+        self.lists("drills.json", OURS, "backupdrills", "", self.namespaces, 4, bundle);
         let pods = self.pods(bundle);
         self.events(&pods, bundle);
         // What is left: of these there are most.
@@ -80,6 +81,7 @@ impl Collect<'_> {
         for (kind, namespaces) in [
             ("BackupStorage", &default[..]),
             ("BackupSchedule", self.namespaces),
+            ("BackupDrill", self.namespaces),
             ("BackupRun", self.namespaces),
         ] {
             let query = format!("&fieldSelector=involvedObject.kind%3D{kind}");

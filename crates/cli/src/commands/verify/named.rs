@@ -115,7 +115,8 @@ fn names(session: &Session, meant: &Meant<'_>) -> Result<Vec<(String, Who)>, Fau
         let next = format!("kubectl backup list runs -n {}", session.namespace);
         let (of, name) = parsed.map_err(|why| Fault::new(format!("verify {text}"), why, next))?;
         let who = match of {
-            None | Some(Of::Run) => Who::Run(name),
+            // Drills are not asked for here.
+            None | Some(Of::Run | Of::Drill) => Who::Run(name),
             Some(Of::Schedule) => Who::Schedule(name),
             Some(Of::Storage) => Who::Storage(name),
         };
