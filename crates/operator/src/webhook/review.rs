@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{BackupDrill, BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
 use api::source::Source;
+use api::{BackupDrill, BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
