@@ -59,6 +59,11 @@ impl Case {
             .map(ResourceExt::name_any)
             .collect();
         self.ask_drill(drill).await;
+        // Another request that came before this one is taken off would be taken for the same.
+        self.drill_until(drill, "has taken its trigger", 60, |drill| {
+            (!drill.annotations().contains_key(labels::TRIGGER)).then_some(())
+        })
+        .await;
         self.wait(&format!("drill {drill} makes a run"), 60, || async {
             let runs = self.runs_of_drill(drill).await;
             runs.iter()

@@ -109,6 +109,7 @@ fn what_one_may_not_see_is_told_and_the_rest_is_there_without_secrets() {
         names,
         [
             "README.txt",
+            "drills.json",
             "events.json",
             "left-out.txt",
             "operator/crds.json",

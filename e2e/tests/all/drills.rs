@@ -112,7 +112,7 @@ fn scratch() -> Value {
     json!({"spec": {"terminationGracePeriodSeconds": 1, "containers": [
         {"name": "client", "image": "postgres:15", "command": ["sleep", "1d"], "env": [password]},
         {"name": "scratch", "image": "postgres:15",
-            "env": [{"name": "POSTGRES_PASSWORD", "value": "scratch"}, {"name": "POSTGRES_DB", "value": "shop"}],
+            "env": [password, {"name": "POSTGRES_PASSWORD", "value": "scratch"}, {"name": "POSTGRES_DB", "value": "shop"}],
             "readinessProbe": {"exec": {"command": ["psql", "-h", "127.0.0.1", "-U", "postgres", "shop", "-c", "SELECT 1"]}, "periodSeconds": 1}},
     ]}})
 }
