@@ -36,6 +36,11 @@ pub trait Kind: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 's
     /// The least that is a spec of this kind.
     const EMPTY_SPEC: &str = "{}";
 
+    /// What stands for this object's spec where only its metadata and status are read.
+    fn head_spec(&self) -> &'static str {
+        Self::EMPTY_SPEC
+    }
+
     /// The storage that counts it, and what it takes there, bytes.
     fn counted(&self) -> Option<(&str, u64)> {
         None

@@ -11,6 +11,7 @@ use api::place::Place;
 use api::{BackupRun, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
+use planner::run::is_finished;
 use planner::run::{Recorded, StoredObject};
 use record::{Needs, Record, schema};
 use store::{Removed, StoreError};
@@ -80,6 +81,10 @@ where
 /// What the record says.
 fn describe(run: &BackupRun, facts: &Facts<'_>, now: Timestamp) -> Result<Record, record::SealError> {
     let status = run.status.as_ref();
+    let ended = status
+        .filter(|s| is_finished(s))
+        .and_then(|s| s.completion_time.as_ref())
+        .map(|t| t.0);
     let place = place(run);
     let own = |name: &String| name.starts_with("backup-operator.io/");
     let tick = run.annotations().get(labels::SCHEDULED_AT).and_then(|t| t.parse().ok());
@@ -108,7 +113,8 @@ fn describe(run: &BackupRun, facts: &Facts<'_>, now: Timestamp) -> Result<Record
         stored_bytes: facts.stored_bytes,
         sha256: facts.sha256.map(Into::into),
         start_time: status.and_then(|s| s.start_time.as_ref()).map(|t| t.0),
-        completion_time: now,
+        // Of one that has ended, as of a copy that is made later, when it did.
+        completion_time: ended.unwrap_or(now),
         compression: run.spec.compression.clone(),
         encryption: run.spec.encryption.clone(),
         needs: Needs::of(&run.spec)?,

@@ -1,4 +1,5 @@
 //! Schedules: observe, decide, apply.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,13 +54,15 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
         }
     }
     let own = context.notifier.own();
+    let readers = readers(&owned, &context);
     let observed = Observed {
         schedule: &schedule,
         notify: Known {
             default: own.as_deref(),
             ended: context.notifier.ended(&uid),
         },
-        read: owned.iter().filter_map(|run| read(run, &context)).collect(),
+        read: readers.read,
+        restored_by: readers.restored_by.into_iter().collect(),
         runs: owned.iter().map(AsRef::as_ref).collect(),
         others: others.iter().map(AsRef::as_ref).collect(),
         now: Timestamp::now(),
@@ -139,16 +142,32 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     Ok(wait.map_or(Then::Await, Then::Again))
 }
 
-/// The UID of a run whose backup another run is restoring, of whatever namespace.
-fn read(run: &BackupRun, context: &Context) -> Option<String> {
-    let uid = run.uid()?;
-    let readers = context.runs.heads(&[Group::RestoresFrom(&uid)]);
-    let reads = |reader: &BackupRun| {
-        let status = reader.status.as_ref();
-        let ours = status.and_then(|s| s.source.as_ref()).is_some_and(|s| s.uid == uid);
-        ours && status.is_some_and(|s| s.transfer.is_some() || !is_finished(s))
-    };
-    readers.iter().any(|reader| reads(reader)).then_some(uid)
+/// Who restores the backups of a schedule's runs, by `spec.source`.
+#[derive(Default)]
+struct Readers {
+    /// UIDs of those that are read, by whomever.
+    read: BTreeSet<String>,
+    /// Runs of the same namespace, but those of drills, which restore elsewhere.
+    restored_by: BTreeSet<String>,
+}
+
+fn readers(owned: &[Arc<BackupRun>], context: &Context) -> Readers {
+    let mut all = Readers::default();
+    for run in owned {
+        let Some(uid) = run.uid() else { continue };
+        for reader in context.runs.heads(&[Group::RestoresFrom(&uid)]) {
+            let status = reader.status.as_ref();
+            let ours = status.and_then(|s| s.source.as_ref()).is_some_and(|s| s.uid == uid);
+            if !ours || !status.is_some_and(|s| s.transfer.is_some() || !is_finished(s)) {
+                continue;
+            }
+            if reader.namespace() == run.namespace() && !reader.labels().contains_key(labels::DRILL) {
+                all.restored_by.insert(reader.name_any());
+            }
+            all.read.insert(uid.clone());
+        }
+    }
+    all
 }
 
 /// A tick that makes no run is not passed over in silence: with the condition, people and monitoring see it.

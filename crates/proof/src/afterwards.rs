@@ -24,8 +24,10 @@ pub fn run(
     let exited = move |exit| drop(events.send(Event::Exited(exit)));
     let running = match command::start(&check.command, Wiring::Neither, errors, exited) {
         Ok(running) => running,
+        // It is no word on what was restored.
         Err(Outcome::CommandNotStarted { message }) => {
-            return (failed(format!("could not be started: {message}")), String::new());
+            let message = format!("the check: {message}");
+            return (Outcome::CommandNotStarted { message }, String::new());
         }
         Err(other) => return (other, String::new()),
     };

@@ -32,6 +32,9 @@ pub enum SealError {
     LeftOut(String),
 }
 
+const UNKNOWN: &str =
+    "it may hold passwords, and whom the backup is encrypted for was not known when this was written (recipientsFrom)";
+
 impl Needs {
     /// Of a run's spec, as its encryption asks for it.
     ///
@@ -44,6 +47,10 @@ impl Needs {
             .map(|e| e.recipients.as_slice())
             .unwrap_or_default();
         let Some(recipients) = Recipients::parse(recipients)? else {
+            if spec.encryption.is_some() {
+                // It may hold passwords, and whom it is to be encrypted for is not known: a run that was brought back has not read them.
+                return Ok(Self::LeftOut(UNKNOWN.into()));
+            }
             return Ok(Self::Spec(Box::new(spec.clone())));
         };
         let text = serde_json::to_vec(spec).map_err(SealError::Form)?;

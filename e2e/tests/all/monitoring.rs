@@ -92,6 +92,9 @@ fn the_page_leads_from_an_installed_operator_to_an_alert_that_fires() {
     });
 }
 
+/// What pages call a drill.
+const DRILL: &str = "proof";
+
 /// A script that hands on: some programs look at the name that they are called by.
 fn symlink_of(target: &Path, link: &Path) {
     if target.extension().is_none() && target.file_name().is_some_and(|name| name == "kubectl") {
@@ -123,6 +126,7 @@ async fn first_commands(case: &Case, schedule: &str) {
         let line = line
             .replace("NAMESPACE", case.namespace())
             .replace("SCHEDULE", schedule)
+            .replace("DRILL", DRILL)
             .replace("STORAGE", STORAGE);
         let mut last = String::new();
         // A replica that another case has just killed has no log, nor a container, for a moment.
@@ -235,6 +239,7 @@ fn every_query_of_the_dashboards_has_data_and_a_failed_backup_is_alerted() {
         assert_eq!(alert["annotations"]["summary"], summary);
 
         have_data(&case, &prometheus, open).await;
+        case.drill(DRILL, "db", json!({})).await;
         first_commands(&case, "db").await;
         // What the rules record as well.
         let recorded = format!(

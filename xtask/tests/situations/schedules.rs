@@ -46,6 +46,7 @@ impl World {
             runs: self.runs.iter().collect(),
             others: vec![],
             read: Default::default(),
+            restored_by: Default::default(),
             notify: Default::default(),
             now: self.now,
         });

@@ -90,11 +90,11 @@ fn a_check_that_cannot_be_started_says_why() {
         }),
         ..restore(sh("cat >/dev/null"), &store)
     };
-    let Outcome::CheckFailed { message } = rig.run(&job, &store).outcome else {
+    let Outcome::CommandNotStarted { message } = rig.run(&job, &store).outcome else {
         panic!()
     };
     assert!(
-        message.starts_with("could not be started: ") && message.contains("is not found"),
+        message.starts_with("the check: ") && message.contains("is not found"),
         "{message}"
     );
 }

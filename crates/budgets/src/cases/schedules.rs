@@ -71,6 +71,7 @@ fn seen<'a>(schedule: &'a BackupSchedule, runs: &'static [api::BackupRun], now: 
         runs: runs.iter().collect(),
         others: Vec::new(),
         read: Default::default(),
+        restored_by: Default::default(),
         notify: Default::default(),
         now,
     }

@@ -1,4 +1,5 @@
 //! What the objects of each kind are looked for by.
+use api::run::RetainPolicy;
 use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, labels};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -61,6 +62,16 @@ fn due_at_tick(object: &impl ResourceExt, next: Option<Option<&Time>>, suspended
 
 impl Kind for BackupRun {
     const EMPTY_SPEC: &str = r#"{"storage":{"name":"","path":""},"template":{"spec":{"containers":[]}}}"#;
+
+    /// Rotation passes by what goes with its object and may not: a head says whether it does.
+    fn head_spec(&self) -> &'static str {
+        match self.spec.retain_policy {
+            Some(RetainPolicy::Delete) => {
+                r#"{"retainPolicy":"Delete","storage":{"name":"","path":""},"template":{"spec":{"containers":[]}}}"#
+            }
+            _ => Self::EMPTY_SPEC,
+        }
+    }
 
     fn groups(&self) -> Vec<Group<'_>> {
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();

@@ -34,6 +34,8 @@ struct Inner {
     counted: Option<(u64, u64)>,
     /// Unix seconds from which there is something to do for it: the least number where that is now, the greatest where never.
     due: i64,
+    /// What stands for the spec in a head.
+    head: &'static str,
     /// The hash of all but the spec and what is of the moment.
     lasting: u64,
     /// `spec`, which it shares with all that have the same.
@@ -130,6 +132,7 @@ impl<K: Kind> Packed<K> {
                 Due::At(time) => time.as_second(),
                 Due::Never => i64::MAX,
             },
+            head: object.head_spec(),
             lasting,
             spec: Spec::of(&spec),
             rest: compress(Value::Object(text).to_string().as_bytes()),
@@ -160,7 +163,7 @@ impl<K: Kind> Packed<K> {
 
     /// The object with an empty spec.
     pub fn head(&self) -> Option<Arc<K>> {
-        self.read(Ok(K::EMPTY_SPEC.into()))
+        self.read(Ok(self.inner.head.into()))
     }
 
     fn read(&self, spec: Result<Vec<u8>, String>) -> Option<Arc<K>> {

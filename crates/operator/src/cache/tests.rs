@@ -90,6 +90,27 @@ fn an_object_is_found_by_what_it_belongs_to_now_until_it_is_gone() {
 }
 
 #[test]
+fn a_head_says_whether_its_object_goes_with_it_so_that_rotation_passes_by_what_is_locked() {
+    let cache = Cache::default();
+    let mut locked = run("locked", "s", over(7));
+    locked.status.as_mut().unwrap().lock = Some(serde_json::from_value(json!({"legalHold": true})).unwrap());
+    locked.spec.retain_policy = Some(api::run::RetainPolicy::Delete);
+    let mut stays = locked.clone();
+    (stays.metadata.name, stays.spec.retain_policy) = (Some("stays".into()), None);
+    for (one, held) in [(&locked, true), (&stays, false)] {
+        put(&cache, one);
+        let heads = cache.heads(&[Group::ControlledBy("parent")]);
+        let head = heads.iter().find(|head| head.name_any() == one.name_any()).unwrap();
+        assert_eq!(
+            planner::run::lock::is_held(head, Timestamp::UNIX_EPOCH),
+            held,
+            "{}",
+            one.name_any()
+        );
+    }
+}
+
+#[test]
 fn of_many_the_heads_are_read_each_once() {
     let cache = Cache::default();
     let one = run("a", "s", over(1));

@@ -147,7 +147,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         copies,
         recipients: recipients::view(run, &context.client).await?,
         source: sources::view(run, context, now),
-        proof: sources::proved(run, context),
+        proof: sources::proved(run, context, now),
         download,
         request_is_kept: request_is_kept(run, context).await?,
         sizes_before,

@@ -44,7 +44,6 @@ pub fn view(run: &BackupRun, context: &Context, now: Timestamp) -> SourceView {
     let there = There {
         runs: &runs,
         schedule: schedule.as_deref(),
-        asked_at: run.metadata.creation_timestamp.as_ref().map(|t| t.0),
     };
     pick(
         asks,
@@ -70,7 +69,7 @@ fn of_schedule(namespace: &str, name: &str, context: &Context) -> Vec<Arc<Backup
 
 /// What the last restore of a run's backup by another run of its namespace has shown of it. Of another namespace nobody is heard: whoever may
 /// write a status there could call a backup bad, or good.
-pub fn proved(run: &BackupRun, context: &Context) -> Option<Proof> {
+pub fn proved(run: &BackupRun, context: &Context, now: Timestamp) -> Option<Proof> {
     let uid = run
         .uid()
         .filter(|_| run.spec.backup.is_some() && run.status.as_ref().is_some_and(is_finished))?;
@@ -79,7 +78,7 @@ pub fn proved(run: &BackupRun, context: &Context) -> Option<Proof> {
         let source = reader.status.as_ref().and_then(|s| s.source.as_ref());
         reader.namespace() == run.namespace() && source.is_some_and(|s| s.uid == uid)
     });
-    own.filter_map(|reader| proof(reader)).max_by_key(|proof| proof.at)
+    own.filter_map(|reader| proof(reader, now)).max_by_key(|proof| proof.at)
 }
 
 /// The run whose backup this one has restored, where it does not say so yet.
@@ -88,13 +87,14 @@ pub fn proved(run: &BackupRun, context: &Context) -> Option<Proof> {
 /// each new leader.
 pub fn is_to_hear(run: &BackupRun, context: &Context) -> Option<ObjectRef<BackupRun>> {
     let source = run.status.as_ref()?.source.as_ref()?;
-    let shown = proof(run)?;
+    let now = Timestamp::now();
+    let shown = proof(run, now)?;
     let name = ObjectRef::new(&source.run).within(&source.namespace);
     let other = context
         .runs
         .get(&name)
         .filter(|_| run.namespace().as_ref() == Some(&source.namespace))?;
     let known = other.status.as_ref().and_then(|s| s.verified.as_ref());
-    let is_new = known.is_none_or(|known| known.time.0 < shown.at);
+    let is_new = known.is_none_or(|known| known.run != shown.run && (known.time.0 < shown.at || known.time.0 > now));
     (is_new && other.uid().as_ref() == Some(&source.uid)).then_some(name)
 }

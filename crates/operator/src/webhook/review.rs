@@ -3,11 +3,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::source::Source;
-use api::{BackupDrill, BackupRun, BackupRunSpec, BackupSchedule, BackupStorage, labels};
+use api::{BackupDrill, BackupRun, BackupRunSpec, BackupSchedule, BackupStorage};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::advise;
 use planner::notify::Hosts;
@@ -187,7 +186,7 @@ impl Reviewer {
         };
         let image = (self.agent.image.as_str(), self.agent.image_pull_policy.as_str());
         let mut spec = validate::drill::would_be_of(&drill, image);
-        // Nothing is picked yet: a key that a drill's runs borrow is that of the schedule.
+        // Nothing is picked yet.
         spec.source = Some(Source {
             schedule: Some(drill.spec.source.schedule.clone()),
             ..Source::default()
@@ -217,11 +216,10 @@ impl Reviewer {
             .copies
             .iter()
             .map(|copy| self.storage_of(&copy.storage, namespace));
-        let spec = self.with_borrowed_key(&run.spec, namespace).await?;
         let (storage, copies, refusals) = futures::join!(
             self.own_storage(&run.spec, namespace),
             futures::future::try_join_all(copies),
-            self.refusals(requester::of_run(&spec, field, namespace), &asked.user),
+            self.refusals(requester::of_run(&run.spec, field, namespace), &asked.user),
         );
         let (storage, mut faults, refusals) = match (storage?, refusals?) {
             (Ok(storage), refusals) => (storage, Vec::new(), refusals),
@@ -317,45 +315,6 @@ impl Reviewer {
         }
     }
 
-    /// The spec with the key that it takes over from its source (`planner::run::source`): who makes such a run needs the right to that Secret, as
-    /// if he named it. Of another namespace only where that lets this one restore, so that nobody learns of its keys.
-    async fn with_borrowed_key(&self, spec: &BackupRunSpec, namespace: &str) -> Result<BackupRunSpec, Error> {
-        let mut spec = spec.clone();
-        let own = spec.encryption.as_ref().is_some_and(|e| e.decryption_key.is_some());
-        let Some(source) = spec.source.clone().filter(|_| !own) else {
-            return Ok(spec);
-        };
-        let place = source.namespace.as_deref().unwrap_or(namespace);
-        let lets = |metadata: &ObjectMeta| {
-            let annotations = metadata.annotations.clone().unwrap_or_default();
-            place == namespace || planner::run::source::grants(&annotations, namespace)
-        };
-        let runs: Api<BackupRun> = Api::namespaced(self.client.clone(), place);
-        let schedules: Api<BackupSchedule> = Api::namespaced(self.client.clone(), place);
-        let key = match (&source.run, &source.schedule) {
-            (Some(name), _) => {
-                let run = seen(runs.get_opt(name).await)?;
-                let made_by = run.as_ref().and_then(|run| run.labels().get(labels::SCHEDULE).cloned());
-                let lent = match (run.as_ref().is_some_and(|run| lets(&run.metadata)), made_by) {
-                    // What a schedule says goes for all its runs.
-                    (false, Some(name)) => seen(schedules.get_opt(&name).await)?.is_some_and(|s| lets(&s.metadata)),
-                    (lent, _) => lent,
-                };
-                run.filter(|_| lent).and_then(|run| run.spec.encryption)
-            }
-            (None, Some(name)) => {
-                let found = seen(schedules.get_opt(name).await)?;
-                let found = found.filter(|schedule| lets(&schedule.metadata));
-                found.and_then(|schedule| schedule.spec.template.spec.encryption)
-            }
-            (None, None) => None,
-        };
-        if let Some(key) = planner::run::source::borrowed(key.and_then(|e| e.decryption_key), place) {
-            spec.encryption.get_or_insert_default().decryption_key = Some(key);
-        }
-        Ok(spec)
-    }
-
     /// The storage of that name, if it is there; or why it may not be used from that namespace.
     async fn storage_of(&self, name: &str, namespace: &str) -> Result<Result<Option<BackupStorage>, String>, Error> {
         let storages: Api<BackupStorage> = Api::all(self.client.clone());
@@ -400,12 +359,4 @@ fn read<K: Resource + DeserializeOwned>(object: &RawValue) -> Result<K, Fault> {
 
 fn texts(faults: &[Fault]) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
-}
-
-/// What an operator of some namespaces may not read it will not restore from, either.
-fn seen<K>(found: Result<Option<K>, kube::Error>) -> Result<Option<K>, Error> {
-    match found {
-        Err(kube::Error::Api(said)) if said.code == 403 => Ok(None),
-        found => found.map_err(|e| Error::Api("the source", e)),
-    }
 }

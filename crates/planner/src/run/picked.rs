@@ -63,6 +63,8 @@ pub struct Proof {
     pub at: Timestamp,
     /// It was whole, and its check found it right.
     pub good: bool,
+    /// Why not, in the reader's one word.
+    pub reason: String,
     /// `Read` or `Restore`.
     pub mode: String,
     /// How long it took, for people.

@@ -2,6 +2,7 @@
 use api::condition::{self, Say};
 use api::run::Verified;
 use api::{BackupRunStatus, labels};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -16,45 +17,54 @@ pub const READ: &str = "Read";
 /// The same.
 pub const RESTORE: &str = "Restore";
 
+/// What is wrong with the object itself, whoever reads it.
+const OF_THE_OBJECT: [Reason; 3] = [Reason::BadObject, Reason::ObjectMissing, Reason::ObjectChanged];
+/// What a drill's own commands have found. Of any other restore it says nothing of the backup: a command that a person mistypes fails, too.
+const OF_A_DRILL: [Reason; 4] = [
+    Reason::CommandFailed,
+    Reason::CommandKilled,
+    Reason::InputNotRead,
+    Reason::CheckFailed,
+];
+
 /// What a run that restored another one's backup shows of it. None: nothing, because it has not ended, or failed for reasons of its own (a Pod
-/// that did not start, a cancel): a backup is not called bad for what it never came to.
-pub fn proof(run: &api::BackupRun) -> Option<Proof> {
+/// that did not start, a key that could not be read, a cancel): a backup is not called bad for what it never came to.
+pub fn proof(run: &api::BackupRun, now: Timestamp) -> Option<Proof> {
     let status = run.status.as_ref().filter(|s| s.transfer.is_none())?;
     let said = |type_| condition::find(&status.conditions, type_).filter(|c| c.status == "True");
+    let is = |of: &[Reason], word: &str| of.iter().any(|known| known.word() == word);
+    let drilled = run.labels().contains_key(labels::DRILL);
+    let speaks = |word: &str| is(&OF_THE_OBJECT, word) || drilled && is(&OF_A_DRILL, word);
     let (good, said) = match (said(condition::SUCCESSFUL), said(condition::FAILED)) {
         (Some(said), _) => (true, said),
-        (None, Some(said)) if speaks_of_the_backup(&said.reason) => (false, said),
+        (None, Some(said)) if speaks(&said.reason) => (false, said),
         _ => return None,
     };
+    // One that a wrong clock has put into the future would hide all that come before then.
+    let at = status.completion_time.as_ref()?.0.min(now);
     let mode = run.labels().get(labels::DRILL_MODE).filter(|mode| *mode == READ);
     Some(Proof {
         run: run.name_any(),
-        at: status.completion_time.as_ref()?.0,
+        at,
         good,
+        reason: said.reason.clone(),
         mode: mode.map_or(RESTORE, String::as_str).into(),
         duration: status.duration.clone(),
         words: said.message.clone(),
     })
 }
 
-fn speaks_of_the_backup(reason: &str) -> bool {
-    const OF_IT: [Reason; 8] = [
-        Reason::BadObject,
-        Reason::ObjectMissing,
-        Reason::ObjectChanged,
-        Reason::NoDecryptionKey,
-        Reason::CommandFailed,
-        Reason::CommandKilled,
-        Reason::InputNotRead,
-        Reason::CheckFailed,
-    ];
-    OF_IT.iter().any(|known| known.word() == reason)
+/// A restore has found that the object is gone, another, or not whole: it takes no place from a backup that can be restored.
+pub fn is_bad(status: &BackupRunStatus) -> bool {
+    let said = condition::find(&status.conditions, condition::VERIFIED).filter(|c| c.status == "False");
+    said.is_some_and(|said| OF_THE_OBJECT.iter().any(|reason| reason.word() == said.reason))
 }
 
 /// Adds what was shown since to the decision about a finished run. Returns the status that tells of it; None: nothing new.
 pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> Option<BackupRunStatus> {
     let proof = o.proof.as_ref()?;
-    let known = status.verified.as_ref().is_some_and(|v| v.time.0 >= proof.at);
+    let told = status.verified.as_ref();
+    let known = told.is_some_and(|v| v.run == proof.run || v.time.0 >= proof.at && v.time.0 <= o.now);
     // Of a backup that is not there any more nothing is to be said.
     if known || !condition::is_true(&status.conditions, condition::SUCCESSFUL) || tell::is_overwritten(status) {
         return None;
@@ -81,7 +91,8 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
     let say = Say {
         type_: condition::VERIFIED,
         status: proof.good,
-        reason: reason.word(),
+        // Of a bad one the reader's own reason: whether it is the object's fault.
+        reason: if proof.good { reason.word() } else { &proof.reason },
         message: &note,
     };
     condition::set(&mut told.conditions, &say, o.run.metadata.generation, o.now);

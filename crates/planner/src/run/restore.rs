@@ -141,11 +141,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if let Some(why) = o.storage.forbids(&key) {
         return refuse(o, status, &why);
     }
-    if o.run.spec.backup.is_none() {
-        // Such a run tells of its last restore; no other time is kept.
-        status.start_time = Some(Time(o.now));
-        status.completion_time = None;
-    }
+    begun(o, &mut status);
     start(o, &mut status, Action::Restore, number, key);
     let event = Event {
         warning: false,
@@ -187,6 +183,7 @@ fn of_copy(o: &Observed<'_>, mut status: BackupRunStatus, copy: &CopyStatus, pas
     status.thaw = None;
     let lost = copies::lost(o, &mut status);
     let number = status.restores.last().map_or(1, |r| r.number.saturating_add(1));
+    begun(o, &mut status);
     start(o, &mut status, Action::Restore, number, copy.key.clone());
     if let Some(transfer) = &mut status.transfer {
         transfer.storage = Some(copy.storage.clone());
@@ -209,6 +206,14 @@ fn of_copy(o: &Observed<'_>, mut status: BackupRunStatus, copy: &CopyStatus, pas
         guarded: vec![Guarded::Report(Box::new(status)), Guarded::TakeRequest],
         requeue: Some(start_deadline(o.run)),
         ..Decision::default()
+    }
+}
+
+/// A run without a backup tells of its last restore; no other time is kept.
+fn begun(o: &Observed<'_>, status: &mut BackupRunStatus) {
+    if o.run.spec.backup.is_none() {
+        status.start_time = Some(Time(o.now));
+        status.completion_time = None;
     }
 }
 

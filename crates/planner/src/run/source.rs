@@ -21,8 +21,6 @@ pub struct There<'a> {
     pub runs: &'a [&'a BackupRun],
     /// The schedule: the one that is named, or the one that made the run.
     pub schedule: Option<&'a BackupSchedule>,
-    /// When the run that asks was created.
-    pub asked_at: Option<Timestamp>,
 }
 
 /// Picks a backup. `isolated` tells whether a storage keeps namespaces apart.
@@ -93,7 +91,7 @@ pub fn pick(
             run.name_any()
         ));
     }
-    picked(run, namespace, lends_its_key(asks, run, there)).map_or_else(
+    picked(run, namespace).map_or_else(
         || {
             SourceView::Refused(format!(
                 "run {namespace}/{} does not say where its backup is",
@@ -104,8 +102,8 @@ pub fn pick(
     )
 }
 
-/// A key of a namespace, as a run of another one would name it.
-pub fn borrowed(key: Option<DecryptionKey>, namespace: &str) -> Option<DecryptionKey> {
+/// A key of a namespace, as a run of another one would name it: that Secret still has to say so itself.
+fn named_there(key: Option<DecryptionKey>, namespace: &str) -> Option<DecryptionKey> {
     key.map(|mut key| {
         key.namespace.get_or_insert_with(|| namespace.into());
         key
@@ -113,7 +111,7 @@ pub fn borrowed(key: Option<DecryptionKey>, namespace: &str) -> Option<Decryptio
 }
 
 /// Whether an object of another namespace lets this one restore its backups.
-pub fn grants(annotations: &std::collections::BTreeMap<String, String>, own: &str) -> bool {
+fn grants(annotations: &std::collections::BTreeMap<String, String>, own: &str) -> bool {
     let list = annotations.get(labels::ALLOWED_NAMESPACES).map_or("", String::as_str);
     list.split(',').map(str::trim).any(|name| name == own || name == "*")
 }
@@ -150,29 +148,13 @@ fn unfit(run: &BackupRun) -> Option<Unfit> {
     ))
 }
 
-/// Whether the key that a run names goes along with its backup. Who asks is admitted with the right to read that Secret, as with one that he names
-/// himself; so it is lent only where the one that was looked at then is the one that is taken now: of a run that was there, or as the schedule's
-/// template names it. Otherwise whoever may make runs and read no Secret would have what it opens.
-fn lends_its_key(asks: &Source, run: &BackupRun, there: &There<'_>) -> bool {
-    if asks.schedule.is_some() {
-        let key = |spec: &api::BackupRunSpec| spec.encryption.as_ref().and_then(|e| e.decryption_key.clone());
-        return there
-            .schedule
-            .is_some_and(|s| key(&s.spec.template.spec) == key(&run.spec));
-    }
-    let created = run.metadata.creation_timestamp.as_ref().map(|t| t.0);
-    created
-        .zip(there.asked_at)
-        .is_none_or(|(created, asked)| created <= asked)
-}
-
-fn picked(run: &BackupRun, namespace: &str, lends: bool) -> Option<Picked> {
+fn picked(run: &BackupRun, namespace: &str) -> Option<Picked> {
     let status = run.status.as_ref()?;
     // The Go operator wrote the rendered path into the spec.
     let written = || Some(run.spec.storage.path.clone()).filter(|path| !path.contains("{{"));
     let mut encryption = run.spec.encryption.clone();
     if let Some(encryption) = &mut encryption {
-        encryption.decryption_key = borrowed(encryption.decryption_key.take().filter(|_| lends), namespace);
+        encryption.decryption_key = named_there(encryption.decryption_key.take(), namespace);
     }
     Some(Picked {
         source: PickedSource {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::lock;
+use crate::run::proved::is_bad;
 use crate::run::tell::is_overwritten;
 use crate::schedule::decide::{Doomed, Why};
 use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
@@ -49,7 +50,7 @@ pub fn rotate(o: &Observed<'_>) -> Rotation {
         }
         Err(_) => Vec::new(),
     };
-    if o.runs.iter().any(|r| is_being_restored(r)) {
+    if o.runs.iter().any(|r| is_being_restored(r)) || !o.restored_by.is_empty() {
         return Rotation {
             kept,
             ..Rotation::default()
@@ -97,10 +98,11 @@ pub fn newest<'a>(o: &Observed<'a>) -> Option<&'a BackupRun> {
     good.max_by_key(|r| (worth(r), r.name_any()))
 }
 
-/// What is kept rather: a backup that is still there, then the newer one. One that was written over takes no place from one
-/// that can be restored.
+/// What is kept rather: a backup that is still there, then the newer one. One that was written over, or that a restore has found bad, takes no
+/// place from one that can be restored.
 fn worth(run: &BackupRun) -> (bool, Timestamp) {
-    (!run.status.as_ref().is_some_and(is_overwritten), ended(run))
+    let lost = run.status.as_ref().is_some_and(|s| is_overwritten(s) || is_bad(s));
+    (!lost, ended(run))
 }
 
 /// It is annotated to be kept.

@@ -19,6 +19,8 @@ pub struct Observed<'a> {
     pub others: Vec<&'a BackupRun>,
     /// UIDs of its runs whose backup another run is restoring, or is about to.
     pub read: BTreeSet<String>,
+    /// Runs of its namespace, but those of drills, that are restoring one of its backups: over the data that it backs up, as far as anybody knows.
+    pub restored_by: Vec<String>,
     /// Who is told of it, and what came of that.
     pub notify: Known<'a>,
     /// Now.

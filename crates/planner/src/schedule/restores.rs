@@ -83,6 +83,7 @@ fn names(o: &Observed<'_>) -> Option<String> {
         .iter()
         .filter(|r| is_being_restored(r))
         .map(|r| r.name_any())
+        .chain(o.restored_by.iter().cloned())
         .collect();
     names.sort();
     (!names.is_empty()).then(|| names.join(", "))

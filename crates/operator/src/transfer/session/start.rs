@@ -205,7 +205,7 @@ impl Session {
         if job.check.is_some() && self.agent_version < protocol::CHECK {
             // It would leave the check out, and the restore would count as good.
             return Err(Ended::Over(End::Failed {
-                reason: Reason::CheckFailed,
+                reason: Reason::AgentReport,
                 message: OLD_AGENT.into(),
                 bytes: 0,
                 log: String::new(),

@@ -39,7 +39,6 @@ fn picks(source: serde_json::Value, own: &str, runs: &[BackupRun]) -> Result<Str
     let there = There {
         runs: &runs,
         schedule: None,
-        asked_at: None,
     };
     match pick(
         &asks(source),
@@ -150,7 +149,6 @@ fn another_namespaces_backup_is_restored_only_where_that_says_so_and_its_storage
     let there = There {
         runs: &[&run],
         schedule: Some(&schedule),
-        asked_at: None,
     };
     assert!(matches!(
         pick(&asks(asked.clone()), "shop", &there, |_| false, Timestamp::UNIX_EPOCH),
@@ -178,7 +176,6 @@ fn the_key_of_another_namespaces_backup_is_looked_for_there_and_what_proves_it_c
     let there = There {
         runs: &[&run],
         schedule: None,
-        asked_at: None,
     };
     let SourceView::Picked(picked) = pick(
         &asks(json!({"run": "db-1", "namespace": "team"})),
@@ -204,54 +201,4 @@ fn the_key_of_another_namespaces_backup_is_looked_for_there_and_what_proves_it_c
         (status.key.as_deref(), status.sha256.as_deref()),
         (Some("team/db-1"), Some("ab"))
     );
-}
-
-#[test]
-fn a_key_goes_along_only_where_who_asks_was_admitted_with_the_right_to_it() {
-    let key = |name: &str| DecryptionKey {
-        name: name.into(),
-        namespace: None,
-        key: "k".into(),
-        key_type: None,
-    };
-    let sealed = |mut run: BackupRun, name: &str| {
-        run.spec.encryption = Some(Encryption {
-            recipients: vec!["age1x".into()],
-            recipients_from: vec![],
-            decryption_key: Some(key(name)),
-        });
-        run
-    };
-    let lent = |source: serde_json::Value, run: &BackupRun, schedule: Option<&BackupSchedule>, asked: i64| {
-        let there = There {
-            runs: &[run],
-            schedule,
-            asked_at: Some(Timestamp::from_second(asked).unwrap()),
-        };
-        let now = Timestamp::from_second(1000).unwrap();
-        match pick(&asks(source), "team", &there, |_| false, now) {
-            SourceView::Picked(picked) => picked.source.encryption.unwrap().decryption_key.map(|k| k.name),
-            other => panic!("{other:?}"),
-        }
-    };
-    let mut run = sealed(good("db-1", 1), "vault");
-    run.metadata.creation_timestamp = Some(Time(Timestamp::from_second(100).unwrap()));
-    let named = || json!({"run": "db-1"});
-    assert_eq!(lent(named(), &run, None, 100).as_deref(), Some("vault"));
-    assert_eq!(
-        lent(named(), &run, None, 99),
-        None,
-        "it came later: nobody looked at its key"
-    );
-    let of = |name: &str| -> BackupSchedule {
-        serde_json::from_value(json!({
-            "apiVersion": "backup-operator.io/v1", "kind": "BackupSchedule", "metadata": {"name": "db"},
-            "spec": {"schedule": "@daily", "template": {"spec": serde_json::to_value(sealed(good("x", 1), name).spec).unwrap()}},
-        }))
-        .unwrap()
-    };
-    let latest = || json!({"schedule": "db"});
-    assert_eq!(lent(latest(), &run, Some(&of("vault")), 1).as_deref(), Some("vault"));
-    assert_eq!(lent(latest(), &run, Some(&of("other")), 1), None);
-    assert_eq!(lent(latest(), &run, None, 1), None);
 }

@@ -26,6 +26,7 @@ struct World {
     runs: Vec<BackupRun>,
     others: Vec<BackupRun>,
     read: std::collections::BTreeSet<String>,
+    restored_by: Vec<String>,
     now: Timestamp,
 }
 
@@ -63,6 +64,7 @@ impl World {
             runs: vec![],
             others: vec![],
             read: Default::default(),
+            restored_by: Default::default(),
             now: t("2026-01-01T10:30:00Z"),
         }
     }
@@ -83,6 +85,7 @@ impl World {
             runs: self.runs.iter().collect(),
             others: self.others.iter().collect(),
             read: self.read.clone(),
+            restored_by: self.restored_by.clone(),
             notify: Default::default(),
             now: self.now,
         })
@@ -293,6 +296,7 @@ fn one_write_tells_of_a_tick_and_of_its_run() {
         runs: world.runs.iter().collect(),
         others: vec![],
         read: Default::default(),
+        restored_by: Default::default(),
         notify: Default::default(),
         now: world.now,
     };

@@ -49,6 +49,7 @@ impl World {
             runs: self.runs.iter().collect(),
             others: vec![],
             read: Default::default(),
+            restored_by: Default::default(),
             notify: Known {
                 default: Some(&self.default),
                 ended: std::mem::take(&mut self.ended),
@@ -383,6 +384,7 @@ fn what_is_to_be_told_stays_while_the_operators_receivers_are_not_known() {
         runs: w.runs.iter().collect(),
         others: vec![],
         read: Default::default(),
+        restored_by: Default::default(),
         notify: Known::default(),
         now: t("02T03:02:00"),
     };

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::lock::is_held;
+use crate::run::proved::is_bad;
 use crate::run::tell::is_overwritten;
 use crate::schedule::history::{is_in_use, is_kept, newest};
 use crate::schedule::observed::{Observed, Standing, is_being_restored, standing};
@@ -26,7 +27,7 @@ pub fn judge<'a>(o: &Observed<'a>, policy: &Policy) -> Vec<(&'a BackupRun, Fate)
         .iter()
         .map(|run| {
             let mut backup = policy.backup(begun(run));
-            backup.there = !run.status.as_ref().is_some_and(is_overwritten);
+            backup.there = !run.status.as_ref().is_some_and(|s| is_overwritten(s) || is_bad(s));
             // What takes no place comes first: the rest only says why it stays.
             backup.needed = [
                 (is_kept(run), Needed::Annotated),
@@ -68,16 +69,23 @@ pub fn kept(judged: &[(&BackupRun, Fate)], policy: &Policy) -> Kept {
 
 /// When a run's backup began; when it was created, where it does not say. Of one that was imported, the record says it.
 pub fn begun(run: &BackupRun) -> Timestamp {
-    let started = run.status.as_ref().and_then(|s| s.start_time.as_ref()).map(|t| t.0);
+    let status = run.status.as_ref();
+    let started = status.and_then(|s| s.start_time.as_ref()).map(|t| t.0);
+    let completed = status.and_then(|s| s.completion_time.as_ref()).map(|t| t.0);
     let created = run.metadata.creation_timestamp.as_ref().map(|t| t.0);
-    started.or(created).unwrap_or(Timestamp::UNIX_EPOCH)
+    // One that was brought back was created again: its backup is as old as it was, and is not of today.
+    let otherwise = [completed, created].into_iter().flatten().min();
+    started.or(otherwise).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Its backup was proved: read back whole, or restored.
 fn is_verified(run: &BackupRun) -> bool {
-    run.status.as_ref().is_some_and(|status| {
-        condition::is_true(&status.conditions, condition::VERIFIED) || status.restores.iter().any(|r| r.successful)
-    })
+    run.status.as_ref().is_some_and(
+        |status| match condition::find(&status.conditions, condition::VERIFIED) {
+            Some(said) => said.status == "True",
+            None => status.restores.iter().any(|r| r.successful),
+        },
+    )
 }
 
 fn number(n: usize) -> u32 {

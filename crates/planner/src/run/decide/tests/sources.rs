@@ -22,7 +22,6 @@ fn seen(world: &World, source: &World) -> SourceView {
     let there = There {
         runs: &[&source.run],
         schedule: None,
-        asked_at: None,
     };
     pick(world.run.unpicked().unwrap(), "team", &there, |_| false, world.now)
 }
@@ -109,6 +108,7 @@ fn proof(at: i64, good: bool) -> Option<Proof> {
         run: format!("drill-{at}"),
         at: Timestamp::from_second(at).unwrap(),
         good,
+        reason: if good { "RestoreSuccessful" } else { "BadObject" }.into(),
         mode: "Read".into(),
         duration: Some("12s".into()),
         words: "all of it was read".into(),
@@ -120,17 +120,17 @@ fn a_backup_says_what_the_last_restore_of_it_elsewhere_has_shown_once() {
     let mut world = World::stored();
     world.step();
     assert!(world.status().verified.is_none());
-    world.proof = proof(2_000_000, true);
+    world.proof = proof(990_000, true);
     world.step();
     assert!(world.is(condition::VERIFIED));
     assert_eq!(world.status().verified.unwrap().duration.as_deref(), Some("12s"));
     assert_eq!(world.step(), [], "it is said once");
-    world.proof = proof(3_000_000, false);
+    world.proof = proof(995_000, false);
     world.step();
     assert!(!world.is(condition::VERIFIED) && world.is(condition::SUCCESSFUL));
     assert!(!world.status().verified.unwrap().successful);
     // The newer run was rotated away: what is left of older ones says nothing new.
-    world.proof = proof(2_000_000, true);
+    world.proof = proof(990_000, true);
     assert_eq!(world.step(), []);
 }
 
@@ -143,29 +143,55 @@ fn a_restore_that_never_came_to_the_backup_says_nothing_of_it() {
     run.step();
     run.pod(PodStage::Running);
     run.step();
-    for (reason, speaks) in [
-        (Reason::BadObject, true),
-        (Reason::CheckFailed, true),
-        (Reason::PodCannotStart, false),
-        (Reason::Cancelled, false),
+    for (reason, of_anybody, of_a_drill) in [
+        (Reason::BadObject, true, true),
+        (Reason::ObjectMissing, true, true),
+        // A person may mistype a command; a drill's is the proof.
+        (Reason::CommandFailed, false, true),
+        (Reason::CheckFailed, false, true),
+        (Reason::NoDecryptionKey, false, false),
+        (Reason::CommandNotStarted, false, false),
+        (Reason::PodCannotStart, false, false),
+        (Reason::Cancelled, false, false),
     ] {
-        let mut run = World {
-            run: run.run.clone(),
-            ..World::new(run.run.clone())
-        };
-        run.ended(End::Failed {
-            reason,
-            message: "it is cut".into(),
-            bytes: 0,
-            log: String::new(),
-        });
-        run.step();
-        run.pods.clear();
-        run.step();
-        let proof = crate::run::proved::proof(&run.run);
-        assert_eq!(proof.is_some(), speaks, "{reason:?} {:?}", run.status());
-        assert!(proof.is_none_or(|p| !p.good && p.words.contains("it is cut")));
+        for (drilled, speaks) in [(false, of_anybody), (true, of_a_drill)] {
+            let mut run = World {
+                run: run.run.clone(),
+                ..World::new(run.run.clone())
+            };
+            if drilled {
+                run.run.labels_mut().insert(labels::DRILL.into(), "proof".into());
+            }
+            run.ended(End::Failed {
+                reason,
+                message: "it is cut".into(),
+                bytes: 0,
+                log: String::new(),
+            });
+            run.step();
+            run.pods.clear();
+            run.step();
+            let proof = crate::run::proved::proof(&run.run, run.now);
+            assert_eq!(proof.is_some(), speaks, "{reason:?} {drilled} {:?}", run.status());
+            assert!(proof.is_none_or(|p| !p.good && p.words.contains("it is cut")));
+        }
     }
+}
+
+#[test]
+fn a_proof_of_a_wrong_clock_hides_none_that_comes_after_it() {
+    let mut world = World::stored();
+    world.step();
+    world.proof = proof(500_000_000, true);
+    world.step();
+    assert!(world.is(condition::VERIFIED));
+    let mut later = proof(1_500_000, false);
+    if let Some(proof) = &mut later {
+        proof.run = "drill-later".into();
+    }
+    world.proof = later;
+    world.step();
+    assert!(!world.is(condition::VERIFIED), "{:?}", world.status().verified);
 }
 
 #[test]

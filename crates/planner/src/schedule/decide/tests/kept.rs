@@ -68,6 +68,7 @@ fn observed(world: &World) -> Observed<'_> {
         runs: world.runs.iter().collect(),
         others: vec![],
         read: Default::default(),
+        restored_by: Default::default(),
         notify: Default::default(),
         now: world.now,
     }

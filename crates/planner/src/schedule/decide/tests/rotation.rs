@@ -55,6 +55,40 @@ fn a_backup_that_another_run_restores_is_not_rotated_away_meanwhile() {
 }
 
 #[test]
+fn a_restore_by_another_run_holds_ticks_and_rotation_as_its_own_would() {
+    let mut world = World::new().at("2026-01-01T11:00:05Z");
+    for n in 0..5 {
+        world.ended(&format!("good{n}"), true, 100 * n);
+    }
+    world.restored_by = vec!["staging".into()];
+    let d = world.look();
+    assert!(d.create.is_empty() && d.delete.is_empty());
+    let told = condition::find(&d.status.conditions, condition::IN_PROGRESS).unwrap();
+    assert!(told.message.contains("the restore of staging"), "{}", told.message);
+    world.restored_by.clear();
+    let d = world.look();
+    assert!(d.create.len() == 1 && !d.delete.is_empty());
+}
+
+#[test]
+fn a_backup_that_a_restore_has_found_bad_takes_no_place_from_one_that_can_be_restored() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(2);
+    for n in 0..3 {
+        world.ended(&format!("good{n}"), true, 100 * n);
+    }
+    let say = condition::Say {
+        type_: condition::VERIFIED,
+        status: false,
+        reason: "BadObject",
+        message: "",
+    };
+    let newest = world.runs.iter_mut().find(|r| r.name_any() == "good0").unwrap();
+    condition::set(&mut newest.status.as_mut().unwrap().conditions, &say, None, world.now);
+    assert_eq!(world.doomed(), ["good0"]);
+}
+
+#[test]
 fn a_backup_that_was_written_over_takes_no_place_from_one_that_can_be_restored() {
     let mut world = World::new();
     world.schedule.spec.successful_runs_history_limit = Some(2);
