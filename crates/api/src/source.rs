@@ -22,7 +22,7 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 52))]
     pub schedule: Option<String>,
-    /// With `schedule`: `latest` (default) for its newest good backup, or a time (RFC 3339, as in `2026-11-28T03:00:00Z`) for the newest one that had ended by then, as `kubectl backup restore --at` takes it. What was picked stands in `status.source`, and is what this run restores each time.
+    /// With `schedule`: `latest` (default) for its newest good backup, or a time (RFC 3339, as in `2026-11-28T03:00:00Z`) for the newest one that had ended by then. What was picked stands in `status.source`, and is what this run restores each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub at: Option<String>,

@@ -42,7 +42,7 @@ pub const ALERTS: &[Alert] = &[
         commands: [WHY, RUNS, DESCRIBE],
         cures: &[
             "The run's reason is in [failure modes](../failure-modes.md), with what to do.",
-            "`BadObject`, `ObjectMissing`, `ObjectChanged`: the stored object is not what was stored. Look at the other backups now: `kubectl backup verify`; see [drills](../drills.md#when-a-drill-fails).",
+            "`BadObject`, `ObjectMissing`, `ObjectChanged`: the stored object is not what was stored. Look at the other backups now: `kubectl backup verify schedule/SCHEDULE -n NAMESPACE`; see [drills](../drills.md#when-a-drill-fails).",
             "`NoDecryptionKey`: find the key before it is needed.",
             "`CheckFailed`: `status.log` of the run has the last 4 KiB of what the check printed.",
             "After the cure, prove one without waiting for the next tick: `kubectl -n NAMESPACE annotate bd DRILL backup-operator.io/trigger=now`.",
@@ -110,7 +110,7 @@ pub const ALERTS: &[Alert] = &[
         cures: &[
             "Drills fail: see [DrillFailed](DrillFailed.md). None is made: see [DrillNotReady](DrillNotReady.md).",
             "A drill takes longer than its ticks are apart: let them be further apart.",
-            "To prove one now: `kubectl backup run drill/DRILL`, or `kubectl -n NAMESPACE annotate bd DRILL backup-operator.io/trigger=now`.",
+            "To prove one now: `kubectl backup run drill/DRILL -n NAMESPACE`, or `kubectl -n NAMESPACE annotate bd DRILL backup-operator.io/trigger=now`.",
         ],
     },
 ];
