@@ -129,7 +129,7 @@ fn a_backup_of_another_namespace_is_restored_only_where_its_run_says_so() {
 }
 
 #[test]
-fn a_restore_whose_check_fails_is_not_good_and_the_backup_says_so() {
+fn a_restore_whose_check_fails_is_not_good_and_says_nothing_of_the_backup() {
     case("check", |case| async move {
         case.keeps("db");
         case.backup("db", stream(&case.path("db"), "random 1000")).await;
@@ -151,17 +151,9 @@ fn a_restore_whose_check_fails_is_not_good_and_the_backup_says_so() {
         let run = case.ended("bad", 90).await;
         assert_eq!(end_of(&run), "fails: CheckFailed");
         assert!(message(&run).contains("spec.restore.check"), "{}", message(&run));
-        let said = case
-            .until("db", "is not verified", 60, |run| {
-                let said = condition::find(&status(run).conditions, condition::VERIFIED).cloned();
-                said.filter(|c| c.status == "False")
-            })
-            .await;
-        assert!(
-            said.message.starts_with("run bad could not restore it"),
-            "{}",
-            said.message
-        );
+        // Anybody mistypes a check: only a drill's says something of the backup.
+        let told = status(&case.runs().get("db").await.unwrap()).verified.unwrap();
+        assert_eq!((told.run.as_str(), told.successful), ("good", true));
         assert!(
             is(&case.runs().get("db").await.unwrap(), condition::SUCCESSFUL),
             "what is known of the backup stays"

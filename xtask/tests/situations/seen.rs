@@ -191,8 +191,9 @@ fn columns(cluster: &ApiServer, kind: &str) -> String {
 }
 
 /// Columns that say how long ago something was, which is another each time.
-const AGES: [&str; 6] = [
+const AGES: [&str; 7] = [
     "AGE",
+    "LAST PROVED",
     "GOOD AGE",
     "LAST VERIFIED",
     "LAST SCHEDULED",
