@@ -10,6 +10,17 @@ mkdir -p "$cache"/{bin,images,log,tmp}
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "$@" && exit 1; }
 
+# The Kubernetes of the node: go/node's, or with KUBERNETES=MINOR that of go/node-MINOR.
+node=node
+[ "${KUBERNETES:-}" != 1.35 ] || unset KUBERNETES
+if [ -n "${KUBERNETES:-}" ]; then
+	node=node-$KUBERNETES
+	[ -d "$dev/go/$node" ] || die "KUBERNETES is 1.35, or one of those there are (go/node-MINOR): $(cd "$dev/go" && echo node-*), not ${KUBERNETES@Q}"
+fi
+
+# kubernetes_of MODULE: the version that a module of go/ is of.
+kubernetes_of() { awk '$1 == "k8s.io/kubernetes" && $2 ~ /^v/ { print substr($2, 2); exit }' "$dev/go/$1/go.mod"; }
+
 # key STRING|PATH...: 16 hex digits that change when a string does, or a byte or a name at or below a path.
 key() {
 	local part

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::SelfSubjectRulesReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{Patch, PatchParams, PostParams};
@@ -23,6 +24,9 @@ pub const CONFIGURATION: &str = "backup-operator";
 const WEBHOOK: &str = "validate.backup-operator.io";
 /// How long the webhook may be out of reach: an operator was just killed by another case.
 pub(crate) const AWAY: Duration = Duration::from_secs(30);
+
+/// How long the API server's authorizer may take to hear of a role.
+const HEARD: Duration = Duration::from_secs(30);
 
 /// Teaches the API server that label.
 pub async fn set_up(client: &Client) {
@@ -63,7 +67,8 @@ impl Case {
     pub async fn account(&self, name: &str, rules: Value) -> Client {
         let metadata = json!({"name": name});
         self.apply::<ServiceAccount>(json!({"metadata": metadata})).await;
-        self.apply::<Role>(json!({"metadata": metadata, "rules": rules})).await;
+        self.apply::<Role>(json!({"metadata": metadata, "rules": rules.clone()}))
+            .await;
         let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name});
         let subjects = json!([{"kind": "ServiceAccount", "name": name, "namespace": self.namespace()}]);
         self.apply::<RoleBinding>(json!({"metadata": metadata, "roleRef": role, "subjects": subjects}))
@@ -85,6 +90,52 @@ impl Case {
             token: Some(answer.status.expect("a token").token.into()),
             ..AuthInfo::default()
         };
-        Client::try_from(config).expect("a client")
+        let client = Client::try_from(config).expect("a client");
+        permitted(&client, self.namespace(), &rules).await;
+        client
+    }
+}
+
+/// Waits until the API server's authorizer knows that who asks may do so in that namespace: it hears of roles and bindings by a watch, so
+/// that for a moment after they were made it refuses what they allow.
+pub async fn permitted(client: &Client, namespace: &str, rules: &Value) {
+    let reviews: Api<SelfSubjectRulesReview> = Api::all(client.clone());
+    let review: SelfSubjectRulesReview =
+        serde_json::from_value(json!({"spec": {"namespace": namespace}})).expect("a review");
+    let until = Instant::now() + HEARD;
+    loop {
+        let answer = reviews.create(&PostParams::default(), &review).await;
+        let known = answer.as_ref().ok().and_then(|answer| answer.status.as_ref());
+        let known = known.map(|status| json!(status.resource_rules)).unwrap_or_default();
+        if missing(rules, &known).is_empty() {
+            return;
+        }
+        assert!(
+            Instant::now() < until,
+            "what is allowed to {namespace} is not known: {rules}, and {answer:?}"
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The rules that are not among the known ones.
+fn missing<'a>(rules: &'a Value, known: &Value) -> Vec<&'a Value> {
+    let known = known.as_array().map_or(&[][..], Vec::as_slice);
+    let rules = rules.as_array().map_or(&[][..], Vec::as_slice);
+    rules.iter().filter(|&rule| !known.contains(rule)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_the_authorizer_has_not_heard_of_is_waited_for() {
+        let rule = json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]});
+        let other = json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]});
+        assert_eq!(missing(&json!([rule, other]), &json!([rule])), [&other]);
+        assert_eq!(missing(&json!([rule]), &json!([other, rule])), [] as [&Value; 0]);
+        assert_eq!(missing(&json!([]), &json!([other])), [] as [&Value; 0]);
+        assert_eq!(missing(&json!([rule]), &json!(null)), [&rule]);
     }
 }

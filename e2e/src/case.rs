@@ -268,8 +268,12 @@ impl Case {
 
 /// Does a case's work and then what has to follow it, whatever became of it: what the whole cluster has changed by.
 pub async fn finally(work: impl Future<Output = ()>, after: impl Future<Output = ()>) {
+    finally_within(LIMIT - AFTER, work, after).await;
+}
+
+/// The same of a [`long_case`], whose work may take so long.
+pub async fn finally_within(limit: Duration, work: impl Future<Output = ()>, after: impl Future<Output = ()>) {
     let work = async {
-        let limit = LIMIT - AFTER;
         // In a box: a case is more than a test's stack takes with all that is around it.
         if timeout(limit, Box::pin(work)).await.is_err() {
             panic!("the work did not end within {} s", limit.as_secs());

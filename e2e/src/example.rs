@@ -1,22 +1,29 @@
-//! The storages of docs/examples, with a place and keys of the tests' own: what people copy is what was tried.
+//! What docs/examples hold, changed as by `kubectl patch --type=merge`: what people copy is what was tried.
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The spec of an example's storage, changed as by `kubectl patch --type=merge`.
+/// The spec of an example's storage, with a place and keys of the tests' own.
 pub fn storage(file: &str, change: &Value) -> Value {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples")).join(file);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let documents = serde_yaml_ng::Deserializer::from_str(&text).map(|d| Value::deserialize(d).expect("YAML"));
-    let mut found: Vec<_> = documents.filter(|d| d["kind"] == "BackupStorage").collect();
+    let mut found = documents(file);
+    found.retain(|d| d["kind"] == "BackupStorage");
     assert_eq!(found.len(), 1, "storages of {file}");
     let mut spec = found.remove(0)["spec"].take();
     merge(&mut spec, change);
     spec
 }
 
-fn merge(into: &mut Value, change: &Value) {
+/// All that an example holds, in its order.
+pub fn documents(file: &str) -> Vec<Value> {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples")).join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let documents = serde_yaml_ng::Deserializer::from_str(&text);
+    documents.map(|d| Value::deserialize(d).expect("YAML")).collect()
+}
+
+/// Changes a value as `kubectl patch --type=merge` does.
+pub fn merge(into: &mut Value, change: &Value) {
     let Value::Object(change) = change else {
         *into = change.clone();
         return;

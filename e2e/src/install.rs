@@ -11,9 +11,9 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::case::finally;
+use crate::case::{finally, finally_within};
 use crate::cluster::{apply_in, delete, wait};
-use crate::kubectl::said;
+use crate::kubectl::{kubectl, said};
 use crate::prometheus::program;
 use crate::{admission, operator};
 
@@ -39,6 +39,15 @@ pub async fn restored_after(client: &Client, work: impl Future<Output = ()>, bet
     finally(Box::pin(work), Box::pin(back)).await;
 }
 
+/// The same of a case that takes longer.
+pub async fn restored_within(client: &Client, limit: Duration, work: impl Future<Output = ()>) {
+    let back = async {
+        remove_chart();
+        manifests(client).await;
+    };
+    finally_within(limit, Box::pin(work), Box::pin(back)).await;
+}
+
 /// Installs the plain manifests, and waits until the operator leads and answers.
 pub async fn manifests(client: &Client) {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../dev/operator");
@@ -56,6 +65,71 @@ pub fn chart(values: &Value, wait: bool) {
         helm.args(["--wait", "--timeout", "90s"]);
     }
     succeeded(&mut helm, &values.to_string());
+}
+
+/// A release of the operator.
+pub struct Release {
+    /// Its checkout, which has the chart.
+    tree: PathBuf,
+    /// The tag of its image on the cluster's node.
+    tag: &'static str,
+}
+
+impl Release {
+    /// This checkout's.
+    pub fn head() -> Self {
+        Self {
+            tree: concat!(env!("CARGO_MANIFEST_DIR"), "/..").into(),
+            tag: "dev",
+        }
+    }
+
+    /// That of dev/previous.
+    pub fn before() -> Self {
+        let tree = std::env::var_os("E2E_BEFORE").expect("E2E_BEFORE is not set: run `make upgrades`");
+        Self {
+            tree: tree.into(),
+            tag: "before",
+        }
+    }
+
+    /// Its CRDs alone, as somebody applies them who does not leave them to Helm.
+    pub fn crds(&self) {
+        let file = self.tree.join("deploy/crds.yaml");
+        let (ok, said) = kubectl(&["apply", "-f", file.to_str().expect("a path")], "");
+        assert!(ok, "{said}");
+    }
+
+    /// Upgrades to its chart, or installs it, as the page says, and waits until no Pod of another one is there.
+    pub async fn upgrade(&self, client: &Client, arguments: &[&str]) {
+        let mut helm = helm(&["upgrade", NAME]);
+        helm.arg(self.tree.join("charts/backup-operator"));
+        helm.args(["--set", &format!("image.tag={}", self.tag), "--timeout", "90s"]);
+        succeeded(helm.args(arguments), "");
+        self.leads(client).await;
+    }
+
+    /// Goes back to a revision of the Helm release ([`revision`]), which was of this one.
+    pub async fn roll_back(&self, client: &Client, revision: &str) {
+        succeeded(helm(&["rollback", NAME, revision]).args(["--timeout", "90s"]), "");
+        self.leads(client).await;
+    }
+
+    async fn leads(&self, client: &Client) {
+        operator::of_image(client, &format!(":{}", self.tag)).await;
+    }
+
+    /// How the image ends that its Pods, and those of its runs, have.
+    pub fn tag(&self) -> &str {
+        self.tag
+    }
+}
+
+/// The revision that Helm's release is at.
+pub fn revision() -> String {
+    let (ok, text) = said(helm(&["status", NAME]).args(["--output", "json"]), "");
+    let status: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{ok}: {e}: {text}"));
+    status["version"].to_string()
 }
 
 /// What Helm prints at the end of an installation.

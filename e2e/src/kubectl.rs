@@ -1,15 +1,49 @@
 //! kubectl, as people use it.
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::admission::AWAY;
 
-/// What kubectl says to these arguments and that input, on both streams, and whether it succeeded.
+/// What kubectl says to these arguments and that input, on both streams, and whether it succeeded. Asked again while the webhook is away.
 pub fn kubectl(args: &[&str], input: &str) -> (bool, String) {
-    said(
-        Command::new(std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`")).args(args),
-        input,
-    )
+    let until = Instant::now() + AWAY;
+    loop {
+        let mut command = Command::new(std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`"));
+        let (ok, text) = said(command.args(args), input);
+        if ok || !text.contains("failed calling webhook") || Instant::now() >= until {
+            return (ok, text);
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// Puts a `kubectl` into a folder, for a page's commands that are run as they stand there. What asks the webhook is asked again until it is there:
+/// it is away for a moment while another case kills the operator, and no page can know that.
+pub fn put_into(folder: &Path) {
+    let program = std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`");
+    let program = Path::new(&program).canonicalize().expect("kubectl");
+    let script = format!(
+        r#"#!/bin/bash
+# Only what is written asks the webhook; the rest may run for long, and be read while it runs.
+case "$*" in *apply*|*create*|*annotate*|*delete*|*label*|*patch*) ;; *) exec '{program}' "$@" ;; esac
+[ -t 0 ] || input=$(cat)
+until=$((SECONDS + {away}))
+while :; do
+    said=$('{program}' "$@" 2>&1 <<<"${{input:-}}") && status=0 || status=$?
+    case "$said" in *"failed calling webhook"*) [ $SECONDS -lt $until ] && sleep 0.25 && continue ;; esac
+    [ -z "$said" ] || echo "$said"
+    exit $status
+done
+"#,
+        program = program.display(),
+        away = AWAY.as_secs(),
+    );
+    let path = folder.join("kubectl");
+    std::fs::write(&path, script).expect("a script");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
 }
 
 /// The same of any program.
@@ -38,7 +72,7 @@ pub async fn answered(mut command: impl FnMut() -> Command) -> (bool, String) {
         if ok || !text.contains("failed calling webhook") || tokio::time::Instant::now() >= until {
             return (ok, text);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 

@@ -18,6 +18,8 @@ pub const SELECTOR: &str = "app.kubernetes.io/name=backup-operator";
 const LEASE: &str = "backup-operator";
 /// Until another one is up.
 const UP: Duration = Duration::from_secs(60);
+/// Until a rollout has taken the last Pod of before away, which serves the webhook on for a while.
+const ROLLED_OUT: Duration = Duration::from_secs(90);
 /// Lines of its log.
 const LINES: i64 = 2000;
 /// Lines of it that are shown.
@@ -133,6 +135,26 @@ pub async fn up(client: &Client, other: impl Fn(&Pod) -> bool) -> Pod {
         leader(client).await.map(|(_, pod)| pod).filter(|pod| other(pod))
     })
     .await
+}
+
+/// Waits until all its Pods are of an image whose name ends so, and one of them leads.
+pub async fn of_image(client: &Client, ending: &str) {
+    let is = |pod: &Pod| {
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        containers
+            .filter_map(|c| c.image.as_deref())
+            .any(|image| image.ends_with(ending))
+    };
+    wait(
+        &format!("all Pods of the operator are of an image {ending}"),
+        ROLLED_OUT,
+        || async {
+            let now = all(client).await;
+            (!now.is_empty() && now.iter().all(is)).then_some(())
+        },
+    )
+    .await;
+    up(client, is).await;
 }
 
 fn is_ready(pod: &Pod) -> bool {

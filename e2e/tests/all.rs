@@ -71,8 +71,12 @@ mod relay;
 mod retention;
 #[path = "all/returned.rs"]
 mod returned;
+#[path = "all/rewraps.rs"]
+mod rewraps;
 #[path = "all/rights.rs"]
 mod rights;
+#[path = "all/samples.rs"]
+mod samples;
 #[path = "all/schedules.rs"]
 mod schedules;
 #[path = "all/sftp.rs"]

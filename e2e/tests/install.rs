@@ -1,9 +1,13 @@
 //! The chart on a cluster: it takes over from the plain manifests, watches some namespaces, serves cert-manager's
-//! certificate, gives Prometheus Operator what it takes, brings a store along, is somebody to a cloud, and is removed; and what Helm makes of charts with our kinds. Each case replaces the operator, so this is a program of its own, which runs alone.
+//! certificate, gives Prometheus Operator what it takes, brings a store along, is somebody to a cloud, and is removed; the page that newcomers follow; what the Go operator left; and what Helm makes of charts with our kinds. Each case replaces the operator, so this is a program of its own, which runs alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "install/cert_manager.rs"]
 mod cert_manager;
+#[path = "install/getting_started.rs"]
+mod getting_started;
+#[path = "install/go_operator.rs"]
+mod go_operator;
 #[path = "install/helm.rs"]
 mod helm;
 #[path = "install/identity.rs"]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{
-    admission, alerts, chart, dashboards, depot, gitops, install, metrics, permissions, reasons, reference, stores,
-    template, verbs, yaml,
+    admission, alerts, chart, dashboards, depot, gitops, install, manifests, metrics, permissions, reasons, reference,
+    stores, template, traps, verbs, yaml,
 };
 
 /// A file, relative to the root of the checkout.
@@ -116,6 +116,14 @@ pub fn files() -> Result<Vec<Generated>, Error> {
     files.push(Generated {
         path: reasons::PATH.into(),
         text: reasons::page(),
+    });
+    files.push(Generated {
+        path: manifests::PATH.into(),
+        text: manifests::page(),
+    });
+    files.push(Generated {
+        path: traps::PATH.into(),
+        text: traps::page(),
     });
     files.extend(gitops::files());
     files.push(Generated {

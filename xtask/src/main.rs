@@ -1,4 +1,4 @@
-//! `cargo xtask generate [--check]`: writes what is derived from the code, or says that it is stale.
+//! `cargo xtask generate [--check]`: writes what is derived from the code, or says that it is stale. `cargo xtask release`: the parts of a release.
 #![forbid(unsafe_code)]
 
 mod admission;
@@ -8,20 +8,26 @@ mod dashboards;
 mod depot;
 #[cfg(test)]
 mod examples;
+mod fields;
 mod generate;
 mod gitops;
 mod install;
+mod manifests;
 mod metrics;
 mod permissions;
 #[cfg(test)]
 mod queries;
 mod rbac;
 mod reasons;
+#[cfg(test)]
+mod recipes;
 mod reference;
+mod release;
 #[cfg(test)]
 mod rules;
 mod stores;
 mod template;
+mod traps;
 mod verbs;
 mod yaml;
 
@@ -37,10 +43,11 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["generate"] => generate::write(&root()),
-        ["generate", "--check"] => generate::check(&root()),
+        ["generate"] => generate::write(&root()).map_err(release::Error::Generate),
+        ["generate", "--check"] => generate::check(&root()).map_err(release::Error::Generate),
+        ["release", step @ ..] if let Some(done) = release::run(&root(), step) => done,
         _ => {
-            eprintln!("{USAGE}");
+            eprintln!("{USAGE}\n{}", release::USAGE);
             return ExitCode::from(2);
         }
     };

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use api::labels;
 
+use crate::fields::{self, Examples};
+
 /// One page.
 pub struct Page {
     /// The kind that it describes.
@@ -81,8 +83,32 @@ pub const PAGES: [Page; 4] = [
                 "Set by the operator: the value of the trigger annotation that made this run.",
             ),
             (
+                labels::PICKED,
+                "Set by the operator on a run that a drill has made: the run whose backup it proves.",
+            ),
+            (
                 labels::RESTORE_TAKEN,
-                "Set by the operator: the value of the request to restore that was taken up last. A tool that puts the same request back asks for nothing.",
+                "Set by the operator: the request to restore that was taken up last.",
+            ),
+            (
+                labels::RESTORES_TAKEN,
+                "Set by the operator: hashes of the last 16 requests to restore that were taken up, newest last. A tool that puts one of them back asks for nothing.",
+            ),
+            (
+                labels::COPY,
+                "Names of storages, separated by commas, five at most: the good backup is copied to them, beside those of `spec.copies`. It stays on the run as long as the copies are wanted. `kubectl backup copy` sets it; [copies](../storages/copies.md).",
+            ),
+            (
+                labels::REWRAP,
+                "JSON, `{\"add\": [\"age1...\"], \"remove\": [\"age1...\"]}`: encrypts the backup that is there for other recipients; removed when it is taken up. `kubectl backup rewrap` sets it, and `docs/operations/encryption.md` says what it does.",
+            ),
+            (
+                labels::REWRAP_TAKEN,
+                "Set by the operator: the request to rewrap that was taken up, or refused, last.",
+            ),
+            (
+                labels::REWRAPS_TAKEN,
+                "Set by the operator: hashes of the last 16 requests to rewrap that were taken up, or refused, newest last. A tool that puts one of them back asks for nothing.",
             ),
             (
                 labels::STARTED_AS,
@@ -114,6 +140,10 @@ pub const PAGES: [Page; 4] = [
             (
                 labels::TRIGGER,
                 "Any value proves a backup now, also while the drill is suspended; removed when the run exists, or when there is nothing to prove. It waits for a drill that is under way.",
+            ),
+            (
+                labels::TRIGGER_BACKUP,
+                "Beside `trigger`: the run whose backup is to be proved, whatever `source.pick` says; removed with it.",
             ),
             (
                 labels::TRIGGER_RUN,
@@ -153,8 +183,16 @@ pub fn page(page: &Page, crd: &Value) -> String {
         string(&names["shortNames"][0]),
         string(&names["singular"]),
     );
-    section(&mut text, "spec", &schema["properties"]["spec"], 2);
-    section(&mut text, "status", &schema["properties"]["status"], 2);
+    let _ = writeln!(
+        text,
+        "\nA field of `spec` is there since a version: *Go 1.3* is the Go operator's, which this one took over unchanged. *As in* shows it as an example has it."
+    );
+    let own = Own {
+        kind: page.kind,
+        examples: &Examples::read(),
+    };
+    section(&mut text, "spec", &schema["properties"]["spec"], 2, Some(&own));
+    section(&mut text, "status", &schema["properties"]["status"], 2, None);
     let mut rules = Vec::new();
     collect_rules(schema, "", &mut rules);
     if !rules.is_empty() {
@@ -205,7 +243,13 @@ fn elsewhere(path: &str, schema: &Value) -> Option<&'static str> {
     None
 }
 
-fn section(text: &mut String, path: &str, schema: &Value, level: usize) {
+/// What the rows of a spec say beside type and meaning; a status has none of it.
+struct Own<'a> {
+    kind: &'a str,
+    examples: &'a Examples,
+}
+
+fn section(text: &mut String, path: &str, schema: &Value, level: usize, own: Option<&Own<'_>>) {
     let required: Vec<&str> = schema["required"]
         .as_array()
         .into_iter()
@@ -217,15 +261,21 @@ fn section(text: &mut String, path: &str, schema: &Value, level: usize) {
     };
     let mut properties: Vec<_> = properties.iter().collect();
     properties.sort_by_key(|(name, _)| (!required.contains(&name.as_str()), *name));
-    let _ = write!(
-        text,
-        "\n{} {path}\n\n| field | type | meaning |\n|---|---|---|\n",
-        "#".repeat(level)
-    );
+    let head = match own {
+        Some(_) => "| field | type | default | since | meaning | as in |\n|---|---|---|---|---|---|",
+        None => "| field | type | meaning |\n|---|---|---|",
+    };
+    let _ = writeln!(text, "\n{} {path}\n\n{head}", "#".repeat(level));
     let mut below = Vec::new();
     for (name, property) in properties {
         let path = format!("{path}.{name}");
         let mut meaning = string(&property["description"]).replace('|', "\\|");
+        let mut default = String::new();
+        let (mut since, mut example) = ("", String::new());
+        if let Some(own) = own {
+            (default, meaning) = fields::default(property, &meaning);
+            (since, example) = (fields::since(own.kind, &path), own.examples.of(own.kind, &path));
+        }
         let inner = if property["type"] == "array" {
             &property["items"]
         } else {
@@ -241,10 +291,17 @@ fn section(text: &mut String, path: &str, schema: &Value, level: usize) {
         } else {
             ""
         };
-        let _ = writeln!(text, "| `{name}` | {}{must} | {meaning} |", kind_of(property));
+        let kind = kind_of(property);
+        let _ = match own {
+            Some(_) => writeln!(
+                text,
+                "| `{name}` | {kind}{must} | {default} | {since} | {meaning} | {example} |"
+            ),
+            None => writeln!(text, "| `{name}` | {kind}{must} | {meaning} |"),
+        };
     }
     for (path, schema) in below {
-        section(text, &path, schema, level + 1);
+        section(text, &path, schema, level + 1, own);
     }
 }
 
@@ -310,7 +367,8 @@ mod tests {
         for words in [
             "### spec.backup\n",
             "#### spec.encryption.decryptionKey\n",
-            "| `command` | list of string, required |",
+            "| `command` | list of string, required |  | Go 1.3 |",
+            "| `backoffLimit` | integer | 0 | 0.1 |",
             "### status.restores\n",
             "`Retain`, `Delete`",
         ] {

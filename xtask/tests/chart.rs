@@ -5,6 +5,8 @@
 mod helm;
 #[path = "chart/metrics.rs"]
 mod metrics;
+#[path = "chart/upgrade.rs"]
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -460,6 +462,14 @@ fn what_is_wrong_is_refused_in_words() {
             vec!["/webhook/certManager/issuerRef"],
         ),
         (
+            "{store: {tls: true}}",
+            vec!["store.tls is true and store.enabled is false"],
+        ),
+        (
+            "{store: {enabled: true, tls: true, tlsSecret: mine}}",
+            vec!["store.tls is true and store.tlsSecret is set"],
+        ),
+        (
             "{credentialNamespaces: [vault]}",
             vec!["credentialNamespaces is set and watchNamespaces is not"],
         ),
@@ -506,6 +516,32 @@ fn the_store_of_the_chart_is_that_of_the_plain_manifests_and_its_backups_outlive
         pod["spec"]["template"]["metadata"]["labels"],
         json!({"app.kubernetes.io/name": "backup-operator"})
     );
+
+    // With a certificate of the operator's, which one Role more lets it write.
+    let tls = render("{store: {enabled: true, tls: true}}");
+    let added: Vec<_> = tls.keys().filter(|key| !with.contains_key(key)).collect();
+    assert_eq!(added.len(), 2, "{added:?}");
+    let of = |name: &str| {
+        &tls.iter()
+            .find(|(key, _)| key.kind == "Deployment" && key.name == name)
+            .unwrap()
+            .1["spec"]
+    };
+    let store = &of("backup-operator-store")["template"]["spec"];
+    assert_eq!(store["volumes"][1]["secret"]["secretName"], "backup-operator-store-tls");
+    assert_eq!(store["containers"][0]["args"][1], "--tls-certificate=/tls/tls.crt");
+    let operator = &of("backup-operator")["template"]["spec"]["containers"][0];
+    let args = operator["args"].as_array().unwrap();
+    assert!(
+        args.contains(&json!("--store-service=backup-operator-store")),
+        "{args:?}"
+    );
+    let role = tls
+        .iter()
+        .find(|(key, _)| key.kind == "Role" && key.name == "backup-operator-store")
+        .unwrap()
+        .1;
+    assert_eq!(role["rules"][1]["resourceNames"], json!(["backup-operator-store-tls"]));
 
     let own = render("{store: {enabled: true, claim: nfs, secret: mine, tlsSecret: certificate}}");
     assert_eq!(own.len(), with.len() - 2);

@@ -19,5 +19,6 @@
 {{- $name := include "backup-operator.name" . }}
 {{- if and .Values.webhook.enabled (ne $name "backup-operator") }}{{ $args = append $args (printf "--webhook-configuration=%s" $name) }}{{ end }}
 {{- if .Values.webhook.certManager.enabled }}{{ $args = append $args "--webhook-certificate-directory=/certs" }}{{ end }}
+{{- if .Values.store.tls }}{{ $args = append $args (printf "--store-service=%s" (include "backup-operator.store" .)) }}{{ end }}
 {{- toYaml $args }}
 {{- end }}

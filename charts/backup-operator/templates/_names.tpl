@@ -5,6 +5,11 @@ configuration and its certificate by name. */ -}}
 {{- define "backup-operator.metrics" -}}backup-operator-metrics{{- end }}
 {{- define "backup-operator.store" -}}backup-operator-store{{- end }}
 
+{{- /* The Secret that the store serves TLS with; nothing: it is served without. Values of before, as --reuse-values takes them, know no store.tls. */ -}}
+{{- define "backup-operator.store.tls" -}}
+{{- with .Values.store }}{{ .tlsSecret | default (ternary (printf "%s-tls" (include "backup-operator.store" $)) "" (not (not .tls))) }}{{ end }}
+{{- end }}
+
 {{- /* What selects the operator's Pods: never changed, as a Deployment's selector cannot be. */ -}}
 {{- define "backup-operator.selector" -}}
 app.kubernetes.io/name: {{ include "backup-operator.name" . }}
@@ -54,6 +59,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- if and .Values.webhook.certManager.issuerRef (not .Values.webhook.certManager.enabled) }}
 {{- fail "webhook.certManager.issuerRef is set and webhook.certManager.enabled is false: enable it, or leave the issuer out" }}
+{{- end }}
+{{- if and .Values.store.tls .Values.store.tlsSecret }}
+{{- fail "store.tls is true and store.tlsSecret is set: either the operator makes the store's certificate, or you do; leave one of them out" }}
+{{- end }}
+{{- if and .Values.store.tls (not .Values.store.enabled) }}
+{{- fail "store.tls is true and store.enabled is false: there is no store to serve; enable it, or leave store.tls out" }}
 {{- end }}
 {{- if and .Values.credentialNamespaces (not .Values.watchNamespaces) }}
 {{- fail "credentialNamespaces is set and watchNamespaces is not: an operator that watches all namespaces reads Secrets in all of them; name namespaces to watch, or leave credentialNamespaces out" }}

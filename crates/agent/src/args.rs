@@ -9,12 +9,14 @@ use crate::first;
 /// What the program says of itself.
 pub const USAGE: &str = "usage: agent install DIR
        agent connect --attempt NAME --run UID [--dir DIR] [--log FILE]
+       agent stand-by --attempt NAME --run UID [--dir DIR] [--log FILE]
        agent wait
        agent drain
   install  copies this program to DIR/bin/agent and makes DIR/run for its sockets
   connect  joins stdin and stdout to the daemon of this attempt, and starts it if there is none
            --dir  where the sockets are (default /.backup-operator/run)
            --log  where the command's standard error goes beside the report (default: that of the container's first process)
+  stand-by leaves a process behind that runs the check of a restore whose command runs in another container of the Pod
   wait     does nothing until it is killed
   drain    reads standard input to its end, and says how many bytes there were and their SHA-256
 exit status of connect: 0 the operator's side ended, 2 usage, 3 the daemon closed the connection,
@@ -38,6 +40,10 @@ pub enum Verb {
     Guard(Place),
     /// Be the daemon.
     Daemon(Place),
+    /// Have somebody stand by for a check.
+    StandBy(Place),
+    /// Be who stands by.
+    Standing(Place),
     /// Stay alive.
     Wait,
     /// Read all there is.
@@ -105,6 +111,8 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Verb, ArgsError> {
         Some("connect") => place(args).map(Verb::Connect),
         Some("guard") => place(args).map(Verb::Guard),
         Some("daemon") => place(args).map(Verb::Daemon),
+        Some("stand-by") => place(args).map(Verb::StandBy),
+        Some("standing") => place(args).map(Verb::Standing),
         Some("wait") => alone(args, Verb::Wait),
         Some("drain") => alone(args, Verb::Drain),
         Some("help" | "--help" | "-h") => Ok(Verb::Help),
@@ -180,7 +188,11 @@ mod tests {
         );
         assert_eq!(
             parsed("guard --dir /d --log /l --run u --attempt backup-1"),
-            Ok(Verb::Guard(named))
+            Ok(Verb::Guard(named.clone()))
+        );
+        assert_eq!(
+            parsed("standing --dir /d --log /l --run u --attempt backup-1"),
+            Ok(Verb::Standing(named))
         );
     }
 

@@ -114,6 +114,7 @@ fn work(place: &Place, job: &Job, desk: &Arc<Desk>, guard: Guard) -> Report {
                 sha256: sha256.as_deref(),
                 etag: etag.as_deref(),
                 window_note: place.window(),
+                standing: place.check_socket(),
             };
             restore::run(job, &stored, desk, guard, &place.log)
         }

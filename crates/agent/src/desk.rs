@@ -2,6 +2,7 @@
 //!
 //! What is to be said is a state, not a queue: a peer that is away or slow makes nothing grow, and a new connection is
 //! told all that matters from the start. Tunnelled bytes are no state, but bounded, and end with their connection.
+mod apart;
 mod streams;
 mod tunnel;
 
@@ -277,6 +278,9 @@ impl Desk {
             return None;
         }
         let mut state = self.lock();
+        if let Some(words) = protocol::apart(version, VERSION) {
+            state.too_old(words);
+        }
         state.connection += 1;
         state.connected = true;
         state.version = version;
@@ -322,13 +326,7 @@ impl Desk {
             }
             ToAgent::Url { request, url, headers } => state.answer(request, Ok(SignedUrl { url, headers })),
             ToAgent::Refuse { request, message } => state.answer(request, Err(message)),
-            ToAgent::Cancel { reason, grace_seconds } => {
-                let cancel = Cancel { reason, grace_seconds };
-                if let Some(listener) = &state.listener {
-                    listener(cancel.clone());
-                }
-                state.cancel = Some(cancel);
-            }
+            ToAgent::Cancel { reason, grace_seconds } => state.cancel(Cancel { reason, grace_seconds }),
             ToAgent::Done => state.done = matches!(state.phase, Phase::Finished | Phase::Idle),
             ToAgent::Pace { bandwidth } => self.pace.set(bandwidth),
             ToAgent::Ping => state.unsaid.pongs = (state.unsaid.pongs + 1).min(PONGS),
@@ -369,6 +367,13 @@ impl Desk {
 }
 
 impl State {
+    fn cancel(&mut self, cancel: Cancel) {
+        if let Some(listener) = &self.listener {
+            listener(cancel.clone());
+        }
+        self.cancel = Some(cancel);
+    }
+
     /// An answer that nobody waits for is an old one, said again.
     fn answer(&mut self, request: UrlRequest, answer: Result<SignedUrl, String>) {
         if self.open.contains(&request) {

@@ -3,8 +3,8 @@ use ::fuzz::Target;
 
 use crate::args;
 
-#[test]
-fn fuzz_command_line() {
+#[cfg_attr(test, test)]
+pub fn fuzz_command_line() {
     let seeds: [&[u8]; 3] = [
         b"connect --run u --attempt backup-1 --dir /d",
         b"install /x",

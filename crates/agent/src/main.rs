@@ -1,7 +1,8 @@
 //! The agent: put into the user's container, it runs the command there and streams its bytes to or from the store.
 //!
 //! `agent install DIR` copies it, `agent connect` joins the operator's exec stream to the daemon's socket, and the
-//! daemon does the one job of its run and attempt. `agent wait` and `agent drain` are the Pod of a drill that only reads. Threads block; nothing here is asynchronous.
+//! daemon does the one job of its run and attempt. `agent stand-by` leaves somebody in another container who runs the check of a restore
+//! there. `agent wait` and `agent drain` are the Pod of a drill that only reads. Threads block; nothing here is asynchronous.
 mod args;
 mod backup;
 mod connect;
@@ -22,6 +23,7 @@ mod probe;
 mod reader;
 mod restore;
 mod sockets;
+mod standing;
 mod upload;
 
 use std::process::ExitCode;
@@ -51,6 +53,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }),
         Verb::Daemon(place) => match daemon::run(&place) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("agent: {}", with_causes(&error));
+                ExitCode::FAILURE
+            }
+        },
+        Verb::StandBy(place) => standing::ensure(&place),
+        Verb::Standing(place) => match standing::run(&place) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("agent: {}", with_causes(&error));

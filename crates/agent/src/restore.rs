@@ -5,6 +5,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use pipeline::{Allowance, Identities, Stages};
+use proof::afterwards::Runner;
 use proof::command::Errors;
 use proof::event::Event;
 use proof::restore::Order;
@@ -32,6 +33,8 @@ pub struct Stored<'a> {
     pub etag: Option<&'a str>,
     /// Where a large window is noted.
     pub window_note: PathBuf,
+    /// The socket of who stands by in another container, for a check that runs there.
+    pub standing: PathBuf,
 }
 
 /// Runs the job to its end.
@@ -52,7 +55,10 @@ pub fn run(job: &Job, stored: &Stored<'_>, desk: &Arc<Desk>, guard: Guard, log: 
                 deadline_seconds: job.deadline_seconds,
                 grace: Duration::from_secs(job.grace_seconds),
                 guard: Arc::new(guard),
-                check: job.check.as_ref().map(|check| (check, Errors::Log(log))),
+                check: job.check.as_ref().map(|check| match check.container {
+                    Some(_) => (check, Runner::There(&stored.standing)),
+                    None => (check, Runner::Here(Errors::Log(log))),
+                }),
             };
             let ended = proof::restore::run(order, &events, inbox, &|bytes, stored| desk.progress(bytes, stored));
             report.outcome = ended.outcome;
@@ -74,7 +80,7 @@ fn object(job: &Job, stored: &Stored<'_>, desk: &Arc<Desk>) -> Result<Object, Ou
     let identities = match stored.identity {
         Some(text) => Some(parse(text.reveal()).map_err(|e| Outcome::BadObject {
             step: "decrypt".into(),
-            message: e.to_string(),
+            message: format!("{}: {e}", protocol::UNUSABLE_KEY),
         })?),
         None => None,
     };

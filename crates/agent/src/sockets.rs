@@ -32,6 +32,21 @@ impl Place {
         self.open_lock("guard")
     }
 
+    /// Where a check in another container is asked for.
+    pub fn check_socket(&self) -> PathBuf {
+        self.dir.join(format!("{}.check", self.attempt))
+    }
+
+    /// That socket until it is bound.
+    pub fn fresh_check_socket(&self) -> PathBuf {
+        self.dir.join(format!("{}.check.new", self.attempt))
+    }
+
+    /// Held by who stands by for the check, for its life.
+    pub fn check_lock(&self) -> io::Result<File> {
+        self.open_lock("standing")
+    }
+
     /// There from the moment that a command may have been started.
     pub fn started(&self) -> PathBuf {
         self.dir.join(format!("{}.started", self.attempt))

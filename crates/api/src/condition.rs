@@ -22,6 +22,8 @@ pub const COMPRESSED: &str = "Compressed";
 pub const RESTORED: &str = "Restored";
 /// The backup lies in each further storage that it was to be copied to.
 pub const COPIED: &str = "Copied";
+/// How the last rewrap went: the backup is encrypted for whom it was asked to be, and nothing of before is left. Absent before the first one.
+pub const REWRAPPED: &str = "Rewrapped";
 /// A drill has restored the backup, and whether it was good; absent before the first one.
 pub const VERIFIED: &str = "Verified";
 /// The schedule is suspended.

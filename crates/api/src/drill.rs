@@ -44,7 +44,9 @@ use crate::run::{Check, DecryptionKey, PodTemplate, RestoreAction, TemplateMetad
     validation = rules::READ_NEEDS_NOTHING.rule(),
     validation = rules::READER_READS.rule(),
     validation = rules::ONE_CHECK.rule(),
-    validation = rules::DRILL_CONTAINER.rule()
+    validation = rules::DRILL_CONTAINER.rule(),
+    validation = rules::DRILL_CHECK_CONTAINER.rule(),
+    validation = rules::DRILL_RESTORE_CHECK_CONTAINER.rule()
 )]
 pub struct BackupDrillSpec {
     /// When to prove a backup: five cron fields, or `@daily`, `@weekly`, `@every 12h` and so on, as in a BackupSchedule.
@@ -92,7 +94,7 @@ pub struct BackupDrillSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<PodTemplate>,
 
-    /// With mode Restore: the command that proves what was restored, in the container of the restore command; the drill is good only where it ends with exit status 0. Default: `restore.check`, of this drill or of the run whose backup was picked, where there is one.
+    /// With mode Restore: the command that proves what was restored, in the container of the restore command where it names none; the drill is good only where it ends with exit status 0. Default: `restore.check`, of this drill or of the run whose backup was picked, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
 

@@ -4,8 +4,10 @@
 pub const RESTORE: &str = "backup-operator.io/restore";
 /// On a `BackupRun`: set to the time (RFC 3339) of the last successful restore.
 pub const RESTORED_AT: &str = "backup-operator.io/restored-at";
-/// On a `BackupRun`, set by the operator with the removal of `restore`: the value that was taken up last. The same value that
-/// an applier (GitOps) puts back is the same request, not a new one.
+/// On a `BackupRun`, set by the operator with the removal of `restore`: hashes of the values that were taken up, newest last. A value
+/// of them that an applier (GitOps) puts back is the same request, not a new one.
+pub const RESTORES_TAKEN: &str = "backup-operator.io/restores-taken";
+/// On a `BackupRun`, set with it: the value that was taken up last, which is all that releases before this one know.
 pub const RESTORE_TAKEN: &str = "backup-operator.io/restore-taken";
 /// On a `BackupRun`: any value stops what is under way or waits, and the run is kept; removed when that is taken up.
 pub const CANCEL: &str = "backup-operator.io/cancel";
@@ -25,8 +27,18 @@ pub const KEEP: &str = "backup-operator.io/keep";
 pub const LEGAL_HOLD: &str = "backup-operator.io/legal-hold";
 /// On a `BackupRun`: storages, separated by commas, that its good backup is copied to, beside those of `spec.copies`.
 pub const COPY: &str = "backup-operator.io/copy";
+/// On a `BackupRun`: JSON of whom its good backup is to be encrypted for, too, and for whom no more (`{"add": ["age1..."], "remove": ["age1..."]}`);
+/// removed when that is taken up, or refused.
+pub const REWRAP: &str = "backup-operator.io/rewrap";
+/// On a `BackupRun`, set by the operator with the removal of `rewrap`: hashes of the values that were taken up, or refused, newest last. A
+/// value of them that an applier (GitOps) puts back is the same request, not a new one.
+pub const REWRAPS_TAKEN: &str = "backup-operator.io/rewraps-taken";
+/// On a `BackupRun`, set with it: the value that was taken up, or refused, last, which is all that releases before this one know.
+pub const REWRAP_TAKEN: &str = "backup-operator.io/rewrap-taken";
 /// On a `BackupSchedule` or `BackupDrill`: any value makes one run now; removed when the run exists.
 pub const TRIGGER: &str = "backup-operator.io/trigger";
+/// On a `BackupDrill`, beside `trigger`: the run whose backup is to be proved, whatever `source.pick` says; removed with it.
+pub const TRIGGER_BACKUP: &str = "backup-operator.io/trigger-backup";
 /// On a `BackupSchedule` or `BackupDrill`, set by the operator beside `trigger`: the name of the run that it is about to make.
 pub const TRIGGER_RUN: &str = "backup-operator.io/trigger-run";
 /// On a `BackupRun` made by `trigger`: the value of that annotation.
@@ -39,6 +51,9 @@ pub const ALLOWED_NAMESPACES: &str = "backup-operator.io/allowed-namespaces";
 pub const SCHEDULED_AT: &str = "backup-operator.io/scheduled-at";
 /// On a `BackupRun` made by a schedule with `whenDeleted: Delete`: `Delete`. The schedule is gone when this is read.
 pub const WHEN_DELETED: &str = "backup-operator.io/when-schedule-deleted";
+
+/// On a `BackupRun` made by a drill: the run whose backup it proves.
+pub const PICKED: &str = "backup-operator.io/picked";
 
 /// On runs and Pods: the schedule that they come from.
 pub const SCHEDULE: &str = "backup-operator.io/schedule";

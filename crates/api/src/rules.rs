@@ -155,6 +155,15 @@ pub const RESTORE_CONTAINER: Said = Said {
     once: false,
     field: Some(".restore.container"),
 };
+/// On a run's spec.
+pub const CHECK_CONTAINER: Said = Said {
+    rule: "!has(self.restore) || !has(self.restore.check) || !has(self.restore.check.container) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.restore.check.container)",
+    message: Words::Made(
+        "'there is no container ' + self.restore.check.container + ' in template.spec.containers; correct it, or leave it out for the one of the restore command'",
+    ),
+    once: false,
+    field: Some(".restore.check.container"),
+};
 /// On a backup action.
 pub const MIN_SIZE: Said = Said {
     rule: r"!has(self.minSize) || self.minSize.matches('^([0-9]{1,15}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?|([1-9][0-9]?|100)%)$')",
@@ -267,8 +276,10 @@ pub const COMPRESSION_STAYS: Said = Said {
 };
 /// On a run.
 pub const ENCRYPTION_STAYS: Said = Said {
-    rule: "has(self.spec.encryption) == has(oldSelf.spec.encryption) && (!has(self.spec.encryption) || has(self.spec.encryption.recipients) == has(oldSelf.spec.encryption.recipients) && (!has(self.spec.encryption.recipients) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients) && has(self.spec.encryption.recipientsFrom) == has(oldSelf.spec.encryption.recipientsFrom) && (!has(self.spec.encryption.recipientsFrom) || self.spec.encryption.recipientsFrom == oldSelf.spec.encryption.recipientsFrom))",
-    message: Words::Fixed("only decryptionKey can change after creation; make a new BackupRun to encrypt for others"),
+    rule: "has(self.spec.encryption) != has(oldSelf.spec.encryption) ? has(self.spec.source) && has(self.spec.encryption) && !has(self.spec.encryption.recipients) && !has(self.spec.encryption.recipientsFrom) : (!has(self.spec.encryption) || has(self.spec.encryption.recipients) == has(oldSelf.spec.encryption.recipients) && (!has(self.spec.encryption.recipients) || self.spec.encryption.recipients == oldSelf.spec.encryption.recipients) && has(self.spec.encryption.recipientsFrom) == has(oldSelf.spec.encryption.recipientsFrom) && (!has(self.spec.encryption.recipientsFrom) || self.spec.encryption.recipientsFrom == oldSelf.spec.encryption.recipientsFrom))",
+    message: Words::Fixed(
+        "only decryptionKey can change after creation; kubectl backup rewrap encrypts a good backup for others",
+    ),
     once: false,
     field: Some(".spec.encryption"),
 };
@@ -380,6 +391,20 @@ pub const DRILL_CONTAINER: Said = Said {
     ),
     once: false,
     field: Some(".restore.container"),
+};
+/// On a drill's spec.
+pub const DRILL_CHECK_CONTAINER: Said = Said {
+    rule: "!has(self.check) || !has(self.check.container) || !has(self.template) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.check.container)",
+    message: Words::Made(
+        "'there is no container ' + self.check.container + ' in template.spec.containers; correct it, or leave it out for the one of the restore command'",
+    ),
+    once: false,
+    field: Some(".check.container"),
+};
+/// On a drill's spec.
+pub const DRILL_RESTORE_CHECK_CONTAINER: Said = Said {
+    rule: "!has(self.restore) || !has(self.restore.check) || !has(self.restore.check.container) || !has(self.template) || size(self.template.spec.containers) == 0 || self.template.spec.containers.exists(c, c.name == self.restore.check.container)",
+    ..CHECK_CONTAINER
 };
 
 /// On a notification of a schedule.

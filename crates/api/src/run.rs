@@ -9,6 +9,7 @@ use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::download::Download;
+use crate::rewrap::{Replaced, Rewrap, Rewrapped};
 use crate::rules;
 use crate::source::{PickedSource, Source};
 
@@ -65,7 +66,8 @@ pub const DEFAULT_START_DEADLINE_SECONDS: u32 = 600;
     validation = rules::COPIES_ARE_ELSEWHERE.rule(),
     validation = rules::COPIES_NEED_BACKUP.rule(),
     validation = rules::BACKUP_CONTAINER.rule(),
-    validation = rules::RESTORE_CONTAINER.rule()
+    validation = rules::RESTORE_CONTAINER.rule(),
+    validation = rules::CHECK_CONTAINER.rule()
 )]
 pub struct BackupRunSpec {
     /// What happens to the stored object when this run is deleted, by hand or by rotation.
@@ -208,7 +210,11 @@ pub struct RestoreAction {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Command to run, without a shell, in the container of the restore command.
+    /// Container of the template to run in, such as that of a scratch server, whose clients and sockets are there. Default: that of the restore command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub container: Option<String>,
+    /// Command to run, without a shell.
     #[schemars(length(min = 1))]
     pub command: Vec<String>,
     /// Arguments, put after the command.
@@ -487,10 +493,21 @@ pub struct BackupRunStatus {
     /// What keeps the object from being removed, as the store told when the backup was proved, or when the annotation `legal-hold` was carried out. Absent where nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
-    /// In a run with `encryption.recipientsFrom`: all whom the backup is encrypted for, as they were when the run began.
+    /// In a run with `encryption.recipientsFrom`: all whom the backup is encrypted for, as they were when the run began. In a run whose backup was rewrapped: all whom it is encrypted for since, whatever the spec says. In one that was brought back without its status: what the record beside the backup says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub recipients: Vec<String>,
+    /// The rewrap under way (annotation `backup-operator.io/rewrap`, `kubectl backup rewrap`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrap: Option<Rewrap>,
+    /// The last ten rewraps that were done, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub rewraps: Vec<Rewrapped>,
+    /// Objects of before a rewrap, which are still to be removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub replaced: Vec<Replaced>,
     /// In a run with `spec.source`: the backup that was picked, when the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PickedSource>,

@@ -62,12 +62,11 @@ impl BackupRun {
     /// The run as everybody behind this is to see it: what it names elsewhere, and was looked up when it began, stands in its spec.
     pub fn resolved(&mut self) {
         self.with_source();
-        let known = self
-            .status
-            .as_ref()
-            .map(|s| s.recipients.as_slice())
-            .unwrap_or_default();
-        if let Some(encryption) = self.spec.encryption.as_mut().filter(|e| !e.recipients_from.is_empty())
+        let status = self.status.as_ref();
+        let known = status.map(|s| s.recipients.as_slice()).unwrap_or_default();
+        let rewrapped = status.is_some_and(|s| !s.rewraps.is_empty());
+        let told = |e: &&mut Encryption| rewrapped || !e.recipients_from.is_empty();
+        if let Some(encryption) = self.spec.encryption.as_mut().filter(told)
             && !known.is_empty()
         {
             encryption.recipients = known.to_vec();
@@ -183,6 +182,21 @@ mod tests {
         let encryption = it.spec.encryption.unwrap();
         assert!(encryption.recipients_from.is_empty());
         assert_eq!(encryption.recipients, ["age1a", "age1b"]);
+    }
+
+    #[test]
+    fn a_backup_that_was_rewrapped_is_for_whom_its_status_says() {
+        let spec = json!({
+            "storage": {"name": "near"}, "backup": {"command": ["dump"]}, "template": {"spec": {"containers": []}},
+            "encryption": {"recipients": ["age1a"]},
+        });
+        let mut it = run(spec.clone(), json!({"recipients": ["age1b"]}));
+        it.resolved();
+        assert_eq!(it.spec.encryption.unwrap().recipients, ["age1a"], "nobody rewrapped it");
+        let rewraps = json!([{"time": "2026-11-28T00:00:00Z", "before": ["age1a"]}]);
+        let mut it = run(spec, json!({"recipients": ["age1b"], "rewraps": rewraps}));
+        it.resolved();
+        assert_eq!(it.spec.encryption.unwrap().recipients, ["age1b"]);
     }
 
     #[test]

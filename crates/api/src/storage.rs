@@ -256,6 +256,9 @@ pub struct BackupStorageStatus {
     /// The configuration (generation of the spec, version of the Secret) that `capabilities` are proved for: while it stands, probes make no object. A store that is away for a moment keeps it; one that refuses something loses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probed_configuration: Option<String>,
+    /// Authorities that are trusted at this store though `parameters.caBundle` names none, as PEM: those of the store that comes with the operator, where it is served by TLS (`store.tls` of the chart). For other clients of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<String>,
 }
 
 impl BackupStorageStatus {

@@ -3,8 +3,8 @@ use fuzz::Target;
 
 use crate::{Answered, Heard, LARGEST, heard, stranger, stranger_to_put};
 
-#[test]
-fn fuzz_answers_of_proxies() {
+#[cfg_attr(test, test)]
+pub fn fuzz_answers_of_proxies() {
     let seeds: [&[u8]; 4] = [
         b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n",
         b"HTTP/1.0 407 Proxy Authentication Required\r\n\r\n<html>",
@@ -31,8 +31,8 @@ fn fuzz_answers_of_proxies() {
     });
 }
 
-#[test]
-fn fuzz_answers_of_gateways() {
+#[cfg_attr(test, test)]
+pub fn fuzz_answers_of_gateways() {
     let seeds: [&[u8]; 4] = [
         b"<html><head><title>413</title></head></html>",
         b"<Error><Code>AccessDenied</Code></Error>",

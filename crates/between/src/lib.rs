@@ -3,8 +3,9 @@
 #![forbid(unsafe_code)]
 
 mod connect;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs, reason = "a test of each name")]
+pub mod fuzz;
 mod gateway;
 mod proxy;
 

@@ -7,6 +7,7 @@ mod delete;
 pub mod describe;
 mod download;
 mod import;
+pub mod init;
 mod keep;
 mod lint;
 mod list;
@@ -17,6 +18,7 @@ pub mod restore;
 #[cfg(unix)]
 mod restore_offline;
 mod resume;
+mod rewrap;
 mod run;
 pub mod status;
 mod support;
@@ -53,6 +55,9 @@ pub enum Verb {
     Keep(keep::Args),
     /// Copies a good backup to a further storage, where it is proved; beside those that spec.copies names.
     Copy(copy::Args),
+    /// Encrypts a good backup for another set of recipients, without a look into it: proved, and what it was before is removed.
+    #[command(alias = "rekey")]
+    Rewrap(rewrap::Args),
     /// Has a schedule or a drill make no runs on its ticks.
     #[command(alias = "suspend")]
     Pause(pause::Args),
@@ -73,6 +78,9 @@ pub enum Verb {
     /// Restores an object from a store into a command on this machine, with the same proof as in a Pod; asks no cluster.
     #[cfg(unix)]
     RestoreOffline(restore_offline::Args),
+    /// Prints a manifest to begin with, of a recipe, with your names in it; without a recipe lists all. Asks no cluster.
+    #[command(alias = "example")]
+    Init(init::Args),
     /// Says everything that is wrong or unwise in manifests, each with its field and the cure; asks no cluster.
     Lint(lint::Args),
     /// Shows when a schedule would run, and where its backups would go; asks no cluster.
@@ -98,6 +106,7 @@ impl Verb {
     /// Answers into `out`. An error is text for people, with a caret below what is wrong where there is a place.
     pub fn run(self, out: &mut dyn Write) -> Result<(), String> {
         match self {
+            Self::Init(args) => whole(out, |answer| init::run(&args, answer)),
             Self::Lint(args) => whole(out, |answer| lint::run(&args, answer)),
             Self::Preview(args) => whole(out, |answer| preview::run(args, answer)),
             #[cfg(unix)]
@@ -121,6 +130,7 @@ impl Verb {
             Self::Cancel(args) => cancel::run(&args, out).map_err(|e| e.to_string()),
             Self::Logs(args) => logs::run(&args, out).map_err(|e| e.to_string()),
             Self::Copy(args) => copy::run(&args, out).map_err(|e| e.to_string()),
+            Self::Rewrap(args) => rewrap::run(&args, out).map_err(|e| e.to_string()),
             Self::Keep(args) => keep::run(&args, out).map_err(|e| e.to_string()),
             Self::Pause(args) => pause::run(&args, out).map_err(|e| e.to_string()),
             Self::Resume(args) => resume::run(&args, out).map_err(|e| e.to_string()),

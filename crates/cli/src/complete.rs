@@ -91,6 +91,7 @@ mod tests {
             (&["list", "ru"], "runs\t"),
             (&["list", "--outp"], "--output\t"),
             (&["list", "-o", "js"], "json\t"),
+            (&["init", "retenti"], "retention"),
         ] {
             let said = answer(words);
             assert!(

@@ -26,6 +26,8 @@ mod stored;
 mod tips;
 mod ui;
 
+pub use commands::init::{Recipe, all as recipes};
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};

@@ -6,6 +6,9 @@ pub mod answer;
 mod body;
 pub mod fault;
 pub mod files;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs, reason = "a test of each name")]
+pub mod fuzz;
 pub mod handle;
 pub mod hold;
 pub mod names;

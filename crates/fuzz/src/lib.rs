@@ -2,10 +2,12 @@
 //!
 //! `FUZZ_SECONDS` says for how long (1 unless given), `FUZZ_SEED` from where to start (always the same place in a plain
 //! `cargo test`, another one each time where `FUZZ_SECONDS` is given). What fails prints seed and input.
+//! The same tests are targets of libFuzzer in the folder `fuzz`: there [`Served`] gives the inputs.
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, reason = "a test may stop at the first surprise")]
 mod mutate;
 mod random;
+mod served;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use random::Random;
+pub use served::Served;
 
 /// The longest that one input may take, on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,6 +48,9 @@ impl Target<'_> {
     /// # Panics
     /// When an input makes it panic, hang, or grow.
     pub fn run<T: Hash>(&self, mut parse: impl FnMut(&[u8]) -> T) {
+        if served::serve(self, |input| drop(parse(input))) {
+            return;
+        }
         let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
         let given = number("FUZZ_SECONDS");
         let seconds = given.unwrap_or(1);

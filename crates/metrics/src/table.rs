@@ -252,6 +252,22 @@ pub const METRICS: &[Metric] = &[
         kept_from_go: false,
     },
     Metric {
+        name: "backup_operator_rewraps_ended_total",
+        kind: Kind::Counter,
+        unit: Unit::Count,
+        labels: &["namespace", "storage", "reason"],
+        help: "Requests to encrypt a good backup for other recipients that came to something: Rewrapped, RewrapFailed, RewrapRefused. storage is empty where none of that name exists.",
+        kept_from_go: false,
+    },
+    Metric {
+        name: "backup_operator_rewraps_not_done",
+        kind: Kind::Gauge,
+        unit: Unit::Count,
+        labels: &["namespace", "reason"],
+        help: "Runs whose last rewrap was given up (RewrapFailed), or has left an object or a copy of before that is still to be removed (ReplacedLeft). None where there are none.",
+        kept_from_go: false,
+    },
+    Metric {
         name: "backup_operator_last_restore_failed",
         kind: Kind::Gauge,
         unit: Unit::Flag,

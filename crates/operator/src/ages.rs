@@ -77,8 +77,9 @@ fn times(run: &BackupRun) -> Vec<Timestamp> {
     let asked = status.and_then(|s| s.restore_requested_at.as_ref());
     let told = status.and_then(|s| Some(&s.progress.as_ref()?.updated_at));
     let goes = run.metadata.deletion_timestamp.as_ref();
+    let lacks = status.and_then(planner::run::recipients::missing_since);
     let all = of_transfer.chain([asked, told, goes]);
-    all.flatten().map(|t| t.0).collect()
+    all.flatten().map(|t| t.0).chain(lacks).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use planner::notify::Hosts;
 use planner::run::AgentVolume;
 use planner::run::pod::AgentSettings;
 
+use crate::certificates::Kept;
 use crate::metrics::Metrics;
 use crate::notify;
 use crate::scope::Scope;
@@ -62,6 +63,10 @@ pub struct Args {
     /// leaves caBundle alone.
     #[arg(long, env = "WEBHOOK_CERTIFICATE_DIRECTORY")]
     pub webhook_certificate_directory: Option<PathBuf>,
+    /// Service of the operator's own store, in the operator's namespace, to make and renew a certificate for: Secret SERVICE-tls, which the store
+    /// serves with and storages at `https://SERVICE.NAMESPACE.svc` trust by themselves. Nothing: it has none, or one of yours.
+    #[arg(long, env = "STORE_SERVICE")]
+    pub store_service: Option<String>,
     /// Admit a run or a schedule only from who may create Pods in its namespace and act as the ServiceAccount that it names,
     /// and a storage only from who may read the Secret with its access keys.
     #[arg(long, env = "CHECK_REQUESTER", default_value_t = true, action = clap::ArgAction::Set)]
@@ -108,17 +113,23 @@ impl Args {
     pub fn webhook_settings(&self, volumes: &Arc<Volumes>, metrics: &Arc<Metrics>) -> webhook::Settings {
         webhook::Settings {
             address: self.webhook_address,
-            names: webhook::Names {
-                namespace: String::new(),
-                service: self.webhook_service.clone(),
-                configuration: self.webhook_configuration.clone(),
-            },
+            namespace: String::new(),
+            secret: self.webhook_service.clone(),
             folder: self.webhook_certificate_directory.clone(),
             agent: self.agent(),
             volumes: volumes.clone(),
             check_requester: self.check_requester,
             notification_hosts: self.notification_hosts.clone(),
             metrics: metrics.clone(),
+        }
+    }
+
+    /// Which certificates the operator makes.
+    pub fn certificates(&self) -> Kept {
+        let webhook = self.webhook && self.webhook_certificate_directory.is_none();
+        Kept {
+            webhook: webhook.then(|| (self.webhook_service.clone(), self.webhook_configuration.clone())),
+            store: self.store_service.clone(),
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::admin::Ready;
 use crate::cache::{Cache, Group, Kind};
+use crate::certificates::OwnStore;
 use crate::context::{Context, Failures, Refusals};
 use crate::driver::{Pace, Sweep, Then, drive, until};
 use crate::listing::{Change, Listing};
@@ -62,6 +63,8 @@ pub struct Settings {
     pub metrics: Arc<Metrics>,
     /// Whom people's notifications go to.
     pub notify: notify::Settings,
+    /// Whom to trust at the store that comes with the operator.
+    pub own_store: OwnStore,
 }
 
 /// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
@@ -79,7 +82,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let context = Arc::new(Context {
         events: Default::default(),
         exec: Default::default(),
-        stores: Stores::new(client.clone(), settings.proxies, settings.identity),
+        stores: Stores::new(client.clone(), settings.proxies, settings.identity).with_own(settings.own_store),
         agent: settings.agent,
         volumes: settings.volumes,
         registry: Registry::new(wake_run.clone()),

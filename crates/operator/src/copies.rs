@@ -1,7 +1,9 @@
-//! Copies of good backups in further storages: which are under way, beside reconcile, which never waits for one.
+//! Copies of good backups in further storages, and rewraps of them in their own: which are under way, beside reconcile, which never waits for
+//! one.
 mod begun;
 mod pace;
 mod plan;
+mod rewrap;
 mod whose;
 mod work;
 
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use api::BackupRun;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use planner::run::OWN;
 use planner::run::observed::{CopyProgress, MadeCopy};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -149,10 +152,28 @@ impl Copies {
     }
 }
 
-/// Begins a copy, unless it is under way; the run is woken when it has ended, well or not.
+/// What is to be made.
+pub struct Wanted {
+    /// The further storage; `OWN`: a rewrap, in the run's own.
+    pub storage: String,
+    /// Its key there.
+    pub key: String,
+    /// Whom a rewrap is for.
+    pub recipients: Vec<String>,
+    /// The upload that an earlier try left.
+    pub left: Option<String>,
+}
+
+/// Begins a copy, or a rewrap, unless it is under way; the run is woken when it has ended, well or not.
 ///
 /// Crash window: an operator that dies in it leaves an upload that nothing is visible of. The next one drops it and begins anew.
-pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key: String, left: Option<String>) {
+pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, wanted: Wanted) {
+    let Wanted {
+        storage,
+        key,
+        recipients,
+        left,
+    } = wanted;
     let uid = run.uid().unwrap_or_default();
     if context.copies.progress(&uid, &storage, Instant::now()) != CopyProgress::Idle {
         return;
@@ -171,19 +192,28 @@ pub fn begin(run: &Arc<BackupRun>, context: &Arc<Context>, storage: String, key:
         let end = tokio::select! {
             end = async {
                 // Who waits for its storage holds no room that another could use.
-                let _turn = made_for.copies.turn(&to).await;
-                work::copy(&run, &made_for, &order).await
+                let into = if to == OWN { &run.spec.storage.name } else { &to };
+                let _turn = made_for.copies.turn(into).await;
+                match to == OWN {
+                    true => rewrap::rewrap(&run, &made_for, &order, &recipients).await,
+                    false => work::copy(&run, &made_for, &order).await,
+                }
             } => end,
-            () = stopped_before(&told) => Err("the run is being deleted".into()),
+            () = stopped_before(&told) => Err(work::STOPPED.into()),
         };
         if let Err(message) = &end {
+            let (what, at) = match to == OWN {
+                true => ("rewrap", run.spec.storage.name.as_str()),
+                false => ("copy", to.as_str()),
+            };
             about_run!(
                 warn,
                 run.as_ref(),
-                storage = to,
+                what,
+                storage = at,
                 key,
                 message,
-                "a copy failed; it is made again"
+                "what was to be made of a stored backup failed; it is tried again"
             );
         }
         made_for.copies.ended(&of, &to, end, Instant::now());

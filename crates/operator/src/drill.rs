@@ -87,7 +87,7 @@ async fn reconcile(drill: &BackupDrill, context: &Context) -> Result<Then, Write
         written.annotation(labels::TRIGGER_RUN, Some(name)).await?;
     }
     if decision.remove_trigger {
-        let gone = [(labels::TRIGGER, None), (labels::TRIGGER_RUN, None)];
+        let gone = [labels::TRIGGER, labels::TRIGGER_RUN, labels::TRIGGER_BACKUP].map(|name| (name, None));
         written.annotations(&gone).await?;
     }
     // Crash window: the run exists, the status does not tell of the tick yet: the name keeps it from running twice.

@@ -5,6 +5,7 @@ mod admin;
 mod ages;
 mod args;
 mod cache;
+mod certificates;
 mod children;
 mod claims;
 mod cluster;
@@ -207,23 +208,23 @@ async fn lead(
         proxies,
         at_once: args.at_once(),
         metrics: metrics.clone(),
+        own_store: Default::default(),
     };
-    let keeps =
-        (args.webhook && args.webhook_certificate_directory.is_none()).then(|| args.webhook_settings(volumes, metrics));
-    if args.webhook && keeps.is_none() {
+    let kept = args.certificates();
+    if args.webhook && !kept.webhook() {
         ready.trusted();
     }
     let counts = metrics.clone();
     let working = work.spawn(async move {
         let client = metrics::connect(&counts).await?;
-        let certificate = async {
-            if let Some(settings) = keeps {
-                let names = settings.in_namespace(client.default_namespace()).names;
-                webhook::keep(client.clone(), names, seen.clone()).await;
-            }
+        let own_store = kept.own_store(client.default_namespace());
+        let settings = controller::Settings {
+            own_store: own_store.clone(),
+            ..settings
         };
         futures::join!(
-            certificate,
+            kept.keep(client.clone(), &seen),
+            own_store.follow(client.clone()),
             controller::run(client.clone(), scope, settings, seen.clone())
         );
         Ok(())

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub runs: Runs,
     /// Runs that ended: namespace, storage, action, reason.
     pub runs_ended: Counters<4>,
+    /// Rewraps that came to something: namespace, storage, reason.
+    pub rewraps_ended: Counters<3>,
     /// Requests to the API server: verb, code.
     pub api_requests: Counters<2>,
     /// Answers of the webhook: kind, answer.
@@ -97,6 +99,7 @@ impl Default for Metrics {
             storages: Storages::default(),
             runs: Runs::default(),
             runs_ended: Counters::default(),
+            rewraps_ended: Counters::default(),
             api_requests: Counters::default(),
             webhook_answers: Counters::default(),
             reconcile_errors: Counters::default(),

@@ -1,6 +1,7 @@
 //! Records of good backups: written beside the object once it is proved, read when a run was made of one, removed with the object.
 //!
 //! A record describes; it never proves. What it says of an object counts only where the object's own metadata, size and ETag agree.
+mod remove;
 mod sync;
 
 use std::collections::BTreeMap;
@@ -14,12 +15,13 @@ use kube::ResourceExt;
 use planner::run::is_finished;
 use planner::run::{Recorded, StoredObject};
 use record::{Needs, Record, schema};
-use store::{Removed, StoreError};
+use store::{StoreError, StoreErrorKind};
 
 use crate::log::about_run;
 use crate::stores::OpenStore;
 use crate::transfer::commit::{patiently, within};
 
+pub use remove::{remove, remove_of_copy, remove_older, replaced};
 pub use sync::{Syncs, begin as sync};
 
 /// How long a store that fails is asked to take a record: the backup is good and waits for nothing else.
@@ -78,6 +80,39 @@ where
     }
 }
 
+/// Puts the record of a backup as it is now over the one of before a rewrap, whose sealed part is for others. What says the same already is left:
+/// a store that holds what is written there would have one more at each try, which nobody may remove.
+pub async fn renew<F>(store: &OpenStore, renewed: impl Fn() -> F, run: &BackupRun, facts: &Facts<'_>) -> Recorded
+where
+    F: Future<Output = OpenStore>,
+{
+    let Some(folder) = store.records_of(&run.namespace().unwrap_or_default()) else {
+        return Recorded::None;
+    };
+    let key = place(run).key(&folder);
+    match read_at(store, run, &key).await {
+        Ok(Some(record)) if is_same(&record, run, facts) => Recorded::There(key),
+        Ok(_) => write(store, renewed, run, facts).await,
+        // It may say the same: a further version would be held for as long as a backup.
+        Err(error) => Recorded::Failed(format!(
+            "what is there cannot be read: {}",
+            crate::events::causes(&error)
+        )),
+    }
+}
+
+/// A record describes just that object of the run, for whom it is encrypted now.
+fn is_same(record: &Record, run: &BackupRun, facts: &Facts<'_>) -> bool {
+    run.metadata.uid.as_ref() == Some(&record.uid)
+        && record.attempt == facts.attempt
+        && record.key == facts.key
+        && record.etag == facts.etag
+        && record.version_id.as_deref() == facts.version_id
+        && record.stored_bytes == facts.stored_bytes
+        && record.sha256.as_deref() == facts.sha256
+        && record.encryption == run.spec.encryption
+}
+
 /// What the record says.
 fn describe(run: &BackupRun, facts: &Facts<'_>, now: Timestamp) -> Result<Record, record::SealError> {
     let status = run.status.as_ref();
@@ -130,9 +165,15 @@ pub async fn read(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)
     let key = made_of.unwrap_or_else(|| place(run).key(&folder));
     // An annotation is a tenant's word: it leads to records only, and where namespaces are kept apart to those of its own.
     Place::of(&key).filter(|(prefix, _)| *prefix == folder)?;
-    match store.store.read(&key, Some((0, schema::LONGEST as u64))).await {
-        Ok(bytes) => match Record::read(&bytes) {
-            Ok(record) => Some((key, record)),
+    let record = read_at(store, run, &key).await.ok().flatten()?;
+    Some((key, record))
+}
+
+/// None: there is none, or none that is believed.
+async fn read_at(store: &OpenStore, run: &BackupRun, key: &str) -> Result<Option<Record>, StoreError> {
+    match store.store.read(key, Some((0, schema::LONGEST as u64))).await {
+        Ok(bytes) => Ok(match Record::read(&bytes) {
+            Ok(record) => Some(record),
             Err(error) => {
                 about_run!(
                     warn,
@@ -143,8 +184,9 @@ pub async fn read(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)
                 );
                 None
             }
-        },
-        Err(_) => None,
+        }),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -159,60 +201,12 @@ pub fn believe(object: &mut StoredObject, key: String, record: &Record, run_uid:
     }
     object.bytes = record.bytes;
     object.began = record.start_time;
+    let encryption = record.encryption.as_ref();
+    object.recipients = encryption.map(|e| e.recipients.clone()).unwrap_or_default();
     object.sha256 = record.sha256.clone().or_else(|| object.sha256.take());
     // No backup is of tomorrow: it would be the newest for ever.
     object.stored_at = Some(record.completion_time.min(now));
     object.record = Recorded::There(key);
-}
-
-/// Removes a run's record, before its object: a record without an object would speak of what is not there.
-/// Where the store keeps it, which it may for some minutes longer than its object: why.
-pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<Removed, StoreError> {
-    let folder = store.folder(&run.namespace().unwrap_or_default());
-    let own = place(run).key(&folder);
-    let noted = run.status.as_ref().and_then(|s| s.record.clone());
-    // A label that was changed since moves the place; what the status names is removed only where it is this run's.
-    let noted = noted.filter(|key| {
-        Place::of(key).is_some_and(|(prefix, at)| {
-            prefix == folder && Some(&at.namespace) == run.metadata.namespace.as_ref() && at.run == run.name_any()
-        })
-    });
-    let key = noted.unwrap_or(own);
-    let plain = store.store.remove(&key, None).await?;
-    if plain != Removed::Gone {
-        return Ok(plain);
-    }
-    if run.status.as_ref().is_some_and(|s| s.version_id.is_some()) {
-        // A plain deletion only hides it. Where versions cannot be listed, that is all that can be had.
-        let versions = store.store.versions(&key).await.unwrap_or_default();
-        for version in versions.iter().filter(|version| version.key == key) {
-            let removed = store.store.remove(&key, Some(&version.id)).await?;
-            if removed != Removed::Gone {
-                return Ok(removed);
-            }
-        }
-    }
-    Ok(Removed::Gone)
-}
-
-/// Removes the record of a backup whose object was replaced. What fails is left, and said: such a record agrees with no object any more.
-pub async fn replaced(store: &OpenStore, run: &BackupRun, old: &Place) {
-    if *old == place(run) {
-        return;
-    }
-    let Some(folder) = store.records_of(&old.namespace) else {
-        return;
-    };
-    let key = old.key(&folder);
-    if let Err(error) = store.store.remove(&key, None).await {
-        about_run!(
-            warn,
-            run,
-            key,
-            error = crate::events::causes(&error),
-            "the record of a replaced backup is left"
-        );
-    }
 }
 
 #[cfg(test)]
@@ -266,6 +260,47 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_says_of_its_object_what_is_to_be_written_is_not_written_again() {
+        let run = || {
+            let mut run = testing::backup_run();
+            run.metadata.uid = Some("uid-1".into());
+            run
+        };
+        let written = describe(&run(), &facts(), Timestamp::UNIX_EPOCH).unwrap();
+        assert!(is_same(&written, &run(), &facts()));
+        for other in [
+            Facts {
+                key: "db.rewrap-1.sql",
+                ..facts()
+            },
+            Facts {
+                etag: "\"f\"",
+                ..facts()
+            },
+            Facts {
+                version_id: Some("v2"),
+                ..facts()
+            },
+            Facts {
+                attempt: "backup-2",
+                ..facts()
+            },
+            Facts {
+                sha256: None,
+                ..facts()
+            },
+        ] {
+            assert!(!is_same(&written, &run(), &other), "{other:?}");
+        }
+        let mut for_others = run();
+        for_others.spec.encryption = Some(api::run::Encryption::default());
+        assert!(!is_same(&written, &for_others, &facts()));
+        let mut another = run();
+        another.metadata.uid = Some("uid-2".into());
+        assert!(!is_same(&written, &another, &facts()));
+    }
+
+    #[test]
     fn a_record_is_believed_only_where_the_object_says_the_same() {
         let uid = "uid-1".to_string();
         let now = Timestamp::UNIX_EPOCH;
@@ -285,8 +320,17 @@ mod tests {
         believe(&mut theirs, "k".into(), &recorded(), Some(&"uid-3".to_string()), now);
         assert_eq!(theirs.record, Recorded::None, "the run never was that one");
         let (mut ours, mut late) = (object(), recorded());
+        late.encryption = Some(api::run::Encryption {
+            recipients: vec!["age1x".into()],
+            ..Default::default()
+        });
         late.completion_time = "2100-01-01T00:00:00Z".parse().unwrap();
         believe(&mut ours, "k".into(), &late, Some(&uid), now);
         assert_eq!(ours.stored_at, Some(now), "no backup is of tomorrow");
+        assert_eq!(
+            ours.recipients,
+            ["age1x"],
+            "a rewrap may have been for others than the spec says"
+        );
     }
 }

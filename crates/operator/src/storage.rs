@@ -40,6 +40,7 @@ async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result
     let name = storage.name_any();
     let runs = context.runs.tally(&name);
     let configuration = probe::configuration(&storage, &context).await;
+    let authorities = context.stores.authorities(&storage);
     let decision = decide(&Observed {
         storage: &storage,
         schedules: context.schedules.tally(&name).objects,
@@ -48,6 +49,7 @@ async fn reconcile(storage: Arc<BackupStorage>, context: Arc<Context>) -> Result
         size_in_bytes: runs.bytes.min(i64::MAX as u64),
         probe: context.probes.get(&uid),
         configuration: &configuration,
+        authorities: authorities.as_deref(),
         now: Timestamp::now(),
     });
     let mut written = Written::new(Api::all(context.client.clone()), storage.as_ref());

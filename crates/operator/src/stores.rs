@@ -16,6 +16,7 @@ use planner::storage::Reason;
 use store::{Checksum, Identity, Kind, Login, ParameterFault, Parameters, Proxies, SftpParameters, Store};
 
 use crate::cache::Cache;
+use crate::certificates::OwnStore;
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -61,7 +62,7 @@ impl OpenStore {
     /// This store with another's client, which has newer keys. How bodies are bound to URLs was settled when the work
     /// began, and stays.
     pub fn with_keys_of(&self, newer: Self) -> Self {
-        if newer.parameters != self.parameters {
+        if !newer.parameters.same_place(&self.parameters) {
             return self.clone();
         }
         Self {
@@ -87,6 +88,9 @@ pub enum OpenError {
     /// The API server did not answer.
     #[error("spec.credentials: the API server did not answer within {} s", API.as_secs())]
     Timeout,
+    /// Whom to trust at the operator's own store is not known yet.
+    #[error("{0}")]
+    Authorities(String),
     /// The server of SFTP cannot be used.
     #[error("{0}")]
     Sftp(sftp::Refusal),
@@ -101,7 +105,7 @@ impl OpenError {
         match self {
             Self::Parameters(_) => Reason::InvalidParameters,
             Self::Credentials(_) => Reason::InvalidCredentials,
-            Self::Api(..) | Self::Timeout => Reason::SecretUnreadable,
+            Self::Api(..) | Self::Timeout | Self::Authorities(_) => Reason::SecretUnreadable,
             Self::Sftp(refusal) => refusal.reason(),
             Self::Client(_) => Reason::InvalidConfiguration,
         }
@@ -131,15 +135,16 @@ pub struct Stores {
     proxies: Proxies,
     identity: Identity,
     sftp: sftp::Servers,
+    own: OwnStore,
     open: Mutex<HashMap<String, Held>>,
 }
 
 /// When a store was opened, and from what.
 type Held = (Instant, Basis, OpenStore);
 
-/// What of a storage an opened store depends on: its spec's generation, and what its last probe found. Not its version, which changes with
-/// each run that it counts.
-type Basis = (Option<i64>, Option<Capabilities>);
+/// What an opened store depends on: the generation of its storage's spec, what its last probe found, and whom the operator trusts there by itself. Not
+/// the storage's version, which changes with each run that it counts.
+type Basis = (Option<i64>, Option<Capabilities>, Option<String>);
 
 /// What a storage says of its store.
 ///
@@ -150,11 +155,6 @@ pub fn parameters(storage: &BackupStorage) -> Result<Parameters, Vec<ParameterFa
     let kind = Kind::from_name(storage.spec.type_.name()).unwrap_or_default();
     let empty = BTreeMap::new();
     Parameters::parse(kind, storage.spec.parameters.as_ref().unwrap_or(&empty))
-}
-
-fn basis(storage: &BackupStorage) -> Basis {
-    let found = storage.status.as_ref().and_then(|s| s.capabilities.clone());
-    (storage.metadata.generation, found)
 }
 
 /// Before a store that was opened now would be opened again by itself.
@@ -180,8 +180,40 @@ impl Stores {
             proxies,
             identity,
             sftp: sftp::Servers::of(PathBuf::from(sftp::PROGRAM)),
+            own: OwnStore::default(),
             open: Mutex::default(),
         }
+    }
+
+    /// With a store of the operator's own, whose authorities are trusted by themselves.
+    pub fn with_own(self, own: OwnStore) -> Self {
+        Self { own, ..self }
+    }
+
+    /// Whom is trusted at a storage though it does not say so, as PEM: the authorities of the operator's own store.
+    pub fn authorities(&self, storage: &BackupStorage) -> Option<String> {
+        let parameters = parameters(storage).ok().filter(|p| p.ca_bundle().is_none())?;
+        self.own.authorities(parameters.endpoint()).ok().flatten()
+    }
+
+    fn basis(&self, storage: &BackupStorage) -> Basis {
+        let found = storage.status.as_ref().and_then(|s| s.capabilities.clone());
+        (storage.metadata.generation, found, self.authorities(storage))
+    }
+
+    /// What a storage says of its store, and whom the operator trusts there by itself where the storage does not say it.
+    fn trusting(&self, parameters: Parameters) -> Result<Parameters, OpenError> {
+        if parameters.ca_bundle().is_some() {
+            return Ok(parameters);
+        }
+        let authorities = self
+            .own
+            .authorities(parameters.endpoint())
+            .map_err(OpenError::Authorities)?;
+        Ok(match authorities {
+            Some(authorities) => parameters.trusting(authorities),
+            None => parameters,
+        })
     }
 
     /// The store of a storage; one that was opened moments ago for the same generation is used again.
@@ -196,7 +228,7 @@ impl Stores {
         if let Some((at, seen, store)) = held
             && at.elapsed() < FRESH
             && !ends_soon(store.ends, Timestamp::now())
-            && seen == basis(storage)
+            && seen == self.basis(storage)
         {
             return Ok(store);
         }
@@ -226,7 +258,7 @@ impl Stores {
         let held = held.get(&storage.uid().unwrap_or_default());
         let parameters = parameters(storage).ok();
         // The keys of another bucket are not for this one.
-        held.filter(|(_, _, store)| Some(&store.parameters) == parameters.as_ref())
+        held.filter(|(_, _, store)| parameters.as_ref().is_some_and(|p| p.same_place(&store.parameters)))
             .map(|(_, _, store)| store.clone())
             .ok_or(error)
     }
@@ -236,6 +268,7 @@ impl Stores {
         let parameters = parameters(storage).map_err(|faults| {
             OpenError::Parameters(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
+        let parameters = self.trusting(parameters)?;
         let (store, ends) = match &parameters {
             Parameters::Sftp(sftp) => (self.served(storage, sftp).await?, None),
             _ => {
@@ -267,7 +300,7 @@ impl Stores {
             isolation: storage.spec.namespace_isolation.unwrap_or_default(),
             ends,
         };
-        let entry = (Instant::now(), basis(storage), opened.clone());
+        let entry = (Instant::now(), self.basis(storage), opened.clone());
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -278,7 +311,7 @@ impl Stores {
     /// As if it had been opened a moment ago.
     #[cfg(test)]
     pub fn hold(&self, storage: &BackupStorage, store: OpenStore) {
-        let entry = (Instant::now(), basis(storage), store);
+        let entry = (Instant::now(), self.basis(storage), store);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(storage.uid().unwrap_or_default(), entry);
     }
@@ -452,7 +485,7 @@ mod tests {
             if let Some(bucket) = held {
                 let entry = (
                     Instant::now(),
-                    (Some(1), None),
+                    (Some(1), None, None),
                     opened(bucket, Checksum::Sha256, "last-key"),
                 );
                 stores.open.lock().unwrap().insert("s".into(), entry);

@@ -1,14 +1,11 @@
 //! The validating webhook: answers `kubectl apply` before anything is stored. Every replica serves it; the leader keeps its
 //! certificate.
 mod asks;
-mod certificate;
 mod drain;
 mod expiry;
-mod keeper;
 mod neighbours;
 mod requester;
 mod review;
-mod rotation;
 mod tls;
 mod trial;
 
@@ -38,7 +35,6 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::volumes::Volumes;
 use drain::Drain;
-pub use keeper::keep;
 use review::{Answer, Asked, Reviewer};
 
 use crate::admin::Ready;
@@ -59,23 +55,14 @@ const LATER: u16 = 503;
 /// For requests that are under way once none is expected any more.
 const LAST: Duration = Duration::from_secs(2);
 
-/// What belongs to the webhook in the cluster.
-#[derive(Clone, Debug)]
-pub struct Names {
-    /// The operator's namespace.
-    pub namespace: String,
-    /// Its Service there, and the Secret with its certificate.
-    pub service: String,
-    /// The `ValidatingWebhookConfiguration`.
-    pub configuration: String,
-}
-
 /// How it is served.
 pub struct Settings {
     /// Where.
     pub address: SocketAddr,
-    /// What belongs to it.
-    pub names: Names,
+    /// The operator's namespace.
+    pub namespace: String,
+    /// The Secret there with its certificate.
+    pub secret: String,
     /// Somebody else keeps `tls.crt` and `tls.key` there.
     pub folder: Option<PathBuf>,
     /// How the agent is put into Pods.
@@ -93,7 +80,7 @@ pub struct Settings {
 impl Settings {
     /// With the operator's namespace, which the client knows.
     pub fn in_namespace(mut self, namespace: &str) -> Self {
-        self.names.namespace = namespace.into();
+        self.namespace = namespace.into();
         self
     }
 }
@@ -115,7 +102,7 @@ impl Server {
         let follow = async {
             match &settings.folder {
                 Some(folder) => tls::follow_folder(folder, &served, &settings.metrics).await,
-                None => tls::follow_secret(client.clone(), &settings.names, &served, &settings.metrics).await,
+                None => tls::follow_secret(client.clone(), &settings, &served, &settings.metrics).await,
             }
             std::future::pending().await
         };

@@ -4,6 +4,7 @@ mod identity;
 mod open;
 mod passphrase;
 mod recipient;
+mod rewrap;
 mod seal;
 mod wire;
 
@@ -16,6 +17,7 @@ use crate::sink::Sink;
 
 pub use identity::{Identities, IdentityError};
 pub use recipient::{RecipientError, Recipients};
+pub use rewrap::{Rewrapped, inner, rewrap};
 
 /// Bytes of the header that are held until the first chunk: the library makes one long text of a failure to write it,
 /// in which the sink's own error is lost. A chunk is larger and passes without a copy.

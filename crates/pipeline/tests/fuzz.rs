@@ -1,5 +1,5 @@
 //! Stored bytes from a store that is broken or hostile, and keys as people put them into a Secret.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
@@ -92,8 +92,8 @@ fn course(result: &Result<Vec<u8>, String>) -> String {
     }
 }
 
-#[test]
-fn fuzz_gzip() {
+#[cfg_attr(test, test)]
+pub fn fuzz_gzip() {
     let whole = stored(GZIP, None);
     let (head, tail) = whole.split_at(whole.len() / 2);
     let twice = whole.repeat(2);
@@ -107,8 +107,8 @@ fn fuzz_gzip() {
     .run(|bytes| course(&restore(bytes, GZIP, None)));
 }
 
-#[test]
-fn fuzz_zstd() {
+#[cfg_attr(test, test)]
+pub fn fuzz_zstd() {
     let whole = stored(ZSTD, None);
     let twice = whole.repeat(2);
     // A frame that says that it needs a window of 2 GiB, a frame of zeros without end, one that is skipped, one with a dictionary and
@@ -131,40 +131,44 @@ fn fuzz_zstd() {
     .run(|bytes| course(&restore(bytes, ZSTD, None)));
 }
 
-#[test]
-fn fuzz_age_and_what_opens_is_what_was_encrypted() {
-    let recipient = recipient();
-    let recipients = || Recipients::parse(&[recipient.as_str()]).unwrap();
-    let plain = plain();
-    for (name, compression) in [("age", None), ("age and zstd", ZSTD)] {
-        let whole = stored(compression, recipients());
-        let twice = whole.repeat(2);
-        let seeds: [&[u8]; 4] = [
-            &whole,
-            &twice,
-            b"age-encryption.org/v1\n-> X25519 \n",
-            b"-----BEGIN AGE ENCRYPTED FILE-----\n",
-        ];
-        let words = [
-            "-> X25519 ",
-            "-> scrypt AAAA 30\n",
-            "\n---",
-            "-> a-grease \n\n",
-            "age-encryption.org/v1\n",
-        ];
-        Target {
-            name,
-            seeds: &seeds,
-            words: &words,
-        }
-        .run(|bytes| {
-            let result = restore(bytes, compression, Some(IDENTITY));
-            if let Ok(out) = &result {
-                assert!(*out == plain, "a changed stream was taken for whole");
-            }
-            course(&result)
-        });
+#[cfg_attr(test, test)]
+pub fn fuzz_age_and_what_opens_is_what_was_encrypted() {
+    encrypted("age", None);
+}
+
+#[cfg_attr(test, test)]
+pub fn fuzz_age_over_zstd_and_what_opens_is_what_was_encrypted() {
+    encrypted("age and zstd", ZSTD);
+}
+
+fn encrypted(name: &str, compression: Option<Compression>) {
+    let whole = stored(compression, Recipients::parse(&[recipient().as_str()]).unwrap());
+    let (plain, twice) = (plain(), whole.repeat(2));
+    let seeds: [&[u8]; 4] = [
+        &whole,
+        &twice,
+        b"age-encryption.org/v1\n-> X25519 \n",
+        b"-----BEGIN AGE ENCRYPTED FILE-----\n",
+    ];
+    let words = [
+        "-> X25519 ",
+        "-> scrypt AAAA 30\n",
+        "\n---",
+        "-> a-grease \n\n",
+        "age-encryption.org/v1\n",
+    ];
+    Target {
+        name,
+        seeds: &seeds,
+        words: &words,
     }
+    .run(|bytes| {
+        let result = restore(bytes, compression, Some(IDENTITY));
+        if let Ok(out) = &result {
+            assert!(*out == plain, "a changed stream was taken for whole");
+        }
+        course(&result)
+    });
 }
 
 /// As age -a writes it.
@@ -175,8 +179,8 @@ fn armored(binary: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-#[test]
-fn fuzz_armor_and_what_opens_is_what_was_encrypted() {
+#[cfg_attr(test, test)]
+pub fn fuzz_armor_and_what_opens_is_what_was_encrypted() {
     let (recipient, plain) = (recipient(), plain());
     let whole = armored(&stored(None, Recipients::parse(&[recipient.as_str()]).unwrap()));
     let text = String::from_utf8(whole.clone()).unwrap();
@@ -212,8 +216,8 @@ fn fuzz_armor_and_what_opens_is_what_was_encrypted() {
     });
 }
 
-#[test]
-fn fuzz_passphrases_and_no_file_chooses_how_much_work_is_done() {
+#[cfg_attr(test, test)]
+pub fn fuzz_passphrases_and_no_file_chooses_how_much_work_is_done() {
     let mut recipient = age::scrypt::Recipient::new("correct horse".to_string().into());
     recipient.set_work_factor(2);
     let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as _)).unwrap();
@@ -250,8 +254,8 @@ fn recipient() -> String {
 
 const SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN alice";
 
-#[test]
-fn fuzz_recipients() {
+#[cfg_attr(test, test)]
+pub fn fuzz_recipients() {
     let x25519 = recipient();
     let seeds: [&[u8]; 5] = [
         x25519.as_bytes(),
@@ -284,8 +288,8 @@ fn fuzz_recipients() {
     });
 }
 
-#[test]
-fn fuzz_identities_and_no_word_of_them_is_told() {
+#[cfg_attr(test, test)]
+pub fn fuzz_identities_and_no_word_of_them_is_told() {
     const PEM: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACB7Ci6nqZYaVvrjm8+XbzII89TsXzP111AflR7WeorBjQAAAJCfEwtqnxML

@@ -8,6 +8,8 @@ pub mod neighbours;
 mod path;
 mod pipes;
 mod retention;
+mod shell;
+pub mod tools;
 
 pub use self::drill::drill;
 use api::run::RetainPolicy;
@@ -91,11 +93,14 @@ pub fn run(spec: &BackupRunSpec, field: &str, storage: Option<&BackupStorage>) -
         let field = format!("{field}.backup");
         deadline(backup.deadline_seconds, spec, &field, &mut said);
         said.extend(pipes::advise(&backup.command, &backup.args, &field));
+        let compressed = spec.compression.is_some();
+        said.extend(tools::backup(&backup.command, &backup.args, &field, compressed));
     }
     if let Some(restore) = &spec.restore {
         let field = format!("{field}.restore");
         deadline(restore.deadline_seconds, spec, &field, &mut said);
         said.extend(pipes::advise(&restore.command, &restore.args, &field));
+        said.extend(tools::restore(&restore.command, &restore.args, &field));
     }
     alive::advise(spec, field, &mut said);
     memory::advise(spec, field, &mut said);

@@ -33,6 +33,15 @@ pub mod taken;
 /// Which object a restore reads.
 pub mod nearest;
 
+/// Other recipients for a backup that is there.
+pub mod rewrap;
+
+/// What a rewrap has replaced.
+pub mod replaced;
+
+/// What is asked of one.
+pub mod rewrap_request;
+
 /// Copies in further storages.
 pub mod copies;
 
@@ -60,6 +69,9 @@ pub mod end;
 pub mod attempt;
 
 pub mod shrunk;
+
+/// Good backups that the Go operator calls failed.
+pub mod inherited;
 
 pub mod tell;
 
@@ -97,4 +109,4 @@ pub use observed::{
     Route, StorageView, StoredObject, TransferView, Trouble,
 };
 pub use reason::Reason;
-pub use step::{Ask, Decision, Event, Guarded, TransferOrder, Unguarded};
+pub use step::{Ask, Decision, Event, Guarded, OWN, TransferOrder, Unguarded};

@@ -1,5 +1,5 @@
 //! What people write into the kinds, and what a manifest may be that the API server let through.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 use api::{BackupRun, BackupSchedule, BackupStorage};
 use fuzz::Target;
 use jiff::Timestamp;
@@ -17,8 +17,8 @@ fn kind(words: &str) -> String {
         .collect()
 }
 
-#[test]
-fn fuzz_cron_and_time_zones() {
+#[cfg_attr(test, test)]
+pub fn fuzz_cron_and_time_zones() {
     let seeds: [&[u8]; 9] = [
         b"*/5 0-6,8 ? JAN-mar Mon#Europe/Berlin",
         b"@every 1h30m#",
@@ -85,8 +85,8 @@ fn fuzz_cron_and_time_zones() {
     });
 }
 
-#[test]
-fn fuzz_paths() {
+#[cfg_attr(test, test)]
+pub fn fuzz_paths() {
     let seeds: [&[u8]; 8] = [
         b"/a/b.sql",
         b"/../x",
@@ -123,8 +123,8 @@ fn fuzz_paths() {
     });
 }
 
-#[test]
-fn fuzz_recipients_of_a_spec() {
+#[cfg_attr(test, test)]
+pub fn fuzz_recipients_of_a_spec() {
     let seeds: [&[u8]; 4] = [
         b"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj",
         b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN alice",
@@ -190,8 +190,8 @@ fn told(faults: &[validate::Fault]) -> String {
     all.iter().map(|f| kind(f)).take(3).collect()
 }
 
-#[test]
-fn fuzz_runs() {
+#[cfg_attr(test, test)]
+pub fn fuzz_runs() {
     Target {
         name: "runs",
         seeds: &[RUN.as_bytes()],
@@ -209,8 +209,8 @@ fn fuzz_runs() {
     });
 }
 
-#[test]
-fn fuzz_schedules() {
+#[cfg_attr(test, test)]
+pub fn fuzz_schedules() {
     Target {
         name: "schedules",
         seeds: &[SCHEDULE.as_bytes()],
@@ -225,8 +225,8 @@ fn fuzz_schedules() {
     });
 }
 
-#[test]
-fn fuzz_urls_of_notifications() {
+#[cfg_attr(test, test)]
+pub fn fuzz_urls_of_notifications() {
     let seeds: [&[u8]; 4] = [
         b"https://a.example:8443/hook?x=1",
         b"http://[2001:db8::1]/",
@@ -266,8 +266,8 @@ fn fuzz_urls_of_notifications() {
     });
 }
 
-#[test]
-fn fuzz_storages() {
+#[cfg_attr(test, test)]
+pub fn fuzz_storages() {
     Target {
         name: "storages",
         seeds: &[STORAGE.as_bytes()],
@@ -280,8 +280,8 @@ fn fuzz_storages() {
     });
 }
 
-#[test]
-fn fuzz_names_of_attempts_and_routes() {
+#[cfg_attr(test, test)]
+pub fn fuzz_names_of_attempts_and_routes() {
     let seeds: [&[u8]; 4] = [b"backup-1", b"restore-4294967296", b"backup-", b"Relay"];
     Target {
         name: "attempts and routes",

@@ -1,10 +1,12 @@
 //! What proves a restore that has ended well: a second command, whose exit status is the answer.
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use protocol::{Check, Outcome};
 
 use crate::command::{self, Errors, Running, Wiring};
+use crate::elsewhere;
 use crate::event::{Event, Exit};
 use crate::signal::signal_name;
 
@@ -12,8 +14,30 @@ use crate::signal::signal_name;
 const LOOK: Duration = Duration::from_millis(20);
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Who runs a check.
+pub enum Runner<'a> {
+    /// This process.
+    Here(Errors<'a>),
+    /// The one that stands by in another container, at its socket.
+    There(&'a Path),
+}
+
+/// Has a check run to its end, and returns the end of what it printed.
+pub(crate) fn run(
+    check: &Check,
+    runner: Runner<'_>,
+    grace: Duration,
+    events: &Sender<Event>,
+    inbox: &Receiver<Event>,
+) -> (Outcome, String) {
+    match runner {
+        Runner::Here(errors) => here(check, errors, grace, events, inbox),
+        Runner::There(socket) => elsewhere::ask(check, socket, grace, events, inbox),
+    }
+}
+
 /// Runs a check to its end, and returns the end of what it printed. It reads nothing; what it leaves behind is killed.
-pub fn run(
+pub(crate) fn here(
     check: &Check,
     errors: Errors<'_>,
     grace: Duration,
@@ -44,7 +68,7 @@ pub fn run(
     (outcome, running.last_words())
 }
 
-fn failed(message: String) -> Outcome {
+pub(crate) fn failed(message: String) -> Outcome {
     Outcome::CheckFailed { message }
 }
 
@@ -67,7 +91,7 @@ fn follow(check: &Check, running: &Running, inbox: &Receiver<Event>) -> Outcome 
                 running.stop(Duration::from_secs(cancel.grace_seconds));
                 return Outcome::Cancelled { reason: cancel.reason };
             }
-            (Ok(Event::Opened { .. } | Event::Fed(_)), _) => {}
+            (Ok(Event::Opened { .. } | Event::Fed(_) | Event::Checked(_)), _) => {}
             (Err(RecvTimeoutError::Timeout), Some((_, seconds))) => {
                 return failed(format!("was stopped at its deadline (deadlineSeconds: {seconds})"));
             }

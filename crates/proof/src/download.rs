@@ -18,7 +18,7 @@ use crate::pace::Pace;
 use crate::sign::{SignedUrl, Signs};
 use ring::{Chunk, Next, Ring};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use answer::{bare, content_range};
 
 /// Between two looks whether anybody still wants the bytes.

@@ -18,6 +18,8 @@ pub enum Event {
     },
     /// The feeder ended.
     Fed(FeedEnd),
+    /// A check in another container ended, and the end of what it printed; or nothing more comes from there, in words.
+    Checked(Result<Box<(Outcome, String)>, String>),
 }
 
 /// A wish to stop.

@@ -10,8 +10,8 @@ use crate::download::{bare, content_range};
 use crate::http;
 use crate::sign::SignedUrl;
 
-#[test]
-fn fuzz_content_range_and_etag() {
+#[cfg_attr(test, test)]
+pub fn fuzz_content_range_and_etag() {
     let seeds: [&[u8]; 6] = [
         b"bytes 5-9/10",
         b"bytes 0-0/*",
@@ -32,8 +32,8 @@ fn fuzz_content_range_and_etag() {
     });
 }
 
-#[test]
-fn fuzz_refusals_of_a_store() {
+#[cfg_attr(test, test)]
+pub fn fuzz_refusals_of_a_store() {
     let seeds: [&[u8]; 4] = [
         b"<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>a &quot;b&quot; &amp;amp;</Message></Error>",
         b"<Code><Code></Code>",
@@ -71,8 +71,8 @@ fn fuzz_refusals_of_a_store() {
 }
 
 /// A store that answers every request with the bytes at hand, and closes.
-#[test]
-fn fuzz_http_answers() {
+#[cfg_attr(test, test)]
+pub fn fuzz_http_answers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/k?X-Amz-Signature=hunter2", listener.local_addr().unwrap());
     let (answer, ending) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(false)));

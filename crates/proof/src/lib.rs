@@ -8,15 +8,18 @@
 #![forbid(unsafe_code)]
 
 #[cfg(unix)]
-mod afterwards;
+pub mod afterwards;
 mod check;
 #[cfg(unix)]
 pub mod command;
 pub mod download;
+#[cfg(unix)]
+pub mod elsewhere;
 pub mod event;
 pub mod flights;
-#[cfg(all(test, unix))]
-mod fuzz;
+#[cfg(all(any(test, fuzzing), unix))]
+#[allow(missing_docs, reason = "a test of each name")]
+pub mod fuzz;
 pub mod group;
 #[cfg(unix)]
 pub mod guard;

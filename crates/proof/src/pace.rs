@@ -51,7 +51,12 @@ impl Pace {
         }
     }
 
-    /// The most to ask for at a time; None: there is no limit.
+    /// Bytes a second; None: there is no limit.
+    pub fn limit(&self) -> Option<u64> {
+        self.lock().limit
+    }
+
+    /// The most to read at a time; None: there is no limit.
     pub fn piece(&self) -> Option<usize> {
         let piece = self.lock().piece()?;
         usize::try_from(piece).ok()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{Check, Outcome};
 
-use crate::afterwards;
+use crate::afterwards::{self, Runner};
 use crate::command::{self, Errors, Running, Wiring, pipe, tree};
 use crate::download::Watched;
 use crate::event::{Event, FeedEnd, Verdict};
@@ -51,7 +51,7 @@ pub struct Order<'a> {
     /// Holds its input.
     pub guard: Arc<dyn Guard>,
     /// What proves the restore, once the command has ended well.
-    pub check: Option<(&'a Check, Errors<'a>)>,
+    pub check: Option<(&'a Check, Runner<'a>)>,
 }
 
 /// What came of it.
@@ -110,10 +110,10 @@ pub fn run(mut order: Order<'_>, events: &Sender<Event>, inbox: Receiver<Event>,
         return ended_as(ended, outcome, &work);
     }
     if outcome == Outcome::Done
-        && let Some((check, errors)) = check
+        && let Some((check, runner)) = check
     {
         // All that the command has started is gone: what the check sees is what stays.
-        (outcome, ended.stderr) = afterwards::run(check, errors, grace, events, &inbox);
+        (outcome, ended.stderr) = afterwards::run(check, runner, grace, events, &inbox);
     }
     ended_as(ended, outcome, &work)
 }
@@ -248,6 +248,8 @@ impl Work<'_> {
                         linger = Some(Linger::begin(Instant::now(), deadline.map(|(at, _)| at), taken));
                     }
                 },
+                // No check runs yet.
+                Ok(Event::Checked(_)) => {}
                 Ok(Event::Fed(end)) => {
                     if let Verdict::Bad(outcome) = &end.verdict {
                         let outcome = outcome.clone();

@@ -5,6 +5,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing))]
 
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs, reason = "a test of each name")]
+pub mod fuzz;
 pub mod revive;
 pub mod schema;
 pub mod seal;

@@ -84,13 +84,13 @@ impl Place {
 }
 
 /// A program that a variable names.
-fn program(variable: &str) -> PathBuf {
+pub(crate) fn program(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable).map(PathBuf::from);
     path.unwrap_or_else(|| panic!("{variable} names no program: run `make bench-scale`"))
 }
 
 /// The kinds, and where the operator's lease is.
-async fn install(client: &Client) {
+pub(crate) async fn install(client: &Client) {
     let requests = Requests::new(client.clone());
     for document in serde_yaml_ng::Deserializer::from_str(KINDS) {
         let kind: Value = serde::Deserialize::deserialize(document).expect("a kind");

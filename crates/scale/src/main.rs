@@ -8,6 +8,7 @@ mod asked;
 mod bench;
 mod births;
 mod build;
+mod cold;
 mod fixture;
 mod gate;
 mod operator;
@@ -55,6 +56,15 @@ enum Verb {
         #[arg(long)]
         without_lease: bool,
     },
+    /// Measures how long builds of the operator take until they are ready, on an API server of its own without objects. NODE_BIN names its program.
+    Cold {
+        /// How often each build is measured.
+        #[arg(long, default_value_t = 10)]
+        rounds: usize,
+        /// A build: its name in the tables, `=`, its program.
+        #[arg(long = "build", required = true, value_parser = Build::parse)]
+        builds: Vec<Build>,
+    },
     /// Draws the tables that a file in Markdown has of benches, each figure over the number of runs, into a folder.
     Plots {
         /// The file.
@@ -85,6 +95,7 @@ fn main() {
             builds,
             without_lease,
         } => bench::run(&threads, &runs, rounds, &builds, !without_lease),
+        Verb::Cold { rounds, builds } => cold::run(&threads, rounds, &builds),
         Verb::Plots { tables, folder } => {
             let text = std::fs::read_to_string(&tables).expect("a file with tables");
             plot::draw(&table::read(&text), &folder);

@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod connect;
+#[cfg(test)]
+mod fuzz;
 pub mod files;
 pub mod host_key;
 pub mod lease;

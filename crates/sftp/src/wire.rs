@@ -328,27 +328,4 @@ mod tests {
         let expected = vec![("fsync@openssh.com".to_owned(), Bytes::from_static(b"1"))];
         assert_eq!(read(packet), Some((0, Reply::Version(3, expected))));
     }
-
-    #[test]
-    fn fuzz_what_a_server_answers() {
-        let names = framed(104, 1)
-            .word(1)
-            .bytes(b"n")
-            .bytes(b"l")
-            .word(SIZE)
-            .long(1)
-            .done()
-            .slice(4..);
-        let version = framed(2, 3).bytes(b"a").bytes(b"1").done().slice(4..);
-        let target = fuzz::Target {
-            name: "what a server of SFTP answers",
-            seeds: &[&names, &version],
-            words: &["\0\0\0\u{1}", "\u{7f}"],
-        };
-        target.run(|bytes| {
-            reply(Bytes::copy_from_slice(bytes))
-                .map(|(id, _)| id as usize)
-                .ok_or_else(String::new)
-        });
-    }
 }

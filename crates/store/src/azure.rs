@@ -2,8 +2,9 @@
 mod blocks;
 mod delegation;
 mod error;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs, reason = "a test of each name")]
+pub mod fuzz;
 mod label;
 mod list;
 mod look;

@@ -16,8 +16,8 @@ use crate::signing::from_header;
 use crate::wanted::Wanted;
 use crate::{Credentials, Secret, Store, xml};
 
-#[test]
-fn fuzz_xml_answers() {
+#[cfg_attr(test, test)]
+pub fn fuzz_xml_answers() {
     let seeds: [&[u8]; 6] = [
         b"<?xml version=\"1.0\"?><R xmlns=\"x\"><UploadId>a&amp;b&#34;</UploadId></R>",
         b"<R><Upload><Key>a</Key><UploadId>1</UploadId><Initiated>2024-01-02T03:04:05Z</Initiated></Upload></R>",
@@ -63,8 +63,8 @@ fn fuzz_xml_answers() {
     });
 }
 
-#[test]
-fn fuzz_headers_of_an_answer() {
+#[cfg_attr(test, test)]
+pub fn fuzz_headers_of_an_answer() {
     let seeds: [&[u8]; 4] = [
         b"team%2Fdb%20%25",
         b"Tue, 24 Nov 2026 22:51:00 GMT",
@@ -97,8 +97,8 @@ fn parameters(bytes: &[u8]) -> BTreeMap<String, String> {
     pairs.map(|(k, v)| (k.to_string(), v.replace('|', "\n"))).collect()
 }
 
-#[test]
-fn fuzz_s3_parameters() {
+#[cfg_attr(test, test)]
+pub fn fuzz_s3_parameters() {
     let seeds: [&[u8]; 4] = [
         b"bucket=backups\nendpoint=http://minio:9000\ninsecure=true\nprefix=a/b\npartSize=8Mi\nretrySeconds=60",
         b"bucket=a.b\nregion=eu-central-1\ns3ForcePathStyle=true\nserverSideEncryption=aws:kms\nkmsKeyId=k",
@@ -135,8 +135,8 @@ fn credentials() -> Credentials {
     Credentials::new("AKID", Secret::new("hunter2"), None)
 }
 
-#[test]
-fn fuzz_credentials_and_no_word_of_them_is_told() {
+#[cfg_attr(test, test)]
+pub fn fuzz_credentials_and_no_word_of_them_is_told() {
     let known = parameters(b"bucket=b");
     let known = Parameters::parse(Kind::S3, &known).unwrap();
     let seeds: [&[u8]; 3] = [
@@ -191,8 +191,8 @@ fn fuzz_credentials_and_no_word_of_them_is_told() {
 }
 
 /// Whatever a path became: the URL reaches that key of that bucket and nothing else.
-#[test]
-fn fuzz_signed_urls_stay_in_their_bucket() {
+#[cfg_attr(test, test)]
+pub fn fuzz_signed_urls_stay_in_their_bucket() {
     let base = parameters(b"bucket=backups\nendpoint=http://minio:9000\ninsecure=true\ns3ForcePathStyle=true");
     let base = S3Parameters::of(&base).unwrap();
     let store = Bucket::open(&base, credentials(), &Proxies::default()).unwrap();
@@ -246,8 +246,8 @@ fn fuzz_signed_urls_stay_in_their_bucket() {
     });
 }
 
-#[test]
-fn fuzz_key_files_and_no_word_of_a_key_is_told() {
+#[cfg_attr(test, test)]
+pub fn fuzz_key_files_and_no_word_of_a_key_is_told() {
     let seeds: [&[u8]; 2] = [
         br#"{"type":"service_account","client_email":"a@b.iam.gserviceaccount.com","private_key_id":"k","private_key":"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----","token_uri":"https://t"}"#,
         br#"{"type":"external_account"}"#,

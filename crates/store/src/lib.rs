@@ -6,8 +6,9 @@ pub mod checksum;
 pub mod credentials;
 mod dial;
 pub mod error;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+#[allow(missing_docs, reason = "a test of each name")]
+pub mod fuzz;
 mod gcs;
 mod http;
 pub mod identity;

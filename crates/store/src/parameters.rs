@@ -206,6 +206,29 @@ impl Parameters {
         }
     }
 
+    /// The same store, with these PEM certificates trusted beside the public authorities.
+    #[must_use]
+    pub fn trusting(mut self, certificates: String) -> Self {
+        self.place_mut().ca_bundle = Some(certificates);
+        self
+    }
+
+    /// Whether both describe one store in one way, whomever they trust there: authorities are renewed.
+    pub fn same_place(&self, other: &Self) -> bool {
+        let mut this = self.clone();
+        this.place_mut().ca_bundle = other.place().ca_bundle.clone();
+        this == *other
+    }
+
+    fn place_mut(&mut self) -> &mut Place {
+        match self {
+            Self::S3(s3) => &mut s3.place,
+            Self::Azure(azure) => &mut azure.place,
+            Self::Gcs(gcs) => gcs.place_mut(),
+            Self::Sftp(sftp) => &mut sftp.place,
+        }
+    }
+
     /// PEM certificates to trust beside the public authorities.
     pub fn ca_bundle(&self) -> Option<&str> {
         self.place().ca_bundle.as_deref()

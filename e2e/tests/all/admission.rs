@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use api::{BackupRun, BackupSchedule, BackupStorage};
-use e2e::admission::answered;
+use e2e::admission::{answered, permitted};
 use e2e::case::labelled_case;
 use e2e::cluster::{annotate, delete, image_volumes, merge, object};
 use e2e::kubectl::kubectl;
@@ -385,6 +385,7 @@ fn a_storage_is_taken_from_who_may_read_its_access_keys_only() {
             json!({"metadata": {"name": name, "labels": {"e2e": "true"}}, "roleRef": role, "subjects": [subject]}),
         )
         .await;
+        permitted(&storages_only, case.namespace(), &rules).await;
         let storage: BackupStorage = object(manifest(
             "BackupStorage",
             "tried",

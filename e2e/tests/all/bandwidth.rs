@@ -9,13 +9,13 @@ use serde_json::json;
 use servers::Meter;
 
 /// Of each of two runs, in bytes.
-const SIZE: usize = 24 << 20;
+const SIZE: usize = 48 << 20;
 const MIB: u64 = 1 << 20;
 /// What is measured: without the first and the last MiB.
-const BETWEEN: (u64, u64) = (MIB, 47 * MIB);
-/// That takes 11.5 s at 4 MiB a second; some of it counts as received while kernels hold it. At twice the figure, as where nothing is
-/// shared, it takes 5.75 s at most. Nothing is said of the longest.
-const LEAST: Duration = Duration::from_millis(7_500);
+const BETWEEN: (u64, u64) = (MIB, 95 * MIB);
+/// That takes 23.5 s at 4 MiB a second. Up to 20 MiB of it count as received while kernels and agents hold it, which leaves 18.5 s. At twice
+/// the figure, as where nothing is shared, it takes 11.75 s at most. Nothing is said of the longest.
+const LEAST: Duration = Duration::from_secs(14);
 
 #[test]
 fn backups_of_a_storage_together_stay_within_its_bandwidth_and_so_do_its_restores() {
@@ -46,7 +46,7 @@ fn backups_of_a_storage_together_stay_within_its_bandwidth_and_so_do_its_restore
         assert!(last_begun < first_ended, "both at once: {times:?}");
         let (from, to) = BETWEEN;
         let sent = meter.sent(from, to).expect("all of it is sent through the meter");
-        assert!(sent >= LEAST, "two backups sent 46 MiB in {sent:?}");
+        assert!(sent >= LEAST, "two backups sent 94 MiB in {sent:?}");
 
         meter.reset();
         for name in names {
@@ -59,6 +59,6 @@ fn backups_of_a_storage_together_stay_within_its_bandwidth_and_so_do_its_restore
             assert_eq!(status(&run).log.unwrap().trim(), bytes::sum_line(&plain), "{name}");
         }
         let received = meter.received(from, to).expect("all of it comes through the meter");
-        assert!(received >= LEAST, "two restores received 46 MiB in {received:?}");
+        assert!(received >= LEAST, "two restores received 94 MiB in {received:?}");
     });
 }

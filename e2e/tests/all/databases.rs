@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use age::secrecy::ExposeSecret;
 use api::run::State;
-use e2e::runs::{START, status};
+use api::{condition, labels};
+use e2e::runs::{START, is, status};
 use e2e::schedules::NEVER;
 use e2e::shared::STORAGE;
 use e2e::{Case, case};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::Api;
 use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 /// A database server: a Pod `db` behind a Service `db`, ready when `ping` succeeds in it.
@@ -178,6 +179,115 @@ fn postgresql_with_zstd_comes_back() {
         run("DROP TABLE orders, names").await;
         case.restore("orders").await;
         assert_eq!(run(sums).await, before);
+    });
+}
+
+#[test]
+fn mariadb_that_was_rewrapped_to_another_key_comes_back_with_that_key_alone() {
+    case("mariadb-rewrap", |case| async move {
+        let env = json!([from_secret("MYSQL_ROOT_PASSWORD", "password"), {"name": "MYSQL_DATABASE", "value": "shop"}]);
+        let sql = |query: &str| format!("mysql -u root \"-p$MYSQL_ROOT_PASSWORD\" -N shop -e \"{query}\"");
+        server(&case, "mysql:8.3.0", 3306, env, &["sh", "-c", &sql("SELECT 1")]).await;
+        let run = async |query: &str| case.exec("db", &["sh", "-c", &sql(query)]).await;
+        run("CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(80), body BLOB) \
+             SELECT seq AS id, SHA2(seq, 256) AS name, UNHEX(SHA2(-seq, 256)) AS body FROM seq_1_to_30000")
+        .await;
+        let sums = "CHECKSUM TABLE orders; SELECT COUNT(*) FROM orders";
+        let before = run(sums).await;
+        assert!(before.ends_with("30000"), "{before}");
+
+        let (old, new) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+        let keep = async |identity: &age::x25519::Identity| {
+            let data = json!({"keys.txt": identity.to_string().expose_secret()});
+            case.apply::<Secret>(json!({"metadata": {"name": "age"}, "stringData": data}))
+                .await;
+        };
+        keep(&old).await;
+        let env = json!([from_secret("USERNAME", "username"), from_secret("PASSWORD", "password")]);
+        let login = "-h db -u \"$USERNAME\" \"-p$PASSWORD\"";
+        let (dump, load) = (
+            format!("mysqldump {login} --hex-blob shop"),
+            format!("mysql {login} shop"),
+        );
+        let mut spec = spec(&case.path("orders.sql.zst.age"), "mysql:8.3.0", env, &dump, &load);
+        spec["retainPolicy"] = json!("Delete");
+        spec["compression"] = json!({"algorithm": "zstd"});
+        spec["encryption"] = json!({
+            "recipients": [old.to_public().to_string()], "decryptionKey": {"name": "age", "key": "keys.txt"},
+        });
+        case.backup("orders", spec).await;
+        let first = case.key("orders.sql.zst.age");
+        let request = json!({"add": [new.to_public().to_string()], "remove": [old.to_public().to_string()]});
+        e2e::cluster::annotate(&case.runs(), "orders", labels::REWRAP, Some(&request.to_string())).await;
+        let key = case
+            .until("orders", "is rewrapped", 120, |run| {
+                is(run, condition::REWRAPPED).then(|| status(run).key)?
+            })
+            .await;
+        case.keeps(key.split('/').next_back().unwrap());
+        assert!(
+            case.store().head(&first).is_none(),
+            "the object for the old key is gone"
+        );
+
+        keep(&new).await;
+        run("DROP TABLE orders").await;
+        case.restore("orders").await;
+        assert_eq!(run(sums).await, before);
+        let text = e2e::bytes::decrypted(&case.store().get(&key), &new);
+        assert!(
+            text.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]),
+            "what is inside is compressed as it was"
+        );
+    });
+}
+
+#[test]
+fn of_a_postgresql_that_is_kept_by_generations_the_rows_of_that_time_come_back() {
+    case("postgresql-at", |case| async move {
+        let env = json!([from_secret("POSTGRES_PASSWORD", "password"), {"name": "POSTGRES_DB", "value": "shop"}]);
+        let psql =
+            |query: &str| format!("psql -h /run/postgresql -U postgres -v ON_ERROR_STOP=1 -At shop -c \"{query}\"");
+        server(&case, "postgres:15", 5432, env, &["sh", "-c", &psql("SELECT 1")]).await;
+        let run = async |query: &str| case.exec("db", &["sh", "-c", &psql(query)]).await;
+        run("CREATE TABLE orders (id int primary key)").await;
+
+        let env = json!([from_secret("PGPASSWORD", "password")]);
+        let (dump, load) = (
+            "pg_dump -h db -U postgres --clean --if-exists shop",
+            "psql -h db -U postgres -q -v ON_ERROR_STOP=1 --single-transaction shop",
+        );
+        let mut spec = spec(&case.path("{{ .name }}"), "postgres:15", env, dump, load);
+        spec["retainPolicy"] = json!("Delete");
+        let mut by_time = spec.clone();
+        let settings = json!({"schedule": NEVER, "retention": {"last": 2}});
+        case.schedule("daily", settings, spec).await;
+        let mut made = Vec::new();
+        for rows in 1..=3 {
+            run(&format!("INSERT INTO orders VALUES ({rows})")).await;
+            let name = case.triggered("daily").await;
+            made.push(case.succeeded(&name, 120).await);
+        }
+        let names: Vec<_> = made.iter().map(ResourceExt::name_any).collect();
+        case.wait("the oldest is in no generation, and goes", 60, || async {
+            let gone = case.runs().get_opt(&names[0]).await.ok()?.is_none();
+            (gone && case.store().head(&case.key(&names[0])).is_none()).then_some(())
+        })
+        .await;
+        names[1..].iter().for_each(|name| case.keeps(name));
+
+        let at = status(&made[1]).completion_time.unwrap().0.to_string();
+        for field in ["backup", "storage", "retainPolicy"] {
+            by_time.as_object_mut().unwrap().remove(field);
+        }
+        by_time["source"] = json!({"schedule": "daily", "at": at});
+        case.start("back", by_time).await;
+        let back = case.succeeded("back", 120).await;
+        assert_eq!(status(&back).source.unwrap().run, names[1]);
+        assert_eq!(
+            run("SELECT string_agg(id::text, ',' ORDER BY id) FROM orders").await,
+            "1,2"
+        );
     });
 }
 

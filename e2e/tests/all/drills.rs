@@ -77,6 +77,41 @@ fn a_drill_reads_a_backup_whole_in_a_pod_of_the_operators_own_and_the_backup_say
 }
 
 #[test]
+fn a_certain_backup_is_proved_by_hand_whatever_the_drill_would_pick() {
+    case("drill-by-hand", |case| async move {
+        let path = r#"db/{{ now | date "150405.000" }}"#;
+        let older = nightly(&case, stream(&case.path(path), "random 1000")).await;
+        let newer = case.triggered("nightly").await;
+        case.succeeded(&newer, 90).await;
+        for run in [&older, &newer] {
+            let key = status(&case.runs().get(run).await.unwrap()).key.unwrap();
+            case.keeps(key.strip_prefix(&case.key("")).expect("below the case's folder"));
+        }
+        case.drill("proof", "nightly", json!({"startDeadlineSeconds": START}))
+            .await;
+        let namespace = case.namespace();
+        let by_hand = ["restore", &format!("run/{older}"), "--drill", "-n", namespace];
+        let asked = e2e::kubectl::answered(|| e2e::kubectl::plugin(&by_hand)).await;
+        assert!(asked.0, "{}", asked.1);
+        verified(&case, &older, true).await;
+        let seen = case
+            .drill_until("proof", "says what it has proved", 30, |drill| {
+                drill.status.clone()?.last_picked
+            })
+            .await;
+        assert_eq!(seen, older);
+        assert_eq!(status(&case.runs().get(&newer).await.unwrap()).verified, None);
+        let gone = ["restore", &format!("run/{older}"), "--drill", "other", "-n", namespace];
+        let refused = e2e::kubectl::answered(|| e2e::kubectl::plugin(&gone)).await;
+        assert!(
+            !refused.0 && refused.1.contains("there is no drill other"),
+            "{}",
+            refused.1
+        );
+    });
+}
+
+#[test]
 fn a_drill_finds_a_damaged_backup_before_anybody_needs_it() {
     case("drill-damaged", |case| async move {
         case.keeps("db");
@@ -154,6 +189,41 @@ fn a_drill_restores_into_a_scratch_database_and_counts_what_came() {
         verified(&case, &backup, true).await;
         let told = status(&case.runs().get(&backup).await.unwrap()).verified.unwrap();
         assert_eq!(told.mode, "Restore");
+
+        case.schedule("nightly", json!({"schedule": NEVER}), postgresql(&case, 5001))
+            .await;
+        let backup = case.triggered("nightly").await;
+        case.succeeded(&backup, 90).await;
+        let drill = case.drilled("proof").await;
+        let run = case.failed(&drill, "CheckFailed", 180).await;
+        let log = status(&run).log.unwrap_or_default();
+        assert!(log.contains("restored 5000 of 5001"), "{log}");
+        verified(&case, &backup, false).await;
+    });
+}
+
+#[test]
+fn a_check_runs_in_the_scratch_servers_container_where_the_drill_names_it() {
+    case("drill-check-container", |case| async move {
+        case.keeps("db");
+        let psql = "psql -h 127.0.0.1 -U postgres -v ON_ERROR_STOP=1 -q --single-transaction shop";
+        // The server's socket is a file of its container, which the other has not.
+        let compare = "SELECT (SELECT count(*) FROM orders), (SELECT orders FROM counted)";
+        let check = format!(
+            "test -S /var/run/postgresql/.s.PGSQL.5432 || exit 9; set -- $(psql -U postgres -At -F ' ' shop -c '{compare}'); echo \"restored $1 of $2\"; test \"$1\" = \"$2\""
+        );
+        let more = json!({
+            "mode": "Restore", "startDeadlineSeconds": START, "template": scratch(),
+            "restore": {"container": "client", "command": ["/bin/sh", "-c", psql], "deadlineSeconds": 120},
+            "check": {"container": "scratch", "command": ["/bin/sh", "-c", check], "deadlineSeconds": 60},
+        });
+        let backup = nightly(&case, postgresql(&case, 5000)).await;
+        case.drill("proof", "nightly", more).await;
+        let drill = case.drilled("proof").await;
+        let run = case.succeeded(&drill, 180).await;
+        let log = status(&run).log.unwrap_or_default();
+        assert!(log.contains("restored 5000 of 5000"), "{log}");
+        verified(&case, &backup, true).await;
 
         case.schedule("nightly", json!({"schedule": NEVER}), postgresql(&case, 5001))
             .await;

@@ -32,7 +32,7 @@ fn a_decryption_key_that_is_not_there_or_does_not_fit_fails_the_restore_with_the
         assert!(said.contains("\"key\"") && said.contains("other"), "{said}");
         secret(&case, "age", json!({"key": text(&wrong)})).await;
         case.fault("db", "object: the decryption key is another one");
-        let run = case.restore_fails("db", "BadObject", 60).await;
+        let run = case.restore_fails("db", "NoDecryptionKey", 60).await;
         assert!(!message(&run).contains("AGE-SECRET-KEY"), "{}", message(&run));
         assert!(
             !status(&run).log.unwrap_or_default().contains(' '),
@@ -150,8 +150,8 @@ fn what_age_made_armored_or_with_a_passphrase_is_restored_without_recipients() {
             assert_eq!(status(&run).log.unwrap().trim(), sum_line(&plain), "{name}");
         }
         let run = case.ended("no-key", 120).await;
-        case.end("no-key", "fails: BadObject", end_of(&run));
-        assert_eq!(end_of(&run), "fails: BadObject", "{}", message(&run));
+        case.end("no-key", "fails: NoDecryptionKey", end_of(&run));
+        assert_eq!(end_of(&run), "fails: NoDecryptionKey", "{}", message(&run));
         assert!(
             message(&run).contains("set spec.encryption.decryptionKey.type: Passphrase"),
             "{}",

@@ -2,10 +2,9 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
-use e2e::kubectl::said;
+use e2e::kubectl::{put_into, said};
 use e2e::prometheus::{Prometheus, free_port, program};
 use e2e::runs::{static_container, stream};
 use e2e::schedules::NEVER;
@@ -50,12 +49,9 @@ fn the_page_leads_from_an_installed_operator_to_an_alert_that_fires() {
         let (proxy, port) = (free_port().to_string(), free_port().to_string());
         let folder = std::env::temp_dir().join(format!("backup-operator-monitoring-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, variable) in [
-            ("kubectl", "KUBECTL"),
-            ("prometheus", "PROMETHEUS_BIN"),
-            ("promtool", "PROMTOOL_BIN"),
-        ] {
-            symlink_of(&program(variable), &folder.join(name));
+        put_into(&folder);
+        for (name, variable) in [("prometheus", "PROMETHEUS_BIN"), ("promtool", "PROMTOOL_BIN")] {
+            symlink(program(variable).canonicalize().unwrap(), folder.join(name)).unwrap();
         }
         // The page's own files, but for two ports that somebody else may have.
         let config = std::fs::read_to_string(format!("{ROOT}/docs/operations/prometheus/trial.yaml")).unwrap();
@@ -95,26 +91,11 @@ fn the_page_leads_from_an_installed_operator_to_an_alert_that_fires() {
 /// What pages call a drill.
 const DRILL: &str = "proof";
 
-/// A script that hands on: some programs look at the name that they are called by.
-fn symlink_of(target: &Path, link: &Path) {
-    if target.extension().is_none() && target.file_name().is_some_and(|name| name == "kubectl") {
-        let text = format!(
-            "#!/bin/sh\nexec '{}' \"$@\"\n",
-            target.canonicalize().unwrap().display()
-        );
-        std::fs::write(link, text).unwrap();
-        let status = Command::new("chmod").arg("755").arg(link).status().unwrap();
-        assert!(status.success());
-    } else {
-        symlink(target.canonicalize().unwrap(), link).unwrap();
-    }
-}
-
 /// What each alert's page says to do first is answered.
 async fn first_commands(case: &Case, schedule: &str) {
     let folder = std::env::temp_dir().join(format!("backup-operator-runbooks-{}", case.namespace()));
     std::fs::create_dir_all(&folder).unwrap();
-    symlink_of(&program("KUBECTL"), &folder.join("kubectl"));
+    put_into(&folder);
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let mut lines = BTreeSet::new();
     for page in std::fs::read_dir(format!("{ROOT}/docs/operations/runbooks")).unwrap() {

@@ -171,10 +171,18 @@ fn the_roles_of_one_namespace_are_enough_there_and_give_nothing_elsewhere() {
         let account = json!({"metadata": {"name": ACCOUNT}});
         apply_in::<ServiceAccount>(&case.api(), account).await;
         apply_roles(&case).await;
-        case.wait("the API server has seen the roles", 30, || async {
-            may(&case, &here, deed("get", "", "secrets")).await.then_some(())
-        })
-        .await;
+        // It hears of each kind by a watch of its own: one deed of each role and binding.
+        for (namespace, one) in [
+            (here.as_str(), deed("get", "", "secrets")),
+            (here.as_str(), deed("create", "coordination.k8s.io", "leases")),
+            ("default", deed("create", "events.k8s.io", "events")),
+            ("", deed("get", "", "namespaces")),
+        ] {
+            case.wait("the API server has seen the roles", 30, || async {
+                may(&case, namespace, one).await.then_some(())
+            })
+            .await;
+        }
 
         for deed in work() {
             assert!(may(&case, &here, deed).await, "{deed:?} here");

@@ -1,4 +1,6 @@
-//! The store that comes with the chart: a newcomer has no bucket, applies what the notes print, and has backups that outlive the store's Pod.
+//! The store that comes with the chart, by TLS with the operator's own certificate: a newcomer has no bucket, applies what the notes print, and has
+//! backups that outlive the store's Pod and its certificate.
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::labels;
@@ -6,27 +8,30 @@ use e2e::cluster::{annotate, apply_in, delete, wait};
 use e2e::kubectl::kubectl;
 use e2e::runs::{status, stream};
 use e2e::{Case, bytes, case, install, operator};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::ListParams;
+use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use super::{WHILE, alone};
 
 /// What the chart calls claim, Secret and Deployment, and by which label its Pod is found.
-const STORE: &str = "backup-operator-store";
+pub(super) const STORE: &str = "backup-operator-store";
+/// The Secret with the certificate that the operator makes for it.
+const CERTIFICATE: &str = "backup-operator-store-tls";
 /// What the notes call the storage.
-const LOCAL: &str = "local";
+pub(super) const LOCAL: &str = "local";
 const FOLDER: &str = "/var/lib/backup-operator-store-e2e";
 /// Until a Pod is up or gone.
 const UP: Duration = Duration::from_secs(90);
 
 /// What the cluster lacks, and so is the case's to make and to remove.
-struct Lacks {
-    claim: bool,
-    storage: bool,
-    volumes: bool,
+pub(super) struct Lacks {
+    pub(super) claim: bool,
+    pub(super) storage: bool,
+    pub(super) volumes: bool,
 }
 
 fn claims(case: &Case) -> Api<PersistentVolumeClaim> {
@@ -37,7 +42,7 @@ fn pods(case: &Case) -> Api<Pod> {
     Api::namespaced(case.client().clone(), operator::NAMESPACE)
 }
 
-async fn lacks(case: &Case) -> Lacks {
+pub(super) async fn lacks(case: &Case) -> Lacks {
     let classes: Api<StorageClass> = Api::all(case.client().clone());
     let classes = classes.list(&ListParams::default()).await.expect("the classes").items;
     let default = |class: &StorageClass| {
@@ -71,7 +76,7 @@ async fn emptied(case: &Case, name: &str) {
     .await;
 }
 
-async fn volume(case: &Case) {
+pub(super) async fn volume(case: &Case) {
     emptied(case, "before").await;
     let spec = json!({
         "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "20Gi"}, "persistentVolumeReclaimPolicy": "Retain",
@@ -117,11 +122,46 @@ fn run(case: &Case, name: &str, command: &str) -> Value {
     spec
 }
 
+/// The Secret with the store's certificate, once it is as wanted.
+async fn certificate(case: &Case, what: &str, wanted: impl Fn(&BTreeMap<String, ByteString>) -> bool) -> Secret {
+    let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+    wait(what, UP, || async {
+        let secret = secrets.get_opt(CERTIFICATE).await.ok()??;
+        wanted(secret.data.as_ref()?).then_some(secret)
+    })
+    .await
+}
+
+/// What the operator does two weeks after it has announced the next certificate: the store is to serve with that one.
+async fn switched(case: &Case, mut announced: Secret) {
+    let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+    let data = announced.data.as_mut().expect("data");
+    for (next, now) in [("next.crt", "tls.crt"), ("next.key", "tls.key")] {
+        let value = data.remove(next).expect("the next certificate");
+        data.insert(now.into(), value);
+    }
+    let notes = announced.metadata.annotations.as_mut().expect("annotations");
+    let made = notes
+        .remove("backup-operator.io/next-made-at")
+        .expect("when it was made");
+    notes.insert("backup-operator.io/made-at".into(), made);
+    let parameters = PostParams::default();
+    secrets
+        .replace(CERTIFICATE, &parameters, &announced)
+        .await
+        .expect("the Secret is written");
+}
+
+fn authorities(pem: &[u8]) -> usize {
+    String::from_utf8_lossy(pem).matches("BEGIN CERTIFICATE").count()
+}
+
 /// Takes away what the case has made of what the chart keeps.
-async fn removed(case: &Case, lacks: &Lacks) {
+pub(super) async fn removed(case: &Case, lacks: &Lacks) {
     if lacks.claim {
         let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         delete(&secrets, STORE).await;
+        delete(&secrets, CERTIFICATE).await;
         delete(&claims(case), STORE).await;
         wait("the store's claim is gone", UP, || async {
             claims(case).get_opt(STORE).await.ok()?.is_none().then_some(())
@@ -136,7 +176,7 @@ async fn removed(case: &Case, lacks: &Lacks) {
 }
 
 #[test]
-fn the_store_of_the_chart_keeps_backups_while_its_pod_is_another_one() {
+fn the_store_of_the_chart_keeps_backups_while_its_pod_and_its_certificate_are_others() {
     let _alone = alone();
     case("store", |case| async move {
         operator::fresh(case.client()).await;
@@ -145,11 +185,31 @@ fn the_store_of_the_chart_keeps_backups_while_its_pod_is_another_one() {
             if lacks.volumes {
                 volume(&case).await;
             }
-            install::chart(&json!({"store": {"enabled": true}}), true);
+            install::chart(&json!({"store": {"enabled": true, "tls": true}}), true);
             operator::up(case.client(), |_| true).await;
             let (applied, said) = kubectl(&["apply", "-f", "-"], &printed());
             assert!(applied, "{said}");
             case.storage_ready(LOCAL).await;
+            let storage = case.storages().get(LOCAL).await.expect("the storage");
+            let endpoint = &storage.spec.parameters.as_ref().expect("parameters")["endpoint"];
+            assert!(endpoint.starts_with("https://"), "{endpoint}");
+            let trusted = storage.status.and_then(|s| s.ca_bundle).expect("whom to trust");
+            assert_eq!(authorities(trusted.as_bytes()), 1);
+
+            // What begins after the next certificate was announced trusts both.
+            let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+            annotate(&secrets, CERTIFICATE, "backup-operator.io/rotate", Some("now")).await;
+            let announced = certificate(&case, "the next certificate is announced", |data| {
+                data.contains_key("next.crt") && data.get("ca.crt").is_some_and(|pem| authorities(&pem.0) == 2)
+            })
+            .await;
+            // A storage is looked at every few minutes, and when it changes.
+            annotate(&case.storages(), LOCAL, "e2e/looked", Some("now")).await;
+            case.wait("the storage says whom else to trust", 30, || async {
+                let trusted = case.storages().get(LOCAL).await.ok()?.status?.ca_bundle?;
+                (authorities(trusted.as_bytes()) == 2).then_some(())
+            })
+            .await;
 
             case.backup("whole", run(&case, "whole", &format!("random {WHILE}")))
                 .await;
@@ -158,10 +218,24 @@ fn the_store_of_the_chart_keeps_backups_while_its_pod_is_another_one() {
             case.start("slow", slow).await;
             case.until("slow", "has an upload", 100, |run| status(run).transfer?.upload_id)
                 .await;
+            let route = case
+                .until("slow", "has a route", 100, |run| Some(status(run).transfer?.route))
+                .await;
+            assert_eq!(route, "Direct", "its Pod trusts the store");
+            switched(&case, announced).await;
             restarted(&case).await;
             let ended = status(&case.succeeded("slow", 120).await);
             let plain = bytes::random(WHILE, 1);
             assert_eq!((ended.sha256, ended.attempts), (Some(bytes::sha256(&plain)), Some(1)));
+            let now = certificate(&case, "the store's certificate is the next one", |data| {
+                !data.contains_key("next.crt")
+            })
+            .await;
+            assert_eq!(
+                authorities(&now.data.expect("data")["ca.crt"].0),
+                2,
+                "the one before is trusted until each Pod has followed"
+            );
             for name in ["whole", "slow"] {
                 let restored = status(&case.restore(name).await);
                 assert_eq!(restored.log.unwrap().trim(), bytes::sum_line(&plain), "{name}");

@@ -125,6 +125,36 @@ pub const ALERTS: &[Alert] = &[
         ],
     },
     Alert {
+        name: "RewrapNotDone",
+        page: "docs/operations/runbooks/RewrapNotDone.md",
+        expr: "max by (namespace) (backup_operator_rewraps_not_done) > 0",
+        hold: "1h",
+        from: Source::Leader,
+        severity: Severity::Warning,
+        summary: "A rewrap in {{ $labels.namespace }} is not done",
+        description: "{{ $value }} backups in {{ $labels.namespace }} were to be encrypted for other recipients and are not, or something of before is left: a key that was taken out may still open them.",
+        meaning: "Somebody has asked for a good backup to be encrypted for other recipients (`kubectl backup rewrap`). `RewrapFailed`: it was given up, and the backup is as it was, for its old recipients. `ReplacedLeft`: the backup is done, and its old object or an old copy is not removed for an hour. The backup is good in both cases; what was to be taken from a key is not taken yet. The alert ends when the run is rewrapped, or gone; a further request that is refused does not end it.",
+        commands: [
+            Command {
+                line: "kubectl -n NAMESPACE get br -o jsonpath='{range .items[*]}{.metadata.name}{\"\\t\"}{.status.conditions[?(@.type==\"Rewrapped\")].message}{\"\\n\"}{end}'",
+                shows: "which run it is, and what keeps it",
+            },
+            Command {
+                line: "kubectl -n NAMESPACE get br -o custom-columns='NAME:.metadata.name,FOR:.status.recipients,LEFT:.status.replaced[*].key,IN:.status.replaced[*].storage'",
+                shows: "for whom each backup is now, and which objects of before are left (a storage that is not named is the run's own)",
+            },
+            Command {
+                line: "kubectl -n NAMESPACE get events --field-selector reason=RewrapFailed --sort-by=.metadata.creationTimestamp",
+                shows: "what the last tries said",
+            },
+        ],
+        cures: &[
+            "Given up: cure what the message names (the identity in the Secret of `decryptionKey`, the storage, a grant that was taken away), and ask again: `kubectl backup rewrap`.",
+            "Left behind: let the run that reads the old object end, have the storage of a copy take the new one, or give the access key the right to delete (`s3:DeleteObjectVersion`). It is tried again by itself; [other recipients](../encryption.md#other-recipients-for-backups-that-are-there) says how long it waits for whom.",
+            "Where the old key has leaked and waiting is no choice: remove by hand what `status.replaced` names.",
+        ],
+    },
+    Alert {
         name: "QueueTooLong",
         page: "docs/operations/runbooks/QueueTooLong.md",
         expr: "min_over_time(sum(backup_operator_runs_queued)[1h:1m]) > 0

@@ -114,8 +114,15 @@ pub fn dashboard() -> Dashboard {
             "count(max by (namespace) (backup_operator_last_restore_failed{namespace=~\"$namespace\"}) == 1) or vector(0)",
         ),
         stat(
-            "Restored once",
-            "Schedules of which a backup was restored in the last 30 days: the others are only believed to be good.",
+            "Last drill failed",
+            "Drills that are not suspended and whose newest one failed.",
+            "short",
+            Bad::From(1.0),
+            "count(max by (namespace, drill) (backup_operator_drill_last_failed{namespace=~\"$namespace\"}) == 1 unless max by (namespace, drill) (backup_operator_drill_suspended) == 1) or vector(0)",
+        ),
+        stat(
+            "Proved",
+            "Schedules of which a backup was restored, or read whole by a drill, in the last 30 days: the others are only believed to be good.",
             "short",
             Bad::Never,
             count(format!("{} > time() - 30 * 86400", of_schedule("last_verified_timestamp_seconds"))),

@@ -59,11 +59,18 @@ pub fn dashboard() -> Dashboard {
             of("in_progress"),
         ),
         stat(
-            "Last restored",
-            "When one of its backups was last restored with success.",
+            "Last proved",
+            "When one of its backups was last restored, or read whole by a drill, with success.",
             "dateTimeFromNow",
             Bad::Never,
             moment("last_verified_timestamp_seconds"),
+        ),
+        stat(
+            "Drills that failed",
+            "Drills of it whose last one failed: a backup may be damaged, or the drill at fault.",
+            "short",
+            Bad::From(1.0),
+            "count(max by (drill) (backup_operator_drill_last_failed{namespace=\"$namespace\", schedule=\"$schedule\"}) == 1) or vector(0)",
         ),
         stat(
             "Took",

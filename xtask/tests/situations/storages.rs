@@ -63,6 +63,7 @@ impl World {
             size_in_bytes: 0,
             probe,
             configuration: &configuration,
+            authorities: None,
             now: at,
         });
         self.storage.status = Some(decision.status);

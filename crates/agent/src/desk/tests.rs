@@ -317,3 +317,39 @@ fn an_older_operator_hears_the_end_in_words_that_it_knows() {
         );
     }
 }
+
+#[test]
+fn an_operator_that_is_too_old_gets_no_work_done_and_hears_why_at_once() {
+    let (desk, old) = (desk(), protocol::OLDEST - 1);
+    let connection = desk.hello("uid", "backup-1", old).unwrap();
+    let Some(FromAgent::Welcome { state, .. }) = next(&desk, connection) else {
+        panic!("it is greeted")
+    };
+    assert_eq!(state, AgentState::Finished);
+    let Some(FromAgent::Finished(report)) = next(&desk, connection) else {
+        panic!("it hears of an end")
+    };
+    let Outcome::TransferFailed { message, .. } = report.outcome else {
+        panic!("{report:?}")
+    };
+    assert!(
+        message.contains(&format!("the operator speaks version {old} ")) && message.contains("make a new run"),
+        "{message}"
+    );
+    desk.take(connection, ToAgent::Start(job()));
+    desk.take(connection, ToAgent::Done);
+    assert!(desk.wait_for_job(LONG).is_none(), "nothing is begun");
+}
+
+#[test]
+fn an_operator_that_is_too_old_for_what_runs_stops_it_in_words() {
+    let desk = desk();
+    let first = greet(&desk, AgentState::Idle);
+    desk.take(first, ToAgent::Start(job()));
+    assert!(desk.wait_for_job(LONG).is_some());
+    let (told, cancelled) = std::sync::mpsc::channel();
+    desk.listen(move |cancel| told.send(cancel.reason).unwrap());
+    desk.hello("uid", "backup-1", protocol::OLDEST - 1).unwrap();
+    let reason = cancelled.recv_timeout(LONG).unwrap();
+    assert!(reason.contains("too far apart"), "{reason}");
+}

@@ -99,7 +99,7 @@ fn a_deadline_ends_a_command_that_ignores_term_and_its_descendants_in_sessions_o
 }
 
 /// Neither gone nor a zombie.
-fn alive(pid: &str) -> bool {
+pub fn alive(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         !stat
             .rsplit(')')

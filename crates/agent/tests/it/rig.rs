@@ -58,6 +58,17 @@ impl Rig {
         command.arg("--log").arg(self.log_path());
         command
     }
+    /// Has somebody stand by for a check, as in another container; what that said of it.
+    pub fn stand_by(&self) -> String {
+        let mut command = Command::new(&self.program);
+        command.args(["stand-by", "--attempt", "backup-1", "--run", "uid", "--dir"]);
+        let output = command.arg(self.dir.path()).arg("--log").arg(self.log_path()).output();
+        String::from_utf8_lossy(&output.unwrap().stderr).trim().to_string()
+    }
+    /// PIDs of those who stand by.
+    pub fn standing(&self) -> Vec<i32> {
+        self.processes(|words| words.get(1).is_some_and(|w| w == "standing"))
+    }
     /// Connects and greets.
     pub fn connect(&self) -> Link {
         let mut link = Link::start(&mut self.command("backup-1", "uid"));
@@ -120,7 +131,12 @@ impl Drop for Rig {
     /// A daemon whose test failed would wait for its operator for minutes. Its guard kills what it leaves behind, unless the
     /// test has stopped that.
     fn drop(&mut self) {
-        for (pids, signal) in [(self.daemons(), Signal::KILL), (self.guards(), Signal::CONT)] {
+        let ends = [
+            (self.daemons(), Signal::KILL),
+            (self.guards(), Signal::CONT),
+            (self.standing(), Signal::KILL),
+        ];
+        for (pids, signal) in ends {
             for pid in pids.into_iter().filter_map(Pid::from_raw) {
                 // It may have ended meanwhile.
                 let _ = kill_process(pid, signal);

@@ -21,8 +21,11 @@ const KINDS: [&str; 4] = ["BackupStorage", "BackupSchedule", "BackupRun", "Backu
 #[derive(clap::Args)]
 pub struct Args {
     /// Manifests, YAML or JSON with any number of documents; `-` for standard input.
-    #[arg(short, long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(short, long = "file", value_name = "FILE", required_unless_present = "more", num_args = 1..)]
     files: Vec<PathBuf>,
+    /// The same without -f.
+    #[arg(value_name = "FILE")]
+    more: Vec<PathBuf>,
     /// Take warnings for errors.
     #[arg(long)]
     strict: bool,
@@ -49,7 +52,7 @@ struct Tally {
 pub fn run(args: &Args, out: &mut Vec<u8>) -> Result<(), String> {
     let crds = api::schema::crds().map_err(|e| e.to_string())?;
     let (mut found, mut tally, mut text) = (Vec::new(), Tally::default(), String::new());
-    for file in &args.files {
+    for file in args.files.iter().chain(&args.more) {
         let name = file.display().to_string();
         match read(file) {
             Ok(manifest) => {

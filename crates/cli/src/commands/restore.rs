@@ -1,5 +1,6 @@
 //! `restore`: a backup back into its command, where it came from or in another namespace, followed to its end.
 pub mod choose;
+mod drill;
 mod elsewhere;
 mod into;
 mod key;
@@ -50,6 +51,9 @@ pub struct Args {
     /// Set a variable of the container that the command runs in, such as PGHOST=staging; may be given more than once.
     #[arg(long, value_name = "NAME=VALUE", requires = "into")]
     set_env: Vec<String>,
+    /// Prove the backup and restore it over nothing: one run of this drill with this backup, whatever the drill would pick. Without a name: of the only drill of its schedule.
+    #[arg(long, value_name = "DRILL", num_args = 0..=1, default_missing_value = "", conflicts_with = "into")]
+    drill: Option<String>,
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -74,6 +78,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
 
 async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(), Fault> {
     let source = source(session, args).await?;
+    if let Some(drill) = &args.drill {
+        return drill::prove(session, args, &source, drill, out).await;
+    }
     match &args.into {
         Some(namespace) => elsewhere(session, args, &source, namespace, out).await,
         None => in_place(session, args, &source, out).await,

@@ -1,6 +1,6 @@
 //! `run`: one backup now, of a schedule or of a manifest, or one drill, followed to its end.
 mod create;
-mod trigger;
+pub mod trigger;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -57,8 +57,8 @@ async fn work(session: &Session, args: &Args, out: &mut dyn Write) -> Result<(),
     } else if let Some(schedule) = &args.schedule {
         let (of, name) = schedule_or_drill(schedule, "run")?;
         runs.push(match of {
-            Of::Drill => trigger::one::<BackupDrill>(session, &name, args.timeout, &mut screen).await?,
-            _ => trigger::one::<BackupSchedule>(session, &name, args.timeout, &mut screen).await?,
+            Of::Drill => trigger::one::<BackupDrill>(session, &name, None, args.timeout, &mut screen).await?,
+            _ => trigger::one::<BackupSchedule>(session, &name, None, args.timeout, &mut screen).await?,
         });
     }
     if args.detach {

@@ -1,7 +1,7 @@
 //! `status`: the fleet on one screen, and an exit status for scripts.
 use std::io::{self, Write};
 
-use api::{BackupRun, BackupSchedule, BackupStorage};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use planner::size::span;
@@ -45,6 +45,8 @@ pub struct Read {
     pub schedules: Vec<BackupSchedule>,
     /// All storages; none where they may not be seen.
     pub storages: Option<Vec<BackupStorage>>,
+    /// All drills; none where they may not be seen, or the cluster knows no such kind.
+    pub drills: Option<Vec<BackupDrill>>,
     /// Runs that are more than a number.
     pub runs: Vec<BackupRun>,
     /// How many other runs there are.
@@ -58,6 +60,7 @@ impl Read {
     pub fn fleet(&self, now: Timestamp) -> Fleet {
         let objects = Objects {
             schedules: &self.schedules,
+            drills: self.drills.as_deref(),
             storages: self.storages.as_deref(),
             runs: &self.runs,
             others: self.others,
@@ -112,6 +115,15 @@ pub async fn read(session: &Session, named: bool, all: bool) -> Result<Read, Fau
         }
         other => Some(other?),
     };
+    let drills = match session.list::<BackupDrill>(&place, None).await {
+        Err(fault) if fault.is_forbidden() => {
+            notes.push("you may not list drills: nothing is said of them".into());
+            None
+        }
+        // A cluster whose definitions are older than drills.
+        Err(fault) if fault.is_missing() => None,
+        other => Some(other?),
+    };
     let (mut runs, mut others) = (Vec::new(), 0);
     let mut unreadable = Vec::new();
     let taken = session.pages(&place, None, |page: Found<BackupRun>| {
@@ -127,6 +139,7 @@ pub async fn read(session: &Session, named: bool, all: bool) -> Result<Read, Fau
     }
     let mut read = Read {
         schedules: schedules.objects,
+        drills: drills.as_ref().map(|found| found.objects.clone()),
         storages: storages.as_ref().map(|found| found.objects.clone()),
         runs,
         others,
@@ -134,6 +147,7 @@ pub async fn read(session: &Session, named: bool, all: bool) -> Result<Read, Fau
     };
     let strange = [
         schedules.unreadable,
+        drills.map(|f| f.unreadable).unwrap_or_default(),
         storages.map(|f| f.unreadable).unwrap_or_default(),
         unreadable,
     ];
@@ -160,6 +174,17 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
             } else {
                 "".into()
             },
+            (&one.why).into(),
+        ]);
+    }
+    let mut drills = Table::new(&["last proved", "namespace", "drill", "of", "why"]).with_text();
+    for one in &fleet.drills {
+        let good = one.last_good.map_or_else(|| "never".into(), |at| ago(at, now));
+        drills.row(vec![
+            Cell::new(good, Tone::Bad),
+            (&one.namespace).into(),
+            (&one.name).into(),
+            (&one.schedule).into(),
             (&one.why).into(),
         ]);
     }
@@ -198,7 +223,17 @@ fn screen(fleet: &Fleet, now: Timestamp, style: Style, out: &mut dyn Write) -> i
             Cell::new(&one.why, Tone::Warn),
         ]);
     }
-    for table in [late, failing, storages, runs, restores]
+    let mut rewraps = Table::new(&["rewrap", "namespace", "run", "why"]).with_text();
+    for one in &fleet.rewraps {
+        let word = if one.given_up { "given up" } else { "not removed" };
+        rewraps.row(vec![
+            Cell::new(word, Tone::Bad),
+            (&one.namespace).into(),
+            (&one.name).into(),
+            (&one.why).into(),
+        ]);
+    }
+    for table in [late, failing, drills, storages, runs, restores, rewraps]
         .iter()
         .filter(|table| !table.is_empty())
     {
@@ -219,6 +254,10 @@ fn well(fleet: &Fleet, style: Style) -> String {
     let counts = &fleet.counts;
     let bad = fleet.schedules.len() + fleet.failing.len() + fleet.suspended.len();
     let mut parts = vec![of(counts.schedules.saturating_sub(bad), counts.schedules, "schedule")];
+    // Who has none is told nothing of them.
+    if let Some(drills) = counts.drills.filter(|n| *n > 0) {
+        parts.push(of(drills.saturating_sub(fleet.drills.len()), drills, "drill"));
+    }
     if let Some(storages) = counts.storages {
         parts.push(of(storages.saturating_sub(fleet.storages.len()), storages, "storage"));
     }
@@ -262,9 +301,11 @@ fn verdict(fleet: &Fleet) -> String {
             "schedule",
             "without a good backup that is young enough",
         ),
+        (fleet.drills.len(), "drill", "that proved nothing"),
         (fleet.storages.len(), "storage", "not ready"),
         (fleet.runs.len(), "run", "stuck"),
         (fleet.restores.len(), "restore", "failed"),
+        (fleet.rewraps.len(), "rewrap", "not done"),
     ];
     let said: Vec<_> = kinds
         .iter()
@@ -286,7 +327,11 @@ fn next(fleet: &Fleet) -> String {
         );
     }
     let run = fleet.runs.first().map(|r| (&r.namespace, &r.name));
+    if let (None, Some(drill)) = (run, fleet.drills.first()) {
+        return format!("kubectl backup describe -n {} drill/{}", drill.namespace, drill.name);
+    }
     let run = run.or_else(|| fleet.restores.first().map(|r| (&r.namespace, &r.name)));
+    let run = run.or_else(|| fleet.rewraps.first().map(|r| (&r.namespace, &r.name)));
     run.map_or_else(
         || "kubectl backup list".into(),
         |(namespace, name)| format!("kubectl backup describe -n {namespace} {name}"),

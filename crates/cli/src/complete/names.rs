@@ -30,6 +30,8 @@ pub enum Of {
     Storage,
     /// A context of the kubeconfig.
     Context,
+    /// A recipe of `init`, which no cluster is asked for.
+    Recipe,
 }
 
 impl Of {
@@ -42,6 +44,7 @@ impl Of {
             "DRILL" => Some(Self::Drill),
             "drill/DRILL" => Some(Self::DrillAsSuch),
             "STORAGE" => Some(Self::Storage),
+            "RECIPE" => Some(Self::Recipe),
             _ => None,
         }
     }
@@ -49,6 +52,9 @@ impl Of {
 
 /// The names, as far as they can be had.
 pub fn names(of: Of, words: &[String]) -> Vec<String> {
+    if of == Of::Recipe {
+        return crate::recipes().iter().map(|recipe| recipe.name.to_string()).collect();
+    }
     let cluster = cluster(words);
     if of == Of::Context {
         let config = match &cluster.who.kubeconfig {
@@ -80,7 +86,7 @@ pub fn names(of: Of, words: &[String]) -> Vec<String> {
                     .map(|list| list.items.iter().map(ResourceExt::name_any).collect())
                     .unwrap_or_default()
             }
-            Of::Context => vec![],
+            Of::Context | Of::Recipe => vec![],
         }
     })
 }

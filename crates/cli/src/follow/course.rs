@@ -100,7 +100,7 @@ impl Course<'_> {
                     }
                     match now {
                         Phase::Ended(ending) => {
-                            self.rest(&mut log, screen).await;
+                            rest(&mut log, &mut seen, screen).await;
                             seen.last_words(&run, screen);
                             return Ok(Outcome::Ended(ending, run));
                         }
@@ -114,7 +114,7 @@ impl Course<'_> {
                     if let Some(place) = seen.new_place(&run) {
                         log = match log::open(session, self.namespace, &place, Reach::Follow).await {
                             Ok(lines) => {
-                                seen.listens(&place, screen);
+                                seen.listens(&place);
                                 Some(lines)
                             }
                             // Its end is shown all the same.
@@ -125,7 +125,7 @@ impl Course<'_> {
                 Happens::News(News::Gone) => return Ok(Outcome::Gone),
                 Happens::News(News::Broken(why)) => seen.broken(&why, screen),
                 Happens::News(News::Refused(fault)) => return Err(fault),
-                Happens::Said(Some(line)) => screen.quote(&line),
+                Happens::Said(Some(line)) => seen.quote(&line, screen),
                 Happens::Said(None) => log = None,
                 Happens::Silent => {
                     silent = None;
@@ -141,15 +141,6 @@ impl Course<'_> {
                     }
                 },
             }
-        }
-    }
-
-    /// What the log still has when the run has ended: its Pod goes in a moment.
-    async fn rest(&self, log: &mut Option<Lines<impl AsyncRead + Unpin>>, screen: &mut Screen<'_>) {
-        const SOON: Duration = Duration::from_millis(500);
-        let Some(mut lines) = log.take() else { return };
-        while let Ok(Some(line)) = tokio::time::timeout(SOON, lines.next()).await {
-            screen.quote(&line);
         }
     }
 
@@ -170,6 +161,15 @@ async fn next(log: &mut Option<Lines<impl AsyncRead + Unpin>>) -> Option<String>
     }
 }
 
+/// What the log still has when the run has ended: its Pod goes in a moment.
+async fn rest(log: &mut Option<Lines<impl AsyncRead + Unpin>>, seen: &mut Seen, screen: &mut Screen<'_>) {
+    const SOON: Duration = Duration::from_millis(500);
+    let Some(mut lines) = log.take() else { return };
+    while let Ok(Some(line)) = tokio::time::timeout(SOON, lines.next()).await {
+        seen.quote(&line, screen);
+    }
+}
+
 /// Nobody does anything.
 pub fn silence() -> String {
     format!(
@@ -185,6 +185,7 @@ struct Seen {
     told: Option<(Timestamp, u64)>,
     place: Option<Place>,
     live: bool,
+    heading: Option<String>,
     broken: bool,
 }
 
@@ -235,12 +236,18 @@ impl Seen {
         Some(place)
     }
 
-    fn listens(&mut self, place: &Place, screen: &mut Screen<'_>) {
+    fn listens(&mut self, place: &Place) {
+        let heading = format!("log of container {} of Pod {}:", place.container, place.pod);
+        self.heading = Some(heading);
+    }
+
+    /// A line of the log; before the first one whose it is. Most commands that end well say nothing, and need no heading.
+    fn quote(&mut self, line: &str, screen: &mut Screen<'_>) {
+        if let Some(heading) = self.heading.take() {
+            screen.line(&heading, Tone::Dim);
+        }
         self.live = true;
-        screen.line(
-            &format!("log of container {} of Pod {}:", place.container, place.pod),
-            Tone::Dim,
-        );
+        screen.quote(line);
     }
 
     /// The end of the command's standard error, where it was not seen live.

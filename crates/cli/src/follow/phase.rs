@@ -1,4 +1,5 @@
 //! What a run does now, out of its object: one phase, and its words.
+use api::requests::RESTORES;
 use api::{BackupRun, BackupRunStatus, condition, labels};
 use kube::ResourceExt;
 use planner::run::life::parse;
@@ -129,12 +130,8 @@ fn of_restore(run: &BackupRun, status: &BackupRunStatus, value: &str, after: u32
                 None => Phase::Unseen,
             }
         }
-        None if annotations
-            .get(labels::RESTORE_TAKEN)
-            .is_some_and(|taken| taken == value) =>
-        {
-            Phase::Refused
-        }
+        // Also where an applier has put an earlier one back since.
+        _ if RESTORES.has(annotations, value) => Phase::Refused,
         _ => Phase::Withdrawn,
     }
 }

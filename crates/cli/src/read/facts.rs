@@ -41,6 +41,7 @@ pub fn facts(run: &BackupRun, now: Timestamp) -> Vec<Fact> {
         ("SHA-256", status.sha256.clone()),
         ("Compressed", told(status, condition::COMPRESSED)),
         ("Encrypted to", told(status, condition::ENCRYPTED)),
+        ("Rewrapped", rewrapped(status, now)),
         ("Restorable", restorable(status)),
         ("Locked", locked(status, now)),
         ("When deleted", run.spec.backup.as_ref().map(|_| when_deleted(run))),
@@ -128,6 +129,19 @@ fn stored_at(run: &BackupRun, status: &BackupRunStatus) -> Option<String> {
         Some(place) => format!("{storage}, bucket {} at {}", place.bucket, place.endpoint),
         None => storage,
     })
+}
+
+/// When it was encrypted for others last, and how it is with what was asked for since.
+fn rewrapped(status: &BackupRunStatus, now: Timestamp) -> Option<String> {
+    let last = status.rewraps.last().map(|last| {
+        let whom = |number: usize| format!("{number} {}", if number == 1 { "recipient" } else { "recipients" });
+        let (before, since) = (whom(last.before.len()), whom(status.recipients.len()));
+        format!("{}, for {since} in place of {before}", moment(last.time.0, now))
+    });
+    let said = condition::find(&status.conditions, condition::REWRAPPED).filter(|c| c.status != "True");
+    let open = said.map(|said| format!("{}: {}", said.reason, said.message));
+    let all: Vec<_> = last.into_iter().chain(open).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// What a condition says that is True.
@@ -245,6 +259,36 @@ mod tests {
                 cured.map(Reason::cure),
                 "{conditions}"
             );
+        }
+    }
+
+    #[test]
+    fn a_rewrap_is_told_by_when_for_how_many_and_what_keeps_the_next_one() {
+        let rewraps = json!([{"time": "2026-01-01T00:00:00Z", "before": ["age1a"]}]);
+        let told = |status: Value| {
+            let all = facts(&run(status), "2026-01-01T05:00:00Z".parse().unwrap());
+            let line = all.into_iter().find(|(name, _)| *name == "Rewrapped");
+            line.map(|(_, value)| value)
+        };
+        let done = "2026-01-01T00:00:00Z (5h ago), for 2 recipients in place of 1 recipient";
+        let recipients = ["age1b", "age1c"];
+        let cases = [
+            (json!({}), None),
+            (
+                json!({"rewraps": rewraps, "recipients": recipients, "conditions": [condition("Rewrapped", "True", "Rewrapped", "encrypted for")]}),
+                Some(done.to_owned()),
+            ),
+            (
+                json!({"rewraps": rewraps, "recipients": recipients, "conditions": [condition("Rewrapped", "False", "ReplacedLeft", "run a/b reads it")]}),
+                Some(format!("{done}; ReplacedLeft: run a/b reads it")),
+            ),
+            (
+                json!({"conditions": [condition("Rewrapped", "False", "RewrapFailed", "no key")]}),
+                Some("RewrapFailed: no key".to_owned()),
+            ),
+        ];
+        for (status, wanted) in cases {
+            assert_eq!(told(status), wanted);
         }
     }
 }

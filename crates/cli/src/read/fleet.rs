@@ -1,7 +1,10 @@
-//! How all backups are, from what the cluster's objects say: which schedules lack a good backup, which storages and runs want a look. Pure.
+//! How all backups are, from what the cluster's objects say: which schedules lack a good backup, which drills, storages and runs want a look. Pure.
+mod drills;
+mod rewraps;
+
 use api::names::Action;
 use api::run::State;
-use api::{BackupRun, BackupSchedule, BackupStorage, condition};
+use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, condition};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
@@ -24,6 +27,8 @@ pub struct Objects<'a> {
     pub schedules: &'a [BackupSchedule],
     /// All storages; none where they may not be seen.
     pub storages: Option<&'a [BackupStorage]>,
+    /// All drills; none where they may not be seen, or the cluster knows none.
+    pub drills: Option<&'a [BackupDrill]>,
     /// Runs: those that [`matters`] says at least.
     pub runs: &'a [BackupRun],
     /// How many other runs there are.
@@ -38,12 +43,16 @@ pub struct Fleet {
     pub schedules: Vec<Late>,
     /// Schedules that are in time, and whose last backup failed; the longest without a good one first.
     pub failing: Vec<Late>,
+    /// Drills whose last one failed, or that make none; the longest without a good one first.
+    pub drills: Vec<Unproved>,
     /// Storages that cannot be used.
     pub storages: Vec<NotReady>,
     /// Runs that do not come on, the longest first.
     pub runs: Vec<Stuck>,
     /// Runs whose last restore failed within a week, the newest first.
     pub restores: Vec<Failed>,
+    /// Runs whose backup was to be encrypted for others and is not, or has left something of before; by their names.
+    pub rewraps: Vec<Undone>,
     /// `NAMESPACE/NAME` of the schedules that are suspended: nothing is expected of them.
     pub suspended: Vec<String>,
     /// How many there are of everything.
@@ -67,6 +76,22 @@ pub struct Late {
     /// Backups that have failed since the last good one.
     pub failures: u32,
     /// Why, as far as its status knows.
+    pub why: String,
+}
+
+/// A drill that does not prove what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unproved {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whose backups it proves.
+    pub schedule: String,
+    /// The end of the last good one.
+    pub last_good: Option<Timestamp>,
+    /// Why it is none, as far as its status knows.
     pub why: String,
 }
 
@@ -112,12 +137,28 @@ pub struct Failed {
     pub why: String,
 }
 
+/// A rewrap that is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// The run's namespace.
+    pub namespace: String,
+    /// The run.
+    pub name: String,
+    /// The backup is as it was; else what was before is not removed.
+    pub given_up: bool,
+    /// Its words.
+    pub why: String,
+}
+
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Schedules.
     pub schedules: usize,
+    /// Drills; none where they may not be seen.
+    pub drills: Option<usize>,
     /// Storages; none where they may not be seen.
     pub storages: Option<usize>,
     /// Runs.
@@ -131,7 +172,12 @@ pub struct Counts {
 impl Fleet {
     /// Whether nothing is to be done at once: what has failed and is in time has its next try before it is late.
     pub fn is_well(&self) -> bool {
-        self.schedules.is_empty() && self.storages.is_empty() && self.runs.is_empty() && self.restores.is_empty()
+        self.schedules.is_empty()
+            && self.drills.is_empty()
+            && self.storages.is_empty()
+            && self.runs.is_empty()
+            && self.restores.is_empty()
+            && self.rewraps.is_empty()
     }
 }
 
@@ -163,12 +209,15 @@ pub fn fleet(objects: &Objects<'_>, now: Timestamp) -> Fleet {
     Fleet {
         schedules: plain(schedules),
         failing: plain(failing),
+        drills: drills::unproved(objects.drills.unwrap_or_default(), now),
         storages,
         runs,
         restores,
+        rewraps: rewraps::undone(objects.runs, now),
         suspended,
         counts: Counts {
             schedules: objects.schedules.len(),
+            drills: objects.drills.map(<[_]>::len),
             storages: objects.storages.map(<[_]>::len),
             runs: objects.runs.len() + objects.others,
             under_way: told().filter(|s| lately::under_way(s).is_some()).count(),
@@ -177,11 +226,11 @@ pub fn fleet(objects: &Objects<'_>, now: Timestamp) -> Fleet {
     }
 }
 
-/// Whether a run is more than a number to the fleet: it has not ended, or is or was restored.
+/// Whether a run is more than a number to the fleet: it has not ended, is or was restored, or has a rewrap that is not done.
 pub fn matters(run: &BackupRun) -> bool {
     run.status.as_ref().is_none_or(|status| {
         let ended = planner::run::is_finished(status) && status.transfer.is_none() && status.queued.is_none();
-        !ended || lately::restored(status).is_some()
+        !ended || lately::restored(status).is_some() || lately::rewrap_not_done(status).is_some()
     })
 }
 

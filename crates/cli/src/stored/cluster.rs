@@ -33,6 +33,10 @@ impl Session {
         if let Some(endpoint) = endpoint {
             parameters.insert("endpoint".into(), endpoint.into());
         }
+        // What the operator trusts there by itself, this trusts, too.
+        if let Some(own) = storage.status.as_ref().and_then(|s| s.ca_bundle.clone()) {
+            parameters.entry("caBundle".into()).or_insert(own);
+        }
         let parameters = Parameters::parse(kind(storage), &parameters)
             .map_err(|faults| bad(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
         let variable = |name: &str| std::env::var(name).ok();

@@ -22,7 +22,7 @@ pub fn wrong(outcome: &Outcome) -> Option<String> {
         Outcome::TransferFailed { step, message } => format!("{step} failed: {message}"),
         Outcome::BadObject { step, message } if step == UNSAID => message.clone(),
         // Nothing is wrong with the object.
-        Outcome::BadObject { step, message } if is_closed(step, message) => flagged(message),
+        Outcome::BadObject { message, .. } if outcome.is_closed() => flagged(message),
         Outcome::BadObject { step, message } => format!(
             "the stored object is not what it should be ({step}): {}",
             flagged(message)
@@ -49,16 +49,6 @@ pub enum Fate {
     Unread,
 }
 
-/// The stage that decrypts has another key than the backup was encrypted for.
-fn is_closed(step: &str, message: &str) -> bool {
-    let words = [
-        "none of those that the backup was encrypted for",
-        "encrypted with a passphrase",
-        "post-quantum",
-    ];
-    step == "decrypt" && words.iter().any(|words| message.contains(words))
-}
-
 impl Fate {
     /// In words.
     pub fn word(self) -> &'static str {
@@ -76,7 +66,7 @@ impl Fate {
         match outcome {
             Outcome::BadObject { step, .. } if step == "etag" => Self::Replaced,
             Outcome::BadObject { step, .. } if step == UNSAID => Self::Unread,
-            Outcome::BadObject { step, message } if is_closed(step, message) => Self::Closed,
+            Outcome::BadObject { .. } if outcome.is_closed() => Self::Closed,
             Outcome::BadObject { .. } => Self::Bad,
             Outcome::TransferFailed { message, .. } if message.contains("404 NoSuchKey") => Self::Missing,
             _ => Self::Unread,

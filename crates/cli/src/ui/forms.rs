@@ -44,7 +44,7 @@ pub async fn run_now(
     Form(asked): Form<Asked>,
 ) -> Answer {
     let (namespace, name) = given(&site, which, &asked)?;
-    act::trigger::<api::BackupSchedule>(&site.session, &namespace, &name).await?;
+    act::trigger::<api::BackupSchedule>(&site.session, &namespace, &name, None).await?;
     Ok(Redirect::to(&format!("/schedules/{namespace}/{name}")).into_response())
 }
 

@@ -230,7 +230,8 @@ pub fn status(server: &ApiServer) {
     let (code, out, error) = seen(server, &as_ann);
     let well = "well: 0 schedules; 0 runs, none under way\n";
     assert_eq!((code, out.as_str()), (0, well), "{error}");
-    assert_eq!(error, "note: you may not list storages: nothing is said of them\n");
+    let notes = ["storages", "drills"].map(|kind| format!("note: you may not list {kind}: nothing is said of them\n"));
+    assert_eq!(error, notes.concat());
 
     place.create(&[
         schedule("broken"),

@@ -28,6 +28,7 @@ impl Args {
             "webhookService": self.webhook_service,
             "webhookConfiguration": self.webhook_configuration,
             "webhookCertificateDirectory": self.webhook_certificate_directory,
+            "storeService": self.store_service,
             "checkRequester": self.check_requester,
             "watchNamespaces": self.watch_namespaces.to_string(),
             "maxConcurrentRuns": self.max_concurrent_runs,

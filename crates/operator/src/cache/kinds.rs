@@ -4,6 +4,7 @@ use api::{BackupDrill, BackupRun, BackupSchedule, BackupStorage, labels};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
+use planner::run::inherited::is_hidden;
 use planner::run::is_finished;
 
 use super::{Due, Group, Kind};
@@ -100,13 +101,19 @@ impl Kind for BackupRun {
 
     fn due(&self) -> Due {
         let is_asked = self.metadata.deletion_timestamp.is_some()
-            || [labels::RESTORE, labels::CANCEL, labels::DOWNLOAD]
+            || [labels::RESTORE, labels::CANCEL, labels::DOWNLOAD, labels::REWRAP]
                 .iter()
                 .any(|a| self.annotations().contains_key(*a));
         match &self.status {
             // One that has restored another one's backup may still have to tell that one.
             Some(status)
-                if is_finished(status) && status.transfer.is_none() && status.source.is_none() && !is_asked =>
+                if is_finished(status)
+                    && status.transfer.is_none()
+                    && status.source.is_none()
+                    && status.rewrap.is_none()
+                    && status.replaced.is_empty()
+                    && !is_hidden(self)
+                    && !is_asked =>
             {
                 Due::Never
             }
@@ -130,9 +137,11 @@ pub fn keys(run: &BackupRun) -> impl Iterator<Item = &str> {
     let status = run.status.as_ref();
     let stored = status.and_then(|s| s.key.as_deref());
     let written = status.and_then(|s| s.transfer.as_ref()?.key.as_deref());
+    let made = status.and_then(|s| s.rewrap.as_ref()).map(|rewrap| rewrap.key.as_str());
     stored
         .into_iter()
         .chain(written.filter(move |key| Some(*key) != stored))
+        .chain(made)
 }
 
 /// Whether a run has not begun. One that waits for its turn is woken when it has it: a storage changes with each run that ends, and

@@ -98,6 +98,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         at_once: None,
         notify: Default::default(),
         metrics: Default::default(),
+        own_store: Default::default(),
     };
     runtime::spawn(run(client, scope, settings, ready.clone()));
     let mut all = Vec::new();

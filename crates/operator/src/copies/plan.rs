@@ -17,6 +17,11 @@ pub const fn room(part: u64) -> u32 {
     (part * 2 + PIECE).div_ceil(1 << 20) as u32
 }
 
+/// MiB that a rewrap in such parts holds: as a copy does, and on each side of what encrypts anew one more that waits.
+pub const fn room_to_rewrap(part: u64) -> u32 {
+    (part * 3 + PIECE * 2).div_ceil(1 << 20) as u32
+}
+
 /// Bytes of each part but the last. What a storage says of parts (`partSize`) is for agents.
 ///
 /// # Errors
@@ -85,6 +90,7 @@ mod tests {
         for size in [0, 1, 78 << 30, 200 << 30] {
             let part = part_size(size, &terms(10_000, 5 << 20)).unwrap();
             assert!(room(part) * 3 <= ROOM, "{size}");
+            assert!(room_to_rewrap(part) <= ROOM, "{size}");
         }
         assert_eq!((ROOM, ROOM / room(USUAL)), (168, 7));
     }

@@ -22,6 +22,9 @@ use crate::transfer::commit::{patiently, within};
 use crate::transfer::keys::Keys;
 use crate::transfer::uploads;
 
+/// Why something ended that was to stop.
+pub(super) const STOPPED: &str = "it was stopped: the run is being deleted, or may not do it any more";
+
 /// What is to be copied where.
 pub struct Order<'a> {
     /// The further storage.
@@ -35,28 +38,28 @@ pub struct Order<'a> {
 }
 
 /// One copy, from a store to a store.
-struct Work<'a> {
-    run: &'a BackupRun,
-    context: &'a Arc<Context>,
-    from: OpenStore,
-    to: OpenStore,
+pub(super) struct Work<'a> {
+    pub(super) run: &'a BackupRun,
+    pub(super) context: &'a Arc<Context>,
+    pub(super) from: OpenStore,
+    pub(super) to: OpenStore,
     /// The access keys of both, as they are now: a copy may take longer than they last.
-    from_keys: Keys,
-    to_keys: Keys,
+    pub(super) from_keys: Keys,
+    pub(super) to_keys: Keys,
     /// Of the original.
-    source: &'a str,
-    version: Option<&'a str>,
-    size: u64,
+    pub(super) source: &'a str,
+    pub(super) version: Option<&'a str>,
+    pub(super) size: u64,
     /// Bytes of each part but the last.
-    part: u64,
+    pub(super) part: u64,
     /// What the original was proved by.
-    sha256: Option<&'a str>,
+    pub(super) sha256: Option<&'a str>,
     /// Of the copy.
-    key: &'a str,
-    label: Label,
+    pub(super) key: &'a str,
+    pub(super) label: Label,
     /// The upload that an earlier try left.
-    left: Option<&'a str>,
-    begun: &'a Begun,
+    pub(super) left: Option<&'a str>,
+    pub(super) begun: &'a Begun,
 }
 
 /// Copies the object of a good run to a further storage.
@@ -114,7 +117,7 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
         made = work.run(storage) => made?,
         () = order.begun.stopped() => {
             work.drop_upload().await;
-            return Err("the run is being deleted".into());
+            return Err(STOPPED.into());
         }
     };
     let to = work.target_now().await;
@@ -128,11 +131,12 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
         stored_bytes: object.size,
         sha256: Some(&sha256),
     };
-    // A copy that is to outlive this cluster is found by its own record.
+    // A copy that is to outlive this cluster is found by its own record. One that was written for just this copy, by an operator that died before
+    // the status said so, is not written or removed again: its bucket may hold it. What a rewrap leaves below it goes with the object of before.
     let path = path_of(key, &to.folder(&run.namespace().unwrap_or_default()));
     let described = as_if_there(run, storage, path);
     let renewed = || async { work.to_keys.renewed(&to).await };
-    if let Recorded::Failed(words) = records::write(&to, renewed, &described, &facts).await {
+    if let Recorded::Failed(words) = records::renew(&to, renewed, &described, &facts).await {
         return Err(format!(
             "the copy is whole, and the record beside it, by which it is found without this cluster, was not written: {words}"
         ));
@@ -143,6 +147,7 @@ pub async fn copy(run: &BackupRun, context: &Arc<Context>, order: &Order<'_>) ->
         version_id: object.version_id,
         lock: uploads::lock_of(&object.held),
         sha256,
+        size: object.size,
     })
 }
 
@@ -171,12 +176,12 @@ impl Work<'_> {
     }
 
     /// Where it is read from, with the keys of now.
-    async fn source_now(&self) -> OpenStore {
+    pub(super) async fn source_now(&self) -> OpenStore {
         self.from_keys.renewed(&self.from).await
     }
 
     /// Where it is written to, with the keys of now.
-    async fn target_now(&self) -> OpenStore {
+    pub(super) async fn target_now(&self) -> OpenStore {
         self.to_keys.renewed(&self.to).await
     }
 
@@ -200,8 +205,18 @@ impl Work<'_> {
                 ));
             }
         }
+        let upload = self.begin().await?;
+        let made = self.upload(storage, &upload, there.is_none()).await;
+        if made.is_err() {
+            self.drop_upload().await;
+        }
+        made
+    }
+
+    /// Drops the upload that an earlier try left, and begins another, which the status names before anything is sent.
+    pub(super) async fn begin(&self) -> Result<String, String> {
         if let Some(left) = self.left {
-            // Of an operator that died in this copy.
+            // Of an operator that died in this work.
             let dropped = self.target_now().await.store.drop_upload(self.key, left).await;
             dropped.map_err(|e| format!("the upload that an earlier try left cannot be dropped: {e}"))?;
         }
@@ -215,15 +230,11 @@ impl Work<'_> {
         // Nothing is sent before the status names it: a crash would leave it behind unknown. It does when the run is looked at.
         self.context.registry.wake(ObjectRef::from_obj(self.run));
         self.begun.noted().await;
-        let made = self.upload(storage, &upload, there.is_none()).await;
-        if made.is_err() {
-            self.drop_upload().await;
-        }
-        made
+        Ok(upload)
     }
 
     /// What was begun and did not come to its end. The first error is the one to tell.
-    async fn drop_upload(&self) {
+    pub(super) async fn drop_upload(&self) {
         if let Some(upload) = self.begun.get()
             && let Err(error) = self.target_now().await.store.drop_upload(self.key, &upload).await
         {
@@ -232,7 +243,7 @@ impl Work<'_> {
     }
 
     /// Keeps to the bandwidth of both storages, beside their other transfers.
-    fn pace(&self, storage: &str) -> Pace {
+    pub(super) fn pace(&self, storage: &str) -> Pace {
         let of = |open: &OpenStore, name: &str, action| {
             let limit = open.parameters.bandwidth()?;
             Some((self.context.lanes.join(name, action), limit))
@@ -286,12 +297,12 @@ impl Work<'_> {
                 only_new && self.to.if_none_match,
             )
         };
-        let object = self.finish(&finish).await?;
+        let object = self.finish(&finish, self.size).await?;
         Ok((object, sha256))
     }
 
     /// Makes it visible, and holds it against what was sent.
-    async fn finish(&self, finish: &Finish<'_>) -> Result<ObjectInfo, String> {
+    pub(super) async fn finish(&self, finish: &Finish<'_>, size: u64) -> Result<ObjectInfo, String> {
         let done = patiently(within(self.to.parameters.retry()), || async {
             self.target_now().await.store.finish(finish).await
         })
@@ -310,23 +321,23 @@ impl Work<'_> {
                 object
             }
             (_, Err(error)) => return Err(format!("the upload could not be completed: {error}")),
-            (Ok(_), Ok(_)) => return Err("the store took the copy, and has no such object".into()),
-            (Err(error), Ok(_)) => return Err(format!("the copy cannot be looked at: {error}")),
+            (Ok(_), Ok(_)) => return Err("the store took what was sent, and has no such object".into()),
+            (Err(error), Ok(_)) => return Err(format!("what was stored cannot be looked at: {error}")),
         };
-        if object.size != self.size {
-            return Err(format!("the copy has {} bytes, expected {}", object.size, self.size));
+        if object.size != size {
+            return Err(format!("what was stored has {} bytes, expected {size}", object.size));
         }
         let composite = (self.to.composite && self.to.checksum == Checksum::Sha256)
             .then(|| store::composite_sha256(finish.parts.iter().map(|p| p.digest.as_str())));
         match (&composite, &object.checksum_sha256) {
             (Some(want), Some(seen)) if want != seen => Err(format!(
-                "the copy is not what was sent: its checksum is {seen}, expected {want}"
+                "what was stored is not what was sent: its checksum is {seen}, expected {want}"
             )),
             _ => Ok(object),
         }
     }
 
-    async fn send(&self, upload: &str, number: u32, body: Bytes) -> Result<CompletedPart, String> {
+    pub(super) async fn send(&self, upload: &str, number: u32, body: Bytes) -> Result<CompletedPart, String> {
         let send = || {
             let body = body.clone();
             async move {
@@ -338,7 +349,7 @@ impl Work<'_> {
         sent.map_err(|e| format!("part {number} cannot be written: {e}"))
     }
 
-    async fn read(&self, from: u64, to: u64) -> Result<Bytes, String> {
+    pub(super) async fn read(&self, from: u64, to: u64) -> Result<Bytes, String> {
         let mut all = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0));
         for (first, last) in plan::pieces(from, to) {
             let get = || async {
@@ -368,7 +379,7 @@ impl Work<'_> {
 }
 
 /// All that was asked for.
-fn whole(got: &[u8], first: u64, last: u64) -> Result<&[u8], String> {
+pub(super) fn whole(got: &[u8], first: u64, last: u64) -> Result<&[u8], String> {
     let wanted = last + 1 - first;
     match got.len() as u64 == wanted {
         true => Ok(got),

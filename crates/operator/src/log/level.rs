@@ -106,7 +106,7 @@ impl Level {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::captured::Lines;
+    use crate::log::captured::{self, Lines};
 
     #[test]
     fn a_filter_that_means_nothing_is_refused_with_all_its_faults_and_what_would_be_right() {
@@ -161,7 +161,7 @@ mod tests {
         let log = log.with_writer(move || into.clone()).with_filter_reloading();
         let handle = log.reload_handle();
         let level = Level::new("warn", move |filter| handle.reload(filter).map_err(|e| e.to_string()));
-        tracing::subscriber::with_default(log.finish(), || {
+        captured::with(log.finish(), || {
             tracing::info!("before");
             level.set("info").unwrap();
             tracing::info!("meanwhile");

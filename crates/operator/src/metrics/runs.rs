@@ -23,6 +23,8 @@ struct Known {
     thawing: HashSet<String>,
     /// Those that are being deleted, and what lies on their objects.
     held: HashMap<String, (String, Vec<Lock>)>,
+    /// Those whose last rewrap is not done: the namespace, and why.
+    not_rewrapped: HashMap<String, (String, &'static str)>,
     /// By namespace: the last restore of each run that was restored.
     restored: BTreeMap<String, HashMap<String, Restored>>,
 }
@@ -76,6 +78,14 @@ impl Runs {
         } else {
             known.held.remove(&uid);
         }
+        match told.and_then(lately::rewrap_not_done) {
+            Some(reason) => drop(
+                known
+                    .not_rewrapped
+                    .insert(uid.clone(), (namespace.clone(), reason.word())),
+            ),
+            None => drop(known.not_rewrapped.remove(&uid)),
+        }
         if let Some(restored) = told.and_then(restored) {
             known.restored.entry(namespace).or_default().insert(uid, restored);
         }
@@ -90,6 +100,7 @@ impl Runs {
         known.uncopied.remove(&uid);
         known.thawing.remove(&uid);
         known.held.remove(&uid);
+        known.not_rewrapped.remove(&uid);
         if let Some(of_namespace) = known.restored.get_mut(&namespace) {
             of_namespace.remove(&uid);
             if of_namespace.is_empty() {
@@ -125,6 +136,15 @@ impl Runs {
             if locks.iter().any(|lock| lock.holds(now)) {
                 *all.entry(namespace.clone()).or_default() += 1;
             }
+        }
+        all
+    }
+
+    /// Of each namespace and reason, how many have a rewrap that is not done.
+    pub fn not_rewrapped(&self) -> BTreeMap<(String, &'static str), usize> {
+        let mut all = BTreeMap::new();
+        for of in self.lock().not_rewrapped.values() {
+            *all.entry(of.clone()).or_default() += 1;
         }
         all
     }
@@ -340,5 +360,29 @@ mod tests {
         assert_eq!(runs.last_restore_failed(), [("team".into(), false)]);
         runs.gone(&run("b", json!({})));
         assert!(runs.last_restore_failed().is_empty());
+    }
+
+    #[test]
+    fn a_rewrap_that_was_given_up_or_left_something_is_counted_until_the_next_one_or_the_run_is_gone() {
+        let runs = Runs::default();
+        let mut run = testing::backup_run();
+        run.metadata.uid = Some("r".into());
+        run.metadata.namespace = Some("team".into());
+        for (reason, is, counted) in [
+            ("RewrapFailed", false, true),
+            ("ReplacedLeft", false, true),
+            ("Rewrapping", false, false),
+            ("Rewrapped", true, false),
+            ("ReplacedLeft", false, true),
+        ] {
+            let said = said("Rewrapped", is, reason, "2026-01-05T00:00:00Z");
+            run.status = Some(status(json!({"conditions": [said]})));
+            runs.seen(&run);
+            let all: Vec<_> = runs.not_rewrapped().into_iter().collect();
+            let wanted = counted.then(|| (("team".to_owned(), reason), 1));
+            assert_eq!(all, wanted.into_iter().collect::<Vec<_>>());
+        }
+        runs.gone(&run);
+        assert!(runs.not_rewrapped().is_empty());
     }
 }

@@ -154,6 +154,12 @@ impl Scrape {
                 .held
                 .iter()
                 .try_for_each(|(namespace, number)| out.put(&[namespace], *number as f64)),
+            "rewraps_ended_total" => counters(out, &all.rewraps_ended),
+            "rewraps_not_done" => {
+                let all = all.runs.not_rewrapped();
+                all.iter()
+                    .try_for_each(|((namespace, reason), number)| out.put(&[namespace, reason], *number as f64))
+            }
             "last_restore_failed" => {
                 let all = all.runs.last_restore_failed();
                 all.iter()
@@ -223,6 +229,7 @@ fn forget_namespaces(metrics: &Metrics, schedules: &[Arc<Schedule>]) {
     let there: BTreeSet<_> = schedules.iter().map(|s| s.names().0).collect();
     let now = Instant::now();
     metrics.runs_ended.keep(&there, now);
+    metrics.rewraps_ended.keep(&there, now);
     if let Some(registry) = metrics.registry.get() {
         registry.traffic.keep(&there, now);
     }

@@ -128,6 +128,9 @@ fn busy() -> Arc<Metrics> {
     metrics
         .runs_ended
         .add(["team", "store", "Backup", "BackupSuccessful"], 1);
+    metrics.rewraps_ended.add(["team", "store", "RewrapFailed"], 1);
+    let failed = json!([{"type": "Rewrapped", "status": "False", "reason": "RewrapFailed", "message": "", "lastTransitionTime": t}]);
+    metrics.runs.seen(&run("rewrap", json!({"conditions": failed})));
     metrics.api_requests.add(["GET", "200"], 1);
     metrics.answered("BackupRun", "Allowed", Duration::from_millis(3));
     metrics.notifications.delivered("webhook");

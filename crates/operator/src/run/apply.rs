@@ -2,14 +2,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::requests::{RESTORES, REWRAPS, Requests};
 use api::{BackupRun, BackupRunStatus, labels};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use planner::run::pod::GRACE_SECONDS;
-use planner::run::{Decision, Guarded, Refusal, TransferOrder, Unguarded};
+use planner::run::{Decision, Guarded, OWN, Refusal, TransferOrder, Unguarded};
 
 use crate::context::Context;
+use crate::copies;
 use crate::events;
 use crate::run::errands::{self, Progress};
 use crate::run::{left_behind, look, told};
@@ -128,12 +130,13 @@ async fn write(
             written.begin(&held(run), &marks).await?;
         }
         Guarded::TakeRequest => {
-            let value = run.annotations().get(labels::RESTORE).map(String::as_str);
-            let changes = [(labels::RESTORE, None), (labels::RESTORE_TAKEN, value)];
-            written.annotations(&changes).await?;
+            take(run, written, RESTORES).await?;
         }
         Guarded::TakeCancel => written.annotation(labels::CANCEL, None).await?,
         Guarded::TakeDownload => written.annotation(labels::DOWNLOAD, None).await?,
+        Guarded::TakeRewrap => {
+            take(run, written, REWRAPS).await?;
+        }
         Guarded::RemoveFinalizer => {
             let left: Vec<_> = run
                 .finalizers()
@@ -153,6 +156,17 @@ async fn write(
         Guarded::Annotate(name, value) => written.annotation(name, Some(&value)).await?,
     }
     Ok(())
+}
+
+/// Takes a request off, and notes it among those that were taken up.
+async fn take(run: &BackupRun, written: &mut Written<BackupRun>, requests: Requests) -> Result<(), WriteError> {
+    let annotations = run.annotations();
+    let Some(value) = annotations.get(requests.asked) else {
+        return Ok(());
+    };
+    let taken = requests.taken(annotations, value);
+    let changes: Vec<_> = taken.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+    written.annotations(&changes).await
 }
 
 fn held(run: &BackupRun) -> Vec<String> {
@@ -192,7 +206,26 @@ async fn act(
             },
         ),
         Unguarded::ForgetFound => context.looks.forget(&uid),
-        Unguarded::Copy { storage, key, left } => crate::copies::begin(run, context, storage, key, left),
+        Unguarded::Copy { storage, key, left } => {
+            let recipients = Vec::new();
+            let wanted = copies::Wanted {
+                storage,
+                key,
+                recipients,
+                left,
+            };
+            copies::begin(run, context, wanted);
+        }
+        Unguarded::Rewrap { key, recipients, left } => {
+            let storage = OWN.to_owned();
+            let wanted = copies::Wanted {
+                storage,
+                key,
+                recipients,
+                left,
+            };
+            copies::begin(run, context, wanted);
+        }
         Unguarded::CopyNoted { storage } => context.copies.noted(&uid, &storage),
         Unguarded::StopCopies => context.copies.stop(&uid),
         Unguarded::ForgetCopy { storage } => context.copies.settled(&uid, &storage),
@@ -217,6 +250,7 @@ async fn act(
         | Unguarded::Hold { .. }
         | Unguarded::Thaw { .. }
         | Unguarded::DeleteCopy { .. }
+        | Unguarded::RemoveReplaced { .. }
         | Unguarded::DeleteObject { .. } => {}
     }
     Ok(())

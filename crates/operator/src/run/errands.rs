@@ -1,5 +1,6 @@
 //! What a store is asked to do for runs, beside reconcile, which never waits for one: each storage has a few turns, so that one
 //! that does not answer holds up nobody but those who want something of it.
+mod replaced;
 mod steps;
 mod told;
 mod turns;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::names::pod_of;
+use api::requests::{RESTORES, REWRAPS, Requests};
 use api::run::Location;
 use api::storage::NamespaceIsolation;
 use api::{BackupRun, BackupRunStatus, BackupStorage, condition, labels};
@@ -21,10 +22,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use planner::queue::Turn;
-use planner::run::observed::{CopyView, Place};
+use planner::run::observed::{CopyView, Place, RewrapView};
 use planner::run::picked::{Proof, RecipientsView, SourceView};
 use planner::run::pod::carrier_of;
-use planner::run::{Claim, DownloadView, Found, Observed, PodView, StorageView, TransferView, is_finished};
+use planner::run::{Claim, DownloadView, Found, OWN, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 
 use crate::cache::{Group, LAST_APPLIED};
@@ -41,6 +42,7 @@ pub struct Seen {
     transfer: TransferView,
     found: Found,
     copies: Vec<CopyView>,
+    rewrap: RewrapView,
     recipients: RecipientsView,
     source: SourceView,
     proof: Option<Proof>,
@@ -69,6 +71,7 @@ impl Seen {
             ),
             found: self.found.clone(),
             copies: self.copies.clone(),
+            rewrap: self.rewrap.clone(),
             recipients: self.recipients.clone(),
             source: self.source.clone(),
             proof: self.proof.clone(),
@@ -130,7 +133,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         None => StorageView::Missing,
         Some(storage) => match refusal(run, &storage, &transfer, context).await? {
             Some(message) => StorageView::Refused { message },
-            None => storage_view(&storage, &run.namespace().unwrap_or_default()),
+            None => storage_view(&storage, &run.namespace().unwrap_or_default(), context),
         },
     };
     let copies = copies_of(run, context).await?;
@@ -145,11 +148,15 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         transfer,
         found: context.looks.found(&uid, look::OWN),
         copies,
+        rewrap: RewrapView {
+            request_is_kept: request_is_kept(run, context, REWRAPS).await?,
+            ..rewrap_of(run, context)
+        },
         recipients: recipients::view(run, &context.client).await?,
         source: sources::view(run, context, now),
         proof: sources::proved(run, context, now),
         download,
-        request_is_kept: request_is_kept(run, context).await?,
+        request_is_kept: request_is_kept(run, context, RESTORES).await?,
         sizes_before,
         claims: claims_of(run, context),
         ages,
@@ -169,10 +176,10 @@ async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, 
         let view = match context.storages.get(&ObjectRef::new(&name)) {
             None => StorageView::Missing,
             // What is to be removed is removed, whoever may write there now.
-            Some(storage) if run.metadata.deletion_timestamp.is_some() => storage_view(&storage, &namespace),
+            Some(storage) if run.metadata.deletion_timestamp.is_some() => storage_view(&storage, &namespace, context),
             Some(storage) => match allows(&storage, run, context).await? {
                 Some(message) => StorageView::Refused { message },
-                None => storage_view(&storage, &namespace),
+                None => storage_view(&storage, &namespace, context),
             },
         };
         all.push(CopyView {
@@ -186,25 +193,38 @@ async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, 
     Ok(all)
 }
 
-/// The value that was taken up last stands there again, and who put it there is no person with `kubectl annotate` but
+/// How far a rewrap is, and whether another run reads what it is to replace.
+fn rewrap_of(run: &BackupRun, context: &Context) -> RewrapView {
+    let uid = run.uid().unwrap_or_default();
+    let status = run.status.as_ref();
+    if !status.is_some_and(|s| s.rewrap.is_some() || !s.replaced.is_empty()) {
+        return RewrapView::default();
+    }
+    RewrapView {
+        progress: context.copies.progress(&uid, OWN, Instant::now()),
+        reader: sources::reader(run, context),
+        request_is_kept: false,
+    }
+}
+
+/// A value that was taken up stands there again, and who put it there is no person with `kubectl annotate` but
 /// something that applies the whole manifest: it would ask again for ever.
-async fn request_is_kept(run: &BackupRun, context: &Context) -> Result<bool, WriteError> {
+async fn request_is_kept(run: &BackupRun, context: &Context, requests: Requests) -> Result<bool, WriteError> {
     let annotations = run.annotations();
-    let asked = annotations.get(labels::RESTORE);
-    if asked.is_none() || asked != annotations.get(labels::RESTORE_TAKEN) {
+    if !annotations.contains_key(requests.asked) || requests.is_asked(annotations) {
         return Ok(false);
     }
     // The cache keeps neither who manages a field nor what was applied last.
     let api: Api<BackupRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
-    let found = bounded("read who asks for the restore", api.get_metadata_opt(&run.name_any())).await?;
-    Ok(found.is_some_and(|f| is_applied(&f.metadata)))
+    let found = bounded("read who asks for it", api.get_metadata_opt(&run.name_any())).await?;
+    Ok(found.is_some_and(|f| is_applied(&f.metadata, requests.asked)))
 }
 
 /// The request is part of an applied manifest, server-side or by kubectl.
-fn is_applied(metadata: &ObjectMeta) -> bool {
+fn is_applied(metadata: &ObjectMeta, request: &str) -> bool {
     let managed = metadata.managed_fields.iter().flatten().any(|m| {
         let fields = m.fields_v1.as_ref();
-        let path = format!("/f:metadata/f:annotations/f:{}", labels::RESTORE.replace('/', "~1"));
+        let path = format!("/f:metadata/f:annotations/f:{}", request.replace('/', "~1"));
         m.operation.as_deref() == Some("Apply") && fields.is_some_and(|f| f.0.pointer(&path).is_some())
     });
     let last = metadata
@@ -213,7 +233,7 @@ fn is_applied(metadata: &ObjectMeta) -> bool {
         .flatten()
         .find(|(name, _)| *name == LAST_APPLIED);
     let applied = last.and_then(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok());
-    let path = format!("/metadata/annotations/{}", labels::RESTORE.replace('/', "~1"));
+    let path = format!("/metadata/annotations/{}", request.replace('/', "~1"));
     managed || applied.is_some_and(|a| a.pointer(&path).is_some())
 }
 
@@ -233,7 +253,11 @@ async fn refusal(
     let status = run.status.as_ref();
     let over = status.is_some_and(|s| s.transfer.is_none() && is_finished(s));
     let asked = |what| run.annotations().contains_key(what);
-    let reads = asked(labels::RESTORE) || asked(labels::DOWNLOAD);
+    let reads = [labels::RESTORE, labels::DOWNLOAD, labels::REWRAP]
+        .into_iter()
+        .any(asked);
+    // That which is under way as a rewrap is asked at each step.
+    let reads = reads || status.is_some_and(|s| s.rewrap.is_some());
     let held = *transfer != TransferView::None && !asked(labels::DOWNLOAD);
     if held || over && !reads || run.metadata.deletion_timestamp.is_some() {
         return Ok(None);
@@ -254,7 +278,7 @@ async fn allows(storage: &BackupStorage, run: &BackupRun, context: &Context) -> 
     Ok(access::allows(&storage.spec, &storage.name_any(), &namespace, &labels).err())
 }
 
-fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
+fn storage_view(storage: &BackupStorage, namespace: &str, context: &Context) -> StorageView {
     // The key of no path is the prefix.
     let place = crate::stores::parameters(storage).map(|parsed| {
         let isolation = storage.spec.namespace_isolation.unwrap_or_default();
@@ -267,6 +291,7 @@ fn storage_view(storage: &BackupStorage, namespace: &str) -> StorageView {
                 bucket: parsed.bucket().into(),
                 endpoint: parsed.endpoint().into(),
             },
+            home: context.client.default_namespace().into(),
         }
     });
     let conditions = storage

@@ -67,6 +67,25 @@ fn of_schedule(namespace: &str, name: &str, context: &Context) -> Vec<Arc<Backup
     runs
 }
 
+/// A run that reads the backup of another one, or is about to: it has picked it, and has not ended.
+/// One of the run's own namespace goes before others, which are not waited for without end.
+pub fn reader(run: &BackupRun, context: &Context) -> Option<String> {
+    let uid = &run.uid()?;
+    let readers = context.runs.heads(&[Group::RestoresFrom(uid)]);
+    let reads = |reader: &BackupRun| {
+        reader.status.as_ref().is_some_and(|s| {
+            s.source.as_ref().is_some_and(|source| source.uid == *uid) && (s.transfer.is_some() || !is_finished(s))
+        })
+    };
+    let reading = readers.iter().filter(|reader| reads(reader));
+    let first = reading.min_by_key(|reader| reader.namespace() != run.namespace())?;
+    Some(format!(
+        "{}/{}",
+        first.namespace().unwrap_or_default(),
+        first.name_any()
+    ))
+}
+
 /// What the last restore of a run's backup by another run of its namespace has shown of it. Of another namespace nobody is heard: whoever may
 /// write a status there could call a backup bad, or good.
 pub fn proved(run: &BackupRun, context: &Context, now: Timestamp) -> Option<Proof> {

@@ -1,6 +1,7 @@
 //! What a status that was written tells: the metrics, what has ended and why; the log, each change of state, in one line.
 use api::{BackupRun, BackupRunStatus};
 use kube::ResourceExt;
+use planner::run::lately;
 
 use crate::context::Context;
 use crate::log::about_run;
@@ -22,6 +23,10 @@ pub fn tell(run: &BackupRun, before: &BackupRunStatus, now: &BackupRunStatus, co
     for (of, reason) in ended(before, now, run.spec.backup.is_some()) {
         let labels = [namespace.as_str(), storage, action(of), reason.as_str()];
         context.metrics.runs_ended.add(labels, 1);
+    }
+    if let Some(reason) = lately::rewrap_ended(before, now) {
+        let labels = [namespace.as_str(), storage, reason.word()];
+        context.metrics.rewraps_ended.add(labels, 1);
     }
     if changed(before, now) {
         let said = |now: &Option<String>| now.as_ref().map(|m| m.chars().take(WORDS).collect::<String>());

@@ -7,7 +7,7 @@ use api::{BackupRun, labels};
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::{Api, Client, ResourceExt};
 use planner::run::shrunk::minimum;
-use planner::run::{Reason, Route, TransferOrder};
+use planner::run::{Reason, Route, TransferOrder, pod};
 use planner::validate;
 use protocol::{Checksum, Compression, Job, PartPlan, Secret};
 use store::ObjectInfo;
@@ -160,17 +160,18 @@ pub async fn make(
         proxy: store.parameters.proxy().map(ToString::to_string),
         relay: route == Route::Relay,
         bandwidth: None,
-        check: check(run, order.action),
+        check: check(run, order),
         action,
     })
 }
 
 /// What proves a restore.
-fn check(run: &BackupRun, action: Action) -> Option<protocol::Check> {
-    let restore = run.spec.restore.as_ref().filter(|_| action == Action::Restore);
+fn check(run: &BackupRun, order: &TransferOrder) -> Option<protocol::Check> {
+    let restore = run.spec.restore.as_ref().filter(|_| order.action == Action::Restore);
     restore?.check.as_ref().map(|check| protocol::Check {
         command: [check.command.clone(), check.args.clone()].concat(),
         deadline_seconds: check.deadline_seconds,
+        container: pod::check_container(run, &order.container).map(Into::into),
     })
 }
 

@@ -92,6 +92,8 @@ pub struct Link {
     outgoing: mpsc::Sender<ToAgent>,
     streams: mpsc::Sender<Frame<ToAgent>>,
     incoming: mpsc::Receiver<Incoming>,
+    /// The version of the protocol that the agent knows; before it has told, the oldest.
+    version: u32,
     _tasks: [Task; 2],
 }
 
@@ -134,12 +136,22 @@ impl Link {
             outgoing,
             streams,
             incoming,
+            version: protocol::OLDEST,
             _tasks: tasks,
         })
     }
 
-    /// Sends a message; false where the connection is dead.
+    /// From now on the agent is told what agents of that version know.
+    pub fn speaks(&mut self, version: u32) {
+        self.version = version;
+    }
+
+    /// Sends a message; false where the connection is dead. An agent that does not know such a message goes without: it would lose
+    /// its connection over it, each time.
     pub async fn send(&self, message: ToAgent) -> bool {
+        if message.since() > self.version {
+            return true;
+        }
         matches!(timeout(WRITE, self.outgoing.send(message)).await, Ok(Ok(())))
     }
 

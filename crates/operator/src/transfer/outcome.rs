@@ -182,6 +182,11 @@ pub fn words(outcome: &Outcome) -> (Reason, String) {
         Outcome::TransferFailed { step, message } => {
             (Reason::TransferFailed, format!("{} failed: {}", cut(step), cut(message)))
         }
+        // It says nothing of the backup: another key may open it.
+        closed @ Outcome::BadObject { message, .. } if closed.is_closed() => (
+            Reason::NoDecryptionKey,
+            format!("spec.encryption.decryptionKey does not open the backup: {}; no command has taken it for complete", cut(message)),
+        ),
         Outcome::BadObject { step, message } => (Reason::BadObject, format!("the stored object cannot be restored ({}): {}; no command has taken it for complete", cut(step), cut(message)),
         ),
         Outcome::Cancelled { reason } => (Reason::Cancelled, cut(reason)),
@@ -255,6 +260,29 @@ mod tests {
             peak_memory: 0,
             packed: None,
         }
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_says_nothing_of_the_object() {
+        let bad = |step: &str, message: &str| {
+            words(&Outcome::BadObject {
+                step: step.into(),
+                message: message.into(),
+            })
+        };
+        let (reason, said) = bad(
+            "decrypt",
+            "the key is none of those that the backup was encrypted for: X25519",
+        );
+        assert_eq!(reason, Reason::NoDecryptionKey);
+        assert!(
+            said.starts_with("spec.encryption.decryptionKey does not open"),
+            "{said}"
+        );
+        let unusable = format!("{}: no identity", protocol::UNUSABLE_KEY);
+        assert_eq!(bad("decrypt", &unusable).0, Reason::NoDecryptionKey);
+        assert_eq!(bad("decrypt", "the object is cut inside a chunk").0, Reason::BadObject);
+        assert_eq!(bad("sha256", "encrypted with a passphrase").0, Reason::BadObject);
     }
 
     #[test]

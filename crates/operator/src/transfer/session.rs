@@ -4,6 +4,7 @@
 //! cancel, or with something that can never work; reconcile ends it when the Pod is gone.
 mod finish;
 mod route;
+mod standing;
 mod start;
 mod talk;
 

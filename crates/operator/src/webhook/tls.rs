@@ -16,9 +16,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use super::Names;
-use super::certificate::Held;
+use super::Settings;
 use super::expiry::ends;
+use crate::certificates::Held;
 use crate::metrics::Metrics;
 
 /// Between two looks at files: a mounted Secret follows within a minute or so.
@@ -61,9 +61,9 @@ fn serve_with((config, end): (Arc<ServerConfig>, Option<Timestamp>), served: &Se
 }
 
 /// Follows the Secret. One that is gone or unreadable changes nothing: the leader makes another.
-pub async fn follow_secret(client: Client, names: &Names, served: &Served, metrics: &Metrics) {
-    let secrets: Api<Secret> = Api::namespaced(client, &names.namespace);
-    let mut stream = std::pin::pin!(watch_object(secrets, &names.service).default_backoff());
+pub async fn follow_secret(client: Client, of: &Settings, served: &Served, metrics: &Metrics) {
+    let secrets: Api<Secret> = Api::namespaced(client, &of.namespace);
+    let mut stream = std::pin::pin!(watch_object(secrets, &of.secret).default_backoff());
     let mut last = None;
     while let Some(seen) = stream.next().await {
         let secret = match seen {
@@ -123,12 +123,12 @@ fn read(folder: &Path) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::certificate::Pair;
+    use crate::certificates::Pair;
 
     #[test]
     fn what_is_made_can_be_served_with_and_a_key_of_another_certificate_cannot() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let make = || Pair::make("webhook", "ours", Timestamp::now()).unwrap();
+        let make = || Pair::make("webhook", "ours", false, Timestamp::now()).unwrap();
         let (one, other) = (make(), make());
         let (_, end) = server(one.chain.as_bytes(), one.key.as_bytes()).unwrap();
         let days = end.unwrap().duration_since(one.made).as_hours() / 24;

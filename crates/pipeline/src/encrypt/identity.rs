@@ -47,6 +47,11 @@ pub enum IdentityError {
     /// An identity file that was encrypted.
     #[error("the identity is itself encrypted with a passphrase: store it decrypted (age -d FILE)")]
     EncryptedIdentity,
+    /// More than a PEM block: another block, or age identities around it.
+    #[error(
+        "an SSH private key stands alone in its Secret's key, and there is another key beside it, which would not be tried: put each into a key of its own, or have age identities alone, of which there may be many"
+    )]
+    Mixed,
     /// Some other PEM block.
     #[error("the key is no private key of age or SSH: expected AGE-SECRET-KEY-1… or an OpenSSH private key")]
     OtherPem,
@@ -100,6 +105,9 @@ impl Identities {
     pub fn parse(text: &str) -> Result<Self, IdentityError> {
         if let Some(start) = text.find(BEGIN) {
             let pem = text.get(start..).unwrap_or_default();
+            if is_mixed(text.get(..start).unwrap_or_default(), pem) {
+                return Err(IdentityError::Mixed);
+            }
             let identity: Box<dyn age::Identity + Send + Sync> = Box::new(parse_pem(pem)?);
             return Ok(Self(Keys::Identities(vec![identity])));
         }
@@ -148,6 +156,19 @@ fn parse_line(text: &str, line: usize) -> Result<Vec<Box<dyn age::Identity + Sen
         .and_then(|file| file.into_identities().ok())
         .filter(|identities| !identities.is_empty())
         .ok_or(IdentityError::Line { line })
+}
+
+/// Something other than comments stands before or behind the block.
+fn is_mixed(before: &str, pem: &str) -> bool {
+    let behind = pem.find("-----END ").and_then(|end| {
+        let end = pem.get(end..)?;
+        end.split_once('\n').map(|(_, behind)| behind)
+    });
+    let says = |text: &str| {
+        let lines = text.lines().map(str::trim);
+        lines.into_iter().any(|line| !line.is_empty() && !line.starts_with('#'))
+    };
+    says(before) || says(behind.unwrap_or_default())
 }
 
 /// A block whose first line says what it is.
@@ -246,6 +267,9 @@ mod tests {
             ("-----BEGIN CERTIFICATE-----\nMIIF\n", IdentityError::OtherPem),
             ("PuTTY-User-Key-File-3: ssh-ed25519\n", IdentityError::Putty),
             (half, IdentityError::DamagedSsh),
+            (&format!("{IDENTITY}\n{SSH}"), IdentityError::Mixed),
+            (&format!("{SSH}\n{IDENTITY}\n"), IdentityError::Mixed),
+            (&format!("{SSH}{SSH}"), IdentityError::Mixed),
             (
                 "-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n",
                 IdentityError::DamagedSsh,

@@ -14,7 +14,7 @@ pub struct RecipientError {
 }
 
 /// Recipients that were understood; at least one.
-pub struct Recipients(Vec<Box<dyn age::Recipient + Send + Sync>>);
+pub struct Recipients(pub(super) Vec<Box<dyn age::Recipient + Send + Sync>>);
 
 const KNOWN: &str = "expected age1… (X25519), ssh-ed25519 … or ssh-rsa …";
 

@@ -116,7 +116,7 @@ fn valid(o: &Observed<'_>, d: &mut Decision) -> Option<Calendar> {
 
 /// Ready, unless the last tick or trigger was passed over and nothing has come since that a drill could prove.
 fn say_ready(o: &Observed<'_>, d: &mut Decision) {
-    let still = lacked(o.drill).filter(|_| d.create.is_none() && fitting(o, "").is_err());
+    let still = lacked(o.drill).filter(|_| d.create.is_none() && fitting(o, "", None).is_err());
     let lacks = d.lacks.take().or_else(|| still.map(String::from));
     let (health, on, reason, text) = match lacks {
         Some(text) => {
@@ -162,14 +162,8 @@ fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
     }
     d.status.last_schedule_time = Some(Time(due.tick));
     let annotations = BTreeMap::from([(labels::SCHEDULED_AT.to_string(), due.tick.to_string())]);
-    create(
-        o,
-        d,
-        &name,
-        annotations,
-        Reason::RunCreated,
-        &format!("the tick of {}", due.tick),
-    );
+    let what = format!("the tick of {}", due.tick);
+    create(o, d, &name, None, annotations, (Reason::RunCreated, &what));
 }
 
 fn trigger(o: &Observed<'_>, d: &mut Decision) {
@@ -177,6 +171,12 @@ fn trigger(o: &Observed<'_>, d: &mut Decision) {
     match trigger::asked(o.drill.annotations(), &o.drill.name_any(), &o.runs, &made, o.now) {
         Asked::Nothing => {}
         Asked::Over => d.remove_trigger = true,
+        Asked::Claim(_) if same(o).is_some() => {
+            let (run, backup) = same(o).unwrap_or_default();
+            d.remove_trigger = true;
+            let note = format!("run {run} proves the backup of run {backup} already: the trigger makes no other");
+            d.events.push(event(false, Reason::RunTriggered, "Trigger", note));
+        }
         Asked::Claim(name) => {
             if may_start(o, d, "a triggered drill") {
                 d.claim = Some(name);
@@ -186,10 +186,19 @@ fn trigger(o: &Observed<'_>, d: &mut Decision) {
             if may_start(o, d, "a triggered drill") {
                 let annotations = BTreeMap::from([(labels::TRIGGERED.to_string(), value)]);
                 d.remove_trigger = true;
-                create(o, d, &name, annotations, Reason::RunTriggered, "the trigger");
+                let backup = o.drill.annotations().get(labels::TRIGGER_BACKUP).map(String::as_str);
+                create(o, d, &name, backup, annotations, (Reason::RunTriggered, "the trigger"));
             }
         }
     }
+}
+
+/// The run under way that proves the very backup that the trigger names, and that backup: two people have asked for the same.
+fn same(o: &Observed<'_>) -> Option<(String, String)> {
+    let backup = o.drill.annotations().get(labels::TRIGGER_BACKUP)?;
+    let proves = |run: &&&BackupRun| is_active(run) && make::picked(run).as_ref() == Some(backup);
+    let run = o.runs.iter().find(proves)?;
+    Some((run.name_any(), backup.clone()))
 }
 
 /// One drill at a time: two would want the resources of two, and learn the same.
@@ -211,14 +220,15 @@ fn create(
     o: &Observed<'_>,
     d: &mut Decision,
     name: &str,
+    backup: Option<&str>,
     annotations: BTreeMap<String, String>,
-    reason: Reason,
-    what: &str,
+    (reason, what): (Reason, &str),
 ) {
-    match fitting(o, name) {
+    match fitting(o, name, backup) {
         Ok((picked, spec)) => {
+            let mut annotations = annotations;
+            annotations.insert(labels::PICKED.into(), picked.clone());
             d.create = Some(make::run(o.drill, name, spec, annotations));
-            d.status.last_picked = Some(picked.clone());
             let note = format!("created run {name}, which proves the backup of run {picked}");
             d.events.push(event(false, reason, "Create", note));
         }
@@ -230,12 +240,15 @@ fn create(
     }
 }
 
-/// The run whose backup is proved, and the spec of the run that does it; or why there is none.
-fn fitting(o: &Observed<'_>, name: &str) -> Result<(String, api::BackupRunSpec), String> {
+/// The run whose backup is proved, which is `backup` where somebody asked for that, and the spec of the run that does it; or why there is none.
+fn fitting(o: &Observed<'_>, name: &str, backup: Option<&str>) -> Result<(String, api::BackupRunSpec), String> {
     let source = &o.drill.spec.source;
     let seed = format!("{}/{name}", o.drill.uid().unwrap_or_default());
-    let picked = pick::pick(source.pick.unwrap_or_default(), &o.backups, &seed)
-        .ok_or_else(|| format!("schedule {} has no good backup yet", source.schedule))?;
+    let picked = match backup {
+        Some(backup) => pick::named(backup, &o.backups, &source.schedule)?,
+        None => pick::pick(source.pick.unwrap_or_default(), &o.backups, &seed)
+            .ok_or_else(|| format!("schedule {} has no good backup yet", source.schedule))?,
+    };
     let run = picked.name_any();
     let restore = make::restore(o.drill, picked.spec.restore.as_ref()).ok_or_else(|| {
         format!(

@@ -161,6 +161,16 @@ pub fn run(drill: &BackupDrill, name: &str, spec: BackupRunSpec, annotations: BT
     run
 }
 
+/// The run whose backup a drill's run proves: what it has looked up and written down, or what it was made for. A run is kept without its spec,
+/// which is asked last, of one that was made just now.
+pub fn picked(run: &BackupRun) -> Option<String> {
+    let found = run.status.as_ref().and_then(|s| Some(s.source.as_ref()?.run.clone()));
+    let made_for = || run.annotations().get(labels::PICKED).cloned();
+    found
+        .or_else(made_for)
+        .or_else(|| run.spec.source.as_ref()?.run.clone())
+}
+
 fn owner(drill: &BackupDrill) -> OwnerReference {
     OwnerReference {
         api_version: BackupDrill::api_version(&()).into(),

@@ -31,6 +31,19 @@ pub fn pick<'a>(how: Pick, backups: &[&'a BackupRun], seed: &str) -> Option<&'a 
     }
 }
 
+/// The backup of one certain run, which somebody asked for.
+///
+/// # Errors
+/// It is none that can be proved.
+pub fn named<'a>(name: &str, backups: &[&'a BackupRun], schedule: &str) -> Result<&'a BackupRun, String> {
+    let run = backups.iter().find(|run| run.name_any() == name);
+    let run = run.ok_or_else(|| format!("schedule {schedule} has no run {name}"))?;
+    if !is_fit(run) {
+        return Err(format!("run {name} has no good backup that can be restored"));
+    }
+    Ok(run)
+}
+
 /// When a backup was last proved, or found bad. One that was found bad is not taken before those that nobody has tried: it would be taken
 /// for ever, and nothing be learnt of the others.
 fn tried(run: &BackupRun) -> Option<Timestamp> {

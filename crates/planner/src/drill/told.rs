@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::drill::history::is_active;
+use crate::drill::make;
 use crate::drill::observed::Observed;
 use crate::drill::reason::Reason;
 use crate::run::Event;
@@ -32,6 +33,11 @@ pub fn count(o: &Observed<'_>, status: &mut BackupDrillStatus, waiting: Option<S
         None => (Reason::Idle, String::new()),
     };
     say(o, status, condition::IN_PROGRESS, active > 0, reason.word(), &message);
+    // Of the newest run, not noted when it is made: a crash between that and the status would lose it.
+    let newest = o.runs.iter().max_by_key(|r| (r.creation_timestamp(), r.name_any()));
+    if let Some(picked) = newest.and_then(|r| make::picked(r)) {
+        status.last_picked = Some(picked);
+    }
     let good = o
         .runs
         .iter()

@@ -8,6 +8,7 @@ use crate::run::attempt::{create_pod, key, start, start_deadline};
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::nearest::{Nearest, nearest};
 use crate::run::observed::{Observed, StorageView};
+use crate::run::picked::RecipientsView;
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{cancel, end, path, recipients, source, tell, thaw, turn, waiting};
@@ -44,7 +45,10 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         return end::refuse(o, status, Reason::NamespaceNotAllowed, message);
     }
     if let Some(wait) = recipients::decide(o, &status) {
-        return wait;
+        return match without_recipients(o, &status) {
+            Some(why) => end::refuse(o, status, Reason::StartDeadlineExceeded, &why),
+            None => wait,
+        };
     }
     // Of a source there may be copies; of nothing else that begins.
     let copy = match nearest(o, &status) {
@@ -171,6 +175,22 @@ fn rendered(o: &Observed<'_>) -> Option<String> {
         .is_some_and(|uid| Some(uid) == o.run.metadata.uid.as_ref());
     let path = annotations.get(labels::RENDERED_PATH).filter(|_| own)?;
     check_path(path).is_ok().then(|| path.clone())
+}
+
+/// Why a run waits no more for a list of recipients, which nobody may ever make: it holds up the runs of its schedule. It is counted from
+/// when that was said first; nobody may have looked before.
+fn without_recipients(o: &Observed<'_>, status: &BackupRunStatus) -> Option<String> {
+    let RecipientsView::Missing(why) = &o.recipients else {
+        return None;
+    };
+    let since = recipients::missing_since(status)?;
+    let deadline = start_deadline(o.run);
+    o.left_of(deadline, since).is_zero().then(|| {
+        format!(
+            "{why}. It was waited for for {} s (spec.startDeadlineSeconds); nothing is encrypted for fewer than are named. Make it, and make the run anew",
+            deadline.as_secs()
+        )
+    })
 }
 
 /// A first restore does not wait for ever. A backup does: it is good whenever it is made.

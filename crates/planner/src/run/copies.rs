@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::attempt::key;
+use crate::run::moved::is_same;
 use crate::run::observed::{CopyProgress, CopyView, Found, Observed, StorageView};
 use crate::run::path;
 use crate::run::reason::Reason;
@@ -63,7 +64,10 @@ pub fn wanted(run: &BackupRun) -> Vec<Wanted> {
 /// The storages that have to be looked at for a run, beside its own: of copies that are wanted, and of those that are there.
 pub fn storages(run: &BackupRun) -> Vec<String> {
     let there = run.status.iter().flat_map(|s| &s.copies).map(|c| c.storage.clone());
-    let mut all: Vec<_> = wanted(run).into_iter().map(|w| w.storage).chain(there).collect();
+    let replaced = run.status.iter().flat_map(|s| &s.replaced);
+    let replaced = replaced.filter_map(|old| old.storage.clone());
+    let mut all: Vec<_> = wanted(run).into_iter().map(|w| w.storage).collect();
+    all.extend(there.chain(replaced));
     all.sort();
     all.dedup();
     all
@@ -72,6 +76,15 @@ pub fn storages(run: &BackupRun) -> Vec<String> {
 /// Adds to the decision about a finished run what its copies need. A bad backup is not copied.
 /// Returns the status that tells of them; None: there are none to tell of.
 pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> Option<BackupRunStatus> {
+    let told = go_on(o, status, decision)?;
+    if told != *status {
+        decision.guarded.push(Guarded::Report(Box::new(told.clone())));
+    }
+    Some(told)
+}
+
+/// The same, for who has more to tell and reports both.
+pub fn go_on(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> Option<BackupRunStatus> {
     let wanted = wanted(o.run);
     if wanted.is_empty() || !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return None;
@@ -96,9 +109,6 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
         again = [again, wait].into_iter().flatten().min();
     }
     tell(o, &wanted, &mut told);
-    if told != *status {
-        decision.guarded.push(Guarded::Report(Box::new(told.clone())));
-    }
     decision.requeue = [decision.requeue, again].into_iter().flatten().min();
     Some(told)
 }
@@ -141,7 +151,11 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
         note(told, one, None, None, Some(why));
         return None;
     }
-    if told.location.as_ref() == Some(&place.location) && told.key.as_deref() == Some(at.as_str()) {
+    let same = told
+        .location
+        .as_ref()
+        .is_some_and(|own| is_same(own, &place.location, &place.home));
+    if same && told.key.as_deref() == Some(at.as_str()) {
         let why = "it is the same bucket and the same path as the backup's own: that is no copy";
         note(told, one, None, None, Some(why.into()));
         return None;

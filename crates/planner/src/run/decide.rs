@@ -3,7 +3,7 @@ use crate::run::life::{self, Life};
 use crate::run::observed::Observed;
 use crate::run::reason::Reason;
 use crate::run::step::Decision;
-use crate::run::{begin, between, delete, derived, download, end, follow, leave, restore, returned};
+use crate::run::{begin, between, delete, derived, download, end, follow, inherited, leave, restore, returned};
 
 /// What is to be done next.
 pub fn decide(o: &Observed<'_>) -> Decision {
@@ -19,7 +19,8 @@ fn lived(o: &Observed<'_>) -> Decision {
         Life::UnderWay(attempt) => follow::decide(o, status, &attempt),
         Life::Between { attempt, failed } => between::decide(o, status, &attempt, failed),
         Life::Leaving(attempt) => leave::decide(o, status, &attempt),
-        Life::Abandoned => end::refuse(o, status, Reason::Interrupted, ABANDONED),
+        Life::Abandoned | Life::Finished if inherited::is_hidden(o.run) => inherited::told(o, status),
+        Life::Abandoned => inherited::without_request(o, end::refuse(o, status, Reason::Interrupted, ABANDONED)),
         Life::Finished => restore::decide(o, status),
     }
 }

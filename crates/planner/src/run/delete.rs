@@ -1,16 +1,18 @@
 //! A run that is being deleted: stop, clean up, let go; never hold it for ever.
 use std::time::Duration;
 
-use api::labels;
 use api::run::RetainPolicy;
+use api::{BackupRunStatus, labels};
 use kube::ResourceExt;
 
 use crate::run::end;
 use crate::run::life::Attempt;
 use crate::run::limits::{CANCEL, PODS, PROGRESS, STORE};
 use crate::run::moved::moved;
-use crate::run::observed::{Contact, CopyProgress, CopyView, Observed, PodView, StorageView, TransferView};
+use crate::run::observed::{Contact, CopyProgress, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
+use crate::run::replaced::{is_of, removal};
+use crate::run::rewrap_request::is_own;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
 /// What to do next for a run whose deletion was asked for.
@@ -36,8 +38,9 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             ..Decision::wait(Duration::from_secs(1))
         };
     }
-    let copying = |c: &CopyView| matches!(c.progress, CopyProgress::UnderWay { .. });
-    if o.copies.iter().any(copying) && !o.left_of(CANCEL, since).is_zero() {
+    let copying = |c: &CopyProgress| matches!(c, CopyProgress::UnderWay { .. });
+    let rewrapping = copying(&o.rewrap.progress);
+    if (rewrapping || o.copies.iter().any(|c| copying(&c.progress))) && !o.left_of(CANCEL, since).is_zero() {
         // Each drops its upload, which nobody would come back for.
         return Decision {
             unguarded: vec![Unguarded::StopCopies],
@@ -191,6 +194,7 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
             }
         }
     }
+    steps.extend(of_rewrap(o, status, &mut left));
     let why = match &o.trouble {
         _ if o.storage == StorageView::Missing => "the storage is gone".to_string(),
         Some(trouble) if trouble.since >= STORE && !trouble.expected => {
@@ -223,4 +227,36 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     steps.retain(|step| gone && matches!(step, Unguarded::DeleteCopy { .. }));
     steps.extend([Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]);
     steps
+}
+
+/// What a rewrap has replaced goes, whatever becomes of the backup: it was taken from somebody. So does what one has made that the status does
+/// not name.
+fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>) -> Vec<Unguarded> {
+    // Whoever may write the status may have named what is another's.
+    let own = status.rewrap.as_ref().filter(|rewrap| is_own(o.run, status, rewrap));
+    let made = own.map(|rewrap| Unguarded::RemoveReplaced {
+        storage: None,
+        key: rewrap.key.clone(),
+        etag: None,
+        version_id: None,
+        upload_id: rewrap.upload_id.clone(),
+    });
+    let replaced = status.replaced.iter().filter(|old| is_of(status, old));
+    let all = replaced.map(removal).chain(made);
+    let may = |step: &Unguarded| {
+        let Unguarded::RemoveReplaced { storage, key, .. } = step else {
+            return false;
+        };
+        let view = match storage {
+            None => Some(&o.storage),
+            Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
+        };
+        let place = storage.as_ref().unwrap_or(&o.run.spec.storage.name);
+        left.push(format!("the object {key} in storage {place}, of a rewrap"));
+        view.is_some_and(|view| {
+            matches!(view, StorageView::Ready(_) | StorageView::NotReady { .. }) && view.forbids(key).is_none()
+        })
+    };
+    let mut may = may;
+    all.filter(|step| may(step)).collect()
 }

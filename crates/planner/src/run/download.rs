@@ -16,7 +16,7 @@ use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 
 /// How long a URL is good, and its answer stands. Whoever reads for longer asks again.
-pub const EXPIRES: Duration = Duration::from_secs(15 * 60);
+pub const EXPIRES: Duration = crate::run::limits::LENT;
 
 /// What is to be signed, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]

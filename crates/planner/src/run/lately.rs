@@ -4,6 +4,7 @@ use api::{BackupRunStatus, condition};
 use jiff::Timestamp;
 
 use crate::run::life::parse;
+use crate::run::reason::Reason;
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,30 @@ pub fn uncopied(status: &BackupRunStatus) -> Option<Timestamp> {
     let copied = condition::find(&status.conditions, condition::COPIED)?;
     let good = condition::is_true(&status.conditions, condition::SUCCESSFUL);
     (good && copied.status == "False").then_some(copied.last_transition_time.0)
+}
+
+/// Why the last rewrap is not done: it was given up, or what was before is still to be removed.
+pub fn rewrap_not_done(status: &BackupRunStatus) -> Option<Reason> {
+    let said = condition::find(&status.conditions, condition::REWRAPPED)?;
+    let reasons = [Reason::RewrapFailed, Reason::ReplacedLeft];
+    reasons.into_iter().find(|reason| reason.word() == said.reason)
+}
+
+/// What a request to rewrap has come to between two statuses of a run.
+pub fn rewrap_ended(before: &BackupRunStatus, now: &BackupRunStatus) -> Option<Reason> {
+    let last = |status: &BackupRunStatus| status.rewraps.last().map(|last| last.time.0);
+    if last(now).is_some_and(|at| last(before) != Some(at)) {
+        return Some(Reason::Rewrapped);
+    }
+    let said = condition::find(&now.conditions, condition::REWRAPPED)?;
+    let known = condition::find(&before.conditions, condition::REWRAPPED) == Some(said);
+    let given_up = before.rewrap.is_some() && now.rewrap.is_none();
+    let is = |reason: Reason| reason.word() == said.reason;
+    match is(Reason::RewrapFailed) {
+        true if given_up => Some(Reason::RewrapFailed),
+        // A refusal after one that failed is told under that one's reason.
+        _ => (!known && (is(Reason::RewrapRefused) || is(Reason::RewrapFailed))).then_some(Reason::RewrapRefused),
+    }
 }
 
 /// A restore waits until its object has been brought back from an archive.

@@ -52,6 +52,16 @@ pub const STORE: Duration = Duration::from_secs(5 * 60);
 pub const CAUSES: usize = 8;
 /// How long a restore waits for its object to come back from an archive: the slowest tier of the deepest one takes two days.
 pub const THAW: Duration = Duration::from_secs(72 * 3600);
+/// How often a rewrap is tried.
+pub const REWRAP_TRIES: u32 = 4;
+/// How long a run of another namespace that reads a backup keeps what a rewrap has replaced: who has picked it need never end.
+pub const READERS: Duration = Duration::from_secs(24 * 3600);
+/// How long a copy of before a rewrap is kept where none can be made anew in its storage, and another one is.
+pub const COPIED_ANEW: Duration = Duration::from_secs(24 * 3600);
+/// How many rewraps are remembered.
+pub const REWRAPS: usize = 10;
+/// How long a URL to download by is good.
+pub const LENT: Duration = Duration::from_secs(15 * 60);
 /// How many restores are remembered.
 pub const RESTORES: usize = 10;
 

@@ -37,6 +37,8 @@ pub struct Observed<'a> {
     pub found: Found,
     /// The further storages that its copies are in, or are to be.
     pub copies: Vec<CopyView>,
+    /// How far its rewrap is.
+    pub rewrap: RewrapView,
     /// Whom its backup is to be encrypted for, where that stands elsewhere and is still to be read.
     pub recipients: RecipientsView,
     /// The backup that its source names, while it is still to be picked.
@@ -119,6 +121,17 @@ pub enum CopyProgress {
     },
 }
 
+/// A rewrap, as far as this operator has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RewrapView {
+    /// How far it is: it is made as a copy is.
+    pub progress: CopyProgress,
+    /// Another run that reads the backup, or is about to.
+    pub reader: Option<String>,
+    /// The request has the value that was taken up last, and is kept on the run by an applier.
+    pub request_is_kept: bool,
+}
+
 /// A copy that was proved.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MadeCopy {
@@ -132,6 +145,8 @@ pub struct MadeCopy {
     pub lock: Option<Lock>,
     /// SHA-256 of all of it, hexadecimal: what the original was proved by.
     pub sha256: String,
+    /// Its bytes.
+    pub size: u64,
 }
 
 /// The API server refused to create the Pod.
@@ -211,6 +226,8 @@ pub struct StoredObject {
     pub bytes: Option<u64>,
     /// When the backup began, where a record says so.
     pub began: Option<Timestamp>,
+    /// Whom it is encrypted for, where a record says so.
+    pub recipients: Vec<String>,
     /// What keeps it from being removed.
     pub lock: Option<Lock>,
     /// The record beside it.
@@ -339,6 +356,8 @@ pub struct Place {
     pub retry: Duration,
     /// The bucket, and where it is.
     pub location: Location,
+    /// The operator's own namespace, in which an endpoint's name without one is looked up. Empty: not known.
+    pub home: String,
 }
 
 impl StorageView {

@@ -65,7 +65,11 @@ pub fn build(
         Carrier::ImageVolume => mount(&mut spec, agent),
         Carrier::InitContainer => install(&mut spec, agent, resources(run, agent)),
     }
-    for c in spec.containers.iter_mut().filter(|c| c.name == container) {
+    let check = (action == Action::Restore)
+        .then(|| check_container(run, container))
+        .flatten();
+    let works = |c: &&mut Container| c.name == container || check == Some(c.name.as_str());
+    for c in spec.containers.iter_mut().filter(works) {
         c.volume_mounts.get_or_insert_default().extend(mounts(true));
     }
     spec.restart_policy.get_or_insert_with(|| "Never".into());
@@ -82,6 +86,12 @@ pub fn build(
         spec: Some(spec),
         status: None,
     }
+}
+
+/// The container that a restore's check runs in, where that is another one than its command's.
+pub fn check_container<'r>(run: &'r BackupRun, container: &str) -> Option<&'r str> {
+    let check = run.spec.restore.as_ref()?.check.as_ref()?;
+    check.container.as_deref().filter(|named| *named != container)
 }
 
 /// A label value has at most 63 bytes; a run's name may have 253.
@@ -305,6 +315,33 @@ mod tests {
             spec.volumes.unwrap().iter().filter(|v| v.empty_dir.is_some()).count(),
             2
         );
+    }
+
+    #[test]
+    fn the_container_of_a_restores_check_has_a_part_in_the_agent_too() {
+        let mut run = testing::backup_run();
+        let main = run.spec.template.spec.containers[0].name.clone();
+        let mut scratch = run.spec.template.spec.containers[0].clone();
+        scratch.name = "scratch".into();
+        run.spec.template.spec.containers.push(scratch);
+        let mounted = |run: &BackupRun, action| -> Vec<bool> {
+            let spec = build(run, action, 1, &main, &agent(), Carrier::ImageVolume)
+                .spec
+                .unwrap();
+            let ours = |c: &Container| c.volume_mounts.iter().flatten().any(|m| m.name == VOLUMES[1]);
+            spec.containers.iter().map(ours).collect()
+        };
+        for (named, restores) in [(None, false), (Some(main.as_str()), false), (Some("scratch"), true)] {
+            run.spec.restore.as_mut().unwrap().check = Some(api::run::Check {
+                container: named.map(Into::into),
+                command: vec!["count".into()],
+                args: vec![],
+                deadline_seconds: None,
+            });
+            assert_eq!(check_container(&run, &main).is_some(), restores, "{named:?}");
+            assert_eq!(mounted(&run, Action::Restore), [true, restores], "{named:?}");
+            assert_eq!(mounted(&run, Action::Backup), [true, false], "{named:?}");
+        }
     }
 
     #[test]

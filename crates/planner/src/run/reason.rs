@@ -87,6 +87,11 @@ reasons! {
     Copied                passes "The backup lies in each further storage that it was to be copied to, proved there." "Nothing to do."
     CopyFailed            passes "The backup is good, and a copy of it is not made yet; it is tried again by itself." "Cure what the message names: the further storage, its access key, or the path there."
     CopyLost              passes "A copy that was made is gone, or another object lies in its place; it is made again, but for what another run wrote." "Find out who removes or overwrites it: a person, a rule of the bucket, another run of the same path."
+    Rewrapping            passes "The backup is good, and is being encrypted for another set of recipients." "Nothing to do."
+    Rewrapped             passes "The backup is encrypted for whom it was asked to be, proved, and the object of before is removed." "Nothing to do."
+    ReplacedLeft          passes "The backup is encrypted for whom it was asked to be, and the object of before is not removed yet." "Wait for the run that still reads it, or cure what the message names; whoever has a key that was taken out can read the old object until then."
+    RewrapRefused         passes "A rewrap was asked for that cannot be." "Do what the message says, and ask again."
+    RewrapFailed          passes "The backup could not be encrypted for others, and is as it was." "Cure what the message names: the decryption key, the storage, the object; and ask again."
     Verified              passes "Another run has restored the backup, and it was good." "Nothing to do."
     NotVerified           passes "Another run could not restore the backup." "Read the message and the log of the run that it names; make a backup anew where the object is at fault."
     // Sources.
@@ -117,7 +122,7 @@ reasons! {
     NamespaceNotAllowed   passes "The run's namespace may not use the storage." "Have spec.allowedNamespaces of the storage allow the namespace, or use another storage."
     ObjectNotAllowed      stays  "The object lies outside the namespace's part of the bucket." "Use a path below the namespace's part of the bucket, or a storage without namespaceIsolation."
     PathTaken             stays  "Another run or cluster wrote the object, or is writing it." "Give the run a path of its own, or remove the object that the message names."
-    NoDecryptionKey       stays  "The key that decrypts the backup cannot be had." "Create the Secret and key that spec.encryption.decryptionKey names, and ask again."
+    NoDecryptionKey       stays  "The key that decrypts the backup cannot be had, or opens something else." "Put a key that opens it into the Secret that spec.encryption.decryptionKey names, and ask again."
     // The Pod.
     PodRefused            stays  "The API server does not take the Pod." "Correct spec.template by the API server's words, in a new run."
     PodNotAdmitted        passes "The API server did not take the Pod within spec.startDeadlineSeconds." "Make room in the quota, or change the policy that the message names; make a new run."
@@ -126,6 +131,7 @@ reasons! {
     PodWaits              passes "The Pod does not start, and is waited for until spec.startDeadlineSeconds are over." "Cure what the message names: the image, its pull secret, the node, the volume; the run goes on by itself then."
     PodEnded              passes "The Pod ended before its command could start." "Have the container stay alive while the command runs, as with the command sleep infinity."
     StartDeadlineExceeded passes "Pod, agent or store were not there within spec.startDeadlineSeconds." "Cure what the message names, or raise spec.startDeadlineSeconds."
+    AgentVersion          passes "Operator and the agent in the Pod are of releases too far apart." "Make a new run, or ask for the restore again: its Pod gets the operator's own agent."
     AgentCannotStart      stays  "The node cannot execute the agent." "Use a node of the operator image's architecture that can execute files on emptyDir volumes."
     // The command.
     CommandNotStarted     stays  "The command could not be started." "Correct the command: the message says which file is missing or cannot be executed."
@@ -161,6 +167,7 @@ impl Reason {
         matches!(
             self,
             Self::Interrupted
+                | Self::AgentVersion
                 | Self::StartDeadlineExceeded
                 | Self::PodEnded
                 | Self::PodCannotStart

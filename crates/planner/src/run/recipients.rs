@@ -1,6 +1,7 @@
 //! Whom a backup is encrypted for, where that stands in ConfigMaps or Secrets: read once, when the run begins.
-use api::BackupRunStatus;
 use api::run::RecipientsFrom;
+use api::{BackupRunStatus, condition};
+use jiff::Timestamp;
 
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::observed::Observed;
@@ -11,7 +12,7 @@ use crate::run::{tell, waiting};
 use crate::validate::recipient;
 
 /// So many in all: each adds some hundred bytes to the head of every backup.
-const MOST: usize = 64;
+pub const MOST: usize = 64;
 
 /// The recipients of a text, a line each.
 ///
@@ -70,6 +71,13 @@ pub fn together(own: &[String], read: Vec<(String, Result<String, String>)>) -> 
     RecipientsView::Read(all)
 }
 
+/// Since when a run waits for whom its backup is for, as far as it was told. Nobody may have looked before: a list that comes while no operator
+/// is there is in time, however old the run is.
+pub fn missing_since(status: &BackupRunStatus) -> Option<Timestamp> {
+    let said = condition::find(&status.conditions, condition::READY)?;
+    (said.reason == Reason::RecipientsMissing.word()).then_some(said.last_transition_time.0)
+}
+
 /// A run that begins and does not know yet whom its backup is for. None: it does.
 ///
 /// What was read is written down before anything is done with it: each attempt, and the record, name the same ones.
@@ -92,6 +100,10 @@ pub fn decide(o: &Observed<'_>, status: &BackupRunStatus) -> Option<Decision> {
             let mut wait = Decision::wait(STORAGE_WAIT);
             if status.message.as_deref() != Some(&message) {
                 let mut waits = status.clone();
+                if missing_since(status).is_none() {
+                    // It may have waited for something else before: the time of the condition is when this began.
+                    condition::remove(&mut waits.conditions, condition::READY);
+                }
                 tell::waiting(o, &mut waits, Reason::RecipientsMissing.word(), &message);
                 wait.guarded.push(Guarded::Report(Box::new(waits)));
                 wait.unguarded.push(Unguarded::Event(Event {

@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use api::names::Action;
+use api::requests::{RESTORES, REWRAPS};
 use api::run::CopyStatus;
 use api::{BackupRunStatus, condition, labels};
 use jiff::Timestamp;
@@ -15,8 +16,22 @@ use crate::run::nearest::{Nearest, nearest};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, copies, end, lock, proved, source, tell, thaw, there, turn, waiting};
+use crate::run::{cancel, copies, end, lock, proved, rewrap, source, tell, thaw, there, turn, waiting};
 use crate::validate;
+
+/// Requests that an applier keeps on the run stay among the known ones, however many others ask.
+fn renewed(o: &Observed<'_>) -> Vec<Guarded> {
+    let kept = [(RESTORES, o.request_is_kept), (REWRAPS, o.rewrap.request_is_kept)];
+    let annotations = o.run.annotations();
+    let renewed = kept
+        .into_iter()
+        .filter(|(_, is_kept)| *is_kept)
+        .filter_map(|(requests, _)| {
+            let asked = annotations.get(requests.asked)?;
+            requests.renewed(annotations, asked)
+        });
+    renewed.map(|(name, all)| Guarded::Annotate(name, all)).collect()
+}
 
 /// What to do for a run whose backup (or first restore) has ended.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
@@ -26,8 +41,10 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
     if cancel::is_asked(o) {
         return cancel::of_what_ended(o);
     }
-    if !o.run.annotations().contains_key(labels::RESTORE) {
+    // What an applier puts back each time it is taken off was taken up: it is as if it were not there.
+    if !o.run.annotations().contains_key(labels::RESTORE) || o.request_is_kept {
         let mut decision = Decision {
+            guarded: renewed(o),
             unguarded: o.pods.iter().filter_map(end::go).collect(),
             ..Decision::default()
         };
@@ -54,15 +71,15 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         if decision.guarded.is_empty() {
             // One writer of the status at a time.
             status = proved::add(o, &status, &mut decision)
+                .or_else(|| rewrap::add(o, &status, &mut decision))
                 .or_else(|| copies::add(o, &status, &mut decision))
                 .unwrap_or(status);
         }
-        lock::add(o, &status, &mut decision);
+        // What is removed is settled first: each of the two would report over the other.
+        if status.rewrap.is_none() && decision.settled.is_empty() {
+            lock::add(o, &status, &mut decision);
+        }
         return decision;
-    }
-    if o.request_is_kept {
-        // It was taken up; who applies the run's manifest puts it back each time it is taken off.
-        return Decision::default();
     }
     if o.run.unpicked().is_some() {
         return source::again(o, status.clone()).unwrap_or_else(|why| refuse(o, status, &why));

@@ -3,7 +3,8 @@
 //! Velero, GitOps, `kubectl get -o yaml | kubectl apply` and `kubectl replace --force` bring objects back so. To do again what
 //! they once did would put old data over a live database, and the dump of a broken one over the last good backup.
 use api::names::Action;
-use api::{BackupRunStatus, labels};
+use api::rewrap::{Replaced, Rewrapped};
+use api::{BackupRunStatus, condition, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -12,6 +13,9 @@ use crate::run::life::Past;
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::observed::{Found, Observed, StorageView, StoredObject};
 use crate::run::reason::Reason;
+use crate::run::recipients::MOST;
+use crate::run::replaced::condition_of;
+use crate::run::rewrap_request::before_all;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{end, tell, waiting};
 use crate::validate::run::check_path;
@@ -21,7 +25,28 @@ const AGAIN: &str =
     "Nothing was executed. To make it again, create it without the annotation backup-operator.io/started-as";
 
 /// What to do for a run that was brought back.
-pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision {
+///
+/// A request to restore that came back with it is one of its earlier life, or may be: it is taken off before anything is told, as nobody could
+/// tell it from one of today afterwards.
+pub fn decide(o: &Observed<'_>, status: BackupRunStatus, past: &Past) -> Decision {
+    let mut decision = told(o, status, past);
+    let request = labels::RESTORE;
+    let ends = decision.requeue.is_none() && decision.guarded.iter().any(|step| matches!(step, Guarded::Report(_)));
+    if ends && o.run.annotations().contains_key(request) {
+        decision.guarded.insert(0, Guarded::TakeRequest);
+        decision.unguarded.push(Unguarded::Event(Event {
+            warning: true,
+            reason: Reason::NotRepeated.word(),
+            action: "Adopt",
+            note: format!(
+                "annotation {request} came back with this run; it was taken off, and nothing is restored by it: it may be a request of long ago. To restore now, ask again: kubectl backup restore, or the annotation with another value"
+            ),
+        }));
+    }
+    decision
+}
+
+fn told(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision {
     if let StorageView::Refused { message } = &o.storage {
         return end::refuse(o, status, Reason::NamespaceNotAllowed, message);
     }
@@ -82,7 +107,44 @@ fn adopt(o: &Observed<'_>, mut status: BackupRunStatus, object: &StoredObject) -
     );
     tell::successful(o, &mut status, Action::Backup, Reason::Adopted.word(), &text);
     tell::began(o, &mut status, Reason::Adopted.word(), &text);
+    encrypted(o, &mut status, object);
     forget(finish(status, text))
+}
+
+/// Whom it is for, where its record knows better than the spec: of recipients that stood elsewhere, and after a rewrap, which the object's name
+/// tells. What the last rewrap was to remove nobody has written down; where it was the first, what was before lay under a key that is known.
+fn encrypted(o: &Observed<'_>, status: &mut BackupRunStatus, object: &StoredObject) {
+    let Some(encryption) = &o.run.spec.encryption else {
+        return;
+    };
+    let before = before_all(&object.key);
+    let knows = (1..=MOST).contains(&object.recipients.len());
+    if knows && (before.is_some() || !encryption.recipients_from.is_empty()) {
+        status.recipients.clone_from(&object.recipients);
+        let whom = object.recipients.join(", ");
+        condition_of(o, status, condition::ENCRYPTED, true, Reason::Encrypted, &whom);
+    }
+    let Some(key) = before else { return };
+    if !knows {
+        let text = format!(
+            "for whom is not known: its object is one of a rewrap, and the record beside it is not there or does not describe it. What was before, for other recipients, may still be object {key}"
+        );
+        condition_of(o, status, condition::ENCRYPTED, true, Reason::Encrypted, &text);
+        return;
+    }
+    status.rewraps = vec![Rewrapped {
+        time: Time(o.now),
+        before: encryption.recipients.clone(),
+        sha256: None,
+    }];
+    // It is removed only where it says that the earlier life of this run wrote it.
+    status.replaced.push(Replaced {
+        storage: None,
+        key,
+        etag: None,
+        version_id: None,
+        upload_id: None,
+    });
 }
 
 /// A restore-only run: what was done is not done again until it is asked for again.

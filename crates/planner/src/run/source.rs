@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use crate::run::inherited::is_hidden;
 use crate::run::limits::STORAGE_WAIT;
 use crate::run::observed::Observed;
 use crate::run::picked::{Picked, SourceView};
@@ -135,6 +136,10 @@ fn unfit(run: &BackupRun) -> Option<Unfit> {
     }
     if run.metadata.deletion_timestamp.is_some() {
         return Some(Unfit::For("is being deleted"));
+    }
+    if is_hidden(run) {
+        // It is told of in a moment.
+        return Some(Unfit::UnderWay);
     }
     if condition::is_true(&status.conditions, condition::FAILED) {
         return Some(Unfit::For("has no good backup: it failed"));

@@ -10,6 +10,9 @@ use k8s_openapi::api::core::v1::Pod;
 use crate::run::moved::Moved;
 use crate::run::observed::Route;
 
+/// The name that a run's own storage has among those that its copies, and its rewrap, are made in.
+pub const OWN: &str = "";
+
 /// Effects, taken in the order of the fields and stopping at the first that fails, and when to look again.
 ///
 /// What a cache shows may be older than what the API server has. A write that carries the version that was decided from
@@ -69,6 +72,8 @@ pub enum Guarded {
     TakeCancel,
     /// Take the request to download off.
     TakeDownload,
+    /// Take the request to rewrap off.
+    TakeRewrap,
     /// Let the run go.
     RemoveFinalizer,
     /// Write this status, if it differs from the one that is there.
@@ -122,6 +127,28 @@ pub enum Unguarded {
         key: String,
         /// The upload that an earlier try left.
         left: Option<String>,
+    },
+    /// Encrypt the backup for these, under a new key, beside reconcile as a copy is made; how far it is, is observed later.
+    Rewrap {
+        /// The key of the new object.
+        key: String,
+        /// Whom it is for.
+        recipients: Vec<String>,
+        /// The upload that an earlier try left.
+        left: Option<String>,
+    },
+    /// Remove an object that a rewrap has replaced, or one that it made and that is nobody's.
+    RemoveReplaced {
+        /// The further storage that it lies in; none: the run's own.
+        storage: Option<String>,
+        /// Object key.
+        key: String,
+        /// The ETag that the run recorded; none: it says itself whose it is.
+        etag: Option<String>,
+        /// The version that the run recorded.
+        version_id: Option<String>,
+        /// An upload that was not finished.
+        upload_id: Option<String>,
     },
     /// The status names the upload of a copy.
     CopyNoted {
@@ -243,7 +270,9 @@ impl Unguarded {
     pub fn further(&self) -> Option<&str> {
         match self {
             Self::DeleteCopy { storage, .. } | Self::Copy { storage, .. } => Some(storage),
-            Self::Thaw { storage, .. } | Self::Look { storage, .. } => storage.as_deref(),
+            Self::Thaw { storage, .. } | Self::Look { storage, .. } | Self::RemoveReplaced { storage, .. } => {
+                storage.as_deref()
+            }
             _ => None,
         }
     }
@@ -258,6 +287,7 @@ impl Unguarded {
                 | Self::Hold { .. }
                 | Self::Thaw { .. }
                 | Self::DeleteCopy { .. }
+                | Self::RemoveReplaced { .. }
                 | Self::DeleteObject { .. }
         )
     }

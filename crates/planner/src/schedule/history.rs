@@ -1,10 +1,12 @@
 //! Rotation: which ended runs are too many.
+use api::requests::REWRAPS;
 use api::retention::Kept;
 use api::run::CopyStatus;
 use api::{BackupRun, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::run::inherited::is_doubtful;
 use crate::run::lock;
 use crate::run::proved::is_bad;
 use crate::run::tell::is_overwritten;
@@ -98,11 +100,11 @@ pub fn newest<'a>(o: &Observed<'a>) -> Option<&'a BackupRun> {
     good.max_by_key(|r| (worth(r), r.name_any()))
 }
 
-/// What is kept rather: a backup that is still there, then the newer one. One that was written over, or that a restore has found bad, takes no
-/// place from one that can be restored.
+/// What is kept rather: a backup that is still there, then the newer one. One that was written over, that a restore has found bad, or whose last
+/// restore failed under the Go operator, nobody knows why, takes no place from one that can be restored.
 fn worth(run: &BackupRun) -> (bool, Timestamp) {
     let lost = run.status.as_ref().is_some_and(|s| is_overwritten(s) || is_bad(s));
-    (!lost, ended(run))
+    (!lost && !is_doubtful(run), ended(run))
 }
 
 /// It is annotated to be kept.
@@ -121,7 +123,9 @@ pub fn released(o: &Observed<'_>) -> Option<Timestamp> {
 
 /// Its object is read, by another run, too, or was lent to somebody who may still read it; or its last attempt is not cleaned up.
 pub fn is_in_use(run: &BackupRun, o: &Observed<'_>) -> bool {
-    let asked = run.annotations().contains_key(labels::DOWNLOAD);
+    let annotations = run.annotations();
+    // A request to rewrap that an applier puts back for ever was taken up: it holds nothing.
+    let asked = REWRAPS.is_asked(annotations) || annotations.contains_key(labels::DOWNLOAD);
     let read = run.metadata.uid.as_ref().is_some_and(|uid| o.read.contains(uid));
     asked
         || read
@@ -129,6 +133,8 @@ pub fn is_in_use(run: &BackupRun, o: &Observed<'_>) -> bool {
             let lent = s.download.as_ref();
             let lent = lent.is_some_and(|lent| lent.sealed.is_some() && lent.expires_at.0 > o.now);
             let copied = |c: &CopyStatus| c.upload_id.is_some() && c.completion_time.is_none();
-            s.transfer.is_some() || lent || s.copies.iter().any(copied)
+            // Copies of before a rewrap are all that there is beside the object until they are made anew.
+            let anew = s.replaced.iter().any(|old| old.storage.is_some());
+            s.transfer.is_some() || s.rewrap.is_some() || anew || lent || s.copies.iter().any(copied)
         })
 }

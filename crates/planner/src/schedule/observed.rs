@@ -2,10 +2,12 @@
 use std::collections::BTreeSet;
 
 use api::names::Action;
-use api::{BackupRun, BackupSchedule, condition, labels};
+use api::requests::RESTORES;
+use api::{BackupRun, BackupSchedule, condition};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::run::inherited;
 use crate::schedule::notify::Known;
 
 /// Everything that was seen before deciding; the clock included.
@@ -41,7 +43,7 @@ pub enum Standing {
 /// How a run stands.
 pub fn standing(run: &BackupRun) -> Standing {
     let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
-    if condition::is_true(conditions, condition::SUCCESSFUL) {
+    if condition::is_true(conditions, condition::SUCCESSFUL) || inherited::is_hidden(run) {
         Standing::Successful
     } else if condition::is_true(conditions, condition::FAILED) {
         Standing::Failed
@@ -58,10 +60,11 @@ pub fn is_being_restored(run: &BackupRun) -> bool {
         .and_then(|s| s.transfer.as_ref())
         .map(|t| &t.attempt);
     let restores = attempt.is_some_and(|attempt| attempt.starts_with(Action::Restore.word()));
-    // What an applier puts back has been taken up: it waits for nothing.
-    let annotations = run.annotations();
-    let asked = annotations.get(labels::RESTORE);
-    let waits = asked.is_some() && asked != annotations.get(labels::RESTORE_TAKEN);
+    // What an applier puts back has been taken up: it waits for nothing. Where a person has asked in the same words again, it waits as its status
+    // says, for its turn or until its object is thawed.
+    let told = run.status.as_ref();
+    let told = told.is_some_and(|s| s.restore_requested_at.is_some() || s.queued.is_some() || s.thaw.is_some());
+    let waits = told && standing(run) != Standing::Active || RESTORES.is_asked(run.annotations());
     restores || run.metadata.deletion_timestamp.is_none() && waits
 }
 

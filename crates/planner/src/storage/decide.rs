@@ -48,6 +48,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     status.runs = Some(o.runs);
     status.size_in_bytes = Some(o.size_in_bytes);
     status.size = Some(humanize(o.size_in_bytes));
+    status.ca_bundle = o.authorities.map(Into::into);
     let mut events = Vec::new();
     let (ready, reason, message) = match &o.probe {
         ProbeView::NotYet => {

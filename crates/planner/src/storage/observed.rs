@@ -20,6 +20,8 @@ pub struct Observed<'a> {
     pub probe: ProbeView,
     /// Changes with the spec and with the Secret.
     pub configuration: &'a str,
+    /// Authorities of the operator's own store, where it is that, as PEM.
+    pub authorities: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
 }

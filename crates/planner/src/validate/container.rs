@@ -8,37 +8,42 @@ use crate::run::pod::{INIT_CONTAINER, MOUNT, VOLUMES};
 /// The container of an action: the one that it names, or the first of the template.
 pub(super) fn resolve(spec: &BackupRunSpec, named: Option<&str>, field: &str, faults: &mut Faults) -> Option<String> {
     let containers = &spec.template.spec.containers;
+    let first = containers.first().map(|c| c.name.clone())?;
     let Some(named) = named else {
-        return containers.first().map(|c| c.name.clone());
+        return Some(first);
     };
-    if containers.is_empty() {
-        return None;
+    // The words of api::rules::BACKUP_CONTAINER, which the API server makes itself.
+    exists(spec, named, field, &format!("the first one, which is {first}"), faults).then(|| named.into())
+}
+
+/// The container that a restore's check names.
+pub(super) fn resolve_check(spec: &BackupRunSpec, named: &str, faults: &mut Faults) {
+    if !spec.template.spec.containers.is_empty() {
+        // The words of api::rules::CHECK_CONTAINER.
+        let otherwise = "the one of the restore command";
+        exists(spec, named, "restore.check.container", otherwise, faults);
     }
-    let known = || containers.iter().map(|c| c.name.as_str());
+}
+
+fn exists(spec: &BackupRunSpec, named: &str, field: &str, otherwise: &str, faults: &mut Faults) -> bool {
+    let pod = &spec.template.spec;
+    let known = || pod.containers.iter().map(|c| c.name.as_str());
     if known().any(|k| k == named) {
-        return Some(named.into());
+        return true;
     }
-    let init = spec
-        .template
-        .spec
-        .init_containers
-        .iter()
-        .flatten()
-        .any(|c| c.name == named);
+    let init = pod.init_containers.iter().flatten().any(|c| c.name == named);
     let hint = match meant(named, known()) {
         _ if init => "; it is an init container, which has ended by then".to_string(),
         Some(right) => format!("; did you mean {right:?}?"),
         None => String::new(),
     };
-    // The words of api::rules::BACKUP_CONTAINER, which the API server makes itself.
-    let first = known().next().unwrap_or_default();
     faults.add(
         field,
         format!(
-            "there is no container {named} in template.spec.containers; correct it, or leave it out for the first one, which is {first}{hint}"
+            "there is no container {named} in template.spec.containers; correct it, or leave it out for {otherwise}{hint}"
         ),
     );
-    None
+    false
 }
 
 /// There is a container, and none of the operator's names is taken.
@@ -83,4 +88,39 @@ fn reserved(faults: &mut Faults, field: &str, name: &str) {
         field,
         format!("{name:?} is what the operator puts its agent into; choose another"),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use api::run::Check;
+
+    use crate::validate::run::validate;
+
+    #[test]
+    fn a_check_runs_in_a_container_of_the_template() {
+        let mut spec = testing::backup_run().spec;
+        let first = spec.template.spec.containers[0].name.clone();
+        let mut scratch = spec.template.spec.containers[0].clone();
+        scratch.name = "scratch".into();
+        spec.template.spec.containers.push(scratch);
+        let faults = |container: &str| {
+            let mut spec = spec.clone();
+            spec.restore.as_mut().unwrap().check = Some(Check {
+                container: Some(container.into()),
+                command: vec!["count".into()],
+                args: vec![],
+                deadline_seconds: None,
+            });
+            let faults = validate(&spec).err().unwrap_or_default();
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(&first), Vec::<String>::new());
+        assert_eq!(faults("scratch"), Vec::<String>::new());
+        assert_eq!(
+            faults("scrach"),
+            [
+                "spec.restore.check.container: there is no container scrach in template.spec.containers; correct it, or leave it out for the one of the restore command; did you mean \"scratch\"?"
+            ]
+        );
+    }
 }

@@ -92,6 +92,10 @@ pub(super) fn validate_below(field: &str, spec: &BackupRunSpec) -> Result<ValidR
         .restore
         .as_ref()
         .and_then(|a| container::resolve(spec, a.container.as_deref(), "restore.container", &mut faults));
+    let check = spec.restore.as_ref().and_then(|a| a.check.as_ref());
+    if let Some(named) = check.and_then(|c| c.container.as_deref()) {
+        container::resolve_check(spec, named, &mut faults);
+    }
     let path = path(spec, &mut faults);
     let compression = spec.compression.as_ref().and_then(|c| compression(c, &mut faults));
     let recipients = encryption(spec, &mut faults);

@@ -66,7 +66,7 @@ impl Fetcher {
             if state.ended || self.is_stopped() {
                 return None;
             }
-            if let Some(range) = state.ring.begin() {
+            if let Some(range) = state.ring.begin(self.shared.wanted.pace.limit()) {
                 return Some(range);
             }
             state = self.shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);

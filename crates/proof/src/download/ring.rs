@@ -29,6 +29,10 @@ const FAST: f64 = 220e6;
 /// The next one is asked for when no more than this is left to come of one alone, or half of it: until it is answered the line is not idle.
 const AHEAD: u64 = 8 << 20;
 
+/// Where there is a limit to how fast bytes may come, those under way together are a second's worth: kernels take what is asked for as fast as
+/// the line brings it, up to 32 MiB for each connection, and hold it. Of each no less than this, as each costs a request.
+const SHORT: u64 = 512 << 10;
+
 /// A chunk of memory, and how much of it counts.
 #[derive(Default)]
 pub struct Chunk {
@@ -150,13 +154,17 @@ impl Ring {
         }
     }
 
-    fn length(&self) -> u64 {
+    fn length(&self, limit: Option<u64>) -> u64 {
         const MIB: u64 = 1 << 20;
-        if self.flights.allowed() == 1 {
-            return if self.shown { LONG } else { FIRST };
-        }
+        let allowed = self.flights.allowed();
         let third = (self.most * CHUNK) as u64 / 3;
-        FAR.min(third / MIB * MIB).max(MIB)
+        let length = match allowed {
+            1 if self.shown => LONG,
+            1 => FIRST,
+            _ => FAR.min(third / MIB * MIB).max(MIB),
+        };
+        let share = |limit: u64| (limit / allowed.max(1) as u64).max(SHORT);
+        limit.map_or(length, |limit| length.min(share(limit)))
     }
 
     /// How many ranges may be asked for at a time.
@@ -164,8 +172,8 @@ impl Ring {
         if self.single { 1 } else { self.flights.allowed() + 1 }
     }
 
-    /// The next range to ask for, if one may be: one alone until a store has answered.
-    pub fn begin(&mut self) -> Option<Range> {
+    /// The next range to ask for, if one may be: one alone until a store has answered. `limit`: bytes a second that may come.
+    pub fn begin(&mut self, limit: Option<u64>) -> Option<Range> {
         let alone = self.single || !self.opened || self.flights.allowed() == 1;
         let most = if alone { 1 } else { self.flights.allowed() };
         let coming = || self.fetches.iter().filter(|fetch| fetch.end.is_none());
@@ -180,7 +188,7 @@ impl Ring {
         {
             return None;
         }
-        let length = if self.single { self.size } else { self.length() };
+        let length = if self.single { self.size } else { self.length(limit) };
         let range = Range {
             start: self.next,
             end: self.next.saturating_add(length).min(self.size),

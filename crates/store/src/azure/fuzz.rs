@@ -6,8 +6,8 @@ use super::blocks::{Upload, Waiting};
 use super::{error, label, list, without_mark};
 use crate::xml;
 
-#[test]
-fn fuzz_answers_of_azure() {
+#[cfg_attr(test, test)]
+pub fn fuzz_answers_of_azure() {
     let block = Upload::called("1").block(1);
     let blocks =
         format!("<BlockList><UncommittedBlocks><Block><Name>{block}</Name></Block></UncommittedBlocks></BlockList>");
@@ -57,8 +57,8 @@ fn fuzz_answers_of_azure() {
     });
 }
 
-#[test]
-fn fuzz_names_and_values_of_a_blob() {
+#[cfg_attr(test, test)]
+pub fn fuzz_names_and_values_of_a_blob() {
     let seeds: [&[u8]; 3] = [
         b"x-ms-meta-backup_operator_run: uid",
         b"X-MS-META-: %",

@@ -182,7 +182,7 @@ fn found(xml: &[u8]) -> Found {
 }
 
 /// Blobs, folders, and whether there are more.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn fuzzed(xml: &[u8]) -> (usize, usize, bool) {
     let found = found(xml);
     (found.blobs.len(), found.folders.len(), found.next.is_some())

@@ -56,6 +56,10 @@ impl GcsParameters {
     pub(crate) fn place(&self) -> &Place {
         &self.s3.place
     }
+
+    pub(crate) fn place_mut(&mut self) -> &mut Place {
+        &mut self.s3.place
+    }
 }
 
 /// Requests carry a token that is as good as a key.

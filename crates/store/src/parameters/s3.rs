@@ -143,7 +143,7 @@ impl S3Parameters {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of(parameters: &std::collections::BTreeMap<String, String>) -> Result<Self, Vec<ParameterFault>> {
         Self::read(Given::new(crate::kind::Kind::S3, parameters))
     }

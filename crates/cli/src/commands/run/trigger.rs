@@ -63,13 +63,14 @@ impl Calendar for BackupDrill {
     }
 }
 
-/// Asks for it, and returns namespace and name of the run that was made.
+/// Asks for it, of the backup of one certain run where one is named, and returns namespace and name of the run that was made.
 ///
 /// # Errors
 /// There is no such schedule, it makes no runs, or none was made in time.
 pub async fn one<K: Calendar>(
     session: &Session,
     name: &str,
+    backup: Option<&str>,
     timeout: Duration,
     screen: &mut Screen<'_>,
 ) -> Result<(String, String), Fault> {
@@ -80,6 +81,17 @@ pub async fn one<K: Calendar>(
         None => return Err(missing::<K>(session, &namespace, name, &doing).await),
     };
     let value = match found.annotations().get(labels::TRIGGER) {
+        Some(_) if backup.is_some() => {
+            let why = "a run of it was asked for already and has not been made";
+            return Err(Fault::new(
+                doing,
+                why,
+                format!(
+                    "the same command, once kubectl backup list {} says that it has ended",
+                    K::PLURAL
+                ),
+            ));
+        }
         Some(value) => {
             screen.line(
                 "a run was asked for already and has not been made: this one is waited for",
@@ -88,7 +100,7 @@ pub async fn one<K: Calendar>(
             value.clone()
         }
         None => {
-            let value = act::trigger::<K>(session, &namespace, name).await?;
+            let value = act::trigger::<K>(session, &namespace, name, backup).await?;
             screen.line(
                 &format!("{}/{name} triggered", K::kind(&()).to_lowercase()),
                 Tone::Plain,

@@ -1,6 +1,6 @@
 //! What the screen says, and what comes after it.
 use super::*;
-use crate::read::fleet::{Counts, Failed, Late, NotReady, Stuck};
+use crate::read::fleet::{Counts, Failed, Late, NotReady, Stuck, Undone, Unproved};
 
 fn now() -> Timestamp {
     "2026-01-10T12:00:00Z".parse().unwrap()
@@ -43,6 +43,13 @@ fn bad() -> Fleet {
             failures: 1,
             why: "CommandFailed: run hourly-1: the command ended with status 1".into(),
         }],
+        drills: vec![Unproved {
+            namespace: "shop".into(),
+            name: "weekly".into(),
+            schedule: "orders".into(),
+            last_good: Some("2026-01-04T12:00:00Z".parse().unwrap()),
+            why: "CheckFailed: run weekly-1: 41 rows, not 42".into(),
+        }],
         storages: vec![NotReady {
             name: "minio".into(),
             since: Some("2026-01-10T11:00:00Z".parse().unwrap()),
@@ -61,9 +68,16 @@ fn bad() -> Fleet {
             at: "2026-01-10T09:00:00Z".parse().unwrap(),
             why: "CommandFailed: status 1".into(),
         }],
+        rewraps: vec![Undone {
+            namespace: "crm".into(),
+            name: "nightly-0".into(),
+            given_up: true,
+            why: "RewrapFailed: no identity opens it".into(),
+        }],
         suspended: vec!["crm/old".into()],
         counts: Counts {
             schedules: 5,
+            drills: Some(3),
             storages: Some(2),
             runs: 40,
             under_way: 1,
@@ -82,6 +96,9 @@ never       shop        orders    -       -          Invalid: spec.schedule is w
 LAST GOOD   NAMESPACE   NAME     IN A ROW   LAST BACKUP FAILED
 60m         crm         hourly   1          CommandFailed: run hourly-1: the command ended with status 1
 
+LAST PROVED   NAMESPACE   DRILL    OF       WHY
+6d            shop        weekly   orders   CheckFailed: run weekly-1: 41 rows, not 42
+
 STORAGE   NOT READY FOR   REASON             MESSAGE
 minio     60m             StoreUnreachable   connection refused
 
@@ -91,8 +108,11 @@ STUCK FOR   NAMESPACE   RUN         WHY
 RESTORE FAILED   NAMESPACE   RUN         WHY
 3h ago           crm         nightly-1   CommandFailed: status 1
 
+REWRAP     NAMESPACE   RUN         WHY
+given up   crm         nightly-0   RewrapFailed: no identity opens it
+
 suspended: crm/old
-else well: 1 of 5 schedules; 1 of 2 storages; 40 runs, 1 under way, 2 queued
+else well: 1 of 5 schedules; 2 of 3 drills; 1 of 2 storages; 40 runs, 1 under way, 2 queued
 ";
     assert_eq!(shown(&bad(), Style::PLAIN), wanted);
 }
@@ -118,20 +138,24 @@ fn a_fleet_that_is_well_is_one_line() {
 fn the_verdict_counts_what_is_bad_and_ends_with_where_to_look_first() {
     let said = verdict(&bad());
     assert!(said.starts_with(
-        "2 schedules without a good backup that is young enough, 1 storage not ready, 1 run stuck, 1 restore failed\ntry: "
+        "2 schedules without a good backup that is young enough, 1 drill that proved nothing, 1 storage not ready, 1 run stuck, 1 restore failed, 1 rewrap not done\ntry: "
     ));
     let mut fleet = bad();
     for (wanted, next_one) in [
         ("kubectl describe backupstorage minio", 0),
         ("kubectl backup list runs -n shop --schedule orders", 1),
         ("kubectl backup describe -n crm nightly-2", 2),
-        ("kubectl backup describe -n crm nightly-1", 3),
+        ("kubectl backup describe -n shop drill/weekly", 3),
+        ("kubectl backup describe -n crm nightly-1", 4),
+        ("kubectl backup describe -n crm nightly-0", 5),
     ] {
         match next_one {
             0 => {}
             1 => fleet.storages.clear(),
             2 => fleet.schedules.clear(),
-            _ => fleet.runs.clear(),
+            3 => fleet.runs.clear(),
+            4 => fleet.drills.clear(),
+            _ => fleet.restores.clear(),
         }
         assert!(
             verdict(&fleet).ends_with(&format!("\ntry: {wanted}")),

@@ -22,8 +22,13 @@ pub fn fleet(frame: &Frame<'_>, read: &Read, denied: &BTreeSet<String>, now: Tim
     let mut schedules: Vec<_> = read.schedules.iter().collect();
     let place = |s: &BackupSchedule| (s.namespace(), s.name_any());
     schedules.sort_by_key(|s| (age(s, now) != Age::Old, place(s)));
-    let looks =
-        fleet.schedules.len() + fleet.storages.len() + fleet.runs.len() + fleet.restores.len() + fleet.failing.len();
+    let looks = fleet.schedules.len()
+        + fleet.drills.len()
+        + fleet.storages.len()
+        + fleet.runs.len()
+        + fleet.restores.len()
+        + fleet.rewraps.len()
+        + fleet.failing.len();
     let body = html! {
         h1 { "Schedules" }
         @for note in &read.notes { p.note { (clean(note)) } }
@@ -40,8 +45,10 @@ pub fn fleet(frame: &Frame<'_>, read: &Read, denied: &BTreeSet<String>, now: Tim
                     li { (badge(Tone::Bad, lateness(schedule, late, now))) " " a href=(of_schedule(schedule)) { (late.namespace) "/" (late.name) } ": " (clean(&late.why)) }
                 } }
                 @for one in &fleet.failing { li { (badge(Tone::Warn, "failed")) " " a href={ "/schedules/" (one.namespace) "/" (one.name) } { (one.namespace) "/" (one.name) } ", in time: " (clean(&one.why)) } }
+                @for one in &fleet.drills { li { (badge(Tone::Bad, "not proved")) " Drill " (one.namespace) "/" (one.name) " of " a href={ "/schedules/" (one.namespace) "/" (one.schedule) } { (clean(&one.schedule)) } ", " @match one.last_good { Some(at) => { "last proved " (ago(at, now)) " ago" }, None => "never proved anything" } ": " (clean(&one.why)) } }
                 @for one in &fleet.storages { li { (badge(Tone::Bad, "not ready")) " Storage " (clean(&one.name)) ": " (clean(&one.reason)) ", " (clean(&one.message)) } }
                 @for one in &fleet.runs { li { (badge(Tone::Bad, &format!("stuck for {}", ago(one.since, now)))) " " a href={ "/runs/" (one.namespace) "/" (one.name) } { (one.namespace) "/" (one.name) } ": " (clean(&one.why)) } }
+                @for one in &fleet.rewraps { li { (badge(Tone::Bad, if one.given_up { "rewrap given up" } else { "not removed" })) " " a href={ "/runs/" (one.namespace) "/" (one.name) } { (one.namespace) "/" (one.name) } ": " (clean(&one.why)) } }
                 @for one in &fleet.restores { li { (badge(Tone::Bad, "restore failed")) " " a href={ "/runs/" (one.namespace) "/" (one.name) } { (one.namespace) "/" (one.name) } ", " (ago(one.at, now)) " ago: " (clean(&one.why)) } }
             }
         }

@@ -32,6 +32,7 @@ pub fn schedule(
     let title = format!("{namespace}/{}", schedule.name_any());
     let newest = choose::newest(&runs, None).ok();
     let next = schedule.status.as_ref().and_then(|s| s.next_schedule_time.as_ref());
+    let verified = schedule.status.as_ref().and_then(|s| s.last_verified_time.as_ref());
     let now_button = Button {
         path: &format!("{path}/run"),
         word: "Back up now",
@@ -47,6 +48,7 @@ pub fn schedule(
             span { "Runs at " code { (clean(&schedule.spec.schedule)) } @if let Some(zone) = &schedule.spec.time_zone { " (" (clean(zone)) ")" } }
             span { "into storage " (clean(&schedule.spec.template.spec.storage.name)) }
             @if let Some(at) = next { span { "next " (until(at.0, now)) } }
+            @if let Some(at) = verified { span { "last proved by restoring or reading " time datetime=(second(at.0)) title=(second(at.0)) { (ago(at.0, now)) " ago" } } }
         }
         @if !may { (powerless("schedules", &[&namespace])) }
         @if asked { p.note { "A run was asked for. It appears below when the operator has made it." } }
@@ -57,7 +59,7 @@ pub fn schedule(
         h2 { "Runs" }
         table {
             caption { (runs.len()) @if runs.len() == 1 { " run is kept" } @else { " runs are kept, the newest first" } }
-            thead { tr { @for name in ["Run", "Result", "Ended", "Size", "Kept"] { th scope="col" { (name) } } } }
+            thead { tr { @for name in ["Run", "Result", "Ended", "Size", "Proved", "Kept"] { th scope="col" { (name) } } } }
             tbody { @for run in &runs {
                 @let (tone, word) = result(run);
                 tr {
@@ -65,6 +67,7 @@ pub fn schedule(
                     td { (badge(tone, word)) }
                     td data-name="Ended" { @if standing(run) != Standing::Active { time datetime=(second(ended(run))) { (ago(ended(run), now)) " ago" } } }
                     td data-name="Size" { (run.status.as_ref().and_then(|s| s.size_in_bytes).map(humanize).unwrap_or_default()) }
+                    td data-name="Proved" { (proved(run, now)) }
                     td data-name="Kept" { @if run.annotations().contains_key(labels::KEEP) { "by you" } }
                 }
             } }
@@ -83,4 +86,13 @@ pub fn schedule(
         events: is_busy.then_some(events.as_str()),
     };
     shell(&page, &body)
+}
+
+/// What a restore or a drill has found of its backup, and when.
+fn proved(run: &BackupRun, now: Timestamp) -> Markup {
+    let told = run.status.as_ref().and_then(|status| status.verified.as_ref());
+    html! { @if let Some(found) = told {
+        @let (tone, word) = if found.successful { (Tone::Good, "good") } else { (Tone::Bad, "bad") };
+        (badge(tone, word)) " " time datetime=(second(found.time.0)) title=(clean(&format!("{} by run {}", found.mode, found.run))) { (ago(found.time.0, now)) " ago" }
+    } }
 }

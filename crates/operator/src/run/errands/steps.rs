@@ -9,6 +9,7 @@ use planner::run::moved::Moved;
 use planner::run::{Event, Reason, Unguarded};
 use store::{Held, ObjectInfo, Removed, StoreError, StoreErrorKind};
 
+use super::replaced;
 use super::told::Weight;
 use crate::context::Context;
 use crate::log::about_run;
@@ -135,6 +136,22 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             };
             delete_copy(run, context, storage, &object, upload_id.as_deref()).await
         }
+        Unguarded::RemoveReplaced {
+            storage,
+            key,
+            etag,
+            version_id,
+            upload_id,
+        } => {
+            let old = replaced::Old {
+                storage: storage.as_deref(),
+                key,
+                etag: etag.as_deref(),
+                version_id: version_id.as_deref(),
+                upload_id: upload_id.as_deref(),
+            };
+            replaced::remove(run, context, &old).await
+        }
         Unguarded::Hold { key, version_id, on } => hold(run, context, key, version_id.as_deref(), *on).await,
         Unguarded::Thaw {
             storage,
@@ -173,11 +190,11 @@ fn passed(run: &BackupRun, step: &'static str, done: Result<(), StoreError>) -> 
 }
 
 /// Also with the access keys that it last had, where the Secret went first, as in a namespace that is deleted.
-async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, StepError> {
+pub(super) async fn open(run: &BackupRun, context: &Context) -> Result<OpenStore, StepError> {
     open_of(&run.spec.storage.name, context).await
 }
 
-async fn open_of(name: &str, context: &Context) -> Result<OpenStore, StepError> {
+pub(super) async fn open_of(name: &str, context: &Context) -> Result<OpenStore, StepError> {
     let opened = context.stores.open_named_to_remove(name, &context.storages).await;
     opened.map_err(StepError::Open)
 }
@@ -280,7 +297,7 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
 }
 
 /// The object is asked for again when its lock ends, and every hour: somebody may take it off.
-fn kept_by_store(key: &str, held: Held, now: Timestamp) -> StepError {
+pub(super) fn kept_by_store(key: &str, held: Held, now: Timestamp) -> StepError {
     let left = held
         .until
         .filter(|_| !held.legal)
@@ -296,7 +313,7 @@ fn kept_by_store(key: &str, held: Held, now: Timestamp) -> StepError {
 }
 
 /// What is said of an object that may not be removed while its namespace goes.
-fn left_locked(run: &BackupRun, key: &str, held: &Held) -> Event {
+pub(super) fn left_locked(run: &BackupRun, key: &str, held: &Held) -> Event {
     Event {
         warning: true,
         reason: Reason::LeftBehind.word(),
@@ -458,7 +475,7 @@ async fn delete_copy(
         }
         return Err(kept_by_store(copy.key, object.held, now));
     }
-    let removed = records::remove(&store, &without_record(run, object.version_id.clone())).await;
+    let removed = records::remove_of_copy(&store, run, object.version_id.clone()).await;
     if let Removed::Held(held) = removed.map_err(|e| StepError::Store("delete the copy's record", e))? {
         return Err(kept_by_store(copy.key, held, now));
     }
@@ -467,17 +484,6 @@ async fn delete_copy(
         Removed::Gone => Ok(()),
         Removed::Held(held) => Err(kept_by_store(copy.key, held, now)),
     }
-}
-
-/// The record of a copy lies where a run's own would, whatever the status says of the original's.
-fn without_record(run: &BackupRun, version: Option<String>) -> BackupRun {
-    let mut there = run.clone();
-    if let Some(status) = &mut there.status {
-        status.record = None;
-        // By it the versions of the record are looked for.
-        status.version_id = version;
-    }
-    there
 }
 
 /// What is said of an object in a bucket that the storage does not name any more.
@@ -498,7 +504,13 @@ fn left_elsewhere(run: &BackupRun, key: &str, moved: &Moved) -> Event {
 /// Why an object that a run has recorded is not its own to delete.
 ///
 /// A status is what somebody may have written: of a version, too, the object itself says whose it is.
-fn left_alone(object: &ObjectInfo, etag: &str, version_id: Option<&str>, cluster: &str, name: &str) -> Option<String> {
+pub(super) fn left_alone(
+    object: &ObjectInfo,
+    etag: &str,
+    version_id: Option<&str>,
+    cluster: &str,
+    name: &str,
+) -> Option<String> {
     if let Some(theirs) = uploads::elsewheres(object, cluster) {
         return Some(format!(
             "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"

@@ -323,3 +323,23 @@ async fn an_agent_that_reads_nothing_is_given_up() {
         begun.elapsed()
     );
 }
+
+#[tokio::test]
+async fn an_agent_is_told_nothing_that_its_version_does_not_know() {
+    let (outgoing, mut told) = mpsc::channel(4);
+    let (streams, _of_streams) = mpsc::channel(1);
+    let (_heard, incoming) = mpsc::channel(1);
+    let mut link = Link {
+        outgoing,
+        streams,
+        incoming,
+        version: protocol::OLDEST,
+        _tasks: [spawn_held(async {}), spawn_held(async {})],
+    };
+    let pace = ToAgent::Pace { bandwidth: Some(1) };
+    for (version, knows) in [(protocol::PACE - 1, false), (protocol::PACE, true)] {
+        link.speaks(version);
+        assert!(link.send(pace.clone()).await, "that is no dead connection");
+        assert_eq!(told.try_recv().is_ok(), knows, "version {version}");
+    }
+}

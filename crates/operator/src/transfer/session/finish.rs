@@ -180,7 +180,7 @@ impl Session {
         {
             return None;
         }
-        let probed = self.probe(link).await.ok()??;
+        let probed = self.probe(link).await.ok()?;
         if probed.reachable {
             return None;
         }

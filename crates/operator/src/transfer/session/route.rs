@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::storage::DataPath;
 use jiff::Timestamp;
-use planner::run::{Chosen, End, Route};
+use planner::run::{Chosen, Route};
 use protocol::{FromAgent, Secret, ToAgent};
 use tokio::time::Instant;
 
@@ -38,10 +38,6 @@ impl Session {
     pub(super) async fn choose(&mut self, link: &mut Link) -> Result<Chosen, Ended> {
         let (route, why) = match self.store.data_path {
             DataPath::Direct => (Route::Direct, None),
-            DataPath::Relay if self.agent_version < protocol::RELAY => {
-                let message = "the Pod's agent is older than this operator and cannot be relayed".into();
-                return Err(Ended::Over(End::Interrupted { message }));
-            }
             DataPath::Relay => (Route::Relay, None),
             DataPath::Auto => match self.ask(link).await? {
                 Some(words) => (Route::Relay, Some(words)),
@@ -51,14 +47,12 @@ impl Session {
         Ok(Chosen { route, why })
     }
 
-    /// Why the Pod does not reach the store; None where it does, and where its agent is too old to be asked.
+    /// Why the Pod does not reach the store; None where it does.
     async fn ask(&mut self, link: &mut Link) -> Result<Option<String>, Ended> {
         let first = Instant::now();
         let mut asked = 0;
         loop {
-            let Some(probed) = self.probe(link).await? else {
-                return Ok(None);
-            };
+            let probed = self.probe(link).await?;
             if probed.reachable {
                 return Ok(None);
             }
@@ -70,11 +64,8 @@ impl Session {
         }
     }
 
-    /// Asks the agent once whether it reaches the store. None: it is too old to be asked.
-    pub(super) async fn probe(&mut self, link: &mut Link) -> Result<Option<Probed>, Ended> {
-        if self.agent_version < protocol::RELAY {
-            return Ok(None);
-        }
+    /// Asks the agent once whether it reaches the store.
+    pub(super) async fn probe(&mut self, link: &mut Link) -> Result<Probed, Ended> {
         let store = self.keys.renewed(&self.store).await.store;
         let none = self.store.parameters.key(NO_OBJECT);
         // Without, the agent asks for the store's door only.
@@ -92,10 +83,10 @@ impl Session {
             return Err(Ended::Broken(String::new()));
         }
         let told = self.hear(link, PROBED).await?;
-        Ok(Some(told.unwrap_or_else(|| Probed {
+        Ok(told.unwrap_or_else(|| Probed {
             reachable: false,
             message: format!("the agent did not tell within {} s", PROBED.as_secs()),
-        })))
+        }))
     }
 
     /// What the agent tells of the store within a time; a connection that ends and a cancel end the waiting.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use api::BackupRun;
 use api::names::Action;
+use futures::FutureExt;
 use kube::{Api, ResourceExt};
 use planner::run::{Contact, End, Reason};
 use protocol::{AgentState, FromAgent, ToAgent};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Ended, Past, Session};
 use crate::run::siblings::newest_stored;
+use crate::runtime::spawn_held;
 use crate::transfer::link::{Incoming, Link};
 use crate::transfer::{commit, job, limits, outcome, uploads};
 use crate::write::bounded;
@@ -19,7 +21,6 @@ use crate::write::bounded;
 const WELCOME: Duration = Duration::from_secs(15);
 /// How long a store that fails is asked for the object that a restore reads.
 const FIND: Duration = Duration::from_secs(120);
-const OLD_AGENT: &str = "the agent in the Pod is of an older operator and knows no spec.restore.check, so nothing was begun; ask for the restore again";
 
 impl Session {
     /// A restore reads an object: it has to be there, and to be the one that this run stored.
@@ -96,9 +97,6 @@ impl Session {
         }
         let state = match timeout(WELCOME, link.next()).await {
             Ok(Incoming::Message(message, _)) => match *message {
-                FromAgent::Welcome { version: 0, .. } => {
-                    return Ended::Broken("the agent speaks no version of the protocol".into());
-                }
                 FromAgent::Welcome {
                     state,
                     version,
@@ -111,8 +109,12 @@ impl Session {
                         killed,
                         window,
                     };
+                    if let Some(words) = protocol::apart(protocol::VERSION, version) {
+                        return Ended::Over(apart(words));
+                    }
                     // A newer agent speaks this operator's too: it was greeted in it.
                     self.agent_version = version.min(protocol::VERSION);
+                    link.speaks(self.agent_version);
                     state
                 }
                 other => return Ended::Broken(format!("the agent did not answer Hello but said {}", name_of(&other))),
@@ -139,6 +141,9 @@ impl Session {
             }
         }
         self.handle.contact(Contact::Working);
+        // The check's container may have been restarted meanwhile. Where that cannot be cured, the agent says so when it gets there.
+        let standing = self.stand_by().filter(|_| state == AgentState::Running);
+        let _standing = standing.map(|ask| spawn_held(ask.map(drop)));
         self.talk(link, upload).await
     }
 
@@ -202,14 +207,17 @@ impl Session {
             },
             self.agent_version,
         );
-        if job.check.is_some() && self.agent_version < protocol::CHECK {
-            // It would leave the check out, and the restore would count as good.
-            return Err(Ended::Over(End::Failed {
-                reason: Reason::AgentReport,
-                message: OLD_AGENT.into(),
-                bytes: 0,
-                log: String::new(),
-            }));
+        if let Some(words) = job.need().and_then(|need| need.unmet(self.agent_version)) {
+            return Err(Ended::Over(apart(words)));
+        }
+        if let Some(ask) = self.stand_by() {
+            // Nothing is begun that could not be checked. What is in the way may pass: the container may just be starting.
+            tokio::select! {
+                stands = ask => stands.map_err(Ended::Broken)?,
+                _ = self.handle.until(|o| o.cancel.is_some()) => {
+                    return Err(Ended::Broken("cancelled before the command was started".into()));
+                }
+            }
         }
         self.handle.awaits_start(&chosen);
         if !self.handle.until(|o| o.start_recorded || o.cancel.is_some()).await || self.handle.orders().cancel.is_some()
@@ -224,6 +232,16 @@ impl Session {
         } else {
             Err(Ended::Broken(String::new()))
         }
+    }
+}
+
+/// The end of a transfer whose two sides do not understand each other.
+fn apart(words: String) -> End {
+    End::Failed {
+        reason: Reason::AgentVersion,
+        message: words,
+        bytes: 0,
+        log: String::new(),
     }
 }
 

@@ -134,7 +134,7 @@ impl Session {
     /// Its part of the storage's bandwidth: other transfers have come or gone, or this one goes on with another operator.
     async fn tell_pace(&mut self, link: &mut Link) {
         let bandwidth = self.bandwidth();
-        if bandwidth.is_some() && self.agent_version >= protocol::PACE {
+        if bandwidth.is_some() {
             link.send(ToAgent::Pace { bandwidth }).await;
         }
     }

@@ -379,6 +379,66 @@ fn a_trigger_makes_one_run_also_while_suspended_and_is_taken_off() {
 }
 
 #[test]
+fn what_was_picked_is_told_though_the_operator_was_killed_between_the_run_and_the_status() {
+    let mut world = World::new(json!({}));
+    world.step(ELEVEN);
+    assert_eq!(world.runs.len(), 1);
+    // As it is kept in memory: without its spec, and nobody has begun with it.
+    world.runs[0].spec.source = None;
+    world.drill.status = None;
+    world.step("2026-01-01T11:00:01Z");
+    assert_eq!(world.drill.status.unwrap().last_picked.as_deref(), Some("db-2"));
+}
+
+#[test]
+fn a_trigger_may_name_the_backup_and_no_other_is_proved_in_its_place() {
+    for (backup, good) in [("db-1", true), ("db-2", true), ("gone", false)] {
+        let mut world = World::new(json!({"source": {"schedule": "db", "pick": "Latest"}}));
+        world.annotate(labels::TRIGGER, "now");
+        world.annotate(labels::TRIGGER_BACKUP, backup);
+        world.step("2026-01-01T10:40:00Z");
+        let d = world.step("2026-01-01T10:40:01Z");
+        assert!(d.remove_trigger, "{backup}");
+        assert_eq!(d.create.is_some(), good, "{backup}");
+        match good {
+            true => assert_eq!(world.drill.status.unwrap().last_picked.as_deref(), Some(backup)),
+            false => assert!(d.events[0].note.ends_with("schedule db has no run gone"), "{d:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_trigger_for_the_backup_that_is_being_proved_is_the_same_request_and_one_for_another_waits() {
+    for (backup, same, begun) in [("db-1", true, true), ("db-1", true, false), ("db-2", false, true)] {
+        let mut world = World::new(json!({"source": {"schedule": "db", "pick": "Latest"}}));
+        world.annotate(labels::TRIGGER, "first");
+        world.annotate(labels::TRIGGER_BACKUP, "db-1");
+        world.step("2026-01-01T10:40:00Z");
+        assert!(world.step("2026-01-01T10:40:01Z").create.is_some());
+        // As it is kept in memory: without its spec. With what it has picked in its status, or before it has.
+        let run = world.runs.last_mut().unwrap();
+        run.spec.source = None;
+        if begun {
+            run.status.get_or_insert_default().source =
+                serde_json::from_value(json!({"run": "db-1", "namespace": "shop", "uid": "u", "storage": "minio"}))
+                    .unwrap();
+        }
+        let annotations = world.drill.metadata.annotations.get_or_insert_default();
+        annotations.clear();
+        world.annotate(labels::TRIGGER, "second");
+        world.annotate(labels::TRIGGER_BACKUP, backup);
+        let d = world.step("2026-01-01T10:40:02Z");
+        assert_eq!(d.remove_trigger, same, "{d:?}");
+        assert!(d.create.is_none() && d.claim.is_none());
+        let said = d
+            .events
+            .iter()
+            .any(|e| e.note.contains("proves the backup of run db-1 already"));
+        assert_eq!(said, same);
+    }
+}
+
+#[test]
 fn a_drill_with_the_name_of_a_schedule_makes_no_run() {
     let mut world = World::new(json!({}));
     world.namesake = true;

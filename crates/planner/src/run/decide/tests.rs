@@ -45,6 +45,7 @@ mod copies;
 mod deadlines;
 mod deletion;
 mod downloads;
+mod edges;
 mod locks;
 mod moved;
 mod pods;
@@ -52,11 +53,13 @@ mod requests;
 mod restores;
 mod retry;
 mod returned;
+mod rewraps;
 mod sources;
 mod stored_as;
 mod taken;
 mod tenancy;
 mod thaw;
+mod told;
 mod turns;
 
 struct World {
@@ -74,6 +77,7 @@ struct World {
     /// What a look at a copy finds; where nothing is said, the copy as it was made.
     lies: std::collections::BTreeMap<String, Found>,
     source: crate::run::picked::SourceView,
+    rewrap: crate::run::observed::RewrapView,
     recipients: crate::run::picked::RecipientsView,
     proof: Option<crate::run::picked::Proof>,
     download: DownloadView,
@@ -103,6 +107,7 @@ impl World {
             copies: vec![],
             lies: Default::default(),
             source: Default::default(),
+            rewrap: Default::default(),
             recipients: Default::default(),
             proof: None,
             download: DownloadView::None,
@@ -142,6 +147,7 @@ impl World {
             found: self.found.clone(),
             copies: self.copies.clone(),
             source: self.source.clone(),
+            rewrap: self.rewrap.clone(),
             recipients: self.recipients.clone(),
             proof: self.proof.clone(),
             download: self.download.clone(),
@@ -177,8 +183,8 @@ impl World {
                 }
                 Step::Guarded(Guarded::TakeRequest) => {
                     let annotations = self.run.annotations_mut();
-                    if let Some(value) = annotations.remove(labels::RESTORE) {
-                        annotations.insert(labels::RESTORE_TAKEN.into(), value);
+                    if let Some(value) = annotations.remove(api::requests::RESTORES.asked) {
+                        take(annotations, api::requests::RESTORES, &value);
                     }
                 }
                 Step::Guarded(Guarded::Annotate(name, value)) => {
@@ -186,6 +192,12 @@ impl World {
                 }
                 Step::Guarded(Guarded::TakeDownload) => {
                     self.run.annotations_mut().remove(labels::DOWNLOAD);
+                }
+                Step::Guarded(Guarded::TakeRewrap) => {
+                    let annotations = self.run.annotations_mut();
+                    if let Some(value) = annotations.remove(api::requests::REWRAPS.asked) {
+                        take(annotations, api::requests::REWRAPS, &value);
+                    }
                 }
                 Step::Guarded(Guarded::TakeCancel) => {
                     self.run.annotations_mut().remove(labels::CANCEL);
@@ -337,6 +349,7 @@ fn ready(prefix: &str) -> StorageView {
         thaws: false,
         retry: Duration::from_secs(900),
         location: bucket("backups"),
+        home: "ops".into(),
     })
 }
 
@@ -604,4 +617,15 @@ fn a_pod_that_does_not_go_keeps_no_upload_for_ever() {
         Step::Unguarded(Unguarded::AbortUpload { .. })
     )));
     assert_eq!(world.status().transfer, None);
+}
+
+/// As the operator notes a request that it takes up.
+fn take(
+    annotations: &mut std::collections::BTreeMap<String, String>,
+    requests: api::requests::Requests,
+    request: &str,
+) {
+    for (name, value) in requests.taken(annotations, request) {
+        annotations.extend(value.map(|value| (name.to_owned(), value)));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use api::condition;
 use api::run::Transfer;
 use api::schedule::{BackupSchedule, BackupScheduleSpec, ConcurrencyPolicy, RunTemplate};
-use api::{BackupRun, BackupRunStatus, labels};
+use api::{BackupRun, BackupRunStatus, labels, requests};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
@@ -13,6 +13,7 @@ use testing::backup_run;
 use crate::schedule::{Decision, Observed, Why, decide, told_with_created};
 
 mod adopt;
+mod edges;
 mod jitter;
 mod kept;
 mod restores;

@@ -214,3 +214,77 @@ fn a_retention_that_keeps_nothing_or_cannot_be_read_is_refused_by_the_name_of_th
         assert_eq!(fields, wanted, "{retention:?}");
     }
 }
+
+#[test]
+fn two_backups_are_of_one_period_where_its_name_is_one_and_of_no_other() {
+    let policy = policy(&Retention {
+        last: Some(1),
+        ..Retention::default()
+    });
+    let mut names: [std::collections::BTreeMap<String, i32>; 5] = Default::default();
+    let mut numbers: [std::collections::BTreeMap<i32, String>; 5] = Default::default();
+    // Each seventh hour of four years, a leap year and one of 53 weeks among them.
+    for n in 0..(4 * 366 * 24 / 7) {
+        let at = t("2023-12-25T00:00:00Z")
+            .checked_add(SignedDuration::from_hours(7 * n))
+            .unwrap();
+        let local = TimeZone::UTC.to_datetime(at);
+        let week = local.date().iso_week_date();
+        let told = [
+            local.strftime("%F %H").to_string(),
+            local.strftime("%F").to_string(),
+            format!("{} {}", week.year(), week.week()),
+            local.strftime("%Y-%m").to_string(),
+            local.strftime("%Y").to_string(),
+        ];
+        for (((number, name), names), numbers) in policy
+            .backup(at)
+            .periods
+            .into_iter()
+            .zip(told)
+            .zip(&mut names)
+            .zip(&mut numbers)
+        {
+            assert_eq!(*names.entry(name.clone()).or_insert(number), number, "{name}");
+            assert_eq!(*numbers.entry(number).or_insert_with(|| name.clone()), name, "{number}");
+        }
+    }
+}
+
+#[test]
+fn within_reaches_back_by_the_calendar_and_then_by_the_clock() {
+    let within = Within::parse("1y2m3d4h").unwrap();
+    let before = within.before(t("2026-03-10T13:45:30Z"), &TimeZone::UTC);
+    assert_eq!(before, Some(t("2025-01-07T09:45:30Z")));
+}
+
+#[test]
+fn a_backup_of_this_very_moment_is_none_of_the_future_and_one_of_the_next_is() {
+    let policy = policy(&Retention {
+        last: Some(1),
+        ..Retention::default()
+    });
+    let now = "2026-01-31T12:00:00Z";
+    let of = |at: &str| {
+        let fate = policy.judge(&[policy.backup(t(at))], t(now))[0];
+        (fate.needed, fate.rules.has(Rule::Last))
+    };
+    assert_eq!(of(now), (None, true));
+    assert_eq!(of("2026-01-31T12:00:01Z"), (Some(Needed::Future), false));
+}
+
+#[test]
+fn only_what_is_no_new_period_is_kept_as_the_oldest() {
+    let policy = policy(&Retention {
+        daily: Some(7),
+        ..Retention::default()
+    });
+    let of = ["2026-01-31T12:00:00Z", "2026-01-31T11:00:00Z", "2026-01-31T10:00:00Z"];
+    let backups = of.map(|at| policy.backup(t(at)));
+    let fates = policy.judge(&backups, t("2026-01-31T13:00:00Z"));
+    let told: Vec<_> = fates
+        .iter()
+        .map(|fate| (fate.rules.has(Rule::Daily), fate.rules.as_oldest(Rule::Daily)))
+        .collect();
+    assert_eq!(told, [(true, false), (false, false), (true, true)]);
+}

@@ -57,8 +57,28 @@ fn look(storage: &BackupStorage, probe: ProbeView, configuration: &str, now: i64
         size_in_bytes: 3,
         probe,
         configuration,
+        authorities: None,
         now: t(now),
     })
+}
+
+#[test]
+fn whom_the_operator_trusts_by_itself_other_clients_read_in_the_status() {
+    let storage = storage();
+    let seen = |authorities| {
+        decide(&Observed {
+            storage: &storage,
+            schedules: 0,
+            runs: 0,
+            size_in_bytes: 0,
+            probe: ProbeView::NotYet,
+            configuration: "1",
+            authorities,
+            now: t(0),
+        })
+    };
+    assert_eq!(seen(Some("PEM")).status.ca_bundle.as_deref(), Some("PEM"));
+    assert_eq!(seen(None).status.ca_bundle, None);
 }
 
 #[test]

@@ -37,10 +37,10 @@ fn ranges_come_out_in_order_whichever_is_filled_first_and_memory_is_bounded() {
     let mut under_way = VecDeque::new();
     let (mut out, mut opened) = (0, false);
     loop {
-        while let Some(range) = ring.begin() {
+        while let Some(range) = ring.begin(None) {
             under_way.push_back((range, range.start));
             if !std::mem::replace(&mut opened, true) {
-                assert!(ring.begin().is_none(), "a second before the first was answered");
+                assert!(ring.begin(None).is_none(), "a second before the first was answered");
                 assert_eq!(ring.opened(range.start, false, Instant::now()), range.end);
             }
         }
@@ -67,10 +67,10 @@ fn ranges_come_out_in_order_whichever_is_filled_first_and_memory_is_bounded() {
 #[test]
 fn the_first_range_gets_on_when_the_others_have_filled_all_there_is() {
     let mut ring = ring(1000 * MIB);
-    let first = ring.begin().unwrap();
+    let first = ring.begin(None).unwrap();
     ring.opened(0, false, Instant::now());
     several(&mut ring);
-    let second = ring.begin().unwrap();
+    let second = ring.begin(None).unwrap();
     while let Some(chunk) = ring.chunk(second.start) {
         ring.put(second.start, chunk);
         // As if it had been filled: `put` gives an empty one back.
@@ -86,10 +86,10 @@ fn the_first_range_gets_on_when_the_others_have_filled_all_there_is() {
 #[test]
 fn a_store_that_sends_all_is_read_by_one_request() {
     let mut ring = ring(100 * MIB);
-    let range = ring.begin().unwrap();
+    let range = ring.begin(None).unwrap();
     assert!(range.end < 100 * MIB);
     assert_eq!(ring.opened(range.start, true, Instant::now()), 100 * MIB);
-    assert!(ring.begin().is_none());
+    assert!(ring.begin(None).is_none());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn one_request_reads_it_all_where_nothing_tells_objects_apart_or_there_is_no_mem
         (3, None, true, 3),
     ] {
         let mut ring = Ring::new(size * MIB, limit.map(|l: u64| l * MIB), sure, false);
-        let range = ring.begin().unwrap();
+        let range = ring.begin(None).unwrap();
         assert_eq!(
             range,
             Range {
@@ -114,16 +114,16 @@ fn one_request_reads_it_all_where_nothing_tells_objects_apart_or_there_is_no_mem
         );
         assert!(ring.chunk(0).is_some());
     }
-    assert!(ring(0).begin().is_none() && matches!(ring(0).next(), Next::End));
+    assert!(ring(0).begin(None).is_none() && matches!(ring(0).next(), Next::End));
 }
 
 #[test]
 fn a_failure_is_told_when_all_before_it_was_read() {
     let mut ring = ring(100 * MIB);
-    let first = ring.begin().unwrap();
+    let first = ring.begin(None).unwrap();
     ring.opened(0, false, Instant::now());
     several(&mut ring);
-    let second = ring.begin().unwrap();
+    let second = ring.begin(None).unwrap();
     ring.end(second.start, Err(Some(Outcome::Empty)));
     let mut read = 0;
     let mut at = 0;
@@ -165,9 +165,9 @@ fn whole(ring: &mut Ring, range: Range, now: Instant) {
 #[test]
 fn one_that_fills_the_line_is_used_alone_and_the_next_asked_for_before_all_of_it_has_come() {
     let (mut ring, now) = (ring(1000 * MIB), Instant::now());
-    let first = ring.begin().unwrap();
+    let first = ring.begin(None).unwrap();
     ring.opened(0, false, now);
-    assert!(ring.begin().is_none(), "beside the first");
+    assert!(ring.begin(None).is_none(), "beside the first");
     let mut at = 0;
     fill(
         &mut ring,
@@ -178,28 +178,28 @@ fn one_that_fills_the_line_is_used_alone_and_the_next_asked_for_before_all_of_it
         &mut at,
     );
     ring.fetches.front_mut().unwrap().end = None;
-    let second = ring.begin().unwrap();
+    let second = ring.begin(None).unwrap();
     assert_eq!((second.start, second.end), (16 * MIB, 32 * MIB));
-    assert!(ring.begin().is_none(), "a third");
+    assert!(ring.begin(None).is_none(), "a third");
     fill(&mut ring, first, &mut at);
     // 16 MiB in 120 ms: little, but the reader never waited for it.
     let then = now + std::time::Duration::from_millis(120);
     ring.came(then);
     whole(&mut ring, second, then);
-    let third = ring.begin().unwrap();
+    let third = ring.begin(None).unwrap();
     assert_eq!((third.start, third.end), (32 * MIB, 96 * MIB));
-    assert!(ring.begin().is_none(), "beside the third");
+    assert!(ring.begin(None).is_none(), "beside the third");
 }
 
 #[test]
 fn of_several_one_more_is_asked_for_when_one_is_nearly_through_whichever_that_is() {
     let mut ring = ring(1000 * MIB);
-    let first = ring.begin().unwrap();
+    let first = ring.begin(None).unwrap();
     ring.opened(0, false, Instant::now());
     several(&mut ring);
-    let (second, third) = (ring.begin().unwrap(), ring.begin().unwrap());
+    let (second, third) = (ring.begin(None).unwrap(), ring.begin(None).unwrap());
     assert_eq!((second.start, second.end, third.start), (16 * MIB, 22 * MIB, 22 * MIB));
-    assert!(ring.begin().is_none(), "a fourth");
+    assert!(ring.begin(None).is_none(), "a fourth");
     let mut at = third.start;
     fill(
         &mut ring,
@@ -210,7 +210,7 @@ fn of_several_one_more_is_asked_for_when_one_is_nearly_through_whichever_that_is
         &mut at,
     );
     ring.fetches.back_mut().unwrap().end = None;
-    assert!(ring.begin().is_some() && ring.begin().is_none());
+    assert!(ring.begin(None).is_some() && ring.begin(None).is_none());
     assert_eq!(ring.fetches.len(), 4);
     assert!(first.end > second.start - MIB);
 }
@@ -218,10 +218,10 @@ fn of_several_one_more_is_asked_for_when_one_is_nearly_through_whichever_that_is
 #[test]
 fn what_is_left_of_a_range_never_reaches_into_the_next_whatever_the_store_sends() {
     let mut ring = ring(1000 * MIB);
-    let first = ring.begin().unwrap();
+    let first = ring.begin(None).unwrap();
     ring.opened(first.start, false, Instant::now());
     several(&mut ring);
-    let second = ring.begin().unwrap();
+    let second = ring.begin(None).unwrap();
     // It knows ranges no more, and sends all the rest.
     assert_eq!(ring.opened(second.start, true, Instant::now()), 1000 * MIB);
     assert_eq!(ring.opened(first.start, true, Instant::now()), first.end);
@@ -230,10 +230,10 @@ fn what_is_left_of_a_range_never_reaches_into_the_next_whatever_the_store_sends(
 #[test]
 fn a_range_gives_way_to_an_earlier_one_that_is_not_answered_and_no_new_one_begins() {
     let (mut ring, now) = (ring(1000 * MIB), Instant::now());
-    let first = ring.begin().unwrap();
+    let first = ring.begin(None).unwrap();
     ring.opened(first.start, false, now);
     several(&mut ring);
-    let (second, third) = (ring.begin().unwrap(), ring.begin().unwrap());
+    let (second, third) = (ring.begin(None).unwrap(), ring.begin(None).unwrap());
     ring.opened(third.start, false, now);
     // The second is asked for and has no answer yet: that may be a round trip, or more.
     assert!(!ring.gives_way(third.start, false) && ring.gives_way(third.start, true));
@@ -243,11 +243,35 @@ fn a_range_gives_way_to_an_earlier_one_that_is_not_answered_and_no_new_one_begin
     assert_eq!(ring.flights.allowed(), 2);
     assert!(ring.gives_way(third.start, false) && !ring.gives_way(second.start, false));
     ring.end(third.start, Ok(()));
-    assert!(ring.begin().is_none(), "beside one that is not answered");
+    assert!(ring.begin(None).is_none(), "beside one that is not answered");
     ring.opened(second.start, false, now);
-    assert!(!ring.gives_way(third.start, true) && ring.begin().is_some());
+    assert!(!ring.gives_way(third.start, true) && ring.begin(None).is_some());
     // What is left of it is asked for anew.
     ring.asked(second.start);
     assert!(ring.gives_way(third.start, true));
     ring.end(second.start, Err(None));
+}
+
+#[test]
+fn where_bytes_may_come_slowly_no_more_than_a_second_of_them_is_asked_for_at_a_time() {
+    for (limit, alone, each) in [
+        (2 * MIB, 2 * MIB, 2 * MIB / 3),
+        (64 << 10, SHORT, SHORT),
+        (100 << 30, FIRST, FAR),
+    ] {
+        let mut ring = ring(1000 * MIB);
+        let first = ring.begin(Some(limit)).unwrap();
+        assert_eq!(first.end, alone, "{limit}");
+        ring.opened(0, false, Instant::now());
+        several(&mut ring);
+        let second = ring.begin(Some(limit)).unwrap();
+        assert_eq!(
+            (ring.flights.allowed(), second.end - second.start),
+            (3, each),
+            "{limit}"
+        );
+        // A limit that is taken away is none from the next range on.
+        let third = ring.begin(None).unwrap();
+        assert_eq!(third.end - third.start, FAR, "{limit}");
+    }
 }

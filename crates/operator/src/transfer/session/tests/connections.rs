@@ -4,7 +4,7 @@ use api::storage::DataPath;
 use planner::run::{End, Reason};
 use protocol::{AgentState, FromAgent, ToAgent, encode};
 
-use super::rig::rig;
+use super::rig::{rig, rig_of};
 use super::{finished, part, report, stored};
 
 #[tokio::test]
@@ -66,14 +66,7 @@ async fn what_is_not_the_protocol_ends_the_connection_and_another_one_is_made() 
 
 #[tokio::test]
 async fn who_does_not_greet_as_an_agent_does_gets_no_work() {
-    let welcome = |version| FromAgent::Welcome {
-        version,
-        state: AgentState::Idle,
-        started: false,
-        killed: None,
-        window: None,
-    };
-    for first in [finished(report()), part(1, 5), FromAgent::Pong, welcome(0)] {
+    for first in [finished(report()), part(1, 5), FromAgent::Pong] {
         let mut rig = rig(Action::Backup, DataPath::Direct).await;
         let mut peer = rig.connected().await;
         assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
@@ -86,6 +79,47 @@ async fn who_does_not_greet_as_an_agent_does_gets_no_work() {
         assert_eq!(rig.failed().await.0, "Cancelled", "{first:?}");
         assert!(rig.store.held().asked.is_empty(), "{first:?}");
     }
+}
+
+/// Not connected to again and again, until a deadline is over.
+#[tokio::test]
+async fn an_agent_of_too_old_a_version_ends_its_transfer_in_words_before_and_after_its_command_has_begun() {
+    for state in [AgentState::Idle, AgentState::Running, AgentState::Finished] {
+        let mut rig = rig(Action::Backup, DataPath::Direct).await;
+        let mut peer = rig.connected().await;
+        let old = protocol::OLDEST - 1;
+        peer.welcome_as(old, state, false, None).await;
+        let (reason, message) = rig.failed().await;
+        assert_eq!(reason, "AgentVersion");
+        let versions = format!(
+            "version {old} of their protocol and the operator versions 2 to {}",
+            protocol::VERSION
+        );
+        assert!(
+            message.contains(&versions) && message.contains("make a new run"),
+            "{message}"
+        );
+        assert!(rig.store.held().asked.is_empty(), "{:?}", rig.store.held().asked);
+    }
+}
+
+#[tokio::test]
+async fn a_restore_is_not_begun_by_an_agent_that_would_leave_its_check_out() {
+    let mut run = testing::backup_run();
+    let check = serde_json::json!({"command": ["count"]});
+    run.spec.restore = serde_json::from_value(serde_json::json!({"command": ["load"], "check": check})).unwrap();
+    let mut rig = rig_of(Action::Restore, DataPath::Direct, run).await;
+    let mut peer = rig.connected().await;
+    peer.welcome_as(protocol::CHECK - 1, AgentState::Idle, false, None)
+        .await;
+    let End::Failed { reason, message, .. } = rig.end().await else {
+        panic!("it is refused")
+    };
+    assert_eq!(reason.word(), "AgentVersion");
+    assert!(
+        message.contains("spec.restore.check needs version 7") && message.contains("nothing was begun"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -192,4 +226,50 @@ async fn a_command_that_kills_its_agent_is_not_run_for_ever() {
     let (reason, message) = rig.failed().await;
     assert_eq!(reason, "Interrupted");
     assert!(message.contains("it was killed"), "{message}");
+}
+
+#[tokio::test]
+async fn a_restore_begins_only_when_somebody_stands_by_for_its_check_in_another_container() {
+    let mut run = testing::restore_only_run();
+    let containers = &mut run.spec.template.spec.containers;
+    let mut scratch = containers[0].clone();
+    scratch.name = "scratch".into();
+    containers.push(scratch);
+    run.spec.restore.as_mut().unwrap().check = Some(api::run::Check {
+        container: Some("scratch".into()),
+        command: vec!["count".into()],
+        args: vec![],
+        deadline_seconds: None,
+    });
+    let mut rig = rig_of(Action::Restore, DataPath::Direct, run).await;
+    // The container is not there yet: nothing is begun, and it is tried again.
+    let mut peer = rig.connected().await;
+    peer.welcome(AgentState::Idle).await;
+    rig.connected().await.ended("container not found (\"scratch\")").await;
+    peer.dropped().await;
+    let mut peer = rig.connected().await;
+    peer.welcome(AgentState::Idle).await;
+    rig.connected().await.ended(protocol::STANDS_BY).await;
+    let Some(ToAgent::Start(job)) = peer.heard().await else {
+        panic!()
+    };
+    assert_eq!(job.check.unwrap().container.as_deref(), Some("scratch"));
+    drop(peer);
+    // The container may have been restarted with the connection: it is asked again, and the restore goes on whatever it says.
+    let mut peer = rig.connected().await;
+    peer.welcome(AgentState::Running).await;
+    rig.connected().await.ended("the container is gone").await;
+    rig.cancel();
+    peer.cancelled().await;
+    let end = rig.end().await;
+    assert!(
+        matches!(
+            end,
+            End::Failed {
+                reason: Reason::Cancelled,
+                ..
+            }
+        ),
+        "{end:?}"
+    );
 }

@@ -326,6 +326,14 @@ impl Peer {
         self.raw(&encode(message).unwrap()).await
     }
 
+    /// Ends, as a process does that says this on its standard error.
+    pub async fn ended(mut self, words: &str) {
+        let said = Message::Binary([&[2], words.as_bytes()].concat().into());
+        for message in [said, Message::Close(None)] {
+            timeout(LONG, self.socket.send(message)).await.unwrap().unwrap();
+        }
+    }
+
     /// The next message that is no ping; None at the end of the connection.
     pub async fn heard(&mut self) -> Option<ToAgent> {
         loop {

@@ -637,3 +637,19 @@ fn a_hold_that_is_refused_keeps_no_copy_from_being_made() {
     assert!(decision.unguarded.iter().any(|u| matches!(u, Unguarded::Hold { .. })));
     assert!(decision.unguarded.iter().any(|u| matches!(u, Unguarded::Copy { .. })));
 }
+
+#[test]
+fn the_backups_own_bucket_under_another_spelling_of_its_endpoint_is_no_further_place() {
+    for endpoint in ["http://minio:9000", "https://minio.ops.svc:9000"] {
+        let mut world = wanting();
+        let StorageView::Ready(mut place) = ready("") else {
+            panic!()
+        };
+        place.location.endpoint = endpoint.into();
+        world.copies[0].view = StorageView::Ready(place);
+        let steps = world.step();
+        assert!(asked(&steps).is_empty(), "it would be written over itself: {endpoint}");
+        let said = world.status().copies[0].message.clone();
+        assert!(said.unwrap().contains("that is no copy"));
+    }
+}

@@ -34,6 +34,8 @@ fn a_backup_tells_where_it_lies_and_a_deletion_whether_the_storage_still_names_t
     for (storage, elsewhere) in [
         (ready(""), None),
         (renamed("backups2"), Some(true)),
+        // It is served by TLS since, or named in full.
+        (reached_by("http://minio.ops.svc.cluster.local:9000"), None),
         // It may be another name of the same store.
         (reached_by("https://minio.example.com"), Some(false)),
         // A storage whose probe fails is no other place.

@@ -74,10 +74,7 @@ fn a_request_that_an_applier_puts_back_is_the_same_request() {
     });
     world.step();
     world.pods.clear();
-    assert_eq!(
-        world.run.annotations().get(labels::RESTORE_TAKEN).map(String::as_str),
-        Some("monday")
-    );
+    assert!(api::requests::RESTORES.has(world.run.annotations(), "monday"));
     // GitOps puts it back; taking it off once more would only make it come again.
     world
         .run
@@ -88,6 +85,25 @@ fn a_request_that_an_applier_puts_back_is_the_same_request() {
     // A person asks again, even in the same words.
     world.request_is_kept = false;
     assert!(begins(&world.step()));
+}
+
+#[test]
+fn a_request_that_an_applier_keeps_is_as_if_it_were_not_there_and_stays_known() {
+    let mut world = asks("monday");
+    let (restores, keeps) = (api::requests::RESTORES, "monday");
+    take(world.run.annotations_mut(), restores, keeps);
+    world.run.annotations_mut().insert(labels::RESTORE.into(), keeps.into());
+    world.request_is_kept = true;
+    world
+        .run
+        .annotations_mut()
+        .insert(labels::RESTORED_AT.into(), "2001".into());
+    for n in 0..40 {
+        take(world.run.annotations_mut(), restores, &format!("by hand {n}"));
+        world.step();
+        assert!(restores.has(world.run.annotations(), keeps), "{n}");
+    }
+    assert!(!begins(&world.step()));
 }
 
 #[test]
@@ -241,4 +257,45 @@ fn a_restore_that_waits_for_two_things_is_not_told_of_them_in_turns() {
     for _ in 0..3 {
         assert!(said(&world.step(), "StorageNotReady").is_none());
     }
+}
+
+#[test]
+fn a_list_of_recipients_that_nobody_makes_is_waited_for_until_the_start_deadline_and_named_then() {
+    let missing = "spec.encryption.recipientsFrom[0]: there is no ConfigMap team";
+    let mut world = World::new(backup_run());
+    world.run.metadata.creation_timestamp = Some(Time(world.now));
+    world.run.spec.start_deadline_seconds = Some(60);
+    world.recipients = crate::run::picked::RecipientsView::Missing(missing.into());
+    // It waits for its storage first, and nobody has looked for an hour.
+    world.recipients = crate::run::picked::RecipientsView::NotAsked;
+    world.storage = not_ready("down.", None);
+    world.step();
+    world.pass(3600);
+    world.recipients = crate::run::picked::RecipientsView::Missing(missing.into());
+    assert!(says("RecipientsMissing", &world.step()));
+    world.step();
+    assert!(!world.is(condition::FAILED), "it is counted from when it was said");
+    world.pass(59);
+    let other = missing.replace("team", "ops");
+    world.recipients = crate::run::picked::RecipientsView::Missing(other);
+    world.step();
+    assert!(!world.is(condition::FAILED));
+    world.pass(1);
+    world.recipients = crate::run::picked::RecipientsView::Missing(missing.into());
+    world.step();
+    assert!(world.is(condition::FAILED), "another word for it does not begin anew");
+    let failed = condition::find(&world.status().conditions, condition::FAILED)
+        .cloned()
+        .unwrap();
+    assert_eq!(failed.reason, "StartDeadlineExceeded");
+    assert!(failed.message.starts_with(missing), "{}", failed.message);
+
+    let mut world = World::new(backup_run());
+    world.run.metadata.creation_timestamp = Some(Time(world.now));
+    world.run.spec.start_deadline_seconds = Some(60);
+    world.recipients = crate::run::picked::RecipientsView::Missing(missing.into());
+    world.step();
+    world.pass(59);
+    world.step();
+    assert!(!world.is(condition::FAILED), "it waits");
 }

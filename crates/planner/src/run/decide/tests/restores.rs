@@ -1,5 +1,6 @@
 //! Restores: on annotation, on creation, refused, interrupted; and runs that the Go operator left.
 use super::*;
+use crate::schedule::observed::{Standing, standing as stands};
 
 fn condition_of(type_: &str) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
     k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
@@ -262,4 +263,74 @@ fn a_run_that_the_go_operator_finished_is_restored_from_the_path_in_its_spec_and
     world.run.metadata.finalizers = Some(vec![labels::GO_FINALIZER.into()]);
     world.delete();
     assert!(has(&world.step(), |s| *s == Step::Guarded(Guarded::RemoveFinalizer)));
+}
+
+#[test]
+fn a_restore_that_hung_with_the_go_operator_is_not_begun_again_though_its_request_is_still_there() {
+    let hung = |run: BackupRun, size| {
+        let mut world = World::new(run);
+        world.run.status = Some(BackupRunStatus {
+            state: Some(State::Restoring),
+            size_in_bytes: size,
+            conditions: vec![condition_of(condition::IN_PROGRESS)],
+            ..BackupRunStatus::default()
+        });
+        world.annotate(labels::RESTORE);
+        world
+    };
+    for mut world in [hung(backup_run(), Some(876)), hung(restore_only_run(), None)] {
+        let steps = world.step();
+        let taken = at(&steps, |s| *s == Step::Guarded(Guarded::TakeRequest));
+        let told = at(&steps, |s| matches!(s, Step::Guarded(Guarded::Report(_))));
+        assert!(taken < told, "a crash between the two leaves no request that looks new");
+        let says = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "Interrupted" && e.note.contains("ask again"));
+        assert!(has(&steps, says), "{steps:?}");
+        let begins = |steps: &[Step]| has(steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_))));
+        for _ in 0..3 {
+            assert!(!begins(&world.step()));
+        }
+        world.annotate(labels::RESTORE);
+        let mut steps = world.step();
+        steps.extend(world.step());
+        assert!(begins(&steps), "who asks again is served: {steps:?}");
+    }
+}
+
+#[test]
+fn a_good_backup_that_the_go_operator_calls_failed_because_of_a_restore_is_good_here() {
+    for (state, on, because) in [
+        (State::RestoreFailed, condition::FAILED, "RestoreFailed"),
+        (State::Restoring, condition::IN_PROGRESS, "Interrupted"),
+    ] {
+        let left = |size| BackupRunStatus {
+            state: Some(state),
+            size_in_bytes: size,
+            conditions: vec![condition_of(on)],
+            ..BackupRunStatus::default()
+        };
+        let mut world = World::new(backup_run());
+        world.run.status = Some(left(Some(876)));
+        assert_eq!(
+            stands(&world.run),
+            Standing::Successful,
+            "rotation sees it before it is told of"
+        );
+        let mut head = world.run.clone();
+        head.spec.backup = None;
+        assert_eq!(stands(&head), Standing::Successful, "also where its spec is not kept");
+        world.step();
+        assert!(world.is(condition::SUCCESSFUL) && world.is(condition::READY) && !world.is(condition::FAILED));
+        assert!(!world.is(condition::IN_PROGRESS));
+        let status = world.status();
+        let restored = condition::find(&status.conditions, condition::RESTORED).unwrap();
+        assert_eq!((restored.status.as_str(), restored.reason.as_str()), ("False", because));
+        assert_eq!(status.state, Some(State::RestoreFailed));
+        // Once: it is as any other from then on, and is restored.
+        assert_eq!(world.step(), vec![]);
+        // Where nothing says that it was stored, it was not.
+        let mut world = World::new(backup_run());
+        world.run.status = Some(left(None));
+        world.step();
+        assert!(!world.is(condition::SUCCESSFUL));
+    }
 }

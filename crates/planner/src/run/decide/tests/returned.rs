@@ -71,6 +71,134 @@ fn a_backup_that_comes_back_without_its_status_is_adopted_and_not_made_again() {
 }
 
 #[test]
+fn a_request_to_restore_that_comes_back_with_its_run_is_taken_off_and_restores_nothing() {
+    for taken in [true, false] {
+        let mut run = lived();
+        run.annotations_mut().insert(labels::RESTORE.into(), "monday".into());
+        if taken {
+            run.annotations_mut()
+                .insert(labels::RESTORE_TAKEN.into(), "monday".into());
+        }
+        let mut world = returned(run);
+        world.stored = Some(in_store());
+        let steps = world.step();
+        let first = steps.iter().position(|s| *s == Step::Guarded(Guarded::TakeRequest));
+        let told = steps
+            .iter()
+            .position(|s| matches!(s, Step::Guarded(Guarded::Report(_))));
+        assert!(first < told && first.is_some(), "{steps:?}");
+        assert!(world.is(condition::SUCCESSFUL) && !world.run.annotations().contains_key(labels::RESTORE));
+        assert!(!executes(&world.step()) && !executes(&world.step()));
+        // Asked for today, in the same words, by a person.
+        world
+            .run
+            .annotations_mut()
+            .insert(labels::RESTORE.into(), "monday".into());
+        assert!(executes(&world.step()));
+    }
+}
+
+#[test]
+fn a_run_that_was_made_of_a_record_takes_the_object_which_that_record_describes_and_no_other() {
+    for (key, adopted) in [("r/a.json", true), ("r/b.json", false)] {
+        let mut run = lived();
+        run.annotations_mut().insert(labels::RECORD.into(), "r/a.json".into());
+        let mut world = returned(run);
+        // Written by a run of another namespace, before the cluster was lost.
+        world.stored = Some(StoredObject {
+            run: Some("elsewhere/db".into()),
+            record: crate::run::Recorded::There(key.into()),
+            ..in_store()
+        });
+        world.step();
+        assert_eq!(world.is(condition::SUCCESSFUL), adopted, "{key}");
+    }
+}
+
+#[test]
+fn of_a_rewrapped_backup_whose_record_does_not_say_whom_it_is_for_nobody_claims_to_know() {
+    let mut run = lived();
+    run.spec.encryption = Some(api::run::Encryption {
+        recipients: vec!["age1old".into()],
+        ..Default::default()
+    });
+    let path = "/db.rewrap-0000beef.sql";
+    run.annotations_mut().insert(labels::RENDERED_PATH.into(), path.into());
+    let mut world = returned(run);
+    world.stored = Some(StoredObject {
+        key: "db.rewrap-0000beef.sql".into(),
+        ..in_store()
+    });
+    world.step();
+    let status = world.status();
+    let encrypted = condition::find(&status.conditions, condition::ENCRYPTED).unwrap();
+    assert!(encrypted.message.contains("not known") && encrypted.message.contains("object db.sql"));
+    assert!(world.is(condition::SUCCESSFUL) && status.rewraps.is_empty() && status.replaced.is_empty());
+    world
+        .run
+        .annotations_mut()
+        .insert(labels::REWRAP.into(), r#"{"add": ["age1x"]}"#.into());
+    let steps = world.step();
+    let refused = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "RewrapRefused");
+    assert!(has(&steps, refused), "{steps:?}");
+    assert!(world.status().rewrap.is_none());
+}
+
+#[test]
+fn a_backup_that_comes_back_after_a_rewrap_knows_whom_it_is_for_and_removes_what_was_before() {
+    let (old, new) = ("age1old", "age1new");
+    let mut run = lived();
+    run.spec.encryption = Some(api::run::Encryption {
+        recipients: vec![old.into()],
+        ..Default::default()
+    });
+    let path = "/db.rewrap-0000beef.sql";
+    run.annotations_mut().insert(labels::RENDERED_PATH.into(), path.into());
+    let mut world = returned(run);
+    world.stored = Some(StoredObject {
+        key: "db.rewrap-0000beef.sql".into(),
+        recipients: vec![new.into()],
+        ..in_store()
+    });
+    let steps = world.step();
+    assert!(!executes(&steps) && world.is(condition::SUCCESSFUL), "{steps:?}");
+    let status = world.status();
+    let encrypted = condition::find(&status.conditions, condition::ENCRYPTED).unwrap();
+    assert_eq!(
+        (encrypted.message.as_str(), status.recipients.as_slice()),
+        (new, &[new.to_owned()][..])
+    );
+    let mut resolved = world.run.clone();
+    resolved.resolved();
+    assert_eq!(
+        resolved.spec.encryption.unwrap().recipients,
+        [new],
+        "and so everybody asks for it"
+    );
+    let steps = world.step();
+    let removed =
+        |s: &Step| matches!(s, Step::Unguarded(Unguarded::RemoveReplaced { key, etag: None, .. }) if key == "db.sql");
+    assert!(has(&steps, removed), "{steps:?}");
+    assert!(world.status().replaced.is_empty() && world.is(condition::REWRAPPED));
+}
+
+#[test]
+fn a_backup_that_comes_back_and_was_never_rewrapped_has_nothing_to_remove_and_is_for_whom_its_spec_says() {
+    let mut run = lived();
+    run.spec.encryption = Some(api::run::Encryption {
+        recipients: vec!["age1old".into()],
+        ..Default::default()
+    });
+    let mut world = returned(run);
+    world.stored = Some(StoredObject {
+        recipients: vec!["age1another".into()],
+        ..in_store()
+    });
+    world.step();
+    assert!(world.status().recipients.is_empty() && world.status().replaced.is_empty());
+}
+
+#[test]
 fn a_backup_that_comes_back_and_has_no_object_of_its_own_is_not_made_again_either() {
     let others = StoredObject {
         run: Some("team/other".into()),

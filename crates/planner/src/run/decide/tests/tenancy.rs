@@ -8,6 +8,7 @@ fn apart() -> Place {
         thaws: false,
         retry: Duration::from_secs(900),
         location: bucket("backups"),
+        home: String::new(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Rotation, and the counters of the status.
-use api::run::{Lock, RetainPolicy};
+use api::run::{Lock, Queued, RetainPolicy, Thaw};
 
 use super::*;
 
@@ -161,6 +161,83 @@ fn rotation_never_removes_the_newest_good_backup() {
     world.ended("old", true, 100);
     world.ended("new", true, 1);
     assert_eq!(world.doomed(), ["old"]);
+}
+
+#[test]
+fn a_request_to_rewrap_holds_a_run_until_it_was_taken_up_also_where_an_applier_puts_it_back() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    world.ended("old", true, 100);
+    world.ended("new", true, 1);
+    let mut annotate = |key: &str, value: &str| {
+        let all = world.runs[0].metadata.annotations.get_or_insert_default();
+        all.insert(key.into(), value.into());
+        world.doomed().len()
+    };
+    assert_eq!(annotate(labels::REWRAP, "{}"), 0);
+    let of = BTreeMap::from([(labels::REWRAP_TAKEN.to_owned(), "{}".to_owned())]);
+    let taken = requests::REWRAPS.taken(&of, "asked since");
+    let set = taken.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let doomed: Vec<usize> = set.map(|(name, value)| annotate(name, &value)).collect();
+    assert_eq!(doomed, [0, 1]);
+    assert_eq!(annotate(labels::REWRAP, "[]"), 0, "another one waits");
+}
+
+#[test]
+fn a_backup_whose_restore_waits_is_held_also_where_it_was_asked_for_in_the_same_words_before() {
+    for waits in ["turn", "storage", "thaw"] {
+        let mut world = World::new();
+        world.schedule.spec.successful_runs_history_limit = Some(0);
+        world.ended("old", true, 100);
+        world.ended("new", true, 1);
+        // Both say "now" twice.
+        let all = world.runs[0].metadata.annotations.get_or_insert_default();
+        all.extend([labels::RESTORE, labels::RESTORE_TAKEN].map(|name| (name.into(), "now".into())));
+        assert_eq!(world.doomed(), ["old"], "of an applier");
+        let since = Time(Timestamp::UNIX_EPOCH);
+        let status = world.runs[0].status.as_mut().unwrap();
+        match waits {
+            "turn" => status.queued = Some(Queued { since, place: 1, of: 1 }),
+            "storage" => status.restore_requested_at = Some(since),
+            _ => {
+                status.thaw = Some(Thaw {
+                    storage: None,
+                    since,
+                    ready_at: None,
+                });
+            }
+        }
+        assert!(world.doomed().is_empty(), "{waits}");
+    }
+}
+
+#[test]
+fn a_backup_whose_restore_failed_under_the_go_operator_takes_no_place_from_one_that_nobody_doubts() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(1);
+    world.ended("good", true, 100);
+    world.ended("doubtful", true, 1);
+    let status = world.runs[1].status.as_mut().unwrap();
+    status.conditions.retain(|said| said.type_ != condition::SUCCESSFUL);
+    status.state = Some(api::run::State::RestoreFailed);
+    (status.path, status.size_in_bytes) = (None, Some(10));
+    assert_eq!(world.doomed(), ["doubtful"]);
+}
+
+#[test]
+fn copies_of_before_a_rewrap_hold_a_run_until_they_are_made_anew() {
+    let mut world = World::new();
+    world.schedule.spec.successful_runs_history_limit = Some(0);
+    world.ended("old", true, 100);
+    world.ended("new", true, 1);
+    world.runs[0].status.as_mut().unwrap().replaced = vec![api::rewrap::Replaced {
+        storage: Some("offsite".into()),
+        key: "old".into(),
+        etag: None,
+        version_id: None,
+        upload_id: None,
+    }];
+    assert_eq!(world.doomed().len(), 0);
 }
 
 #[test]

@@ -1,11 +1,48 @@
-//! Decides what comes next for the webhook's certificates. In an order in which no request fails: the API server trusts the
-//! next authority before anything is served with it, and the last one until nothing is.
+//! Decides what comes next for a certificate. In an order in which no request fails: who asks trusts the next authority before anything is
+//! served with it, and the last one until nothing is.
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::certificate::{Held, Pair, VALID};
+use super::certificate::{Held, Pair};
 
 /// A certificate is replaced when it is that old; a month before it ends.
 const RENEW: SignedDuration = SignedDuration::from_hours(60 * 24);
+
+/// How long what was announced stands before anything is served with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// Since it has been seen as it is: each replica, each API server and each mounted Secret follows by then.
+    pub seen: Duration,
+    /// Since it was made, for those who were told once whom to trust and go on with that.
+    pub made: SignedDuration,
+}
+
+/// The API server follows what it is told.
+pub const WEBHOOK: Overlap = Overlap {
+    seen: Duration::from_secs(30),
+    made: SignedDuration::ZERO,
+};
+
+/// An agent was told when its backup or restore began: none that began before the next authority was announced is still under way after two weeks. A
+/// mounted Secret follows within two minutes.
+pub const STORE: Overlap = Overlap {
+    seen: Duration::from_secs(300),
+    made: SignedDuration::from_hours(14 * 24),
+};
+
+impl Overlap {
+    /// How much of it is left; `seen` says for how long the Secret has been seen, and trusted, as it is now.
+    pub fn left(&self, now: Timestamp, held: &Held, seen: Option<Duration>) -> Duration {
+        let made = held.next.as_ref().unwrap_or(&held.serving).made;
+        let left = self.made - now.duration_since(made);
+        let seen = self.seen.saturating_sub(seen.unwrap_or_default());
+        seen.max(Duration::try_from(left).unwrap_or_default())
+    }
+}
+
+/// From this age on nothing is waited for. A certificate's validity is counted in days, and so ends up to a day before it is as old as that.
+const LAST: SignedDuration = SignedDuration::from_hours(90 * 24 - 30);
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,14 +61,13 @@ pub enum Step {
     Settle,
 }
 
-/// Decides. `settled`: the API server has trusted what the Secret says, as it is now, long enough for every replica and
-/// every API server to have seen it. `asked`: an administrator wants another certificate now.
+/// Decides. `settled`: what the Secret says has been trusted, as it is now, for the [`Overlap`]. `asked`: an administrator wants another certificate now.
 pub fn decide(now: Timestamp, held: Option<&Held>, asked: bool, settled: bool) -> Step {
     let Some(held) = held else { return Step::Make };
     let age = now.duration_since(held.serving.made);
-    if age >= VALID {
-        // Nothing is left to lose: it is refused already.
-        return Step::Make;
+    if age >= LAST {
+        // It is refused already, or soon. What was announced is trusted; another would be by nobody.
+        return if held.next.is_some() { Step::Switch } else { Step::Make };
     }
     let retiring = held.next.is_none() && held.trusted != held.serving.authority();
     let due = asked || age >= RENEW;
@@ -83,6 +119,7 @@ mod tests {
 
     use zeroize::Zeroizing;
 
+    use super::super::certificate::VALID;
     use super::*;
 
     fn pair(n: u32, made: Timestamp) -> Pair {
@@ -133,6 +170,29 @@ mod tests {
     }
 
     #[test]
+    fn no_backup_that_began_before_an_authority_was_announced_meets_its_certificate_and_none_ends_meanwhile() {
+        assert!(RENEW + STORE.made < LAST && LAST < VALID - SignedDuration::from_hours(24));
+        let held = take(&Step::Make, None, 1, start());
+        let announced = take(&Step::Announce, Some(held.clone()), 2, start() + RENEW);
+        let hours = |n: i64| start() + RENEW + SignedDuration::from_hours(n);
+        let long = Some(Duration::from_secs(3600));
+        for (now, seen, left) in [
+            // An operator that has just begun has seen nothing.
+            (hours(0), None, Duration::from_secs(14 * 24 * 3600)),
+            (hours(14 * 24 - 1), long, Duration::from_secs(3600)),
+            (hours(14 * 24), None, Duration::from_secs(300)),
+            (hours(14 * 24), long, Duration::ZERO),
+            (hours(-24), long, Duration::from_secs(15 * 24 * 3600)),
+        ] {
+            assert_eq!(STORE.left(now, &announced, seen), left, "{now}");
+        }
+        // The authority of before is trusted until each mounted Secret has followed.
+        let switched = take(&Step::Switch, Some(announced), 0, hours(14 * 24));
+        assert_eq!(STORE.left(hours(14 * 24), &switched, None), STORE.seen);
+        assert_eq!(WEBHOOK.left(start(), &held, None), WEBHOOK.seen);
+    }
+
+    #[test]
     fn an_administrator_may_ask_at_any_time_and_once_is_enough() {
         let held = take(&Step::Make, None, 1, start());
         assert_eq!(decide(start(), Some(&held), true, false), Step::Announce);
@@ -142,6 +202,19 @@ mod tests {
         // The last rotation is brought to its end first.
         assert_eq!(decide(start(), Some(&switched), true, false), Step::Settle);
         assert_eq!(decide(start(), Some(&switched), true, true), Step::Retire);
+    }
+
+    #[test]
+    fn what_was_announced_late_is_served_before_the_last_one_ends_and_never_thrown_away() {
+        let held = take(&Step::Make, None, 1, start());
+        let late = start() + SignedDuration::from_hours(85 * 24);
+        assert_eq!(decide(late, Some(&held), false, true), Step::Announce);
+        let announced = take(&Step::Announce, Some(held), 2, late);
+        assert_eq!(decide(late, Some(&announced), false, false), Step::Settle);
+        for hours in [90 * 24 - 30, 90 * 24, 200 * 24] {
+            let now = start() + SignedDuration::from_hours(hours);
+            assert_eq!(decide(now, Some(&announced), false, false), Step::Switch);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Keeps the webhook's Secret and what the API server trusts (`caBundle`) right and in step. Only the leader does.
+//! Keeps the Secret of a certificate and what the API server trusts of it (`caBundle`) right and in step. Only the leader does.
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -14,14 +14,10 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Names;
 use super::certificate::{Held, Pair, ROTATE};
-use super::rotation::{Step, after, decide};
-use crate::admin::Ready;
+use super::rotation::{Overlap, STORE, Step, WEBHOOK, after, decide};
 use crate::events::causes;
 
-/// How long a state stands before the next step: each replica and each API server watches, and has seen it by then.
-const SETTLE: Duration = Duration::from_secs(30);
 /// The longest pause: the clock may be set, a write may have been lost.
 const LOOK: Duration = Duration::from_secs(3600);
 /// Until something that failed is tried again.
@@ -42,22 +38,70 @@ enum Error {
     Timeout(#[from] tokio::time::error::Elapsed),
 }
 
-/// Does so for as long as it is polled.
-pub async fn keep(client: Client, names: Names, ready: Ready) {
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
+/// Whose certificate it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// What it is called when something is told of it.
+    pub what: &'static str,
+    /// The operator's namespace.
+    pub namespace: String,
+    /// The Service there that it is served at.
+    pub service: String,
+    /// The Secret there with the certificate.
+    pub secret: String,
+    /// The `ValidatingWebhookConfiguration` whose caBundle is kept right.
+    pub configuration: Option<String>,
+    /// Before anything is served with what was announced.
+    pub overlap: Overlap,
+}
+
+impl Subject {
+    /// The webhook, whose Secret has its Service's name.
+    pub fn webhook(namespace: &str, service: &str, configuration: &str) -> Self {
+        Self {
+            what: "the webhook",
+            namespace: namespace.into(),
+            service: service.into(),
+            secret: service.into(),
+            configuration: Some(configuration.into()),
+            overlap: WEBHOOK,
+        }
+    }
+
+    /// The operator's own store; whom its clients are to trust, they read in the Secret.
+    pub fn store(namespace: &str, service: &str) -> Self {
+        Self {
+            what: "the store",
+            namespace: namespace.into(),
+            service: service.into(),
+            secret: super::store_secret(service),
+            configuration: None,
+            overlap: STORE,
+        }
+    }
+}
+
+/// Does so for as long as it is polled; `trusted` is told when what asks the service trusts it.
+pub async fn keep(client: Client, subject: Subject, trusted_now: impl Fn()) {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &subject.namespace);
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
-    let mut secret_stream = std::pin::pin!(watch_object(secrets.clone(), &names.service).default_backoff());
-    let mut configuration_stream =
-        std::pin::pin!(watch_object(configurations.clone(), &names.configuration).default_backoff());
-    let (mut secret, mut configuration) = (None, None);
-    // Since when the API server has trusted what the Secret says, and which version of the Secret that was.
+    let mut secret_stream = std::pin::pin!(watch_object(secrets.clone(), &subject.secret).default_backoff());
+    let watched = subject.configuration.as_deref();
+    let mut configuration_stream = std::pin::pin!(match watched {
+        Some(name) => watch_object(configurations.clone(), name)
+            .default_backoff()
+            .left_stream(),
+        None => futures::stream::pending().right_stream(),
+    });
+    let (mut secret, mut configuration) = (None, watched.is_none().then_some(None));
+    // Since when what the Secret says has been trusted, and which version of the Secret that was.
     let mut trusted: Option<(Option<String>, Instant)> = None;
     let mut pause = Duration::ZERO;
     loop {
         tokio::select! {
             Some(seen) = secret_stream.next() => match seen {
                 Ok(seen) => secret = Some(seen),
-                Err(error) => tracing::warn!(error = causes(&error), "the webhook's Secret cannot be watched; trying again"),
+                Err(error) => tracing::warn!(of = subject.what, error = causes(&error), "the Secret of the certificate cannot be watched; trying again"),
             },
             Some(seen) = configuration_stream.next() => match seen {
                 Ok(seen) => configuration = Some(seen),
@@ -69,7 +113,7 @@ pub async fn keep(client: Client, names: Names, ready: Ready) {
             continue;
         };
         let pass = Pass {
-            names: &names,
+            subject: &subject,
             secrets: &secrets,
             configurations: &configurations,
             secret: secret.as_ref(),
@@ -77,7 +121,7 @@ pub async fn keep(client: Client, names: Names, ready: Ready) {
             held: secret.as_ref().and_then(Held::read),
         };
         if pass.bundle_is_right() {
-            ready.trusted();
+            trusted_now();
             let version = secret.as_ref().and_then(ResourceExt::resource_version);
             if trusted.as_ref().is_none_or(|(seen, _)| *seen != version) {
                 trusted = Some((version, Instant::now()));
@@ -88,8 +132,9 @@ pub async fn keep(client: Client, names: Names, ready: Ready) {
         let settled = trusted.as_ref().map(|(_, since)| since.elapsed());
         pause = pass.act(settled).await.unwrap_or_else(|error| {
             tracing::warn!(
+                of = subject.what,
                 error = causes(&error),
-                "the webhook's certificate is not as it should be; trying again"
+                "the certificate is not as it should be; trying again"
             );
             AGAIN
         });
@@ -98,7 +143,7 @@ pub async fn keep(client: Client, names: Names, ready: Ready) {
 
 /// What one look has seen.
 struct Pass<'a> {
-    names: &'a Names,
+    subject: &'a Subject,
     secrets: &'a Api<Secret>,
     configurations: &'a Api<ValidatingWebhookConfiguration>,
     secret: Option<&'a Secret>,
@@ -128,20 +173,23 @@ impl Pass<'_> {
         }
         let asked = self.secret.is_some_and(|s| s.annotations().contains_key(ROTATE));
         let now = Timestamp::now();
-        let step = decide(now, self.held.as_ref(), asked, settled.is_some_and(|s| s >= SETTLE));
+        let left = match &self.held {
+            Some(held) => self.subject.overlap.left(now, held, settled),
+            None => Duration::ZERO,
+        };
+        let step = decide(now, self.held.as_ref(), asked, settled.is_some() && left.is_zero());
         match step {
             Step::Wait(until) => Ok(Duration::try_from(until.duration_since(now))
                 .unwrap_or(LOOK)
                 .clamp(AGAIN, LOOK)),
-            Step::Settle => Ok(SETTLE
-                .saturating_sub(settled.unwrap_or_default())
-                .max(Duration::from_millis(100))),
+            Step::Settle => Ok(left.clamp(Duration::from_millis(100), LOOK)),
             step => {
-                let fresh = || Pair::make(&self.names.service, &self.names.namespace, now);
+                let local = self.subject.configuration.is_none();
+                let fresh = || Pair::make(&self.subject.service, &self.subject.namespace, local, now);
                 if let Some(held) = after(&step, self.held.clone(), fresh)? {
                     // What was asked for has begun with the announcement, and only with it.
                     self.write(&held, asked && step != Step::Announce).await?;
-                    tracing::info!(?step, "the webhook's certificate");
+                    tracing::info!(of = self.subject.what, ?step, "the certificate");
                 }
                 Ok(AGAIN)
             }
@@ -156,8 +204,8 @@ impl Pass<'_> {
         }
         let secret = Secret {
             metadata: ObjectMeta {
-                name: Some(self.names.service.clone()),
-                namespace: Some(self.names.namespace.clone()),
+                name: Some(self.subject.secret.clone()),
+                namespace: Some(self.subject.namespace.clone()),
                 labels: Some([("app.kubernetes.io/name".to_string(), "backup-operator".to_string())].into()),
                 annotations: Some(annotations),
                 resource_version: self.secret.and_then(ResourceExt::resource_version),
@@ -173,7 +221,7 @@ impl Pass<'_> {
         };
         let written = match self.secret {
             None => timeout(API, self.secrets.create(&parameters, &secret)).await?,
-            Some(_) => timeout(API, self.secrets.replace(&self.names.service, &parameters, &secret)).await?,
+            Some(_) => timeout(API, self.secrets.replace(&self.subject.secret, &parameters, &secret)).await?,
         };
         written.map(drop).map_err(Error::Secret)
     }
@@ -192,14 +240,14 @@ impl Pass<'_> {
         let change = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "ValidatingWebhookConfiguration",
-            "metadata": { "name": self.names.configuration },
+            "metadata": { "name": configuration.name_any() },
             "webhooks": webhooks,
         });
         let parameters = PatchParams::apply(api::labels::FIELD_MANAGER).force();
         timeout(
             API,
             self.configurations
-                .patch(&self.names.configuration, &parameters, &Patch::Apply(&change)),
+                .patch(&configuration.name_any(), &parameters, &Patch::Apply(&change)),
         )
         .await?
         .map_err(Error::Bundle)?;

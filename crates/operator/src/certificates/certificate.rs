@@ -1,4 +1,4 @@
-//! Certificates of the webhook, as they lie in their Secret: what serves, what will, and what the API server trusts.
+//! Certificates that the operator makes, as they lie in their Secret: what serves, what will, and what is to be trusted.
 //!
 //! Each serving certificate is signed by an authority made for it alone, whose key is forgotten at once: nothing that could
 //! sign another one is kept anywhere.
@@ -52,8 +52,8 @@ impl std::fmt::Debug for Pair {
 }
 
 impl Pair {
-    /// Makes one for a Service of a namespace.
-    pub fn make(service: &str, namespace: &str, now: Timestamp) -> Result<Self, Error> {
+    /// Makes one for a Service of a namespace, and for `local` where its clients come through a `kubectl port-forward`, too.
+    pub fn make(service: &str, namespace: &str, local: bool, now: Timestamp) -> Result<Self, Error> {
         let mut authority = CertificateParams::default();
         validity(&mut authority, now);
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -66,7 +66,11 @@ impl Pair {
         let certificate = authority.self_signed(&authority_key)?;
 
         let name = format!("{service}.{namespace}.svc");
-        let mut leaf = CertificateParams::new(vec![name.clone(), format!("{name}.cluster.local")])?;
+        let mut names = vec![name.clone(), format!("{name}.cluster.local")];
+        if local {
+            names.push("localhost".into());
+        }
+        let mut leaf = CertificateParams::new(names)?;
         validity(&mut leaf, now);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -102,11 +106,11 @@ fn validity(parameters: &mut CertificateParams, now: Timestamp) {
 /// What the Secret holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// What the webhook serves with.
+    /// What is served with.
     pub serving: Pair,
-    /// What it will serve with, once the API server trusts it.
+    /// What will be served with, once its authority is trusted.
     pub next: Option<Pair>,
-    /// Authorities that the API server is to trust, as PEM, the oldest first.
+    /// Authorities that are to be trusted, as PEM, the oldest first.
     pub trusted: String,
 }
 
@@ -168,7 +172,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_and_what_a_hand_has_changed_is_not() {
         let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
-        let pair = |n: i64| Pair::make("webhook", "ours", now + SignedDuration::from_hours(n)).unwrap();
+        let pair = |n: i64| Pair::make("webhook", "ours", false, now + SignedDuration::from_hours(n)).unwrap();
         let (serving, next) = (pair(0), pair(1));
         let trusted = format!("{}{}", serving.authority(), next.authority());
         let held = Held {
@@ -196,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_two_blocks_and_its_authority_the_last() {
-        let pair = Pair::make("webhook", "ours", Timestamp::UNIX_EPOCH + VALID).unwrap();
+        let pair = Pair::make("webhook", "ours", true, Timestamp::UNIX_EPOCH + VALID).unwrap();
         assert_eq!(pair.chain.matches("BEGIN CERTIFICATE").count(), 2);
         assert_eq!(pair.authority().matches("BEGIN CERTIFICATE").count(), 1);
         assert!(pair.chain.ends_with(pair.authority()));

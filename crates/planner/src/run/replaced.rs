@@ -1,0 +1,206 @@
+//! What a rewrap has replaced, and when each of it goes: never while somebody reads it, and a copy only once there is another one in its place.
+use std::time::Duration;
+
+use api::BackupRunStatus;
+use api::condition::{self, Say};
+use api::rewrap::Replaced;
+use jiff::SignedDuration;
+use kube::ResourceExt;
+
+use crate::run::copies;
+use crate::run::limits::{COPIED_ANEW, LENT, READERS, STORAGE_WAIT};
+use crate::run::observed::{Observed, StorageView};
+use crate::run::reason::Reason;
+use crate::run::rewrap_request::{are_beside, current};
+use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::there;
+
+/// Makes the copies anew, and removes what was before: the run's own object at once, a copy when the new one is proved. So the backup lies in
+/// no fewer places than before the rewrap, whatever a store refuses.
+pub fn remove(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> BackupRunStatus {
+    let mut told = copies::go_on(o, status, decision).unwrap_or_else(|| status.clone());
+    if let Some((why, left)) = busy(o, &told) {
+        waits(o, &mut told, &why);
+        sooner(decision, left);
+        return told;
+    }
+    let (mut stays, mut why, mut left) = (Vec::new(), Vec::new(), Vec::new());
+    let mut goes = Vec::new();
+    for old in &told.replaced {
+        match keeps(o, &told, old) {
+            Some((words, wait)) => {
+                sooner(decision, wait);
+                why.push(words);
+                stays.push(old.clone());
+            }
+            None => match untouched(o, &told, old) {
+                Some(said) => left.push(said),
+                None => goes.push(removal(old)),
+            },
+        }
+    }
+    let until = why.join("; ");
+    let trouble = o.trouble.iter().map(|trouble| trouble.message.clone());
+    let why: Vec<_> = trouble.chain(why).collect();
+    if !why.is_empty() {
+        waits(o, &mut told, &why.join("; "));
+    }
+    if goes.is_empty() && left.is_empty() {
+        return told;
+    }
+    decision.unguarded.extend(goes);
+    decision.unguarded.extend(left);
+    let mut gone = told.clone();
+    gone.replaced = stays;
+    if !gone.replaced.is_empty() {
+        waits(o, &mut gone, &until);
+    } else if is_done(&gone) {
+        let whom = format!("encrypted for {}", current(o.run).join(", "));
+        say(o, &mut gone, true, Reason::Rewrapped, &whom);
+    }
+    decision.settled.push(Guarded::Report(Box::new(gone)));
+    told
+}
+
+/// How an object of before is removed.
+pub fn removal(old: &Replaced) -> Unguarded {
+    Unguarded::RemoveReplaced {
+        storage: old.storage.clone(),
+        key: old.key.clone(),
+        etag: old.etag.clone(),
+        version_id: old.version_id.clone(),
+        upload_id: old.upload_id.clone(),
+    }
+}
+
+/// Whether it lies beside what the run has now: whoever may write the status may have named what is another's.
+pub fn is_of(status: &BackupRunStatus, old: &Replaced) -> bool {
+    let now = match &old.storage {
+        None => status.key.as_ref(),
+        Some(name) => status.copies.iter().find(|c| c.storage == *name).map(|c| &c.key),
+    };
+    now.is_some_and(|now| are_beside(now, &old.key))
+}
+
+/// What is said of one that is not removed at all.
+fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<Unguarded> {
+    let view = match &old.storage {
+        None => Some(&o.storage),
+        Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
+    };
+    let place = old.storage.as_ref().unwrap_or(&o.run.spec.storage.name);
+    let (reason, why) = if !is_of(status, old) {
+        (
+            Reason::ObjectKept,
+            "status.replaced names it, and it does not lie beside what the run has",
+        )
+    } else if view.is_none_or(|view| matches!(view, StorageView::Missing) || view.forbids(&old.key).is_some()) {
+        (Reason::LeftBehind, "the storage is gone, or not for this namespace")
+    } else {
+        return None;
+    };
+    Some(event(
+        true,
+        reason,
+        format!(
+            "object {} of before the rewrap was left in storage {place}: {why}. Remove it by hand",
+            old.key
+        ),
+    ))
+}
+
+/// Why a copy of before is kept as yet, and when to look again. One whose storage takes no new one goes after a time, if there is another.
+fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(String, Duration)> {
+    let name = old.storage.as_ref()?;
+    if copies::wanted(o.run).iter().all(|wanted| wanted.storage != *name) {
+        return None;
+    }
+    let copy = status.copies.iter().find(|c| c.storage == *name)?;
+    if copy.given_up || copy.completion_time.is_some() {
+        return None;
+    }
+    let since = status.rewraps.last().map_or(o.now, |last| last.time.0);
+    let left = o.left_of(COPIED_ANEW, since);
+    let another = there::made(status).next().is_some();
+    if another && left.is_zero() {
+        return None;
+    }
+    let why = copy.message.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+    let words = format!("its copy in storage {name} goes when the new one is proved there{why}");
+    Some((words, if another { left } else { COPIED_ANEW }))
+}
+
+/// Who still reads the old object.
+fn busy(o: &Observed<'_>, status: &BackupRunStatus) -> Option<(String, Duration)> {
+    if let Some(reader) = &o.rewrap.reader {
+        let namespace = reader.split_once('/').map(|(namespace, _)| namespace);
+        if namespace == o.run.namespace().as_deref() {
+            return Some((format!("run {reader} reads it"), STORAGE_WAIT));
+        }
+        let since = status.rewraps.last().map(|last| last.time.0);
+        let left = since.map_or(Duration::ZERO, |since| o.left_of(READERS, since));
+        if let (Some(since), false) = (since, left.is_zero()) {
+            let until = SignedDuration::try_from(READERS)
+                .ok()
+                .and_then(|d| since.checked_add(d).ok());
+            let until = until.map_or(String::new(), |until| format!(", which is waited for until {until}"));
+            return Some((format!("run {reader} reads it{until}"), STORAGE_WAIT));
+        }
+    }
+    let lent = status.download.as_ref().filter(|lent| lent.sealed.is_some())?;
+    let left = Duration::try_from(lent.expires_at.0.duration_since(o.now)).ok()?;
+    // A clock that was set back keeps nothing for longer than it was to stand.
+    let stands = !left.is_zero() && left <= LENT;
+    stands.then(|| (format!("it was lent for a download until {}", lent.expires_at.0), left))
+}
+
+/// The rewrap that has replaced something was done; not so one that was given up.
+fn is_done(status: &BackupRunStatus) -> bool {
+    let said = condition::find(&status.conditions, condition::REWRAPPED);
+    said.is_none_or(|said| said.reason != Reason::RewrapFailed.word())
+}
+
+fn waits(o: &Observed<'_>, told: &mut BackupRunStatus, why: &str) {
+    if is_done(told) {
+        let whom = current(o.run).join(", ");
+        let words = format!("encrypted for {whom}; what it was before is still to be removed: {why}");
+        say(o, told, false, Reason::ReplacedLeft, &words);
+    }
+}
+
+fn sooner(decision: &mut Decision, wait: Duration) {
+    decision.requeue = Some(decision.requeue.map_or(wait, |before| before.min(wait)));
+}
+
+/// How condition `Rewrapped` is told.
+pub(super) fn say(o: &Observed<'_>, told: &mut BackupRunStatus, on: bool, reason: Reason, message: &str) {
+    condition_of(o, told, condition::REWRAPPED, on, reason, message);
+}
+
+/// How a condition is told that a rewrap changes.
+pub(super) fn condition_of(
+    o: &Observed<'_>,
+    told: &mut BackupRunStatus,
+    type_: &str,
+    on: bool,
+    reason: Reason,
+    message: &str,
+) {
+    let say = Say {
+        type_,
+        status: on,
+        reason: reason.word(),
+        message,
+    };
+    condition::set(&mut told.conditions, &say, o.run.metadata.generation, o.now);
+}
+
+/// An Event of a rewrap.
+pub(super) fn event(warning: bool, reason: Reason, note: String) -> Unguarded {
+    Unguarded::Event(Event {
+        warning,
+        reason: reason.word(),
+        action: "Rewrap",
+        note,
+    })
+}

@@ -1,0 +1,110 @@
+//! The manifests of a release: those of `deploy/` with the image's digest in place of the name that the local cluster gives it.
+use std::path::Path;
+
+use super::{Error, Given, chart, olm, read, save};
+use crate::install::IMAGE;
+
+/// Those of `deploy/` that a release gives away.
+const FILES: [&str; 3] = ["crds.yaml", "install.yaml", "store.yaml"];
+
+/// What is released.
+pub struct Release<'a> {
+    /// `1.2.3`.
+    pub version: &'a str,
+    /// Where nodes pull the image from.
+    pub repository: &'a str,
+    /// Of the index over all platforms.
+    pub digest: &'a str,
+    /// When it was made, in RFC 3339: the time of the commit.
+    pub created: &'a str,
+    /// Those that the image has, as `linux-amd64`.
+    pub platforms: Vec<&'a str>,
+}
+
+impl Release<'_> {
+    /// By its digest: what was checked is what runs, whatever the tag comes to name.
+    pub fn image(&self) -> String {
+        format!("{}@{}", self.repository, self.digest)
+    }
+}
+
+/// Writes them, the chart's folder and the bundle.
+pub fn write(root: &Path, given: &Given<'_>) -> Result<(), Error> {
+    let release = Release {
+        version: given.get("version")?,
+        repository: given.get("image")?,
+        digest: given.get("digest")?,
+        created: given.get("created")?,
+        platforms: given.get("platforms")?.split(' ').collect(),
+    };
+    let out = given.folder("out")?;
+    for file in FILES {
+        let text = read(&root.join("deploy").join(file))?;
+        save(&out.join(file), released(file, &text, &release)?)?;
+    }
+    chart::write(root, &release, &out)?;
+    olm::write(root, &release, &out.join("bundle"))
+}
+
+fn released(file: &str, text: &str, release: &Release<'_>) -> Result<String, Error> {
+    if file != "crds.yaml" && !text.contains(IMAGE) {
+        return Err(Error::Shape {
+            path: format!("deploy/{file}"),
+            what: IMAGE.into(),
+        });
+    }
+    // Nobody needs to replace what is replaced.
+    let lines = text
+        .lines()
+        .filter(|line| !(line.starts_with('#') && line.contains(IMAGE)));
+    let head = format!("# Release {} of {}.\n", release.version, release.created);
+    Ok(lines.fold(head, |all, line| all + &line.replace(IMAGE, &release.image()) + "\n"))
+}
+
+#[cfg(test)]
+impl Release<'static> {
+    /// One to be told of in tests.
+    pub fn example() -> Self {
+        Self {
+            version: "0.1.0",
+            repository: "registry.example/backup-operator",
+            digest: "sha256:00ff",
+            created: "2026-01-02T03:04:05Z",
+            platforms: vec!["linux-amd64", "linux-arm64"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root;
+
+    #[test]
+    fn manifests_of_a_release_name_the_image_by_its_digest_and_nothing_else() {
+        for file in FILES {
+            let text = read(&root().join("deploy").join(file)).unwrap();
+            let made = released(file, &text, &Release::example()).unwrap();
+            assert!(!made.contains(IMAGE), "{file}");
+            assert_eq!(
+                made.contains("image: registry.example/backup-operator@sha256:00ff"),
+                file != "crds.yaml",
+                "{file}"
+            );
+            let objects = |text: &str| text.matches("\nkind: ").count();
+            assert_eq!(objects(&made), objects(&text), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_without_the_image_is_not_released_as_if_it_had_it() {
+        let error = released("install.yaml", "kind: Deployment\n", &Release::example())
+            .err()
+            .unwrap();
+        assert!(
+            error
+                .to_string()
+                .contains("deploy/install.yaml has no localhost/backup-operator:dev")
+        );
+    }
+}

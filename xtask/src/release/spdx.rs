@@ -1,0 +1,260 @@
+//! What the image of one platform is made of, as SPDX 2.3: its programs, and the crates that each is built from with their licences.
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{Error, Given, attest::sha256_of};
+
+/// The programs of the image, and in which manifest each is.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("operator", "Cargo.toml"),
+    ("agent", "Cargo.toml"),
+    ("depot", "Cargo.toml"),
+    ("sftp", "crates/sftp/Cargo.toml"),
+];
+/// Where nothing is known: the specification's word.
+const UNKNOWN: &str = "NOASSERTION";
+
+/// The document of one platform, as `linux-amd64`.
+pub fn document(root: &Path, given: &Given<'_>, platform: &str) -> Result<Value, Error> {
+    let programs = given.folder("programs")?.join(platform);
+    let mut parts = Vec::new();
+    for (program, manifest) in PROGRAMS {
+        parts.push(Program {
+            name: program,
+            sha256: sha256_of(&programs.join(program))?,
+            crates: crates_of(root, manifest, program, triple(platform))?,
+        });
+    }
+    Ok(written(
+        given.get("version")?,
+        platform,
+        given.get(&format!("image-{platform}"))?,
+        given.get("created")?,
+        &parts,
+    ))
+}
+
+/// In the words of Rust.
+fn triple(platform: &str) -> &'static str {
+    match platform {
+        "linux-arm64" => "aarch64-unknown-linux-gnu",
+        _ => "x86_64-unknown-linux-gnu",
+    }
+}
+
+struct Program {
+    name: &'static str,
+    sha256: String,
+    crates: BTreeSet<Crate>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Crate {
+    name: String,
+    version: String,
+    license: String,
+    /// It is from crates.io, and not of this repository.
+    published: bool,
+}
+
+impl Crate {
+    /// Of letters, digits, full stop and hyphen, as the specification wants it.
+    fn id(&self) -> String {
+        format!("SPDXRef-crate-{}-{}", self.name, self.version).replace(['_', '+'], "-")
+    }
+}
+
+/// What a program is built from, without what only tests and build scripts need.
+fn crates_of(root: &Path, manifest: &str, program: &str, target: &str) -> Result<BTreeSet<Crate>, Error> {
+    let failed = |message: String| Error::Cargo {
+        manifest: manifest.into(),
+        message,
+    };
+    let output = Command::new("cargo")
+        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])
+        .args(["--format", "{p}|{l}|", "--target", target, "--package", program])
+        .arg("--manifest-path")
+        .arg(root.join(manifest))
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(listed_crate)
+        .collect())
+}
+
+/// `bytes v1.10.1|MIT|`, `store v0.1.0 (/folder)|Apache-2.0|`, `serde_derive v1.0.1 (proc-macro)|MIT OR Apache-2.0|`, each perhaps followed by
+/// ` (*)`: the last kind runs in the compiler only.
+fn listed_crate(line: &str) -> Option<Crate> {
+    let mut parts = line.split('|');
+    let (name, rest) = parts.next()?.split_once(" v")?;
+    let version = rest.split(' ').next()?;
+    if rest.contains("(proc-macro)") {
+        return None;
+    }
+    Some(Crate {
+        name: name.into(),
+        version: version.into(),
+        license: license(parts.next().unwrap_or_default()),
+        published: !rest.contains("(/"),
+    })
+}
+
+/// Cargo took a slash for `OR` once, and crates of that time still have it.
+fn license(declared: &str) -> String {
+    let words: Vec<_> = declared
+        .split('/')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words.is_empty() {
+        return UNKNOWN.into();
+    }
+    words.join(" OR ")
+}
+
+fn written(version: &str, platform: &str, digest: &str, created: &str, programs: &[Program]) -> Value {
+    let relation = |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
+    let locator = |kind: &str, locator: String| json!([{ "referenceCategory": "PACKAGE-MANAGER", "referenceType": kind, "referenceLocator": locator }]);
+    let image = "SPDXRef-image";
+    let purl = format!("pkg:oci/backup-operator@{}", digest.replace(':', "%3A"));
+    let mut packages = vec![json!({
+        "SPDXID": image, "name": "backup-operator", "versionInfo": version, "downloadLocation": UNKNOWN, "filesAnalyzed": false,
+        "licenseConcluded": UNKNOWN, "licenseDeclared": "Apache-2.0", "copyrightText": UNKNOWN, "primaryPackagePurpose": "CONTAINER",
+        "externalRefs": locator("purl", purl),
+    })];
+    let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", image)];
+    let mut crates = BTreeMap::new();
+    for program in programs {
+        let id = format!("SPDXRef-{}", program.name);
+        packages.push(json!({
+            "SPDXID": id, "name": program.name, "versionInfo": version, "downloadLocation": UNKNOWN, "filesAnalyzed": false,
+            "licenseConcluded": UNKNOWN, "licenseDeclared": "Apache-2.0", "copyrightText": UNKNOWN,
+            "primaryPackagePurpose": "APPLICATION", "comment": format!("/{} of the image for {platform}", program.name),
+            "checksums": [{ "algorithm": "SHA256", "checksumValue": program.sha256 }],
+        }));
+        relations.push(relation(image, "CONTAINS", &id));
+        for from in program.crates.iter().filter(|from| from.published) {
+            relations.push(relation(&id, "DEPENDS_ON", &from.id()));
+            crates.insert(from.id(), from);
+        }
+    }
+    for (
+        id,
+        Crate {
+            name, version, license, ..
+        },
+    ) in crates
+    {
+        packages.push(json!({
+            "SPDXID": id, "name": name, "versionInfo": version, "filesAnalyzed": false,
+            "licenseConcluded": UNKNOWN, "licenseDeclared": license, "copyrightText": UNKNOWN,
+            "downloadLocation": format!("https://crates.io/api/v1/crates/{name}/{version}/download"),
+            "externalRefs": locator("purl", format!("pkg:cargo/{name}@{version}")),
+        }));
+    }
+    json!({
+        "spdxVersion": "SPDX-2.3",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "dataLicense": "CC0-1.0",
+        "name": format!("backup-operator-{version}-{platform}"),
+        // A name of this very image, and no address.
+        "documentNamespace": format!("urn:backup-operator.io:spdx:{digest}"),
+        "creationInfo": { "created": created, "creators": ["Tool: backup-operator-xtask"] },
+        "packages": packages,
+        "relationships": relations,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root;
+
+    fn made(platform: &str) -> Value {
+        let programs = PROGRAMS.map(|(name, manifest)| Program {
+            name,
+            sha256: "00".repeat(32),
+            crates: crates_of(&root(), manifest, name, triple(platform)).unwrap(),
+        });
+        written("0.1.0", platform, "sha256:00ff", "2026-01-02T03:04:05Z", &programs)
+    }
+
+    fn each<'a>(document: &'a Value, list: &str, field: &str) -> Vec<&'a str> {
+        let list = document[list].as_array().unwrap();
+        list.iter().map(|one| one[field].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_spdx_document_lists_what_programs_are_built_from_and_nothing_dangles() {
+        let made = made("linux-arm64");
+        let ids: BTreeSet<_> = each(&made, "packages", "SPDXID").into_iter().collect();
+        assert_eq!(
+            ids.len(),
+            made["packages"].as_array().unwrap().len(),
+            "an identifier is there twice"
+        );
+        for id in &ids {
+            assert!(
+                id.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c)),
+                "{id}"
+            );
+        }
+        for to in each(&made, "relationships", "relatedSpdxElement") {
+            assert!(ids.contains(to), "{to}");
+        }
+        let names = each(&made, "packages", "name");
+        assert!(["ring", "russh", "kube-client"].iter().all(|name| names.contains(name)));
+        // Of tests, of the compiler, and of ours.
+        assert!(
+            ["proptest", "serde_derive", "planner"]
+                .iter()
+                .all(|name| !names.contains(name))
+        );
+    }
+
+    #[test]
+    fn every_package_has_a_licence_that_deny_toml_allows_or_an_expression_of_such() {
+        let allowed = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+        let made = made("linux-amd64");
+        for (name, license) in
+            each(&made, "packages", "name")
+                .into_iter()
+                .zip(each(&made, "packages", "licenseDeclared"))
+        {
+            let words = license
+                .split([' ', '(', ')'])
+                .filter(|word| !["", "OR", "AND", "WITH"].contains(word));
+            assert_ne!(license, UNKNOWN, "{name}");
+            assert!(
+                words.into_iter().any(|word| allowed.contains(&format!("\"{word}\""))),
+                "{name}: {license}"
+            );
+            assert!(!license.contains('/'), "{name}: {license}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_cargo_tree_is_a_crate_unless_it_runs_in_the_compiler() {
+        let found = listed_crate("bytes v1.10.1|MIT/Apache-2.0| (*)").unwrap();
+        assert_eq!(
+            (&*found.name, &*found.version, found.published),
+            ("bytes", "1.10.1", true)
+        );
+        assert_eq!(found.license, "MIT OR Apache-2.0");
+        assert!(
+            !listed_crate("store v0.1.0 (/src/crates/store)|Apache-2.0|")
+                .unwrap()
+                .published
+        );
+        assert_eq!(listed_crate("serde_derive v1.0.1 (proc-macro)|MIT|"), None);
+        assert_eq!(listed_crate(""), None);
+        assert_eq!(listed_crate("odd v1.0.0||").unwrap().license, UNKNOWN);
+    }
+}
