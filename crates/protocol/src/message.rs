@@ -2,7 +2,6 @@
 //! moment and says again what matters after the next `Hello`.
 use serde::{Deserialize, Serialize};
 
-use crate::ENDINGS;
 use crate::headers::Headers;
 use crate::parts::PartPlan;
 use crate::said::{SaidMessage, SaidOutcome, no_more_than_an_upload_has};
@@ -260,6 +259,9 @@ pub struct Check {
     /// Seconds until it is stopped.
     #[serde(default)]
     pub deadline_seconds: Option<u64>,
+    /// The container it runs in, where that is another one than the restoring command's. Since version 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
 }
 
 fn absence_seconds() -> u64 {
@@ -366,6 +368,9 @@ pub struct PartReceipt {
     pub etag: String,
 }
 
+/// How a message begins about a key that is none, or none of a kind that is known.
+pub const UNUSABLE_KEY: &str = "the decryption key cannot be used";
+
 /// How a job ended.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(
@@ -445,44 +450,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// In words that an operator of this version knows: it cannot read a message with an outcome that it does not know,
-    /// and would never hear of the end.
-    pub fn for_version(self, version: u32) -> Self {
-        match self {
-            Self::LeftRunning { processes, seconds } if version < ENDINGS => Self::TransferFailed {
-                step: "waiting for all that the command has started".into(),
-                message: format!("{seconds} s after the command ended with status 0 there still ran: {processes}"),
-            },
-            Self::OutOfMemory if version < ENDINGS => Self::CommandKilled {
-                signal: "SIGKILL".into(),
-            },
-            other => other,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_older_operator_is_told_a_new_outcome_in_words_that_it_knows() {
-        let left = Outcome::LeftRunning {
-            processes: "mysql (pid 17)".into(),
-            seconds: 600,
+    /// The object may be well: the key that was given is not one of those that it was encrypted for.
+    pub fn is_closed(&self) -> bool {
+        let Self::BadObject { step, message } = self else {
+            return false;
         };
-        for new in [left.clone(), Outcome::OutOfMemory] {
-            assert_eq!(new.clone().for_version(ENDINGS), new);
-        }
-        let Outcome::TransferFailed { message, .. } = left.for_version(ENDINGS - 1) else {
-            panic!("an operator of version 2 does not know it otherwise")
-        };
-        assert!(
-            message.contains("mysql (pid 17)") && message.contains("600 s"),
-            "{message}"
-        );
-        let signal = "SIGKILL".to_string();
-        assert_eq!(Outcome::OutOfMemory.for_version(1), Outcome::CommandKilled { signal });
-        assert_eq!(Outcome::Done.for_version(1), Outcome::Done);
+        let words = [
+            "none of those that the backup was encrypted for",
+            "encrypted with a passphrase",
+            "post-quantum",
+            UNUSABLE_KEY,
+        ];
+        step == "decrypt" && words.iter().any(|words| message.contains(words))
     }
 }
