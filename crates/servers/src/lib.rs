@@ -22,6 +22,7 @@ mod running;
 mod sftp;
 mod table;
 mod tinyproxy;
+pub mod traps;
 
 pub use api_server::ApiServer;
 pub use azure::{account_key, azure_request, azure_signature};
