@@ -1,0 +1,7 @@
+//! `fuzz_age_and_what_opens_is_what_was_encrypted` of crates/pipeline.
+#![no_main]
+#[allow(dead_code, reason = "other targets' functions")]
+#[path = "../../crates/pipeline/tests/fuzz.rs"]
+mod tests;
+
+targets::serve!(tests::fuzz_age_and_what_opens_is_what_was_encrypted);

@@ -1,0 +1,7 @@
+//! `fuzz_runs` of crates/planner.
+#![no_main]
+#[allow(dead_code, reason = "other targets' functions")]
+#[path = "../../crates/planner/tests/fuzz.rs"]
+mod tests;
+
+targets::serve!(tests::fuzz_runs);
