@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""release_look.py DIST VERSION: reads a release as whoever checks one does, and fails where it does not say what is true:
+
+the size of each platform's image; that SHA256SUMS and provenance.json name every file by its hash; that image.json names the image; that every
+program carries the list of what it is made of (`cargo auditable`: a section .dep-v0 of compressed JSON); that SPDX and CycloneDX documents hang together."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import struct
+import sys
+import tarfile
+import zlib
+
+import same
+
+LIMIT = 20_000_000
+LIST = ".dep-v0"
+
+
+def sections(data):
+    """[(name, bytes)] of a program of Linux or of Windows."""
+    if data[:2] != b"MZ":
+        return same.sections(data)
+    (at,) = struct.unpack_from("<I", data, 0x3C)
+    count, optional = struct.unpack_from("<H", data, at + 6)[0], struct.unpack_from("<H", data, at + 20)[0]
+    found = []
+    for n in range(count):
+        name, _, _, size, offset = struct.unpack_from("<8sIIII", data, at + 24 + optional + n * 40)
+        found.append((name.rstrip(b"\0").decode(), data[offset : offset + size]))
+    return found
+
+
+def made_of(data):
+    """The packages that a program says it is made of; none if it says nothing."""
+    section = dict(sections(data)).get(LIST)
+    # Sections of Windows are filled up with zeros.
+    return json.loads(zlib.decompressobj().decompress(section))["packages"] if section else []
+
+
+class Release:
+    def __init__(self, dist, version):
+        self.dist, self.version, self.faults = dist, version, []
+
+    def read(self, name):
+        with open(os.path.join(self.dist, name), "rb") as file:
+            return file.read()
+
+    def must(self, holds, text):
+        if holds:
+            print("well:  " + text)
+        else:
+            self.faults.append(text)
+            print("FAULT: " + text)
+
+    def files(self):
+        return [name for name in sorted(os.listdir(self.dist)) if not name.endswith(".sigstore.json")]
+
+    def hashes(self):
+        found = {name: hashlib.sha256(self.read(name)).hexdigest() for name in self.files() if name != "SHA256SUMS"}
+        sums = dict(reversed(line.split("  ", 1)) for line in self.read("SHA256SUMS").decode().splitlines())
+        self.must(sums == found, f"SHA256SUMS names each of {len(found)} files by its hash")
+        subjects = {one["name"]: one["digest"]["sha256"] for one in json.loads(self.read("provenance.json"))["subject"]}
+        missing = {name for name in found if name != "provenance.json" and subjects.get(name) != found[name]}
+        self.must(not missing, f"provenance.json names every other file by its hash {sorted(missing) or ''}")
+
+    def image(self):
+        with tarfile.open(os.path.join(self.dist, f"backup-operator-{self.version}.oci.tar")) as archive:
+            blobs = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+        follow = lambda one: blobs["blobs/" + one["digest"].replace(":", "/")]  # noqa: E731
+        (index,) = json.loads(blobs["index.json"])["manifests"]
+        signed = json.loads(self.read("image.json"))["critical"]
+        digest, name = signed["image"]["docker-manifest-digest"], signed["identity"]["docker-reference"]
+        self.must(digest == index["digest"], "image.json names the image of the layout")
+        text = self.read("install.yaml").decode()
+        self.must(f"image: {name}@{digest}\n" in text, f"install.yaml runs {name}@{digest}")
+        for descriptor in json.loads(follow(index))["manifests"]:
+            platform = "{os}-{architecture}".format(**descriptor["platform"])
+            manifest = json.loads(follow(descriptor))
+            size = sum(layer["size"] for layer in manifest["layers"])
+            self.must(size <= LIMIT, f"{platform}: {size} compressed bytes are {LIMIT} at most")
+            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(follow(manifest["layers"][0])))) as layer:
+                programs = {name: layer.extractfile(name).read() for name in ("operator", "agent", "depot", "sftp")}
+            for program, data in programs.items():
+                self.program(f"{platform}: {program}", program, data)
+            self.spdx(platform, descriptor["digest"], programs)
+
+    def program(self, called, crate, data):
+        packages = made_of(data)
+        own = [package["version"] for package in packages if package["name"] == crate]
+        self.must(own == [self.version], f"{called} lists {len(packages)} packages that it is made of")
+
+    def archives(self):
+        for name in self.files():
+            if name.startswith("kubectl-backup-"):
+                with tarfile.open(os.path.join(self.dist, name)) as archive:
+                    (program,) = [member for member in archive if member.name.startswith("kubectl-backup")]
+                    self.program(name, "cli", archive.extractfile(program).read())
+
+    def spdx(self, platform, digest, programs):
+        document = json.loads(self.read(f"image-{platform}.spdx.json"))
+        packages = {package["SPDXID"]: package for package in document["packages"]}
+        self.must(packages["SPDXRef-image"]["externalRefs"][0]["referenceLocator"].endswith(digest.replace(":", "%3A")), f"{platform}: SPDX names the image by its digest")
+        sums = {package["name"]: package["checksums"][0]["checksumValue"] for package in packages.values() if "checksums" in package}
+        self.must(sums == {name: hashlib.sha256(data).hexdigest() for name, data in programs.items()}, f"{platform}: SPDX names each program by its hash")
+        unknown = [package["name"] for package in packages.values() if package["licenseDeclared"] == "NOASSERTION"]
+        self.must(not unknown, f"{platform}: SPDX has a licence of each of {len(packages)} packages {unknown or ''}")
+        # Both lists come from cargo, by ways of their own: what a program carries must be in the document.
+        listed = {(package["name"], package["versionInfo"]) for package in packages.values()}
+        for name, data in programs.items():
+            lacks = [f"{one['name']} {one['version']}" for one in made_of(data) if one["source"] == "crates.io" and one.get("kind") != "build" and (one["name"], one["version"]) not in listed]
+            self.must(not lacks, f"{platform}: SPDX lists what {name} carries in itself {lacks or ''}")
+
+    def cyclonedx(self):
+        for name in self.files():
+            if name.endswith(".cdx.json"):
+                document = json.loads(self.read(name))
+                known = {one["bom-ref"] for one in document["components"]} | {document["metadata"]["component"]["bom-ref"]}
+                dangling = {ref for one in document["dependencies"] for ref in (one["ref"], *one.get("dependsOn", [])) if ref not in known}
+                self.must(document["components"] and not dangling, f"{name} lists {len(document['components'])} components {sorted(dangling) or ''}")
+
+
+def main(dist, version):
+    release = Release(dist, version)
+    release.hashes()
+    release.image()
+    release.archives()
+    release.cyclonedx()
+    return 1 if release.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""The rules of release_look.py."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import struct
+import tempfile
+import unittest
+import zlib
+
+import release_look
+
+PACKAGES = [{"name": "operator", "version": "0.1.0"}]
+LIST = zlib.compress(json.dumps({"packages": PACKAGES}).encode())
+
+
+def windows(sections):
+    """The least of a program for Windows that has sections."""
+    head = b"MZ" + bytes(0x3A) + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<HHIIIHH", 0x8664, len(sections), 0, 0, 0, 0, 0)
+    at, table, data = len(head) + 40 * len(sections), b"", b""
+    for name, content in sections:
+        table += struct.pack("<8sIIII", name, len(content), 0, len(content), at + len(data)) + bytes(16)
+        data += content
+    return head + table + data
+
+
+def linux(sections):
+    """The same for Linux."""
+    names, data, headers = b"\0", bytes(64), [bytes(64)]
+    for name, content in [*sections, (b".shstrtab", None)]:
+        start = len(names)
+        names += name + b"\0"
+        content = names if content is None else content
+        headers.append(struct.pack("<IIQQQQ", start, 1, 0, 0, len(data), len(content)) + bytes(24))
+        data += content
+    head = b"\x7fELF\x02\x01" + bytes(34) + struct.pack("<Q", len(data)) + bytes(10) + struct.pack("<HHH", 64, len(headers), len(headers) - 1)
+    return head + data[len(head) :] + b"".join(headers)
+
+
+class Look(unittest.TestCase):
+    def test_a_program_of_either_system_says_what_it_is_made_of(self):
+        for made in (windows, linux):
+            self.assertEqual(release_look.made_of(made([(b".text", b"code"), (b".dep-v0", LIST)])), PACKAGES, made.__name__)
+            # Filled up, as linkers do.
+            self.assertEqual(release_look.made_of(made([(b".dep-v0", LIST + bytes(100))])), PACKAGES, made.__name__)
+            self.assertEqual(release_look.made_of(made([(b".text", b"code")])), [], made.__name__)
+
+    def test_a_sum_that_is_wrong_or_missing_is_a_fault(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = {"install.yaml": b"1"}
+            sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+            subjects = [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sums.items()]
+            files["provenance.json"] = json.dumps({"subject": subjects}).encode()
+            sums["provenance.json"] = hashlib.sha256(files["provenance.json"]).hexdigest()
+            files["SHA256SUMS"] = "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode()
+            for change, faults in (({}, 0), ({"install.yaml": b"2"}, 2), ({"added": b""}, 2)):
+                for name, data in {**files, **change}.items():
+                    with open(os.path.join(folder, name), "wb") as file:
+                        file.write(data)
+                release = release_look.Release(folder, "0.1.0")
+                with contextlib.redirect_stdout(io.StringIO()):
+                    release.hashes()
+                self.assertEqual(len(release.faults), faults, (change, release.faults))
+
+
+if __name__ == "__main__":
+    unittest.main()
