@@ -1,7 +1,8 @@
 //! One case: a namespace of its own, a time limit, and nothing left behind, whatever happened.
-mod dump;
+pub(crate) mod dump;
 mod end;
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +80,13 @@ fn run_case<F: Future<Output = ()>>(name: &str, labels: Value, limit: Duration, 
     });
 }
 
+/// What a panic said.
+pub(crate) fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+    words.unwrap_or("a panic without words")
+}
+
 fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,9 +119,7 @@ impl Case {
         }
         if let Err(panic) = outcome {
             // Once more, after all that was dumped: whoever reads a log from its end reads this first.
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-            eprintln!("the case failed: {}", words.unwrap_or("a panic without words"));
+            eprintln!("the case failed: {}", words_of(&*panic));
             resume_unwind(panic);
         }
     }

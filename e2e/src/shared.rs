@@ -1,8 +1,10 @@
 //! What all cases share: MinIO with the bucket `e2e`, and the BackupStorage `e2e` for it. Made by the first case that
 //! asks, found by the others and by the next run of the tests.
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 use api::{BackupStorage, condition};
+use futures::FutureExt;
 use futures::lock::Mutex;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
@@ -10,7 +12,8 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::admission;
-use crate::cluster::{apply, apply_in, node_address, wait};
+use crate::case::{dump, words_of};
+use crate::cluster::{apply, apply_in, node_address, poll, wait};
 use crate::s3::Store;
 
 /// Name of the storage that works.
@@ -29,8 +32,8 @@ const SECRET_KEY: &str = "e2e-secret-0123456789";
 /// How far the set-up has come.
 enum SetUp {
     NotYet,
-    /// Begun; whoever finds this has got the lock because the case that began it panicked.
-    Failed,
+    /// In another case, with what it panicked with: repeated in each case, since a log of 200 of them is read from its end.
+    Failed(String),
     Ready(Box<Store>),
 }
 
@@ -40,12 +43,22 @@ pub async fn store(client: &Client) -> Store {
     let mut state = STATE.lock().await;
     match &*state {
         SetUp::Ready(store) => return (**store).clone(),
-        SetUp::Failed => panic!("the set-up that all cases share failed in another case: see there"),
-        SetUp::NotYet => *state = SetUp::Failed,
+        SetUp::Failed(words) => panic!("the set-up that all cases share failed in another case: {words}"),
+        SetUp::NotYet => {}
     }
-    let store = set_up(client).await;
-    *state = SetUp::Ready(Box::new(store.clone()));
-    store
+    match AssertUnwindSafe(set_up(client)).catch_unwind().await {
+        Ok(store) => {
+            *state = SetUp::Ready(Box::new(store.clone()));
+            store
+        }
+        Err(panic) => {
+            dump::namespace(client, NAMESPACE).await;
+            let words = words_of(&*panic);
+            eprintln!("the set-up that all cases share failed: {words}");
+            *state = SetUp::Failed(words.to_string());
+            resume_unwind(panic)
+        }
+    }
 }
 
 /// Parameters of a storage in the bucket.
@@ -78,13 +91,15 @@ async fn set_up(client: &Client) -> Store {
         .expect("a node port");
     let endpoint = format!("http://{}:{port}", node_address(client).await);
     let store = Store::new(&endpoint, BUCKET, KEY, SECRET_KEY);
-    let made = store.clone();
-    wait(
-        &format!("MinIO at {endpoint} (a node port) takes a bucket"),
-        Duration::from_secs(120),
-        || async { made.create().ok() },
-    )
-    .await;
+    let mut last = String::new();
+    let made = poll(Duration::from_secs(120), || {
+        let answer = store.create();
+        last = answer.clone().err().unwrap_or_default();
+        async { answer.ok() }
+    });
+    if made.await.is_none() {
+        panic!("waited 120 s in vain: MinIO at {endpoint} (a node port) takes a bucket; at last: {last}");
+    }
 
     let credentials = json!({"name": SECRET, "namespace": NAMESPACE});
     let spec = json!({"type": "s3", "parameters": parameters(), "credentials": credentials});
