@@ -5,9 +5,7 @@ with, as NAME=VALUE lines that dev/release takes, or says why not and fails."""
 import hashlib
 import json
 import os
-import re
 import sys
-import tarfile
 
 
 class Unfit(Exception):
@@ -29,29 +27,17 @@ def whole(dist):
             raise Unfit(f"{name} in {dist} is not what SHA256SUMS says of it: get it again")
 
 
-def platforms(dist, version):
-    """In the order that the image's index has."""
-    with tarfile.open(os.path.join(dist, f"backup-operator-{version}.oci.tar")) as archive:
-        member = lambda name: json.load(archive.extractfile(name))  # noqa: E731
-        (index,) = member("index.json")["manifests"]
-        found = member("blobs/" + index["digest"].replace(":", "/"))["manifests"]
-    return ["{os}-{architecture}".format(**one["platform"]) for one in found]
-
-
 def made_with(dist, version, commit):
     whole(dist)
-    build = json.loads(read(dist, "provenance.json"))["predicate"]["buildDefinition"]
-    given, of = build["externalParameters"], [one["digest"].get("gitCommit") for one in build["resolvedDependencies"]]
+    predicate = json.loads(read(dist, "provenance.json"))["predicate"]
+    build = predicate["buildDefinition"]
+    given, of = build["externalParameters"], [one.get("digest", {}).get("gitCommit") for one in build["resolvedDependencies"]]
     if given["version"] != version:
         raise Unfit(f"{dist} is release {given['version']}, and VERSION is {version}")
     if commit not in of:
         raise Unfit(f"{dist} was made of commit {of[0]}, and {commit} is checked out here: git checkout {of[0]}")
-    archive = re.compile(rf"kubectl-backup-{re.escape(version)}-(.*)\.tar\.gz")
-    programs = [found[1] for found in map(archive.fullmatch, sorted(os.listdir(dist))) if found]
-    found = {"IMAGE": given["image"], "PLATFORMS": " ".join(platforms(dist, version)), "CLI": " ".join(programs)}
-    if programs:
-        # The manifest for krew has an address for each.
-        found["DOWNLOADS"] = re.search(r"uri: \"?(\S+)/kubectl-backup-", read(dist, "backup.yaml").decode())[1]
+    found = {name: given[name.lower()] for name in ("IMAGE", "DOWNLOADS", "PLATFORMS", "CLI")}
+    found["BUILDER"] = predicate["runDetails"]["builder"]["id"]
     return found
 
 

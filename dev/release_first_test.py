@@ -1,10 +1,8 @@
 """The rules of release_first.py."""
 
 import hashlib
-import io
 import json
 import os
-import tarfile
 import tempfile
 import unittest
 
@@ -18,18 +16,10 @@ class First(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.dist = folder.name
-        build = {"externalParameters": {"version": "1.2.3", "image": "registry.example/o"}, "resolvedDependencies": [{"digest": {"gitCommit": COMMIT}}, {"digest": {"sha256": "00"}}]}
-        platforms = [{"platform": {"os": "linux", "architecture": one}} for one in ("arm64", "amd64")]
-        layout = {"index.json": {"manifests": [{"digest": "sha256:11"}]}, "blobs/sha256/11": {"manifests": platforms}}
-        self.write("provenance.json", json.dumps({"predicate": {"buildDefinition": build}}))
-        self.write("kubectl-backup-1.2.3-windows-amd64.tar.gz", "")
-        self.write("backup.yaml", "  - uri: https://downloads.example/v1.2.3/kubectl-backup-1.2.3-windows-amd64.tar.gz\n")
-        with tarfile.open(os.path.join(self.dist, "backup-operator-1.2.3.oci.tar"), "w") as archive:
-            for name, value in layout.items():
-                data = json.dumps(value).encode()
-                member = tarfile.TarInfo(name)
-                member.size = len(data)
-                archive.addfile(member, io.BytesIO(data))
+        given = {"version": "1.2.3", "image": "registry.example/o", "downloads": "https://downloads.example/v1.2.3", "platforms": "linux-amd64 linux-arm64", "cli": ""}
+        build = {"externalParameters": given, "resolvedDependencies": [{"digest": {"gitCommit": COMMIT}}, {"digest": {"sha256": "00"}}, {"uri": "pkg:generic/rust@1"}]}
+        self.write("provenance.json", json.dumps({"predicate": {"buildDefinition": build, "runDetails": {"builder": {"id": "tag:b"}}}}))
+        self.write("backup.yaml", "")
         sums = ""
         for name in sorted(os.listdir(self.dist)):
             with open(os.path.join(self.dist, name), "rb") as file:
@@ -46,7 +36,7 @@ class First(unittest.TestCase):
         return str(caught.exception)
 
     def test_a_release_says_what_it_was_made_with(self):
-        made_with = {"IMAGE": "registry.example/o", "PLATFORMS": "linux-arm64 linux-amd64", "CLI": "windows-amd64", "DOWNLOADS": "https://downloads.example/v1.2.3"}
+        made_with = {"IMAGE": "registry.example/o", "DOWNLOADS": "https://downloads.example/v1.2.3", "PLATFORMS": "linux-amd64 linux-arm64", "CLI": "", "BUILDER": "tag:b"}
         self.assertEqual(release_first.made_with(self.dist, "1.2.3", COMMIT), made_with)
 
     def test_another_version_another_commit_a_changed_file_and_a_folder_without_a_release_are_refused(self):

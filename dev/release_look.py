@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """release_look.py DIST VERSION: reads a release as whoever checks one does, and fails where it does not say what is true:
 
-the size of each platform's image; that SHA256SUMS and provenance.json name every file by its hash; that image.json names the image; that every
+the size of each platform's image, and that nothing else is in it; that SHA256SUMS and provenance.json name every file by its hash; that image.json names the image; that every
 program carries the list of what it is made of (`cargo auditable`: a section .dep-v0 of compressed JSON); that SPDX and CycloneDX documents hang together."""
 
 import gzip
@@ -18,6 +18,9 @@ import same
 
 LIMIT = 20_000_000
 LIST = ".dep-v0"
+FILES = ("agent", "depot", "licenses/LICENSE", "licenses/THIRD-PARTY-NOTICES", "operator", "sftp")
+# What is in a program and comes from no crate.
+LINKED = {"rust", "libc6-dev"}
 
 
 def sections(data):
@@ -62,9 +65,24 @@ class Release:
         found = {name: hashlib.sha256(self.read(name)).hexdigest() for name in self.files() if name != "SHA256SUMS"}
         sums = dict(reversed(line.split("  ", 1)) for line in self.read("SHA256SUMS").decode().splitlines())
         self.must(sums == found, f"SHA256SUMS names each of {len(found)} files by its hash")
-        subjects = {one["name"]: one["digest"]["sha256"] for one in json.loads(self.read("provenance.json"))["subject"]}
+        statement = json.loads(self.read("provenance.json"))
+        subjects = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
         missing = {name for name in found if name != "provenance.json" and subjects.get(name) != found[name]}
         self.must(not missing, f"provenance.json names every other file by its hash {sorted(missing) or ''}")
+
+    def provenance(self):
+        """By https://slsa.dev/spec/v1.0/provenance and https://github.com/in-toto/attestation/tree/main/spec/v1."""
+        statement = json.loads(self.read("provenance.json"))
+        self.must(statement.get("_type") == "https://in-toto.io/Statement/v1" and statement.get("predicateType") == "https://slsa.dev/provenance/v1", "provenance.json is a statement of SLSA's")
+        build, run = statement["predicate"].get("buildDefinition", {}), statement["predicate"].get("runDetails", {})
+        uris = [build.get("buildType", ""), run.get("builder", {}).get("id", "")]
+        self.must(all(":" in uri for uri in uris) and uris[0] != uris[1], f"it names how it was built and by whom: {uris}")
+        given = build.get("externalParameters", {})
+        self.must(set(given) == {"version", "image", "downloads", "platforms", "cli"} and given["version"] == self.version, f"it names what decided: {given}")
+        named = [one.get("uri") or one.get("name") for one in build.get("resolvedDependencies", []) if one.get("uri") or one.get("digest")]
+        wanted = {"source", "Cargo.lock", "crates/sftp/Cargo.lock"}
+        wanted_of = ("pkg:generic/rust@", "pkg:deb/debian/libc6-dev@")
+        self.must(wanted <= set(named) and all(any(name.startswith(of) for name in named) for of in wanted_of), f"it names {len(named)} things that the programs were made of and by")
 
     def image(self):
         with tarfile.open(os.path.join(self.dist, f"backup-operator-{self.version}.oci.tar")) as archive:
@@ -82,6 +100,8 @@ class Release:
             size = sum(layer["size"] for layer in manifest["layers"])
             self.must(size <= LIMIT, f"{platform}: {size} compressed bytes are {LIMIT} at most")
             with tarfile.open(fileobj=io.BytesIO(gzip.decompress(follow(manifest["layers"][0])))) as layer:
+                files = sorted(member.name for member in layer if member.isfile())
+                self.must(files == sorted(FILES), f"{platform}: in the image are {' '.join(files)}")
                 programs = {name: layer.extractfile(name).read() for name in ("operator", "agent", "depot", "sftp")}
             for program, data in programs.items():
                 self.program(f"{platform}: {program}", program, data)
@@ -107,6 +127,8 @@ class Release:
         self.must(sums == {name: hashlib.sha256(data).hexdigest() for name, data in programs.items()}, f"{platform}: SPDX names each program by its hash")
         unknown = [package["name"] for package in packages.values() if package["licenseDeclared"] == "NOASSERTION"]
         self.must(not unknown, f"{platform}: SPDX has a licence of each of {len(packages)} packages {unknown or ''}")
+        libc = {name for name, _ in listed if name.startswith("libc6-dev")}
+        self.must(libc and "rust" in dict(listed), f"{platform}: SPDX lists what every program was linked with {sorted(libc)}")
         # Both lists come from cargo, by ways of their own: what a program carries must be in the document.
         listed = {(package["name"], package["versionInfo"]) for package in packages.values()}
         for name, data in programs.items():
@@ -119,12 +141,14 @@ class Release:
                 document = json.loads(self.read(name))
                 known = {one["bom-ref"] for one in document["components"]} | {document["metadata"]["component"]["bom-ref"]}
                 dangling = {ref for one in document["dependencies"] for ref in (one["ref"], *one.get("dependsOn", [])) if ref not in known}
-                self.must(document["components"] and not dangling, f"{name} lists {len(document['components'])} components {sorted(dangling) or ''}")
+                linked = LINKED <= {one["name"] for one in document["components"]}
+                self.must(linked and not dangling, f"{name} lists {len(document['components'])} components {sorted(dangling) or ''}")
 
 
 def main(dist, version):
     release = Release(dist, version)
     release.hashes()
+    release.provenance()
     release.image()
     release.archives()
     release.cyclonedx()

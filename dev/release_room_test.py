@@ -40,7 +40,13 @@ class Room(unittest.TestCase):
         clock = os.path.join(self.folder, "later.so")
         subprocess.run(["gcc", "-shared", "-fPIC", "-o", clock, os.path.join(DEV, "later.c")], check=True)
         one, today = self.built("one")
-        other, later = self.built("another-whose-path-is-longer", LD_PRELOAD=clock, CARGO_HOME=os.path.join(self.folder, "cargo"), CFLAGS="-O0", RUSTFLAGS="-g")
+        # Of another user, who has set things for other builds.
+        cargo = os.path.join(self.folder, "cargo")
+        os.mkdir(cargo)
+        with open(os.path.join(cargo, "config.toml"), "w") as file:
+            file.write('[profile.release]\nopt-level = 0\ndebug = 2\n[build]\nrustflags = ["-g"]\n')
+        own = {"CFLAGS": "-O0", "RUSTFLAGS": "-g", "CARGO_PROFILE_RELEASE_DEBUG": "2", "LIBRARY_PATH": self.folder, "HOST_CC": "none", "RUSTC_WRAPPER": "none"}
+        other, later = self.built("another-whose-path-is-longer", LD_PRELOAD=clock, CARGO_HOME=cargo, **own)
         self.assertNotEqual(today, later)
         self.assertEqual(same.differences("inner", one, other), [])
         self.assertNotIn(self.folder.encode(), one)

@@ -3,7 +3,9 @@ mod attest;
 mod changes;
 mod chart;
 mod krew;
+mod linked;
 mod manifests;
+mod notices;
 mod olm;
 mod spdx;
 mod version;
@@ -19,8 +21,10 @@ release manifests version=X.Y.Z image=REPOSITORY digest=sha256:... created=TIME 
                   install.yaml, crds.yaml, store.yaml, the chart's folder and the OLM bundle
 release krew version=X.Y.Z downloads=URL archives=DIR out=DIR
                   the manifest of krew, for the archives of kubectl-backup that are there
-release attest version=X.Y.Z image=REPOSITORY digest=sha256:... commit=HASH created=TIME compiler=TEXT
-                  platforms=\"OS-ARCH ...\" image-OS-ARCH=sha256:... programs=DIR dist=DIR
+release notices platforms=\"OS-ARCH ...\" cli=\"OS-ARCH ...\" linked=LINES out=FILE
+                  whose work is in the programs, and their licences
+release attest version=X.Y.Z image=REPOSITORY downloads=URL digest=sha256:... commit=HASH created=TIME builder=URI rustc=VERSION
+                  linked=LINES platforms=\"OS-ARCH ...\" cli=\"OS-ARCH ...\" image-OS-ARCH=sha256:... programs=DIR dist=DIR
                   the SPDX documents of the image, what of it is signed, and the provenance of all that is in dist";
 
 /// Why a step of a release ended.
@@ -91,6 +95,11 @@ impl<'a> Given<'a> {
         })
     }
 
+    /// The words of one, as `platforms`.
+    fn list(&self, name: &str) -> Result<Vec<&'a str>, Error> {
+        Ok(self.get(name)?.split(' ').collect())
+    }
+
     fn folder(&self, name: &str) -> Result<PathBuf, Error> {
         self.get(name).map(PathBuf::from)
     }
@@ -105,6 +114,7 @@ pub fn run(root: &Path, words: &[&str]) -> Option<Result<(), Error>> {
         "check" => check(root, &given("check")),
         "manifests" => manifests::write(root, &given("manifests")),
         "krew" => krew::write(&given("krew")),
+        "notices" => notices::write(root, &given("notices")),
         "attest" => attest::write(root, &given("attest")),
         _ => return None,
     })

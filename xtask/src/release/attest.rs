@@ -4,15 +4,15 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Error, Given, listed, name, save, spdx};
+use super::{Error, Given, linked, listed, name, save, spdx};
 
-/// What the provenance's parameters mean is said in docs/operations/release.md.
-const BUILD_TYPE: &str = "urn:backup-operator.io:make-release:v1";
+/// What the provenance's parameters mean is said in docs/operations/release.md. A name by RFC 4151, and no address.
+const BUILD_TYPE: &str = "tag:backup-operator.io,2026:make-release/v1";
 
 /// Writes the SPDX document of each platform, `image.json`, and `provenance.json`.
 pub fn write(root: &Path, given: &Given<'_>) -> Result<(), Error> {
     let dist = given.folder("dist")?;
-    for platform in given.get("platforms")?.split(' ') {
+    for platform in given.list("platforms")? {
         let document = spdx::document(root, given, platform)?;
         save(&dist.join(format!("image-{platform}.spdx.json")), pretty(&document)?)?;
     }
@@ -56,7 +56,7 @@ fn subjects(dist: &Path) -> Result<Vec<(String, String)>, Error> {
     files.map(|path| Ok((name(&path), sha256_of(&path)?))).collect()
 }
 
-/// Without the time at which it was built: the same source has the same provenance.
+/// Without the time at which it was built: the same source has the same provenance. <https://slsa.dev/spec/v1.0/provenance>
 fn provenance(given: &Given<'_>, subjects: &[(String, String)], locks: &[(&str, String)]) -> Result<Value, Error> {
     let image = json!({ "name": given.get("image")?, "digest": { "sha256": given.get("digest")?.trim_start_matches("sha256:") } });
     let files = subjects
@@ -67,7 +67,20 @@ fn provenance(given: &Given<'_>, subjects: &[(String, String)], locks: &[(&str, 
         .iter()
         .map(|(name, sha256)| json!({ "name": name, "digest": { "sha256": sha256 } }));
     let subject: Vec<_> = std::iter::once(image).chain(files).collect();
-    let dependencies: Vec<_> = std::iter::once(source).chain(locks).collect();
+    let rustc = given.get("rustc")?;
+    let rustc = json!({ "name": "rustc, and Rust's own library", "uri": format!("pkg:generic/rust@{rustc}") });
+    let linked = linked::of(given)?;
+    let linked = linked.iter().map(linked::Linked::resource);
+    let dependencies: Vec<_> = [source].into_iter().chain(locks).chain([rustc]).chain(linked).collect();
+    let external: serde_json::Map<_, _> = ["version", "image", "downloads", "platforms", "cli"]
+        .map(|name| {
+            (
+                name.to_owned(),
+                json!(given.words.get(name).copied().unwrap_or_default()),
+            )
+        })
+        .into_iter()
+        .collect();
     Ok(json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subject,
@@ -75,11 +88,11 @@ fn provenance(given: &Given<'_>, subjects: &[(String, String)], locks: &[(&str, 
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": { "version": given.get("version")?, "image": given.get("image")? },
-                "internalParameters": { "compiler": given.get("compiler")?, "sourceDateEpoch": given.get("created")? },
+                "externalParameters": external,
+                "internalParameters": { "created": given.get("created")? },
                 "resolvedDependencies": dependencies,
             },
-            "runDetails": { "builder": { "id": BUILD_TYPE } },
+            "runDetails": { "builder": { "id": given.get("builder")? } },
         },
     }))
 }
@@ -110,7 +123,12 @@ mod tests {
             ("digest", "sha256:00ff"),
             ("commit", "abc"),
             ("version", "0.1.0"),
-            ("compiler", "rustc 1.95.0"),
+            ("downloads", "https://downloads.example/v0.1.0"),
+            ("platforms", "linux-amd64"),
+            ("cli", ""),
+            ("rustc", "1.95.0"),
+            ("builder", "tag:builder"),
+            ("linked", "linux-amd64 libc libc6-dev 2.36 amd64 glibc"),
             ("created", "2026-01-02T03:04:05Z"),
         ]);
         let subjects = [("install.yaml".to_string(), "11".to_string())];
@@ -126,6 +144,24 @@ mod tests {
             made["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"]["gitCommit"],
             "abc"
         );
+        let uris: Vec<_> = made["predicate"]["buildDefinition"]["resolvedDependencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|one| one["uri"].as_str())
+            .collect();
+        assert_eq!(
+            uris,
+            [
+                "pkg:generic/rust@1.95.0",
+                "pkg:deb/debian/libc6-dev@2.36?arch=amd64&upstream=glibc"
+            ]
+        );
+        // All that the command was told, what it was told to leave out included.
+        let external = &made["predicate"]["buildDefinition"]["externalParameters"];
+        assert_eq!(external["downloads"], "https://downloads.example/v0.1.0");
+        assert_eq!(external["cli"], "");
+        assert_eq!(made["predicate"]["runDetails"]["builder"]["id"], "tag:builder");
         assert!(made.pointer("/predicate/runDetails/metadata").is_none());
     }
 }

@@ -1,14 +1,16 @@
-//! What the image of one platform is made of, as SPDX 2.3: its programs, and the crates that each is built from with their licences.
+//! What the image of one platform is made of, as SPDX 2.3: its programs, the crates that each is built from, and what the linker put into all of them, with
+//! their licences.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::linked::{self, Linked};
 use super::{Error, Given, attest::sha256_of};
 
 /// The programs of the image, and in which manifest each is.
-const PROGRAMS: [(&str, &str); 4] = [
+pub(super) const PROGRAMS: [(&str, &str); 4] = [
     ("operator", "Cargo.toml"),
     ("agent", "Cargo.toml"),
     ("depot", "Cargo.toml"),
@@ -34,12 +36,27 @@ pub fn document(root: &Path, given: &Given<'_>, platform: &str) -> Result<Value,
         given.get(&format!("image-{platform}"))?,
         given.get("created")?,
         &parts,
+        &System {
+            rust: given.get("rustc")?,
+            linked: linked::of(given)?
+                .into_iter()
+                .filter(|one| one.platform == platform && one.is_part())
+                .collect(),
+        },
     ))
 }
 
+/// What is in every program.
+struct System<'a> {
+    /// The version of Rust's own library.
+    rust: &'a str,
+    linked: Vec<Linked<'a>>,
+}
+
 /// In the words of Rust.
-fn triple(platform: &str) -> &'static str {
+pub(super) fn triple(platform: &str) -> &'static str {
     match platform {
+        "windows-amd64" => "x86_64-pc-windows-gnu",
         "linux-arm64" => "aarch64-unknown-linux-gnu",
         _ => "x86_64-unknown-linux-gnu",
     }
@@ -52,12 +69,12 @@ struct Program {
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Crate {
-    name: String,
-    version: String,
-    license: String,
+pub(super) struct Crate {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) license: String,
     /// It is from crates.io, and not of this repository.
-    published: bool,
+    pub(super) published: bool,
 }
 
 impl Crate {
@@ -68,7 +85,7 @@ impl Crate {
 }
 
 /// What a program is built from, without what only tests and build scripts need.
-fn crates_of(root: &Path, manifest: &str, program: &str, target: &str) -> Result<BTreeSet<Crate>, Error> {
+pub(super) fn crates_of(root: &Path, manifest: &str, program: &str, target: &str) -> Result<BTreeSet<Crate>, Error> {
     let failed = |message: String| Error::Cargo {
         manifest: manifest.into(),
         message,
@@ -119,7 +136,14 @@ fn license(declared: &str) -> String {
     words.join(" OR ")
 }
 
-fn written(version: &str, platform: &str, digest: &str, created: &str, programs: &[Program]) -> Value {
+fn written(
+    version: &str,
+    platform: &str,
+    digest: &str,
+    created: &str,
+    programs: &[Program],
+    system: &System<'_>,
+) -> Value {
     let relation = |from: &str, kind: &str, to: &str| json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to });
     let locator = |kind: &str, locator: String| json!([{ "referenceCategory": "PACKAGE-MANAGER", "referenceType": kind, "referenceLocator": locator }]);
     let image = "SPDXRef-image";
@@ -131,6 +155,14 @@ fn written(version: &str, platform: &str, digest: &str, created: &str, programs:
     })];
     let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", image)];
     let mut crates = BTreeMap::new();
+    let parts = system.linked.iter().map(|part| {
+        let id = format!("SPDXRef-{}", part.package).replace(['_', '+'], "-");
+        (id, part.package, part.version, part.license(), part.purl())
+    });
+    let rust = system.rust;
+    let purl = format!("pkg:generic/rust@{rust}");
+    let own = ("SPDXRef-rust".to_owned(), "rust", rust, "MIT OR Apache-2.0", purl);
+    let parts: Vec<_> = parts.chain([own]).collect();
     for program in programs {
         let id = format!("SPDXRef-{}", program.name);
         packages.push(json!({
@@ -140,6 +172,9 @@ fn written(version: &str, platform: &str, digest: &str, created: &str, programs:
             "checksums": [{ "algorithm": "SHA256", "checksumValue": program.sha256 }],
         }));
         relations.push(relation(image, "CONTAINS", &id));
+        for (part, ..) in &parts {
+            relations.push(relation(&id, "STATIC_LINK", part));
+        }
         for from in program.crates.iter().filter(|from| from.published) {
             relations.push(relation(&id, "DEPENDS_ON", &from.id()));
             crates.insert(from.id(), from);
@@ -159,13 +194,20 @@ fn written(version: &str, platform: &str, digest: &str, created: &str, programs:
             "externalRefs": locator("purl", format!("pkg:cargo/{name}@{version}")),
         }));
     }
+    for (id, name, version, license, purl) in parts {
+        packages.push(json!({
+            "SPDXID": id, "name": name, "versionInfo": version, "filesAnalyzed": false, "downloadLocation": UNKNOWN,
+            "licenseConcluded": UNKNOWN, "licenseDeclared": license, "copyrightText": UNKNOWN,
+            "externalRefs": locator("purl", purl),
+        }));
+    }
     json!({
         "spdxVersion": "SPDX-2.3",
         "SPDXID": "SPDXRef-DOCUMENT",
         "dataLicense": "CC0-1.0",
         "name": format!("backup-operator-{version}-{platform}"),
         // A name of this very image, and no address.
-        "documentNamespace": format!("urn:backup-operator.io:spdx:{digest}"),
+        "documentNamespace": format!("tag:backup-operator.io,2026:spdx/{digest}"),
         "creationInfo": { "created": created, "creators": ["Tool: backup-operator-xtask"] },
         "packages": packages,
         "relationships": relations,
@@ -177,13 +219,28 @@ mod tests {
     use super::*;
     use crate::root;
 
+    const LINKED: &str =
+        "linux-amd64 libc libc6-dev 2.36-9+deb12u14 amd64 glibc\nlinux-amd64 libgcc libgcc-12-dev 12.2.0 amd64 gcc-12";
+
     fn made(platform: &str) -> Value {
         let programs = PROGRAMS.map(|(name, manifest)| Program {
             name,
             sha256: "00".repeat(32),
             crates: crates_of(&root(), manifest, name, triple(platform)).unwrap(),
         });
-        written("0.1.0", platform, "sha256:00ff", "2026-01-02T03:04:05Z", &programs)
+        let words = BTreeMap::from([("linked", LINKED)]);
+        let system = System {
+            rust: "1.95.0",
+            linked: linked::of(&Given { step: "attest", words }).unwrap(),
+        };
+        written(
+            "0.1.0",
+            platform,
+            "sha256:00ff",
+            "2026-01-02T03:04:05Z",
+            &programs,
+            &system,
+        )
     }
 
     fn each<'a>(document: &'a Value, list: &str, field: &str) -> Vec<&'a str> {
@@ -210,7 +267,11 @@ mod tests {
             assert!(ids.contains(to), "{to}");
         }
         let names = each(&made, "packages", "name");
-        assert!(["ring", "russh", "kube-client"].iter().all(|name| names.contains(name)));
+        assert!(
+            ["ring", "russh", "kube-client", "libc6-dev", "rust"]
+                .iter()
+                .all(|name| names.contains(name))
+        );
         // Of tests, of the compiler, and of ours.
         assert!(
             ["proptest", "serde_derive", "planner"]
@@ -228,6 +289,9 @@ mod tests {
                 .into_iter()
                 .zip(each(&made, "packages", "licenseDeclared"))
         {
+            if LINKED.contains(name) {
+                continue;
+            }
             let words = license
                 .split([' ', '(', ')'])
                 .filter(|word| !["", "OR", "AND", "WITH"].contains(word));
