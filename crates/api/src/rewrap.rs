@@ -1,4 +1,5 @@
 //! Another set of recipients for a backup that is there: what is asked for, how far it is, and what became of it.
+use crate::run::Location;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,9 @@ pub struct Replaced {
     /// The store's version of it, where its bucket keeps versions.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "versionID")]
     pub version_id: Option<String>,
+    /// Where its storage led to when it was made. What is not there any more is not gone where the storage names another place since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
     /// An upload under that key which was not finished.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "uploadID")]
     pub upload_id: Option<String>,

@@ -30,8 +30,19 @@ pub fn others(
     runs: &Cache<BackupRun>,
     storages: &Cache<BackupStorage>,
 ) -> Vec<Arc<BackupRun>> {
+    others_in(&run.spec.storage.name, key, run, runs, storages)
+}
+
+/// The same of an object of this run in another storage.
+pub fn others_in(
+    storage: &str,
+    key: &str,
+    run: &BackupRun,
+    runs: &Cache<BackupRun>,
+    storages: &Cache<BackupStorage>,
+) -> Vec<Arc<BackupRun>> {
     let mut others = of(key, run, runs);
-    others.retain(|other| is_believed(run, other, storages));
+    others.retain(|other| is_believed(run, storage, other, storages));
     others
 }
 
@@ -63,8 +74,8 @@ fn claim(other: &BackupRun) -> Option<Claim> {
     })
 }
 
-fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorage>) -> bool {
-    let of = |run: &BackupRun| storages.get(&ObjectRef::new(&run.spec.storage.name));
+fn is_believed(run: &BackupRun, storage: &str, other: &BackupRun, storages: &Cache<BackupStorage>) -> bool {
+    let of = |name: &str| storages.get(&ObjectRef::new(name));
     // By names only: one store may have many endpoints. Containers of two accounts are two, whatever they are called.
     let bucket = |storage: &BackupStorage| {
         let said = |name: &str| storage.spec.parameters.as_ref()?.get(name).cloned();
@@ -72,9 +83,9 @@ fn is_believed(run: &BackupRun, other: &BackupRun, storages: &Cache<BackupStorag
         (storage.spec.type_, names)
     };
     other.namespace() == run.namespace()
-        || of(other).is_some_and(|theirs| {
+        || of(&other.spec.storage.name).is_some_and(|theirs| {
             theirs.spec.namespace_isolation != Some(NamespaceIsolation::Prefix)
-                && of(run).is_none_or(|mine| bucket(&mine) == bucket(&theirs))
+                && of(storage).is_none_or(|mine| bucket(&mine) == bucket(&theirs))
         })
 }
 
@@ -131,7 +142,7 @@ mod tests {
             ("shared", false),
         ] {
             assert_eq!(
-                is_believed(&blob, &run("o", "eve", storage), &storages),
+                is_believed(&blob, "blobs", &run("o", "eve", storage), &storages),
                 believed,
                 "{storage}"
             );

@@ -1,17 +1,19 @@
 //! What the caches have for a run that restores another one's backup, and for that other one.
 use std::sync::Arc;
 
+use api::names::Action;
 use api::storage::NamespaceIsolation;
-use api::{BackupRun, BackupSchedule, labels};
+use api::{BackupRun, BackupSchedule, BackupStorage, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::is_finished;
 use planner::run::picked::{Proof, SourceView};
 use planner::run::proved::proof;
 use planner::run::source::{There, pick};
+use planner::run::{is_finished, life};
 
-use crate::cache::Group;
+use crate::cache::{Cache, Group};
+use crate::claims;
 use crate::context::Context;
 use crate::ownership::is_labelled;
 
@@ -67,23 +69,39 @@ fn of_schedule(namespace: &str, name: &str, context: &Context) -> Vec<Arc<Backup
     runs
 }
 
-/// A run that reads the backup of another one, or is about to: it has picked it, and has not ended.
+/// A run that reads the backup of another one, or is about to: it has picked it, and has not ended. Or it names the object by its path, as
+/// `kubectl backup restore --into` does, and is at it.
 /// One of the run's own namespace goes before others, which are not waited for without end.
 pub fn reader(run: &BackupRun, context: &Context) -> Option<String> {
     let uid = &run.uid()?;
-    let readers = context.runs.heads(&[Group::RestoresFrom(uid)]);
+    let mut readers = context.runs.heads(&[Group::RestoresFrom(uid)]);
     let reads = |reader: &BackupRun| {
         reader.status.as_ref().is_some_and(|s| {
             s.source.as_ref().is_some_and(|source| source.uid == *uid) && (s.transfer.is_some() || !is_finished(s))
         })
     };
-    let reading = readers.iter().filter(|reader| reads(reader));
+    readers.retain(|reader| reads(reader));
+    readers.extend(by_path(run, &context.runs, &context.storages));
+    let reading = readers.iter();
     let first = reading.min_by_key(|reader| reader.namespace() != run.namespace())?;
     Some(format!(
         "{}/{}",
         first.namespace().unwrap_or_default(),
         first.name_any()
     ))
+}
+
+/// The runs that are reading by its key what a rewrap has replaced.
+fn by_path(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupStorage>) -> Vec<Arc<BackupRun>> {
+    let own = &run.spec.storage.name;
+    let old = run.status.iter().flat_map(|status| &status.replaced);
+    let reads = |reader: &BackupRun| {
+        let transfer = reader.status.as_ref().and_then(|s| s.transfer.as_ref());
+        transfer.is_some_and(|t| life::parse(&t.attempt).0 == Action::Restore)
+    };
+    old.flat_map(|old| claims::others_in(old.storage.as_ref().unwrap_or(own), &old.key, run, runs, storages))
+        .filter(|reader| reads(reader))
+        .collect()
 }
 
 /// What the last restore of a run's backup by another run of its namespace has shown of it. Of another namespace nobody is heard: whoever may
@@ -116,4 +134,53 @@ pub fn is_to_hear(run: &BackupRun, context: &Context) -> Option<ObjectRef<Backup
     let known = other.status.as_ref().and_then(|s| s.verified.as_ref());
     let is_new = known.is_none_or(|known| known.run != shown.run && (known.time.0 < shown.at || known.time.0 > now));
     (is_new && other.uid().as_ref() == Some(&source.uid)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cache::Packed;
+
+    #[test]
+    fn a_run_that_reads_an_object_by_its_path_is_a_reader_of_what_a_rewrap_has_replaced() {
+        let storages = Cache::default();
+        let bucket = |name: &str| {
+            let storage = json!({"apiVersion": "backup-operator.io/v1", "kind": "BackupStorage", "metadata": {"name": name},
+                "spec": {"type": "s3", "parameters": {"bucket": name}}});
+            storages.put(Packed::of(&serde_json::from_value::<BackupStorage>(storage).unwrap()));
+        };
+        ["near", "far"].map(bucket);
+        let mut run = testing::backup_run();
+        run.metadata.uid = Some("rewrapped".into());
+        run.spec.storage.name = "near".into();
+        run.status = serde_json::from_value(json!({"key": "db.rewrap-0000beef.sql", "replaced": [
+            {"key": "db.sql"}, {"storage": "far", "key": "far/db.sql"}]}))
+        .unwrap();
+        let reader = |attempt: Option<&str>, storage: &str, key: &str| {
+            let mut reader = testing::restore_only_run();
+            reader.metadata.uid = Some("reader".into());
+            reader.metadata.namespace = Some("elsewhere".into());
+            reader.spec.storage.name = storage.into();
+            let transfer = attempt.map(|attempt| {
+                json!({"attempt": attempt, "startedAt": "2026-01-01T00:00:00Z", "key": key, "route": "Direct"})
+            });
+            reader.status = serde_json::from_value(json!({"key": key, "transfer": transfer})).unwrap();
+            let runs = Cache::default();
+            runs.put(Packed::of(&reader));
+            by_path(&run, &runs, &storages).len()
+        };
+        for (attempt, storage, key, reads) in [
+            (Some("restore-1"), "near", "db.sql", 1),
+            (Some("restore-1"), "far", "far/db.sql", 1),
+            // Another bucket, another key, one that writes, and one that is not at it.
+            (Some("restore-1"), "far", "db.sql", 0),
+            (Some("restore-1"), "near", "other.sql", 0),
+            (Some("backup-1"), "near", "db.sql", 0),
+            (None, "near", "db.sql", 0),
+        ] {
+            assert_eq!(reader(attempt, storage, key), reads, "{attempt:?} {storage} {key}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::run::moved::is_same;
 use crate::run::observed::{CopyProgress, CopyView, Found, Observed, StorageView};
 use crate::run::path;
 use crate::run::reason::Reason;
+use crate::run::replaced::is_of;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::there::{Lie, lie, look, made};
 use crate::validate::run::{check_path, render_copy};
@@ -61,6 +62,19 @@ pub fn wanted(run: &BackupRun) -> Vec<Wanted> {
     all
 }
 
+/// The copies that are to be there: those that are wanted, and those that a rewrap is to replace. Whoever does not ask for a copy any more has
+/// not asked to have it removed: what is taken away for the old key's sake is made anew first.
+fn to_be(run: &BackupRun, status: &BackupRunStatus) -> Vec<Wanted> {
+    let mut all = wanted(run);
+    for old in status.replaced.iter().filter(|old| is_of(status, old)) {
+        let known = |storage: &String| all.iter().any(|one| one.storage == *storage);
+        if let Some(storage) = old.storage.clone().filter(|storage| !known(storage)) {
+            all.push(Wanted { storage, path: None });
+        }
+    }
+    all
+}
+
 /// The storages that have to be looked at for a run, beside its own: of copies that are wanted, and of those that are there.
 pub fn storages(run: &BackupRun) -> Vec<String> {
     let there = run.status.iter().flat_map(|s| &s.copies).map(|c| c.storage.clone());
@@ -85,7 +99,7 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
 
 /// The same, for who has more to tell and reports both.
 pub fn go_on(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> Option<BackupRunStatus> {
-    let wanted = wanted(o.run);
+    let wanted = to_be(o.run, status);
     if wanted.is_empty() || !condition::is_true(&status.conditions, condition::SUCCESSFUL) {
         return None;
     }
@@ -365,7 +379,7 @@ pub fn lost(o: &Observed<'_>, told: &mut BackupRunStatus) -> Vec<Event> {
         copy.message = Some(words);
     }
     if !events.is_empty() {
-        let wanted = wanted(o.run);
+        let wanted = to_be(o.run, told);
         tell(o, &wanted, told);
     }
     events

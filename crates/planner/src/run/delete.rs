@@ -224,7 +224,13 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
     };
     // A storage that is gone is no reason to leave what lies in others.
     let gone = o.storage == StorageView::Missing && o.trouble.as_ref().is_none_or(|t| t.since < STORE);
-    steps.retain(|step| gone && matches!(step, Unguarded::DeleteCopy { .. }));
+    let elsewhere = |step: &Unguarded| {
+        matches!(
+            step,
+            Unguarded::DeleteCopy { .. } | Unguarded::RemoveReplaced { storage: Some(_), .. }
+        )
+    };
+    steps.retain(|step| gone && elsewhere(step));
     steps.extend([Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]);
     steps
 }
@@ -240,13 +246,31 @@ fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>)
         etag: None,
         version_id: None,
         upload_id: rewrap.upload_id.clone(),
+        moved: moved(&o.storage, status.location.as_ref()),
     });
     let replaced = status.replaced.iter().filter(|old| is_of(status, old));
-    let all = replaced.map(removal).chain(made);
-    let may = |step: &Unguarded| {
-        let Unguarded::RemoveReplaced { storage, key, .. } = step else {
+    let all: Vec<_> = replaced.map(|old| removal(o, old)).chain(made).collect();
+    let mut told = Vec::new();
+    let mut may = |step: &Unguarded| {
+        let Unguarded::RemoveReplaced {
+            storage, key, moved, ..
+        } = step
+        else {
             return false;
         };
+        if let Some(moved) = moved.as_ref().filter(|moved| moved.is_elsewhere()) {
+            let event = Event {
+                warning: true,
+                reason: Reason::LeftBehind.word(),
+                action: "Delete",
+                note: format!(
+                    "object {key} of a rewrap was left: it {}. Remove it by hand",
+                    moved.words()
+                ),
+            };
+            told.extend([Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]);
+            return false;
+        }
         let view = match storage {
             None => Some(&o.storage),
             Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
@@ -257,6 +281,7 @@ fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>)
             matches!(view, StorageView::Ready(_) | StorageView::NotReady { .. }) && view.forbids(key).is_none()
         })
     };
-    let mut may = may;
-    all.filter(|step| may(step)).collect()
+    let mut steps: Vec<_> = all.into_iter().filter(|step| may(step)).collect();
+    steps.extend(told);
+    steps
 }

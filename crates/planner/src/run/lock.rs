@@ -50,11 +50,23 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
         version_id: status.version_id.clone(),
         on,
     });
-    let mut told = status.clone();
-    let lock = Lock {
-        legal_hold: on,
-        ..told.lock.take().unwrap_or_default()
+    let change = |told: &mut BackupRunStatus| {
+        let lock = Lock {
+            legal_hold: on,
+            ..told.lock.take().unwrap_or_default()
+        };
+        told.lock = Some(lock).filter(|lock| *lock != Lock::default());
     };
-    told.lock = Some(lock).filter(|lock| *lock != Lock::default());
+    // What a rewrap removes is told by the same report: each of two would write over the other. The store is asked for the hold at once all the same.
+    let reports = decision.settled.iter_mut();
+    let mut reports = reports.filter_map(|step| match step {
+        Guarded::Report(told) => Some(told),
+        _ => None,
+    });
+    if let Some(told) = reports.next() {
+        return change(told);
+    }
+    let mut told = status.clone();
+    change(&mut told);
     decision.settled.push(Guarded::Report(Box::new(told)));
 }

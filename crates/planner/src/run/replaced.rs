@@ -1,14 +1,15 @@
 //! What a rewrap has replaced, and when each of it goes: never while somebody reads it, and a copy only once there is another one in its place.
 use std::time::Duration;
 
-use api::BackupRunStatus;
 use api::condition::{self, Say};
 use api::rewrap::Replaced;
+use api::{BackupRunStatus, labels};
 use jiff::SignedDuration;
 use kube::ResourceExt;
 
 use crate::run::copies;
 use crate::run::limits::{COPIED_ANEW, LENT, READERS, STORAGE_WAIT};
+use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
 use crate::run::rewrap_request::{are_beside, current};
@@ -35,7 +36,7 @@ pub fn remove(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decisio
             }
             None => match untouched(o, &told, old) {
                 Some(said) => left.push(said),
-                None => goes.push(removal(old)),
+                None => goes.push(removal(o, old)),
             },
         }
     }
@@ -63,14 +64,27 @@ pub fn remove(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decisio
 }
 
 /// How an object of before is removed.
-pub fn removal(old: &Replaced) -> Unguarded {
+pub fn removal(o: &Observed<'_>, old: &Replaced) -> Unguarded {
     Unguarded::RemoveReplaced {
         storage: old.storage.clone(),
         key: old.key.clone(),
         etag: old.etag.clone(),
         version_id: old.version_id.clone(),
         upload_id: old.upload_id.clone(),
+        moved: moved_of(o, old),
     }
+}
+
+fn view_of<'v>(o: &'v Observed<'_>, storage: Option<&String>) -> Option<&'v StorageView> {
+    match storage {
+        None => Some(&o.storage),
+        Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
+    }
+}
+
+/// Where it was stored, if its storage names another place now.
+pub fn moved_of(o: &Observed<'_>, old: &Replaced) -> Option<Moved> {
+    moved(view_of(o, old.storage.as_ref())?, old.location.as_ref())
 }
 
 /// Whether it lies beside what the run has now: whoever may write the status may have named what is another's.
@@ -84,18 +98,21 @@ pub fn is_of(status: &BackupRunStatus, old: &Replaced) -> bool {
 
 /// What is said of one that is not removed at all.
 fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<Unguarded> {
-    let view = match &old.storage {
-        None => Some(&o.storage),
-        Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
-    };
+    let view = view_of(o, old.storage.as_ref());
+    let moved = moved_of(o, old).filter(Moved::is_elsewhere);
     let place = old.storage.as_ref().unwrap_or(&o.run.spec.storage.name);
     let (reason, why) = if !is_of(status, old) {
         (
             Reason::ObjectKept,
-            "status.replaced names it, and it does not lie beside what the run has",
+            "status.replaced names it, and it does not lie beside what the run has".into(),
         )
+    } else if let Some(moved) = moved {
+        (Reason::LeftBehind, format!("it {}", moved.words()))
     } else if view.is_none_or(|view| matches!(view, StorageView::Missing) || view.forbids(&old.key).is_some()) {
-        (Reason::LeftBehind, "the storage is gone, or not for this namespace")
+        (
+            Reason::LeftBehind,
+            "the storage is gone, or not for this namespace".into(),
+        )
     } else {
         return None;
     };
@@ -112,7 +129,9 @@ fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Opti
 /// Why a copy of before is kept as yet, and when to look again. One whose storage takes no new one goes after a time, if there is another.
 fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(String, Duration)> {
     let name = old.storage.as_ref()?;
-    if copies::wanted(o.run).iter().all(|wanted| wanted.storage != *name) {
+    let is_wanted = copies::wanted(o.run).iter().any(|wanted| wanted.storage == *name);
+    if !is_wanted && matches!(view_of(o, Some(name)), None | Some(StorageView::Missing)) {
+        // Nobody will make it anew.
         return None;
     }
     let copy = status.copies.iter().find(|c| c.storage == *name)?;
@@ -163,7 +182,13 @@ fn is_done(status: &BackupRunStatus) -> bool {
 fn waits(o: &Observed<'_>, told: &mut BackupRunStatus, why: &str) {
     if is_done(told) {
         let whom = current(o.run).join(", ");
-        let words = format!("encrypted for {whom}; what it was before is still to be removed: {why}");
+        let asked = o.run.annotations().contains_key(labels::REWRAP) && !o.rewrap.request_is_kept;
+        let next = if asked {
+            "; the further rewrap that is asked for waits for that"
+        } else {
+            ""
+        };
+        let words = format!("encrypted for {whom}; what it was before is still to be removed: {why}{next}");
         say(o, told, false, Reason::ReplacedLeft, &words);
     }
 }

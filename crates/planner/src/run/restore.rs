@@ -75,8 +75,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
                 .or_else(|| copies::add(o, &status, &mut decision))
                 .unwrap_or(status);
         }
-        // What is removed is settled first: each of the two would report over the other.
-        if status.rewrap.is_none() && decision.settled.is_empty() {
+        if status.rewrap.is_none() {
             lock::add(o, &status, &mut decision);
         }
         return decision;

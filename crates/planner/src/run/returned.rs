@@ -26,20 +26,35 @@ const AGAIN: &str =
 
 /// What to do for a run that was brought back.
 ///
-/// A request to restore that came back with it is one of its earlier life, or may be: it is taken off before anything is told, as nobody could
-/// tell it from one of today afterwards.
+/// A request to restore or to encrypt anew that came back with it is one of its earlier life, or may be: it is taken off before anything is told, as
+/// nobody could tell it from one of today afterwards. The key that such a rewrap adds may have been taken out since.
 pub fn decide(o: &Observed<'_>, status: BackupRunStatus, past: &Past) -> Decision {
     let mut decision = told(o, status, past);
-    let request = labels::RESTORE;
     let ends = decision.requeue.is_none() && decision.guarded.iter().any(|step| matches!(step, Guarded::Report(_)));
-    if ends && o.run.annotations().contains_key(request) {
-        decision.guarded.insert(0, Guarded::TakeRequest);
+    for (request, take, nothing, again) in [
+        (
+            labels::RESTORE,
+            Guarded::TakeRequest,
+            "nothing is restored by it",
+            "To restore now, ask again: kubectl backup restore",
+        ),
+        (
+            labels::REWRAP,
+            Guarded::TakeRewrap,
+            "nothing is encrypted anew by it",
+            "To encrypt it for others now, ask again: kubectl backup rewrap",
+        ),
+    ] {
+        if !ends || !o.run.annotations().contains_key(request) {
+            continue;
+        }
+        decision.guarded.insert(0, take);
         decision.unguarded.push(Unguarded::Event(Event {
             warning: true,
             reason: Reason::NotRepeated.word(),
             action: "Adopt",
             note: format!(
-                "annotation {request} came back with this run; it was taken off, and nothing is restored by it: it may be a request of long ago. To restore now, ask again: kubectl backup restore, or the annotation with another value"
+                "annotation {request} came back with this run; it was taken off, and {nothing}: it may be a request of long ago. {again}, or the annotation with another value"
             ),
         }));
     }
@@ -143,6 +158,7 @@ fn encrypted(o: &Observed<'_>, status: &mut BackupRunStatus, object: &StoredObje
         key,
         etag: None,
         version_id: None,
+        location: o.storage.location().cloned(),
         upload_id: None,
     });
 }

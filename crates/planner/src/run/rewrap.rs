@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::condition;
 use api::rewrap::{Replaced, Rewrap, Rewrapped};
+use api::run::CopyStatus;
 use api::{BackupRunStatus, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -13,7 +14,7 @@ use crate::run::limits::{REWRAP_TRIES, REWRAPS, pause};
 use crate::run::observed::{CopyProgress, MadeCopy, Observed};
 use crate::run::reason::Reason;
 use crate::run::replaced::{self, condition_of, event, say};
-use crate::run::rewrap_request::{asked, beside_too, current, is_own, possible};
+use crate::run::rewrap_request::{asked, beside_too, current, is_own, next_try, possible};
 use crate::run::step::{Decision, Guarded, OWN, Unguarded};
 use crate::size::humanize;
 
@@ -191,6 +192,9 @@ fn stopped(
 const STOPS: Duration = Duration::from_secs(1);
 
 /// A try failed. `left`: its upload, where nobody has dropped it.
+///
+/// The next one makes an object of another name. Crash window: an operator that was suspended in this try, and is not the leader any more when it
+/// wakes, removes what it made, by a name that no other try has.
 fn failed(
     o: &Observed<'_>,
     told: &mut BackupRunStatus,
@@ -201,8 +205,19 @@ fn failed(
 ) {
     let failures = rewrap.failures.saturating_add(1);
     if failures < REWRAP_TRIES {
+        let next = next_try(o.run, told, rewrap, failures);
+        let upload = match &next {
+            Some(_) => {
+                left_over(o, told, rewrap, left);
+                None
+            }
+            None => left,
+        };
         set(told, |rewrap| {
-            (rewrap.failures, rewrap.failed_at, rewrap.upload_id) = (failures, Some(Time(o.now)), left);
+            (rewrap.failures, rewrap.failed_at, rewrap.upload_id) = (failures, Some(Time(o.now)), upload);
+            if let Some((path, key)) = next {
+                (rewrap.path, rewrap.key) = (path, key);
+            }
         });
         let words = format!("it failed and is tried again ({failures} of {REWRAP_TRIES} tries): {why}");
         say(o, told, false, Reason::Rewrapping, &words);
@@ -221,16 +236,7 @@ fn given_up(
     decision: &mut Decision,
 ) {
     told.rewrap = None;
-    if is_own(o.run, told, rewrap) {
-        // What it may have made visible is nobody's.
-        told.replaced.push(Replaced {
-            storage: None,
-            key: rewrap.key.clone(),
-            etag: None,
-            version_id: None,
-            upload_id: left,
-        });
-    }
+    left_over(o, told, rewrap, left);
     // A try may have been done, and its operator died before the status said so: the annotation would name what is nobody's.
     let path = told.path.clone();
     decision
@@ -239,6 +245,20 @@ fn given_up(
     say(o, told, false, Reason::RewrapFailed, words);
     let note = format!("the backup was not encrypted for others: {words}");
     decision.unguarded.push(event(true, Reason::RewrapFailed, note));
+}
+
+/// What a try may have made visible is nobody's.
+fn left_over(o: &Observed<'_>, told: &mut BackupRunStatus, rewrap: &Rewrap, left: Option<String>) {
+    if is_own(o.run, told, rewrap) {
+        told.replaced.push(Replaced {
+            storage: None,
+            key: rewrap.key.clone(),
+            etag: None,
+            version_id: None,
+            location: told.location.clone(),
+            upload_id: left,
+        });
+    }
 }
 
 /// The status names the new object from here on, and the old one as what is to be removed.
@@ -252,19 +272,23 @@ fn done(o: &Observed<'_>, told: &mut BackupRunStatus, rewrap: &Rewrap, made: &Ma
         key,
         etag: told.etag.clone(),
         version_id: told.version_id.clone(),
+        location: told.location.clone(),
         upload_id: None,
     }));
-    // Copies are for whom the old object was for. Each is made anew, beside the one of before, which goes after that.
-    for copy in told.copies.iter_mut().filter(|c| c.completion_time.is_some()) {
+    // Copies are for whom the old object was for. Each is made anew, beside the one of before, which goes after that. One that is not noted as made
+    // may be there all the same: its record could not be written, or its operator died before the status said so. It says itself whose it is.
+    let begun = |c: &&mut CopyStatus| !c.key.is_empty() && !c.given_up;
+    for copy in told.copies.iter_mut().filter(begun) {
         told.replaced.push(Replaced {
             storage: Some(copy.storage.clone()),
             key: copy.key.clone(),
             etag: copy.etag.take(),
             version_id: copy.version_id.take(),
-            upload_id: None,
+            location: copy.location.clone(),
+            upload_id: copy.upload_id.take(),
         });
         copy.key = beside_too(&copy.key, &rewrap.path);
-        (copy.completion_time, copy.lock, copy.upload_id) = (None, None, None);
+        (copy.completion_time, copy.lock) = (None, None);
         copy.message = None;
     }
     told.rewraps.push(Rewrapped {

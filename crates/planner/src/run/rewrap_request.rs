@@ -38,7 +38,7 @@ pub fn asked(o: &Observed<'_>, status: &BackupRunStatus) -> Option<Result<Wanted
     let text = o.run.annotations().get(labels::REWRAP)?;
     Some(possible(o, status).and_then(|key| {
         let recipients = set(current(o.run), text)?;
-        let path = path(status.path.as_deref().unwrap_or_default(), o.run, o.now)?;
+        let path = path(status.path.as_deref().unwrap_or_default(), o.run, o.now, 0)?;
         Ok(Wanted {
             key: beside(key, status.path.as_deref().unwrap_or_default(), &path)?,
             recipients,
@@ -164,22 +164,33 @@ pub fn possible<'s>(o: &Observed<'_>, status: &'s BackupRunStatus) -> Result<&'s
     }
 }
 
-/// The new object lies beside the old one, under a name of this run and request alone: no other run writes there, and a second request
-/// never meets what a first one left.
-fn path(old: &str, run: &BackupRun, now: Timestamp) -> Result<String, String> {
+/// The new object lies beside the old one, under a name of this run, request and try alone: no other run writes there, and a second request or
+/// try never meets what a first one left.
+fn path(old: &str, run: &BackupRun, now: Timestamp, failures: u32) -> Result<String, String> {
     let uid = run.metadata.uid.as_deref().unwrap_or_default();
     // In whole seconds, which every way of writing a time keeps: it is made once more to know whether a status names it.
-    let mark = stable_hash(&format!("{uid} {}", now.as_second()));
+    let mark = match failures {
+        0 => stable_hash(&format!("{uid} {}", now.as_second())),
+        more => stable_hash(&format!("{uid} {} {more}", now.as_second())),
+    };
     let path = marked(old, &format!("{:08x}", mark & 0xffff_ffff));
     check_path(&path).map_err(|why| format!("the path of the new object: {why}"))
 }
 
 /// Whether the status names what this run would make of what it has, and nothing else.
 pub fn is_own(run: &BackupRun, status: &BackupRunStatus, rewrap: &Rewrap) -> bool {
+    // Of a try that an operator of before has begun the name has no number.
+    let tries = [rewrap.failures, 0];
+    let mut names = tries.iter().filter_map(|tries| next_try(run, status, rewrap, *tries));
+    names.any(|(path, key)| path == rewrap.path && key == rewrap.key)
+}
+
+/// The path and the key of what the try after so many failures makes.
+pub fn next_try(run: &BackupRun, status: &BackupRunStatus, rewrap: &Rewrap, failures: u32) -> Option<(String, String)> {
     let old = status.path.as_deref().unwrap_or_default();
-    let key = status.key.as_deref().unwrap_or_default();
-    path(old, run, rewrap.since.0)
-        .is_ok_and(|path| path == rewrap.path && beside(key, old, &path).is_ok_and(|key| key == rewrap.key))
+    let path = path(old, run, rewrap.since.0, failures).ok()?;
+    let key = beside(status.key.as_deref().unwrap_or_default(), old, &path).ok()?;
+    Some((path, key))
 }
 
 /// The key of what is made anew of a copy: beside it, with the mark of the new object.
@@ -294,7 +305,7 @@ mod tests {
     #[test]
     fn the_new_object_lies_beside_the_old_one_and_keeps_its_extension() {
         let run = testing::backup_run();
-        let at = |old: &str| path(old, &run, Timestamp::UNIX_EPOCH).unwrap();
+        let at = |old: &str| path(old, &run, Timestamp::UNIX_EPOCH, 0).unwrap();
         let first = at("/shop/db.sql.zst.age");
         assert!(
             first.starts_with("/shop/db.sql.zst.rewrap-") && first.ends_with(".age"),
@@ -311,7 +322,7 @@ mod tests {
             assert!(are_beside(key, mark));
         }
         assert!(!are_beside("a/db.sql", "b/db.sql") && !are_beside("db.rewrap-1.sql", "db.sql"));
-        assert!(path(&format!("/{}", "x".repeat(995)), &run, Timestamp::UNIX_EPOCH).is_err());
+        assert!(path(&format!("/{}", "x".repeat(995)), &run, Timestamp::UNIX_EPOCH, 0).is_err());
         assert_eq!(
             beside("team/shop/db.age", "/shop/db.age", "/shop/n.age").unwrap(),
             "team/shop/n.age"

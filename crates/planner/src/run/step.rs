@@ -139,6 +139,8 @@ pub enum Unguarded {
     },
     /// Remove an object that a rewrap has replaced, or one that it made and that is nobody's.
     RemoveReplaced {
+        /// Where it was stored, if its storage names another place now: that it is not there then says nothing.
+        moved: Option<Moved>,
         /// The further storage that it lies in; none: the run's own.
         storage: Option<String>,
         /// Object key.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate};
 use planner::run::life;
+use planner::run::moved::Moved;
 use planner::run::{Event, Reason, Recorded};
 use store::{Held, Removed, StoreError};
 
@@ -26,6 +27,8 @@ pub(super) struct Old<'a> {
     pub(super) etag: Option<&'a str>,
     pub(super) version_id: Option<&'a str>,
     pub(super) upload_id: Option<&'a str>,
+    /// Where it was stored, if its storage names another place now.
+    pub(super) moved: Option<&'a Moved>,
 }
 
 impl Old<'_> {
@@ -65,6 +68,17 @@ pub(super) async fn remove(run: &BackupRun, context: &Context, old: &Old<'_>) ->
         None => open(run, context).await?,
         Some(name) => open_of(name, context).await?,
     };
+    if let Some(moved) = old.moved {
+        // Another endpoint may be another name of the same store: there it is looked for, and before anything else is written there.
+        let looked = store.store.look(old.key, old.version_id).await;
+        let object = looked.map_err(|e| StepError::Store("look at the object of before", e))?;
+        if object.is_none() {
+            return Err(StepError::Elsewhere {
+                key: old.key.into(),
+                moved: moved.clone(),
+            });
+        }
+    }
     if let Some(upload) = old.upload_id {
         let dropped = store.store.drop_upload(old.key, upload).await;
         dropped.map_err(|e| StepError::Store("drop the upload of a rewrap", e))?;

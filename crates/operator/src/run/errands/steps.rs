@@ -142,6 +142,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             etag,
             version_id,
             upload_id,
+            moved,
         } => {
             let old = replaced::Old {
                 storage: storage.as_deref(),
@@ -149,6 +150,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
                 etag: etag.as_deref(),
                 version_id: version_id.as_deref(),
                 upload_id: upload_id.as_deref(),
+                moved: moved.as_ref(),
             };
             replaced::remove(run, context, &old).await
         }

@@ -99,6 +99,27 @@ fn a_request_to_restore_that_comes_back_with_its_run_is_taken_off_and_restores_n
 }
 
 #[test]
+fn a_request_to_rewrap_that_comes_back_with_its_run_is_taken_off_and_begins_nothing() {
+    let mut run = lived();
+    run.annotations_mut()
+        .insert(labels::REWRAP.into(), r#"{"add": ["age1leaked"]}"#.into());
+    let mut world = returned(run);
+    world.stored = Some(in_store());
+    let steps = world.step();
+    let taken = steps.iter().position(|s| *s == Step::Guarded(Guarded::TakeRewrap));
+    let told = steps
+        .iter()
+        .position(|s| matches!(s, Step::Guarded(Guarded::Report(_))));
+    assert!(taken.is_some() && taken < told, "{steps:?}");
+    assert!(says("NotRepeated", &steps));
+    assert!(!world.run.annotations().contains_key(labels::REWRAP));
+    assert!(!has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::Rewrap { .. })
+    )));
+}
+
+#[test]
 fn a_run_that_was_made_of_a_record_takes_the_object_which_that_record_describes_and_no_other() {
     for (key, adopted) in [("r/a.json", true), ("r/b.json", false)] {
         let mut run = lived();

@@ -235,6 +235,7 @@ fn copies_of_before_a_rewrap_hold_a_run_until_they_are_made_anew() {
         key: "old".into(),
         etag: None,
         version_id: None,
+        location: None,
         upload_id: None,
     }];
     assert_eq!(world.doomed().len(), 0);

@@ -1,0 +1,206 @@
+//! What a rewrap leaves to be removed: never the last copy, never what is read, never called gone where nobody looked.
+use super::*;
+
+fn moved(world: &mut World) {
+    let StorageView::Ready(place) = &mut world.storage else {
+        panic!("the storage is ready");
+    };
+    place.location = bucket("newer");
+}
+
+fn removals(steps: &[Step]) -> usize {
+    removed(steps).len()
+}
+
+fn message(world: &World) -> String {
+    let status = world.status();
+    let said = condition::find(&status.conditions, condition::REWRAPPED);
+    said.map(|c| c.message.clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_copy_that_nobody_asks_for_any_more_is_made_anew_before_the_one_of_before_goes() {
+    let mut world = rewrapped_with_copies(&["far"]);
+    // It was asked for by an annotation, which somebody took off.
+    world.run.spec.copies.clear();
+    let steps = world.step();
+    let anew = key_of_copy(&world, "far");
+    assert!(has(
+        &steps,
+        |s| matches!(s, Step::Unguarded(Unguarded::Copy { key, .. }) if *key == anew)
+    ));
+    assert_eq!(removed(&steps), [(None, "db.sql".to_owned())]);
+    world.copies = vec![further("far", copied(&anew, "\"d\""))];
+    assert_eq!(removed(&world.step()), [far()]);
+    assert!(world.is(condition::REWRAPPED) && world.is(condition::COPIED));
+
+    // Where nobody can make one, nobody waits for it.
+    let mut world = rewrapped_with_copies(&["far"]);
+    world.run.spec.copies.clear();
+    world.copies[0].view = StorageView::Missing;
+    assert!(says("LeftBehind", &world.step()));
+    assert!(world.status().replaced.is_empty());
+}
+
+#[test]
+fn a_copy_that_is_there_and_was_not_noted_goes_with_the_others() {
+    let mut world = encrypted();
+    world.run.spec.copies = vec![CopyTo {
+        storage: "far".into(),
+        path: None,
+    }];
+    world.copies = vec![further(
+        "far",
+        CopyProgress::UnderWay {
+            upload: Some("u1".into()),
+        },
+    )];
+    world.step();
+    // Its record could not be written.
+    world.copies = vec![further(
+        "far",
+        CopyProgress::Failed {
+            message: "the record beside it was refused".into(),
+            again: Duration::from_secs(60),
+        },
+    )];
+    world.step();
+    all_idle(&mut world);
+    ask(&mut world, &swap());
+    world.step();
+    world.rewrap.progress = made(&world);
+    world.step();
+    world.rewrap.progress = CopyProgress::Idle;
+    world.step();
+    let anew = key_of_copy(&world, "far");
+    assert!(anew.contains(".rewrap-"), "no try writes over it: {anew}");
+    world.copies = vec![further("far", copied(&anew, "\"d\""))];
+    let steps = world.step();
+    assert!(has(
+        &steps,
+        |s| matches!(s, Step::Unguarded(Unguarded::RemoveReplaced { storage: Some(_), etag: None, key, .. }) if key == "far/db.sql")
+    ));
+}
+
+#[test]
+fn what_lies_in_a_bucket_that_the_storage_names_no_more_is_left_behind_and_not_called_gone() {
+    let (mut world, _) = rewrapped();
+    moved(&mut world);
+    let steps = world.step();
+    assert!(removals(&steps) == 0 && says("LeftBehind", &steps), "{steps:?}");
+    assert!(has(
+        &steps,
+        |s| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.note.contains("\"backups\"") && e.note.contains("db.sql"))
+    ));
+
+    let (mut world, _) = rewrapped();
+    moved(&mut world);
+    world.delete();
+    let steps = world.step();
+    assert!(removals(&steps) == 0 && says("LeftBehind", &steps), "{steps:?}");
+
+    // Another endpoint may be another name of the same store: it is looked at, by who knows that nothing there proves nothing.
+    let (mut world, _) = rewrapped();
+    let StorageView::Ready(place) = &mut world.storage else {
+        panic!()
+    };
+    place.location.endpoint = "https://elsewhere.example".into();
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::RemoveReplaced { moved: Some(_), .. })
+    )));
+}
+
+#[test]
+fn each_try_makes_an_object_of_its_own_and_what_an_earlier_one_left_goes_in_the_end() {
+    let (mut world, _) = asked();
+    let first = world.status().rewrap.unwrap().key;
+    world.rewrap.progress = CopyProgress::UnderWay {
+        upload: Some("u1".into()),
+    };
+    world.step();
+    world.rewrap.progress = CopyProgress::Idle;
+    world.step();
+    let second = world.status().rewrap.unwrap();
+    assert_ne!(first, second.key);
+    assert_eq!(second.path, format!("/{}", second.key));
+    assert_eq!(second.upload_id, None);
+    world.pass(400);
+    assert!(has(
+        &world.step(),
+        |s| matches!(s, Step::Unguarded(Unguarded::Rewrap { key, left: None, .. }) if *key == second.key)
+    ));
+    world.rewrap.progress = made(&world);
+    world.step();
+    world.rewrap.progress = CopyProgress::Idle;
+    assert_eq!(world.status().key, Some(second.key));
+    let steps = world.step();
+    assert_eq!(removed(&steps), [(None, first.clone()), (None, "db.sql".to_owned())]);
+    assert!(has(
+        &steps,
+        |s| matches!(s, Step::Unguarded(Unguarded::RemoveReplaced { upload_id: Some(id), etag: None, key, .. }) if id == "u1" && *key == first)
+    ));
+    assert!(world.is(condition::REWRAPPED) && world.status().replaced.is_empty());
+}
+
+#[test]
+fn a_try_that_an_operator_of_before_has_begun_is_this_runs() {
+    let (mut world, _) = asked();
+    // It counted its tries, and named the object by the request alone.
+    world.run.status.as_mut().unwrap().rewrap.as_mut().unwrap().failures = 2;
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::Rewrap { .. })
+    )));
+}
+
+#[test]
+fn a_store_that_keeps_the_old_object_keeps_no_legal_hold_from_the_new_one() {
+    let (mut world, _) = rewrapped();
+    world
+        .run
+        .annotations_mut()
+        .insert(labels::LEGAL_HOLD.into(), "true".into());
+    let decision = world.decide();
+    let wanted = |s: &Unguarded| matches!(s, Unguarded::Hold { key, on: true, .. } if key.contains(".rewrap-"));
+    assert!(decision.unguarded.iter().any(wanted), "{:?}", decision.unguarded);
+    let [Guarded::Report(told)] = &decision.settled[..] else {
+        panic!("one report tells of both: {:?}", decision.settled);
+    };
+    assert!(told.replaced.is_empty() && told.lock.as_ref().unwrap().legal_hold);
+}
+
+#[test]
+fn a_further_request_that_waits_for_what_is_left_is_told_so() {
+    let (mut world, _) = rewrapped();
+    world.trouble = Some(Trouble {
+        message: "403 on DeleteObjectVersion".into(),
+        since: Duration::from_secs(60),
+        expected: false,
+    });
+    let told = |world: &mut World| {
+        let decision = world.decide();
+        let reports = decision.guarded.iter().filter_map(|step| match step {
+            Guarded::Report(told) => Some(told),
+            _ => None,
+        });
+        let conditions = reports.last().map(|told| told.conditions.clone()).unwrap_or_default();
+        let said = condition::find(&conditions, condition::REWRAPPED);
+        said.map(|c| c.message.clone()).unwrap_or_default()
+    };
+    assert!(!told(&mut world).contains("the further rewrap"));
+    ask(&mut world, &serde_json::json!({"add": [A]}).to_string());
+    let words = told(&mut world);
+    assert!(words.contains("403 on") && words.contains("the further rewrap that is asked for waits for that"));
+    assert!(message(&world).contains("still to be removed"));
+}
+
+#[test]
+fn of_a_deleted_run_whose_own_storage_is_gone_what_lies_in_others_goes_all_the_same() {
+    let mut world = rewrapped_with_copies(&["far"]);
+    world.storage = StorageView::Missing;
+    world.delete();
+    let steps = world.step();
+    assert_eq!(removed(&steps), [far()]);
+    assert!(says("LeftBehind", &steps));
+}
