@@ -11,6 +11,10 @@ use crate::{admission, generate, rbac, yaml};
 /// What a catalog shows as examples, one of each kind.
 const EXAMPLES: [&str; 4] = ["storage.yaml", "postgresql.yaml", "run.yaml", "drill.yaml"];
 
+/// Whom plain manifests run it as. OpenShift's default, `restricted-v2`, admits those of the namespace's own range alone, and gives one of them;
+/// elsewhere the image says 65532, a number, by which the kubelet sees that `runAsNonRoot` holds.
+const IDENTITY: [&str; 3] = ["runAsUser", "runAsGroup", "fsGroup"];
+
 /// OLM takes neither admission policies nor a webhook whose certificate is not its own.
 const DESCRIPTION: &str = "Backs up and restores whatever has a command, straight from a Pod into object storage.
 
@@ -83,10 +87,27 @@ fn rules(role: &Value) -> Vec<Value> {
     rules.into_iter().flatten().cloned().collect()
 }
 
-/// The Deployment's spec, with the image.
+/// The Deployment's spec, with the image, and without a user.
 fn deployment(release: &Release<'_>) -> Result<Value, Error> {
     let text = serde_json::to_string(install::deployment().get("spec").unwrap_or(&Value::Null))?;
-    Ok(serde_json::from_str(&text.replace(IMAGE, &release.image()))?)
+    let mut spec: Value = serde_json::from_str(&text.replace(IMAGE, &release.image()))?;
+    if let Some(pod) = spec.pointer_mut("/template/spec") {
+        forget_user(pod);
+        for list in ["initContainers", "containers"] {
+            let containers = pod.get_mut(list).and_then(Value::as_array_mut);
+            containers.into_iter().flatten().for_each(forget_user);
+        }
+    }
+    Ok(spec)
+}
+
+/// Of a Pod's spec or a container.
+fn forget_user(of: &mut Value) {
+    if let Some(context) = of.get_mut("securityContext").and_then(Value::as_object_mut) {
+        for key in IDENTITY {
+            context.remove(key);
+        }
+    }
 }
 
 fn owned(crds: &[Value]) -> Vec<Value> {
@@ -246,6 +267,45 @@ mod tests {
             let file = format!("manifests/{}s.backup-operator.io.crd.yaml", kind.to_lowercase());
             assert!(folder.path().join(&file).exists(), "{file}");
         }
+    }
+
+    #[test]
+    fn a_bundle_leaves_user_and_group_to_the_cluster_and_keeps_every_other_restriction() {
+        let (_folder, csv) = made();
+        let spec = &csv["spec"]["install"]["spec"]["deployments"][0]["spec"];
+        for key in ["runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"] {
+            assert!(!spec.to_string().contains(key), "{key} in {spec}");
+        }
+        let mut plain = install::deployment()["spec"]["template"]["spec"].take();
+        let context = plain["securityContext"].as_object_mut().unwrap();
+        assert_eq!(context.remove("runAsUser"), Some(install::USER.into()));
+        assert_eq!(context.remove("runAsGroup"), Some(install::USER.into()));
+        let pod = &spec["template"]["spec"];
+        assert_eq!(pod["securityContext"], plain["securityContext"]);
+        assert_eq!(
+            pod["securityContext"],
+            json!({ "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } })
+        );
+        let containers = pod["containers"].as_array().unwrap();
+        assert_eq!(containers.len(), plain["containers"].as_array().unwrap().len());
+        for (at, container) in containers.iter().enumerate() {
+            assert_eq!(
+                container["securityContext"], plain["containers"][at]["securityContext"],
+                "{container}"
+            );
+            assert_eq!(container["securityContext"]["capabilities"], json!({ "drop": ["ALL"] }));
+            assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+        }
+    }
+
+    #[test]
+    fn a_user_is_forgotten_at_the_pod_and_at_a_container_and_nothing_else_is() {
+        let mut container = json!({ "name": "a", "securityContext": { "runAsUser": 1, "runAsGroup": 2, "fsGroup": 3, "runAsNonRoot": true } });
+        forget_user(&mut container);
+        assert_eq!(
+            container,
+            json!({ "name": "a", "securityContext": { "runAsNonRoot": true } })
+        );
     }
 
     #[test]
