@@ -11,6 +11,9 @@ use crate::{admission, generate, rbac, yaml};
 /// What a catalog shows as examples, one of each kind.
 const EXAMPLES: [&str; 4] = ["storage.yaml", "postgresql.yaml", "run.yaml", "drill.yaml"];
 
+/// What `SECURITY.md` says is supported, which a platform of the image need not be.
+const SUPPORTED: [&str; 1] = ["amd64"];
+
 /// Whom plain manifests run it as. OpenShift's default, `restricted-v2`, admits those of the namespace's own range alone, and gives one of them;
 /// elsewhere the image says 65532, a number, by which the kubelet sees that `runAsNonRoot` holds.
 const IDENTITY: [&str; 3] = ["runAsUser", "runAsGroup", "fsGroup"];
@@ -177,19 +180,16 @@ fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Valu
     }))
 }
 
-/// Which processors a catalog offers it for.
+/// Which processors a catalog offers it for: of those that the image has, the ones that are supported.
 fn labels(release: &Release<'_>) -> Value {
-    let processors = release
-        .platforms
-        .iter()
-        .filter_map(|platform| platform.strip_prefix("linux-"));
-    let label = |processor| {
+    let supported = |processor: &&str| release.platforms.contains(&format!("linux-{processor}").as_str());
+    let label = |processor: &str| {
         (
             format!("operatorframework.io/arch.{processor}"),
             Value::from("supported"),
         )
     };
-    Value::Object(processors.map(label).collect())
+    Value::Object(SUPPORTED.into_iter().filter(supported).map(label).collect())
 }
 
 /// In one order of keys, whatever serde's maps do.
@@ -267,6 +267,25 @@ mod tests {
             let file = format!("manifests/{}s.backup-operator.io.crd.yaml", kind.to_lowercase());
             assert!(folder.path().join(&file).exists(), "{file}");
         }
+    }
+
+    #[test]
+    fn a_catalog_offers_it_for_processors_that_are_supported_and_not_for_all_that_the_image_has() {
+        let (_folder, csv) = made();
+        assert!(Release::example().platforms.contains(&"linux-arm64"));
+        assert_eq!(
+            csv["metadata"]["labels"],
+            json!({ "operatorframework.io/arch.amd64": "supported" })
+        );
+        // Who supports another one says so here, too.
+        let security = read(&root().join("SECURITY.md")).unwrap();
+        assert!(security.contains("| nodes | x86-64, Linux. The image for 64-bit ARM is built, and not supported yet"));
+
+        let alone = Release {
+            platforms: vec!["linux-arm64"],
+            ..Release::example()
+        };
+        assert_eq!(labels(&alone), json!({}), "a release without amd64");
     }
 
     #[test]
