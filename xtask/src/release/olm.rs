@@ -23,6 +23,13 @@ const DESCRIPTION: &str = "Backs up and restores whatever has a command, straigh
 
 The bundle has no admission policies and no webhook configuration, which OLM does not take from one: apply `admission.yaml`
 of the release beside it, once, in a cluster where the operator is in the namespace `backup-operator`.
+
+OLM gives the operator these rights in every namespace, which plain manifests and chart give it in its own namespace only:
+
+- Secrets: `create`, and of those named `backup-operator-webhook` `get`, `list`, `watch` and `update`
+- Leases: `create`, and of those named `backup-operator` `get` and `update`
+
+OLM adds `get`, `list` and `watch` of namespaces. Where that is too much, install it by chart or plain manifests.
 ";
 
 /// Writes `manifests/`, `metadata/annotations.yaml`, and beside them `admission.yaml`, which OLM cannot install.
@@ -130,6 +137,8 @@ fn owned(crds: &[Value]) -> Vec<Value> {
 fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Value, Error> {
     let everywhere: Value = serde_yaml_ng::from_str(&install::cluster_role())?;
     let of_cluster = [rules(&everywhere), rules(&admission::cluster_role())].concat();
+    // For all namespaces, which is the only mode here, OLM makes ClusterRoles of these. A Role with its RoleBinding in the bundle would stay where
+    // it is, but a binding says in which namespace its account is, and that is known only when it is installed. DESCRIPTION says so.
     let of_namespace = [rules(&json!({ "rules": rbac::lease(NAME) })), rules(&admission::role())].concat();
     let permission = |rules: Vec<Value>| json!([{ "serviceAccountName": NAME, "rules": rules }]);
     let mode = |(kind, supported): (&str, bool)| json!({ "type": kind, "supported": supported });
@@ -229,8 +238,9 @@ mod tests {
         (folder, csv)
     }
 
+    /// The bundle asks for no other; OLM gives those of `permissions` in every namespace, as it does for each operator that watches all.
     #[test]
-    fn a_bundle_gives_the_operator_the_rights_of_the_plain_manifests_and_no_other() {
+    fn a_bundle_asks_for_the_rights_of_the_plain_manifests_and_says_which_olm_gives_in_every_namespace() {
         let (_folder, csv) = made();
         let spec = &csv["spec"]["install"]["spec"];
         let strings =
@@ -246,6 +256,46 @@ mod tests {
         }
         assert_eq!(strings(&spec["clusterPermissions"][0]["rules"]), plain.0);
         assert_eq!(strings(&spec["permissions"][0]["rules"]), plain.1);
+
+        // All that it lifts, and how far, stands where a catalog shows it, and in our own words.
+        let modes = csv["spec"]["installModes"].as_array().unwrap();
+        let supported: Vec<_> = modes.iter().filter(|mode| mode["supported"] == true).collect();
+        assert_eq!(supported, [&json!({ "type": "AllNamespaces", "supported": true })]);
+        let lifted = spec["permissions"][0]["rules"].as_array().unwrap();
+        let page = read(&root().join("docs/operations/release.md")).unwrap();
+        for text in [csv["spec"]["description"].as_str().unwrap(), &page] {
+            assert!(text.contains("in every namespace"), "{text}");
+            for resource in ["secrets", "leases"] {
+                let rules: Vec<_> = lifted
+                    .iter()
+                    .filter(|rule| rule["resources"] == json!([resource]))
+                    .collect();
+                assert_eq!(rules.len(), 2, "{resource}");
+                let line = said(resource, &rules);
+                assert!(text.contains(&line), "no line\n{line}\nin\n{text}");
+            }
+        }
+        assert_eq!(lifted.len(), 4, "a right that is told of nowhere");
+    }
+
+    /// The line about a kind, of what may be done to all of it and to one name.
+    fn said(resource: &str, rules: &[&Value]) -> String {
+        let verbs = |rule: &Value| -> Vec<String> {
+            let verbs = rule["verbs"].as_array().unwrap().iter();
+            verbs.map(|verb| format!("`{}`", verb.as_str().unwrap())).collect()
+        };
+        let all = rules.iter().find(|rule| rule["resourceNames"].is_null()).unwrap();
+        let named = rules.iter().find(|rule| !rule["resourceNames"].is_null()).unwrap();
+        let (last, first) = verbs(named)
+            .split_last()
+            .map(|(l, f)| (l.clone(), f.join(", ")))
+            .unwrap();
+        let kind = resource[..1].to_uppercase() + &resource[1..];
+        let name = named["resourceNames"][0].as_str().unwrap();
+        format!(
+            "- {kind}: {}, and of those named `{name}` {first} and {last}\n",
+            verbs(all).join(", ")
+        )
     }
 
     #[test]
