@@ -117,6 +117,98 @@ mod tests {
     }
 
     #[test]
+    fn a_released_chart_has_in_its_head_what_ct_lint_asks_for() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&root(), &Release::example(), folder.path()).unwrap();
+        let text = read(&folder.path().join("chart/backup-operator/Chart.yaml")).unwrap();
+        let about: Value = serde_yaml_ng::from_str(&text).unwrap();
+        assert_eq!(faults(&about), Vec::<String>::new());
+        // Registries show the same.
+        let beside: Value = serde_json::from_str(&read(&folder.path().join("chart.json")).unwrap()).unwrap();
+        assert_eq!(beside, about);
+        // What it checks by yamllint: no space at the end of a line, no tab, one line end at the end.
+        assert!(!text.lines().any(|line| line.ends_with(' ') || line.contains('\t')));
+        assert!(text.ends_with('\n') && !text.ends_with("\n\n"));
+        for (key, value) in [
+            ("apiVersion", json!("v1")),
+            ("name", json!("Backup Operator")),
+            ("version", json!("v0.1")),
+            ("appVersion", json!("")),
+            ("description", Value::Null),
+            ("maintainers", json!([])),
+            ("maintainers", json!([{ "email": "a@example.org" }])),
+            ("maintainers", json!([{ "name": "a", "mail": "a@example.org" }])),
+            ("keywords", json!("backup")),
+            ("annotations", json!({ "artifacthub.io/operator": true })),
+            ("homepage", json!("https://example.org")),
+        ] {
+            let mut wrong = about.clone();
+            wrong[key] = value.clone();
+            let told = faults(&wrong);
+            assert!(told.len() == 1 && told[0].starts_with(key), "{key}: {value}: {told:?}");
+        }
+    }
+
+    /// What `ct lint` would say of `Chart.yaml` by its schema, but for the accounts of maintainers; it asks the host of a repository for these.
+    fn faults(about: &Value) -> Vec<String> {
+        let text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+        let texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(text));
+        let version = |value: &Value| {
+            let parts: Vec<_> = value
+                .as_str()
+                .unwrap_or_default()
+                .split('-')
+                .next()
+                .unwrap()
+                .split('.')
+                .collect();
+            let number = |part: &&str| part.parse::<u32>().is_ok_and(|number| number.to_string() == **part);
+            parts.len() == 3 && parts.iter().all(number)
+        };
+        let name = |value: &Value| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            text(value) && value.as_str().unwrap().chars().all(plain)
+        };
+        let maintainer = |value: &Value| {
+            let known =
+                |(key, value): (&String, &Value)| ["name", "email", "url"].contains(&key.as_str()) && text(value);
+            text(&value["name"]) && value.as_object().unwrap().iter().all(known)
+        };
+        let mut faults = Vec::new();
+        for key in [
+            "apiVersion",
+            "name",
+            "version",
+            "appVersion",
+            "description",
+            "maintainers",
+        ] {
+            if about[key].is_null() {
+                faults.push(format!("{key} is missing"));
+            }
+        }
+        for (key, value) in about.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()) {
+            let right = match key.as_str() {
+                "apiVersion" => value == "v2",
+                "name" => name(value),
+                "version" => version(value),
+                "appVersion" | "description" | "kubeVersion" => text(value),
+                "type" => value == "application",
+                "keywords" | "sources" => texts(value),
+                "maintainers" => value
+                    .as_array()
+                    .is_some_and(|all| !all.is_empty() && all.iter().all(maintainer)),
+                "annotations" => value.as_object().is_some_and(|all| all.values().all(Value::is_string)),
+                _ => false,
+            };
+            if !right {
+                faults.push(format!("{key} is {value}"));
+            }
+        }
+        faults
+    }
+
+    #[test]
     fn a_released_chart_says_of_itself_what_artifact_hub_shows() {
         let text = read(&root().join(FOLDER).join("Chart.yaml")).unwrap();
         let changelog = read(&root().join("CHANGELOG.md")).unwrap();

@@ -11,11 +11,25 @@ use crate::{admission, generate, rbac, yaml};
 /// What a catalog shows as examples, one of each kind.
 const EXAMPLES: [&str; 4] = ["storage.yaml", "postgresql.yaml", "run.yaml", "drill.yaml"];
 
+/// What `SECURITY.md` says is supported, which a platform of the image need not be.
+const SUPPORTED: [&str; 1] = ["amd64"];
+
+/// Whom plain manifests run it as. OpenShift's default, `restricted-v2`, admits those of the namespace's own range alone, and gives one of them;
+/// elsewhere the image says 65532, a number, by which the kubelet sees that `runAsNonRoot` holds.
+const IDENTITY: [&str; 3] = ["runAsUser", "runAsGroup", "fsGroup"];
+
 /// OLM takes neither admission policies nor a webhook whose certificate is not its own.
 const DESCRIPTION: &str = "Backs up and restores whatever has a command, straight from a Pod into object storage.
 
 The bundle has no admission policies and no webhook configuration, which OLM does not take from one: apply `admission.yaml`
 of the release beside it, once, in a cluster where the operator is in the namespace `backup-operator`.
+
+OLM gives the operator these rights in every namespace, which plain manifests and chart give it in its own namespace only:
+
+- Secrets: `create`, and of those named `backup-operator-webhook` `get`, `list`, `watch` and `update`
+- Leases: `create`, and of those named `backup-operator` `get` and `update`
+
+OLM adds `get`, `list` and `watch` of namespaces. Where that is too much, install it by chart or plain manifests.
 ";
 
 /// Writes `manifests/`, `metadata/annotations.yaml`, and beside them `admission.yaml`, which OLM cannot install.
@@ -83,10 +97,27 @@ fn rules(role: &Value) -> Vec<Value> {
     rules.into_iter().flatten().cloned().collect()
 }
 
-/// The Deployment's spec, with the image.
+/// The Deployment's spec, with the image, and without a user.
 fn deployment(release: &Release<'_>) -> Result<Value, Error> {
     let text = serde_json::to_string(install::deployment().get("spec").unwrap_or(&Value::Null))?;
-    Ok(serde_json::from_str(&text.replace(IMAGE, &release.image()))?)
+    let mut spec: Value = serde_json::from_str(&text.replace(IMAGE, &release.image()))?;
+    if let Some(pod) = spec.pointer_mut("/template/spec") {
+        forget_user(pod);
+        for list in ["initContainers", "containers"] {
+            let containers = pod.get_mut(list).and_then(Value::as_array_mut);
+            containers.into_iter().flatten().for_each(forget_user);
+        }
+    }
+    Ok(spec)
+}
+
+/// Of a Pod's spec or a container.
+fn forget_user(of: &mut Value) {
+    if let Some(context) = of.get_mut("securityContext").and_then(Value::as_object_mut) {
+        for key in IDENTITY {
+            context.remove(key);
+        }
+    }
 }
 
 fn owned(crds: &[Value]) -> Vec<Value> {
@@ -106,6 +137,8 @@ fn owned(crds: &[Value]) -> Vec<Value> {
 fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Value, Error> {
     let everywhere: Value = serde_yaml_ng::from_str(&install::cluster_role())?;
     let of_cluster = [rules(&everywhere), rules(&admission::cluster_role())].concat();
+    // For all namespaces, which is the only mode here, OLM makes ClusterRoles of these. A Role with its RoleBinding in the bundle would stay where
+    // it is, but a binding says in which namespace its account is, and that is known only when it is installed. DESCRIPTION says so.
     let of_namespace = [rules(&json!({ "rules": rbac::lease(NAME) })), rules(&admission::role())].concat();
     let permission = |rules: Vec<Value>| json!([{ "serviceAccountName": NAME, "rules": rules }]);
     let mode = |(kind, supported): (&str, bool)| json!({ "type": kind, "supported": supported });
@@ -156,19 +189,16 @@ fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Valu
     }))
 }
 
-/// Which processors a catalog offers it for.
+/// Which processors a catalog offers it for: of those that the image has, the ones that are supported.
 fn labels(release: &Release<'_>) -> Value {
-    let processors = release
-        .platforms
-        .iter()
-        .filter_map(|platform| platform.strip_prefix("linux-"));
-    let label = |processor| {
+    let supported = |processor: &&str| release.platforms.contains(&format!("linux-{processor}").as_str());
+    let label = |processor: &str| {
         (
             format!("operatorframework.io/arch.{processor}"),
             Value::from("supported"),
         )
     };
-    Value::Object(processors.map(label).collect())
+    Value::Object(SUPPORTED.into_iter().filter(supported).map(label).collect())
 }
 
 /// In one order of keys, whatever serde's maps do.
@@ -208,8 +238,9 @@ mod tests {
         (folder, csv)
     }
 
+    /// The bundle asks for no other; OLM gives those of `permissions` in every namespace, as it does for each operator that watches all.
     #[test]
-    fn a_bundle_gives_the_operator_the_rights_of_the_plain_manifests_and_no_other() {
+    fn a_bundle_asks_for_the_rights_of_the_plain_manifests_and_says_which_olm_gives_in_every_namespace() {
         let (_folder, csv) = made();
         let spec = &csv["spec"]["install"]["spec"];
         let strings =
@@ -225,6 +256,46 @@ mod tests {
         }
         assert_eq!(strings(&spec["clusterPermissions"][0]["rules"]), plain.0);
         assert_eq!(strings(&spec["permissions"][0]["rules"]), plain.1);
+
+        // All that it lifts, and how far, stands where a catalog shows it, and in our own words.
+        let modes = csv["spec"]["installModes"].as_array().unwrap();
+        let supported: Vec<_> = modes.iter().filter(|mode| mode["supported"] == true).collect();
+        assert_eq!(supported, [&json!({ "type": "AllNamespaces", "supported": true })]);
+        let lifted = spec["permissions"][0]["rules"].as_array().unwrap();
+        let page = read(&root().join("docs/operations/release.md")).unwrap();
+        for text in [csv["spec"]["description"].as_str().unwrap(), &page] {
+            assert!(text.contains("in every namespace"), "{text}");
+            for resource in ["secrets", "leases"] {
+                let rules: Vec<_> = lifted
+                    .iter()
+                    .filter(|rule| rule["resources"] == json!([resource]))
+                    .collect();
+                assert_eq!(rules.len(), 2, "{resource}");
+                let line = said(resource, &rules);
+                assert!(text.contains(&line), "no line\n{line}\nin\n{text}");
+            }
+        }
+        assert_eq!(lifted.len(), 4, "a right that is told of nowhere");
+    }
+
+    /// The line about a kind, of what may be done to all of it and to one name.
+    fn said(resource: &str, rules: &[&Value]) -> String {
+        let verbs = |rule: &Value| -> Vec<String> {
+            let verbs = rule["verbs"].as_array().unwrap().iter();
+            verbs.map(|verb| format!("`{}`", verb.as_str().unwrap())).collect()
+        };
+        let all = rules.iter().find(|rule| rule["resourceNames"].is_null()).unwrap();
+        let named = rules.iter().find(|rule| !rule["resourceNames"].is_null()).unwrap();
+        let (last, first) = verbs(named)
+            .split_last()
+            .map(|(l, f)| (l.clone(), f.join(", ")))
+            .unwrap();
+        let kind = resource[..1].to_uppercase() + &resource[1..];
+        let name = named["resourceNames"][0].as_str().unwrap();
+        format!(
+            "- {kind}: {}, and of those named `{name}` {first} and {last}\n",
+            verbs(all).join(", ")
+        )
     }
 
     #[test]
@@ -246,6 +317,64 @@ mod tests {
             let file = format!("manifests/{}s.backup-operator.io.crd.yaml", kind.to_lowercase());
             assert!(folder.path().join(&file).exists(), "{file}");
         }
+    }
+
+    #[test]
+    fn a_catalog_offers_it_for_processors_that_are_supported_and_not_for_all_that_the_image_has() {
+        let (_folder, csv) = made();
+        assert!(Release::example().platforms.contains(&"linux-arm64"));
+        assert_eq!(
+            csv["metadata"]["labels"],
+            json!({ "operatorframework.io/arch.amd64": "supported" })
+        );
+        // Who supports another one says so here, too.
+        let security = read(&root().join("SECURITY.md")).unwrap();
+        assert!(security.contains("| nodes | x86-64, Linux. The image for 64-bit ARM is built, and not supported yet"));
+
+        let alone = Release {
+            platforms: vec!["linux-arm64"],
+            ..Release::example()
+        };
+        assert_eq!(labels(&alone), json!({}), "a release without amd64");
+    }
+
+    #[test]
+    fn a_bundle_leaves_user_and_group_to_the_cluster_and_keeps_every_other_restriction() {
+        let (_folder, csv) = made();
+        let spec = &csv["spec"]["install"]["spec"]["deployments"][0]["spec"];
+        for key in ["runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"] {
+            assert!(!spec.to_string().contains(key), "{key} in {spec}");
+        }
+        let mut plain = install::deployment()["spec"]["template"]["spec"].take();
+        let context = plain["securityContext"].as_object_mut().unwrap();
+        assert_eq!(context.remove("runAsUser"), Some(install::USER.into()));
+        assert_eq!(context.remove("runAsGroup"), Some(install::USER.into()));
+        let pod = &spec["template"]["spec"];
+        assert_eq!(pod["securityContext"], plain["securityContext"]);
+        assert_eq!(
+            pod["securityContext"],
+            json!({ "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } })
+        );
+        let containers = pod["containers"].as_array().unwrap();
+        assert_eq!(containers.len(), plain["containers"].as_array().unwrap().len());
+        for (at, container) in containers.iter().enumerate() {
+            assert_eq!(
+                container["securityContext"], plain["containers"][at]["securityContext"],
+                "{container}"
+            );
+            assert_eq!(container["securityContext"]["capabilities"], json!({ "drop": ["ALL"] }));
+            assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+        }
+    }
+
+    #[test]
+    fn a_user_is_forgotten_at_the_pod_and_at_a_container_and_nothing_else_is() {
+        let mut container = json!({ "name": "a", "securityContext": { "runAsUser": 1, "runAsGroup": 2, "fsGroup": 3, "runAsNonRoot": true } });
+        forget_user(&mut container);
+        assert_eq!(
+            container,
+            json!({ "name": "a", "securityContext": { "runAsNonRoot": true } })
+        );
     }
 
     #[test]
