@@ -39,7 +39,18 @@ pub struct Fault {
     pub source: io::Error,
 }
 
+/// The header of an encrypted file does not open: none of the keys fits, or it is damaged. Which of them it is, the header cannot say: a
+/// bit that rots in what was made for a key makes it fit none.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unopened(pub String);
+
 impl Fault {
+    /// No more is known than that a header does not open.
+    pub fn is_unopened(&self) -> bool {
+        self.source.get_ref().is_some_and(|inner| inner.is::<Unopened>())
+    }
+
     /// Takes the fault out of what a chain returned; an error without one belongs to the edge.
     pub fn of(error: io::Error) -> Self {
         match error.downcast::<Fault>() {

@@ -91,7 +91,7 @@ fn follow(check: &Check, running: &Running, inbox: &Receiver<Event>) -> Outcome 
                 running.stop(Duration::from_secs(cancel.grace_seconds));
                 return Outcome::Cancelled { reason: cancel.reason };
             }
-            (Ok(Event::Opened { .. } | Event::Fed(_) | Event::Checked(_)), _) => {}
+            (Ok(Event::Opened { .. } | Event::Unopened(_) | Event::Fed(_) | Event::Checked(_)), _) => {}
             (Err(RecvTimeoutError::Timeout), Some((_, seconds))) => {
                 return failed(format!("was stopped at its deadline (deadlineSeconds: {seconds})"));
             }

@@ -40,7 +40,11 @@ impl Check {
 
     /// Whose failure it is that no more can be read.
     pub fn outcome_of(&self, error: io::Error) -> Outcome {
-        let fault = Fault::of(error);
+        self.outcome_of_fault(Fault::of(error))
+    }
+
+    /// The same.
+    pub fn outcome_of_fault(&self, fault: Fault) -> Outcome {
         match fault.step {
             Step::Edge => self.watched.failure().unwrap_or_else(|| Outcome::TransferFailed {
                 step: "download".into(),

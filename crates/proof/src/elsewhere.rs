@@ -130,7 +130,7 @@ fn wait(check: &Check, stream: &UnixStream, grace: Duration, inbox: &Receiver<Ev
                     Err(error) => error.to_string(),
                 }
             }
-            Ok(Event::Exited(_) | Event::Opened { .. } | Event::Fed(_)) => continue,
+            Ok(Event::Exited(_) | Event::Opened { .. } | Event::Unopened(_) | Event::Fed(_)) => continue,
             Err(RecvTimeoutError::Timeout) => "is over its deadline, and its container does not answer".into(),
             Err(RecvTimeoutError::Disconnected) => "was lost: its threads are gone".into(),
         };

@@ -16,6 +16,8 @@ pub enum Event {
         /// What it gets begins as a file that it may not expect.
         packed: Option<&'static str>,
     },
+    /// Its header does not open, and all of it is read to see whether it is whole: how it ends where that takes too long.
+    Unopened(Outcome),
     /// The feeder ended.
     Fed(FeedEnd),
     /// A check in another container ended, and the end of what it printed; or nothing more comes from there, in words.

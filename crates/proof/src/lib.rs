@@ -32,6 +32,7 @@ pub mod restore;
 pub mod retry;
 pub mod sign;
 pub mod signal;
+mod unopened;
 
 pub use download::{Download, Wanted, Watched};
 pub use object::{Done, Object};

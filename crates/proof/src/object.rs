@@ -2,13 +2,14 @@
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 
-use pipeline::{Allowance, Compression, Identities, Stages};
+use pipeline::{Allowance, Compression, Fault, Identities, Stages};
 use protocol::Outcome;
 
 use crate::check::Check;
 use crate::download::{Download, Wanted, Watched};
 use crate::http::Client;
 use crate::sign::Signs;
+use crate::unopened::{self, Source};
 
 /// Bytes of a chunk.
 pub(crate) const CHUNK: usize = 256 << 10;
@@ -58,15 +59,22 @@ impl Object {
         }
     }
 
-    /// Its plain bytes.
-    pub(crate) fn open(self, watched: Arc<Watched>, check: &Check) -> Result<Open, Outcome> {
-        let download = Box::new(Download::new(self.client, self.signs, self.wanted, watched));
+    /// Its plain bytes. `late` is told, where all of it is to be read because its header does not open, what to say if that takes too long.
+    pub(crate) fn open(self, watched: Arc<Watched>, check: &Check, late: &dyn Fn(Outcome)) -> Result<Open, Outcome> {
+        let source = Source::new(Download::new(self.client, self.signs, self.wanted, watched));
+        let download = Box::new(source.clone());
         let opened = match self.done {
             Done::Said(stages) => stages.reader(download).map(|plain| (plain, Vec::new())),
             Done::Seen(identities, allowance) => seen(download, identities, allowance),
         };
         let first = |(plain, undone)| first(plain).map(|(plain, first)| Open { plain, first, undone });
-        opened.and_then(first).map_err(|e| check.outcome_of(e))
+        opened.and_then(first).map_err(|error| {
+            let fault = Fault::of(error);
+            match fault.is_unopened() {
+                true => unopened::judged(source, check.outcome_of_fault(fault), check, late),
+                false => check.outcome_of_fault(fault),
+            }
+        })
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Order<'a> {
     pub opened: &'a dyn Fn(Option<&'static str>) -> Result<(), Outcome>,
     /// Where the command's words go.
     pub errors: Errors<'a>,
-    /// When the command is stopped, counted from its start, seconds.
+    /// When the command is stopped, counted from its start, seconds. An object that does not open is read for no longer.
     pub deadline_seconds: Option<u64>,
     /// Between TERM and KILL.
     pub grace: Duration,
@@ -213,6 +213,7 @@ impl Work<'_> {
         let mut deadline = None;
         let mut linger: Option<Linger> = None;
         let mut unread = 0;
+        let mut late = None;
         loop {
             let now = Instant::now();
             let soon = linger.as_ref().is_some_and(|linger| linger.waited(now) < DRAIN);
@@ -236,10 +237,12 @@ impl Work<'_> {
                         Ok(running) => self.running = Some(running),
                         Err(outcome) => return outcome,
                     }
-                    deadline = self
-                        .deadline_seconds
-                        .map(|s| (Instant::now() + Duration::from_secs(s), s));
+                    deadline = self.deadline();
                     let _ = self.go.send(());
+                }
+                Ok(Event::Unopened(outcome)) => {
+                    deadline = self.deadline();
+                    late = Some(outcome);
                 }
                 Ok(Event::Exited(exit)) => match exit.failure() {
                     Some(failure) => return failure,
@@ -284,9 +287,15 @@ impl Work<'_> {
             if let (Some((at, seconds)), None) = (deadline, &linger)
                 && Instant::now() >= at
             {
-                return Outcome::DeadlineExceeded { seconds };
+                return late.unwrap_or(Outcome::DeadlineExceeded { seconds });
             }
         }
+    }
+
+    /// Counted from now.
+    fn deadline(&self) -> Option<(Instant, u64)> {
+        let seconds = self.deadline_seconds?;
+        Some((Instant::now() + Duration::from_secs(seconds), seconds))
     }
 
     /// Plain bytes that were taken out of the command's input.

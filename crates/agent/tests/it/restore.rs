@@ -260,6 +260,33 @@ fn a_wrong_key_never_starts_the_command() {
 }
 
 #[test]
+fn a_header_that_has_rotted_is_no_wrong_key_where_the_hash_is_known_and_never_starts_the_command() {
+    let object = stored(&noise(2_000_000), None, &[include_str!("keys/ed25519.pub")]);
+    let mut rotten = object.clone();
+    // In the tag that says whose key the stanza is for, or in the share behind it: either way the key does not fit.
+    let line = b"-> ssh-ed25519 ";
+    let tag = rotten.windows(line.len()).position(|found| found == line).unwrap() + line.len();
+    let at = (tag..).find(|at| (rotten[*at] ^ 1).is_ascii_alphanumeric()).unwrap();
+    rotten[at] ^= 1;
+    for (known, step, words) in [
+        (true, "hash", "the stored object is damaged: its SHA-256 differs"),
+        (false, "decrypt", "or its header is damaged: no SHA-256"),
+    ] {
+        let (rig, store) = (Rig::new(), Store::with_object(object.clone()));
+        let mut job = with_identity(restore(taker(&rig), &store), include_str!("keys/ed25519"));
+        if let protocol::Action::Restore { sha256, .. } = &mut job.action {
+            *sha256 = sha256.take().filter(|_| known);
+        }
+        store.set_object(rotten.clone());
+        let report = rig.run(&job, &store);
+        let (seen, message) = bad(&report);
+        assert!(seen == step && message.contains(words), "{seen}: {message}");
+        assert_eq!(report.outcome.is_closed(), !known, "{message}");
+        assert!(!rig.path("out").exists(), "the command ran");
+    }
+}
+
+#[test]
 fn an_object_that_was_replaced_or_is_gone_is_said_in_words() {
     let object = noise(100_000);
     for (fault, step, word) in [

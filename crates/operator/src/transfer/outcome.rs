@@ -285,6 +285,49 @@ mod tests {
         assert_eq!(bad("sha256", "encrypted with a passphrase").0, Reason::BadObject);
     }
 
+    /// What a restore that ended so shows of the backup: good, bad, or nothing.
+    fn shown(outcome: &Outcome) -> Option<bool> {
+        let (reason, message) = words(outcome);
+        let mut run = testing::backup_run();
+        run.status = serde_json::from_value(serde_json::json!({
+            "completionTime": "2026-01-01T00:00:00Z",
+            "conditions": [{
+                "type": api::condition::FAILED, "status": "True", "reason": reason.word(), "message": message,
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+        }))
+        .unwrap();
+        planner::run::proved::proof(&run, jiff::Timestamp::now()).map(|proof| proof.good)
+    }
+
+    #[test]
+    fn a_header_that_has_rotted_makes_the_backup_bad_and_a_key_that_does_not_fit_says_nothing_of_it() {
+        // As the proving reader says it.
+        let differs = "the stored object is damaged: its SHA-256 differs from the recorded one (expected SHA-256 0, read 1); that its age header does not open says nothing of the key";
+        let closed = "the key is none of those that the backup was encrypted for: X25519 keys (age1…)";
+        let doubted = format!(
+            "{closed}; or its header is damaged: no SHA-256 of the object is known from before, which would tell"
+        );
+        for (step, message, bad) in [
+            ("hash", differs, true),
+            ("decrypt", closed, false),
+            ("decrypt", &doubted, false),
+        ] {
+            let outcome = Outcome::BadObject {
+                step: step.into(),
+                message: message.into(),
+            };
+            assert_eq!(shown(&outcome), bad.then_some(false), "{message}");
+            let (reason, said) = words(&outcome);
+            let wanted = if bad {
+                Reason::BadObject
+            } else {
+                Reason::NoDecryptionKey
+            };
+            assert!(reason == wanted && said.contains(message), "{said}");
+        }
+    }
+
     #[test]
     fn a_command_that_failed_over_a_packed_object_is_told_so_and_nothing_but_a_format_is_believed() {
         for (outcome, said, told) in [

@@ -13,7 +13,7 @@ use super::armor;
 use super::identity::{Identities, Keys};
 use super::passphrase::{self, Passphrase};
 use crate::allowance::{AGAIN, Allowance};
-use crate::error::{Fault, Step, at};
+use crate::error::{Fault, Step, Unopened, at};
 use crate::foreign::Instead;
 use crate::peek::Peek;
 
@@ -55,15 +55,16 @@ impl Identities {
         };
         let reader = open().map_err(|error| {
             let error = match error {
-                DecryptError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof && is_own(&e) => {
-                    bad(foreign.unwrap_or_else(|| "the object is cut inside the age header, or right behind it".into()))
-                }
+                DecryptError::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof && is_own(&e) => unopened(
+                    foreign.unwrap_or_else(|| "the object is cut inside the age header, or right behind it".into()),
+                ),
+                DecryptError::Io(e) if e.kind() == io::ErrorKind::InvalidData && is_own(&e) => unopened(e.to_string()),
                 DecryptError::Io(e) => e,
-                DecryptError::NoMatchingKeys => bad(made_for.not(&self.0)),
+                DecryptError::NoMatchingKeys => unopened(made_for.not(&self.0)),
                 DecryptError::ExcessiveWork { required, .. } => bad(allowance
                     .refuses_work(required)
                     .unwrap_or_else(|| format!("the passphrase's work factor of {required} is too much"))),
-                error => bad(foreign.unwrap_or_else(|| explain(&error, &self.0).into())),
+                error => unopened(foreign.unwrap_or_else(|| explain(&error, &self.0).into())),
             };
             at(Step::Decrypt, error)
         })?;
@@ -74,6 +75,10 @@ impl Identities {
 
 fn bad(words: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, words)
+}
+
+fn unopened(words: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Unopened(words))
 }
 
 /// The library's messages are made for a person at a terminal; these name what is wrong with the object or the key.

@@ -13,17 +13,24 @@ use crate::{NoUrl, SignedUrl, Signs, Wanted};
 
 /// Answers each GET with all of an object.
 fn serve(object: &'static [u8]) -> String {
+    serve_some(object, object.len())
+}
+
+/// Answers each GET with so many bytes of an object, and holds the connection open where more would come.
+pub(crate) fn serve_some(object: &'static [u8], sent: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/k", listener.local_addr().unwrap());
     thread::spawn(move || {
+        let mut held = Vec::new();
         for mut tcp in listener.incoming().flatten() {
-            answer(&mut tcp, object);
+            answer(&mut tcp, object, sent);
+            held.extend(Some(tcp).filter(|_| sent < object.len()));
         }
     });
     url
 }
 
-fn answer(tcp: &mut TcpStream, object: &[u8]) {
+fn answer(tcp: &mut TcpStream, object: &[u8], sent: usize) {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
     while !head.windows(4).any(|four| four == b"\r\n\r\n") {
@@ -34,10 +41,12 @@ fn answer(tcp: &mut TcpStream, object: &[u8]) {
     }
     let said = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", object.len());
     // Whoever stops reading has what it wants.
-    let _ = tcp.write_all(said.as_bytes()).and_then(|()| tcp.write_all(object));
+    let _ = tcp
+        .write_all(said.as_bytes())
+        .and_then(|()| tcp.write_all(&object[..sent]));
 }
 
-struct Signed(String);
+pub(crate) struct Signed(pub String);
 
 impl Signs for Signed {
     fn url(&self, _: u32) -> Result<SignedUrl, NoUrl> {
@@ -52,7 +61,7 @@ impl Signs for Signed {
     fn stop(&self) {}
 }
 
-fn object(bytes: &'static [u8], sha256: Option<String>, done: Done) -> Object {
+pub(crate) fn object(bytes: &'static [u8], sha256: Option<String>, done: Done) -> Object {
     Object {
         client: Way::default().client().unwrap(),
         signs: Arc::new(Signed(serve(bytes))),
@@ -73,7 +82,7 @@ fn plain() -> Done {
     Done::Said(Stages::to_read(None, None, Allowance::default()))
 }
 
-fn read(object: Object) -> (Vec<u8>, Vec<&'static str>, Result<Whole, Outcome>) {
+pub(crate) fn read(object: Object) -> (Vec<u8>, Vec<&'static str>, Result<Whole, Outcome>) {
     let mut got = Vec::new();
     let reading = match Reading::open(object, Arc::default()) {
         Ok(reading) => reading,
@@ -87,10 +96,10 @@ fn read(object: Object) -> (Vec<u8>, Vec<&'static str>, Result<Whole, Outcome>) 
     (got, undone, whole)
 }
 
-const AGE_OF_GZIP: &[u8] = include_bytes!("../../../pipeline/tests/foreign/age-of-gzip");
+pub(crate) const AGE_OF_GZIP: &[u8] = include_bytes!("../../../pipeline/tests/foreign/age-of-gzip");
 const KEY: &str = include_str!("../../../pipeline/tests/foreign/keys/age");
 
-fn identities() -> Option<Identities> {
+pub(crate) fn identities() -> Option<Identities> {
     Some(Identities::parse(KEY).unwrap())
 }
 

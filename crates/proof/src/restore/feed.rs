@@ -44,7 +44,8 @@ impl Feeder {
             events,
         } = self;
         let check = object.check(&watched);
-        let verdict = match object.open(watched, &check) {
+        let late = |outcome| drop(events.send(Event::Unopened(outcome)));
+        let verdict = match object.open(watched, &check, &late) {
             Err(outcome) => Verdict::Bad(outcome),
             Ok(Open { mut plain, first, .. }) => {
                 let packed = pipeline::packed(&first);
