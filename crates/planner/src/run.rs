@@ -39,11 +39,11 @@ pub mod rewrap;
 /// What a rewrap has replaced.
 pub mod replaced;
 
-/// What is asked of one.
-pub mod rewrap_request;
-
 /// Copies in further storages.
 pub mod copies;
+
+/// What is asked of one.
+pub mod rewrap_request;
 
 pub mod there;
 

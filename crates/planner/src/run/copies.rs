@@ -12,7 +12,7 @@ use crate::run::moved::is_same;
 use crate::run::observed::{CopyProgress, CopyView, Found, Observed, StorageView};
 use crate::run::path;
 use crate::run::reason::Reason;
-use crate::run::replaced::is_of;
+use crate::run::rewrap_request::is_of;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::there::{Lie, lie, look, made};
 use crate::validate::run::{check_path, render_copy};

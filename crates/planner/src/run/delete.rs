@@ -11,8 +11,8 @@ use crate::run::limits::{CANCEL, PODS, PROGRESS, STORE};
 use crate::run::moved::moved;
 use crate::run::observed::{Contact, CopyProgress, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
-use crate::run::replaced::{is_of, removal};
-use crate::run::rewrap_request::is_own;
+use crate::run::replaced::removal;
+use crate::run::rewrap_request::{is_of, is_own};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
 /// What to do next for a run whose deletion was asked for.

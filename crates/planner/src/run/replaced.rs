@@ -12,7 +12,7 @@ use crate::run::limits::{COPIED_ANEW, LENT, READERS, STORAGE_WAIT};
 use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
-use crate::run::rewrap_request::{are_beside, current};
+use crate::run::rewrap_request::{current, is_of};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::there;
 
@@ -85,15 +85,6 @@ fn view_of<'v>(o: &'v Observed<'_>, storage: Option<&String>) -> Option<&'v Stor
 /// Where it was stored, if its storage names another place now.
 pub fn moved_of(o: &Observed<'_>, old: &Replaced) -> Option<Moved> {
     moved(view_of(o, old.storage.as_ref())?, old.location.as_ref())
-}
-
-/// Whether it lies beside what the run has now: whoever may write the status may have named what is another's.
-pub fn is_of(status: &BackupRunStatus, old: &Replaced) -> bool {
-    let now = match &old.storage {
-        None => status.key.as_ref(),
-        Some(name) => status.copies.iter().find(|c| c.storage == *name).map(|c| &c.key),
-    };
-    now.is_some_and(|now| are_beside(now, &old.key))
 }
 
 /// What is said of one that is not removed at all.

@@ -1,6 +1,6 @@
 //! A request to encrypt a good backup for others: what it comes to, or why it cannot be.
 use api::names::stable_hash;
-use api::rewrap::{Rewrap, RewrapRequest};
+use api::rewrap::{Replaced, Rewrap, RewrapRequest};
 use api::{BackupRun, BackupRunStatus, condition, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -202,8 +202,17 @@ pub fn beside_too(key: &str, new_path: &str) -> String {
 }
 
 /// Whether two keys are those of one backup, before and after rewraps.
-pub fn are_beside(one: &str, other: &str) -> bool {
+fn are_beside(one: &str, other: &str) -> bool {
     split(one).0 == split(other).0
+}
+
+/// Whether it lies beside what the run has now: whoever may write the status may have named what is another's.
+pub fn is_of(status: &BackupRunStatus, old: &Replaced) -> bool {
+    let now = match &old.storage {
+        None => status.key.as_ref(),
+        Some(name) => status.copies.iter().find(|c| c.storage == *name).map(|c| &c.key),
+    };
+    now.is_some_and(|now| are_beside(now, &old.key))
 }
 
 /// The key that an object had before its first rewrap; None: it has none of a rewrap.
