@@ -151,7 +151,7 @@ mod tests {
                 "spec": {"type": "s3", "parameters": {"bucket": name}}});
             storages.put(Packed::of(&serde_json::from_value::<BackupStorage>(storage).unwrap()));
         };
-        ["near", "far"].map(bucket);
+        ["near", "far"].into_iter().for_each(bucket);
         let mut run = testing::backup_run();
         run.metadata.uid = Some("rewrapped".into());
         run.spec.storage.name = "near".into();
