@@ -458,6 +458,7 @@ impl Outcome {
         let words = [
             "none of those that the backup was encrypted for",
             "encrypted with a passphrase",
+            "the passphrase is not the one",
             "post-quantum",
             UNUSABLE_KEY,
         ];

@@ -222,6 +222,23 @@ fn a_passphrase_opens_what_was_encrypted_with_it_and_is_no_identity() {
 }
 
 #[test]
+fn a_wrong_passphrase_says_nothing_of_the_object_and_never_starts_the_command() {
+    let (rig, store) = (Rig::new(), Store::with_object(TYPED.0.to_vec()));
+    let mut job = with_identity(with_compression(restore(taker(&rig), &store), ZSTD), "incorrect horse");
+    if let protocol::Action::Restore { passphrase, .. } = &mut job.action {
+        *passphrase = true;
+    }
+    let report = rig.run(&job, &store);
+    let (step, message) = bad(&report);
+    assert!(
+        step == "decrypt" && message.starts_with("the passphrase is not the one"),
+        "{message}"
+    );
+    assert!(report.outcome.is_closed(), "{message}");
+    assert!(!rig.path("out").exists(), "the command ran");
+}
+
+#[test]
 fn a_command_that_gets_a_packed_object_as_it_is_has_it_named() {
     let zstd = stored(b"hello", Some(ZSTD), &[]);
     for (object, compression, packed) in [

@@ -281,6 +281,8 @@ mod tests {
         );
         let unusable = format!("{}: no identity", protocol::UNUSABLE_KEY);
         assert_eq!(bad("decrypt", &unusable).0, Reason::NoDecryptionKey);
+        let mistyped = "the passphrase is not the one that the object was encrypted with";
+        assert_eq!(bad("decrypt", mistyped).0, Reason::NoDecryptionKey);
         assert_eq!(bad("decrypt", "the object is cut inside a chunk").0, Reason::BadObject);
         assert_eq!(bad("sha256", "encrypted with a passphrase").0, Reason::BadObject);
     }

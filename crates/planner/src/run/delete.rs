@@ -11,7 +11,7 @@ use crate::run::limits::{CANCEL, PODS, PROGRESS, STORE};
 use crate::run::moved::moved;
 use crate::run::observed::{Contact, CopyProgress, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
-use crate::run::replaced::removal;
+use crate::run::replaced::{removal, view_of};
 use crate::run::rewrap_request::{is_of, is_own};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
@@ -271,10 +271,7 @@ fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>)
             told.extend([Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]);
             return false;
         }
-        let view = match storage {
-            None => Some(&o.storage),
-            Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
-        };
+        let view = view_of(o, storage.as_ref());
         let place = storage.as_ref().unwrap_or(&o.run.spec.storage.name);
         left.push(format!("the object {key} in storage {place}, of a rewrap"));
         view.is_some_and(|view| {

@@ -75,7 +75,8 @@ pub fn removal(o: &Observed<'_>, old: &Replaced) -> Unguarded {
     }
 }
 
-fn view_of<'v>(o: &'v Observed<'_>, storage: Option<&String>) -> Option<&'v StorageView> {
+/// The storage that a place of a run names; `None` is the run's own.
+pub fn view_of<'v>(o: &'v Observed<'_>, storage: Option<&String>) -> Option<&'v StorageView> {
     match storage {
         None => Some(&o.storage),
         Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
