@@ -2,7 +2,8 @@
 use api::BackupRun;
 use api::place::Place;
 use kube::ResourceExt;
-use store::{Held, Removed, StoreError, Version};
+use record::{Record, schema};
+use store::{Held, Removed, StoreError, StoreErrorKind, Version};
 
 use super::place;
 use crate::log::about_run;
@@ -106,8 +107,9 @@ fn older<'v>(versions: &'v [Version], key: &str, newest: &str) -> impl Iterator<
         .filter(move |id| *id != newest)
 }
 
-/// Removes the record of a backup whose object was replaced. What fails is left, and said: such a record agrees with no object any more.
-pub async fn replaced(store: &OpenStore, run: &BackupRun, old: &Place) {
+/// Removes the record of a backup whose object was replaced by the one that is now under `written`. What fails is left, and said: such a record
+/// agrees with no object any more. One that describes another object is left: a rewrap has moved that backup away from this key meanwhile.
+pub async fn replaced(store: &OpenStore, run: &BackupRun, old: &Place, written: &str) {
     if *old == place(run) {
         return;
     }
@@ -115,7 +117,14 @@ pub async fn replaced(store: &OpenStore, run: &BackupRun, old: &Place) {
         return;
     };
     let key = old.key(&folder);
-    if let Err(error) = store.store.remove(&key, None).await {
+    let read = store.store.read(&key, Some((0, schema::LONGEST as u64))).await;
+    let removed = match read.map(|bytes| Record::read(&bytes)) {
+        Ok(Ok(record)) if record.key != written => return,
+        Err(error) if error.kind() == StoreErrorKind::NotFound => return,
+        Ok(_) => store.store.remove(&key, None).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = removed {
         about_run!(
             warn,
             run,

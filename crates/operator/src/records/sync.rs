@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use api::place::{Place, below};
 use api::storage::NamespaceIsolation;
-use api::{BackupRun, BackupRunSpec, BackupStorage};
+use api::{BackupRun, BackupRunSpec, BackupStorage, labels};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::runtime::reflector::ObjectRef;
@@ -18,6 +18,7 @@ use planner::run::Event;
 use planner::storage::{Reason, access};
 use record::revive::{self, Revival};
 use record::{Needs, Record, schema};
+use store::Listed;
 
 use crate::cache::name_of;
 use crate::context::Context;
@@ -217,7 +218,14 @@ async fn look(storage: &BackupStorage, context: &Context) -> Result<Outcome, Str
                 if prefix != folder || store.folder(&place.namespace) != folder {
                     continue;
                 }
-                if !is_open(&place.namespace, storage, context, &mut namespaces).await? || is_there(&place, context) {
+                if !is_open(&place.namespace, storage, context, &mut namespaces).await? {
+                    continue;
+                }
+                if is_there(&place, context) {
+                    // Not remembered: whoever deletes the run gets it made anew.
+                    if let Ok(Some(words)) | Err(words) = look_again(&object, &place, &store, context).await {
+                        outcome.leave(&place, words);
+                    }
                     continue;
                 }
                 match make(&object.key, &place, &store, storage, context).await {
@@ -262,6 +270,43 @@ fn is_there(place: &Place, context: &Context) -> bool {
     let name = ObjectRef::<BackupRun>::new(&place.run).within(&place.namespace);
     // Not unpacked: a bucket has many.
     context.runs.packed(&name_of(&name)).is_some()
+}
+
+/// Where a run that was made of this record does not know its backup's place: the cluster that made it has encrypted it anew since, and written the
+/// record anew for that. What is to be said of it.
+async fn look_again(
+    object: &Listed,
+    place: &Place,
+    store: &OpenStore,
+    context: &Context,
+) -> Result<Option<String>, String> {
+    let run = context.runs.get(&ObjectRef::new(&place.run).within(&place.namespace));
+    let made_of_it = |run: &BackupRun| {
+        let made = run.creation_timestamp().map(|at| at.0);
+        let is_newer = object.modified.zip(made).is_none_or(|(written, made)| written > made);
+        is_newer && run.annotations().get(labels::RECORD) == Some(&object.key)
+    };
+    let Some(run) = run.filter(|run| made_of_it(run)) else {
+        return Ok(None);
+    };
+    let bytes = store.store.read(&object.key, Some((0, schema::LONGEST as u64))).await;
+    let record = Record::read(&bytes.map_err(|e| crate::events::causes(&e))?).map_err(|e| e.to_string())?;
+    Ok(moved(&run, &record, context.cluster()))
+}
+
+/// A record that was written anew, beside what the run that was made of it knows.
+fn moved(run: &BackupRun, record: &Record, cluster: &str) -> Option<String> {
+    let of_it = run.annotations().get(labels::STARTED_AS) == Some(&record.uid);
+    let known = run.status.as_ref()?.key.as_ref()?;
+    if record.cluster == cluster || !of_it || *known == record.key {
+        return None;
+    }
+    let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
+    Some(format!(
+        "the cluster that made the backup has encrypted it anew, as {}, and removes {known}, which the run here names: delete that run (kubectl -n {namespace} delete backuprun {name}; \
+         no object goes with it), and it is made anew of its record",
+        record.key
+    ))
 }
 
 /// Makes the run, where its object is the one that the record describes: one that a life-cycle rule removed would be a run that failed.
@@ -327,6 +372,35 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_run_whose_backup_was_encrypted_anew_where_it_was_made_is_told_of_until_it_is_made_anew() {
+        let record: Record = Record::read(
+            br#"{"record":1,"writtenBy":"backup-operator 0.1.0","cluster":"theirs","namespace":"team","run":"db","uid":"u","attempt":"backup-1","storage":"minio","path":"/db.rewrap-1.sql","key":"db.rewrap-1.sql","etag":"\"e\"","storedBytes":10,"completionTime":"2026-11-28T01:00:09Z","spec":{"backup":{"command":["dump"]},"storage":{"name":"minio","path":"/db.sql"},"template":{"spec":{"containers":[{"name":"main"}]}}}}"#,
+        )
+        .unwrap();
+        let run = |started_as: &str, key: Option<&str>| {
+            let mut run = testing::backup_run();
+            run.annotations_mut()
+                .insert(labels::STARTED_AS.into(), started_as.into());
+            run.status = serde_json::from_value(serde_json::json!({"key": key})).unwrap();
+            run
+        };
+        for (run, cluster, told) in [
+            (run("u", Some("db.sql")), "ours", true),
+            (run("u", Some("db.rewrap-1.sql")), "ours", false),
+            (run("another", Some("db.sql")), "ours", false),
+            (run("u", None), "ours", false),
+            (run("u", Some("db.sql")), "theirs", false),
+        ] {
+            assert_eq!(
+                moved(&run, &record, cluster).is_some(),
+                told,
+                "{cluster} {:?}",
+                run.status
+            );
+        }
+    }
 
     #[test]
     fn a_bucket_is_looked_through_at_times_and_at_once_when_its_storage_was_changed() {

@@ -203,6 +203,7 @@ fn rewrap_of(run: &BackupRun, context: &Context) -> RewrapView {
     RewrapView {
         progress: context.copies.progress(&uid, OWN, Instant::now()),
         reader: sources::reader(run, context),
+        writer: sources::writer(run, &context.runs, &context.storages),
         request_is_kept: false,
     }
 }

@@ -93,19 +93,41 @@ pub fn reader(run: &BackupRun, context: &Context) -> Option<String> {
 
 /// The runs that are reading by its key what a rewrap has replaced.
 fn by_path(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupStorage>) -> Vec<Arc<BackupRun>> {
+    at_replaced(run, Action::Restore, runs, storages)
+}
+
+/// A run that is storing its backup under the key of what a rewrap has replaced, as those with one path do: between the look at the old object
+/// and its removal the new one could come to be there.
+pub fn writer(run: &BackupRun, runs: &Cache<BackupRun>, storages: &Cache<BackupStorage>) -> Option<String> {
+    let writers = at_replaced(run, Action::Backup, runs, storages);
+    let first = writers.first()?;
+    Some(format!(
+        "{}/{}",
+        first.namespace().unwrap_or_default(),
+        first.name_any()
+    ))
+}
+
+/// The runs that are at work on what a rewrap has replaced.
+fn at_replaced(
+    run: &BackupRun,
+    action: Action,
+    runs: &Cache<BackupRun>,
+    storages: &Cache<BackupStorage>,
+) -> Vec<Arc<BackupRun>> {
     let own = &run.spec.storage.name;
     let old = run.status.iter().flat_map(|status| &status.replaced);
-    let reads = |reader: &BackupRun| {
-        let transfer = reader.status.as_ref().and_then(|s| s.transfer.as_ref());
-        transfer.is_some_and(|t| life::parse(&t.attempt).0 == Action::Restore)
+    let is_at_it = |other: &BackupRun| {
+        let transfer = other.status.as_ref().and_then(|s| s.transfer.as_ref());
+        transfer.is_some_and(|t| t.failed_at.is_none() && life::parse(&t.attempt).0 == action)
     };
     old.flat_map(|old| claims::others_in(old.storage.as_ref().unwrap_or(own), &old.key, run, runs, storages))
-        .filter(|reader| reads(reader))
+        .filter(|other| is_at_it(other))
         .collect()
 }
 
 /// What the last restore of a run's backup by another run of its namespace has shown of it. Of another namespace nobody is heard: whoever may
-/// write a status there could call a backup bad, or good.
+/// write a status there could call a backup bad, or good. Nor is who has read what a rewrap has replaced: that it is gone is as it is to be.
 pub fn proved(run: &BackupRun, context: &Context, now: Timestamp) -> Option<Proof> {
     let uid = run
         .uid()
@@ -113,7 +135,7 @@ pub fn proved(run: &BackupRun, context: &Context, now: Timestamp) -> Option<Proo
     let readers = context.runs.heads(&[Group::RestoresFrom(&uid)]);
     let own = readers.iter().filter(|reader| {
         let source = reader.status.as_ref().and_then(|s| s.source.as_ref());
-        reader.namespace() == run.namespace() && source.is_some_and(|s| s.uid == uid)
+        reader.namespace() == run.namespace() && source.is_some_and(|s| s.uid == uid) && reads_what_is(reader, run)
     });
     own.filter_map(|reader| proof(reader, now)).max_by_key(|proof| proof.at)
 }
@@ -133,7 +155,18 @@ pub fn is_to_hear(run: &BackupRun, context: &Context) -> Option<ObjectRef<Backup
         .filter(|_| run.namespace().as_ref() == Some(&source.namespace))?;
     let known = other.status.as_ref().and_then(|s| s.verified.as_ref());
     let is_new = known.is_none_or(|known| known.run != shown.run && (known.time.0 < shown.at || known.time.0 > now));
-    (is_new && other.uid().as_ref() == Some(&source.uid)).then_some(name)
+    (is_new && other.uid().as_ref() == Some(&source.uid) && reads_what_is(run, &other)).then_some(name)
+}
+
+/// The reader has picked the object that the run has now. What either does not know makes no difference.
+fn reads_what_is(reader: &BackupRun, run: &BackupRun) -> bool {
+    let (Some(reader), Some(run)) = (&reader.status, &run.status) else {
+        return false;
+    };
+    let differs = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
+    !(differs(&reader.key, &run.key)
+        || differs(&reader.etag, &run.etag)
+        || differs(&reader.version_id, &run.version_id))
 }
 
 #[cfg(test)]
@@ -142,6 +175,24 @@ mod tests {
 
     use super::*;
     use crate::cache::Packed;
+
+    #[test]
+    fn whoever_has_read_what_a_rewrap_has_replaced_says_nothing_of_the_backup() {
+        let with = |key: &str, etag: Option<&str>| {
+            let mut run = testing::backup_run();
+            run.status = serde_json::from_value(json!({"key": key, "etag": etag})).unwrap();
+            run
+        };
+        let run = with("db.rewrap-0000beef.sql", Some("new"));
+        for (key, etag, says) in [
+            ("db.rewrap-0000beef.sql", Some("new"), true),
+            ("db.rewrap-0000beef.sql", None, true),
+            ("db.sql", Some("old"), false),
+            ("db.rewrap-0000beef.sql", Some("old"), false),
+        ] {
+            assert_eq!(reads_what_is(&with(key, etag), &run), says, "{key} {etag:?}");
+        }
+    }
 
     #[test]
     fn a_run_that_reads_an_object_by_its_path_is_a_reader_of_what_a_rewrap_has_replaced() {

@@ -85,7 +85,7 @@ async fn record(
     };
     let written = records::write(store, || keys.renewed(store), run, &facts).await;
     if let Some(old) = &order.replaces {
-        records::replaced(&keys.renewed(store).await, run, old).await;
+        records::replaced(&keys.renewed(store).await, run, old, &order.key).await;
     }
     written
 }

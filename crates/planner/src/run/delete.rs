@@ -3,15 +3,16 @@ use std::time::Duration;
 
 use api::run::RetainPolicy;
 use api::{BackupRunStatus, labels};
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::run::end;
 use crate::run::life::Attempt;
-use crate::run::limits::{CANCEL, PODS, PROGRESS, STORE};
+use crate::run::limits::{CANCEL, PODS, PROGRESS, READERS, STORAGE_WAIT, STORE};
 use crate::run::moved::moved;
 use crate::run::observed::{Contact, CopyProgress, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
-use crate::run::replaced::{removal, view_of};
+use crate::run::replaced::{busy, removal, view_of};
 use crate::run::rewrap_request::{is_of, is_own};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
@@ -69,6 +70,16 @@ pub fn decide(o: &Observed<'_>) -> Decision {
             ..Decision::wait(Duration::from_secs(1))
         };
     }
+    if let Some(why) = reads_on(o, since) {
+        let note = format!("the run goes when what it was before a rewrap can be removed: {why}");
+        let (guarded, event) = told(o, Some((Reason::DeletionWaits, note))).unwrap_or_default();
+        steps.extend(event.map(Unguarded::Event));
+        return Decision {
+            guarded,
+            unguarded: steps,
+            ..Decision::wait(STORAGE_WAIT)
+        };
+    }
     let note = o.trouble.as_ref().map(|trouble| {
         let words = &trouble.message;
         if trouble.expected {
@@ -90,6 +101,16 @@ pub fn decide(o: &Observed<'_>) -> Decision {
         settled: vec![Guarded::RemoveFinalizer],
         ..Decision::default()
     }
+}
+
+/// Why what a rewrap has replaced is not removed yet, of a run whose backup stays: a restore that reads it, as `--into` does by the path, would
+/// lose it half-way. One whose backup goes was deleted for that.
+fn reads_on(o: &Observed<'_>, since: Timestamp) -> Option<String> {
+    let status = o.run.status.as_ref().filter(|s| !s.replaced.is_empty())?;
+    let is_late = o.left_of(READERS, since).is_zero();
+    (!is_late && !wanted_at_all(o))
+        .then(|| busy(o, status))?
+        .map(|(why, _)| why)
 }
 
 /// What it has stored goes with it.
@@ -274,9 +295,20 @@ fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>)
         let view = view_of(o, storage.as_ref());
         let place = storage.as_ref().unwrap_or(&o.run.spec.storage.name);
         left.push(format!("the object {key} in storage {place}, of a rewrap"));
-        view.is_some_and(|view| {
+        let may = view.is_some_and(|view| {
             matches!(view, StorageView::Ready(_) | StorageView::NotReady { .. }) && view.forbids(key).is_none()
-        })
+        });
+        if !may && storage.is_some() {
+            told.push(Unguarded::Event(Event {
+                warning: true,
+                reason: Reason::LeftBehind.word(),
+                action: "Delete",
+                note: format!(
+                    "the object {key} of before a rewrap was left in storage {place}: the storage is gone, or not for this namespace. Remove it by hand"
+                ),
+            }));
+        }
+        may
     };
     let mut steps: Vec<_> = all.into_iter().filter(|step| may(step)).collect();
     steps.extend(told);

@@ -128,6 +128,8 @@ pub struct RewrapView {
     pub progress: CopyProgress,
     /// Another run that reads the backup, or is about to.
     pub reader: Option<String>,
+    /// Another run that makes its backup under a key of before the rewrap.
+    pub writer: Option<String>,
     /// The request has the value that was taken up last, and is kept on the run by an applier.
     pub request_is_kept: bool,
 }

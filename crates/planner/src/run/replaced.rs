@@ -122,7 +122,8 @@ fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Opti
 fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(String, Duration)> {
     let name = old.storage.as_ref()?;
     let is_wanted = copies::wanted(o.run).iter().any(|wanted| wanted.storage == *name);
-    if !is_wanted && matches!(view_of(o, Some(name)), None | Some(StorageView::Missing)) {
+    let is_gone = matches!(view_of(o, Some(name)), None | Some(StorageView::Missing));
+    if !is_wanted && is_gone {
         // Nobody will make it anew.
         return None;
     }
@@ -133,16 +134,23 @@ fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(
     let since = status.rewraps.last().map_or(o.now, |last| last.time.0);
     let left = o.left_of(COPIED_ANEW, since);
     let another = there::made(status).next().is_some();
-    if another && left.is_zero() {
+    // What lies in a storage that is gone nobody here can remove, or lose.
+    if (another || is_gone) && left.is_zero() {
         return None;
     }
     let why = copy.message.as_ref().map_or(String::new(), |why| format!(" ({why})"));
     let words = format!("its copy in storage {name} goes when the new one is proved there{why}");
-    Some((words, if another { left } else { COPIED_ANEW }))
+    Some((words, if another || is_gone { left } else { COPIED_ANEW }))
 }
 
-/// Who still reads the old object.
-fn busy(o: &Observed<'_>, status: &BackupRunStatus) -> Option<(String, Duration)> {
+/// Who still reads the old object, or writes in its place.
+pub(super) fn busy(o: &Observed<'_>, status: &BackupRunStatus) -> Option<(String, Duration)> {
+    if let Some(writer) = &o.rewrap.writer {
+        return Some((
+            format!("run {writer} is storing its backup under the same key"),
+            STORAGE_WAIT,
+        ));
+    }
     if let Some(reader) = &o.rewrap.reader {
         let namespace = reader.split_once('/').map(|(namespace, _)| namespace);
         if namespace == o.run.namespace().as_deref() {

@@ -134,7 +134,15 @@ pub fn is_in_use(run: &BackupRun, o: &Observed<'_>) -> bool {
             let lent = lent.is_some_and(|lent| lent.sealed.is_some() && lent.expires_at.0 > o.now);
             let copied = |c: &CopyStatus| c.upload_id.is_some() && c.completion_time.is_none();
             // Copies of before a rewrap are all that there is beside the object until they are made anew.
-            let anew = s.replaced.iter().any(|old| old.storage.is_some());
+            let made = |name: &String| {
+                let copy = s.copies.iter().find(|c| c.storage == *name);
+                copy.is_none_or(|c| c.given_up || c.completion_time.is_some())
+            };
+            let anew = s
+                .replaced
+                .iter()
+                .filter_map(|old| old.storage.as_ref())
+                .any(|name| !made(name));
             s.transfer.is_some() || s.rewrap.is_some() || anew || lent || s.copies.iter().any(copied)
         })
 }

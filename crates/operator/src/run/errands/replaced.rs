@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use api::BackupRun;
 use api::names::{Action, attempt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate};
 use planner::run::life;
@@ -72,11 +72,17 @@ pub(super) async fn remove(run: &BackupRun, context: &Context, old: &Old<'_>) ->
         // Another endpoint may be another name of the same store: there it is looked for, and before anything else is written there.
         let looked = store.store.look(old.key, old.version_id).await;
         let object = looked.map_err(|e| StepError::Store("look at the object of before", e))?;
-        if object.is_none() {
+        if object.is_none() && is_looked_for(run, Timestamp::now()) {
             return Err(StepError::Elsewhere {
                 key: old.key.into(),
                 moved: moved.clone(),
             });
+        }
+        if object.is_none() {
+            let event = left(run, old.key, &format!("it {}, and is not there now", moved.words()));
+            left_behind::tell(run, context, event.clone()).await?;
+            events::publish(&context.client, run.object_ref(&()), &event).await;
+            return Ok(());
         }
     }
     if let Some(upload) = old.upload_id {
@@ -96,7 +102,7 @@ pub(super) async fn remove(run: &BackupRun, context: &Context, old: &Old<'_>) ->
         // Before the object that the record of before describes is gone.
         held = rewrite_record(run, context).await?;
     } else if old.storage.is_some() && is_made_anew(run, old.storage) && old.version_id.is_some() && !goes {
-        held = records::remove_older(&store, &as_copied(run))
+        held = records::remove_older(&store, &as_copied(run, old))
             .await
             .map_err(OF_BEFORE)?;
     }
@@ -112,13 +118,38 @@ pub(super) async fn remove(run: &BackupRun, context: &Context, old: &Old<'_>) ->
 
 const OF_BEFORE: fn(StoreError) -> StepError = |e| StepError::Store("remove the record of before", e);
 
-/// The run as it is looked at in a further storage, where its record lies in the place that its name has.
-fn as_copied(run: &BackupRun) -> BackupRun {
+/// The run as it is looked at in a further storage, where its record lies in the place that its name has, and whose bucket may keep versions
+/// where the run's own keeps none.
+fn as_copied(run: &BackupRun, old: &Old<'_>) -> BackupRun {
     let mut there = run.clone();
     if let Some(status) = &mut there.status {
-        status.record = None;
+        (status.record, status.version_id) = (None, old.version_id.map(ToString::to_string));
     }
     there
+}
+
+/// How long after a rewrap what it has replaced is looked for where its storage points now: somebody may be at work on the endpoint. After that
+/// it is left, and said: without an end no further rewrap would begin.
+const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+fn is_looked_for(run: &BackupRun, now: Timestamp) -> bool {
+    let last = run.status.as_ref().and_then(|s| s.rewraps.last());
+    last.is_some_and(|last| now.duration_since(last.time.0) < LOOKED_FOR)
+}
+
+/// That an object of before a rewrap is left for good.
+fn left(run: &BackupRun, key: &str, why: &str) -> Event {
+    Event {
+        warning: true,
+        reason: Reason::LeftBehind.word(),
+        action: "Rewrap",
+        note: format!(
+            "run {}/{} left object {key} of before a rewrap behind in storage {}: {why}. Remove it by hand",
+            run.namespace().unwrap_or_default(),
+            run.name_any(),
+            run.spec.storage.name
+        ),
+    }
 }
 
 async fn remove_object(
@@ -135,14 +166,14 @@ async fn remove_object(
     if old.storage.is_none() && !goes && !is_spare(run, store).await? {
         // Crash window: it was finished, and its operator died before the status named it. Or it is what was before, and waited for its readers.
         // What the status names has gone meanwhile, by whatever hand: then this is the backup.
-        kept(
-            run,
-            context,
-            old.key,
-            "what the status names is not there any more, so that this may be the backup",
-        )
-        .await;
-        return Ok(());
+        let why = "what the status names is not there any more, so that this may be the backup";
+        return stays(run, context, old.key, why).await;
+    }
+    if let Some(theirs) = uploads::elsewheres(&object, context.cluster()) {
+        let why = format!(
+            "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), whose backup it may be; remove it by hand where it is not"
+        );
+        return stays(run, context, old.key, &why).await;
     }
     let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
     let etag = old.etag.unwrap_or(&object.etag);
@@ -167,6 +198,14 @@ async fn remove_object(
         let removed = records::remove_of_copy(store, run, object.version_id.clone()).await;
         if let Removed::Held(held) = removed.map_err(|e| StepError::Store("delete the copy's record", e))? {
             return Err(kept_by_store(old.key, held, now));
+        }
+    }
+    // Another run may have stored its backup under this key since the first look. What was written over is gone as it is.
+    if object.version_id.is_none() {
+        let looked = store.store.look(old.key, None).await;
+        let now_there = looked.map_err(|e| StepError::Store("look at the object of before", e))?;
+        if now_there.is_none_or(|there| there.etag != object.etag) {
+            return Ok(());
         }
     }
     // Of what was never noted the version is the one that was just looked at.
@@ -195,6 +234,18 @@ async fn is_spare(run: &BackupRun, store: &OpenStore) -> Result<bool, StepError>
     let looked = store.store.look(key, status.version_id.as_deref()).await;
     let object = looked.map_err(|e| StepError::Store("look at the object", e))?;
     Ok(object.is_some_and(|object| status.version_id.is_some() || object.etag == *etag))
+}
+
+/// That something is not removed for a reason that may pass, by whatever hand: the status names it for as long. A run that goes says it once.
+async fn stays(run: &BackupRun, context: &Context, key: &str, why: &str) -> Result<(), StepError> {
+    if run.metadata.deletion_timestamp.is_none() {
+        return Err(StepError::Stays {
+            key: key.into(),
+            why: why.into(),
+        });
+    }
+    kept(run, context, key, why).await;
+    Ok(())
 }
 
 /// That something was left, and why.

@@ -52,6 +52,14 @@ pub enum StepError {
         /// When to ask again.
         again: Duration,
     },
+    /// It is for a person to remove, or to leave.
+    #[error("object {key} is left: {why}")]
+    Stays {
+        /// Object key.
+        key: String,
+        /// Why.
+        why: String,
+    },
     /// The object is not back from its archive yet.
     #[error("object {key} lies in an archive ({class}), and the store was asked to bring it back")]
     Thawing {
@@ -81,6 +89,7 @@ impl StepError {
             | Self::Elsewhere { .. }
             | Self::Held { .. }
             | Self::Hold(_)
+            | Self::Stays { .. }
             | Self::Thawing { .. } => Weight::Answer,
             Self::Write(_) => Weight::Silence,
         }
@@ -92,7 +101,7 @@ impl StepError {
             Self::Held { again, .. } => Some(*again),
             Self::Thawing { .. } => Some(THAW),
             // Rights are given by people.
-            Self::Hold(_) => Some(HELD),
+            Self::Hold(_) | Self::Stays { .. } => Some(HELD),
             _ => None,
         }
     }

@@ -238,7 +238,14 @@ fn copies_of_before_a_rewrap_hold_a_run_until_they_are_made_anew() {
         location: None,
         upload_id: None,
     }];
+    let mut copy: api::run::CopyStatus =
+        serde_json::from_value(serde_json::json!({"storage": "offsite", "key": "old.rewrap-1"})).unwrap();
+    world.runs[0].status.as_mut().unwrap().copies = vec![copy.clone()];
     assert_eq!(world.doomed().len(), 0);
+    // The one of before is left for another reason, which may last for ever.
+    copy.completion_time = Some(Time(world.now));
+    world.runs[0].status.as_mut().unwrap().copies = vec![copy];
+    assert_eq!(world.doomed(), ["old"]);
 }
 
 #[test]

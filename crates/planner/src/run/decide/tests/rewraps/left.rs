@@ -204,3 +204,60 @@ fn of_a_deleted_run_whose_own_storage_is_gone_what_lies_in_others_goes_all_the_s
     assert_eq!(removed(&steps), [far()]);
     assert!(says("LeftBehind", &steps));
 }
+
+#[test]
+fn a_copy_whose_storage_is_gone_for_good_is_left_and_said_after_a_day_though_it_is_asked_for() {
+    let mut world = rewrapped_with_copies(&["far"]);
+    world.copies[0].view = StorageView::Missing;
+    world.step();
+    assert!(message(&world).contains("storage far"), "{}", message(&world));
+    world.pass(25 * 3600);
+    assert!(says("LeftBehind", &world.step()));
+    assert!(world.status().replaced.is_empty() && world.is(condition::REWRAPPED));
+}
+
+#[test]
+fn the_old_object_stays_while_another_run_stores_its_backup_under_the_same_key() {
+    let (mut world, _) = rewrapped();
+    world.rewrap.writer = Some("test/next".into());
+    assert_eq!(removals(&world.step()), 0);
+    assert!(message(&world).contains("test/next"), "{}", message(&world));
+    world.rewrap.writer = None;
+    assert_eq!(removals(&world.step()), 1);
+}
+
+#[test]
+fn a_run_that_goes_and_leaves_its_backup_waits_for_who_reads_what_was_before_and_not_for_ever() {
+    let gone = |policy| {
+        let (mut world, _) = rewrapped();
+        world.run.spec.retain_policy = Some(policy);
+        world.run.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(world.now));
+        world.rewrap.reader = Some("elsewhere/into".into());
+        world
+    };
+    let mut world = gone(RetainPolicy::Retain);
+    let steps = world.step();
+    assert!(removals(&steps) == 0 && says("DeletionWaits", &steps), "{steps:?}");
+    assert!(world.run.finalizers().iter().any(|f| labels::is_our_finalizer(f)));
+    world.rewrap.reader = None;
+    assert_eq!(removals(&world.step()), 1);
+    let mut world = gone(RetainPolicy::Retain);
+    world.pass(25 * 3600);
+    assert_eq!(removals(&world.step()), 1);
+    // Whose backup goes was deleted for that.
+    assert!(removals(&gone(RetainPolicy::Delete).step()) > 0);
+}
+
+#[test]
+fn a_run_that_goes_says_what_of_before_it_leaves_in_a_storage_that_is_gone() {
+    let mut world = rewrapped_with_copies(&["far"]);
+    world.copies[0].view = StorageView::Missing;
+    world.run.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(world.now));
+    let steps = world.step();
+    assert_eq!(removed(&steps), [(None, "db.sql".to_owned())]);
+    let told = has(
+        &steps,
+        |s| matches!(s, Step::Unguarded(Unguarded::Event(event)) if event.note.contains("far/db.sql")),
+    );
+    assert!(told, "{steps:?}");
+}
