@@ -127,10 +127,10 @@ class Release:
         self.must(sums == {name: hashlib.sha256(data).hexdigest() for name, data in programs.items()}, f"{platform}: SPDX names each program by its hash")
         unknown = [package["name"] for package in packages.values() if package["licenseDeclared"] == "NOASSERTION"]
         self.must(not unknown, f"{platform}: SPDX has a licence of each of {len(packages)} packages {unknown or ''}")
+        listed = {(package["name"], package["versionInfo"]) for package in packages.values()}
         libc = {name for name, _ in listed if name.startswith("libc6-dev")}
         self.must(libc and "rust" in dict(listed), f"{platform}: SPDX lists what every program was linked with {sorted(libc)}")
         # Both lists come from cargo, by ways of their own: what a program carries must be in the document.
-        listed = {(package["name"], package["versionInfo"]) for package in packages.values()}
         for name, data in programs.items():
             lacks = [f"{one['name']} {one['version']}" for one in made_of(data) if one["source"] == "crates.io" and one.get("kind") != "build" and (one["name"], one["version"]) not in listed]
             self.must(not lacks, f"{platform}: SPDX lists what {name} carries in itself {lacks or ''}")

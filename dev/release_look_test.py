@@ -12,7 +12,7 @@ import zlib
 
 import release_look
 
-PACKAGES = [{"name": "operator", "version": "0.1.0"}]
+PACKAGES = [{"name": "operator", "version": "0.1.0", "source": "local"}]
 LIST = zlib.compress(json.dumps({"packages": PACKAGES}).encode())
 
 
@@ -46,6 +46,35 @@ class Look(unittest.TestCase):
             # Filled up, as linkers do.
             self.assertEqual(release_look.made_of(made([(b".dep-v0", LIST + bytes(100))])), PACKAGES, made.__name__)
             self.assertEqual(release_look.made_of(made([(b".text", b"code")])), [], made.__name__)
+
+    def test_a_document_of_an_image_that_lacks_something_is_a_fault(self):
+        carried = [{"name": "bytes", "version": "1.10.1", "source": "crates.io"}, {"name": "cc", "version": "1.2.0", "source": "crates.io", "kind": "build"}]
+        program = linux([(b".dep-v0", zlib.compress(json.dumps({"packages": [*PACKAGES, *carried]}).encode()))])
+
+        def package(name, version, **more):
+            return {"SPDXID": f"SPDXRef-{name}", "name": name, "versionInfo": version, "licenseDeclared": "MIT", **more}
+
+        image = package("image", "0.1.0", externalRefs=[{"referenceLocator": "pkg:oci/backup-operator@sha256%3A00ff"}])
+        operator = package("operator", "0.1.0", checksums=[{"checksumValue": hashlib.sha256(program).hexdigest()}])
+        others = {one["name"]: one for one in (package("bytes", "1.10.1"), package("libc6-dev-arm64-cross", "2.36"), package("rust", "1.95.0"))}
+        for changed, fault in (
+            ({}, None),
+            ({"bytes": None}, "SPDX lists what operator carries in itself ['bytes 1.10.1']"),
+            ({"bytes": package("bytes", "1.10.0")}, "SPDX lists what operator carries in itself ['bytes 1.10.1']"),
+            ({"bytes": package("bytes", "1.10.1", licenseDeclared="NOASSERTION")}, "SPDX has a licence of each of 5 packages ['bytes']"),
+            ({"libc6-dev-arm64-cross": None}, "SPDX lists what every program was linked with []"),
+            ({"rust": None}, "SPDX lists what every program was linked with ['libc6-dev-arm64-cross']"),
+            ({"image": package("image", "0.1.0", externalRefs=[{"referenceLocator": "pkg:oci/backup-operator@sha256%3A00"}])}, "SPDX names the image by its digest"),
+            ({"operator": package("operator", "0.1.0", checksums=[{"checksumValue": "00"}])}, "SPDX names each program by its hash"),
+        ):
+            packages = {"image": image, "operator": operator, **others, **changed}
+            with tempfile.TemporaryDirectory() as folder:
+                with open(os.path.join(folder, "image-linux-arm64.spdx.json"), "w") as file:
+                    json.dump({"packages": [one for one in packages.values() if one]}, file)
+                release = release_look.Release(folder, "0.1.0")
+                with contextlib.redirect_stdout(io.StringIO()):
+                    release.spdx("linux-arm64", "sha256:00ff", {"operator": program})
+            self.assertEqual(release.faults, [f"linux-arm64: {fault}"] if fault else [], changed)
 
     def test_a_sum_that_is_wrong_or_missing_is_a_fault(self):
         with tempfile.TemporaryDirectory() as folder:

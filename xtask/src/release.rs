@@ -59,6 +59,20 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// What a package of Debian's says of its licence is not there.
+    #[error(
+        "{path}, the licence of Debian's package {package}, cannot be read: {source}. Programs have parts of that package, and the release says under which licence: \
+         install it again with its documentation (`path-exclude` in /etc/dpkg leaves that out)"
+    )]
+    Copyright {
+        /// Which package.
+        package: String,
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file of ours has not what a release changes in it.
     #[error("{path} has no {what}: the release replaces it there")]
     Shape {

@@ -106,6 +106,27 @@ fn entries(file: &str, table: &str) -> BTreeMap<(String, String), (String, Strin
 }
 
 #[test]
+fn the_page_has_the_numbers_of_both_lists() {
+    let page = fs::read_to_string(root().join("docs/operations/supply-chain.md")).unwrap();
+    let looked = entries("supply-chain/audits.toml", "audits");
+    for (lock, store) in [
+        ("Cargo.lock", "supply-chain"),
+        ("crates/sftp/Cargo.lock", "crates/sftp/supply-chain"),
+    ] {
+        let passed = entries(&format!("{store}/config.toml"), "exemptions");
+        let of_tests = passed.values().filter(|(criteria, _)| criteria == "safe-to-run");
+        let both = passed.keys().filter(|package| looked.contains_key(package));
+        let row = format!(
+            "| `{lock}` | {} | {} | {}",
+            passed.len(),
+            of_tests.count(),
+            both.count()
+        );
+        assert!(page.contains(&row), "no row {row:?} in docs/operations/supply-chain.md");
+    }
+}
+
+#[test]
 fn each_direct_dependency_of_what_is_shipped_was_looked_at_in_its_version_or_is_said_not_to_be() {
     let looked: BTreeMap<_, _> = entries("supply-chain/audits.toml", "audits")
         .into_iter()

@@ -27,12 +27,13 @@ pub fn write(given: &Given<'_>) -> Result<(), Error> {
     }
     let platforms = archives.iter().map(|(system, processor, file, sha256)| {
         let bin = program(system);
+        let files = [bin, "LICENSE", "THIRD-PARTY-NOTICES"].map(|file| json!({ "from": file, "to": "." }));
         json!({
             "selector": { "matchLabels": { "os": system, "arch": processor } },
             "uri": format!("{}/{file}", downloads.trim_end_matches('/')),
             "sha256": sha256,
             "bin": bin,
-            "files": [{ "from": bin, "to": "." }, { "from": "LICENSE", "to": "." }],
+            "files": files,
         })
     });
     let manifest = manifest(version, platforms.collect());
@@ -117,6 +118,13 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(platforms[1]["bin"], "kubectl-backup.exe");
+        let files: Vec<_> = platforms[1]["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| &file["from"])
+            .collect();
+        assert_eq!(files, ["kubectl-backup.exe", "LICENSE", "THIRD-PARTY-NOTICES"]);
         assert_eq!(made["spec"]["version"], "v1.2.3");
     }
 

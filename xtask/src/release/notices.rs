@@ -77,7 +77,15 @@ fn texts(folder: &Path) -> Result<Vec<String>, Error> {
 }
 
 fn copyright(one: &Linked<'_>) -> Result<String, Error> {
-    text_of(&Path::new("/usr/share/doc").join(one.package).join("copyright"))
+    let path = Path::new("/usr/share/doc").join(one.package).join("copyright");
+    text_of(&path).map_err(|error| match error {
+        Error::File { path, source } => Error::Copyright {
+            package: one.package.into(),
+            path,
+            source,
+        },
+        other => other,
+    })
 }
 
 /// Without what an editor leaves at the ends of lines, so that one text is one text.
@@ -137,6 +145,19 @@ mod tests {
         assert_eq!(made.matches("\napache\n").count(), 1);
         assert!(made.contains("a 1 (MIT)\nb 2 (Apache-2.0)\n"), "{made}");
         assert!(made.contains("have no text of it:\n  c 3 (MIT)\n"), "{made}");
+    }
+
+    #[test]
+    fn a_package_whose_licence_is_not_on_this_machine_is_named_with_the_path() {
+        let words = BTreeMap::from([("linked", "linux-arm64 libc no-such-package 2.36 all no-such-source")]);
+        let linked = linked::of(&Given { step: "notices", words }).unwrap();
+        let said = copyright(linked.first().unwrap()).unwrap_err().to_string();
+        for text in [
+            "/usr/share/doc/no-such-package/copyright, ",
+            "Debian's package no-such-package cannot",
+        ] {
+            assert!(said.contains(text), "{said}");
+        }
     }
 
     #[test]

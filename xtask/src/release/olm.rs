@@ -14,6 +14,9 @@ const EXAMPLES: [&str; 4] = ["storage.yaml", "postgresql.yaml", "run.yaml", "dri
 /// What `SECURITY.md` says is supported, which a platform of the image need not be.
 const SUPPORTED: [&str; 1] = ["amd64"];
 
+/// How far it is, and the channel by which a catalog offers it: one that is called stable would promise what this does not.
+const MATURITY: &str = "alpha";
+
 /// Whom plain manifests run it as. OpenShift's default, `restricted-v2`, admits those of the namespace's own range alone, and gives one of them;
 /// elsewhere the image says 65532, a number, by which the kubelet sees that `runAsNonRoot` holds.
 const IDENTITY: [&str; 3] = ["runAsUser", "runAsGroup", "fsGroup"];
@@ -87,8 +90,8 @@ fn annotations() -> Value {
         "operators.operatorframework.io.bundle.manifests.v1": "manifests/",
         "operators.operatorframework.io.bundle.metadata.v1": "metadata/",
         "operators.operatorframework.io.bundle.package.v1": NAME,
-        "operators.operatorframework.io.bundle.channels.v1": "stable",
-        "operators.operatorframework.io.bundle.channel.default.v1": "stable",
+        "operators.operatorframework.io.bundle.channels.v1": MATURITY,
+        "operators.operatorframework.io.bundle.channel.default.v1": MATURITY,
     }})
 }
 
@@ -157,7 +160,8 @@ fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Valu
             "namespace": "placeholder",
             "annotations": {
                 "alm-examples": serde_json::to_string_pretty(&examples.iter().map(sorted).collect::<Vec<_>>())?,
-                "capabilities": "Seamless Upgrades",
+                // The least. That upgrades are seamless was seen by Helm and plain manifests, and never by OLM.
+                "capabilities": "Basic Install",
                 "categories": "Storage",
                 "containerImage": release.image(),
                 "createdAt": release.created,
@@ -170,7 +174,7 @@ fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Valu
             "displayName": "Backup operator",
             "description": DESCRIPTION,
             "version": release.version,
-            "maturity": "alpha",
+            "maturity": MATURITY,
             "minKubeVersion": "1.30.0",
             "keywords": ["backup", "restore", "s3"],
             "provider": { "name": "The maintainers of the backup operator" },
@@ -316,6 +320,18 @@ mod tests {
         for kind in owned {
             let file = format!("manifests/{}s.backup-operator.io.crd.yaml", kind.to_lowercase());
             assert!(folder.path().join(&file).exists(), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_promises_no_more_than_an_installation_and_its_channel_says_so() {
+        let (folder, csv) = made();
+        assert_eq!(csv["metadata"]["annotations"]["capabilities"], "Basic Install");
+        let annotations = read(&folder.path().join("metadata/annotations.yaml")).unwrap();
+        let annotations: Value = serde_yaml_ng::from_str(&annotations).unwrap();
+        for key in ["channels.v1", "channel.default.v1"] {
+            let channel = &annotations["annotations"][format!("operators.operatorframework.io.bundle.{key}")];
+            assert_eq!(*channel, csv["spec"]["maturity"], "{key}");
         }
     }
 

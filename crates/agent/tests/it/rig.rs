@@ -112,10 +112,30 @@ impl Rig {
                 .split(|b| *b == 0)
                 .map(|w| String::from_utf8_lossy(w).into_owned())
                 .collect();
-            (wanted(&words) && words.iter().any(|w| w.contains(&dir))).then_some(pid)
+            let words = own(&words);
+            (wanted(words) && words.iter().any(|w| w.contains(&dir))).then_some(pid)
         };
         fs::read_dir("/proc").unwrap().flatten().filter_map(of).collect()
     }
+}
+
+/// What a program was called with. Of one for another processor the kernel says first who starts it, and its path (`dev/arm64`, whose entry keeps argv[0]).
+fn own(words: &[String]) -> &[String] {
+    let starter = words.first().and_then(|word| word.rsplit('/').next());
+    if starter.is_some_and(|name| name.starts_with("qemu-")) {
+        words.get(2..).unwrap_or_default()
+    } else {
+        words
+    }
+}
+
+#[test]
+fn a_program_that_qemu_starts_is_known_by_its_own_words() {
+    let as_is = words(&["/t/agent", "daemon", "--attempt"]);
+    let started = [words(&["/usr/bin/qemu-aarch64", "/t/agent"]), as_is.clone()].concat();
+    assert_eq!(own(&started), as_is);
+    assert_eq!(own(&as_is), as_is);
+    assert!(own(&[]).is_empty() && own(&started[..1]).is_empty());
 }
 
 /// Gone, or nothing but an entry that waits for its parent: its files are closed by then. The entry of its first thread alone says
