@@ -1,6 +1,7 @@
 //! One case: a namespace of its own, a time limit, and nothing left behind, whatever happened.
 pub(crate) mod dump;
 mod end;
+mod places;
 
 use std::any::Any;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use api::{BackupRun, BackupSchedule, BackupStorage, condition};
 use futures::FutureExt;
+use futures::future::join_all;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource};
@@ -20,9 +22,10 @@ use crate::admission::UNADMITTED;
 use crate::cluster::{self, apply_in};
 use crate::faults::{Left, Row};
 use crate::s3::Store;
-use crate::{exec, shared};
+use crate::{exec, operator, shared};
+use places::{Place, Turn};
 
-/// No case of `make test` takes longer.
+/// No case of `make test` takes longer. What it waits for before it has a place is no part of it.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What follows a case's work has this much of its time.
@@ -47,36 +50,108 @@ struct Inner {
     left: Mutex<Left>,
 }
 
+/// What a case holds while it works.
+struct Holds {
+    place: Place,
+    /// Until nothing is left of the case that needs what the next one takes away.
+    alone: Option<MutexGuard<'static, ()>>,
+}
+
+impl Holds {
+    fn a_place(turn: Turn) -> Self {
+        let (place, alone) = (places::take(turn), None);
+        Self { place, alone }
+    }
+}
+
 /// Runs a case in a namespace `e2e-<name>-<random>`, and removes everything after it.
 pub fn case<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case) -> F) {
-    run_case(name, json!({}), LIMIT, body);
+    run_case(name, json!({}), LIMIT, Holds::a_place(Turn::Usual), body);
+}
+
+/// The same, begun before others that wait: of what takes longest.
+pub fn early_case<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case) -> F) {
+    run_case(name, json!({}), LIMIT, Holds::a_place(Turn::Long), body);
 }
 
 /// The same for what takes longer: not part of `make test`.
 pub fn long_case<F: Future<Output = ()>>(name: &str, limit: Duration, body: impl FnOnce(Case) -> F) {
-    run_case(name, json!({}), limit, body);
+    run_case(name, json!({}), limit, Holds::a_place(Turn::Usual), body);
 }
 
 /// The same, with labels on the namespace.
 pub fn labelled_case<F: Future<Output = ()>>(name: &str, labels: Value, body: impl FnOnce(Case) -> F) {
-    run_case(name, labels, LIMIT, body);
+    run_case(name, labels, LIMIT, Holds::a_place(Turn::Usual), body);
 }
 
 /// The same in two namespaces, of two tenants.
 pub fn two_cases<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case, Case) -> F) {
+    run_two(name, Holds::a_place(Turn::Usual), body);
+}
+
+/// A case that kills the operator, or during whose work no other case may kill it: never two at a time.
+pub fn killing_case<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case) -> F) {
+    let alone = operator::killing();
+    run_case(name, json!({}), LIMIT, Holds::a_place(Turn::Killer), |case| {
+        holding(alone, body(case))
+    });
+}
+
+/// The same in two namespaces, of two tenants.
+pub fn killing_cases<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Case, Case) -> F) {
+    let alone = operator::killing();
+    run_two(name, Holds::a_place(Turn::Killer), |one, other| {
+        holding(alone, body(one, other))
+    });
+}
+
+/// A case of a program whose cases follow each other: it holds the lock of theirs until its runs are gone, and not until its namespace is.
+pub fn serial_case<F: Future<Output = ()>>(alone: MutexGuard<'static, ()>, name: &str, body: impl FnOnce(Case) -> F) {
+    run_case(name, json!({}), LIMIT, serial(alone), body);
+}
+
+/// The same in two namespaces, of two tenants.
+pub fn serial_cases<F: Future<Output = ()>>(
+    alone: MutexGuard<'static, ()>,
+    name: &str,
+    body: impl FnOnce(Case, Case) -> F,
+) {
+    run_two(name, serial(alone), body);
+}
+
+fn serial(alone: MutexGuard<'static, ()>) -> Holds {
+    Holds {
+        place: places::take(Turn::Usual),
+        alone: Some(alone),
+    }
+}
+
+/// Does the work, and lets go of the guard with it, whatever became of it.
+async fn holding<G>(guard: G, work: impl Future<Output = ()>) {
+    work.await;
+    drop(guard);
+}
+
+fn run_two<F: Future<Output = ()>>(name: &str, holds: Holds, body: impl FnOnce(Case, Case) -> F) {
     run(async {
         let one = Case::open(&format!("{name}-one"), json!({})).await;
         let other = Case::open(&format!("{name}-other"), json!({})).await;
         let work = body(one.clone(), other.clone());
-        Case::see_through(&[one, other], LIMIT, work).await;
+        Case::see_through(&[one, other], LIMIT, holds, work).await;
     });
 }
 
-fn run_case<F: Future<Output = ()>>(name: &str, labels: Value, limit: Duration, body: impl FnOnce(Case) -> F) {
+fn run_case<F: Future<Output = ()>>(
+    name: &str,
+    labels: Value,
+    limit: Duration,
+    holds: Holds,
+    body: impl FnOnce(Case) -> F,
+) {
     run(async {
         let case = Case::open(name, labels).await;
         let work = body(case.clone());
-        Case::see_through(&[case], limit, work).await;
+        Case::see_through(&[case], limit, holds, work).await;
     });
 }
 
@@ -97,7 +172,8 @@ fn run(case: impl Future<Output = ()>) {
 
 impl Case {
     /// Does the work, holds what it left against what it said, and removes everything, whatever happened.
-    async fn see_through(cases: &[Self], limit: Duration, work: impl Future<Output = ()>) {
+    async fn see_through(cases: &[Self], limit: Duration, holds: Holds, work: impl Future<Output = ()>) {
+        let Holds { place, alone } = holds;
         let work = async {
             if timeout(limit, Box::pin(work)).await.is_err() {
                 panic!("the case did not end within {} s", limit.as_secs());
@@ -107,14 +183,25 @@ impl Case {
             }
         };
         let mut outcome = AssertUnwindSafe(work).catch_unwind().await;
-        let failed = outcome.is_err();
-        for case in cases {
-            if failed {
+        if outcome.is_err() {
+            for case in cases {
                 case.dump().await;
             }
-            let closed = AssertUnwindSafe(case.close()).catch_unwind().await;
+        }
+        for case in cases {
+            let asked = AssertUnwindSafe(case.ask_to_go()).catch_unwind().await;
+            outcome = outcome.and(asked);
+        }
+        drop(place);
+        // Where something stays, what it needs is not taken away before all has been tried.
+        let emptied = join_all(cases.iter().map(|case| AssertUnwindSafe(case.emptied()).catch_unwind()));
+        let stays = alone.is_some() && emptied.await.iter().any(|gone| !matches!(gone, Ok(true)));
+        let _alone = alone.filter(|_| stays);
+        let well = outcome.is_ok();
+        let closed = join_all(cases.iter().map(|case| AssertUnwindSafe(case.close()).catch_unwind()));
+        for (case, closed) in cases.iter().zip(closed.await) {
             let left = *held(&case.0.left);
-            case.write_rows(left, !failed && closed.is_ok());
+            case.write_rows(left, well && closed.is_ok());
             outcome = outcome.and(closed);
         }
         if let Err(panic) = outcome {

@@ -26,4 +26,4 @@ pub mod schedules;
 pub mod shared;
 pub mod sts;
 
-pub use case::{Case, case, long_case, two_cases};
+pub use case::{Case, case, early_case, killing_case, killing_cases, long_case, serial_case, serial_cases, two_cases};

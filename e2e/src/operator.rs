@@ -1,5 +1,6 @@
 //! The operator under test: its log, and its sudden death.
 use std::process::Command;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::lock::{Mutex, MutexGuard};
@@ -76,14 +77,14 @@ pub async fn log(client: &Client, pod: &str, seconds: i64) -> String {
     pods(client).logs(pod, &parameters).await.expect("the operator's log")
 }
 
-/// Held by a case that kills the operator: never two at a time.
-pub async fn killing() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().await
+/// Held by a [case that kills the operator](crate::killing_case): never two at a time.
+pub(crate) fn killing() -> std::sync::MutexGuard<'static, ()> {
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Held while a time is measured that an operator has a part in, and by whoever takes the operator away until another one
-/// leads.
+/// leads. Only cases that have a place hold it or wait for it, and those that hold it wait for no place.
 pub async fn steady() -> MutexGuard<'static, ()> {
     static STEADY: Mutex<()> = Mutex::new(());
     STEADY.lock().await

@@ -1,5 +1,5 @@
 //! The chart on a cluster: it takes over from the plain manifests, watches some namespaces, serves cert-manager's
-//! certificate, gives Prometheus Operator what it takes, brings a store along, is somebody to a cloud, and is removed; the page that newcomers follow; what the Go operator left; and what Helm makes of charts with our kinds. Each case replaces the operator, so this is a program of its own, which runs alone.
+//! certificate, gives Prometheus Operator what it takes, brings a store along, is somebody to a cloud, and is removed; the page that newcomers follow; and what the Go operator left. Each case replaces the operator, so this is a program of its own, which runs alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "install/cert_manager.rs"]
@@ -8,8 +8,6 @@ mod cert_manager;
 mod getting_started;
 #[path = "install/go_operator.rs"]
 mod go_operator;
-#[path = "install/helm.rs"]
-mod helm;
 #[path = "install/identity.rs"]
 mod identity;
 #[path = "install/prometheus_operator.rs"]
@@ -23,7 +21,7 @@ use e2e::kubectl::kubectl;
 use e2e::runs::{is, stream};
 use e2e::schedules::NEVER;
 use e2e::shared::{NAMESPACE, STORAGE};
-use e2e::{case, install, operator, two_cases};
+use e2e::{install, operator, serial_case, serial_cases};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -41,8 +39,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 #[test]
 fn the_chart_takes_over_from_the_manifests_and_is_removed_and_nothing_is_lost() {
-    let _alone = alone();
-    case("chart", |case| async move {
+    serial_case(alone(), "chart", |case| async move {
         operator::fresh(case.client()).await;
         install::restored(case.client(), async {
             case.begin_slow("db", WHILE, 20).await;
@@ -69,8 +66,7 @@ fn the_chart_takes_over_from_the_manifests_and_is_removed_and_nothing_is_lost() 
 
 #[test]
 fn where_some_namespaces_are_watched_the_others_are_left_alone() {
-    let _alone = alone();
-    two_cases("watched", |watched, other| async move {
+    serial_cases(alone(), "watched", |watched, other| async move {
         let client = watched.client();
         install::restored(client, async {
             let values = json!({"watchNamespaces": [watched.namespace()], "credentialNamespaces": [NAMESPACE]});

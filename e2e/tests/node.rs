@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::run::State;
 use api::{condition, labels};
 use e2e::cluster::image_volumes;
 use e2e::runs::{is, message, sleeping, static_container, status, stream};
-use e2e::{Case, case, operator};
+use e2e::{Case, operator, serial_case};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -19,8 +19,12 @@ use serde_json::{Value, json};
 
 /// Bytes of a backup that takes a while.
 const WHILE: usize = 24 << 20;
+
 /// One at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Kills processes of the node by their command line; how many there were.
 fn kill(program: impl Fn(&str) -> bool) -> usize {
@@ -123,8 +127,7 @@ impl Drop for NoRuntime {
 
 /// A backup during which `fault` happens ends whole, in one attempt.
 fn survives<F: Future<Output = ()>>(name: &str, fault: impl FnOnce(Case) -> F) {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    case(name, |case| async move {
+    serial_case(alone(), name, |case| async move {
         operator::fresh(case.client()).await;
         case.begin_slow("db", WHILE, 20).await;
         fault(case.clone()).await;
@@ -182,8 +185,7 @@ async fn restoring(case: &Case, name: &str) -> String {
 
 #[test]
 fn a_backup_and_a_restore_go_on_when_the_container_runtime_is_restarted() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    case("runtime", |case| async move {
+    serial_case(alone(), "runtime", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("restored");
         // Executed a second time it would fail, for it has been there.
@@ -208,8 +210,7 @@ fn a_backup_and_a_restore_go_on_when_the_container_runtime_is_restarted() {
 
 #[test]
 fn a_restore_waits_for_the_pod_of_the_one_before_while_its_node_is_silent() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    case("silent", |case| async move {
+    serial_case(alone(), "silent", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("db");
         case.backup("db", restored_by(&case, "db", STUCK)).await;
@@ -249,8 +250,7 @@ fn leaves_at_once(mut spec: Value) -> Value {
 
 #[test]
 fn what_a_lost_node_took_along_is_said_to_be_interrupted_or_made_again_where_it_may_be() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    case("lost", |case| async move {
+    serial_case(alone(), "lost", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("restored");
         let spec = leaves_at_once(restored_by(&case, "restored", STUCK));
@@ -354,8 +354,7 @@ async fn pretend(nodes: &Api<Node>, runtime: &str) {
 
 #[test]
 fn an_image_volume_that_the_runtime_does_not_know_is_replaced_by_an_init_container_in_the_same_attempt() {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    case("no-image-volumes", |case| async move {
+    serial_case(alone(), "no-image-volumes", |case| async move {
         if image_volumes(case.client()).await {
             eprintln!("the node serves image volumes, so none fails");
             return;

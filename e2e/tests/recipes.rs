@@ -1,4 +1,5 @@
-//! The recipes of docs/recipes, run on a real cluster: each backs up, destroys, restores and compares, and is broken on purpose.
+//! The recipes of docs/recipes, run on a real cluster: each backs up, destroys, restores and compares, and is broken on purpose. And what Helm makes of
+//! charts with our kinds: here nobody takes the operator away, for which no run of Helm would wait.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "recipes/couchdb.rs"]
@@ -13,6 +14,8 @@ mod files;
 mod firebird;
 #[path = "recipes/git.rs"]
 mod git;
+#[path = "recipes/helm.rs"]
+mod helm;
 #[path = "recipes/influxdb.rs"]
 mod influxdb;
 #[path = "recipes/kubernetes.rs"]

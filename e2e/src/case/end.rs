@@ -1,11 +1,13 @@
 //! After a case: nothing is left, and then everything is removed.
+use std::fmt::Debug;
 use std::time::Duration;
 
-use api::labels;
+use api::{BackupDrill, labels};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::Api;
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
+use serde::de::DeserializeOwned;
 
 use super::{Case, held};
 use crate::cluster::{annotate, delete, poll, wait};
@@ -68,15 +70,45 @@ impl Case {
         ours.items.iter().map(ResourceExt::name_any).collect()
     }
 
-    /// Removes everything that the case made; finalizers have to go by themselves.
-    pub(super) async fn close(&self) {
-        let namespaces: Api<Namespace> = Api::all(self.client().clone());
-        delete(&namespaces, self.namespace()).await;
-        let what = format!("namespace {} is gone", self.namespace());
-        let gone = wait(&what, NAMESPACE, || async {
-            namespaces.get_opt(self.namespace()).await.ok()?.is_none().then_some(())
+    fn namespaces(&self) -> Api<Namespace> {
+        Api::all(self.client().clone())
+    }
+
+    /// Asks for the end of all that the case made.
+    pub(super) async fn ask_to_go(&self) {
+        delete(&self.namespaces(), self.namespace()).await;
+    }
+
+    /// Of a namespace that goes: removes what an operator or the node has a part in, sooner than the namespace's own end, which begins after some
+    /// seconds, and waits for it. Whether it is gone.
+    pub(super) async fn emptied(&self) -> bool {
+        let (pods, drills): (Api<Pod>, Api<BackupDrill>) = (self.api(), self.api());
+        remove(&self.schedules()).await;
+        remove(&drills).await;
+        remove(&self.runs()).await;
+        remove(&pods).await;
+        let objects = poll(NAMESPACE, || async {
+            let gone =
+                none(&self.schedules()).await && none(&drills).await && none(&self.runs()).await && none(&pods).await;
+            gone.then_some(())
         });
-        let closed = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(gone)).await;
+        if objects.await.is_none() {
+            return false;
+        }
+        self.remove_storages().await;
+        let storages = poll(NAMESPACE, || async {
+            let names = held(&self.0.storages).clone();
+            for name in names {
+                if self.storages().get_opt(&name).await.ok()?.is_some() {
+                    return None;
+                }
+            }
+            Some(())
+        });
+        storages.await.is_some()
+    }
+
+    async fn remove_storages(&self) {
         let storages = held(&self.0.storages).clone();
         for name in storages {
             if self.storages().get_opt(&name).await.expect("the storages").is_some() {
@@ -84,6 +116,17 @@ impl Case {
                 delete(&self.storages(), &name).await;
             }
         }
+    }
+
+    /// Waits until all is gone whose end was asked for, and removes what is not in the namespace; finalizers have to go by themselves.
+    pub(super) async fn close(&self) {
+        let namespaces = self.namespaces();
+        let what = format!("namespace {} is gone", self.namespace());
+        let gone = wait(&what, NAMESPACE, || async {
+            namespaces.get_opt(self.namespace()).await.ok()?.is_none().then_some(())
+        });
+        let closed = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(gone)).await;
+        self.remove_storages().await;
         let folders = ["", ".backup-operator/records/"].map(|folder| format!("{folder}{}/", self.namespace()));
         for key in folders.iter().flat_map(|folder| self.store().list(folder)) {
             self.store().delete(&key);
@@ -94,5 +137,21 @@ impl Case {
             self.dump().await;
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+/// Asks for the end of all of a kind. What this is refused for goes with the namespace.
+async fn remove<K: Clone + Debug + DeserializeOwned>(api: &Api<K>) {
+    let _ = api
+        .delete_collection(&DeleteParams::default(), &ListParams::default())
+        .await;
+}
+
+async fn none<K: Clone + Debug + DeserializeOwned>(api: &Api<K>) -> bool {
+    match api.list(&ListParams::default()).await {
+        Ok(list) => list.items.is_empty(),
+        // The case took the kind itself away.
+        Err(kube::Error::Api(status)) => status.code == 404,
+        Err(_) => false,
     }
 }

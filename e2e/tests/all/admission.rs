@@ -8,7 +8,7 @@ use e2e::cluster::{annotate, delete, image_volumes, merge, object};
 use e2e::kubectl::kubectl;
 use e2e::runs::{message, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, case, operator};
+use e2e::{Case, case, killing_case, operator};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Secret, Service};
 use kube::api::PostParams;
@@ -296,9 +296,8 @@ async fn under_load(case: &Case, seconds: u64, watched: impl AsyncFn() -> bool) 
 
 #[test]
 fn certificates_change_without_a_request_that_fails() {
-    case("rotation", |case| async move {
-        // Nobody kills an operator meanwhile.
-        let _alone = operator::killing().await;
+    // Nobody kills an operator meanwhile.
+    killing_case("rotation", |case| async move {
         operator::fresh(case.client()).await;
         let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         let held = async || {
@@ -341,9 +340,8 @@ fn certificates_change_without_a_request_that_fails() {
 
 #[test]
 fn a_rollout_refuses_no_request() {
-    case("rollout", |case| async move {
-        // Nobody kills an operator meanwhile.
-        let _alone = operator::killing().await;
+    // Nobody kills an operator meanwhile.
+    killing_case("rollout", |case| async move {
         operator::fresh(case.client()).await;
         let deployments: Api<Deployment> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         // It changes the leader, too.

@@ -1,11 +1,12 @@
 //! What kstatus, Argo CD's Lua engine and `kubectl wait` say of real objects; docs/gitops/README.md promises it.
 use std::process::Command;
+use std::time::Duration;
 
 use e2e::kubectl::{kubectl, said};
 use e2e::runs::{spec, static_container, stream};
 use e2e::schedules::NEVER;
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, case};
+use e2e::{Case, case, early_case};
 use serde_json::{Value, json};
 
 /// What kstatus and Argo CD say of an object as the API server has it now.
@@ -26,7 +27,12 @@ fn judged(case: &Case, kind: &str, name: &str) -> (String, String) {
 async fn becomes(case: &Case, kind: &str, name: &str, wanted: (&str, &str)) {
     let wanted = (wanted.0.to_string(), wanted.1.to_string());
     case.wait(&format!("{kind} {name} is {wanted:?}"), 200, || async {
-        (judged(case, kind, name) == wanted).then_some(())
+        if judged(case, kind, name) == wanted {
+            return Some(());
+        }
+        // Each look is three programs, and what is waited for may take minutes.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        None
     })
     .await;
 }
@@ -79,7 +85,7 @@ fn gitops_tools_and_kubectl_wait_see_the_end_of_a_run_good_or_bad() {
 
 #[test]
 fn gitops_tools_see_a_storage_whose_bucket_does_not_exist_as_failed_and_may_wait_for_it_before() {
-    case("gitops-storages", |case| async move {
+    early_case("gitops-storages", |case| async move {
         let credentials = json!({"name": SECRET, "namespace": NAMESPACE});
         let mut nowhere = parameters();
         nowhere["bucket"] = "e2e-nowhere".into();

@@ -3,7 +3,7 @@ use api::condition;
 use api::run::State;
 use e2e::runs::{is, message, sleeping, static_container, status, stream};
 use e2e::schedules::NEVER;
-use e2e::{case, operator};
+use e2e::{case, killing_case, operator};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -16,8 +16,7 @@ const WHILE: usize = 24 << 20;
 
 #[test]
 fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
-    case("kill", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("kill", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("big");
         case.fault("big", "operator: killed in mid-backup (1 GiB)");
@@ -173,8 +172,7 @@ fn a_pod_that_is_deleted_in_mid_restore_fails_the_restore_and_nothing_else() {
 
 #[test]
 fn no_run_is_lost_doubled_or_taken_for_whole_by_an_operator_that_dies_again_and_again() {
-    case("dies-often", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("dies-often", |case| async move {
         operator::fresh(case.client()).await;
         // Some start, some upload and some are committed when it dies.
         let names: Vec<_> = (1..=6).map(|n| (format!("run-{n}"), n)).collect();
@@ -241,8 +239,7 @@ fn no_run_is_lost_doubled_or_taken_for_whole_by_an_operator_that_dies_again_and_
 
 #[test]
 fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
-    case("stray", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("stray", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("goes-on");
         // The first part is due after 8 s, or never.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::{condition, labels};
 use e2e::runs::{is, restore_end_of, sleeping, static_container, status, stream};
-use e2e::{case, operator};
+use e2e::{killing_case, operator};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
@@ -20,8 +20,7 @@ fn transitions(lease: &Lease) -> i32 {
 
 #[test]
 fn a_leader_that_is_told_to_end_hands_over_within_seconds_and_no_run_notices() {
-    case("handover", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("handover", |case| async move {
         operator::fresh(case.client()).await;
         case.begin_slow("db", WHILE, 15).await;
         let (before, old) = operator::leader(case.client()).await.expect("a leader");
@@ -43,8 +42,7 @@ fn a_leader_that_is_told_to_end_hands_over_within_seconds_and_no_run_notices() {
 /// SIGSTOP is what a node that stands still for a while looks like.
 #[test]
 fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
-    case("hangs", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("hangs", |case| async move {
         operator::fresh(case.client()).await;
         case.begin_slow("db", WHILE, 25).await;
         let (_, old) = operator::leader(case.client()).await.expect("a leader");
@@ -70,8 +68,7 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
 
 #[test]
 fn a_restore_goes_on_under_a_leader_that_does_not_reach_the_store_itself() {
-    case("no-way", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("no-way", |case| async move {
         operator::fresh(case.client()).await;
         let proxy = case.proxied(json!({}), Value::Null).await;
         case.keeps("db");
@@ -108,8 +105,7 @@ fn a_restore_goes_on_under_a_leader_that_does_not_reach_the_store_itself() {
 
 #[test]
 fn each_tick_is_run_once_however_often_the_leader_changes() {
-    case("ticks", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("ticks", |case| async move {
         operator::fresh(case.client()).await;
         let settings = json!({"schedule": "@every 4s", "concurrencyPolicy": "Allow", "successfulRunsHistoryLimit": 50});
         let path = format!("/{}/{{{{ now | date \"150405.000000\" }}}}", case.namespace());

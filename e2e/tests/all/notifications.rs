@@ -3,7 +3,7 @@ use api::{BackupSchedule, condition};
 use e2e::admission::answered;
 use e2e::runs::{static_container, stream};
 use e2e::schedules::NEVER;
-use e2e::{Case, case, cluster, operator};
+use e2e::{Case, case, cluster, killing_case, operator};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
@@ -183,7 +183,7 @@ fn people_are_told_of_what_fails_and_of_what_is_good_again_and_who_hangs_delays_
 
 #[test]
 fn an_operator_that_is_killed_loses_nothing_that_was_to_be_told() {
-    case("notifications-killed", |case| async move {
+    killing_case("notifications-killed", |case| async move {
         prepare(&case).await;
         let settings = json!({"schedule": NEVER, "notifications": [webhook(&case, "oncall", "/hook")]});
         let path = format!("/{}/{{{{ .name }}}}", case.namespace());
@@ -197,10 +197,7 @@ fn an_operator_that_is_killed_loses_nothing_that_was_to_be_told() {
             (pending(case.schedules().get("nightly").await.ok()?)? == 1).then_some(())
         })
         .await;
-        {
-            let _alone = operator::killing().await;
-            operator::kill(case.client()).await;
-        }
+        operator::kill(case.client()).await;
         cluster::delete(&case.runs(), &failed).await;
         receive(&case).await;
         let told = until(&case, "/hook", 1, 120).await;

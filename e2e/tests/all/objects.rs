@@ -3,7 +3,7 @@ use api::condition;
 use e2e::bytes::{encrypted, random, zstd};
 use e2e::cluster::merge;
 use e2e::runs::{end_of, is, message, reason, status, stream};
-use e2e::{Case, case, operator};
+use e2e::{Case, case, killing_case};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -181,9 +181,8 @@ fn a_restore_only_run_knows_a_bad_object_by_its_own_checks() {
 
 #[test]
 fn an_object_that_is_replaced_in_mid_restore_kills_the_command_before_its_input_ends() {
-    case("mid-restore", |case| async move {
-        // An operator that takes over would look at the object again, and find it changed before the agent does.
-        let _alone = operator::killing().await;
+    // An operator that takes over would look at the object again, and find it changed before the agent does.
+    killing_case("mid-restore", |case| async move {
         case.keeps("db");
         let proxy = case.proxied(json!({}), Value::Null).await;
         let mut spec = stream(&case.path("db"), &format!("random {SIZE}"));

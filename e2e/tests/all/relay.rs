@@ -3,7 +3,7 @@ use age::secrecy::ExposeSecret;
 use api::{BackupRun, condition};
 use e2e::runs::{message, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, bytes, case, operator};
+use e2e::{Case, bytes, case, killing_case, operator};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
@@ -144,9 +144,8 @@ fn a_pod_whose_parts_something_else_takes_says_so_and_names_the_other_way() {
 
 #[test]
 fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
-    case("relay-kill", |case| async move {
+    killing_case("relay-kill", |case| async move {
         const SIZE: usize = 48 << 20;
-        let _alone = operator::killing().await;
         operator::fresh(case.client()).await;
         case.keeps("db");
         let storage = storage(&case, "Relay").await;

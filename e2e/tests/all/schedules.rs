@@ -5,7 +5,7 @@ use api::run::RetainPolicy;
 use api::{condition, labels};
 use e2e::runs::{is, sleeping, static_container, status, stream};
 use e2e::schedules::NEVER;
-use e2e::{Case, case};
+use e2e::{Case, case, early_case};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
@@ -443,7 +443,7 @@ fn a_schedule_that_is_replaced_by_force_keeps_its_objects_and_one_that_comes_bac
 
 #[test]
 fn a_schedule_whose_runs_are_replaced_before_they_end_starves_until_one_ends() {
-    case("starving", |case| async move {
+    early_case("starving", |case| async move {
         let settings = json!({"schedule": "@every 5s", "concurrencyPolicy": "Replace"});
         case.schedule("often", settings, spec(&case, "slow random 1000 60"))
             .await;

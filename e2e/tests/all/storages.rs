@@ -5,7 +5,7 @@ use api::run::State;
 use api::{BackupStorage, condition, labels};
 use e2e::runs::{is, message, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, case, operator};
+use e2e::{Case, case, killing_case, operator};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::DeleteParams;
@@ -351,8 +351,7 @@ fn a_key_that_may_only_add_makes_backups_and_says_what_it_may_not() {
 
 #[test]
 fn an_operator_that_comes_after_another_makes_no_object_to_probe_a_storage_that_is_ready() {
-    case("probe-again", |case| async move {
-        let _alone = operator::killing().await;
+    killing_case("probe-again", |case| async move {
         operator::fresh(case.client()).await;
         let proxy = case.proxied(json!({}), Value::Null).await;
         let uid = case.storages().get(&proxy.storage).await.unwrap().uid().unwrap();

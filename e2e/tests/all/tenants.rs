@@ -6,7 +6,7 @@ use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
 use e2e::cluster::{annotate, delete, object, poll};
 use e2e::runs::{message, reason, spec, static_container, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
-use e2e::{Case, operator, two_cases};
+use e2e::{Case, killing_cases, operator, two_cases};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
@@ -279,9 +279,8 @@ fn keys_pods_and_owners_of_another_tenant_are_of_no_use() {
 
 #[test]
 fn what_a_tenant_writes_into_a_status_of_his_own_stops_nobody_else() {
-    two_cases("tenants-stop", |victim, eve| async move {
-        // Nobody kills an operator meanwhile but this.
-        let _alone = operator::killing().await;
+    // Nobody kills an operator meanwhile but this.
+    killing_cases("tenants-stop", |victim, eve| async move {
         operator::fresh(victim.client()).await;
         let (storage, _) = prepare(&victim).await;
         let client = eve.account("eve", own_rights()).await;

@@ -5,7 +5,7 @@ use api::BackupRun;
 use e2e::cluster::{apply_in, delete, merge, object};
 use e2e::install::Kinds;
 use e2e::runs::stream;
-use e2e::{Case, case, install, operator};
+use e2e::{Case, install, operator, serial_case};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -80,8 +80,7 @@ async fn answers(case: &Case, seconds: u64) {
 
 #[test]
 fn the_certificate_that_cert_manager_makes_is_served_and_so_is_the_next() {
-    let _alone = super::alone();
-    case("certmanager", |case| async move {
+    serial_case(super::alone(), "certmanager", |case| async move {
         let client = case.client();
         let kinds = Kinds::look(client, GROUP, &KINDS).await;
         let played = kinds.played;

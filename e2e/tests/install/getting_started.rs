@@ -5,7 +5,7 @@ use std::process::Command;
 use api::labels;
 use e2e::cluster::{annotate, delete};
 use e2e::kubectl::{kubectl, said};
-use e2e::{Case, case, install, operator};
+use e2e::{Case, install, operator, serial_case};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
@@ -129,8 +129,7 @@ async fn without_keys(case: &Case) {
 
 #[test]
 fn a_newcomer_restores_by_the_page_alone() {
-    let _alone = alone();
-    case("getting-started", |case| async move {
+    serial_case(alone(), "getting-started", |case| async move {
         operator::fresh(case.client()).await;
         let lacks = store::lacks(&case).await;
         let work = async {

@@ -9,7 +9,7 @@ use e2e::cluster::{annotate, delete, merge, wait};
 use e2e::kubectl::kubectl;
 use e2e::runs::{is, message, reason, status};
 use e2e::shared::{ENDPOINT, NAMESPACE, SECRET};
-use e2e::{Case, case, install, operator};
+use e2e::{Case, install, operator, serial_case};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
@@ -91,8 +91,7 @@ fn no_operator() {
 
 #[test]
 fn what_the_go_operator_left_is_adopted_restored_rotated_and_deleted() {
-    let _alone = alone();
-    case("go", |case| async move {
+    serial_case(alone(), "go", |case| async move {
         let storage = case.makes_storage("go");
         let recorded = recorded(&case, &storage);
         install::restored(case.client(), async {

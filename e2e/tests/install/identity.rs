@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use e2e::cluster::{own_address, wait};
 use e2e::kubectl::kubectl;
 use e2e::runs::{status, stream};
-use e2e::{bytes, case, install, operator, sts};
+use e2e::{bytes, install, operator, serial_case, sts};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authentication::v1::TokenReview;
@@ -75,8 +75,7 @@ fn has_sidecar(pod: &Pod) -> bool {
 
 #[test]
 fn a_backup_without_credentials_goes_on_with_new_urls_when_the_session_of_its_first_ones_ends() {
-    let _alone = alone();
-    case("identity", |case| async move {
+    serial_case(alone(), "identity", |case| async move {
         operator::fresh(case.client()).await;
         let told = Shared::default();
         let (gave, store) = (told.clone(), case.store().clone());

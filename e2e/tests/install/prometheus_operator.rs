@@ -1,7 +1,7 @@
 //! The values of the documentation, on a cluster that has the kinds of Prometheus Operator: what it finds the metrics and the
 //! rules by. Where the cluster has no Prometheus Operator, its kinds are played.
 use e2e::install::Kinds;
-use e2e::{case, install, operator};
+use e2e::{install, operator, serial_case};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
@@ -26,8 +26,7 @@ fn values(heading: &str) -> Value {
 
 #[test]
 fn prometheus_operator_finds_the_metrics_and_the_rules_by_what_the_page_says() {
-    let _alone = super::alone();
-    case("prometheus", |case| async move {
+    serial_case(super::alone(), "prometheus", |case| async move {
         let client = case.client();
         let kinds = Kinds::look(client, GROUP, &KINDS).await;
         let work = async {

@@ -7,7 +7,7 @@ use api::labels;
 use e2e::cluster::{annotate, apply_in, delete, wait};
 use e2e::kubectl::kubectl;
 use e2e::runs::{status, stream};
-use e2e::{Case, bytes, case, install, operator};
+use e2e::{Case, bytes, install, operator, serial_case};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -177,8 +177,7 @@ pub(super) async fn removed(case: &Case, lacks: &Lacks) {
 
 #[test]
 fn the_store_of_the_chart_keeps_backups_while_its_pod_and_its_certificate_are_others() {
-    let _alone = alone();
-    case("store", |case| async move {
+    serial_case(alone(), "store", |case| async move {
         operator::fresh(case.client()).await;
         let lacks = lacks(&case).await;
         let work = async {

@@ -1,7 +1,7 @@
 //! MariaDB (and MySQL, whose words it has): docs/recipes/mariadb.md.
-use e2e::case;
 use e2e::recipe::{Data, Recipe, Server};
 use e2e::runs::status;
+use e2e::{case, early_case};
 use serde_json::json;
 
 const IMAGE: &str = "mysql:8.3.0";
@@ -46,7 +46,7 @@ const FILL: &str = "CREATE TABLE orders (id INT PRIMARY KEY, name VARCHAR(80), a
 
 #[test]
 fn one_database_of_mariadb_comes_back_and_nothing_half_is_good() {
-    case("mariadb", |case| async move {
+    early_case("mariadb", |case| async move {
         serve(&case).await;
         case.sh("mysql", &sql(FILL)).await;
         let sum = format!(
@@ -110,7 +110,7 @@ fn all_databases_of_mariadb_come_back_with_users_and_grants() {
 
 #[test]
 fn files_of_mariadb_start_as_a_server_with_all_data_and_users() {
-    case("mariadb-backup", |case| async move {
+    early_case("mariadb-backup", |case| async move {
         // Folders of the node stand for the claims of the example; they are emptied at the end.
         let folder = |of: &str| {
             let path = format!("/var/lib/e2e-recipes/{}-{of}", case.namespace());

@@ -1,7 +1,7 @@
 //! PostgreSQL: docs/recipes/postgresql.md.
-use e2e::case;
 use e2e::recipe::{Data, Recipe, Server};
 use e2e::runs::status;
+use e2e::{case, early_case};
 use serde_json::json;
 
 /// A script that asks a database of the server, by its socket.
@@ -82,14 +82,14 @@ async fn a_database(case: &e2e::Case, file: &str) {
 
 #[test]
 fn a_plain_dump_of_postgresql_comes_back_and_nothing_half_is_good() {
-    case("postgresql-plain", |case| async move {
+    early_case("postgresql-plain", |case| async move {
         a_database(&case, "postgresql.yaml").await
     });
 }
 
 #[test]
 fn a_custom_dump_of_postgresql_comes_back_and_nothing_half_is_good() {
-    case("postgresql-custom", |case| async move {
+    early_case("postgresql-custom", |case| async move {
         a_database(&case, "postgresql-custom.yaml").await
     });
 }
@@ -124,7 +124,7 @@ fn roles_of_postgresql_come_back_with_passwords_and_memberships() {
 
 #[test]
 fn a_base_backup_of_postgresql_starts_as_a_server_with_all_data() {
-    case("postgresql-base", |case| async move {
+    early_case("postgresql-base", |case| async move {
         secrets(&case).await;
         serve(&case, "postgresql", json!(null)).await;
         let admit = "echo 'host replication all all scram-sha-256' >>/var/lib/postgresql/data/pg_hba.conf";

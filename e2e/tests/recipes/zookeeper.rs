@@ -1,7 +1,7 @@
 //! docs/recipes/zookeeper.md.
 use e2e::recipe::Server;
 use e2e::runs::status;
-use e2e::{Case, case};
+use e2e::{Case, early_case};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn client(commands: &str) -> String {
 
 #[test]
 fn zookeeper_comes_back_from_a_snapshot_and_every_fault_of_its_making_fails_the_run() {
-    case("zookeeper", |case| async move {
+    early_case("zookeeper", |case| async move {
         // A folder of the node stands for the claim of the example; it is emptied at the end.
         let path = format!("/var/lib/e2e-recipes/{}", case.namespace());
         let data = json!({"name": "data", "hostPath": {"path": path, "type": "DirectoryOrCreate"}});

@@ -8,7 +8,7 @@ use e2e::cluster::annotate;
 use e2e::runs::{spec, static_container, stream};
 use e2e::schedules::NEVER;
 use e2e::shared::{NAMESPACE, SECRET, STORAGE, parameters};
-use e2e::{Case, case, install, kubectl};
+use e2e::{Case, early_case, install, kubectl};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -129,8 +129,7 @@ fn installed(case: &Case, chart: &Chart, folder: &Path, way: &str) -> (bool, Str
 fn helm_3_waits_for_none_of_our_kinds_and_helm_4_for_each_as_the_page_says() {
     // It is built when it is asked for first, which may take longer than a case.
     install::helm_4();
-    let _alone = super::alone();
-    case("helm", |case| async move {
+    early_case("helm", |case| async move {
         case.keeps("db");
         case.backup("db", stream(&case.path("db"), "random 1000")).await;
         let charts: Vec<(Chart, TempDir)> = charts(&case)
