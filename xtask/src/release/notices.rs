@@ -154,7 +154,7 @@ mod tests {
         let said = copyright(linked.first().unwrap()).unwrap_err().to_string();
         for text in [
             "/usr/share/doc/no-such-package/copyright, ",
-            "Debian's package no-such-package cannot",
+            "Debian's package no-such-package, cannot",
         ] {
             assert!(said.contains(text), "{said}");
         }
