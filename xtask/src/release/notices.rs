@@ -49,7 +49,7 @@ fn folders(root: &Path, manifest: &str) -> Result<BTreeMap<(String, String), Pat
         return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
     let text = |package: &Value, field: &str| package[field].as_str().unwrap_or_default().to_owned();
     Ok(packages
         .map(|package| {

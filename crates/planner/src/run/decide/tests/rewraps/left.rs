@@ -180,11 +180,14 @@ fn a_further_request_that_waits_for_what_is_left_is_told_so() {
     });
     let told = |world: &mut World| {
         let decision = world.decide();
-        let reports = decision.guarded.iter().filter_map(|step| match step {
+        let mut reports = decision.guarded.iter().filter_map(|step| match step {
             Guarded::Report(told) => Some(told),
             _ => None,
         });
-        let conditions = reports.last().map(|told| told.conditions.clone()).unwrap_or_default();
+        let conditions = reports
+            .next_back()
+            .map(|told| told.conditions.clone())
+            .unwrap_or_default();
         let said = condition::find(&conditions, condition::REWRAPPED);
         said.map(|c| c.message.clone()).unwrap_or_default()
     };
