@@ -14,6 +14,8 @@ use crate::cluster::{annotate, delete, poll, wait};
 
 /// How long Pods of runs that have ended get to go: their grace and what the kubelet needs.
 const PODS: Duration = Duration::from_secs(45);
+/// The longest time in which a case's Pods hold its place after it; then they are waited for with the rest.
+const PLACE: Duration = Duration::from_secs(5);
 /// How long a namespace may take to go, with all its finalizers.
 const NAMESPACE: Duration = Duration::from_secs(60);
 
@@ -74,9 +76,13 @@ impl Case {
         Api::all(self.client().clone())
     }
 
-    /// Asks for the end of all that the case made.
+    /// Asks for the end of all that the case made, and of its Pods at once: the namespace's own end comes to them after some seconds, in which they
+    /// would hold what the Pods of the next case ask the node for.
     pub(super) async fn ask_to_go(&self) {
         delete(&self.namespaces(), self.namespace()).await;
+        let pods: Api<Pod> = self.api();
+        remove(&pods).await;
+        let _ = poll(PLACE, || async { none(&pods).await.then_some(()) }).await;
     }
 
     /// Of a namespace that goes: removes what an operator or the node has a part in, sooner than the namespace's own end, which begins after some
