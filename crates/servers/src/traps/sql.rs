@@ -215,7 +215,8 @@ pub const SQLITE: &[Trap] = &[
         rule: Some("sqlite3-dump"),
         shown: r#"sqlite3 app.db 'CREATE TABLE t (a); INSERT INTO t VALUES (1)'
 mkfifo say; sqlite3 app.db <say & exec 3>say
-echo 'BEGIN EXCLUSIVE; SELECT 1;' >&3
+# With patience: the look below may be at it in that moment.
+printf '.timeout 60000\nBEGIN EXCLUSIVE; SELECT 1;\n' >&3
 until ! sqlite3 app.db 'SELECT * FROM t' >/dev/null 2>&1; do sleep 0.1; done
 ends 0 sqlite3 app.db .dump >dump
 is "$(tail -n 1 dump)" 'ROLLBACK; -- due to errors'
