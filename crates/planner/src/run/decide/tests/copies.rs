@@ -653,3 +653,36 @@ fn the_backups_own_bucket_under_another_spelling_of_its_endpoint_is_no_further_p
         assert!(said.unwrap().contains("that is no copy"));
     }
 }
+
+#[test]
+fn what_becomes_of_a_copy_stands_in_its_own_line() {
+    let under_way = |storage: &str| CopyProgress::UnderWay {
+        upload: Some(format!("upload-{storage}")),
+    };
+    for (fails, goes_on) in [("far", "attic"), ("attic", "far")] {
+        let mut world = wanting();
+        world.run.spec.copies.push(CopyTo {
+            storage: "attic".into(),
+            path: None,
+        });
+        world.copies = ["far", "attic"].map(|s| view(s, under_way(s))).into();
+        world.step();
+        for copy in world.status().copies {
+            assert_eq!(copy.upload_id, Some(format!("upload-{}", copy.storage)));
+        }
+        let failed = CopyProgress::Failed {
+            message: "503 SlowDown".into(),
+            again: Duration::from_secs(60),
+        };
+        world.copies = vec![view(fails, failed), view(goes_on, under_way(goes_on))];
+        world.step();
+        for copy in world.status().copies {
+            assert_eq!(copy.upload_id.is_some(), copy.storage == goes_on, "{fails}: {copy:?}");
+        }
+        world.copies = vec![view(fails, CopyProgress::Idle), view(goes_on, made("far/db.sql"))];
+        world.step();
+        for copy in world.status().copies {
+            assert_eq!(copy.etag.is_some(), copy.storage == goes_on, "{fails}: {copy:?}");
+        }
+    }
+}

@@ -128,10 +128,29 @@ fn a_legal_hold_is_put_on_by_an_annotation_and_taken_off_by_its_value_never_by_i
 
 #[test]
 fn a_run_without_a_good_backup_and_one_of_anothers_object_hold_nothing() {
-    let mut world = World::working();
-    world.ended(failed());
-    world.step();
-    world.pods.clear();
-    world.annotate(labels::LEGAL_HOLD);
-    assert_eq!(holds(&world.step()), [false; 0]);
+    let mut bad = World::working();
+    bad.ended(failed());
+    bad.step();
+    bad.pods.clear();
+    // What the attempt left goes first.
+    bad.step();
+    let mut restored = World::new(restore_only_run());
+    restored.step();
+    restored.pod(PodStage::Running);
+    restored.ended(End::Restored {
+        bytes: 10,
+        log: String::new(),
+    });
+    restored.step();
+    restored.pods.clear();
+    let mut anothers = World::stored();
+    let StorageView::Ready(place) = &mut anothers.storage else {
+        panic!()
+    };
+    (place.isolated, place.prefix) = (true, "other/".into());
+    for mut world in [bad, restored, anothers] {
+        assert!(world.status().transfer.is_none() && world.status().key.is_some());
+        world.annotate(labels::LEGAL_HOLD);
+        assert_eq!(world.step(), []);
+    }
 }

@@ -1,6 +1,6 @@
 //! Storages that name another bucket, or another endpoint, than when a backup was made.
 use super::*;
-use crate::run::moved::Moved;
+use crate::run::moved::{Moved, is_same};
 
 fn renamed(name: &str) -> StorageView {
     let StorageView::Ready(place) = ready("") else { panic!() };
@@ -113,6 +113,38 @@ fn a_restore_says_that_its_backup_is_in_another_bucket_before_its_pod_is_made() 
 }
 
 #[test]
+fn a_restore_from_another_place_than_the_backup_was_stored_in_is_not_held_to_that_ones_versions() {
+    for (storage, moved) in [(ready(""), false), (renamed("backups2"), true)] {
+        let mut world = World::stored();
+        world.storage = storage;
+        world.stored = Some(StoredObject {
+            key: "db.sql".into(),
+            ..StoredObject::default()
+        });
+        world.annotate(labels::RESTORE);
+        world.step();
+        world.pod(PodStage::Running);
+        let order = world.step().into_iter().find_map(|s| match s {
+            Step::Unguarded(Unguarded::StartTransfer(order)) => Some(order),
+            _ => None,
+        });
+        assert_eq!(order.expect("it begins").moved, moved);
+    }
+    let mut world = World::new(backup_run());
+    world.step();
+    world.storage = renamed("backups2");
+    world.pod(PodStage::Running);
+    let order = world.step().into_iter().find_map(|s| match s {
+        Step::Unguarded(Unguarded::StartTransfer(order)) => Some(order),
+        _ => None,
+    });
+    assert!(
+        !order.expect("it begins").moved,
+        "a backup is stored where the storage points to"
+    );
+}
+
+#[test]
 fn what_is_left_of_an_attempt_is_not_looked_for_in_another_bucket_and_is_said() {
     let mut world = World::working();
     let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
@@ -146,5 +178,23 @@ fn a_run_that_wrote_the_same_key_into_another_bucket_has_overwritten_nothing() {
         world.claims = vec![claim];
         assert_eq!(says("Overwritten", &world.step()), overwritten, "{theirs}");
         assert_eq!(removed(&mut world).is_empty(), overwritten, "{theirs}");
+    }
+}
+
+#[test]
+fn an_address_with_its_schemes_port_and_a_service_with_its_namespace_are_the_place_that_they_are_without() {
+    let at = |endpoint: &str| Location {
+        endpoint: endpoint.into(),
+        ..bucket("backups")
+    };
+    for (one, other) in [
+        ("http://[::1]", "http://[::1]:80"),
+        ("http://store.ops:9000", "http://store:9000"),
+        ("http://store.ops:9000", "https://store.ops.svc.cluster.local:9000"),
+    ] {
+        assert!(
+            is_same(&at(one), &at(other), "ops") && is_same(&at(other), &at(one), "ops"),
+            "{one} {other}"
+        );
     }
 }

@@ -120,6 +120,25 @@ fn a_request_to_rewrap_that_comes_back_with_its_run_is_taken_off_and_begins_noth
 }
 
 #[test]
+fn a_request_that_comes_back_stays_until_something_is_known_of_what_its_run_stored() {
+    for request in [labels::RESTORE, labels::REWRAP] {
+        let mut run = lived();
+        run.annotations_mut().insert(request.into(), "{}".into());
+        let mut world = returned(run);
+        assert_eq!(world.decide().guarded, [], "the store was not asked yet");
+        world.found = Found::Unseen {
+            words: "timeout".into(),
+            passes: true,
+        };
+        world.step();
+        assert!(world.run.annotations().contains_key(request), "{request}");
+        world.stored = Some(in_store());
+        world.step();
+        assert!(!world.run.annotations().contains_key(request), "{request}");
+    }
+}
+
+#[test]
 fn a_run_that_was_made_of_a_record_takes_the_object_which_that_record_describes_and_no_other() {
     for (key, adopted) in [("r/a.json", true), ("r/b.json", false)] {
         let mut run = lived();

@@ -1,5 +1,6 @@
 //! Other recipients for a backup that is there.
 mod left;
+mod requests;
 
 use api::run::{CopyTo, DecryptionKey, Encryption, Lock};
 

@@ -2,7 +2,9 @@
 use api::source::Source;
 
 use super::*;
+use crate::run::observed::{CopyProgress, CopyView};
 use crate::run::picked::{Proof, RecipientsView, SourceView};
+use crate::run::proved;
 use crate::run::source::{There, pick};
 
 /// A run that restores the backup of `db`, whose namespace it shares.
@@ -228,4 +230,99 @@ fn whom_a_backup_is_for_is_written_down_before_it_begins_and_waited_for() {
     world.step();
     assert!(world.status().transfer.is_some());
     assert_eq!(world.status().recipients, [A]);
+}
+
+#[test]
+fn a_first_restore_of_a_copy_waits_for_an_archive_of_that_copys_storage_and_of_no_other() {
+    let copy = |storage: &str| {
+        serde_json::from_value(serde_json::json!({
+            "storage": storage, "key": "far/db.sql", "etag": "\"c\"", "completionTime": "1970-01-12T13:46:40Z"
+        }))
+        .unwrap()
+    };
+    let archive = |thaws| {
+        let StorageView::Ready(place) = ready("far/") else {
+            panic!()
+        };
+        StorageView::Ready(Place { thaws, ..place })
+    };
+    for (archived, waits) in [("far", true), ("attic", false)] {
+        let mut source = World::stored();
+        source.run.status.as_mut().unwrap().copies = ["far", "attic"].map(copy).into();
+        let mut world = asks();
+        world.source = seen(&world, &source);
+        world.step();
+        world.source = SourceView::NotAsked;
+        world.storage = StorageView::Missing;
+        let view = |storage: &str| CopyView {
+            storage: storage.into(),
+            view: archive(storage == archived),
+            found: world.lie(storage),
+            looked: None,
+            progress: CopyProgress::Idle,
+        };
+        world.copies = ["attic", "far"].map(view).into();
+        let steps = steps(world.decide());
+        let thaws = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Thaw { storage, .. }) if storage.as_deref() == Some("far"));
+        assert_eq!(has(&steps, thaws), waits, "{archived}: {steps:?}");
+        let begins = has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_))));
+        assert_eq!(begins, !waits, "{archived}: {steps:?}");
+    }
+}
+
+#[test]
+fn a_good_restore_proves_the_backup_in_the_mode_of_its_drill() {
+    for (mode, told) in [(None, "Restore"), (Some("Restore"), "Restore"), (Some("Read"), "Read")] {
+        let mut world = asks();
+        world.source = seen(&world, &World::stored());
+        world.step();
+        world.source = SourceView::NotAsked;
+        world.step();
+        world.pod(PodStage::Running);
+        let label = mode.map(|mode: &str| (labels::DRILL_MODE.to_owned(), mode.to_owned()));
+        world.run.labels_mut().extend(label);
+        world.ended(End::Restored {
+            bytes: 10,
+            log: String::new(),
+        });
+        world.step();
+        let proof = proved::proof(&world.run, world.now).expect("a proof");
+        assert_eq!((proof.good, proof.mode.as_str()), (true, told));
+    }
+}
+
+#[test]
+fn a_proof_is_a_warning_where_the_backup_could_not_be_restored_and_none_otherwise() {
+    for good in [true, false] {
+        let mut world = World::stored();
+        world.proof = proof(990_000, good);
+        let warning = |s: &Step| match s {
+            Step::Unguarded(Unguarded::Event(e)) if e.action == "Verify" => Some(e.warning),
+            _ => None,
+        };
+        let told: Vec<_> = world.step().iter().filter_map(warning).collect();
+        assert_eq!(told, [!good]);
+    }
+}
+
+#[test]
+fn of_a_backup_that_failed_or_was_written_over_no_proof_is_told() {
+    let mut bad = World::working();
+    bad.ended(failed());
+    bad.step();
+    bad.pods.clear();
+    let mut over = World::stored();
+    over.claims = vec![Claim {
+        run: "team/newer".into(),
+        uid: "newer".into(),
+        etag: Some("\"n\"".into()),
+        ended_at: Timestamp::from_second(2_000_000).ok(),
+        good: true,
+        ..Claim::default()
+    }];
+    for mut world in [bad, over] {
+        world.step();
+        world.proof = proof(990_000, true);
+        assert_eq!(world.step(), []);
+    }
 }

@@ -427,3 +427,19 @@ fn the_pass_that_asks_the_store_writes_nothing_and_the_one_that_begins_the_trans
     );
     assert!(matches!(&begins.guarded[..], [Guarded::Report(_)]), "{begins:?}");
 }
+
+#[test]
+fn of_two_backups_that_ended_in_one_moment_that_of_the_greater_uid_was_written_last() {
+    for (uid, overwritten) in [("uid-0", false), ("uid-2", true)] {
+        let mut world = World::stored();
+        world.claims = vec![Claim {
+            run: "team/other".into(),
+            uid: uid.into(),
+            etag: Some("\"n\"".into()),
+            ended_at: world.status().completion_time.map(|at| at.0),
+            good: true,
+            ..Claim::default()
+        }];
+        assert_eq!(says("Overwritten", &world.step()), overwritten, "{uid}");
+    }
+}

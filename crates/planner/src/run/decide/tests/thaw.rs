@@ -24,6 +24,10 @@ fn wait(world: &mut World, words: &str) -> Decision {
         since: Duration::from_secs(1),
         expected: true,
     });
+    report(world)
+}
+
+fn report(world: &mut World) -> Decision {
     let decision = world.decide();
     for step in &decision.guarded {
         if let Guarded::Report(status) = step {
@@ -124,4 +128,20 @@ fn a_restore_only_run_waits_so_too_and_a_backup_never_does() {
     let mut backup = World::new(backup_run());
     archive(&mut backup);
     assert!(!asks(&backup.decide()));
+}
+
+#[test]
+fn that_a_restore_waits_for_an_archive_is_said_when_the_store_first_says_so_and_no_more() {
+    let mut world = World::stored();
+    archive(&mut world);
+    world.annotate(labels::RESTORE);
+    let said = |decision: Decision| {
+        let events = decision.unguarded.into_iter();
+        events.filter(|u| matches!(u, Unguarded::Event(_))).count()
+    };
+    assert_eq!(said(report(&mut world)), 0, "the store was not asked yet");
+    assert_eq!(said(wait(&mut world, WORDS)), 1);
+    let later = "object db.sql is being brought back";
+    assert_eq!(said(wait(&mut world, later)), 0);
+    assert_eq!(world.status().message.as_deref(), Some(later));
 }

@@ -303,3 +303,23 @@ fn a_run_that_waits_for_its_turn_goes_at_once_when_it_is_deleted() {
         "{steps:?}"
     );
 }
+
+#[test]
+fn only_that_a_restore_begins_to_wait_is_told_by_an_event_and_no_later_place() {
+    for (restore, events) in [(true, [1, 0]), (false, [0, 0])] {
+        let mut world = World::new(backup_run());
+        if restore {
+            finished(&mut world);
+            world.annotate(labels::RESTORE);
+        }
+        for (place, wanted) in [3, 100].into_iter().zip(events) {
+            world.turn = waits(place, 200);
+            let steps = world.step();
+            assert_eq!(world.status().queued.unwrap().place, place);
+            let told = steps
+                .iter()
+                .filter(|s| matches!(s, Step::Unguarded(Unguarded::Event(_))));
+            assert_eq!(told.count(), wanted, "{restore} {place}");
+        }
+    }
+}

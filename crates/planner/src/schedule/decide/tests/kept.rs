@@ -179,6 +179,18 @@ fn two_that_fail_in_one_second_are_two_whichever_is_seen_first() {
 }
 
 #[test]
+fn of_two_that_end_in_one_second_the_one_that_is_seen_last_counts_as_the_later() {
+    for (first, last, wanted) in [(true, false, 1), (false, true, 0)] {
+        let mut world = World::new();
+        world.schedule.spec.suspend = Some(true);
+        world.ended("hourly-1", first, 0);
+        world.known();
+        world.ended("hourly-2", last, 0);
+        assert_eq!(failures(&world.known()), wanted, "{first} {last}");
+    }
+}
+
+#[test]
 fn what_an_old_cache_still_has_is_not_counted_again() {
     let mut world = World::new();
     world.schedule.spec.suspend = Some(true);

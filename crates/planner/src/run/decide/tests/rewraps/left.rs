@@ -264,3 +264,45 @@ fn a_run_that_goes_says_what_of_before_it_leaves_in_a_storage_that_is_gone() {
     );
     assert!(told, "{steps:?}");
 }
+
+#[test]
+fn what_lies_where_the_storage_keeps_nothing_of_this_namespace_is_left_behind() {
+    let (mut world, _) = rewrapped();
+    let StorageView::Ready(place) = &mut world.storage else {
+        panic!()
+    };
+    (place.isolated, place.prefix) = (true, "other/".into());
+    let steps = world.step();
+    assert!(removals(&steps) == 0 && says("LeftBehind", &steps), "{steps:?}");
+}
+
+#[test]
+fn what_was_lent_keeps_the_old_object_for_no_longer_than_anything_is_lent() {
+    // A clock that was set back leaves an answer that ends later than that.
+    for (seconds, goes) in [(0, true), (1, false), (900, false), (901, true)] {
+        let (mut world, _) = rewrapped();
+        world.run.status.as_mut().unwrap().download = Some(api::download::Download {
+            recipient: B.into(),
+            expires_at: Time(world.now.checked_add(SignedDuration::from_secs(seconds)).unwrap()),
+            sealed: Some("text".into()),
+            message: None,
+        });
+        assert_eq!(removals(&world.step()), usize::from(goes), "{seconds}");
+    }
+}
+
+#[test]
+fn of_a_copy_that_was_given_up_or_never_begun_nothing_is_to_be_removed() {
+    let (mut world, _) = asked();
+    let copies = serde_json::json!([
+        {"storage": "far", "key": "far/db.sql", "givenUp": true},
+        {"storage": "attic", "key": ""},
+    ]);
+    let copies: Vec<api::run::CopyStatus> = serde_json::from_value(copies).unwrap();
+    world.run.status.as_mut().unwrap().copies.clone_from(&copies);
+    world.rewrap.progress = made(&world);
+    world.step();
+    let status = world.status();
+    let replaced: Vec<_> = status.replaced.iter().map(|old| old.key.as_str()).collect();
+    assert_eq!((replaced, status.copies), (vec!["db.sql"], copies));
+}
