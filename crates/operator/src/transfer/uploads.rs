@@ -200,7 +200,7 @@ pub async fn sign(
         }
         (UrlRequest::Part { .. }, None) => return Err(Unsigned::NoUpload),
         (UrlRequest::Object { size, checksum }, _) => Wanted::whole(key, *size, bound, checksum, &label, only_new),
-        (UrlRequest::Get { .. }, _) => Wanted::read(key, version_of(run, key)),
+        (UrlRequest::Get { .. }, _) => Wanted::read(key, version_of(run, order)),
     };
     let signed: Signed = store.store.sign(&wanted, EXPIRES, now).await?;
     Ok(ToAgent::Url {
@@ -210,9 +210,11 @@ pub async fn sign(
     })
 }
 
-/// The version that a run restores: its own, where it has recorded one. Who reads by a path takes the newest.
-pub fn version_of<'r>(run: &'r BackupRun, key: &str) -> Option<&'r str> {
-    let status = run.status.as_ref().filter(|s| s.key.as_deref() == Some(key))?;
+/// The version that a run restores: its own, where it has recorded one. Who reads by a path takes the newest, and so does who reads from another
+/// place than the one that the version is of.
+pub fn version_of<'r>(run: &'r BackupRun, order: &TransferOrder) -> Option<&'r str> {
+    let own = |key: Option<&str>| key == Some(order.key.as_str()) && !order.moved;
+    let status = run.status.as_ref().filter(|s| own(s.key.as_deref()))?;
     status.version_id.as_deref()
 }
 

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 
 use crate::run::carrier::Carrier;
 use crate::run::life::Attempt;
+use crate::run::moved::moved;
 use crate::run::observed::{Found, Observed, PodView, Route};
 use crate::run::step::{TransferOrder, Unguarded};
 use crate::run::{carrier, pod, tell};
@@ -107,6 +108,17 @@ fn replaced(o: &Observed<'_>) -> Option<Place> {
     })
 }
 
+/// Whether a restore reads its own backup where a storage that was edited since points to. A copy is read by what is known of the copy.
+fn is_moved(o: &Observed<'_>, at: &Attempt) -> bool {
+    let own = at
+        .transfer
+        .storage
+        .as_ref()
+        .is_none_or(|s| *s == o.run.spec.storage.name);
+    let stored = o.run.status.as_ref().and_then(|s| s.location.as_ref());
+    own && at.action == Action::Restore && moved(&o.storage, stored).is_some()
+}
+
 /// What the transfer of an attempt has to know.
 pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
     let transfer = &at.transfer;
@@ -122,6 +134,7 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
             .unwrap_or_else(|| o.run.spec.storage.name.clone()),
         cluster: o.cluster.into(),
         key: transfer.key.clone().unwrap_or_default(),
+        moved: is_moved(o, at),
         only_new: o.found == Found::Nothing,
         replaces: replaced(o),
         upload_id: transfer.upload_id.clone(),

@@ -157,18 +157,31 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
     })
 }
 
-/// The command should have ended long ago, and the agent did not stop it.
+/// The command should have ended long ago, and the agent did not stop it. Of a restore its check comes after the command, in a time of its own:
+/// nobody tells the one from the other here, so both have to be over, and a check without a limit leaves all to the agent.
 fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
-    let seconds = match at.action {
-        Action::Backup => o.run.spec.backup.as_ref().and_then(|a| a.deadline_seconds),
-        Action::Restore => o.run.spec.restore.as_ref().and_then(|a| a.deadline_seconds),
+    let (seconds, check) = match at.action {
+        Action::Backup => (o.run.spec.backup.as_ref()?.deadline_seconds?, None),
+        Action::Restore => {
+            let restore = o.run.spec.restore.as_ref()?;
+            (restore.deadline_seconds?, restore.check.as_ref())
+        }
+    };
+    let after = match check {
+        Some(check) => check.deadline_seconds?,
+        None => 0,
     };
     let started = at.transfer.command_started_at.as_ref()?;
-    let limit =
-        Duration::from_secs(seconds?).saturating_add(limits::backstop(o.storage.retry().unwrap_or(limits::RETRY)));
+    let limit = Duration::from_secs(seconds.saturating_add(after))
+        .saturating_add(limits::backstop(o.storage.retry().unwrap_or(limits::RETRY)));
     o.left_of(limit, started.0).is_zero().then(|| {
+        let (and, check) = if check.is_some() {
+            (" and its check", " and spec.restore.check.deadlineSeconds together")
+        } else {
+            ("", "")
+        };
         let message = format!(
-            "the command did not end within spec.{}.deadlineSeconds, and the agent did not stop it",
+            "the command{and} did not end within spec.{}.deadlineSeconds{check}, and the agent did not stop it",
             at.action.word()
         );
         failed(Reason::DeadlineExceeded, message)

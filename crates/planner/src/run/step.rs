@@ -327,6 +327,8 @@ pub struct TransferOrder {
     pub cluster: String,
     /// Object key.
     pub key: String,
+    /// What a restore reads was stored in another place than its storage names now: the version, and the ETag of several parts, are that one's.
+    pub moved: bool,
     /// Nothing was there before the command started: what comes meanwhile is another's.
     pub only_new: bool,
     /// Whose object this one replaces, where that was made by a run of this cluster: its record goes with it.

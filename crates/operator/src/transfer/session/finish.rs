@@ -39,7 +39,15 @@ impl Session {
             report.stored_bytes,
             report.peak_memory,
         );
+        let given_up = self.handle.orders().cancel;
         let end = match (&report.outcome, self.order.action) {
+            // Crash window: reconcile may have told the end of this attempt already. Nothing of it becomes visible after that.
+            (Outcome::Done, Action::Backup) if given_up.is_some() => End::Failed {
+                reason: Reason::Cancelled,
+                message: given_up.clone().unwrap_or_default(),
+                bytes: report.bytes,
+                log: report.stderr,
+            },
             (Outcome::Done, Action::Backup) => {
                 self.handle.contact(Contact::Committing);
                 commit::commit(
@@ -199,9 +207,12 @@ impl Session {
 
     /// What was put whole became visible before the attempt failed: it goes again, where the store says whose it is. Where it
     /// cannot be done now, and whatever else may have become visible, reconcile sees to.
+    ///
+    /// Crash window: an attempt that was given up may be the good backup by now. Its agent stored the object and could not say so, reconcile found
+    /// it and told of it. Only who has told the end knows whether the object goes.
     async fn take_back(&self) {
         let store = self.keys.renewed(&self.store).await;
-        if !self.signed.object() || !store.metadata {
+        if !self.signed.object() || !store.metadata || self.handle.orders().cancel.is_some() {
             return;
         }
         if let Err(error) = uploads::take_back(
@@ -240,7 +251,8 @@ impl Session {
             }
             None => Ok(()),
         };
-        let swept = if self.may_stray {
+        // Of an attempt that was given up this session does not know when it ended: the next one's upload would look like a stray of it.
+        let swept = if self.may_stray && self.handle.orders().cancel.is_none() {
             self.abort_strays().await
         } else {
             Ok(())

@@ -1,8 +1,8 @@
 //! The beginning of a transfer: what a restore reads, greeting the agent, the command's start.
 use std::time::Duration;
 
-use api::BackupRun;
 use api::names::Action;
+use api::{BackupRun, BackupRunStatus};
 use futures::FutureExt;
 use kube::{Api, ResourceExt};
 use planner::run::{Contact, End, Reason};
@@ -35,7 +35,7 @@ impl Session {
             log: String::new(),
         };
         let found = commit::patiently(commit::within(FIND.min(self.store.parameters.retry())), || async {
-            let version = uploads::version_of(&self.run, &self.order.key);
+            let version = uploads::version_of(&self.run, &self.order);
             self.keys
                 .renewed(&self.store)
                 .await
@@ -67,17 +67,12 @@ impl Session {
             return Err(fail(Reason::ObjectArchived, message));
         }
         let status = self.run.status.clone().unwrap_or_default();
-        let changed = |what: &str, want: String, seen: String| {
-            let message = format!(
-                "object {} is not the one that this run stored: its {what} is {seen}, expected {want}",
-                self.order.key
-            );
-            Err(fail(Reason::ObjectChanged, message))
-        };
-        match (status.size_in_bytes, &status.etag) {
-            (Some(size), _) if size != object.size => changed("size", size.to_string(), object.size.to_string()),
-            (_, Some(etag)) if *etag != object.etag => changed("ETag", etag.clone(), object.etag.clone()),
-            _ => Ok(Some(object)),
+        match differs(&status, &object, self.order.moved) {
+            Some(how) => {
+                let message = format!("object {} is not the one that this run stored: {how}", self.order.key);
+                Err(fail(Reason::ObjectChanged, message))
+            }
+            None => Ok(Some(object)),
         }
     }
 
@@ -245,6 +240,18 @@ fn apart(words: String) -> End {
     }
 }
 
+/// In what an object is not the one that was stored. Whoever copied it to where the storage points by now may have done so in other parts, which
+/// gives it another ETag: there its hash proves it, before the input of the command ends.
+fn differs(status: &BackupRunStatus, object: &ObjectInfo, moved: bool) -> Option<String> {
+    let words = |what: &str, want: &str, seen: &str| Some(format!("its {what} is {seen}, expected {want}"));
+    let etag = status.etag.as_ref().filter(|_| !moved || status.sha256.is_none());
+    match (status.size_in_bytes, etag) {
+        (Some(size), _) if size != object.size => words("size", &size.to_string(), &object.size.to_string()),
+        (_, Some(etag)) if *etag != object.etag => words("ETag", etag, &object.etag),
+        _ => None,
+    }
+}
+
 fn name_of(message: &FromAgent) -> &'static str {
     match message {
         FromAgent::Welcome { .. } => "Welcome",
@@ -272,6 +279,38 @@ fn missing(object: &str, stored: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_object_that_was_copied_to_another_bucket_is_held_to_its_size_and_its_hash_alone() {
+        let stored = |sha256: Option<&str>| BackupRunStatus {
+            size_in_bytes: Some(7),
+            etag: Some("\"e-3\"".into()),
+            sha256: sha256.map(Into::into),
+            ..BackupRunStatus::default()
+        };
+        for (hash, moved, size, etag, why) in [
+            (Some("ab"), false, 7, "\"e-3\"", None),
+            (Some("ab"), false, 7, "\"f-2\"", Some("ETag")),
+            (Some("ab"), true, 7, "\"f-2\"", None),
+            (Some("ab"), true, 8, "\"f-2\"", Some("size")),
+            // Nothing else would prove it.
+            (None, true, 7, "\"f-2\"", Some("ETag")),
+        ] {
+            let object = ObjectInfo {
+                size,
+                etag: etag.into(),
+                metadata: Default::default(),
+                checksum_sha256: None,
+                version_id: None,
+                age: None,
+                archived: None,
+                held: Default::default(),
+            };
+            let how = differs(&stored(hash), &object, moved);
+            assert_eq!(how.is_some(), why.is_some(), "{how:?}");
+            assert!(how.unwrap_or_default().contains(why.unwrap_or_default()));
+        }
+    }
 
     #[test]
     fn an_object_that_this_run_never_stored_is_not_said_to_be_removed() {

@@ -499,6 +499,64 @@ async fn parts_are_planned_by_the_size_that_is_expected_where_the_agent_knows_su
     }
 }
 
+/// Crash window: the agent stores the object and cannot say so; reconcile finds it, tells of a good backup, and gives the session up.
+#[tokio::test]
+async fn an_attempt_that_was_given_up_takes_nothing_back() {
+    let mut rig = rig(Action::Backup, DataPath::Direct).await;
+    let (mut peer, _) = rig.started().await;
+    let checksum = String::new();
+    peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 5, checksum }))
+        .await;
+    let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
+        panic!()
+    };
+    let metadata = headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-amz-meta-"))
+        .cloned();
+    rig.store.held().object = Some((5, metadata.collect()));
+    drop(peer);
+    let mut peer = rig.connected().await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
+    rig.cancel();
+    drop(peer);
+    let end = rig.end().await;
+    assert!(
+        matches!(
+            end,
+            End::Failed {
+                reason: Reason::Cancelled,
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+    assert!(rig.store.held().object.is_some(), "the backup is gone");
+}
+
+/// Crash window: reconcile has told the end of an attempt whose agent goes on for a moment.
+#[tokio::test]
+async fn what_is_finished_after_it_was_given_up_does_not_become_visible() {
+    let (mut rig, mut peer) = stored().await;
+    rig.cancel();
+    while !matches!(peer.heard().await, Some(ToAgent::Cancel { .. })) {}
+    peer.say(&finished(report())).await;
+    assert_eq!(rig.failed().await.0, "Cancelled");
+    assert_eq!(rig.store.count("complete"), 0);
+}
+
+/// Its operator died, the next one's session hangs in a connection, and meanwhile the next attempt has begun its upload.
+#[tokio::test]
+async fn an_attempt_that_was_given_up_looks_for_no_uploads_but_its_own() {
+    let mut rig = rig_after(Action::Backup, DataPath::Direct, testing::backup_run(), true).await;
+    let mut peer = rig.connected().await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
+    rig.cancel();
+    drop(peer);
+    assert_eq!(rig.failed().await.0, "Cancelled");
+    assert!(rig.store.held().asked.is_empty(), "{:?}", rig.store.held().asked);
+}
+
 #[tokio::test]
 async fn one_report_is_enough() {
     let (mut rig, mut peer) = stored().await;

@@ -75,6 +75,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         storage: "minio".into(),
         cluster: "here".into(),
         key: "db.sql".into(),
+        moved: false,
         only_new: action == Action::Backup,
         replaces: None,
         upload_id: None,

@@ -1,4 +1,6 @@
 //! What ends by the clock, and what is written by it.
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -18,6 +20,49 @@ fn the_operator_ends_a_command_that_its_agent_did_not_stop() {
     world.pass(16 * 60);
     world.step();
     assert!(world.is(condition::FAILED));
+}
+
+#[test]
+fn a_check_has_its_own_time_after_the_command_of_its_restore() {
+    let minutes = |n: i64| n * 60;
+    for (check, waits, ends) in [
+        // No check; an hour of its own beside the command's; no limit, which is the agent's to keep.
+        (None, 32, Some(2)),
+        (
+            Some(json!({"command": ["true"], "deadlineSeconds": 3600})),
+            32 + 60,
+            Some(2),
+        ),
+        (Some(json!({"command": ["true"]})), 10_000, None),
+    ] {
+        let mut world = World::stored();
+        let restore = json!({"command": ["cat"], "deadlineSeconds": 60, "check": check});
+        world.run.spec.restore = Some(serde_json::from_value(restore).unwrap());
+        world.annotate(labels::RESTORE);
+        world.step();
+        world.pod(PodStage::Running);
+        world.step();
+        world.active(Contact::AwaitsStart, None);
+        world.step();
+        world.active(Contact::Working, None);
+        world.pass(minutes(waits));
+        world.step();
+        assert!(world.status().transfer.is_some(), "{check:?}");
+        let Some(ends) = ends else { continue };
+        world.pass(minutes(ends));
+        world.step();
+        let restores = world.status().restores;
+        let told = restores[0].message.as_deref().unwrap_or_default();
+        assert!(
+            !restores[0].successful && told.contains("spec.restore.deadlineSeconds"),
+            "{told}"
+        );
+        assert_eq!(
+            told.contains("restore.check.deadlineSeconds"),
+            check.is_some(),
+            "{told}"
+        );
+    }
 }
 
 #[test]
