@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use planner::run::is_finished;
-use planner::schedule::adopt::Adopted;
+use planner::schedule::adopt::{Adopted, parting};
 use planner::schedule::notify::Known;
 use planner::schedule::{Observed, Why, decide, is_triggered};
 use serde_json::json;
@@ -31,13 +31,7 @@ pub async fn pass(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Then 
 
 async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Result<Then, WriteError> {
     if schedule.metadata.deletion_timestamp.is_some() {
-        Written::new(
-            Api::namespaced(context.client.clone(), &schedule.namespace().unwrap_or_default()),
-            schedule.as_ref(),
-        )
-        .release(schedule.finalizers())
-        .await?;
-        return Ok(Then::Await);
+        return let_go(&schedule, &context).await;
     }
     let uid = schedule.uid().unwrap_or_default();
     let mut owned = Vec::new();
@@ -71,6 +65,11 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
 
     let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &namespace);
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), schedule.as_ref());
+    match decision.hold {
+        Some(true) => written.hold(schedule.finalizers()).await?,
+        Some(false) => written.release(schedule.finalizers()).await?,
+        None => {}
+    }
     for run in &decision.adopt {
         adopt(&runs, run).await?;
     }
@@ -140,6 +139,32 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let wait = [wait, again].into_iter().flatten().min();
     Ok(wait.map_or(Then::Await, Then::Again))
+}
+
+/// A schedule that is being deleted goes once its runs note what it said last: after that nobody can ask it any more.
+async fn let_go(schedule: &BackupSchedule, context: &Context) -> Result<Then, WriteError> {
+    let namespace = schedule.namespace().unwrap_or_default();
+    if schedule.finalizers().iter().any(|f| labels::is_our_finalizer(f)) {
+        let uid = schedule.uid().unwrap_or_default();
+        let heads = context.runs.heads(&[Group::ControlledBy(&uid)]);
+        let owned: Vec<_> = heads
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|run| controls(schedule, *run))
+            .collect();
+        let parting = parting(schedule, &owned);
+        let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &namespace);
+        for run in &parting {
+            adopt(&runs, run).await?;
+        }
+        if !parting.is_empty() {
+            return Ok(Then::Again(Duration::from_secs(1)));
+        }
+    }
+    Written::new(Api::namespaced(context.client.clone(), &namespace), schedule)
+        .release(schedule.finalizers())
+        .await?;
+    Ok(Then::Await)
 }
 
 /// Who restores the backups of a schedule's runs, by `spec.source`.

@@ -129,6 +129,13 @@ where
         self.metadata(json!({ "finalizers": finalizers })).await
     }
 
+    /// Puts our finalizer beside those that are there.
+    pub async fn hold(&mut self, finalizers: &[String]) -> Result<(), WriteError> {
+        let mut all = finalizers.to_vec();
+        all.push(api::labels::FINALIZER.into());
+        self.finalizers(&all).await
+    }
+
     /// Takes our finalizers off, if there are any.
     pub async fn release(&mut self, finalizers: &[String]) -> Result<(), WriteError> {
         let left: Vec<_> = finalizers

@@ -39,11 +39,7 @@ pub fn adopted(o: &Observed<'_>) -> (Vec<Adopted>, bool) {
     let note = noted(o.schedule);
     let stays = |r: &&&BackupRun| r.metadata.deletion_timestamp.is_none();
     let orphans = o.others.iter().filter(stays).filter(|r| is_orphan(r, o.schedule));
-    let stale = o
-        .runs
-        .iter()
-        .filter(stays)
-        .filter(|r| r.annotations().get(labels::WHEN_DELETED).map(String::as_str) != note);
+    let stale = o.runs.iter().filter(stays).filter(|r| !notes(r, note));
     let mut all: Vec<_> = orphans
         .map(|r| one(r, o.schedule, note, true))
         .chain(stale.map(|r| one(r, o.schedule, note, false)))
@@ -52,6 +48,30 @@ pub fn adopted(o: &Observed<'_>) -> (Vec<Adopted>, bool) {
     let more = all.len() > AT_ONCE;
     all.truncate(AT_ONCE);
     (all, more)
+}
+
+/// Whether the schedule is to be held by our finalizer from now on (true), or let go (false). What is noted on runs is all that is known once it is
+/// gone, and is written to a few at a time: of one that is deleted right after `whenDeleted` was set back to Retain, the others would have their
+/// objects removed. Held before the first note is made, and as long as one is there.
+pub fn hold(o: &Observed<'_>) -> Option<bool> {
+    let wanted = noted(o.schedule).is_some()
+        || o.runs
+            .iter()
+            .any(|r| r.annotations().contains_key(labels::WHEN_DELETED));
+    let held = o.schedule.finalizers().iter().any(|f| labels::is_our_finalizer(f));
+    (wanted != held).then_some(wanted)
+}
+
+/// The runs to write to now before a schedule that is being deleted is let go; none: what they note is what it said last. Those that are being
+/// deleted themselves, too: nobody else tells them.
+pub fn parting(schedule: &BackupSchedule, runs: &[&BackupRun]) -> Vec<Adopted> {
+    let note = noted(schedule);
+    let stale = runs.iter().filter(|r| !notes(r, note)).take(AT_ONCE);
+    stale.map(|r| one(r, schedule, note, false)).collect()
+}
+
+fn notes(run: &BackupRun, note: Option<&str>) -> bool {
+    run.annotations().get(labels::WHEN_DELETED).map(String::as_str) == note
 }
 
 /// What people should hear of it.

@@ -27,6 +27,8 @@ pub struct Decision {
     pub create: Vec<BackupRun>,
     /// Runs to delete: cancelled, or rotated.
     pub delete: Vec<Doomed>,
+    /// Hold the schedule by our finalizer (true), or let it go; before anything is noted on a run.
+    pub hold: Option<bool>,
     /// Runs to take up, or to note something on.
     pub adopt: Vec<Adopted>,
     /// The whole status; the old one where nothing changed.
@@ -126,6 +128,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
     let (adopted, more_to_adopt) = adopt::adopted(o);
     d.events.extend(adopt::taken_up(o, &adopted));
     d.adopt = adopted;
+    d.hold = adopt::hold(o);
     let rotation = history::rotate(o);
     d.delete = rotation.doomed;
     d.status.retention = rotation.kept.map(Box::new);

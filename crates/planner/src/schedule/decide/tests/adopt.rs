@@ -3,6 +3,7 @@ use api::schedule::WhenDeleted;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::schedule::adopt::parting;
 
 /// A run of an earlier schedule of the same name.
 fn orphan(name: &str, owners: Value) -> BackupRun {
@@ -96,6 +97,43 @@ fn what_becomes_of_objects_is_noted_on_runs_whenever_it_changes() {
     world.schedule.spec.when_deleted = Some(WhenDeleted::Delete);
     assert_eq!(world.step().create[0].annotations()[labels::WHEN_DELETED], "Delete");
     assert!(world.step().adopt.is_empty());
+}
+
+#[test]
+fn a_schedule_goes_only_when_its_runs_note_what_it_said_last() {
+    let mut world = World::new();
+    for n in 0..30 {
+        world.ended(&format!("hourly-{n}"), true, 10);
+    }
+    assert_eq!(world.look().hold, None, "of Retain there is nothing to note");
+    world.schedule.spec.when_deleted = Some(WhenDeleted::Delete);
+    assert_eq!(world.look().hold, Some(true), "before anything is noted");
+    world.schedule.metadata.finalizers = Some(vec![labels::FINALIZER.into()]);
+    assert_eq!(world.look().hold, None);
+    for run in &mut world.runs {
+        run.annotations_mut()
+            .insert(labels::WHEN_DELETED.into(), "Delete".into());
+    }
+    // It is set back, and deleted before they were all written to.
+    world.schedule.spec.when_deleted = Some(WhenDeleted::Retain);
+    assert_eq!(world.look().hold, None, "as long as one notes something");
+    world.runs[0].metadata.deletion_timestamp = Some(Time(world.now));
+    let mut written = 0;
+    loop {
+        let runs: Vec<_> = world.runs.iter().collect();
+        let parting = parting(&world.schedule, &runs);
+        if parting.is_empty() {
+            break;
+        }
+        assert!(parting.len() <= 20 && parting.iter().all(|run| run.when_deleted.is_none()));
+        written += parting.len();
+        let names: Vec<_> = parting.into_iter().map(|run| run.name).collect();
+        for run in world.runs.iter_mut().filter(|run| names.contains(&run.name_any())) {
+            run.annotations_mut().remove(labels::WHEN_DELETED);
+        }
+    }
+    assert_eq!(written, 30, "those that are being deleted, too");
+    assert_eq!(world.look().hold, Some(false));
 }
 
 #[test]
