@@ -8,11 +8,11 @@ use kube::ResourceExt;
 
 use crate::run::end;
 use crate::run::life::Attempt;
-use crate::run::limits::{CANCEL, PODS, PROGRESS, READERS, STORAGE_WAIT, STORE};
+use crate::run::limits::{CANCEL, PODS, PROGRESS, REPLACED, STORAGE_WAIT, STORE};
 use crate::run::moved::moved;
 use crate::run::observed::{Contact, CopyProgress, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
-use crate::run::replaced::{busy, removal, view_of};
+use crate::run::replaced::{busy, is_looked_for, removal, view_of};
 use crate::run::rewrap_request::{is_of, is_own};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
@@ -107,7 +107,7 @@ pub fn decide(o: &Observed<'_>) -> Decision {
 /// lose it half-way. One whose backup goes was deleted for that.
 fn reads_on(o: &Observed<'_>, since: Timestamp) -> Option<String> {
     let status = o.run.status.as_ref().filter(|s| !s.replaced.is_empty())?;
-    let is_late = o.left_of(READERS, since).is_zero();
+    let is_late = o.left_of(REPLACED, since).is_zero();
     (!is_late && !wanted_at_all(o))
         .then(|| busy(o, status))?
         .map(|(why, _)| why)
@@ -261,13 +261,15 @@ fn store_steps(o: &Observed<'_>) -> Vec<Unguarded> {
 fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>) -> Vec<Unguarded> {
     // Whoever may write the status may have named what is another's.
     let own = status.rewrap.as_ref().filter(|rewrap| is_own(o.run, status, rewrap));
+    let away = moved(&o.storage, status.location.as_ref());
     let made = own.map(|rewrap| Unguarded::RemoveReplaced {
         storage: None,
         key: rewrap.key.clone(),
         etag: None,
         version_id: None,
         upload_id: rewrap.upload_id.clone(),
-        moved: moved(&o.storage, status.location.as_ref()),
+        looked_for: is_looked_for(o, away.as_ref()),
+        moved: away.clone(),
     });
     let replaced = status.replaced.iter().filter(|old| is_of(status, old));
     let all: Vec<_> = replaced.map(|old| removal(o, old)).chain(made).collect();

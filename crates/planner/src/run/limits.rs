@@ -54,10 +54,9 @@ pub const CAUSES: usize = 8;
 pub const THAW: Duration = Duration::from_secs(72 * 3600);
 /// How often a rewrap is tried.
 pub const REWRAP_TRIES: u32 = 4;
-/// How long a run of another namespace that reads a backup keeps what a rewrap has replaced: who has picked it need never end.
-pub const READERS: Duration = Duration::from_secs(24 * 3600);
-/// How long a copy of before a rewrap is kept where none can be made anew in its storage, and another one is.
-pub const COPIED_ANEW: Duration = Duration::from_secs(24 * 3600);
+/// How long what a rewrap has replaced is kept, or looked for, for what need never end: a run of another namespace that reads it, a storage
+/// that takes no new copy while there is another one, an endpoint under which it is not found.
+pub const REPLACED: Duration = Duration::from_secs(24 * 3600);
 /// How many rewraps are remembered.
 pub const REWRAPS: usize = 10;
 /// How long a URL to download by is good.

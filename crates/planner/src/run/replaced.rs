@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use kube::ResourceExt;
 
 use crate::run::copies;
-use crate::run::limits::{COPIED_ANEW, LENT, READERS, STORAGE_WAIT};
+use crate::run::limits::{LENT, REPLACED, STORAGE_WAIT};
 use crate::run::moved::{Moved, moved};
 use crate::run::observed::{Observed, StorageView};
 use crate::run::reason::Reason;
@@ -65,14 +65,23 @@ pub fn remove(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decisio
 
 /// How an object of before is removed.
 pub fn removal(o: &Observed<'_>, old: &Replaced) -> Unguarded {
+    let moved = moved_of(o, old);
     Unguarded::RemoveReplaced {
         storage: old.storage.clone(),
         key: old.key.clone(),
         etag: old.etag.clone(),
         version_id: old.version_id.clone(),
         upload_id: old.upload_id.clone(),
-        moved: moved_of(o, old),
+        looked_for: is_looked_for(o, moved.as_ref()),
+        moved,
     }
+}
+
+/// Whether what is not found where its storage points now is looked for again: somebody may be at work on the endpoint. After a time it is left,
+/// and said: without an end no further rewrap would begin.
+pub fn is_looked_for(o: &Observed<'_>, moved: Option<&Moved>) -> bool {
+    let last = o.run.status.as_ref().and_then(|s| s.rewraps.last());
+    moved.is_some() && last.is_some_and(|last| !o.left_of(REPLACED, last.time.0).is_zero())
 }
 
 /// The storage that a place of a run names; `None` is the run's own.
@@ -132,7 +141,7 @@ fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(
         return None;
     }
     let since = status.rewraps.last().map_or(o.now, |last| last.time.0);
-    let left = o.left_of(COPIED_ANEW, since);
+    let left = o.left_of(REPLACED, since);
     let another = there::made(status).next().is_some();
     // What lies in a storage that is gone nobody here can remove, or lose.
     if (another || is_gone) && left.is_zero() {
@@ -140,7 +149,7 @@ fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(
     }
     let why = copy.message.as_ref().map_or(String::new(), |why| format!(" ({why})"));
     let words = format!("its copy in storage {name} goes when the new one is proved there{why}");
-    Some((words, if another || is_gone { left } else { COPIED_ANEW }))
+    Some((words, if another || is_gone { left } else { REPLACED }))
 }
 
 /// Who still reads the old object, or writes in its place.
@@ -157,9 +166,9 @@ pub(super) fn busy(o: &Observed<'_>, status: &BackupRunStatus) -> Option<(String
             return Some((format!("run {reader} reads it"), STORAGE_WAIT));
         }
         let since = status.rewraps.last().map(|last| last.time.0);
-        let left = since.map_or(Duration::ZERO, |since| o.left_of(READERS, since));
+        let left = since.map_or(Duration::ZERO, |since| o.left_of(REPLACED, since));
         if let (Some(since), false) = (since, left.is_zero()) {
-            let until = SignedDuration::try_from(READERS)
+            let until = SignedDuration::try_from(REPLACED)
                 .ok()
                 .and_then(|d| since.checked_add(d).ok());
             let until = until.map_or(String::new(), |until| format!(", which is waited for until {until}"));

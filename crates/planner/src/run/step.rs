@@ -141,6 +141,8 @@ pub enum Unguarded {
     RemoveReplaced {
         /// Where it was stored, if its storage names another place now: that it is not there then says nothing.
         moved: Option<Moved>,
+        /// One that is not there then is looked for again; else it is left, and said.
+        looked_for: bool,
         /// The further storage that it lies in; none: the run's own.
         storage: Option<String>,
         /// Object key.

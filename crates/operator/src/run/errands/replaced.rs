@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use api::BackupRun;
 use api::names::{Action, attempt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use planner::run::leaving::{Fate, fate};
 use planner::run::life;
@@ -29,6 +29,8 @@ pub(super) struct Old<'a> {
     pub(super) upload_id: Option<&'a str>,
     /// Where it was stored, if its storage names another place now.
     pub(super) moved: Option<&'a Moved>,
+    /// One that is not there then is looked for again.
+    pub(super) looked_for: bool,
 }
 
 impl Old<'_> {
@@ -72,14 +74,14 @@ pub(super) async fn remove(run: &BackupRun, context: &Context, old: &Old<'_>) ->
         // Another endpoint may be another name of the same store: there it is looked for, and before anything else is written there.
         let looked = store.store.look(old.key, old.version_id).await;
         let object = looked.map_err(|e| StepError::Store("look at the object of before", e))?;
-        if object.is_none() && is_looked_for(run, Timestamp::now()) {
+        if object.is_none() && old.looked_for {
             return Err(StepError::Elsewhere {
                 key: old.key.into(),
                 moved: moved.clone(),
             });
         }
         if object.is_none() {
-            let event = left(run, old.key, &format!("it {}, and is not there now", moved.words()));
+            let event = left(run, old, &format!("it {}, and is not there now", moved.words()));
             left_behind::tell(run, context, event.clone()).await?;
             events::publish(&context.client, run.object_ref(&()), &event).await;
             return Ok(());
@@ -128,26 +130,18 @@ fn as_copied(run: &BackupRun, old: &Old<'_>) -> BackupRun {
     there
 }
 
-/// How long after a rewrap what it has replaced is looked for where its storage points now: somebody may be at work on the endpoint. After that
-/// it is left, and said: without an end no further rewrap would begin.
-const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(24);
-
-fn is_looked_for(run: &BackupRun, now: Timestamp) -> bool {
-    let last = run.status.as_ref().and_then(|s| s.rewraps.last());
-    last.is_some_and(|last| now.duration_since(last.time.0) < LOOKED_FOR)
-}
-
 /// That an object of before a rewrap is left for good.
-fn left(run: &BackupRun, key: &str, why: &str) -> Event {
+fn left(run: &BackupRun, old: &Old<'_>, why: &str) -> Event {
     Event {
         warning: true,
         reason: Reason::LeftBehind.word(),
         action: "Rewrap",
         note: format!(
-            "run {}/{} left object {key} of before a rewrap behind in storage {}: {why}. Remove it by hand",
+            "run {}/{} left object {} of before a rewrap behind in storage {}: {why}. Remove it by hand",
             run.namespace().unwrap_or_default(),
             run.name_any(),
-            run.spec.storage.name
+            old.key,
+            old.storage.unwrap_or(&run.spec.storage.name)
         ),
     }
 }

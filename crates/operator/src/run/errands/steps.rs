@@ -152,6 +152,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
             version_id,
             upload_id,
             moved,
+            looked_for,
         } => {
             let old = replaced::Old {
                 storage: storage.as_deref(),
@@ -160,6 +161,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
                 version_id: version_id.as_deref(),
                 upload_id: upload_id.as_deref(),
                 moved: moved.as_ref(),
+                looked_for: *looked_for,
             };
             replaced::remove(run, context, &old).await
         }

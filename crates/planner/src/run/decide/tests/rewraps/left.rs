@@ -112,6 +112,34 @@ fn what_lies_in_a_bucket_that_the_storage_names_no_more_is_left_behind_and_not_c
 }
 
 #[test]
+fn what_is_not_found_under_a_changed_endpoint_is_looked_for_for_a_day() {
+    let looked_for = |steps: &[Step]| -> Vec<bool> {
+        let of = |step: &Step| match step {
+            Step::Unguarded(Unguarded::RemoveReplaced { looked_for, .. }) => Some(*looked_for),
+            _ => None,
+        };
+        steps.iter().filter_map(of).collect()
+    };
+    for (hours, wanted) in [(0, true), (23, true), (25, false)] {
+        for deleted in [false, true] {
+            let (mut world, _) = rewrapped();
+            let StorageView::Ready(place) = &mut world.storage else {
+                panic!()
+            };
+            place.location.endpoint = "https://elsewhere.example".into();
+            world.pass(hours * 3600);
+            if deleted {
+                world.delete();
+            }
+            assert_eq!(looked_for(&world.step()), [wanted], "{hours} {deleted}");
+        }
+    }
+    // Where its storage names the same place, that it is not there is an answer.
+    let (mut world, _) = rewrapped();
+    assert_eq!(looked_for(&world.step()), [false]);
+}
+
+#[test]
 fn each_try_makes_an_object_of_its_own_and_what_an_earlier_one_left_goes_in_the_end() {
     let (mut world, _) = asked();
     let first = world.status().rewrap.unwrap().key;
