@@ -4,6 +4,8 @@
 mod admin;
 mod ages;
 mod args;
+#[cfg(test)]
+mod bucket;
 mod cache;
 mod certificates;
 mod children;

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use planner::run::{StoredObject, TransferOrder, taken};
 use protocol::{Secret, ToAgent, UrlRequest};
-use store::{Held, ObjectInfo, Signed, StoreError, Upload, Wanted};
+use store::{Held, ObjectInfo, Removed, Signed, Store, StoreError, Upload, Wanted};
 
 use crate::ages::Ages;
 use crate::log::about_run;
@@ -99,6 +99,31 @@ pub async fn take_back(
     }
     about_run!(info, run, attempt, key, "the object of a failed backup is removed");
     store.store.remove(key, object.version_id.as_deref()).await?.gone(key)
+}
+
+/// Removes an object that was looked at, and judged, before something else was done. Without a version what lies there by now may be another's: it
+/// is looked at once more right before, and left where it is not the same any more, which is `None`. What was looked at is gone then.
+///
+/// Accepted: what is stored between that look and the removal goes with it. No condition is kept by every store.
+pub async fn remove_seen(
+    store: &Store,
+    key: &str,
+    seen: &ObjectInfo,
+    version: Option<&str>,
+) -> Result<Option<Removed>, StoreError> {
+    if version.is_none()
+        && let Some(there) = store.look(key, None).await?
+        && !is_same(&there, seen)
+    {
+        return Ok(None);
+    }
+    store.remove(key, version).await.map(Some)
+}
+
+/// One object, and not another one of the same bytes, which may have the same ETag.
+fn is_same(one: &ObjectInfo, other: &ObjectInfo) -> bool {
+    let says = |name: &str| one.metadata.get(name) == other.metadata.get(name);
+    one.etag == other.etag && [RUN, ATTEMPT].into_iter().all(says)
 }
 
 /// Creates the multipart upload.
@@ -224,6 +249,29 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+    use crate::bucket::Bucket;
+
+    #[tokio::test]
+    async fn what_another_run_has_stored_since_the_look_is_not_removed() {
+        for (by, bytes, removed) in [("u-1", "a", true), ("u-2", "a", false), ("u-1", "b", false)] {
+            let bucket = Bucket::default();
+            let store = bucket.open().await;
+            bucket.put("db.sql", "a", &[(RUN, "u-1")]);
+            let seen = store.store.look("db.sql", None).await.unwrap().unwrap();
+            bucket.put("db.sql", bytes, &[(RUN, by)]);
+            let done = remove_seen(&store.store, "db.sql", &seen, None).await.unwrap();
+            assert_eq!(done, removed.then_some(Removed::Gone), "{by} {bytes}");
+            assert_eq!(bucket.count("db.sql"), usize::from(!removed), "{by} {bytes}");
+        }
+        // What is gone is gone.
+        let bucket = Bucket::default();
+        let store = bucket.open().await;
+        bucket.put("db.sql", "a", &[]);
+        let seen = store.store.look("db.sql", None).await.unwrap().unwrap();
+        bucket.clear("db.sql");
+        let done = remove_seen(&store.store, "db.sql", &seen, None).await.unwrap();
+        assert_eq!(done, Some(Removed::Gone));
+    }
 
     fn run(key: Option<&str>) -> Arc<BackupRun> {
         let mut run = testing::backup_run();

@@ -194,22 +194,15 @@ async fn remove_object(
             return Err(kept_by_store(old.key, held, now));
         }
     }
-    // Another run may have stored its backup under this key since the first look. What was written over is gone as it is.
-    if object.version_id.is_none() {
-        let looked = store.store.look(old.key, None).await;
-        let now_there = looked.map_err(|e| StepError::Store("look at the object of before", e))?;
-        if now_there.is_none_or(|there| there.etag != object.etag) {
-            return Ok(());
-        }
-    }
     // Of what was never noted the version is the one that was just looked at.
     let version = old
         .version_id
         .or(object.version_id.as_deref().filter(|_| old.etag.is_none()));
-    let removed = store.store.remove(old.key, version).await;
+    // Another run may have stored its backup under this key since the first look. What was written over is gone as it is.
+    let removed = uploads::remove_seen(&store.store, old.key, &object, version).await;
     match removed.map_err(|e| StepError::Store("delete the object of before", e))? {
-        Removed::Gone => Ok(()),
-        Removed::Held(held) => Err(kept_by_store(old.key, held, now)),
+        Some(Removed::Gone) | None => Ok(()),
+        Some(Removed::Held(held)) => Err(kept_by_store(old.key, held, now)),
     }
 }
 

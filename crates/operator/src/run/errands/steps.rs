@@ -271,13 +271,7 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
     };
     let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
     if let Some(why) = left_alone(&object, etag, version_id, context.cluster(), &name) {
-        let event = Event {
-            warning: true,
-            reason: Reason::ObjectKept.word(),
-            action: "Delete",
-            note: format!("object {key} was left: {why}"),
-        };
-        events::publish(&context.client, run.object_ref(&()), &event).await;
+        say_left(run, context, key, &why).await;
         return Ok(());
     }
     let now = Timestamp::now();
@@ -298,10 +292,15 @@ async fn delete_object(run: &BackupRun, context: &Context, object: &Recorded<'_>
         Some(version) => format!("version {version} of object {key}"),
         None => format!("object {key}"),
     };
-    let deleted = store.store.remove(key, version_id).await;
+    // Another run may have stored its backup there while the record was removed.
+    let deleted = uploads::remove_seen(&store.store, key, &object, version_id).await;
     match deleted.map_err(|e| StepError::Store("delete the object", e))? {
-        Removed::Gone => {}
-        Removed::Held(held) => return Err(kept_by_store(key, held, Timestamp::now())),
+        Some(Removed::Gone) => {}
+        Some(Removed::Held(held)) => return Err(kept_by_store(key, held, Timestamp::now())),
+        None => {
+            say_left(run, context, key, "another one was stored in its place just now").await;
+            return Ok(());
+        }
     }
     let why = context.rotated.of(&run.uid().unwrap_or_default());
     let why = why.map_or(String::new(), |why| format!(": its run is {why}"));
@@ -492,10 +491,11 @@ async fn delete_copy(
     if let Removed::Held(held) = removed.map_err(|e| StepError::Store("delete the copy's record", e))? {
         return Err(kept_by_store(copy.key, held, now));
     }
-    let removed = store.store.remove(copy.key, copy.version_id).await;
+    // Another run may have stored its copy there meanwhile.
+    let removed = uploads::remove_seen(&store.store, copy.key, &object, copy.version_id).await;
     match removed.map_err(|e| StepError::Store("delete the copy", e))? {
-        Removed::Gone => Ok(()),
-        Removed::Held(held) => Err(kept_by_store(copy.key, held, now)),
+        Some(Removed::Gone) | None => Ok(()),
+        Some(Removed::Held(held)) => Err(kept_by_store(copy.key, held, now)),
     }
 }
 
@@ -537,6 +537,16 @@ pub(super) fn left_alone(
     }
     let maker = object.metadata.get(uploads::NAME).filter(|maker| *maker != name)?;
     Some(format!("it was written by run {maker}, and not by this one"))
+}
+
+async fn say_left(run: &BackupRun, context: &Context, key: &str, why: &str) {
+    let event = Event {
+        warning: true,
+        reason: Reason::ObjectKept.word(),
+        action: "Delete",
+        note: format!("object {key} was left: {why}"),
+    };
+    events::publish(&context.client, run.object_ref(&()), &event).await;
 }
 
 async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
