@@ -3,6 +3,7 @@
 //! A record describes; it never proves. What it says of an object counts only where the object's own metadata, size and ETag agree.
 mod remove;
 mod sync;
+mod whose;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use planner::run::is_finished;
 use planner::run::{Recorded, StoredObject};
-use record::{Needs, Record, schema};
+use record::{Needs, Record, RecordError, schema};
 use store::{StoreError, StoreErrorKind};
 
 use crate::log::about_run;
@@ -23,6 +24,7 @@ use crate::transfer::commit::{patiently, within};
 
 pub use remove::{remove, remove_of_copy, remove_older, replaced};
 pub use sync::{Syncs, begin as sync};
+pub use whose::{Way, way};
 
 /// How long a store that fails is asked to take a record: the backup is good and waits for nothing else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,6 +50,27 @@ pub struct Facts<'a> {
     pub sha256: Option<&'a str>,
 }
 
+/// Why a record cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// The store does not give it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is none, or none that is believed.
+    #[error(transparent)]
+    Form(#[from] RecordError),
+}
+
+/// Reads a record by its key, or one version of it.
+///
+/// # Errors
+/// The store's, or that it is none.
+pub async fn read(store: &OpenStore, key: &str, version: Option<&str>) -> Result<Record, Unread> {
+    let whole = Some((0, schema::LONGEST as u64));
+    let bytes = store.store.read_version(key, version, whole).await?;
+    Ok(Record::read(&bytes)?)
+}
+
 /// The place of a run's record.
 pub fn place(run: &BackupRun) -> Place {
     Place {
@@ -57,9 +80,12 @@ pub fn place(run: &BackupRun) -> Place {
     }
 }
 
-/// Writes the record of a proved backup, if its storage wants one. `renewed` gives the store with the keys of now.
+/// Writes the record of a proved backup, if its storage wants one. `renewed` gives the store with the keys of now. That of another run's backup
+/// which is still there is not written over: it is all that would bring that one back.
 ///
 /// Crash window: an operator that dies behind this and before the run's status proves and writes again; the key is the same.
+///
+/// Accepted: of two runs that write in the same moment the later one replaces what it has not seen. No condition is kept by every store.
 pub async fn write<F>(store: &OpenStore, renewed: impl Fn() -> F, run: &BackupRun, facts: &Facts<'_>) -> Recorded
 where
     F: Future<Output = OpenStore>,
@@ -73,8 +99,21 @@ where
         Ok(Err(error)) => return Recorded::Failed(crate::events::causes(&error)),
         Err(error) => return Recorded::Failed(crate::events::causes(&error)),
     };
+    let patience = PATIENCE.min(store.parameters.retry());
+    let look = || async {
+        let now = renewed().await;
+        way(&now, run, facts).await
+    };
+    match patiently(within(patience), look).await {
+        Ok(Way::Open) => {}
+        Ok(Way::Taken(words) | Way::Unknown(words)) => return Recorded::Failed(words),
+        Err(error) => {
+            let why = crate::events::causes(&error);
+            return Recorded::Failed(format!("what lies in its place cannot be looked at: {why}"));
+        }
+    }
     let put = || async { renewed().await.store.write(&key, bytes.clone(), store.checksum).await };
-    match patiently(within(PATIENCE.min(store.parameters.retry())), put).await {
+    match patiently(within(patience), put).await {
         Ok(()) => Recorded::There(key),
         Err(error) => Recorded::Failed(crate::events::causes(&error)),
     }
@@ -158,7 +197,7 @@ fn describe(run: &BackupRun, facts: &Facts<'_>, now: Timestamp) -> Result<Record
 
 /// The record that a run was made of, or that its earlier life left: None where there is none, or it cannot be read, which the object alone
 /// is enough without.
-pub async fn read(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)> {
+pub async fn of(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)> {
     let namespace = run.namespace().unwrap_or_default();
     let folder = store.folder(&namespace);
     let made_of = run.annotations().get(labels::RECORD).cloned();
@@ -171,22 +210,20 @@ pub async fn read(store: &OpenStore, run: &BackupRun) -> Option<(String, Record)
 
 /// None: there is none, or none that is believed.
 async fn read_at(store: &OpenStore, run: &BackupRun, key: &str) -> Result<Option<Record>, StoreError> {
-    match store.store.read(key, Some((0, schema::LONGEST as u64))).await {
-        Ok(bytes) => Ok(match Record::read(&bytes) {
-            Ok(record) => Some(record),
-            Err(error) => {
-                about_run!(
-                    warn,
-                    run,
-                    key,
-                    error = crate::events::causes(&error),
-                    "a record is not believed"
-                );
-                None
-            }
-        }),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    match read(store, key, None).await {
+        Ok(record) => Ok(Some(record)),
+        Err(Unread::Form(error)) => {
+            about_run!(
+                warn,
+                run,
+                key,
+                error = crate::events::causes(&error),
+                "a record is not believed"
+            );
+            Ok(None)
+        }
+        Err(Unread::Store(error)) if error.kind() == StoreErrorKind::NotFound => Ok(None),
+        Err(Unread::Store(error)) => Err(error),
     }
 }
 
@@ -210,127 +247,4 @@ pub fn believe(object: &mut StoredObject, key: String, record: &Record, run_uid:
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object() -> StoredObject {
-        StoredObject {
-            key: "db.sql".into(),
-            size: 10,
-            etag: "\"e\"".into(),
-            run: Some("team/db".into()),
-            run_uid: Some("uid-1".into()),
-            ..StoredObject::default()
-        }
-    }
-
-    fn facts() -> Facts<'static> {
-        Facts {
-            attempt: "backup-1",
-            cluster: "c",
-            key: "db.sql",
-            etag: "\"e\"",
-            version_id: None,
-            bytes: Some(30),
-            stored_bytes: 10,
-            sha256: Some("abababababababababababababababababababababababababababababababab"),
-        }
-    }
-
-    fn recorded() -> Record {
-        let mut run = testing::backup_run();
-        run.status = Some(api::BackupRunStatus {
-            path: Some("/db.sql".into()),
-            ..api::BackupRunStatus::default()
-        });
-        run.metadata.labels = Some(BTreeMap::from([
-            (labels::SCHEDULE.to_string(), "nightly".to_string()),
-            ("app".to_string(), "shop".to_string()),
-        ]));
-        describe(&run, &facts(), Timestamp::UNIX_EPOCH).unwrap()
-    }
-
-    #[test]
-    fn a_record_says_what_a_restore_needs_and_nothing_of_the_operators_own_labels() {
-        let record = recorded();
-        assert_eq!(record.schedule.as_deref(), Some("nightly"));
-        assert_eq!(record.labels, BTreeMap::from([("app".to_string(), "shop".to_string())]));
-        assert_eq!(record.open(None).unwrap(), testing::backup_run().spec);
-        assert_eq!(Record::read(&record.to_bytes().unwrap()).unwrap(), record);
-    }
-
-    #[test]
-    fn a_record_that_says_of_its_object_what_is_to_be_written_is_not_written_again() {
-        let run = || {
-            let mut run = testing::backup_run();
-            run.metadata.uid = Some("uid-1".into());
-            run
-        };
-        let written = describe(&run(), &facts(), Timestamp::UNIX_EPOCH).unwrap();
-        assert!(is_same(&written, &run(), &facts()));
-        for other in [
-            Facts {
-                key: "db.rewrap-1.sql",
-                ..facts()
-            },
-            Facts {
-                etag: "\"f\"",
-                ..facts()
-            },
-            Facts {
-                version_id: Some("v2"),
-                ..facts()
-            },
-            Facts {
-                attempt: "backup-2",
-                ..facts()
-            },
-            Facts {
-                sha256: None,
-                ..facts()
-            },
-        ] {
-            assert!(!is_same(&written, &run(), &other), "{other:?}");
-        }
-        let mut for_others = run();
-        for_others.spec.encryption = Some(api::run::Encryption::default());
-        assert!(!is_same(&written, &for_others, &facts()));
-        let mut another = run();
-        another.metadata.uid = Some("uid-2".into());
-        assert!(!is_same(&written, &another, &facts()));
-    }
-
-    #[test]
-    fn a_record_is_believed_only_where_the_object_says_the_same() {
-        let uid = "uid-1".to_string();
-        let now = Timestamp::UNIX_EPOCH;
-        let tell = |change: fn(&mut Record)| {
-            let (mut object, mut record) = (object(), recorded());
-            change(&mut record);
-            believe(&mut object, "k".into(), &record, Some(&uid), now);
-            object.record == Recorded::There("k".into()) && object.bytes == Some(30) && object.sha256.is_some()
-        };
-        assert!(tell(|_| {}));
-        assert!(!tell(|r| r.etag = "\"f\"".into()));
-        assert!(!tell(|r| r.stored_bytes = 11));
-        assert!(!tell(|r| r.key = "other/db.sql".into()));
-        assert!(!tell(|r| r.uid = "uid-2".into()));
-        assert!(!tell(|r| r.namespace = "others".into()));
-        let mut theirs = object();
-        believe(&mut theirs, "k".into(), &recorded(), Some(&"uid-3".to_string()), now);
-        assert_eq!(theirs.record, Recorded::None, "the run never was that one");
-        let (mut ours, mut late) = (object(), recorded());
-        late.encryption = Some(api::run::Encryption {
-            recipients: vec!["age1x".into()],
-            ..Default::default()
-        });
-        late.completion_time = "2100-01-01T00:00:00Z".parse().unwrap();
-        believe(&mut ours, "k".into(), &late, Some(&uid), now);
-        assert_eq!(ours.stored_at, Some(now), "no backup is of tomorrow");
-        assert_eq!(
-            ours.recipients,
-            ["age1x"],
-            "a rewrap may have been for others than the spec says"
-        );
-    }
-}
+mod tests;

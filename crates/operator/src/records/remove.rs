@@ -2,14 +2,14 @@
 use api::BackupRun;
 use api::place::Place;
 use kube::ResourceExt;
-use record::{Record, schema};
 use store::{Held, Removed, StoreError, StoreErrorKind, Version};
 
-use super::place;
+use super::whose::is_own;
+use super::{Unread, place, read};
 use crate::log::about_run;
 use crate::stores::OpenStore;
 
-/// Removes a run's record, before its object: a record without an object would speak of what is not there.
+/// Removes a run's record, before its object: a record without an object would speak of what is not there. What is not shown to be this run's stays.
 /// Where the store keeps it, which it may for some minutes longer than its object: why.
 pub async fn remove(store: &OpenStore, run: &BackupRun) -> Result<Removed, StoreError> {
     let folder = store.folder(&run.namespace().unwrap_or_default());
@@ -35,22 +35,61 @@ fn noted(run: &BackupRun, folder: &str) -> Option<String> {
     })
 }
 
+/// Of a bucket with versions each goes by its id: a plain deletion would hide another run's, too, and keep the bytes.
+///
+/// Accepted: where the bucket keeps none, what another run writes between the look and the removal goes with it.
 async fn remove_at(store: &OpenStore, run: &BackupRun, key: &str) -> Result<Removed, StoreError> {
-    let plain = store.store.remove(key, None).await?;
-    if plain != Removed::Gone {
-        return Ok(plain);
-    }
+    let mut versions = Vec::new();
     if run.status.as_ref().is_some_and(|s| s.version_id.is_some()) {
-        // A plain deletion only hides it. Where versions cannot be listed, that is all that can be had.
-        let versions = store.store.versions(key).await.unwrap_or_default();
-        for version in versions.iter().filter(|version| version.key == key) {
-            let removed = store.store.remove(key, Some(&version.id)).await?;
-            if removed != Removed::Gone {
-                return Ok(removed);
-            }
+        // Where they cannot be listed, hiding the newest is all that can be had.
+        let listed = store.store.versions(key).await.unwrap_or_default();
+        versions.extend(listed.into_iter().filter(|v| v.key == key).map(|v| Some(v.id)));
+    }
+    if versions.is_empty() {
+        versions.push(None);
+    }
+    for version in &versions {
+        let version = version.as_deref();
+        if !is_shown(store, run, key, version).await? {
+            continue;
+        }
+        let removed = store.store.remove(key, version).await?;
+        if removed != Removed::Gone {
+            return Ok(removed);
         }
     }
     Ok(Removed::Gone)
+}
+
+/// What lies there is shown to be this run's. The marker of a deletion cannot be read, and stays, too.
+async fn is_shown(store: &OpenStore, run: &BackupRun, key: &str, version: Option<&str>) -> Result<bool, StoreError> {
+    let why = match read(store, key, version).await {
+        Ok(record) if is_own(&record, run) => return Ok(true),
+        Ok(record) => format!("it is that of run UID {}", record.uid),
+        Err(Unread::Store(error)) if error.kind() == StoreErrorKind::NotFound => return Ok(false),
+        Err(Unread::Store(error)) if !says_no(&error) => return Err(error),
+        Err(error) => crate::events::causes(&error),
+    };
+    about_run!(
+        info,
+        run,
+        key,
+        version,
+        why,
+        "a record is left: it is not shown to be this run's"
+    );
+    Ok(false)
+}
+
+/// An answer that is no other one the next time.
+fn says_no(error: &StoreError) -> bool {
+    matches!(
+        error.kind(),
+        StoreErrorKind::AccessDenied
+            | StoreErrorKind::Refused
+            | StoreErrorKind::Unsupported
+            | StoreErrorKind::NoSuchBucket
+    )
 }
 
 /// Removes the record of a copy, which lies where a run's own would, whatever the status says of the original's. By the copy's version its
@@ -70,8 +109,8 @@ pub async fn remove_of_copy(
     remove(store, &there).await
 }
 
-/// Removes what lies beside the record that was written last, and of a bucket with versions below it: sealed for whom the backup was for before. What the store
-/// keeps is told, with its key, and keeps none of the others.
+/// Removes what lies beside the record that was written last, and of a bucket with versions below it: sealed for whom the backup was for before.
+/// Of another run's nothing goes. What the store keeps is told, with its key, and keeps none of the others.
 ///
 /// # Errors
 /// The store does not do it.
@@ -92,7 +131,9 @@ pub async fn remove_older(store: &OpenStore, run: &BackupRun) -> Result<Option<(
     // Where versions cannot be listed, a record over the others is all that can be had.
     let versions = store.store.versions(&key).await.unwrap_or_default();
     for version in older(&versions, &key, &newest) {
-        if let Removed::Held(held) = store.store.remove(&key, Some(version)).await? {
+        if is_shown(store, run, &key, Some(version)).await?
+            && let Removed::Held(held) = store.store.remove(&key, Some(version)).await?
+        {
             kept = Some((key.clone(), held));
         }
     }
@@ -117,11 +158,10 @@ pub async fn replaced(store: &OpenStore, run: &BackupRun, old: &Place, written: 
         return;
     };
     let key = old.key(&folder);
-    let read = store.store.read(&key, Some((0, schema::LONGEST as u64))).await;
-    let removed = match read.map(|bytes| Record::read(&bytes)) {
-        Ok(Ok(record)) if record.key != written => return,
-        Err(error) if error.kind() == StoreErrorKind::NotFound => return,
-        Ok(_) => store.store.remove(&key, None).await,
+    let removed = match read(store, &key, None).await {
+        Ok(record) if record.key != written => return,
+        Err(Unread::Store(error)) if error.kind() == StoreErrorKind::NotFound => return,
+        Ok(_) => store.store.remove(&key, None).await.map_err(Unread::Store),
         Err(error) => Err(error),
     };
     if let Err(error) = removed {

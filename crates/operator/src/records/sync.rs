@@ -17,9 +17,10 @@ use pipeline::Identities;
 use planner::run::Event;
 use planner::storage::{Reason, access};
 use record::revive::{self, Revival};
-use record::{Needs, Record, schema};
+use record::{Needs, Record};
 use store::Listed;
 
+use super::read;
 use crate::cache::name_of;
 use crate::context::Context;
 use crate::events;
@@ -289,8 +290,8 @@ async fn look_again(
     let Some(run) = run.filter(|run| made_of_it(run)) else {
         return Ok(None);
     };
-    let bytes = store.store.read(&object.key, Some((0, schema::LONGEST as u64))).await;
-    let record = Record::read(&bytes.map_err(|e| crate::events::causes(&e))?).map_err(|e| e.to_string())?;
+    let record = read(store, &object.key, None).await;
+    let record = record.map_err(|e| crate::events::causes(&e))?;
     Ok(moved(&run, &record, context.cluster()))
 }
 
@@ -317,8 +318,8 @@ async fn make(
     storage: &BackupStorage,
     context: &Context,
 ) -> Result<Fate, String> {
-    let bytes = store.store.read(key, Some((0, schema::LONGEST as u64))).await;
-    let record = Record::read(&bytes.map_err(|e| crate::events::causes(&e))?).map_err(|e| e.to_string())?;
+    let record = read(store, key, None).await;
+    let record = record.map_err(|e| crate::events::causes(&e))?;
     if record.place() != *place {
         return Err("the record speaks of another run than its key".into());
     }

@@ -151,7 +151,7 @@ async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
     };
     let earlier = life::earlier(run);
     let record = match earlier {
-        Some(_) => records::read(&store, run).await,
+        Some(_) => records::of(&store, run).await,
         None => None,
     };
     let version = record.as_ref().and_then(|(_, record)| record.version_id.as_deref());

@@ -14,7 +14,8 @@ use store::{Held, Removed, StoreError};
 use super::steps::{StepError, kept_by_store, left_alone, left_locked, open, open_of};
 use crate::context::Context;
 use crate::events;
-use crate::records::{self, Facts};
+use crate::log::about_run;
+use crate::records::{self, Facts, Way};
 use crate::run::{leaving, left_behind};
 use crate::stores::OpenStore;
 use crate::transfer::uploads;
@@ -285,6 +286,11 @@ async fn rewrite_record(run: &BackupRun, context: &Context) -> Result<Option<(St
         stored_bytes: status.size_in_bytes.unwrap_or(0),
         sha256: status.sha256.as_deref(),
     };
+    // What lies there is that run's, and none of this one's is left to be written anew; its versions go all the same.
+    if let Ok(Way::Taken(words)) = records::way(&store, run, &facts).await {
+        about_run!(warn, run, words, "the record of a backup is not written anew");
+        return records::remove_older(&store, run).await.map_err(OF_BEFORE);
+    }
     let opened = store.clone();
     let renewed = || async { opened.clone() };
     if let Recorded::Failed(words) = records::renew(&store, renewed, run, &facts).await {
