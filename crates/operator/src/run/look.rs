@@ -150,8 +150,9 @@ async fn look(run: &BackupRun, context: &Context, key: &str) -> Found {
         Err(why) => return unseen(why, true),
     };
     let earlier = life::earlier(run);
+    // In its place may lie that of another run: the version that it names is none of this one's.
     let record = match earlier {
-        Some(_) => records::of(&store, run).await,
+        Some(uid) => records::of(&store, run).await.filter(|(_, record)| record.uid == *uid),
         None => None,
     };
     let version = record.as_ref().and_then(|(_, record)| record.version_id.as_deref());

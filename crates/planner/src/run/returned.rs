@@ -17,6 +17,7 @@ use crate::run::recipients::MOST;
 use crate::run::replaced::condition_of;
 use crate::run::rewrap_request::before_all;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::taken::is_elsewheres;
 use crate::run::{end, tell, waiting};
 use crate::validate::run::check_path;
 
@@ -87,9 +88,9 @@ fn told(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision 
             ..Decision::wait(STORAGE_WAIT)
         },
         Found::Unseen { words, .. } => unseen(o, words),
-        Found::Object(object) if is_its_own(o, object) => adopt(o, status, object),
+        Found::Object(object) if is_its_own(o, object, past) => adopt(o, status, object),
         Found::Object(object) => {
-            let whose = object.run.as_deref().unwrap_or("nobody that it names");
+            let whose = whose(o, object);
             let text = format!(
                 "this run was brought back without its status, and object {key} is not its own: it was written by {whose}. {AGAIN}"
             );
@@ -107,10 +108,30 @@ fn told(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision 
 
 /// The object names a run of this namespace and name: the one that this run was. Or the run was made of a record, maybe in another namespace,
 /// and the record agrees with the object.
-fn is_its_own(o: &Observed<'_>, object: &StoredObject) -> bool {
+fn is_its_own(o: &Observed<'_>, object: &StoredObject, past: &Past) -> bool {
     let name = format!("{}/{}", o.run.namespace().unwrap_or_default(), o.run.name_any());
     let made_of = o.run.annotations().get(labels::RECORD);
-    object.run.as_deref() == Some(&name) || made_of.is_some() && object.record.key() == made_of
+    let is_named = object.run.as_deref() == Some(&name) && is_of_a_life(o, object, past);
+    is_named || made_of.is_some() && object.record.key() == made_of
+}
+
+/// A cluster that shares the bucket may have a run of the same name. What another cluster wrote is of this run where it names one of its lives; or
+/// where it lies under the name of a rewrap, which follows from the UID of a life that nobody has noted: no other run writes there.
+fn is_of_a_life(o: &Observed<'_>, object: &StoredObject, past: &Past) -> bool {
+    let lives = [o.run.metadata.uid.as_ref(), past.uid.as_ref()];
+    !is_elsewheres(object, o.cluster)
+        || object.run_uid.is_none()
+        || lives.contains(&object.run_uid.as_ref())
+        || before_all(&object.key).is_some()
+}
+
+/// Who wrote it.
+fn whose(o: &Observed<'_>, object: &StoredObject) -> String {
+    let run = object.run.as_deref().unwrap_or("nobody that it names");
+    let theirs = object.cluster.as_deref().filter(|_| is_elsewheres(object, o.cluster));
+    theirs.map_or(run.to_owned(), |theirs| {
+        format!("run {run} of another cluster (the UID of its kube-system is {theirs})")
+    })
 }
 
 fn adopt(o: &Observed<'_>, mut status: BackupRunStatus, object: &StoredObject) -> Decision {

@@ -156,6 +156,35 @@ fn a_run_that_was_made_of_a_record_takes_the_object_which_that_record_describes_
 }
 
 #[test]
+fn what_a_run_of_the_same_name_in_another_cluster_wrote_is_not_adopted() {
+    for (uid, cluster, path, adopted) in [
+        // It was brought to a new cluster.
+        (Some("uid-1"), "there", "/db.sql", true),
+        (Some("uid-9"), "there", "/db.sql", false),
+        // By a life between, whose UID nobody has noted.
+        (Some("uid-9"), "there", "/db.rewrap-0000beef.sql", true),
+        (Some("uid-9"), "here", "/db.sql", true),
+        (None, "there", "/db.sql", true),
+    ] {
+        let mut run = lived();
+        run.annotations_mut().insert(labels::RENDERED_PATH.into(), path.into());
+        let mut world = returned(run);
+        world.stored = Some(StoredObject {
+            key: path.trim_start_matches('/').into(),
+            run_uid: uid.map(Into::into),
+            cluster: Some(cluster.into()),
+            ..in_store()
+        });
+        let steps = world.step();
+        assert!(!executes(&steps), "{steps:?}");
+        assert_eq!(world.is(condition::SUCCESSFUL), adopted, "{uid:?} {cluster} {path}");
+        let message = world.status().message.unwrap_or_default();
+        let told = message.contains("run team/db of another cluster (the UID of its kube-system is there)");
+        assert_eq!(told, !adopted, "{message}");
+    }
+}
+
+#[test]
 fn of_a_rewrapped_backup_whose_record_does_not_say_whom_it_is_for_nobody_claims_to_know() {
     let mut run = lived();
     run.spec.encryption = Some(api::run::Encryption {
