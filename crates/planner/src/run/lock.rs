@@ -26,6 +26,12 @@ pub fn is_held(run: &BackupRun, now: Timestamp) -> bool {
     keeping(run).any(|lock| lock.holds(now))
 }
 
+/// Rotation passes it by: it is held, or a person has asked for a legal hold. Whether the store has put that on yet, or ever will (a right that the
+/// key lacks, a storage that is away), says nothing of whether the backup may go: it was wanted to stay, and its run is what would put the hold on.
+pub fn is_to_stay(run: &BackupRun, now: Timestamp) -> bool {
+    asked(run) == Some(true) || is_held(run, now)
+}
+
 /// What the annotation asks for: on, off, or nothing. Taking it away is no request: tools that apply manifests do that.
 pub fn asked(run: &BackupRun) -> Option<bool> {
     let word = run.annotations().get(labels::LEGAL_HOLD)?;

@@ -83,7 +83,7 @@ fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a
         .iter()
         .copied()
         .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
-        .filter(|r| !is_kept(r) && !lock::is_held(r, o.now))
+        .filter(|r| !is_kept(r) && !lock::is_to_stay(r, o.now))
         .collect();
     runs.sort_by_cached_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
     runs.into_iter()

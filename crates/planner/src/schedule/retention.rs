@@ -101,7 +101,7 @@ impl Rules {
 pub enum Needed {
     /// It is annotated to be kept. The rules pass it by: whoever takes the annotation off, or the run away, leaves no gap.
     Annotated,
-    /// A storage locks its object.
+    /// A storage locks its object, or a legal hold on it was asked for.
     Locked,
     /// It is being restored, downloaded, copied, or cleaned up.
     InUse,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::lock::is_held;
+use crate::run::lock::is_to_stay;
 use crate::run::proved::is_bad;
 use crate::run::tell::is_overwritten;
 use crate::schedule::history::{is_in_use, is_kept, newest};
@@ -31,7 +31,7 @@ pub fn judge<'a>(o: &Observed<'a>, policy: &Policy) -> Vec<(&'a BackupRun, Fate)
             // What takes no place comes first: the rest only says why it stays.
             backup.needed = [
                 (is_kept(run), Needed::Annotated),
-                (is_held(run, o.now), Needed::Locked),
+                (is_to_stay(run, o.now), Needed::Locked),
                 (is_in_use(run, o) || is_being_restored(run), Needed::InUse),
                 (Some(run.uid()) == newest, Needed::Newest),
                 (Some(run.uid()) == verified, Needed::Verified),

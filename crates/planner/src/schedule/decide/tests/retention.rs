@@ -127,6 +127,14 @@ fn what_is_annotated_locked_in_use_or_the_newest_proved_one_stays() {
         ),
         (
             true,
+            Box::new(|r| drop(r.annotations_mut().insert(labels::LEGAL_HOLD.into(), "true".into()))),
+        ),
+        (
+            false,
+            Box::new(|r| drop(r.annotations_mut().insert(labels::LEGAL_HOLD.into(), "false".into()))),
+        ),
+        (
+            true,
             Box::new(|r| drop(r.annotations_mut().insert(labels::DOWNLOAD.into(), "age1".into()))),
         ),
         (true, Box::new(|r| r.status.as_mut().unwrap().download = Some(lent(60)))),

@@ -155,6 +155,27 @@ fn rotation_passes_by_what_the_store_still_holds_and_comes_again_when_it_does_no
 }
 
 #[test]
+fn a_legal_hold_that_was_asked_for_keeps_a_run_from_rotation_before_the_store_has_put_it_on() {
+    let mut world = World::new();
+    for n in 0..5 {
+        world.ended(&format!("r{n}"), true, 100 * n);
+    }
+    let asks = |world: &mut World, word: &str| {
+        let run = world.runs.iter_mut().find(|r| r.name_any() == "r4").unwrap();
+        run.annotations_mut().insert(labels::LEGAL_HOLD.into(), word.into());
+    };
+    assert_eq!(world.doomed(), ["r4", "r3"]);
+    // Refused, or not carried out yet: the status has no lock, whatever becomes of the object.
+    asks(&mut world, "true");
+    for policy in [RetainPolicy::Delete, RetainPolicy::Retain] {
+        world.runs[4].spec.retain_policy = Some(policy);
+        assert_eq!(world.doomed(), ["r3"]);
+    }
+    asks(&mut world, "off");
+    assert_eq!(world.doomed(), ["r4", "r3"]);
+}
+
+#[test]
 fn rotation_never_removes_the_newest_good_backup() {
     let mut world = World::new();
     world.schedule.spec.successful_runs_history_limit = Some(0);
