@@ -7,14 +7,14 @@ use kube::{Resource, ResourceExt};
 use crate::schedule::decide::{Decision, say};
 use crate::schedule::holdup;
 use crate::schedule::kept;
-use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::observed::{Observed, Standing, ended, is_under_way, standing};
 use crate::schedule::reason::Reason;
 use crate::schedule::restores;
 
 /// Counters, the runs under way, and how the last one ended.
 pub fn count(o: &Observed<'_>, d: &mut Decision) {
     let number = |kind| u32::try_from(o.runs.iter().filter(|r| standing(r) == kind).count()).unwrap_or(u32::MAX);
-    let active = number(Standing::Active);
+    let active = u32::try_from(o.runs.iter().filter(|r| is_under_way(r)).count()).unwrap_or(u32::MAX);
     d.status.total = Some(u32::try_from(o.runs.len()).unwrap_or(u32::MAX));
     d.status.successful = Some(number(Standing::Successful));
     d.status.failed = Some(number(Standing::Failed));
@@ -22,7 +22,7 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
     let mut names: Vec<_> = o
         .runs
         .iter()
-        .filter(|r| standing(r) == Standing::Active)
+        .filter(|r| is_under_way(r))
         .map(|r| reference(r))
         .collect();
     names.sort_by(|a, b| a.name.cmp(&b.name));
@@ -67,7 +67,7 @@ pub fn told_with_created(o: &Observed<'_>, status: BackupScheduleStatus) -> Back
 
 /// What the last of the runs under way waits for, where it has not come to its command: a storage that is down is seen at the first tick.
 fn held_up(o: &Observed<'_>) -> String {
-    let active = o.runs.iter().filter(|r| standing(r) == Standing::Active);
+    let active = o.runs.iter().filter(|r| is_under_way(r));
     let last = active.max_by_key(|r| (r.creation_timestamp(), r.name_any()));
     last.and_then(|run| holdup::of(run))
         .map(|held| held.words())

@@ -13,7 +13,7 @@ use crate::health::{self, Health};
 use crate::run::Event;
 use crate::schedule::adopt::{self, Adopted};
 use crate::schedule::cron::Calendar;
-use crate::schedule::observed::{Observed, Standing, standing};
+use crate::schedule::observed::{Observed, is_under_way};
 use crate::schedule::reason::Reason;
 use crate::schedule::times::{self, Times};
 use crate::schedule::trigger::{self, Asked};
@@ -230,7 +230,7 @@ fn was_stopping_for(o: &Observed<'_>, name: &str) -> bool {
 }
 
 fn has_active(o: &Observed<'_>) -> bool {
-    o.runs.iter().any(|r| standing(r) == Standing::Active)
+    o.runs.iter().any(|r| is_under_way(r))
 }
 
 /// Whether a run may start now. Replace asks the one under way to go, and the new one starts when it is gone.
@@ -249,7 +249,7 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
             return false;
         }
     }
-    let active: Vec<_> = o.runs.iter().filter(|r| standing(r) == Standing::Active).collect();
+    let active: Vec<_> = o.runs.iter().filter(|r| is_under_way(r)).collect();
     if policy == ConcurrencyPolicy::Allow || (active.is_empty() && d.create.is_empty()) {
         return true;
     }

@@ -11,7 +11,7 @@ use crate::run::lock;
 use crate::run::proved::is_bad;
 use crate::run::tell::is_overwritten;
 use crate::schedule::decide::{Doomed, Why};
-use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, standing};
+use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, is_not_repeated, standing};
 use crate::schedule::retention::{self, Policy};
 
 /// At most this many are removed in one pass, so that a schedule with thousands does not keep others waiting.
@@ -74,7 +74,7 @@ pub fn rotate(o: &Observed<'_>) -> Rotation {
     }
 }
 
-/// Those that are more than a number.
+/// Those that are more than a number. What came back and was not adopted takes no place among the failures and stays until a person deletes it.
 fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a BackupRun, String)> {
     let newest = (kind == Standing::Successful).then(|| newest(o)).flatten();
     let newest = newest.map(ResourceExt::uid);
@@ -83,7 +83,7 @@ fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a
         .iter()
         .copied()
         .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
-        .filter(|r| !is_kept(r) && !lock::is_to_stay(r, o.now))
+        .filter(|r| !is_kept(r) && !is_not_repeated(r) && !lock::is_to_stay(r, o.now))
         .collect();
     runs.sort_by_cached_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
     runs.into_iter()

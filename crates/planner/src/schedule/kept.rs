@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::run::Reason as RunReason;
-use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::observed::{Observed, Standing, ended, is_not_repeated, standing};
 
 /// So many counted runs are known by name.
 const NAMES: usize = 8;
@@ -56,11 +56,12 @@ fn has_size(status: &BackupScheduleStatus) -> bool {
     status.last_backup.as_ref().is_some_and(|last| last.bytes.is_some())
 }
 
-/// Whether its backup failed. One that was stopped on purpose says nothing of whether backups succeed.
+/// Whether its backup failed. One that was stopped on purpose, or that came back and made none, says nothing of whether backups succeed.
 fn has_failed(run: &BackupRun) -> bool {
     let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
     let said = condition::find(conditions, condition::FAILED);
-    standing(run) == Standing::Failed && said.is_some_and(|c| c.reason != RunReason::Cancelled.word())
+    let on_purpose = said.is_none_or(|c| c.reason == RunReason::Cancelled.word());
+    standing(run) == Standing::Failed && !on_purpose && !is_not_repeated(run)
 }
 
 /// One more has failed; one that ended before the last good backup, and is seen late, is none in a row.

@@ -7,7 +7,7 @@ use api::{BackupRun, BackupSchedule, condition};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::run::inherited;
+use crate::run::{Reason, inherited, life};
 use crate::schedule::notify::Known;
 
 /// Everything that was seen before deciding; the clock included.
@@ -50,6 +50,20 @@ pub fn standing(run: &BackupRun) -> Standing {
     } else {
         Standing::Active
     }
+}
+
+/// Whether a run is under way: the next one waits for it, or replaces it. One that came back (by Velero, an import, a sync) and has not ended yet is
+/// not: nothing of it is executed, it only looks for its object, and whoever took it for one under way would delete all that was brought back.
+pub fn is_under_way(run: &BackupRun) -> bool {
+    standing(run) == Standing::Active && life::earlier(run).is_none()
+}
+
+/// Whether it came back, and its backup could not be taken for its own. That is no failure of a backup, and nothing that is rotated: its object may
+/// be there all the same, in a bucket that the storage does not name yet, and the run is all that tells of it.
+pub fn is_not_repeated(run: &BackupRun) -> bool {
+    let conditions = run.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let said = condition::find(conditions, condition::FAILED);
+    said.is_some_and(|c| c.status == "True" && c.reason == Reason::NotRepeated.word())
 }
 
 /// Whether a run is being restored, or was asked to be. Also while it is being deleted, as long as its command may run.

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 
 use crate::run::Event;
 use crate::schedule::holdup;
-use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::observed::{Observed, Standing, ended, is_under_way, standing};
 use crate::schedule::reason::Reason;
 
 /// So many in a row are told of.
@@ -113,12 +113,7 @@ pub fn pile(o: &Observed<'_>, status: &mut BackupScheduleStatus) -> Option<Event
 
 /// The runs under way that nobody deletes, oldest first.
 fn active<'a>(o: &Observed<'a>) -> Vec<&'a BackupRun> {
-    let mut active: Vec<_> = o
-        .runs
-        .iter()
-        .copied()
-        .filter(|r| standing(r) == Standing::Active)
-        .collect();
+    let mut active: Vec<_> = o.runs.iter().copied().filter(|r| is_under_way(r)).collect();
     active.retain(|r| r.metadata.deletion_timestamp.is_none());
     active.sort_by_key(|r| (r.metadata.creation_timestamp.as_ref().map(|t| t.0), r.name_any()));
     active

@@ -18,6 +18,7 @@ mod jitter;
 mod kept;
 mod restores;
 mod retention;
+mod returned;
 mod rotation;
 mod starving;
 mod triggers;

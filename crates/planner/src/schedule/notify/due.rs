@@ -10,7 +10,7 @@ use super::{AGAIN, Receiver, happened, wants};
 use crate::schedule::cron::Calendar;
 use crate::schedule::decide::jitter;
 use crate::schedule::holdup;
-use crate::schedule::observed::{Observed, Standing, standing};
+use crate::schedule::observed::{Observed, is_under_way};
 use crate::schedule::reason::Reason;
 
 /// How long after its tick a good backup is due, at least and at most; between them half of the time to the next tick.
@@ -90,10 +90,7 @@ fn due(o: &Observed<'_>, calendar: &Calendar, since: Timestamp) -> Option<Timest
     let tick = calendar.next(since)?;
     let following = calendar.next(tick).unwrap_or(tick);
     let grace = following.duration_since(tick) / 2;
-    let at_work = o
-        .runs
-        .iter()
-        .any(|r| standing(r) == Standing::Active && holdup::of(r).is_none());
+    let at_work = o.runs.iter().any(|r| is_under_way(r) && holdup::of(r).is_none());
     let from = if at_work { following } else { tick };
     from.checked_add(grace.clamp(LEAST, MOST))
         .ok()?
@@ -109,7 +106,7 @@ fn why(o: &Observed<'_>, status: &BackupScheduleStatus) -> String {
     };
     let not_ready = said(condition::READY, "False");
     let waits = || {
-        let mut active = o.runs.iter().filter(|r| standing(r) == Standing::Active);
+        let mut active = o.runs.iter().filter(|r| is_under_way(r));
         active.find_map(|run| holdup::of(run)).map(|held| held.words())
     };
     let of_run = || said(condition::IN_PROGRESS, "True");
