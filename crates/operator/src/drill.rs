@@ -10,7 +10,7 @@ use planner::drill::{Observed, Reason, decide, is_to_pick, told};
 use planner::schedule::is_triggered;
 
 use crate::cache::Group;
-use crate::children::{create, delete};
+use crate::children::{CHANGED, create, delete};
 use crate::context::Context;
 use crate::driver::Then;
 use crate::events;
@@ -52,8 +52,9 @@ async fn reconcile(drill: &BackupDrill, context: &Context) -> Result<Then, Write
 
     let runs: Api<BackupRun> = Api::namespaced(context.client.clone(), &namespace);
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), drill);
+    let mut left = false;
     for doomed in &decision.delete {
-        delete(&runs, &doomed.name, &doomed.uid).await?;
+        left |= !delete(&runs, doomed).await?;
     }
     let mut events = decision.events;
     let mut status = decision.status;
@@ -101,6 +102,7 @@ async fn reconcile(drill: &BackupDrill, context: &Context) -> Result<Then, Write
     let wait = decision
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let wait = [wait, left.then_some(CHANGED)].into_iter().flatten().min();
     Ok(wait.map_or(Then::Await, Then::Again))
 }
 

@@ -10,11 +10,11 @@ use kube::{Api, Client, Resource, ResourceExt};
 use planner::run::is_finished;
 use planner::schedule::adopt::{Adopted, parting};
 use planner::schedule::notify::Known;
-use planner::schedule::{Observed, Why, decide, is_triggered};
+use planner::schedule::{Observed, Why, decide, is_triggered, says_stopped};
 use serde_json::json;
 
 use crate::cache::Group;
-use crate::children::{create, delete};
+use crate::children::{CHANGED, create, delete};
 use crate::context::Context;
 use crate::driver::Then;
 use crate::events;
@@ -79,13 +79,23 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     if changed && first {
         written.status(&status).await?;
     }
+    let mut events = decision.events;
+    let mut left = false;
     for doomed in &decision.delete {
+        // Of a deletion that the cache does not show yet the note stands, and stays.
+        let noted = context.rotated.of(&doomed.uid).is_some();
         if let Why::Rotated(why) = &doomed.why {
             context.rotated.note(&doomed.uid, why);
         }
-        delete(&runs, &doomed.name, &doomed.uid).await?;
+        if delete(&runs, doomed).await? {
+            continue;
+        }
+        left = true;
+        if !noted {
+            context.rotated.forget(&doomed.uid);
+        }
+        events.retain(|e| !says_stopped(e, &doomed.name));
     }
-    let mut events = decision.events;
     let mut created = Vec::new();
     for run in &decision.create {
         match create(&runs, run, &uid).await {
@@ -137,7 +147,7 @@ async fn reconcile(schedule: Arc<BackupSchedule>, context: Arc<Context>) -> Resu
     let wait = decision
         .requeue_at
         .map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    let wait = [wait, again].into_iter().flatten().min();
+    let wait = [wait, again, left.then_some(CHANGED)].into_iter().flatten().min();
     Ok(wait.map_or(Then::Await, Then::Again))
 }
 

@@ -21,8 +21,8 @@ pub mod times;
 pub mod trigger;
 
 pub use count::told_with_created;
-pub use decide::{CREATED, Decision, Doomed, Why, decide, name_taken};
-pub use observed::Observed;
+pub use decide::{CREATED, Decision, Doomed, Why, decide, name_taken, says_stopped};
+pub use observed::{Observed, makes_room};
 pub use reason::Reason;
 pub use refused::refused;
 pub use trigger::is_triggered;

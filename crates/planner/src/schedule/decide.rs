@@ -62,6 +62,8 @@ pub struct Doomed {
     pub name: String,
     /// UID: another run of that name is never touched.
     pub uid: String,
+    /// The version that was looked at: one that has changed meanwhile is looked at again.
+    pub version: Option<String>,
     /// Why.
     pub why: Why,
 }
@@ -81,6 +83,7 @@ impl Doomed {
         Self {
             name: run.name_any(),
             uid: run.uid().unwrap_or_default(),
+            version: run.resource_version(),
             why,
         }
     }
@@ -271,18 +274,26 @@ fn may_start(o: &Observed<'_>, d: &mut Decision, what: &str) -> bool {
         }
         d.delete.push(Doomed::new(run, Why::Replaced));
         d.vain.replaced = Some(run.name_any());
-        let note = format!(
-            "run {} is stopped to make room for {what} (concurrencyPolicy: Replace)",
-            run.name_any()
-        );
         d.events.push(Event {
             warning: false,
             reason: Reason::RunReplaced.word(),
             action: "Replace",
-            note,
+            note: format!(
+                "{}make room for {what} (concurrencyPolicy: Replace)",
+                stopped(&run.name_any())
+            ),
         });
     }
     false
+}
+
+fn stopped(run: &str) -> String {
+    format!("run {run} is stopped to ")
+}
+
+/// Whether that is said of a run: it is not, where the run turned out to have ended.
+pub fn says_stopped(event: &Event, run: &str) -> bool {
+    event.reason == Reason::RunReplaced.word() && event.note.starts_with(&stopped(run))
 }
 
 fn trigger(o: &Observed<'_>, d: &mut Decision) {

@@ -58,6 +58,12 @@ pub fn is_under_way(run: &BackupRun) -> bool {
     standing(run) == Standing::Active && life::earlier(run).is_none()
 }
 
+/// Whether a run that was to make room for the next one still is, as it is now: it may have ended since, and be the good backup that was waited for,
+/// or somebody may have asked for it to be restored.
+pub fn makes_room(run: &BackupRun) -> bool {
+    is_under_way(run) && !is_being_restored(run)
+}
+
 /// Whether it came back, and its backup could not be taken for its own. That is no failure of a backup, and nothing that is rotated: its object may
 /// be there all the same, in a bucket that the storage does not name yet, and the run is all that tells of it.
 pub fn is_not_repeated(run: &BackupRun) -> bool {

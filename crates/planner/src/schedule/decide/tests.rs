@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
 use testing::backup_run;
 
-use crate::schedule::{Decision, Observed, Why, decide, told_with_created};
+use crate::schedule::{Decision, Observed, Why, decide, makes_room, says_stopped, told_with_created};
 
 mod adopt;
 mod edges;
@@ -276,6 +276,31 @@ fn replace_starts_the_new_run_only_when_the_old_one_is_gone() {
     assert_eq!((d.create.len(), d.delete.len()), (0, 0), "it is stopping");
     world.runs.clear();
     assert_eq!(world.look().create.len(), 1);
+}
+
+#[test]
+fn what_is_to_go_carries_the_version_that_was_looked_at_and_is_said_to_be_stopped_by_its_whole_name() {
+    let mut world = World::new().at("2026-01-01T11:00:00Z");
+    world.step();
+    world.runs[0].metadata.resource_version = Some("17".into());
+    world.pass(3600);
+    let d = world.look();
+    assert_eq!(d.delete[0].version.as_deref(), Some("17"));
+    let name = &d.delete[0].name;
+    let said = |name: &str| d.events.iter().filter(|e| says_stopped(e, name)).count();
+    assert_eq!((said(name), said(&name[..name.len() - 1])), (1, 0));
+}
+
+#[test]
+fn a_run_that_has_ended_or_is_to_be_restored_makes_no_room_for_the_next() {
+    assert!(makes_room(&backup_run()));
+    let mut world = World::new();
+    for (name, good) in [("a", true), ("b", false)] {
+        assert!(!makes_room(world.ended(name, good, 1)));
+    }
+    let mut asked = backup_run();
+    asked.annotations_mut().insert(labels::RESTORE.into(), "now".into());
+    assert!(!makes_room(&asked));
 }
 
 #[test]
