@@ -15,6 +15,7 @@ pub mod refused;
 pub mod restores;
 pub mod retention;
 pub mod shifts;
+pub mod skew;
 pub mod starving;
 pub mod ticks;
 pub mod times;

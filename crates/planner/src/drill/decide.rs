@@ -16,6 +16,7 @@ use crate::health::{self, Health};
 use crate::run::Event;
 use crate::schedule::Doomed;
 use crate::schedule::cron::Calendar;
+use crate::schedule::skew;
 use crate::schedule::times::{self, Times};
 use crate::schedule::trigger::{self, Asked};
 use crate::validate;
@@ -142,7 +143,13 @@ fn times<'a>(drill: &BackupDrill, calendar: &'a Calendar, now: Timestamp) -> Tim
 }
 
 fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
-    let Some(due) = times(o.drill, calendar, o.now).come() else {
+    let times = times(o.drill, calendar, o.now);
+    if let Some(ahead) = times.ahead() {
+        d.status.last_schedule_time = Some(Time(times.since()));
+        let reason = Reason::ClockWasAhead.word();
+        d.events.push(skew::event(reason, ahead, o.now));
+    }
+    let Some(due) = times.come() else {
         return;
     };
     let name = run_of(&o.drill.name_any(), due.tick.as_second());

@@ -17,6 +17,7 @@ words! {
     NameTaken            "A run of the tick's name exists that the drill did not make." "Delete the run that the message names; trigger the drill to prove a backup now."
     NothingToProve       "A tick, or a trigger, was passed over: there was no good backup, or none that this drill can restore." "See the message: the schedule has to have a good backup, and with mode Restore the drill, or that backup's run, a restore command."
     TooManyMissedTimes   "Event: more than 100 ticks were missed; the last one is run." "See whether the operator was away, or its clock wrong."
+    ClockWasAhead        "Event: the last tick that was taken up is one that has not come yet; ticks are counted from now on." "See to the clocks of the nodes; delete what a wrong clock has made once it is not needed."
     Idle                 "No drill is under way." "Nothing to do."
     RunUnderWay          "A drill is under way." "Nothing to do."
     NextWaits            "A drill waits until the one under way has ended." "Nothing to do, unless it lasts: then see what the run under way waits for."

@@ -10,6 +10,7 @@ use crate::schedule::kept;
 use crate::schedule::observed::{Observed, Standing, ended, is_under_way, standing};
 use crate::schedule::reason::Reason;
 use crate::schedule::restores;
+use crate::schedule::skew::{is_ahead, righted};
 
 /// Counters, the runs under way, and how the last one ended.
 pub fn count(o: &Observed<'_>, d: &mut Decision) {
@@ -32,8 +33,10 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
         .iter()
         .filter(|r| standing(r) == Standing::Successful)
         .map(|r| ended(r))
+        .filter(|at| !is_ahead(*at, o.now))
         .max();
-    let before = d.status.last_successful_time.as_ref().map(|t| t.0);
+    // One that is still to come would have nobody miss a backup until then.
+    let before = d.status.last_successful_time.as_ref().map(|t| righted(t.0, o.now));
     d.status.last_successful_time = last_good.max(before).map(Time);
     kept::count(o, &mut d.status);
     let restores = restores::condition(o);
@@ -48,7 +51,7 @@ pub fn count(o: &Observed<'_>, d: &mut Decision) {
         .runs
         .iter()
         .filter(|r| standing(r) != Standing::Active)
-        .max_by_key(|r| (ended(r), r.name_any()));
+        .max_by_key(|r| (!is_ahead(ended(r), o.now), ended(r), r.name_any()));
     if let Some((good, reason, text)) = last.and_then(|run| told_by(run)) {
         say(o, d, condition::SUCCESSFUL, good, &reason, &text);
         say(o, d, condition::FAILED, !good, &reason, &text);

@@ -17,7 +17,7 @@ use crate::schedule::observed::{Observed, is_under_way};
 use crate::schedule::reason::Reason;
 use crate::schedule::times::{self, Times};
 use crate::schedule::trigger::{self, Asked};
-use crate::schedule::{count, history, notify, restores, starving};
+use crate::schedule::{count, history, notify, restores, skew, starving};
 use crate::validate;
 
 /// What is to be done for a schedule.
@@ -184,6 +184,11 @@ pub fn jitter(schedule: &BackupSchedule) -> SignedDuration {
 
 fn tick(o: &Observed<'_>, d: &mut Decision, calendar: &Calendar) {
     let times = times(o, calendar);
+    if let Some(ahead) = times.ahead() {
+        d.status.last_schedule_time = Some(Time(times.since()));
+        let reason = Reason::ClockWasAhead.word();
+        d.events.push(skew::event(reason, ahead, o.now));
+    }
     let Some(due) = times.come() else {
         return;
     };

@@ -13,6 +13,7 @@ use crate::run::tell::is_overwritten;
 use crate::schedule::decide::{Doomed, Why};
 use crate::schedule::observed::{Observed, Standing, ended, is_being_restored, is_not_repeated, standing};
 use crate::schedule::retention::{self, Policy};
+use crate::schedule::skew::{SKEW, is_ahead};
 
 /// At most this many are removed in one pass, so that a schedule with thousands does not keep others waiting.
 const AT_ONCE: usize = 20;
@@ -74,7 +75,8 @@ pub fn rotate(o: &Observed<'_>) -> Rotation {
     }
 }
 
-/// Those that are more than a number. What came back and was not adopted takes no place among the failures and stays until a person deletes it.
+/// Those that are more than a number. What came back and was not adopted takes no place among the failures and stays until a person deletes it. Nor does one
+/// of the future: it would be the newest until then, and each good backup of today would have no place beside it.
 fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a BackupRun, String)> {
     let newest = (kind == Standing::Successful).then(|| newest(o)).flatten();
     let newest = newest.map(ResourceExt::uid);
@@ -83,6 +85,7 @@ fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a
         .iter()
         .copied()
         .filter(|r| r.metadata.deletion_timestamp.is_none() && standing(r) == kind)
+        .filter(|r| !is_ahead(ended(r), o.now))
         .filter(|r| !is_kept(r) && !is_not_repeated(r) && !lock::is_to_stay(r, o.now))
         .collect();
     runs.sort_by_cached_key(|r| std::cmp::Reverse((worth(r), r.name_any())));
@@ -93,11 +96,11 @@ fn over<'a>(o: &Observed<'a>, kind: Standing, limit: u32, why: &str) -> Vec<(&'a
         .collect()
 }
 
-/// The newest good backup.
+/// The newest good backup; one of the future only where there is no other.
 pub fn newest<'a>(o: &Observed<'a>) -> Option<&'a BackupRun> {
     let good = |r: &&BackupRun| r.metadata.deletion_timestamp.is_none() && standing(r) == Standing::Successful;
     let good = o.runs.iter().copied().filter(good);
-    good.max_by_key(|r| (worth(r), r.name_any()))
+    good.max_by_key(|r| (!is_ahead(ended(r), o.now), worth(r), r.name_any()))
 }
 
 /// What is kept rather: a backup that is still there, then the newer one. One that was written over, that a restore has found bad, or whose last
@@ -112,13 +115,14 @@ pub fn is_kept(run: &BackupRun) -> bool {
     run.annotations().contains_key(labels::KEEP)
 }
 
-/// When rotation may pass by one run less: the next lock of one ends, or one of the future, which retention passes by, is none.
+/// When rotation may pass by one run less: the next lock of one ends, or one of the future is none.
 pub fn released(o: &Observed<'_>) -> Option<Timestamp> {
     let locks = o.runs.iter().filter_map(|r| r.status.as_ref()).flat_map(lock::all);
     let ends = locks.filter_map(|lock| Some(lock.until.as_ref()?.0));
     let by_time = o.schedule.spec.retention.is_some();
     let begin = o.runs.iter().filter(|_| by_time).map(|r| retention::runs::begun(r));
-    ends.chain(begin).filter(|at| *at > o.now).min()
+    let future = o.runs.iter().filter_map(|r| ended(r).checked_sub(SKEW).ok());
+    ends.chain(begin).chain(future).filter(|at| *at > o.now).min()
 }
 
 /// Its object is read, by another run, too, or was lent to somebody who may still read it; or its last attempt is not cleaned up.

@@ -12,6 +12,7 @@ use kube::ResourceExt;
 
 use crate::run::Reason as RunReason;
 use crate::schedule::observed::{Observed, Standing, ended, is_not_repeated, standing};
+use crate::schedule::skew::{is_ahead, righted};
 
 /// So many counted runs are known by name.
 const NAMES: usize = 8;
@@ -20,10 +21,13 @@ const SIZES: usize = 8;
 /// Fewer sizes say nothing of what is usual.
 const ENOUGH: usize = 3;
 
-/// Counts the runs that have ended and were not counted.
+/// Counts the runs that have ended and were not counted. Those that ended after now, by a clock that was ahead, say nothing as long as that is so; one
+/// whose name has made room by then counts once more.
 pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus) {
+    right(status, o.now);
     let schedule = o.schedule.name_any();
     let over = o.runs.iter().filter(|run| standing(run) != Standing::Active);
+    let over = over.filter(|run| !is_ahead(ended(run), o.now));
     let (known, mut fresh): (Vec<&BackupRun>, Vec<&BackupRun>) =
         over.copied().partition(|run| is_counted(run, &schedule, status));
     fresh.sort_by_key(|run| (ended(run), run.name_any()));
@@ -41,6 +45,15 @@ pub fn count(o: &Observed<'_>, status: &mut BackupScheduleStatus) {
     let verified = o.runs.iter().filter_map(|run| verified(run)).max();
     let before = status.last_verified_time.as_ref().map(|t| t.0);
     status.last_verified_time = verified.max(before).map(Time);
+}
+
+/// Takes what a clock that was ahead has left for now: what ends until then would count as long past, and no failure as one after the last good backup.
+fn right(status: &mut BackupScheduleStatus, now: Timestamp) {
+    let until = status.counted.as_mut().and_then(|counted| counted.until.as_mut());
+    let last = status.last_backup.as_mut().map(|last| &mut last.completion_time);
+    for time in [until, last, status.failing_since.as_mut()].into_iter().flatten() {
+        time.0 = righted(time.0, now);
+    }
 }
 
 /// What the command usually writes: the median of the good backups before the last one.
@@ -124,8 +137,9 @@ fn note(o: &Observed<'_>, schedule: &str, status: &mut BackupScheduleStatus, nam
     let over = counted.runs.len().saturating_sub(NAMES);
     for name in counted.runs.drain(..over) {
         let end = |run: &&&BackupRun| short(run, schedule) == name;
-        // One that is gone is counted by nobody.
+        // One that is gone is counted by nobody, and one of the future not before its time has come.
         let at: Option<Timestamp> = o.runs.iter().find(end).map(|run| ended(run));
+        let at = at.filter(|at| !is_ahead(*at, o.now));
         counted.until = counted.until.map(|t| t.0).max(at).map(Time);
     }
     status.counted = Some(counted);

@@ -119,6 +119,7 @@ pub(super) fn note(
         Some(kept) => *kept,
         None => begin(o, &receivers),
     };
+    happened::right(o, &mut kept, &receivers);
     let before = kept.transitions;
     // Who is new is told of nothing that was before.
     let mut told = std::mem::take(&mut kept.told);

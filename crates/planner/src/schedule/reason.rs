@@ -15,6 +15,7 @@ words! {
     RunRefused           "The API server does not take the run; it is tried again." "Make room in the quota, or change the policy that the message names."
     NameTaken            "A run of the tick's name exists that the schedule did not make." "Delete the run that the message names; trigger the schedule to make a backup now."
     TooManyMissedTimes   "Event: more than 100 ticks were missed; the last one is run." "See whether the operator was away, or its clock wrong."
+    ClockWasAhead        "Event: the last tick that was taken up is one that has not come yet; ticks are counted from now on." "See to the clocks of the nodes; delete what a wrong clock has made once it is not needed."
     RunsAdopted          "Event: what an earlier schedule of this name left was taken up." "Nothing to do."
     Idle                 "No run is under way." "Nothing to do."
     RunUnderWay          "A run is under way." "Nothing to do."

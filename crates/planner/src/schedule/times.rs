@@ -3,6 +3,7 @@ use api::names::stable_hash;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::schedule::cron::Calendar;
+use crate::schedule::skew::is_ahead;
 use crate::schedule::ticks;
 
 /// A calendar, and where its owner is in it.
@@ -36,7 +37,27 @@ pub struct Come {
 impl Times<'_> {
     /// Ticks up to this time have been taken up, or were before the owner existed.
     pub fn since(&self) -> Timestamp {
-        self.last.map_or(self.created, |last| last.max(self.created))
+        match self.ahead() {
+            Some(_) => self.behind(),
+            None => self.taken_up(),
+        }
+    }
+
+    /// What the owner says to have taken up, where that has not come yet: a clock was ahead. Whoever finds it writes [`since`](Self::since) down in its
+    /// place: as long as it stands, no tick ever comes.
+    ///
+    /// A tick that was run ahead of its time comes again at its time, where its run is gone by then; while that is there, its name tells.
+    pub fn ahead(&self) -> Option<Timestamp> {
+        Some(self.taken_up()).filter(|at| is_ahead(*at, self.now))
+    }
+
+    fn taken_up(&self) -> Timestamp {
+        match self.last {
+            // Of what was made by such a clock the creation says nothing more, once a time was written down.
+            Some(last) if is_ahead(self.created, self.now) => last,
+            Some(last) => last.max(self.created),
+            None => self.created,
+        }
     }
 
     /// The clock that ticks are compared with: behind by the jitter.

@@ -473,3 +473,14 @@ fn nothing_is_picked_where_nothing_is_due() {
     world.annotate(labels::TRIGGER, "now");
     assert!(is_to_pick(&world.drill, t("2026-01-01T10:40:00Z")));
 }
+
+#[test]
+fn a_clock_that_was_ahead_once_does_not_silence_a_drill_and_is_told_once() {
+    let mut world = World::new(json!({}));
+    let ahead = json!({"lastScheduleTime": "2026-01-11T11:00:00Z"});
+    world.drill.status = Some(serde_json::from_value(ahead).unwrap());
+    let said = |d: &Decision| d.events.iter().filter(|e| e.reason == "ClockWasAhead").count();
+    assert_eq!(said(&world.step("2026-01-01T10:40:00Z")), 1);
+    assert_eq!(said(&world.step("2026-01-01T10:41:00Z")), 0);
+    assert!(world.step("2026-01-01T11:00:05Z").create.is_some());
+}

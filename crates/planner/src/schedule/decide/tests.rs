@@ -20,6 +20,7 @@ mod restores;
 mod retention;
 mod returned;
 mod rotation;
+mod skew;
 mod starving;
 mod triggers;
 
@@ -478,11 +479,17 @@ fn ticks_while_suspended_are_not_counted_as_missed_beyond_the_last() {
 fn a_clock_that_steps_back_makes_nothing_twice() {
     let mut world = World::new().at("2026-01-01T12:00:01Z").policy(ConcurrencyPolicy::Allow);
     assert_eq!(world.step().create.len(), 1);
-    for back in ["2026-01-01T11:30:00Z", "2026-01-01T12:00:00Z", "2026-01-01T12:59:59Z"] {
+    for (back, last) in [
+        ("2026-01-01T11:56:00Z", "2026-01-01T12:00:00Z"),
+        // So far that its tick is not waited for again: its name tells, when it comes.
+        ("2026-01-01T11:30:00Z", "2026-01-01T11:30:00Z"),
+        ("2026-01-01T12:00:00Z", "2026-01-01T12:00:00Z"),
+        ("2026-01-01T12:59:59Z", "2026-01-01T12:00:00Z"),
+    ] {
         world.now = t(back);
         let d = world.step();
         assert!(
-            d.create.is_empty() && d.status.last_schedule_time == Some(Time(t("2026-01-01T12:00:00Z"))),
+            d.create.is_empty() && d.status.last_schedule_time == Some(Time(t(last))),
             "{back}"
         );
     }

@@ -12,6 +12,7 @@ use crate::schedule::decide::jitter;
 use crate::schedule::holdup;
 use crate::schedule::observed::{Observed, is_under_way};
 use crate::schedule::reason::Reason;
+use crate::schedule::skew::is_ahead;
 
 /// How long after its tick a good backup is due, at least and at most; between them half of the time to the next tick.
 const LEAST: SignedDuration = SignedDuration::from_mins(5);
@@ -41,7 +42,8 @@ pub(super) fn missed(
     };
     let zone = o.schedule.spec.time_zone.as_deref().unwrap_or_default();
     let written = format!("{zone} {}", o.schedule.spec.schedule).trim().to_string();
-    if kept.expected.as_ref().is_none_or(|e| e.calendar != written) {
+    let is_other = |e: &Expected| e.calendar != written || is_ahead(e.since.0, o.now);
+    if kept.expected.as_ref().is_none_or(is_other) {
         kept.expected = Some(Expected {
             calendar: written,
             since: Time(o.now),

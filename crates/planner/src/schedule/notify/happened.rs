@@ -9,6 +9,7 @@ use super::{AGAIN, Receiver, wants};
 use crate::run::shrunk::{self, Judged, LAST};
 use crate::run::{LAST_WORDS, Reason};
 use crate::schedule::observed::{Observed, Standing, ended, standing};
+use crate::schedule::skew::{is_ahead, righted};
 
 /// What ended so long before the last thing that was noticed may be seen later than it: times are whole seconds, of clocks of
 /// several operators, and are written before they are seen.
@@ -69,11 +70,10 @@ fn window(kept: &Notifications) -> Timestamp {
 
 /// Moves the window, and keeps what is inside it.
 fn move_on(o: &Observed<'_>, kept: &mut Notifications, all: &[(Seen, &BackupRun)]) {
-    let last = all.iter().map(|(seen, _)| seen.at).max();
-    let until = last.unwrap_or(o.now).min(o.now).max(kept.noticed_until.0);
-    // What moves with each look would be written with each look.
-    if last.is_some() {
-        kept.noticed_until = Time(until);
+    // What moves with each look would be written with each look: nothing, and what is of the future, moves it to no time.
+    let last = all.iter().map(|(seen, _)| seen.at).filter(|at| *at <= o.now).max();
+    if let Some(last) = last {
+        kept.noticed_until = Time(last.max(kept.noticed_until.0));
     }
     let after = window(kept);
     kept.noticed = all
@@ -81,6 +81,20 @@ fn move_on(o: &Observed<'_>, kept: &mut Notifications, all: &[(Seen, &BackupRun)
         .filter(|(seen, _)| seen.at > after)
         .map(|(seen, _)| seen.key.clone())
         .collect();
+}
+
+/// Takes what a clock that was ahead has left for now: nothing that ends until then would be noticed, and nothing that fails be news. What it has seen
+/// end after now was noticed then.
+pub(super) fn right(o: &Observed<'_>, kept: &mut Notifications, receivers: &[Receiver<'_>]) {
+    if let Some(trouble) = &mut kept.trouble {
+        trouble.since = Time(righted(trouble.since.0, o.now));
+        trouble.told_at = trouble.told_at.take().filter(|told| !is_ahead(told.0, o.now));
+    }
+    if is_ahead(kept.noticed_until.0, o.now) {
+        kept.noticed_until = Time(o.now);
+        let ahead = seen(o, o.now, receivers).into_iter().map(|(seen, _)| seen.key);
+        kept.noticed.extend(ahead);
+    }
 }
 
 /// Takes all that is there for noticed.

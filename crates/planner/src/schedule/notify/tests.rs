@@ -272,6 +272,30 @@ fn a_backup_is_missed_by_the_schedules_own_ticks_and_told_once_a_day() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_once_keeps_nobody_from_hearing_of_what_fails_or_is_missed_and_has_nothing_told_twice() {
+    let mut w = world(json!([slack("a", &[])]));
+    w.schedule.spec.starting_deadline_seconds = Some(60);
+    w.look("20T02:00:00");
+    w.run("late", false, "20T02:01:00");
+    assert_eq!(w.told("20T02:01:01"), [Happened::Failed]);
+    w.run("ahead", true, "20T03:01:00");
+    assert_eq!(w.told("20T03:01:01"), [Happened::Recovered]);
+    // The clock is right again.
+    assert_eq!(w.told("02T08:00:00"), []);
+    let noticed = w.kept().noticed_until.clone();
+    assert_eq!(w.told("02T08:01:00"), []);
+    assert_eq!(
+        w.kept().noticed_until,
+        noticed,
+        "nothing is written that did not change"
+    );
+    w.run("today", false, "02T09:00:00");
+    assert_eq!(w.told("02T09:00:01"), [Happened::Failed]);
+    assert_eq!(w.told("02T09:00:02"), []);
+    assert_eq!(w.told("03T09:00:00"), [Happened::Missed]);
+}
+
+#[test]
 fn what_fails_is_not_missed_and_what_is_suspended_or_was_changed_is_not_due() {
     let mut w = world(json!([slack("a", &[])]));
     w.look("01T12:00:00");

@@ -90,6 +90,32 @@ fn runs_that_are_seen_late_or_ended_by_a_clock_that_stepped_back_are_counted() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_has_counted_hides_no_end_of_today() {
+    let mut world = World::new();
+    world.schedule.spec.suspend = Some(true);
+    world.schedule.spec.successful_runs_history_limit = Some(100);
+    let today = world.now;
+    world.pass(10 * 86_400);
+    for n in 1..=12 {
+        world.good(&format!("hourly-{n}"), n);
+    }
+    world.now = today;
+    let status = world.known();
+    let until = status.counted.as_ref().and_then(|counted| counted.until.clone());
+    assert_eq!(until, Some(Time(today)));
+    assert_eq!(status.last_backup.as_ref().unwrap().completion_time, Time(today));
+    assert_eq!(world.known(), status);
+    for n in 1..=10 {
+        assert_eq!(failures(&world.then(&format!("hourly-2{n}"), false)), n);
+    }
+    let good = world.good("hourly-30", 7);
+    assert_eq!(
+        (failures(&good), good.last_backup.unwrap().run.as_str()),
+        (0, "hourly-30")
+    );
+}
+
+#[test]
 fn a_schedule_of_before_counts_what_is_there() {
     let mut world = World::new();
     for (name, good, age) in [("a", true, 500), ("b", true, 400), ("c", false, 300), ("d", false, 200)] {
