@@ -45,7 +45,7 @@ reproducible: ## makes a release twice, in two folders and on two days, and comp
 arm64: ## runs the tests of the agent and of its pipeline as programs for 64-bit ARM, under qemu
 	@dev/arm64 test
 
-demo: ## backs a MariaDB up into the operator's own store on a real cluster, drops its tables, restores them and compares
+demo: ## backs a MariaDB up into the operator's own store on a real cluster, drops its tables, restores them and compares (RELEASE=dist: with what a release ships)
 	@dev/demo
 
 test: ## runs every test: crates, S3 servers, and end to end on a cluster
