@@ -5,7 +5,7 @@ use rusty_s3::Method;
 
 use super::Bucket;
 use crate::checksum::Checksum;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::signing::{Pairs, Signer};
 use crate::xml;
 
@@ -56,7 +56,7 @@ impl Bucket {
         let answer = self
             .request("list", Method::Get, "", query, Pairs::new(), Bytes::new())
             .await?;
-        Ok(page(&answer.body))
+        page(&answer.body)
     }
 
     /// The folders right below a prefix, each with its `/`, the first thousand.
@@ -77,7 +77,7 @@ impl Bucket {
     }
 }
 
-fn page(body: &[u8]) -> Page {
+fn page(body: &[u8]) -> Result<Page, StoreError> {
     let groups = xml::all_of(body, &["Key", "Size", "ETag", "LastModified"]);
     let listed = |group: Vec<String>| {
         let [key, size, etag, modified] = group.try_into().ok()?;
@@ -89,10 +89,16 @@ fn page(body: &[u8]) -> Page {
         })
     };
     let more = xml::text_of(body, "IsTruncated").is_some_and(|word| word == "true");
-    Page {
-        objects: groups.into_iter().filter_map(listed).collect(),
-        next: xml::text_of(body, "NextContinuationToken").filter(|token| more && !token.is_empty()),
+    let next = xml::text_of(body, "NextContinuationToken").filter(|token| more && !token.is_empty());
+    if more && next.is_none() {
+        // Where it were taken for the end, what comes after it would count as not there.
+        let why = "the store says that its list goes on (IsTruncated), and not where (NextContinuationToken)";
+        return Err(StoreError::new("list", StoreErrorKind::Refused, why));
     }
+    Ok(Page {
+        objects: groups.into_iter().filter_map(listed).collect(),
+        next,
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +110,7 @@ mod tests {
         let body = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t&amp;1</NextContinuationToken>\
             <Contents><Key>a</Key><LastModified>2026-11-28T01:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>3</Size></Contents>\
             <Contents><Size>4</Size><Key>b &amp; c</Key><ETag>f</ETag><LastModified></LastModified></Contents></ListBucketResult>";
-        let found = page(body.as_bytes());
+        let found = page(body.as_bytes()).unwrap();
         assert_eq!(found.next.as_deref(), Some("t&1"));
         let told: Vec<_> = found
             .objects
@@ -113,7 +119,17 @@ mod tests {
             .collect();
         assert_eq!(told, [("a", 3, "\"e\"", true), ("b & c", 4, "f", false)]);
         let last = body.replace("<IsTruncated>true", "<IsTruncated>false");
-        assert_eq!(page(last.as_bytes()).next, None);
-        assert_eq!(page(b"no xml"), Page::default());
+        assert_eq!(page(last.as_bytes()).unwrap().next, None);
+        assert_eq!(page(b"no xml").unwrap(), Page::default());
+    }
+
+    #[test]
+    fn a_list_that_goes_on_and_does_not_say_where_is_not_taken_for_a_whole_one() {
+        for token in ["", "<NextContinuationToken></NextContinuationToken>"] {
+            let body = format!("<ListBucketResult><IsTruncated>true</IsTruncated>{token}</ListBucketResult>");
+            let error = page(body.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Refused);
+            assert!(error.to_string().contains("NextContinuationToken"), "{error}");
+        }
     }
 }
