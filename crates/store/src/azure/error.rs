@@ -73,7 +73,6 @@ fn kind(step: &str, status: u16, code: &str, message: &str) -> K {
         {
             K::Unsupported
         }
-        ("", 404) => K::NotFound,
         (_, 403) => K::AccessDenied,
         (_, 501 | 505) => K::Refused,
         (_, 429 | 500..) => K::Busy,
@@ -158,7 +157,7 @@ mod tests {
                 false,
             ),
             (404, "BlobNotFound", "", K::NotFound, "", false),
-            (404, "", "", K::NotFound, "", false),
+            (404, "", "", K::Refused, "", false),
             (
                 404,
                 "ResourceNotFound",
