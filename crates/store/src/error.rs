@@ -53,6 +53,8 @@ pub(crate) const ABORT: &str = "abort upload";
 pub struct StoreError {
     step: &'static str,
     kind: StoreErrorKind,
+    /// The store has said by a code of its own that there is no such version, or object.
+    no_version: bool,
     message: String,
     cure: Cow<'static, str>,
 }
@@ -67,6 +69,7 @@ impl StoreError {
         Self {
             step,
             kind,
+            no_version: false,
             message,
             cure,
         }
@@ -144,6 +147,12 @@ impl StoreError {
         self.kind
     }
 
+    /// The store has said by a code of its own that there is no such version, or that its id is none. A status alone says nothing: it may
+    /// be another's than the store's.
+    pub(crate) fn says_no_version(&self) -> bool {
+        self.no_version
+    }
+
     /// It may pass by itself, so that it is worth another try.
     pub fn passes(&self) -> bool {
         matches!(
@@ -213,7 +222,14 @@ impl StoreError {
                 " (the clocks differ; the store's: {theirs}, the operator's: {ours})"
             ));
         }
-        Self::new(step, kind, text)
+        let no_version = matches!(
+            (code, status),
+            ("NoSuchKey" | "NoSuchVersion", 404) | ("InvalidArgument" | "NoSuchVersion", 400)
+        );
+        Self {
+            no_version,
+            ..Self::new(step, kind, text)
+        }
     }
 }
 
@@ -356,6 +372,29 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn only_a_code_of_the_stores_says_that_a_version_is_not_there() {
+        for (status, code, says) in [
+            // versitygw, LocalStack.
+            (400, "InvalidArgument", true),
+            (404, "NoSuchVersion", true),
+            (404, "NoSuchKey", true),
+            (404, "", false),
+            (404, "NoSuchHost", false),
+            (400, "", false),
+            (400, "InvalidRequest", false),
+            (403, "AccessDenied", false),
+            // AWS of a marker of a deletion.
+            (405, "MethodNotAllowed", false),
+        ] {
+            let error = StoreError::of_answer("delete", status, code, "m", None, Timestamp::UNIX_EPOCH);
+            assert_eq!(error.says_no_version(), says, "{error}");
+            assert_eq!(error.at("told as another").says_no_version(), says);
+        }
+        let stranger = StoreError::of_a_stranger("delete", 404, "words".into());
+        assert!(!stranger.says_no_version());
     }
 
     #[test]

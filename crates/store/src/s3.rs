@@ -178,12 +178,13 @@ impl Bucket {
         body: Bytes,
         limit: Duration,
     ) -> Result<Answer, StoreError> {
+        let is_head = verb == http::Method::HEAD;
         let answer = self.http.send(step, verb, signed, body, limit).await;
         let answer = match self.google {
             Some(_) => answer.map(gcs::Signer::heard),
             None => answer,
         };
-        let judged = answer.and_then(|a| self.judge(step, a, Timestamp::now()));
+        let judged = answer.and_then(|a| self.judge(step, is_head, a, Timestamp::now()));
         judged.map_err(|e| match self.google {
             Some(_) if e.kind() == StoreErrorKind::AccessDenied => e.with_cure(gcs::RIGHT),
             _ => e.placed(&self.place),
@@ -191,7 +192,8 @@ impl Bucket {
     }
 
     /// A failed answer as an error. A store may answer 200 to a complete, and say in the body that it failed.
-    fn judge(&self, step: &'static str, answer: Answer, ours: Timestamp) -> Result<Answer, StoreError> {
+    /// A HEAD's 404 never has a code: whoever asked by HEAD asks again by GET.
+    fn judge(&self, step: &'static str, is_head: bool, answer: Answer, ours: Timestamp) -> Result<Answer, StoreError> {
         let kind = answer.header("content-type").unwrap_or_default();
         let names = answer.headers.keys().map(|name| name.as_str());
         let seen = Answered::new(answer.status, names, &kind, Some(&answer.body));
@@ -202,6 +204,8 @@ impl Bucket {
         if let Some(words) = stranger {
             return Err(StoreError::of_a_stranger(step, answer.status, words));
         }
+        // A gateway without a route answers 404 with nothing else.
+        let is_anybodys = !answer.body.is_empty() || (!is_head && !seen.marked);
         let code = xml::text_of(&answer.body, "Code").unwrap_or_default();
         if answer.status < 300 && code.is_empty() {
             return Ok(answer);
@@ -211,7 +215,7 @@ impl Bucket {
         }
         let message = xml::text_of(&answer.body, "Message").unwrap_or_default();
         let theirs = answer.time("date");
-        if answer.status == 404 && code.is_empty() && !answer.body.is_empty() {
+        if answer.status == 404 && code.is_empty() && is_anybodys {
             let words = "the store answered 404 without an S3 error code, which says nothing of the object";
             return Err(StoreError::new(step, StoreErrorKind::Refused, words));
         }
@@ -366,9 +370,10 @@ impl Bucket {
                 .await,
         );
         match deleted {
-            // versitygw and LocalStack call the id of a version that is gone an invalid one.
-            Err(error) if error.kind() == StoreErrorKind::Refused => match self.why_not(key, Some(version_id)).await {
-                Some(why) if matches!(why.kind(), StoreErrorKind::NotFound | StoreErrorKind::Refused) => Ok(()),
+            // versitygw and LocalStack call the id of a version that is gone an invalid one. What a gateway refuses twice, or sends on,
+            // says nothing of the version.
+            Err(error) if error.says_no_version() => match self.why_not(key, Some(version_id)).await {
+                Some(why) if why.says_no_version() => Ok(()),
                 _ => Err(error),
             },
             other => other,

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use servers::Running;
-use store::{Credentials, Kind, Parameters, Proxies, Secret, Store};
+use store::{Credentials, Kind, Parameters, Proxies, Secret, Store, StoreErrorKind};
 
 /// What the gateway makes of a request's first line and the store's answer.
 type Change = fn(&str, Vec<u8>) -> Vec<u8>;
@@ -107,6 +107,95 @@ fn minio() -> (Running, u16) {
     running.bucket("test");
     let port = running.endpoint().rsplit(':').next().unwrap().parse().unwrap();
     (running, port)
+}
+
+/// What answers a request by its first line.
+type Says = fn(&str) -> Vec<u8>;
+
+/// No store: each request, none of which has a body, is answered at once. Its port.
+fn in_its_place(says: Says) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|n| n > 0) {}
+            let _ = client.write_all(&says(head.lines().next().unwrap_or_default()));
+        }
+    });
+    port
+}
+
+/// An answer to a request with this first line.
+fn said(first: &str, status: &str, headers: &str, body: &str) -> Vec<u8> {
+    let body = if first.starts_with("HEAD") { "" } else { body };
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}").into_bytes()
+}
+
+const PAGE: &str = "<html><h1>No</h1></html>";
+const NO_VERSION: &str = "<Error><Code>InvalidArgument</Code><Message>Invalid version id specified</Message></Error>";
+
+#[tokio::test]
+async fn a_version_is_gone_by_the_stores_own_word_only() {
+    let cases: [(&str, Says, bool); 6] = [
+        (
+            "a page that was not found",
+            |first| said(first, "404 Not Found", "content-type: text/html\r\n", PAGE),
+            false,
+        ),
+        (
+            "a page that is forbidden",
+            |first| said(first, "403 Forbidden", "content-type: text/html\r\n", PAGE),
+            false,
+        ),
+        (
+            "a redirect",
+            |first| said(first, "308 Permanent Redirect", "location: https://elsewhere/\r\n", ""),
+            false,
+        ),
+        (
+            "a store's word, and a page",
+            |first| match first.starts_with("DELETE") {
+                true => said(first, "400 Bad Request", "", NO_VERSION),
+                false => said(first, "404 Not Found", "content-type: text/html\r\n", PAGE),
+            },
+            false,
+        ),
+        (
+            "versitygw",
+            |first| said(first, "400 Bad Request", "", NO_VERSION),
+            true,
+        ),
+        (
+            "a version that is not there",
+            |first| said(first, "404 Not Found", "", "<Error><Code>NoSuchVersion</Code></Error>"),
+            true,
+        ),
+    ];
+    for (what, says, gone) in cases {
+        let removed = open(in_its_place(says)).remove("k", Some("v1")).await;
+        assert_eq!(removed.is_ok(), gone, "{what}: {removed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_404_that_bears_no_mark_of_a_store_says_nothing_of_an_object() {
+    // Envoy without a route.
+    let bare = open(in_its_place(|first| said(first, "404 Not Found", "", "")));
+    let looked = bare.look("k", None).await.unwrap_err();
+    assert_eq!(looked.kind(), StoreErrorKind::Refused, "{looked}");
+    let removed = bare.remove("k", None).await.unwrap_err();
+    assert_eq!(removed.kind(), StoreErrorKind::Refused, "{removed}");
+    let dropped = bare.drop_upload("k", "u").await;
+    assert!(dropped.is_err(), "{dropped:?}");
+    let marked = open(in_its_place(|first| {
+        said(first, "404 Not Found", "x-amz-request-id: 1\r\n", "")
+    }));
+    assert_eq!(marked.look("k", None).await.unwrap(), None);
+    assert!(marked.remove("k", None).await.is_ok());
 }
 
 #[tokio::test]
