@@ -141,6 +141,11 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// Whether there is no room: what is there can still be read and removed.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Names the step that an error of the disk came at.
 pub(crate) trait At<T> {
     fn at(self, step: &'static str) -> Result<T, Fault>;

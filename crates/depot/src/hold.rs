@@ -2,6 +2,7 @@
 //! Whoever loses it stops writing before another may begin.
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, is_full};
 
 /// How often the lease is written.
 const RENEWED: Duration = Duration::from_secs(5);
@@ -17,6 +18,13 @@ const RENEWED: Duration = Duration::from_secs(5);
 const GOOD: Duration = Duration::from_secs(20);
 /// A lease of another machine that nobody has written for so long is nobody's.
 const QUIET: Duration = Duration::from_secs(45);
+/// Bytes of a lease, always as many: written over where it lies, it needs no room. A full disk has to let go of the lease's holder least of
+/// all, who alone can free some. (File systems that write nothing in place, Btrfs and ZFS, may have none even so: then nothing is removed
+/// until there is some, and reading goes on.) It is less than a sector, so that a power cut leaves the old one or the new one; what would be
+/// torn all the same is a lease of nobody's that nobody writes again, and is taken after a while.
+const LENGTH: usize = 128;
+/// The lease of a folder that was given back. The file stays: a full disk has no room for a new one.
+const FREE: &str = "free";
 
 /// A folder that is held.
 #[derive(Debug)]
@@ -24,7 +32,14 @@ pub struct Hold {
     path: PathBuf,
     /// This machine since its start, and this process.
     own: String,
-    renewed: Mutex<(Instant, u64)>,
+    /// The kernel's lock keeps others away, too.
+    locked: bool,
+    /// The lease that was there before.
+    before: Option<String>,
+    /// When it was written last, None until it was once, and how often.
+    renewed: Mutex<(Option<Instant>, u64)>,
+    /// When the disk last took it, or said that it is full.
+    answered: Mutex<Instant>,
     lost: AtomicBool,
     /// Locked for as long as it is open.
     _lock: File,
@@ -60,7 +75,8 @@ fn judge(own_machine: &str, first: Option<&str>, now: Option<&str>, waited: Dura
 }
 
 impl Hold {
-    /// Takes a folder, which may take most of a minute after another machine that did not say goodbye.
+    /// Takes a folder, which may take most of a minute after another machine that did not say goodbye. Where a full disk has no room for the
+    /// lease, what is there can be read, and nothing becomes visible until it was written.
     ///
     /// # Errors
     /// Another server has it; in words.
@@ -83,35 +99,53 @@ impl Hold {
         let (machine, begun) = (machine(), Instant::now());
         let known = if locked { machine.as_str() } else { "" };
         let first = lease(&path).map_err(|error| words("its lease cannot be read", error))?;
-        loop {
+        let before = loop {
             let now = lease(&path).map_err(|error| words("its lease cannot be read", error))?;
             match judge(known, first.as_deref(), now.as_deref(), begun.elapsed()) {
-                Verdict::Take => break,
+                Verdict::Take => break now,
                 Verdict::Refuse => return Err(second(folder)),
                 Verdict::Wait => std::thread::sleep(Duration::from_secs(1)),
             }
-        }
+        };
         let hold = Self {
             path,
             own: format!("{machine} {:032x}", crate::shelf::fresh().map_err(|fault| fault.words)?),
-            renewed: Mutex::new((begun, 0)),
+            locked,
+            before,
+            renewed: Mutex::new((None, 0)),
+            answered: Mutex::new(begun),
             lost: AtomicBool::new(false),
             _lock: lock,
         };
-        hold.write(0)
-            .map_err(|error| words("its lease cannot be written", error))?;
-        Ok(hold)
+        match hold.write(0) {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, "the disk has no room for the lease of the folder: what is there can be read only");
+                Ok(hold)
+            }
+            written => written
+                .map(|()| hold)
+                .map_err(|error| words("its lease cannot be written", error)),
+        }
     }
 
     fn write(&self, count: u64) -> io::Result<()> {
-        let before = Instant::now();
-        let new = self.path.with_extension("lease.new");
-        fs::write(&new, format!("{} {count}", self.own))?;
-        fs::rename(&new, &self.path)?;
+        let begun = Instant::now();
+        let written = put(&self.path, &format!("{} {count}", self.own), !self.locked);
+        let answered = written.as_ref().err().is_none_or(is_full);
+        if answered && let Ok(mut at) = self.answered.lock() {
+            *at = begun;
+        }
+        written?;
         if let Ok(mut renewed) = self.renewed.lock() {
-            *renewed = (before, count);
+            *renewed = (Some(begun), count);
         }
         Ok(())
+    }
+
+    /// Also what was there before, as long as there was no room to write over it.
+    fn is_own(&self, found: Option<&str>) -> bool {
+        let unwritten = self.renewed.lock().is_ok_and(|renewed| renewed.0.is_none());
+        found.is_some_and(|found| found.starts_with(&self.own)) || (unwritten && found == self.before.as_deref())
     }
 
     /// Writes the lease again.
@@ -120,7 +154,7 @@ impl Hold {
     /// Another server has taken the folder. A disk that fails is tried again: `check` says how long.
     pub fn renew(&self) -> Result<(), String> {
         match lease(&self.path) {
-            Ok(Some(found)) if found.starts_with(&self.own) => {}
+            Ok(found) if self.is_own(found.as_deref()) => {}
             Ok(_) => {
                 self.lost.store(true, Ordering::SeqCst);
                 return Err("another server has taken the folder: this one ends, so that only one writes".to_owned());
@@ -155,26 +189,64 @@ impl Hold {
     /// # Errors
     /// It may not.
     pub fn check(&self) -> Result<(), Fault> {
-        let fresh = self.renewed.lock().is_ok_and(|renewed| renewed.0.elapsed() < GOOD);
-        if fresh && !self.lost.load(Ordering::SeqCst) {
+        let is_good = |at: Instant| at.elapsed() < GOOD;
+        let fresh = self.renewed.lock().is_ok_and(|renewed| renewed.0.is_some_and(is_good));
+        self.unless_lost(fresh)
+    }
+
+    /// Whether this server is well: the folder is its own, and the disk answers, be it that it is full. A server that is started again
+    /// frees none.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn alive(&self) -> Result<(), Fault> {
+        let answers = self.answered.lock().is_ok_and(|at| at.elapsed() < GOOD);
+        self.unless_lost(answers)
+    }
+
+    fn unless_lost(&self, good: bool) -> Result<(), Fault> {
+        if good && !self.lost.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let words =
-            "the lease of the store's folder could not be renewed: its disk does not answer, or another server has it";
+        let words = "the lease of the store's folder could not be renewed: its disk does not answer or has no room at all, or another server has it";
         Err(Fault::new(Code::ServiceUnavailable, words))
     }
 
     /// Gives the folder back: the next server waits for nobody.
     pub fn release(&self) {
-        if !self.lost.swap(true, Ordering::SeqCst) {
+        if !self.lost.swap(true, Ordering::SeqCst) && put(&self.path, FREE, !self.locked).is_err() {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
+/// Writes a lease over the one that lies there. `settle` it where nothing but the lease keeps other machines away, so that they see it; where
+/// a lock does, too, no disk that is busy is waited for.
+fn put(path: &Path, text: &str, settle: bool) -> io::Result<()> {
+    let text = format!("{text:<LENGTH$}");
+    let file = match File::options().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // The first one, at one stroke.
+            let new = path.with_extension("lease.new");
+            fs::write(&new, text)?;
+            return fs::rename(&new, path);
+        }
+        file => file?,
+    };
+    file.write_all_at(text.as_bytes(), 0)?;
+    if settle {
+        file.sync_data()?;
+    }
+    Ok(())
+}
+
+/// The lease that is there; none where the folder was given back.
 fn lease(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    match fs::read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+            Ok(Some(text).filter(|text| text != FREE))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -230,6 +302,47 @@ mod tests {
         assert_eq!(hold.check().unwrap_err().code, Code::ServiceUnavailable);
         // It is not given back for the other.
         hold.release();
-        assert!(folder.path().join(".lease").exists());
+        assert_eq!(fs::read(folder.path().join(".lease")).unwrap(), b"there b 7");
+    }
+
+    #[test]
+    fn a_lease_is_renewed_given_back_and_taken_without_a_new_block_of_the_disk() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lease");
+        let file = || {
+            let found = fs::metadata(&path).unwrap();
+            (found.ino(), found.len())
+        };
+        let hold = Hold::take(folder.path()).unwrap();
+        let made = file();
+        for _ in 0..3 {
+            hold.renew().unwrap();
+        }
+        assert_eq!(file(), made);
+        hold.release();
+        drop(hold);
+        assert_eq!((file(), lease(&path).unwrap()), (made, None));
+        let next = Hold::take(folder.path()).unwrap();
+        next.check().unwrap();
+        assert_eq!(file(), made);
+        assert!(lease(&path).unwrap().unwrap().starts_with(&next.own));
+    }
+
+    #[test]
+    fn a_disk_without_room_for_a_lease_ends_no_server_and_makes_nothing_visible_until_it_has_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lease");
+        let mut hold = Hold::take(folder.path()).unwrap();
+        // As if there had been none.
+        hold.before = Some("there b 7".to_owned());
+        for (now, taken) in [("there b 7", true), ("there b 8", false)] {
+            *hold.renewed.lock().unwrap() = (None, 0);
+            fs::write(&path, now).unwrap();
+            hold.alive().unwrap();
+            assert_eq!(hold.check().unwrap_err().code, Code::ServiceUnavailable);
+            assert_eq!(hold.renew().is_ok(), taken, "{now}");
+            assert_eq!((hold.check().is_ok(), hold.alive().is_ok()), (taken, taken), "{now}");
+        }
     }
 }

@@ -156,7 +156,7 @@ async fn run(args: Args) -> Result<(), String> {
     }
     let checked = hold.clone();
     tokio::spawn(serve(probes, None, PROBES, stop.clone(), move |_| {
-        let check = checked.check();
+        let check = checked.alive();
         async move { health(check) }
     }));
     tokio::spawn(sweep(shelf));
@@ -187,9 +187,14 @@ async fn run(args: Args) -> Result<(), String> {
 async fn prepare(shelf: &Arc<Shelf<Disk>>, buckets: Vec<String>) -> Result<(), String> {
     let shelf = shelf.clone();
     let prepared = tokio::task::spawn_blocking(move || {
-        let removed = shelf.sweep(true, Timestamp::now().as_second())?;
-        if removed > 0 {
-            tracing::info!(removed, "removed what an earlier process has left");
+        match shelf.sweep(true, Timestamp::now().as_second()) {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed what an earlier process has left"),
+            // The lease may have had no room: what is there is to be read even so, and the next sweep comes.
+            Err(fault) if matches!(fault.code, Code::ServiceUnavailable | Code::InsufficientStorage) => {
+                tracing::warn!(error = %fault, "what an earlier process has left cannot be removed yet");
+            }
+            Err(fault) => return Err(fault),
         }
         for bucket in buckets {
             match shelf.make_bucket(&bucket) {

@@ -71,7 +71,8 @@ fn a_server_that_is_told_to_end_finishes_what_is_under_way_and_takes_nothing_new
         depot.child.try_wait().unwrap().is_some()
     });
     assert!(depot.child.wait().unwrap().success(), "{}", depot.said());
-    assert!(!folder.path().join("data/.lease").exists(), "the next one would wait");
+    let lease = std::fs::read_to_string(folder.path().join("data/.lease")).unwrap();
+    assert_eq!(lease.trim_end(), "free", "the next one would wait");
     let file = std::fs::read(folder.path().join("data").join(BUCKET).join("late")).unwrap();
     assert!(file == bytes, "a plain file, for whoever takes it away");
 }

@@ -1,11 +1,12 @@
 //! A disk that is full.
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use servers::exchange;
-use store::{Checksum, CompletedPart, Finish, StoreErrorKind, Wanted};
+use store::{Checksum, CompletedPart, Finish, Removed, StoreErrorKind, Wanted};
 
 use super::ledger::{metadata, put_part, url_for};
 use super::running::{BUCKET, Depot, block};
@@ -44,6 +45,39 @@ fn on_a_small_disk(test: &str) -> Option<tempfile::TempDir> {
     None
 }
 
+/// Fills the disk to its last byte: the file that does.
+fn fill(folder: &Path) -> PathBuf {
+    let filler = folder.join("filler");
+    while fs::metadata(&filler).map_or(0, |m| m.len()) < 64 << 20 {
+        let old = fs::read(&filler).unwrap_or_default();
+        if fs::write(&filler, [old, vec![1; MIB]].concat()).is_err() {
+            break;
+        }
+    }
+    filler
+}
+
+#[test]
+fn a_full_disk_ends_no_store_and_keeps_nothing_from_being_removed() {
+    let Some(folder) = on_a_small_disk("it::room::a_full_disk_ends_no_store_and_keeps_nothing_from_being_removed")
+    else {
+        return;
+    };
+    let depot = Depot::start(folder.path(), &[]);
+    let store = depot.store();
+    for key in ["old", "kept"] {
+        block(store.write(key, vec![7; 100 << 10], Checksum::Sha256)).unwrap();
+    }
+    fill(folder.path());
+    // For longer than a lease is good that is not renewed.
+    std::thread::sleep(Duration::from_secs(25));
+    let health = format!("http://127.0.0.1:{}/", depot.health);
+    assert_eq!(exchange("GET", &health, &[], b"").unwrap().status, 200);
+    assert_eq!(block(store.remove("old", None)).unwrap(), Removed::Gone);
+    assert_eq!(block(store.look("old", None)).unwrap(), None);
+    assert!(block(store.look("kept", None)).unwrap().is_some());
+}
+
 #[test]
 fn a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there() {
     let Some(folder) = on_a_small_disk("it::room::a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there")
@@ -76,13 +110,7 @@ fn a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there() {
         );
     };
     refused(1, &more, "more", 12 * MIB);
-    let filler = folder.path().join("filler");
-    while fs::metadata(&filler).map_or(0, |m| m.len()) < 64 << 20 {
-        let old = fs::read(&filler).unwrap_or_default();
-        if fs::write(&filler, [old, vec![1; MIB]].concat()).is_err() {
-            break;
-        }
-    }
+    let filler = fill(folder.path());
     refused(4, &upload, "k", 1 << 10);
     let error = begin("other").unwrap_err();
     assert!(
