@@ -6,11 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use depot::fault::{Code, Fault};
+use depot::fault::{Code, Fault, is_full};
 use depot::files::Files;
 
 /// The file.
 const LEASE: &str = ".lease";
+/// Its bytes, always as many: written over where it lies, it needs no room of a server that is full, whose files can be removed by nobody but
+/// its holder. What a power cut tears is a lease of nobody's that nobody writes again, and is taken after a while.
+const LENGTH: usize = 128;
+/// The lease of a folder that was given back. The file stays: a server that is full has no room for a new one.
+const FREE: &str = "free";
 /// How often it is written.
 const RENEWED: Duration = Duration::from_secs(5);
 /// Without having been able to write it for so long, nothing becomes visible any more.
@@ -24,7 +29,10 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Lease<F: Files> {
     files: Arc<F>,
     own: String,
-    renewed: Mutex<(Instant, u64)>,
+    /// The one that was there before.
+    before: Option<String>,
+    /// When it was written last, None until it was once, and how often.
+    renewed: Mutex<(Option<Instant>, u64)>,
     lost: AtomicBool,
 }
 
@@ -47,12 +55,27 @@ fn judge(holder: &str, first: Option<&str>, now: Option<&str>, waited: Duration)
     }
 }
 
+/// The lease that is there; none where the folder was given back.
 fn read(files: &impl Files) -> io::Result<Option<String>> {
     match files.read_small(LEASE) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+            Ok(Some(text).filter(|text| text != FREE))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Writes a lease over the one that lies there; the first one comes at one stroke.
+fn put(files: &impl Files, text: &str) -> io::Result<()> {
+    let text = format!("{text:<LENGTH$}");
+    if files.stat(LEASE)?.is_none() {
+        return files.put_small(LEASE, text.as_bytes());
+    }
+    let file = files.new_file(LEASE)?;
+    files.write_at(&file, 0, text.as_bytes())?;
+    files.settle(&file)
 }
 
 fn second() -> io::Error {
@@ -63,7 +86,8 @@ fn second() -> io::Error {
 }
 
 impl<F: Files> Lease<F> {
-    /// Takes the folder, which may take most of a minute after a holder of another name that did not say goodbye. Blocks.
+    /// Takes the folder, which may take most of a minute after a holder of another name that did not say goodbye. Where a full server has no
+    /// room for the lease, what is there can be read, and nothing becomes visible until it was written. Blocks.
     ///
     /// # Errors
     /// Another server has it; the server of the files fails.
@@ -86,19 +110,31 @@ impl<F: Files> Lease<F> {
         let lease = Self {
             files,
             own: format!("{holder} {}", depot::shelf::hex(&token)),
-            renewed: Mutex::new((begun, 0)),
+            before: now,
+            renewed: Mutex::new((None, 0)),
             lost: AtomicBool::new(false),
         };
-        lease.write(0)?;
-        Ok(lease)
+        match lease.write(0) {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, "the server has no room for the lease of the folder: what is there can be read only");
+                Ok(lease)
+            }
+            written => written.map(|()| lease),
+        }
     }
 
     fn write(&self, count: u64) -> io::Result<()> {
-        let before = Instant::now();
-        self.files
-            .put_small(LEASE, format!("{} {count}", self.own).as_bytes())?;
-        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = (before, count);
+        let begun = Instant::now();
+        put(self.files.as_ref(), &format!("{} {count}", self.own))?;
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = (Some(begun), count);
         Ok(())
+    }
+
+    /// Also what was there before, as long as there was no room to write over it.
+    fn is_own(&self, found: Option<&str>) -> bool {
+        let written = self.renewed.lock().unwrap_or_else(PoisonError::into_inner).0;
+        found.is_some_and(|found| found.starts_with(&self.own))
+            || (written.is_none() && found == self.before.as_deref())
     }
 
     /// Writes it again. Blocks.
@@ -107,7 +143,7 @@ impl<F: Files> Lease<F> {
     /// Another server has taken the folder. A server that fails is tried again: `check` says how long.
     pub fn renew(&self) -> Result<(), String> {
         match read(self.files.as_ref()) {
-            Ok(Some(found)) if found.starts_with(&self.own) => {}
+            Ok(found) if self.is_own(found.as_deref()) => {}
             Ok(_) => {
                 self.lost.store(true, Ordering::SeqCst);
                 return Err("another server has taken the folder: this one ends, so that only one writes".to_owned());
@@ -143,10 +179,10 @@ impl<F: Files> Lease<F> {
     /// It may not.
     pub fn check(&self) -> Result<(), Fault> {
         let renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner).0;
-        if renewed.elapsed() < GOOD && !self.lost.load(Ordering::SeqCst) {
+        if renewed.is_some_and(|at| at.elapsed() < GOOD) && !self.lost.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let words = "the lease of the folder could not be renewed: its server does not answer, or another one has it";
+        let words = "the lease of the folder could not be renewed: its server does not answer or has no room at all, or another one has it";
         Err(Fault::new(Code::ServiceUnavailable, words))
     }
 
@@ -155,7 +191,10 @@ impl<F: Files> Lease<F> {
         if !self.lost.swap(true, Ordering::SeqCst)
             && matches!(read(self.files.as_ref()), Ok(Some(found)) if found.starts_with(&self.own))
         {
-            let _ = self.files.remove(LEASE);
+            // Where that fails, there is none: the next one waits for nobody either.
+            if put(self.files.as_ref(), FREE).is_err() {
+                let _ = self.files.remove(LEASE);
+            }
         }
     }
 }
@@ -204,6 +243,46 @@ mod tests {
         new.renew().unwrap();
         new.check().unwrap();
         new.release();
-        assert_eq!(disk.stat(LEASE).unwrap(), None);
+        assert_eq!(read(disk.as_ref()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_lease_is_renewed_given_back_and_taken_without_a_new_block_of_the_disk() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::open(folder.path()).unwrap());
+        let file = || {
+            let found = std::fs::metadata(folder.path().join(LEASE)).unwrap();
+            (found.ino(), found.len())
+        };
+        let lease = Lease::take(disk.clone(), "storage").unwrap();
+        let made = file();
+        for _ in 0..3 {
+            lease.renew().unwrap();
+        }
+        assert_eq!(file(), made);
+        lease.release();
+        assert_eq!((file(), read(disk.as_ref()).unwrap()), (made, None));
+        // Of another name, at once.
+        let next = Lease::take(disk.clone(), "other").unwrap();
+        next.check().unwrap();
+        assert_eq!(file(), made);
+        assert!(read(disk.as_ref()).unwrap().unwrap().starts_with("other "));
+    }
+
+    #[test]
+    fn without_room_for_a_lease_nothing_becomes_visible_until_there_is_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::open(folder.path()).unwrap());
+        let mut lease = Lease::take(disk.clone(), "storage").unwrap();
+        // As if there had been none.
+        lease.before = Some("other b 7".to_owned());
+        for (now, taken) in [("other b 7", true), ("other b 8", false)] {
+            *lease.renewed.lock().unwrap() = (None, 0);
+            disk.put_small(LEASE, now.as_bytes()).unwrap();
+            assert_eq!(lease.check().unwrap_err().code, Code::ServiceUnavailable);
+            assert_eq!(lease.renew().is_ok(), taken, "{now}");
+            assert_eq!(lease.check().is_ok(), taken, "{now}");
+        }
     }
 }

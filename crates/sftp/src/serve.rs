@@ -108,7 +108,7 @@ pub async fn start(config: Config, keys: Keys) -> io::Result<Served> {
     let runtime = Handle::current();
     let opened = spawn_blocking(move || {
         let sftp = Arc::new(Sftp::new(config.target, &config.path, runtime));
-        trial::run(&sftp, &random()?)?;
+        trial::run(&sftp, &random()?, BUCKET)?;
         let lease = Arc::new(Lease::take(sftp.clone(), &config.holder)?);
         let held = lease.clone();
         let shelf = Arc::new(Shelf::new(sftp, move || held.check()));
@@ -146,9 +146,14 @@ fn now() -> i64 {
 
 /// Removes what an earlier server has left, and makes the bucket.
 fn prepare(shelf: &Shelved) -> Result<(), Fault> {
-    let removed = shelf.sweep(true, now())?;
-    if removed > 0 {
-        tracing::info!(removed, "removed what an earlier server of this folder has left");
+    match shelf.sweep(true, now()) {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "removed what an earlier server of this folder has left"),
+        // The lease may have had no room: what is there is to be read even so, and the next sweep comes.
+        Err(fault) if matches!(fault.code, Code::ServiceUnavailable | Code::InsufficientStorage) => {
+            tracing::warn!(error = %fault, "what an earlier server of this folder has left cannot be removed yet");
+        }
+        Err(fault) => return Err(fault),
     }
     match shelf.make_bucket(BUCKET) {
         Err(fault) if fault.code != Code::BucketAlreadyOwnedByYou => Err(fault),

@@ -2,6 +2,7 @@
 //! refused before anything is entrusted to it.
 use std::io::{self, ErrorKind};
 
+use depot::fault::is_full;
 use depot::files::Files;
 
 use crate::files::{RENAME, Sftp};
@@ -29,11 +30,22 @@ fn step<T>(name: &str, done: io::Result<T>) -> io::Result<T> {
     })
 }
 
-/// Tries what is needed, and leaves nothing.
+/// Nothing can be written for want of room. Many servers say no more of it than that they fail.
+fn has_no_room(sftp: &Sftp, error: &io::Error) -> bool {
+    let low = || sftp.room().is_ok_and(|room| room.free < room.total / 50);
+    is_full(error) || (error.kind() == ErrorKind::Unsupported && low())
+}
+
+fn is_folder(sftp: &Sftp, path: &str) -> bool {
+    matches!(sftp.stat(path), Ok(Some(stat)) if stat.folder)
+}
+
+/// Tries what is needed, and leaves nothing. `served` is a folder that is there where the server has passed before: such a one that has become
+/// full is not refused, so that what is there can be read and removed.
 ///
 /// # Errors
 /// What the server cannot do; it cannot be reached.
-pub fn run(sftp: &Sftp, token: &str) -> io::Result<()> {
+pub fn run(sftp: &Sftp, token: &str, served: &str) -> io::Result<()> {
     let session = sftp.wait(async { Ok(sftp.link.session().await?.0) })?;
     if !session.has(RENAME) {
         return Err(refused(
@@ -51,7 +63,13 @@ pub fn run(sftp: &Sftp, token: &str) -> io::Result<()> {
             step("a file is removed", removed)?;
         }
     }
-    tried
+    match tried {
+        Err(error) if has_no_room(sftp, &error) && is_folder(sftp, served) => {
+            tracing::warn!(%error, "the server has no room, and is not tried");
+            Ok(())
+        }
+        tried => tried,
+    }
 }
 
 fn files(sftp: &Sftp, [path, other]: &[String; 2]) -> io::Result<()> {

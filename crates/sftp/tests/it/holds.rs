@@ -58,7 +58,8 @@ fn whoever_is_left_alone_ends_and_gives_the_folder_back() {
     assert!(server.home().join("deep/er/.lease").exists());
     drop(depot.input.take());
     assert!(depot.child.wait().unwrap().success(), "{}", depot.said());
-    assert!(!server.home().join("deep/er/.lease").exists());
+    let lease = fs::read_to_string(server.home().join("deep/er/.lease")).unwrap();
+    assert_eq!(lease.trim_end(), "free");
     // At once, though of another name.
     server.depot(json!({ "path": "deep/er", "holder": "other" })).up();
 }
