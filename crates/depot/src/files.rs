@@ -57,6 +57,8 @@ pub trait Files: Send + Sync + 'static {
     fn seal(&self, file: &Self::File, size: u64, modified: i64) -> io::Result<()>;
     /// Takes the place of what lies there at one stroke, settled; folders above are made.
     fn rename_over(&self, from: &str, to: &str) -> io::Result<()>;
+    /// The name of what lies there survives a power cut: once more, where `rename_over` failed and may have been done.
+    fn settle_name(&self, path: &str) -> io::Result<()>;
     /// Writes a small file at one stroke, settled: the old content or the new, and names that are new in its folder.
     fn put_small(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
     /// Reads a small file, at most 1 MiB.
@@ -114,6 +116,10 @@ impl<F: Files> Files for std::sync::Arc<F> {
 
     fn rename_over(&self, from: &str, to: &str) -> io::Result<()> {
         self.as_ref().rename_over(from, to)
+    }
+
+    fn settle_name(&self, path: &str) -> io::Result<()> {
+        self.as_ref().settle_name(path)
     }
 
     fn put_small(&self, path: &str, bytes: &[u8]) -> io::Result<()> {

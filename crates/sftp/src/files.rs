@@ -172,6 +172,14 @@ impl Files for Sftp {
         })
     }
 
+    fn settle_name(&self, path: &str) -> io::Result<()> {
+        let at = self.at(path);
+        self.wait(async {
+            let (session, _) = self.link.session().await?;
+            names::settle_name(&session, &at).await
+        })
+    }
+
     fn put_small(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.wait(self.put(path, bytes))
     }

@@ -186,6 +186,11 @@ impl Files for Disk {
         })
     }
 
+    fn settle_name(&self, path: &str) -> io::Result<()> {
+        let (folder, _) = self.parent(path, false)?;
+        Ok(settle_folder(&folder)?)
+    }
+
     fn put_small(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let (folder, name) = self.parent(path, true)?;
         let new = format!("{name}.new");

@@ -136,15 +136,28 @@ impl<F: Files> Shelf<F> {
         let pieces = pieces(claims, &parts)?;
         upload.close()?;
         let label = self.join(&upload, &pieces, fits(&pieces, &parts), only_new, now);
-        let label = label.inspect_err(|_| upload.open_again())?;
+        let label = label.inspect_err(|_| self.leave(&upload))?;
         // The object is there: what is left of the upload is not worth an error.
         let _ = self.forget(id);
         Ok(Done::of(&label))
     }
 
+    /// After a failure. Where the upload's file is under its name no more, or that cannot be told, it may be the object by now, which no part may
+    /// change: this upload stays closed, and whoever asks for it next finds on the disk what became of it.
+    fn leave(&self, upload: &Upload<F>) {
+        match self.files.stat(&format!("{}/data", folder(&upload.id))) {
+            Ok(Some(_)) => upload.open_again(),
+            _ => drop(locked(&self.uploads).remove(&upload.id)),
+        }
+    }
+
+    /// The rename may be all that was done, and a power cut may take it: it is settled before it is answered.
     fn was_completed(&self, bucket: &str, key: &str, id: &str) -> Result<Option<Done>, Fault> {
         match self.look(bucket, key) {
-            Ok(label) if label.upload.as_deref() == Some(id) => Ok(Some(Done::of(&label))),
+            Ok(label) if label.upload.as_deref() == Some(id) => {
+                self.settle_again(bucket, key, &label)?;
+                Ok(Some(Done::of(&label)))
+            }
             Ok(_) => Ok(None),
             Err(fault) if fault.code == Code::NoSuchKey => Ok(None),
             Err(fault) => Err(fault),

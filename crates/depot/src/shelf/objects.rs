@@ -150,6 +150,26 @@ impl<F: Files> Shelf<F> {
         Ok(label)
     }
 
+    /// Goes on where `publish` failed after its rename: settles the object's name, and its label in its place. Another object that has taken its
+    /// place meanwhile was settled itself.
+    pub(super) fn settle_again(&self, bucket: &str, key: &str, label: &Label) -> Result<(), Fault> {
+        let _alone = self.stripe(bucket, key);
+        (self.ours)()?;
+        if self.look_at(bucket, key)?.0.as_ref() != Some(label) {
+            return Ok(());
+        }
+        self.files
+            .settle_name(&format!("{bucket}/{key}"))
+            .at("store the object")?;
+        let (path, next) = paths(bucket, key);
+        let settled = if self.label(&path)?.as_ref() == Some(label) {
+            self.files.settle_name(&path)
+        } else {
+            self.files.rename_over(&next, &path)
+        };
+        settled.at("store the label")
+    }
+
     /// What is said of an object.
     ///
     /// # Errors

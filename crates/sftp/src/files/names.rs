@@ -19,6 +19,17 @@ fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
+/// SFTP settles no names. Settling the file writes the journal of usual file systems, and its name with it.
+pub(super) async fn settle_name(session: &Session, at: &str) -> io::Result<()> {
+    if !session.has(SETTLE) {
+        return Ok(());
+    }
+    let handle = opened(session, at, flag::READ).await?;
+    let settled = settle(session, &handle).await;
+    session.close(&handle);
+    settled
+}
+
 impl Sftp {
     async fn attributes(&self, session: &Session, at: &str) -> io::Result<Attributes> {
         match session.ask(ask::LSTAT, |packet| packet.bytes(at.as_bytes())).await? {
@@ -98,14 +109,7 @@ impl Sftp {
             }
             moved => moved?,
         }
-        // SFTP settles no names. Settling the file writes the journal of usual file systems, and its name with it.
-        if session.has(SETTLE) {
-            let handle = opened(session, &at, flag::READ).await?;
-            let settled = settle(session, &handle).await;
-            session.close(&handle);
-            settled?;
-        }
-        Ok(())
+        settle_name(session, &at).await
     }
 
     pub(super) async fn put(&self, path: &str, bytes: &[u8]) -> io::Result<()> {

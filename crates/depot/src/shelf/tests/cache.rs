@@ -319,6 +319,13 @@ impl Files for Cache {
         Ok(())
     }
 
+    fn settle_name(&self, path: &str) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        state.step()?;
+        state.settle_folder(folder_of(path));
+        Ok(())
+    }
+
     fn put_small(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
         state.step()?;

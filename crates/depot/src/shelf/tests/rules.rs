@@ -69,6 +69,38 @@ fn what_was_written_before_a_connection_broke_is_not_answered_though_it_can_be_s
 }
 
 #[test]
+fn an_object_that_was_not_settled_is_not_answered_until_it_is_and_is_changed_by_no_late_part() {
+    for (steps, random) in (0..20).flat_map(|steps| (0..4).map(move |random| (steps, random))) {
+        let disk = Cache::new(usize::MAX, random);
+        let shelf = Shelf::new(disk.clone(), || Ok(()));
+        shelf.make_bucket(BUCKET).unwrap();
+        let id = shelf.begin(BUCKET, "k", shown("x"), 1).unwrap();
+        let upload = shelf.upload(BUCKET, "k", &id).unwrap();
+        write_part(&shelf, &upload, 1, b"bytes", true).unwrap();
+        let late = shelf.part(&upload, 2, 4, None).unwrap();
+        let open = Open {
+            key: "k",
+            mark: "x".into(),
+            parts: BTreeMap::from([(1, b"bytes".to_vec())]),
+            coming: None,
+            ending: false,
+        };
+        let complete = || shelf.complete(BUCKET, "k", &id, &claims(&open), false, 2);
+        // The disk fails at one step, and at all that follow.
+        disk.cut_after(steps, random);
+        if complete().is_err() {
+            disk.cut_after(0, random);
+            assert!(complete().is_err(), "{steps}: nothing can have been settled");
+            disk.cut_after(usize::MAX, random);
+            let _ = shelf.write(&late, 0, b"late");
+            complete().unwrap();
+        }
+        let after = content(&Shelf::new(disk.after(), || Ok(())), "k");
+        assert_eq!(after, Some((b"bytes".to_vec(), "x".to_owned())), "{steps}");
+    }
+}
+
+#[test]
 fn only_parts_that_are_there_as_claimed_and_in_order_make_an_object() {
     let shelf = Shelf::new(Cache::new(usize::MAX, 0), || Ok(()));
     shelf.make_bucket(BUCKET).unwrap();
