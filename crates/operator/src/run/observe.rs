@@ -164,12 +164,14 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
     })
 }
 
-/// The further storages of a run whose backup has ended.
+/// The further storages of a run whose backup has ended, or that reads a copy.
 async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, WriteError> {
     let (uid, namespace) = (run.uid().unwrap_or_default(), run.namespace().unwrap_or_default());
     let mut all = Vec::new();
     let picked = |s: &BackupRunStatus| s.source.is_some() && s.transfer.is_none();
-    if !run.status.as_ref().is_some_and(|s| is_finished(s) || picked(s)) {
+    let of_copy = |s: &BackupRunStatus| s.transfer.as_ref().is_some_and(|t| t.storage.is_some());
+    let are_asked = |s: &BackupRunStatus| is_finished(s) || picked(s) || of_copy(s);
+    if !run.status.as_ref().is_some_and(are_asked) {
         return Ok(all);
     }
     for name in planner::run::copies::storages(run) {

@@ -11,7 +11,8 @@ use kube::ResourceExt;
 use crate::run::carrier::Carrier;
 use crate::run::life::Attempt;
 use crate::run::moved::moved;
-use crate::run::observed::{Found, Observed, PodView, Route};
+use crate::run::observed::{Found, Observed, PodView, Route, StorageView};
+use crate::run::replaced::view_of;
 use crate::run::step::{TransferOrder, Unguarded};
 use crate::run::{carrier, pod, tell};
 
@@ -108,13 +109,20 @@ fn replaced(o: &Observed<'_>) -> Option<Place> {
     })
 }
 
+/// The further storage whose copy an attempt reads; none: it works in the run's own, as a backup always does, whatever the status says.
+pub fn of_copy<'a>(o: &Observed<'_>, at: &'a Attempt) -> Option<&'a String> {
+    let named = at.transfer.storage.as_ref().filter(|_| at.action == Action::Restore);
+    named.filter(|name| **name != o.run.spec.storage.name)
+}
+
+/// The storage that an attempt works in, for this run's namespace; none: the run has no copy in the one that the status names.
+pub fn storage_of<'o>(o: &'o Observed<'_>, at: &Attempt) -> Option<&'o StorageView> {
+    view_of(o, of_copy(o, at))
+}
+
 /// Whether a restore reads its own backup where a storage that was edited since points to. A copy is read by what is known of the copy.
 fn is_moved(o: &Observed<'_>, at: &Attempt) -> bool {
-    let own = at
-        .transfer
-        .storage
-        .as_ref()
-        .is_none_or(|s| *s == o.run.spec.storage.name);
+    let own = of_copy(o, at).is_none();
     let stored = o.run.status.as_ref().and_then(|s| s.location.as_ref());
     own && at.action == Action::Restore && moved(&o.storage, stored).is_some()
 }
@@ -128,10 +136,7 @@ pub fn order(o: &Observed<'_>, at: &Attempt, pod: &PodView) -> TransferOrder {
         pod: pod.name.clone(),
         pod_uid: pod.uid.clone(),
         container: container_of(o.run, at.action).unwrap_or_default(),
-        storage: transfer
-            .storage
-            .clone()
-            .unwrap_or_else(|| o.run.spec.storage.name.clone()),
+        storage: of_copy(o, at).unwrap_or(&o.run.spec.storage.name).clone(),
         cluster: o.cluster.into(),
         key: transfer.key.clone().unwrap_or_default(),
         moved: is_moved(o, at),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use api::names::Action;
 use kube::ResourceExt;
 
-use crate::run::attempt::start_deadline;
+use crate::run::attempt::{of_copy, start_deadline, storage_of};
 use crate::run::carrier::Carrier;
 use crate::run::cure::with_cure;
 use crate::run::end::failed;
@@ -27,8 +27,10 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
         TransferView::None => None,
     };
     // Whoever may write the status may have put the transfer there: what this operator holds, it began by the rules.
-    if let (None, StorageView::Refused { message }) = (contact, &o.storage) {
-        return Some(failed(Reason::NamespaceNotAllowed, message.clone()));
+    if contact.is_none()
+        && let Some(end) = closed(o, at)
+    {
+        return Some(end);
     }
     let lost = match pod {
         None => no_pod(o, at, contact),
@@ -36,6 +38,27 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
     };
     lost.or_else(|| unreached(o, at, pod, contact))
         .or_else(|| deadline(o, at))
+}
+
+/// Why what the status names is not opened: the run's namespace may not use it, neither its own storage nor that of the copy that it reads.
+fn closed(o: &Observed<'_>, at: &Attempt) -> Option<End> {
+    if let StorageView::Refused { message } = &o.storage {
+        return Some(failed(Reason::NamespaceNotAllowed, message.clone()));
+    }
+    let name = of_copy(o, at)?;
+    match storage_of(o, at) {
+        Some(StorageView::Ready(_) | StorageView::NotReady { .. }) => None,
+        Some(StorageView::Refused { message }) => Some(failed(Reason::NamespaceNotAllowed, message.clone())),
+        Some(StorageView::Missing) => {
+            let text = format!("storage {name}, whose copy was to be read, is gone; ask again, and another is read");
+            Some(failed(Reason::StorageMissing, text))
+        }
+        None => {
+            let text =
+                format!("status.transfer names storage {name}, and this run has no copy there; nothing was read in it");
+            Some(failed(Reason::ObjectNotAllowed, text))
+        }
+    }
 }
 
 /// The Pod is not there: it is gone, or the API server does not let it be created.
@@ -107,7 +130,8 @@ fn of_pod(o: &Observed<'_>, at: &Attempt, pod: &PodView, contact: Option<&Contac
         PodStage::Running => {
             // The status is not believed where the storage keeps namespaces apart.
             let key = transfer.key.as_deref().filter(|_| contact.is_none());
-            key.and_then(|key| o.storage.forbids(key))
+            key.zip(storage_of(o, at))
+                .and_then(|(key, storage)| storage.forbids(key))
                 .map(|why| failed(Reason::ObjectNotAllowed, why))
         }
     }

@@ -1,5 +1,6 @@
 //! Namespaces that may not use a storage, and objects that are not theirs.
 use super::*;
+use crate::run::observed::{CopyProgress, CopyView};
 
 fn apart() -> Place {
     Place {
@@ -190,4 +191,79 @@ fn what_stands_in_the_status_is_an_attempts_name_or_becomes_one() {
         _ => None,
     });
     assert_eq!(order.unwrap().attempt, "backup-1");
+}
+
+/// The order by which a transfer is begun.
+fn ordered(steps: &[Step]) -> Option<&crate::run::step::TransferOrder> {
+    steps.iter().find_map(|s| match s {
+        Step::Unguarded(Unguarded::StartTransfer(order)) => Some(order.as_ref()),
+        _ => None,
+    })
+}
+
+/// A restore whose status names a copy, and what is known of the further storages.
+fn reads_copy(copies: Vec<(&str, StorageView)>, storage: &str, key: &str) -> World {
+    let mut world = World::new(restore_only_run());
+    world.step();
+    let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+    (transfer.storage, transfer.key) = (Some(storage.into()), Some(key.into()));
+    let seen = |(storage, view): (&str, StorageView)| CopyView {
+        storage: storage.into(),
+        view,
+        found: Found::Unknown,
+        looked: None,
+        progress: CopyProgress::Idle,
+    };
+    world.copies = copies.into_iter().map(seen).collect();
+    world
+}
+
+#[test]
+fn a_transfer_that_stands_in_the_status_only_opens_no_further_storage_that_is_closed() {
+    for (view, key, words) in [
+        (Some(refused()), "db.sql", "not for you"),
+        (Some(StorageView::Missing), "db.sql", "is gone"),
+        // No copy of this run is there.
+        (None, "db.sql", "names storage prod"),
+        (Some(isolated()), "victim/db.sql", "not below team/"),
+    ] {
+        let copies = view.into_iter().map(|view| ("prod", view)).collect();
+        let mut world = reads_copy(copies, "prod", key);
+        world.pod(PodStage::Running);
+        let steps = world.step();
+        assert_eq!(ordered(&steps), None, "{words}");
+        assert!(world.is(condition::FAILED), "{words}");
+        let message = world.status().message.unwrap();
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn a_restore_of_a_copy_is_held_against_the_storage_of_that_copy_and_not_against_its_own() {
+    let mut world = reads_copy(vec![("far", ready("far/"))], "far", "far/db.sql");
+    world.storage = isolated();
+    world.pod(PodStage::Running);
+    let steps = world.step();
+    assert_eq!(ordered(&steps).map(|order| order.storage.as_str()), Some("far"));
+    // One that this operator has begun is not stopped by a change of who may.
+    world.active(Contact::Working, None);
+    world.copies[0].view = refused();
+    world.step();
+    assert!(world.status().transfer.is_some() && !world.is(condition::FAILED));
+    // Its operator is started anew.
+    world.transfer = TransferView::None;
+    world.step();
+    assert!(world.is(condition::FAILED));
+    assert_eq!(world.status().message.as_deref(), Some("not for you"));
+}
+
+#[test]
+fn a_backup_is_written_to_its_own_storage_whatever_its_status_names() {
+    let mut world = World::new(backup_run());
+    world.step();
+    let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+    transfer.storage = Some("prod".into());
+    world.pod(PodStage::Running);
+    let steps = world.step();
+    assert_eq!(ordered(&steps).map(|order| order.storage.as_str()), Some("minio"));
 }
