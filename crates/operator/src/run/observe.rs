@@ -177,8 +177,7 @@ async fn copies_of(run: &BackupRun, context: &Context) -> Result<Vec<CopyView>, 
     for name in planner::run::copies::storages(run) {
         let view = match context.storages.get(&ObjectRef::new(&name)) {
             None => StorageView::Missing,
-            // What is to be removed is removed, whoever may write there now.
-            Some(storage) if run.metadata.deletion_timestamp.is_some() => storage_view(&storage, &namespace, context),
+            // Of a run that is deleted, too: its status alone says that it ever was admitted there.
             Some(storage) => match allows(&storage, run, context).await? {
                 Some(message) => StorageView::Refused { message },
                 None => storage_view(&storage, &namespace, context),
@@ -259,8 +258,8 @@ async fn refusal(
     let reads = [labels::RESTORE, labels::DOWNLOAD, labels::REWRAP]
         .into_iter()
         .any(asked);
-    // That which is under way as a rewrap is asked at each step.
-    let reads = reads || status.is_some_and(|s| s.rewrap.is_some());
+    // That which is under way as a rewrap is asked at each step, and what one has replaced is removed by what the status says.
+    let reads = reads || status.is_some_and(|s| s.rewrap.is_some() || !s.replaced.is_empty());
     let held = *transfer != TransferView::None && !asked(labels::DOWNLOAD);
     if held || over && !reads || run.metadata.deletion_timestamp.is_some() {
         return Ok(None);
@@ -367,3 +366,6 @@ fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {
         unmade: stage::unmade(pod, container),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Opti
         )
     } else if let Some(moved) = moved {
         (Reason::LeftBehind, format!("it {}", moved.words()))
-    } else if view.is_none_or(|view| matches!(view, StorageView::Missing) || view.forbids(&old.key).is_some()) {
+    } else if view.is_none_or(|view| is_closed(view, old)) {
         (
             Reason::LeftBehind,
             "the storage is gone, or not for this namespace".into(),
@@ -127,11 +127,22 @@ fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Opti
     ))
 }
 
+/// Nothing is removed there: it is gone, or not for this namespace. What a rewrap has made that was stopped by just that goes all the same: the object
+/// itself has to say that it is this run's.
+fn is_closed(view: &StorageView, old: &Replaced) -> bool {
+    match view {
+        StorageView::Missing => true,
+        StorageView::Refused { .. } => old.storage.is_some() || old.etag.is_some(),
+        StorageView::Ready(_) | StorageView::NotReady { .. } => view.forbids(&old.key).is_some(),
+    }
+}
+
 /// Why a copy of before is kept as yet, and when to look again. One whose storage takes no new one goes after a time, if there is another.
 fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(String, Duration)> {
     let name = old.storage.as_ref()?;
     let is_wanted = copies::wanted(o.run).iter().any(|wanted| wanted.storage == *name);
-    let is_gone = matches!(view_of(o, Some(name)), None | Some(StorageView::Missing));
+    let is_gone =
+        view_of(o, Some(name)).is_none_or(|view| matches!(view, StorageView::Missing | StorageView::Refused { .. }));
     if !is_wanted && is_gone {
         // Nobody will make it anew.
         return None;

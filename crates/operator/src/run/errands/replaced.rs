@@ -11,7 +11,7 @@ use planner::run::moved::Moved;
 use planner::run::{Event, Reason, Recorded};
 use store::{Held, Removed, StoreError};
 
-use super::steps::{StepError, kept_by_store, left_alone, left_locked, open, open_of};
+use super::steps::{StepError, kept_by_store, left_alone, left_locked, open, open_of, unlabelled};
 use crate::context::Context;
 use crate::events;
 use crate::log::about_run;
@@ -173,6 +173,8 @@ async fn remove_object(
     let name = format!("{}/{}", run.namespace().unwrap_or_default(), run.name_any());
     let etag = old.etag.unwrap_or(&object.etag);
     let left = left_alone(&object, etag, old.version_id, context.cluster(), &name);
+    // The run's own may be of the Go operator, which named nobody.
+    let left = left.or_else(|| old.storage.and_then(|_| unlabelled(&object, store.metadata)));
     let ours = old.etag.is_some() || says_so(&object.metadata, run.metadata.uid.as_ref(), life::earlier(run), &name);
     if left.is_some() || !ours {
         let why = left.unwrap_or_else(|| "it does not say that this run wrote it".into());

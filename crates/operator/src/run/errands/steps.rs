@@ -476,7 +476,9 @@ async fn delete_copy(
     let noted = !copy.etag.is_empty();
     let etag = if noted { copy.etag } else { object.etag.as_str() };
     let ours = object.metadata.get(uploads::RUN) == run.uid().as_ref();
-    if left_alone(&object, etag, copy.version_id, context.cluster(), &name).is_some() || !(noted || ours) {
+    let left = left_alone(&object, etag, copy.version_id, context.cluster(), &name);
+    let left = left.or_else(|| unlabelled(&object, store.metadata));
+    if left.is_some() || !(noted || ours) {
         return Ok(());
     }
     let now = Timestamp::now();
@@ -529,7 +531,8 @@ pub(super) fn left_alone(
             "it was written by the operator of another cluster (the UID of its kube-system is {theirs}), and this run is a copy of that one's"
         ));
     }
-    if version_id.is_none() && object.etag != etag {
+    // The version "null" is written over like an object without versions.
+    if version_id.is_none_or(|version| version == "null") && object.etag != etag {
         return Some(format!(
             "it is not the one that this run wrote (its ETag is {})",
             object.etag
@@ -537,6 +540,12 @@ pub(super) fn left_alone(
     }
     let maker = object.metadata.get(uploads::NAME).filter(|maker| *maker != name)?;
     Some(format!("it was written by run {maker}, and not by this one"))
+}
+
+/// Why an object that a status calls a copy is none: each that is made says whose it is, where the store keeps that.
+pub(super) fn unlabelled(object: &ObjectInfo, is_kept: bool) -> Option<String> {
+    let is_bare = !object.metadata.contains_key(uploads::NAME);
+    (is_kept && is_bare).then(|| "it does not say that this run wrote it".into())
 }
 
 async fn say_left(run: &BackupRun, context: &Context, key: &str, why: &str) {
@@ -563,9 +572,8 @@ async fn say_deleted(run: &BackupRun, context: &Context, note: String) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_object_is_deleted_by_the_run_that_it_names_and_by_no_other_whatever_a_status_says() {
-        let object = |maker: Option<&str>, cluster: &str| ObjectInfo {
+    fn object(maker: Option<&str>, cluster: &str) -> ObjectInfo {
+        ObjectInfo {
             size: 1,
             etag: "e".into(),
             metadata: [(uploads::CLUSTER, Some(cluster)), (uploads::NAME, maker)]
@@ -577,7 +585,19 @@ mod tests {
             age: None,
             archived: None,
             held: store::Held::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_a_status_calls_a_copy_is_one_only_where_it_says_so_or_its_store_keeps_no_label() {
+        for (maker, is_kept, left) in [(Some("team/db"), true, false), (None, true, true), (None, false, false)] {
+            let why = unlabelled(&object(maker, "c"), is_kept);
+            assert_eq!(why.is_some(), left, "{maker:?} {is_kept}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_deleted_by_the_run_that_it_names_and_by_no_other_whatever_a_status_says() {
         for (maker, cluster, etag, version, left) in [
             (Some("team/db"), "c", "e", None, None),
             (Some("team/db"), "c", "old", Some("v"), None),
@@ -587,6 +607,8 @@ mod tests {
             (Some("team/db"), "another", "e", None, Some("another cluster")),
             (Some("victim/db"), "c", "e", None, Some("by run victim/db")),
             (Some("victim/db"), "c", "forged", Some("v"), Some("by run victim/db")),
+            (Some("team/db"), "c", "e", Some("null"), None),
+            (None, "c", "forged", Some("null"), Some("its ETag is e")),
         ] {
             let why = left_alone(&object(maker, cluster), etag, version, "c", "team/db");
             assert_eq!(why.is_some(), left.is_some(), "{maker:?} {cluster} {etag} {version:?}");

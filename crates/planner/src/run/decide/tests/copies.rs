@@ -540,12 +540,20 @@ fn copies_go_with_the_run_as_its_object_does() {
         let removed = |s: &Step| matches!(s, Step::Unguarded(Unguarded::DeleteCopy { storage, key, .. }) if storage == "far" && key == "far/db.sql");
         assert_eq!(has(&world.step(), removed), goes, "{policy:?}");
     }
-    // Where the further storage is gone, it is said.
-    let mut world = copied();
-    world.run.spec.retain_policy = Some(RetainPolicy::Delete);
-    world.copies[0].view = StorageView::Missing;
-    world.delete();
-    assert_eq!(told(&world.step(), "LeftBehind"), 1);
+    // Where the further storage is gone, or refuses the namespace, it is said.
+    let message = "not for team".to_owned();
+    for closed in [StorageView::Missing, StorageView::Refused { message }] {
+        let mut world = copied();
+        world.run.spec.retain_policy = Some(RetainPolicy::Delete);
+        world.copies[0].view = closed;
+        world.delete();
+        let steps = world.step();
+        assert_eq!(told(&steps, "LeftBehind"), 1);
+        assert!(!has(&steps, |s| matches!(
+            s,
+            Step::Unguarded(Unguarded::DeleteCopy { .. })
+        )));
+    }
 }
 
 #[test]

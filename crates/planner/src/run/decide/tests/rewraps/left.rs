@@ -334,3 +334,28 @@ fn of_a_copy_that_was_given_up_or_never_begun_nothing_is_to_be_removed() {
     let replaced: Vec<_> = status.replaced.iter().map(|old| old.key.as_str()).collect();
     assert_eq!((replaced, status.copies), (vec!["db.sql"], copies));
 }
+
+#[test]
+fn nothing_is_removed_from_a_storage_that_refuses_the_namespace_and_what_is_left_there_is_said() {
+    let refused = || StorageView::Refused {
+        message: "not for team".into(),
+    };
+    let (mut world, _) = rewrapped();
+    world.storage = refused();
+    let steps = world.step();
+    assert!(removed(&steps).is_empty() && says("LeftBehind", &steps));
+    assert!(world.status().replaced.is_empty());
+
+    // Of a copy that is made anew there, and whose one of before waits for a reader.
+    let mut world = rewrapped_with_copies(&["far"]);
+    let anew = key_of_copy(&world, "far");
+    world.rewrap.reader = backup_run().namespace().map(|own| format!("{own}/x"));
+    world.copies = vec![further("far", copied(&anew, "\"d\""))];
+    world.step();
+    world.rewrap.reader = None;
+    all_idle(&mut world);
+    world.copies[0].view = refused();
+    let steps = world.step();
+    assert_eq!(removed(&steps), [(None, "db.sql".to_owned())]);
+    assert!(says("LeftBehind", &steps) && world.status().replaced.is_empty());
+}
