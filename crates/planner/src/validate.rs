@@ -16,6 +16,8 @@ pub mod values;
 
 use std::fmt;
 
+pub use pod::account;
+
 /// The longest field and the longest message of a fault, bytes, but for what says how much was left out. They quote what
 /// somebody wrote, which may be a megabyte.
 const LONGEST: usize = 2000;

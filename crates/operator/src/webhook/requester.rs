@@ -6,7 +6,7 @@ use k8s_openapi::api::authentication::v1::UserInfo;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use planner::validate::Fault;
+use planner::validate::{Fault, account};
 
 /// What somebody has to be allowed to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,11 +34,10 @@ pub fn of_run(spec: &BackupRunSpec, field: &str, namespace: &str) -> Vec<Need> {
         why: "a run runs its commands in a Pod of its namespace, with all that Pods reach there; the ClusterRole edit has that right",
     };
     // Whoever may create Pods may use the namespace's default account; another one is used in its name.
-    let account = spec.template.spec.service_account_name.as_ref();
-    let account = account
-        .filter(|name| !name.is_empty() && *name != "default")
-        .map(|name| Need {
-            field: format!("{field}.template.spec.serviceAccountName"),
+    let account = account(&spec.template.spec)
+        .filter(|(_, name)| *name != "default")
+        .map(|(named, name)| Need {
+            field: format!("{field}.template.spec.{named}"),
             verb: "impersonate",
             group: "",
             resource: "serviceaccounts",
@@ -142,6 +141,28 @@ mod tests {
             (Some("admin"), vec![pods, "impersonate serviceaccounts Some(\"admin\")"]),
         ] {
             assert_eq!(needs(account), wanted, "{account:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_the_field_of_old_names_is_asked_for_as_the_pod_would_have_it() {
+        for (name, old, wanted) in [
+            (None, "admin", Some(("serviceAccount", "admin"))),
+            (Some(""), "admin", Some(("serviceAccount", "admin"))),
+            (Some("own"), "admin", Some(("serviceAccountName", "own"))),
+            (Some("default"), "admin", None),
+            (None, "default", None),
+            (None, "", None),
+        ] {
+            let mut spec = testing::backup_run().spec;
+            spec.template.spec.service_account_name = name.map(Into::into);
+            spec.template.spec.service_account = Some(old.into());
+            let all = of_run(&spec, "spec", "shop");
+            let need = all.iter().find(|need| need.verb == "impersonate");
+            let asked = need.and_then(|need| Some((need.field.as_str(), need.name.as_deref()?)));
+            let wanted = wanted.map(|(field, name)| (format!("spec.template.spec.{field}"), name));
+            let wanted = wanted.as_ref().map(|(field, name)| (field.as_str(), *name));
+            assert_eq!(asked, wanted, "{name:?} {old:?}");
         }
     }
 

@@ -23,6 +23,17 @@ pub(crate) fn bytes(quantity: &str) -> Option<u64> {
     Some(value as u64)
 }
 
+/// The ServiceAccount that a Pod names, and the field: the API server still takes the old one where the other is empty.
+pub fn account(pod: &PodSpec) -> Option<(&'static str, &String)> {
+    let fields = [
+        ("serviceAccountName", &pod.service_account_name),
+        ("serviceAccount", &pod.service_account),
+    ];
+    let named = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+    let (field, name) = fields.into_iter().find(|(_, name)| named(name))?;
+    Some((field, name.as_ref()?))
+}
+
 /// Checks the amounts of a container that stand elsewhere.
 pub(super) fn resources(resources: &ResourceRequirements, at: &str, faults: &mut Faults) {
     container::amounts(resources, at, faults);
@@ -52,13 +63,9 @@ pub(super) fn check(pod: &PodSpec, faults: &mut Faults) {
             "has to be at least 1; leave it out for no limit",
         );
     }
-    let account = pod
-        .service_account_name
-        .as_ref()
-        .filter(|n| !n.is_empty() && !names::is_subdomain(n));
-    if let Some(name) = account {
+    if let Some((field, name)) = account(pod).filter(|(_, name)| !names::is_subdomain(name)) {
         faults.add(
-            "template.spec.serviceAccountName",
+            &format!("template.spec.{field}"),
             format!("{name:?} cannot be the name of a ServiceAccount: {}", names::SUBDOMAIN),
         );
     }

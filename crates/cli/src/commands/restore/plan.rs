@@ -10,6 +10,7 @@ use planner::mask::{arguments, masked};
 use planner::run::attempt::container_of;
 use planner::schedule::observed::ended;
 use planner::size::{humanize, span};
+use planner::validate::account;
 
 use crate::plain::clean;
 use crate::show::fold::behind;
@@ -99,11 +100,8 @@ pub fn shown(source: &BackupRun, by: &BackupRun, namespace: &str, now: Timestamp
 /// What a Pod may do that most may not, and what else runs in it; None where there is nothing of that.
 fn powers(pod: &PodSpec) -> Option<String> {
     let mut all = Vec::new();
-    let account = pod
-        .service_account_name
-        .as_deref()
-        .filter(|name| !["", "default"].contains(name));
-    all.extend(account.map(|name| format!("ServiceAccount {name}")));
+    let account = account(pod).filter(|(_, name)| *name != "default");
+    all.extend(account.map(|(_, name)| format!("ServiceAccount {name}")));
     let host = [
         (pod.host_network, "hostNetwork"),
         (pod.host_pid, "hostPID"),
@@ -194,6 +192,10 @@ mod tests {
         );
         let wanted = "its Pod      ServiceAccount admin, hostNetwork, hostPath /, container db is privileged, init container first";
         assert!(text.contains(wanted), "{text}");
+        // By the old name of the field.
+        let pod = &mut run.spec.template.spec;
+        pod.service_account = pod.service_account_name.take();
+        assert!(told(&run).contains(wanted));
     }
 
     #[test]

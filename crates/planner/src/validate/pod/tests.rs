@@ -68,6 +68,8 @@ fn what_no_cluster_takes_is_named_by_its_field() {
         ),
         (json!({ "activeDeadlineSeconds": 0 }), "activeDeadlineSeconds"),
         (json!({ "serviceAccountName": "Db" }), "serviceAccountName"),
+        // By its old name.
+        (json!({ "serviceAccount": "Db" }), "serviceAccount"),
         (json!({ "hostname": "a.b" }), "hostname"),
         (json!({ "nodeSelector": { "a b": "c" } }), "nodeSelector[\"a b\"]"),
         (json!({ "os": { "name": "windows" } }), "os.name"),
