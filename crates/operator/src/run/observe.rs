@@ -260,6 +260,8 @@ async fn refusal(
         .any(asked);
     // That which is under way as a rewrap is asked at each step, and what one has replaced is removed by what the status says.
     let reads = reads || status.is_some_and(|s| s.rewrap.is_some() || !s.replaced.is_empty());
+    // For a copy that is to be made, and for one that is found gone by this very pass.
+    let reads = reads || !planner::run::copies::wanted(run).is_empty();
     let held = *transfer != TransferView::None && !asked(labels::DOWNLOAD);
     if held || over && !reads || run.metadata.deletion_timestamp.is_some() {
         return Ok(None);

@@ -236,6 +236,11 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             None
         }
         CopyProgress::Idle => {
+            // What is under way goes on, as a transfer does; nothing more is read for it.
+            if let StorageView::Refused { message } = &o.storage {
+                note(told, one, None, None, Some(message.clone()));
+                return Some(AGAIN);
+            }
             let left = before.and_then(|copy| copy.upload_id.clone());
             note(told, one, Some(&at), location, None);
             decision.unguarded.push(Unguarded::Copy {

@@ -4,7 +4,7 @@ use api::{BackupRun, BackupRunStatus, condition, labels};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::run::observed::Observed;
+use crate::run::observed::{Observed, StorageView};
 use crate::run::step::{Decision, Guarded, Unguarded};
 
 /// Of a run's object and of its copies.
@@ -48,7 +48,9 @@ pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) 
     let (Some(on), Some(key), true) = (asked(o.run), &status.key, good) else {
         return;
     };
-    if on == is || o.storage.forbids(key).is_some() {
+    // A storage that refuses the namespace does not say which keys are its own.
+    let refuses = matches!(o.storage, StorageView::Refused { .. });
+    if on == is || refuses || o.storage.forbids(key).is_some() {
         return;
     }
     decision.unguarded.push(Unguarded::Hold {

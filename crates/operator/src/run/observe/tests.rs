@@ -65,12 +65,15 @@ async fn a_run_that_is_over_is_asked_where_something_of_its_backup_is_still_read
     let (client, _server) = connect();
     let context = crate::mocked::context(client, Default::default()).0;
     let shut = storage("shut", "None");
-    for (status, is_asked) in [
-        (json!({"conditions": good()}), false),
-        (json!({"conditions": good(), "replaced": [{"key": "db.sql"}]}), true),
+    for (replaced, copy, is_asked) in [
+        (json!([]), None, false),
+        (json!([{"key": "db.sql"}]), None, true),
+        (json!([]), Some("far"), true),
     ] {
-        let run = run(status.clone());
+        let mut run = run(json!({"conditions": good(), "replaced": replaced}));
+        let asks = copy.map(|name: &str| (labels::COPY.to_owned(), name.to_owned()));
+        run.annotations_mut().extend(asks);
         let why = refusal(&run, &shut, &TransferView::None, &context).await.unwrap();
-        assert_eq!(why.is_some(), is_asked, "{status}");
+        assert_eq!(why.is_some(), is_asked, "{replaced} {copy:?}");
     }
 }

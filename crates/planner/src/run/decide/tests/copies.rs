@@ -694,3 +694,31 @@ fn what_becomes_of_a_copy_stands_in_its_own_line() {
         }
     }
 }
+
+#[test]
+fn no_copy_is_begun_while_the_backups_own_storage_refuses_the_namespace_and_that_is_said() {
+    let mut world = wanting();
+    world.storage = StorageView::Refused {
+        message: "minio is not for team".into(),
+    };
+    assert!(world.decide().requeue.is_some());
+    assert_eq!(asked(&world.step()), []);
+    let said = condition::find(&world.status().conditions, condition::COPIED).cloned();
+    let said = said.unwrap();
+    assert_eq!((said.status.as_str(), said.reason.as_str()), ("False", "CopyFailed"));
+    assert!(said.message.contains("far: minio is not for team"), "{}", said.message);
+    world.storage = ready("");
+    assert_eq!(asked(&world.step()), [("far".to_string(), "far/db.sql".to_string())]);
+}
+
+#[test]
+fn a_copy_that_is_gone_is_not_made_again_out_of_a_storage_that_refuses_the_namespace() {
+    let mut world = copied();
+    world.storage = StorageView::Refused {
+        message: "minio is not for team".into(),
+    };
+    world.copies[0].found = Found::Nothing;
+    let steps = world.step();
+    assert_eq!(told(&steps, "CopyLost"), 1);
+    assert_eq!(asked(&steps), []);
+}

@@ -154,3 +154,17 @@ fn a_run_without_a_good_backup_and_one_of_anothers_object_hold_nothing() {
         assert_eq!(world.step(), []);
     }
 }
+
+#[test]
+fn no_hold_is_put_on_anything_in_a_storage_that_refuses_the_namespace() {
+    let mut world = World::stored();
+    world
+        .run
+        .annotations_mut()
+        .insert(labels::LEGAL_HOLD.into(), "true".into());
+    let message = "not for team".to_owned();
+    world.storage = StorageView::Refused { message };
+    assert!(holds(&world.step()).is_empty());
+    world.storage = ready("");
+    assert_eq!(holds(&world.step()), [true]);
+}
