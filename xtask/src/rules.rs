@@ -98,6 +98,12 @@ fn a_run_is_refused_for_what_is_wrong_with_it() {
         (path("/a/../b"), "must not have a segment . or .."),
         (path("/a/.."), "must not have a segment . or .."),
         (path("/./a"), "must not have a segment . or .."),
+        (path("/a\\..\\b"), "must not have a segment . or .."),
+        (
+            path("/a\\.backup-operator\\b"),
+            "must not have a segment .backup-operator",
+        ),
+        (path("/a\\b"), ""),
         (path("/a/b\n"), ""),
         (path("/a..b/.c"), ""),
         (path("{{ now }}"), ""),

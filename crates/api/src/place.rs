@@ -55,9 +55,14 @@ pub fn below(prefix: &str) -> String {
     format!("{prefix}{RECORDS}")
 }
 
+/// The segments of a path or a key, last first. Some stores (SeaweedFS) take `\` for `/`: what could lead elsewhere there leads nowhere here.
+pub fn segments(key: &str) -> impl Iterator<Item = &str> {
+    key.rsplit(['/', '\\'])
+}
+
 /// A key is one of the operator's own objects, and no backup.
 pub fn is_own(key: &str) -> bool {
-    key.split('/').rev().skip(1).any(|folder| folder == OWN)
+    segments(key).skip(1).any(|folder| folder == OWN)
 }
 
 #[cfg(test)]
@@ -98,5 +103,19 @@ mod tests {
             assert_eq!(Place::of(key), None, "{key}");
         }
         assert!(is_own(".backup-operator/probe-1") && !is_own("shop/.backup-operator") && !is_own("shop/a"));
+    }
+
+    #[test]
+    fn a_key_that_a_store_takes_for_one_of_the_operators_own_is_one() {
+        for (key, own) in [
+            (".backup-operator\\records\\shop\\-\\x.json", true),
+            ("team/.backup-operator\\records/x", true),
+            ("team\\.backup-operator/x", true),
+            ("team\\a.sql", false),
+            ("team/a\\.backup-operator", false),
+            ("team/.backup-operator-x\\a", false),
+        ] {
+            assert_eq!(is_own(key), own, "{key}");
+        }
     }
 }

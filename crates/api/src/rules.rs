@@ -209,16 +209,16 @@ pub const PATH_FORM: Said = Said {
     once: false,
     field: Some(".path"),
 };
-/// On a run's storage. A path with a template is judged when it is rendered.
+/// On a run's storage. A path with a template is judged when it is rendered. Some stores take `\` for `/`.
 pub const PATH_DOTS: Said = Said {
-    rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|/)[.][.]?(/|$)')",
+    rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|[/\\\\])[.][.]?([/\\\\]|$)')",
     message: Words::Fixed("must not have a segment . or ..; write the path out"),
     once: false,
     field: Some(".path"),
 };
 /// On a run's storage: the operator's records and probes lie there, and who could write one would speak in another's name.
 pub const PATH_OWN: Said = Said {
-    rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|/)[.]backup-operator(/|$)')",
+    rule: r"self.path.contains('{{') || !self.path.trim().matches('(^|[/\\\\])[.]backup-operator([/\\\\]|$)')",
     message: Words::Fixed("must not have a segment .backup-operator, which is the operator's own; take another name"),
     once: false,
     field: Some(".path"),

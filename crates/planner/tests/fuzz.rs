@@ -97,7 +97,19 @@ pub fn fuzz_paths() {
         b"\\a\\..\\b",
         "/\u{2028}ä/\u{202e}".as_bytes(),
     ];
-    let words = ["/", "..", ".", " ", "\n", "\0", "\u{85}", "\u{a0}", "%2f", "{{ now }}"];
+    let words = [
+        "/",
+        "\\",
+        "..",
+        ".",
+        " ",
+        "\n",
+        "\0",
+        "\u{85}",
+        "\u{a0}",
+        "%2f",
+        "{{ now }}",
+    ];
     Target {
         name: "paths",
         seeds: &seeds,
@@ -112,7 +124,8 @@ pub fn fuzz_paths() {
                     "{path:?}"
                 );
                 assert!(
-                    path.split('/').skip(1).all(|s| !matches!(s, "" | "." | "..")),
+                    path.split('/').skip(1).all(|s| !s.is_empty())
+                        && path.split(['/', '\\']).all(|s| !matches!(s, "." | "..")),
                     "{path:?}"
                 );
                 assert_eq!(validate::run::check_path(&path).as_deref(), Ok(path.as_str()), "twice");

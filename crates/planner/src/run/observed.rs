@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::BackupRun;
+use api::place::{OWN, is_own, segments};
 use api::run::{Location, Lock};
 use jiff::Timestamp;
 
@@ -385,11 +386,14 @@ impl StorageView {
             return None;
         };
         let Place { prefix, isolated, .. } = place;
-        (*isolated && !key.starts_with(prefix.as_str())).then(|| {
-            format!(
+        let below = key.strip_prefix(prefix.as_str());
+        let strays = |key: &str| segments(key).any(|segment| matches!(segment, "." | ".."));
+        if *isolated && below.is_none_or(strays) {
+            return Some(format!(
                 "object {key} is not below {prefix}, where the storage keeps this namespace's objects (spec.namespaceIsolation: Prefix)"
-            )
-        })
+            ));
+        }
+        is_own(below.unwrap_or(key)).then(|| format!("object {key} lies in {OWN}, which is the operator's own"))
     }
 }
 

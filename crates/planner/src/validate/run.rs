@@ -272,11 +272,10 @@ pub fn check_path(rendered: &str) -> Result<String, String> {
             shown()
         ));
     }
-    match relative
-        .split('/')
-        .find(|segment| matches!(*segment, "" | "." | ".." | api::place::OWN))
-    {
-        Some("") => form(format!("{} has // in it", shown())),
+    if relative.contains("//") || relative.starts_with('/') {
+        return form(format!("{} has // in it", shown()));
+    }
+    match api::place::segments(relative).find(|segment| matches!(*segment, "." | ".." | api::place::OWN)) {
         Some(api::place::OWN) => Err(format!("{} leads into it; it {}", shown(), rules::PATH_OWN.words())),
         Some(segment) => Err(format!(
             "{} has the segment {segment:?}, which could lead elsewhere; it {}",

@@ -348,6 +348,8 @@ fn a_path_leads_to_one_object_below_the_root() {
         (" /a \n", "/a"),
         ("/..a/b..", "/..a/b.."),
         ("/ä b", "/ä b"),
+        ("/a\\b", "/a\\b"),
+        ("/a\\..b\\", "/a\\..b\\"),
         (long.as_str(), &long),
     ] {
         assert_eq!(check_path(rendered).as_deref(), Ok(path));
@@ -362,6 +364,12 @@ fn a_path_leads_to_one_object_below_the_root() {
         ("/./a", "\".\""),
         ("/a/..", "\"..\""),
         ("/../a", "\"..\""),
+        // Some stores take it for a slash.
+        ("/a\\..\\b", "\"..\""),
+        ("/a/..\\b", "\"..\""),
+        ("/.\\a", "\".\""),
+        ("/.backup-operator\\records\\x\\-\\y.json", "leads into it"),
+        ("/a\\.backup-operator/x", "leads into it"),
         ("/a\nb", "control character '\\n'"),
         ("/a\u{0}", "control character"),
         ("/a\u{85}b", "control character"),

@@ -62,7 +62,14 @@ fn where_namespaces_are_kept_apart_a_status_cannot_name_another_ones_object() {
             transfer.key = Some(key.into());
         }
     };
-    for key in ["other/db.sql", "team", "teamx/db.sql", ""] {
+    for key in [
+        "other/db.sql",
+        "team",
+        "teamx/db.sql",
+        "",
+        "team/../other/db.sql",
+        "team/..\\other\\db.sql",
+    ] {
         let mut world = World::stored();
         world.storage = isolated();
         forge(&mut world, key);
@@ -266,4 +273,24 @@ fn a_backup_is_written_to_its_own_storage_whatever_its_status_names() {
     world.pod(PodStage::Running);
     let steps = world.step();
     assert_eq!(ordered(&steps).map(|order| order.storage.as_str()), Some("minio"));
+}
+
+#[test]
+fn a_status_cannot_name_one_of_the_operators_own_objects_as_a_backup() {
+    for key in [".backup-operator/records/x", "a\\.backup-operator\\records\\x"] {
+        for (storage, below) in [(ready(""), ""), (isolated(), "team/")] {
+            let mut world = World::new(restore_only_run());
+            world.step();
+            world.storage = storage;
+            let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+            transfer.key = Some(format!("{below}{key}"));
+            world.pod(PodStage::Running);
+            let steps = world.step();
+            assert_eq!(ordered(&steps), None, "{below}{key}");
+            let message = world.status().message.unwrap();
+            assert!(message.contains("the operator's own"), "{message}");
+        }
+    }
+    // What a storage has as its prefix is its own to choose.
+    assert_eq!(ready("x/.backup-operator/y/").forbids("x/.backup-operator/y/a"), None);
 }
