@@ -12,7 +12,6 @@ use crate::run::carrier::Carrier;
 use crate::run::life::Attempt;
 use crate::run::moved::moved;
 use crate::run::observed::{Found, Observed, PodView, Route, StorageView};
-use crate::run::replaced::view_of;
 use crate::run::step::{TransferOrder, Unguarded};
 use crate::run::{carrier, pod, tell};
 
@@ -117,7 +116,7 @@ pub fn of_copy<'a>(o: &Observed<'_>, at: &'a Attempt) -> Option<&'a String> {
 
 /// The storage that an attempt works in, for this run's namespace; none: the run has no copy in the one that the status names.
 pub fn storage_of<'o>(o: &'o Observed<'_>, at: &Attempt) -> Option<&'o StorageView> {
-    view_of(o, of_copy(o, at))
+    o.view_of(of_copy(o, at))
 }
 
 /// Whether a restore reads its own backup where a storage that was edited since points to. A copy is read by what is known of the copy.

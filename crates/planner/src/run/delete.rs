@@ -12,7 +12,7 @@ use crate::run::limits::{CANCEL, PODS, PROGRESS, REPLACED, STORAGE_WAIT, STORE};
 use crate::run::moved::moved;
 use crate::run::observed::{Contact, CopyProgress, Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
-use crate::run::replaced::{busy, is_looked_for, removal, view_of};
+use crate::run::replaced::{busy, is_looked_for, removal};
 use crate::run::rewrap_request::{is_of, is_own};
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 
@@ -294,7 +294,7 @@ fn of_rewrap(o: &Observed<'_>, status: &BackupRunStatus, left: &mut Vec<String>)
             told.extend([Unguarded::TellStorage(Box::new(event.clone())), Unguarded::Event(event)]);
             return false;
         }
-        let view = view_of(o, storage.as_ref());
+        let view = o.view_of(storage.as_ref());
         let place = storage.as_ref().unwrap_or(&o.run.spec.storage.name);
         left.push(format!("the object {key} in storage {place}, of a rewrap"));
         let may = view.is_some_and(|view| {

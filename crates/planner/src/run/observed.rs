@@ -281,6 +281,14 @@ pub struct Claim {
 }
 
 impl Observed<'_> {
+    /// The storage that a place of the run names; `None` is the run's own.
+    pub fn view_of(&self, storage: Option<&String>) -> Option<&StorageView> {
+        match storage {
+            None => Some(&self.storage),
+            Some(name) => self.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
+        }
+    }
+
     /// What is left of a limit that began at a time; zero when it is over.
     pub fn left_of(&self, limit: Duration, since: Timestamp) -> Duration {
         limit.saturating_sub(self.age(since))

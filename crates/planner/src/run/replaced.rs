@@ -84,22 +84,14 @@ pub fn is_looked_for(o: &Observed<'_>, moved: Option<&Moved>) -> bool {
     moved.is_some() && last.is_some_and(|last| !o.left_of(REPLACED, last.time.0).is_zero())
 }
 
-/// The storage that a place of a run names; `None` is the run's own.
-pub fn view_of<'v>(o: &'v Observed<'_>, storage: Option<&String>) -> Option<&'v StorageView> {
-    match storage {
-        None => Some(&o.storage),
-        Some(name) => o.copies.iter().find(|c| c.storage == *name).map(|c| &c.view),
-    }
-}
-
 /// Where it was stored, if its storage names another place now.
 pub fn moved_of(o: &Observed<'_>, old: &Replaced) -> Option<Moved> {
-    moved(view_of(o, old.storage.as_ref())?, old.location.as_ref())
+    moved(o.view_of(old.storage.as_ref())?, old.location.as_ref())
 }
 
 /// What is said of one that is not removed at all.
 fn untouched(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<Unguarded> {
-    let view = view_of(o, old.storage.as_ref());
+    let view = o.view_of(old.storage.as_ref());
     let moved = moved_of(o, old).filter(Moved::is_elsewhere);
     let place = old.storage.as_ref().unwrap_or(&o.run.spec.storage.name);
     let (reason, why) = if !is_of(status, old) {
@@ -141,8 +133,9 @@ fn is_closed(view: &StorageView, old: &Replaced) -> bool {
 fn keeps(o: &Observed<'_>, status: &BackupRunStatus, old: &Replaced) -> Option<(String, Duration)> {
     let name = old.storage.as_ref()?;
     let is_wanted = copies::wanted(o.run).iter().any(|wanted| wanted.storage == *name);
-    let is_gone =
-        view_of(o, Some(name)).is_none_or(|view| matches!(view, StorageView::Missing | StorageView::Refused { .. }));
+    let is_gone = o
+        .view_of(Some(name))
+        .is_none_or(|view| matches!(view, StorageView::Missing | StorageView::Refused { .. }));
     if !is_wanted && is_gone {
         // Nobody will make it anew.
         return None;
