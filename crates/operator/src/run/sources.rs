@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use planner::run::picked::{Proof, SourceView};
-use planner::run::proved::proof;
+use planner::run::proved::{is_known, proof};
 use planner::run::source::{There, pick};
 use planner::run::{is_finished, life};
 
@@ -137,7 +137,8 @@ pub fn proved(run: &BackupRun, context: &Context, now: Timestamp) -> Option<Proo
         let source = reader.status.as_ref().and_then(|s| s.source.as_ref());
         reader.namespace() == run.namespace() && source.is_some_and(|s| s.uid == uid) && reads_what_is(reader, run)
     });
-    own.filter_map(|reader| proof(reader, now)).max_by_key(|proof| proof.at)
+    own.filter_map(|reader| proof(reader, now))
+        .max_by_key(|proof| (proof.at, !proof.good))
 }
 
 /// The run whose backup this one has restored, where it does not say so yet.
@@ -154,7 +155,7 @@ pub fn is_to_hear(run: &BackupRun, context: &Context) -> Option<ObjectRef<Backup
         .get(&name)
         .filter(|_| run.namespace().as_ref() == Some(&source.namespace))?;
     let known = other.status.as_ref().and_then(|s| s.verified.as_ref());
-    let is_new = known.is_none_or(|known| known.run != shown.run && (known.time.0 < shown.at || known.time.0 > now));
+    let is_new = known.is_none_or(|known| !is_known(known, &shown, now));
     (is_new && other.uid().as_ref() == Some(&source.uid) && reads_what_is(run, &other)).then_some(name)
 }
 

@@ -60,11 +60,19 @@ pub fn is_bad(status: &BackupRunStatus) -> bool {
     said.is_some_and(|said| OF_THE_OBJECT.iter().any(|reason| reason.word() == said.reason))
 }
 
+/// Whether what a run says already is this, or came after it. Of two that ended in one second, which is as fine as a status tells, what was found
+/// wrong is not hidden by what was found right; and what a wrong clock has put into the future hides nothing.
+pub fn is_known(told: &Verified, proof: &Proof, now: Timestamp) -> bool {
+    let at = told.time.0;
+    let hides = at > proof.at || at == proof.at && (proof.good || !told.successful);
+    told.run == proof.run || hides && at <= now
+}
+
 /// Adds what was shown since to the decision about a finished run. Returns the status that tells of it; None: nothing new.
 pub fn add(o: &Observed<'_>, status: &BackupRunStatus, decision: &mut Decision) -> Option<BackupRunStatus> {
     let proof = o.proof.as_ref()?;
     let told = status.verified.as_ref();
-    let known = told.is_some_and(|v| v.run == proof.run || v.time.0 >= proof.at && v.time.0 <= o.now);
+    let known = told.is_some_and(|v| is_known(v, proof, o.now));
     // Of a backup that is not there any more nothing is to be said.
     if known || !condition::is_true(&status.conditions, condition::SUCCESSFUL) || tell::is_overwritten(status) {
         return None;

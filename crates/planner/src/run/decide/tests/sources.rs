@@ -137,6 +137,27 @@ fn a_backup_says_what_the_last_restore_of_it_elsewhere_has_shown_once() {
 }
 
 #[test]
+fn a_restore_that_failed_in_the_second_in_which_another_went_well_is_not_hidden_by_it() {
+    let of = |run: &str, good| {
+        proof(990_000, good).map(|proof| Proof {
+            run: run.into(),
+            ..proof
+        })
+    };
+    let mut world = World::stored();
+    world.proof = of("first", true);
+    world.step();
+    world.proof = of("second", false);
+    world.step();
+    assert!(!world.is(condition::VERIFIED));
+    assert_eq!(world.status().verified.unwrap().run, "second");
+    for again in [of("third", false), of("first", true)] {
+        world.proof = again;
+        assert_eq!(world.step(), [], "it is said once");
+    }
+}
+
+#[test]
 fn a_restore_that_never_came_to_the_backup_says_nothing_of_it() {
     let mut run = asks();
     run.source = seen(&run, &World::stored());
