@@ -8,7 +8,7 @@ use api::storage::DataPath;
 use planner::run::{End, Reason};
 use protocol::{AgentState, FromAgent, Outcome, Report, ToAgent, UrlRequest};
 
-use super::rig::{rig, rig_after, rig_of};
+use super::rig::{Peer, Rig, rig, rig_after, rig_of};
 use super::{finished, foul, part, receipt, report, store, stored};
 
 #[tokio::test]
@@ -289,22 +289,27 @@ async fn another_runs_object_is_not_taken_for_ones_own() {
     );
 }
 
+/// Has an object of five bytes signed for and puts it whole: the run's own, or one that says of nobody that it is his.
+async fn put_whole(rig: &Rig, peer: &mut Peer, own: bool) {
+    let checksum = String::new();
+    peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 5, checksum }))
+        .await;
+    let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
+        panic!()
+    };
+    let metadata = headers
+        .iter()
+        .filter(|(name, _)| own && name.starts_with("x-amz-meta-"))
+        .cloned();
+    rig.store.held().object = Some((5, metadata.collect()));
+}
+
 #[tokio::test]
 async fn what_a_failed_agent_has_put_whole_is_removed_and_what_is_anothers_is_not() {
     for (own, left) in [(true, false), (false, true)] {
         let mut rig = rig(Action::Backup, DataPath::Direct).await;
         let (mut peer, _) = rig.started().await;
-        let checksum = String::new();
-        peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 5, checksum }))
-            .await;
-        let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
-            panic!()
-        };
-        let metadata = headers
-            .iter()
-            .filter(|(name, _)| own && name.starts_with("x-amz-meta-"))
-            .cloned();
-        rig.store.held().object = Some((5, metadata.collect()));
+        put_whole(&rig, &mut peer, own).await;
         let outcome = Outcome::CommandFailed { code: 1 };
         peer.say(&finished(Report {
             outcome,
@@ -504,17 +509,7 @@ async fn parts_are_planned_by_the_size_that_is_expected_where_the_agent_knows_su
 async fn an_attempt_that_was_given_up_takes_nothing_back() {
     let mut rig = rig(Action::Backup, DataPath::Direct).await;
     let (mut peer, _) = rig.started().await;
-    let checksum = String::new();
-    peer.say(&FromAgent::NeedUrl(UrlRequest::Object { size: 5, checksum }))
-        .await;
-    let Some(ToAgent::Url { headers, .. }) = peer.heard().await else {
-        panic!()
-    };
-    let metadata = headers
-        .iter()
-        .filter(|(name, _)| name.starts_with("x-amz-meta-"))
-        .cloned();
-    rig.store.held().object = Some((5, metadata.collect()));
+    put_whole(&rig, &mut peer, true).await;
     drop(peer);
     let mut peer = rig.connected().await;
     assert!(matches!(peer.heard().await, Some(ToAgent::Hello { .. })));
