@@ -32,6 +32,8 @@ pub enum StoreErrorKind {
     Timeout,
     /// The store asks for patience, or has an error of its own (5xx).
     Busy,
+    /// The store has no room for more: its disk is full, or a quota is. What is there can be read and removed.
+    Full,
     /// The store refuses the request as such.
     Refused,
     /// The store keeps the object: a lock or a legal hold lies on it.
@@ -157,7 +159,7 @@ impl StoreError {
     pub fn passes(&self) -> bool {
         matches!(
             self.kind,
-            StoreErrorKind::Unreachable | StoreErrorKind::Timeout | StoreErrorKind::Busy
+            StoreErrorKind::Unreachable | StoreErrorKind::Timeout | StoreErrorKind::Busy | StoreErrorKind::Full
         )
     }
 
@@ -187,6 +189,8 @@ impl StoreError {
             // AWS of another restore than the one under way, or of a tier that has no room now.
             ("GlacierExpeditedRetrievalNotAvailable", _) => K::Busy,
             ("PreconditionFailed", _) | (_, 412) => K::Exists,
+            // MinIO's quota comes with 400, Ceph's with 403: neither a denial, nor for good.
+            ("XMinioAdminBucketQuotaExceeded" | "QuotaExceeded", _) | (_, 507) => K::Full,
             // versitygw says XAdminUserNotFound, with a 404; s3s NotSignedUp; Garage a denial whose message tells.
             ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _)
             // MinIO's word for a session that it does not know.
@@ -248,6 +252,7 @@ fn cure(kind: StoreErrorKind, step: &str) -> Cow<'static, str> {
         StoreErrorKind::WrongRegion => "; set spec.parameters.region to the region that the store expects",
         StoreErrorKind::ClockSkew => "; set the clocks right",
         StoreErrorKind::Unreachable => "; check spec.parameters.endpoint, and that the store runs",
+        StoreErrorKind::Full => "; make room there: rotation, a larger disk or quota",
         _ => "",
     })
 }
@@ -317,6 +322,11 @@ impl ProbeError {
         matches!(self, Self::Request(error) if error.kind == StoreErrorKind::BadCredentials)
     }
 
+    /// There is no room for the probe's own object, and all else may be as ever.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Request(error) if error.kind == StoreErrorKind::Full)
+    }
+
     /// It says nothing of what the store takes and refuses, and may pass by itself.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Request(error) if error.passes())
@@ -362,6 +372,10 @@ mod tests {
             (505, "", K::Refused, "", false),
             (503, "SlowDown", K::Busy, "", true),
             (500, "", K::Busy, "", true),
+            (507, "XMinioStorageFull", K::Full, "make room", true),
+            (507, "InsufficientStorage", K::Full, "make room", true),
+            (400, "XMinioAdminBucketQuotaExceeded", K::Full, "make room", true),
+            (403, "QuotaExceeded", K::Full, "make room", true),
             (400, "BadDigest", K::Refused, "BadDigest", false),
         ];
         for (status, code, kind, words, passes) in cases {

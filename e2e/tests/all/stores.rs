@@ -2,8 +2,9 @@
 //! is held back, and past the storage's `retrySeconds` the run fails and says which step.
 use std::time::Duration;
 
+use api::condition;
 use api::run::State;
-use e2e::bytes::random;
+use e2e::bytes::{random, sum_line};
 use e2e::proxy::{Proxy, Request};
 use e2e::runs::{message, status, stream};
 use e2e::sts::{self, Temporary};
@@ -11,6 +12,7 @@ use e2e::{Case, case};
 use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 /// Two parts and the last.
@@ -320,6 +322,47 @@ fn a_store_that_refuses_for_good_fails_the_run_with_the_step_and_the_cure() {
             }
         }));
         futures::join!(refused, others);
+    });
+}
+
+#[test]
+fn a_store_that_is_full_gives_back_what_it_has_and_gets_no_new_backup() {
+    case("store-full", |case| async move {
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        case.fault("db", "store: the disk is full when a restore is asked for");
+        case.start("db", spec(&case, &proxy, "db")).await;
+        whole(&case, "db").await;
+        for method in ["POST", "PUT"] {
+            let full = (
+                507,
+                "XMinioStorageFull",
+                "Storage backend has reached its minimum free drive threshold.",
+            );
+            proxy.answers(method, "", 0, full);
+        }
+        // Another spec is probed at once.
+        let change = json!({"spec": {"parameters": {"retrySeconds": "60"}}});
+        let (parameters, merge) = (PatchParams::default(), Patch::Merge(&change));
+        case.storages()
+            .patch(&proxy.storage, &parameters, &merge)
+            .await
+            .unwrap();
+        case.wait("the storage says that its store is full", 60, || async {
+            let status = case.storages().get(&proxy.storage).await.ok()?.status?;
+            let ready = condition::find(&status.conditions, condition::READY)?;
+            (ready.reason == "StoreFull").then_some(())
+        })
+        .await;
+        case.start("next", spec(&case, &proxy, "next")).await;
+        case.until("next", "waits for room", 60, |run| {
+            message(run).contains("make room there").then_some(())
+        })
+        .await;
+        let restored = status(&case.restore("db").await).log.unwrap_or_default();
+        assert_eq!(restored.trim(), sum_line(&random(SIZE, 1)));
+        assert_eq!(status(&case.runs().get("next").await.unwrap()).start_time, None);
+        proxy.forget();
+        whole(&case, "next").await;
     });
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use servers::exchange;
-use store::{Checksum, CompletedPart, Finish, Removed, StoreErrorKind, Wanted};
+use store::{Checksum, CompletedPart, Finish, ProbeError, Removed, StoreErrorKind, Wanted};
 
 use super::ledger::{metadata, put_part, url_for};
 use super::running::{BUCKET, Depot, block};
@@ -68,11 +68,19 @@ fn a_full_disk_ends_no_store_and_keeps_nothing_from_being_removed() {
     for key in ["old", "kept"] {
         block(store.write(key, vec![7; 100 << 10], Checksum::Sha256)).unwrap();
     }
+    let known = block(store.probe("", "id", None)).unwrap();
     fill(folder.path());
     // For longer than a lease is good that is not renewed.
     std::thread::sleep(Duration::from_secs(25));
     let health = format!("http://127.0.0.1:{}/", depot.health);
     assert_eq!(exchange("GET", &health, &[], b"").unwrap().status, 200);
+    // A restore asks a storage whose probe says this, and no other that failed.
+    for fault in [
+        block(store.probe("", "id", None)).map(drop),
+        block(store.probe_again("", "id", known)),
+    ] {
+        assert!(fault.as_ref().is_err_and(ProbeError::is_full), "{fault:?}");
+    }
     assert_eq!(block(store.remove("old", None)).unwrap(), Removed::Gone);
     assert_eq!(block(store.look("old", None)).unwrap(), None);
     assert!(block(store.look("kept", None)).unwrap().is_some());
@@ -114,7 +122,7 @@ fn a_full_disk_is_said_in_words_and_takes_nothing_of_what_is_there() {
     refused(4, &upload, "k", 1 << 10);
     let error = begin("other").unwrap_err();
     assert!(
-        error.kind() == StoreErrorKind::Busy && error.to_string().contains("disk is full"),
+        error.kind() == StoreErrorKind::Full && error.to_string().contains("disk is full"),
         "{error}"
     );
     assert!(

@@ -159,7 +159,7 @@ impl Outcome {
 /// Begins a look through a storage's bucket, where that is wanted and due.
 pub fn begin(storage: &Arc<BackupStorage>, context: &Arc<Context>) {
     let uid = storage.uid().unwrap_or_default();
-    let wanted = storage.spec.syncs() && api::storage::is_ready(storage);
+    let wanted = storage.spec.syncs() && planner::storage::is_readable(storage);
     if !wanted || !context.syncs.begin(&uid, storage.metadata.generation, Instant::now()) {
         return;
     }

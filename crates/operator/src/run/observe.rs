@@ -307,20 +307,22 @@ fn storage_view(storage: &BackupStorage, namespace: &str, context: &Context) -> 
         return StorageView::NotReady {
             message: "it is being deleted.".into(),
             place: place.ok(),
+            full: false,
         };
     }
     if !condition::is_true(conditions, condition::READY) {
-        let message = condition::find(conditions, condition::READY)
-            .map_or_else(|| "it has not been probed yet.".into(), |c| c.message.clone());
+        let told = condition::find(conditions, condition::READY);
         return StorageView::NotReady {
-            message,
+            message: told.map_or_else(|| "it has not been probed yet.".into(), |c| c.message.clone()),
             place: place.ok(),
+            full: planner::storage::is_full(storage),
         };
     }
     place.map_or_else(
         |_| StorageView::NotReady {
             message: "its parameters are wrong.".into(),
             place: None,
+            full: false,
         },
         StorageView::Ready,
     )

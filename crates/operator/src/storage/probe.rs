@@ -79,6 +79,7 @@ pub async fn probe(storage: &BackupStorage, context: &Context, configuration: &s
                 format!("{error}{}", secret(storage.spec.credentials.as_ref(), &keys)),
             )
         }
+        Ok(Err(error)) if error.is_full() => failed(Reason::StoreFull, error.to_string()),
         Ok(Err(error)) if error.passes() => failed(Reason::StoreUnreachable, error.to_string()),
         Ok(Err(error)) if error.is_denial() => failed(Reason::ProbeDenied, error.to_string()),
         Ok(Err(error)) => failed(Reason::ProbeFailed, error.to_string()),

@@ -11,6 +11,7 @@ use crate::run::observed::{Observed, StorageView};
 use crate::run::picked::RecipientsView;
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::waiting::Wants;
 use crate::run::{cancel, end, path, recipients, source, tell, thaw, turn, waiting};
 use crate::validate;
 use crate::validate::run::check_path;
@@ -69,9 +70,13 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         }
     };
     // The copy's storage was seen to be ready.
+    let wants = match o.run.spec.backup {
+        Some(_) => Wants::Room,
+        None => Wants::Object,
+    };
     let own = copy
         .as_ref()
-        .map_or_else(|| waiting::prefix_or_wait(o, &status), |_| Ok(String::new()));
+        .map_or_else(|| waiting::prefix_or_wait(o, &status, wants), |_| Ok(String::new()));
     let prefix = match own {
         Ok(prefix) => prefix,
         Err(wait) if o.run.spec.backup.is_some() => return wait,

@@ -256,7 +256,7 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
 /// Looks at a copy that was made, once a day: somebody may have removed it.
 fn watch(o: &Observed<'_>, copy: &CopyStatus, seen: &CopyView, decision: &mut Decision) -> Option<Duration> {
     let made = copy.completion_time.as_ref()?.0;
-    if !matches!(seen.view, StorageView::Ready(_)) || seen.view.forbids(&copy.key).is_some() {
+    if seen.view.to_read().is_err() || seen.view.forbids(&copy.key).is_some() {
         return None;
     }
     let next = match seen.looked {

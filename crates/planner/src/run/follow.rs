@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline, writes_to};
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{CANCEL, LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
-use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
+use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, TransferView};
 use crate::run::over::{over, refused};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -142,7 +142,7 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
         return end::report(o, status, at, end);
     };
     let proof = match &o.found {
-        Found::Unknown if matches!(o.storage, StorageView::Ready(_)) => {
+        Found::Unknown if o.storage.to_read().is_ok() => {
             return Decision {
                 unguarded: vec![Unguarded::look(key)],
                 ..Decision::wait(PROGRESS)

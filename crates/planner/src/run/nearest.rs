@@ -3,7 +3,7 @@ use api::BackupRunStatus;
 use api::run::CopyStatus;
 
 use crate::run::moved::moved;
-use crate::run::observed::{Found, Observed, StorageView};
+use crate::run::observed::{Found, Observed};
 use crate::run::step::Unguarded;
 use crate::run::there::{self, Lie};
 
@@ -81,11 +81,8 @@ fn own(o: &Observed<'_>, status: &BackupRunStatus) -> Own {
             unseen: false,
         })
     };
-    match &o.storage {
-        StorageView::Ready(_) => {}
-        StorageView::NotReady { message, .. } => return passed(format!("it is not ready: {message}"), true),
-        StorageView::Refused { message } => return passed(message.clone(), false),
-        StorageView::Missing => return passed("there is no such storage".into(), true),
+    if let Err((words, may_come)) = o.storage.to_read() {
+        return passed(words, may_come);
     }
     let Some(key) = &status.key else { return Own::There };
     if o.storage.forbids(key).is_some() {

@@ -344,6 +344,8 @@ pub enum StorageView {
         /// Where this namespace's objects are, if its parameters can be read: whose an object is does not depend on the
         /// state of the storage.
         place: Option<Place>,
+        /// It only has no room for more: what is there can be read.
+        full: bool,
     },
     /// The run's namespace may not use it.
     Refused {
@@ -377,6 +379,24 @@ impl StorageView {
         match self {
             Self::Ready(place) | Self::NotReady { place: Some(place), .. } => Some(place.retry),
             _ => None,
+        }
+    }
+
+    /// Where objects are read from now, or why none is. A store without room is read as ever: somebody may need what is there most just then.
+    ///
+    /// # Errors
+    /// In words, and whether that may pass by itself.
+    pub fn to_read(&self) -> Result<&Place, (String, bool)> {
+        match self {
+            Self::Ready(place)
+            | Self::NotReady {
+                place: Some(place),
+                full: true,
+                ..
+            } => Ok(place),
+            Self::NotReady { message, .. } => Err((format!("it is not ready: {message}"), true)),
+            Self::Refused { message } => Err((message.clone(), false)),
+            Self::Missing => Err(("there is no such storage".into(), true)),
         }
     }
 

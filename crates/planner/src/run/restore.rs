@@ -16,6 +16,7 @@ use crate::run::nearest::{Nearest, nearest};
 use crate::run::observed::{Found, Observed, PodView, StorageView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
+use crate::run::waiting::Wants;
 use crate::run::{cancel, copies, end, lock, proved, rewrap, source, tell, thaw, there, turn, waiting};
 use crate::validate;
 
@@ -111,7 +112,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
         // The copy's storage was seen to be ready.
         (Some(_), _) => Ok(String::new()),
         (None, Some((words, _))) => Err(waiting::nowhere(o, &status, &words)),
-        (None, None) => waiting::prefix_or_wait(o, &status),
+        (None, None) => waiting::prefix_or_wait(o, &status, Wants::Object),
     };
     let prefix = match (own, held) {
         (Ok(prefix), None) => prefix,

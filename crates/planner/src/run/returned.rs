@@ -18,6 +18,7 @@ use crate::run::replaced::condition_of;
 use crate::run::rewrap_request::before_all;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::taken::is_elsewheres;
+use crate::run::waiting::Wants;
 use crate::run::{end, tell, waiting};
 use crate::validate::run::check_path;
 
@@ -77,7 +78,7 @@ fn told(o: &Observed<'_>, mut status: BackupRunStatus, past: &Past) -> Decision 
         );
         return end::refuse(o, status, Reason::NotRepeated, &text);
     };
-    let prefix = match waiting::prefix_or_wait(o, &o.run.status.clone().unwrap_or_default()) {
+    let prefix = match waiting::prefix_or_wait(o, &o.run.status.clone().unwrap_or_default(), Wants::Object) {
         Ok(prefix) => prefix,
         Err(wait) => return wait,
     };

@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
 /// # Errors
 /// It waited for too long, in words.
 pub fn wait(o: &Observed<'_>, status: &mut BackupRunStatus, wanted: &Wanted<'_>) -> Result<Option<Decision>, String> {
-    let StorageView::Ready(place) = wanted.view else {
+    let Ok(place) = wanted.view.to_read() else {
         return Ok(None);
     };
     // That another object can be read says nothing of this one.

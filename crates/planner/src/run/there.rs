@@ -3,7 +3,7 @@ use api::BackupRunStatus;
 use api::run::CopyStatus;
 
 use crate::run::moved::moved;
-use crate::run::observed::{Found, Observed, StorageView, StoredObject};
+use crate::run::observed::{Found, Observed, StoredObject};
 use crate::run::step::Unguarded;
 
 /// The copies that were made, as far as is known.
@@ -40,11 +40,8 @@ pub fn lie(o: &Observed<'_>, status: &BackupRunStatus, copy: &CopyStatus) -> Lie
     let Some(seen) = o.copies.iter().find(|c| c.storage == copy.storage) else {
         return hidden("there is no such storage".into(), true);
     };
-    match &seen.view {
-        StorageView::Ready(_) => {}
-        StorageView::NotReady { message, .. } => return hidden(format!("it is not ready: {message}"), true),
-        StorageView::Refused { message } => return hidden(message.clone(), false),
-        StorageView::Missing => return hidden("there is no such storage".into(), true),
+    if let Err((why, passes)) = seen.view.to_read() {
+        return hidden(why, passes);
     }
     if let Some(why) = seen.view.forbids(&copy.key) {
         return hidden(why, false);

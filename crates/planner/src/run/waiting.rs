@@ -9,9 +9,18 @@ use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::tell;
 
+/// What a storage is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// A backup is made there.
+    Room,
+    /// What is there is read: a storage that is full will do.
+    Object,
+}
+
 /// The storage's prefix, or how to wait for the storage.
-pub fn prefix_or_wait(o: &Observed<'_>, status: &BackupRunStatus) -> Result<String, Decision> {
-    let (reason, message) = match reason_to_wait(o) {
+pub fn prefix_or_wait(o: &Observed<'_>, status: &BackupRunStatus, wants: Wants) -> Result<String, Decision> {
+    let (reason, message) = match reason_to_wait(o, wants) {
         Ok(prefix) => return Ok(prefix),
         Err(why) => why,
     };
@@ -83,8 +92,11 @@ pub fn restore(
 }
 
 /// The storage's prefix, or why it cannot be used now.
-fn reason_to_wait(o: &Observed<'_>) -> Result<String, (&'static str, String)> {
+fn reason_to_wait(o: &Observed<'_>, wants: Wants) -> Result<String, (&'static str, String)> {
     let name = &o.run.spec.storage.name;
+    if let (Wants::Object, Ok(place)) = (wants, o.storage.to_read()) {
+        return Ok(place.prefix.clone());
+    }
     match &o.storage {
         StorageView::Ready(place) => Ok(place.prefix.clone()),
         StorageView::Missing => Err((

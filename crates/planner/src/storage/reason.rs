@@ -15,6 +15,7 @@ words! {
     InvalidConfiguration "What the spec says makes no client of a store: a certificate, a proxy." "Correct the certificate or proxy that the message names."
     SecretUnreadable     "The API server does not give the Secret." "Let the operator read Secrets of that namespace (chart: credentialNamespaces)."
     StoreUnreachable     "The store cannot be reached, or has a fault of its own, which may pass." "Check spec.parameters.endpoint, that the store runs, and the operator's way to it."
+    StoreFull            "The store has no room for a backup. What is there is restored, verified and removed as ever." "Make room: rotation, a larger disk or quota. It is looked at again by itself."
     ProbeTimeout         "The store took too long over the probe, which may pass." "Check that the store runs and is not overloaded, and the operator's way to it."
     ProbeFailed          "The store refuses what backups need, or does something else than it is asked to." "Do what the message says: create the bucket, or correct the parameter."
     ProbeDenied          "The access key may not do what backups need." "Give the access key the right that the message names."
@@ -37,7 +38,7 @@ impl Reason {
     pub fn keeps_proof(self) -> bool {
         matches!(
             self,
-            Self::StoreUnreachable | Self::ProbeTimeout | Self::SecretUnreadable
+            Self::StoreUnreachable | Self::StoreFull | Self::ProbeTimeout | Self::SecretUnreadable
         )
     }
 }

@@ -40,6 +40,8 @@ impl Answer {
             (501 | 505, _) | (_, "NotImplemented") => Hope::None,
             (408 | 429, _) | (500.., _) => Hope::Passes,
             (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "OperationAborted") => Hope::Passes,
+            // A quota is full, of MinIO (400) or Ceph (403): as a disk.
+            (_, "XMinioAdminBucketQuotaExceeded" | "QuotaExceeded") => Hope::Passes,
             // The storage was probed with good keys: these are being rotated, and the next URL may be signed with new ones.
             (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch")
             // MinIO's word for a session that it does not know; of one that has ended it says InvalidAccessKeyId.
@@ -157,6 +159,8 @@ mod tests {
             (404, "BlobNotFound", "", Hope::None),
             (409, "BlobArchived", "", Hope::None),
             (507, "XMinioStorageFull", "", Hope::Passes),
+            (400, "XMinioAdminBucketQuotaExceeded", "", Hope::Passes),
+            (403, "QuotaExceeded", "", Hope::Passes),
             (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
             (400, "BadDigest", "", Hope::Doubtful),
             (404, "NoSuchUpload", "", Hope::None),

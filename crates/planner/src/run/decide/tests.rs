@@ -347,12 +347,19 @@ impl World {
 fn ready(prefix: &str) -> StorageView {
     StorageView::Ready(Place {
         prefix: prefix.into(),
+        ..place()
+    })
+}
+
+fn place() -> Place {
+    Place {
+        prefix: String::new(),
         isolated: false,
         thaws: false,
         retry: Duration::from_secs(900),
         location: bucket("backups"),
         home: "ops".into(),
-    })
+    }
 }
 
 fn bucket(name: &str) -> Location {
@@ -364,7 +371,16 @@ fn bucket(name: &str) -> Location {
 
 fn not_ready(message: &str, place: Option<Place>) -> StorageView {
     let message = message.into();
-    StorageView::NotReady { message, place }
+    let full = false;
+    StorageView::NotReady { message, place, full }
+}
+
+fn full(place: Place) -> StorageView {
+    StorageView::NotReady {
+        message: "the disk is full".into(),
+        place: Some(place),
+        full: true,
+    }
 }
 
 fn stored() -> End {

@@ -178,6 +178,7 @@ fn the_time_of_a_probe_moves_a_few_times_an_hour_and_nothing_else_does() {
 fn what_was_proved_is_kept_while_a_store_is_away_and_not_where_it_refuses() {
     for (reason, kept) in [
         (Reason::StoreUnreachable, true),
+        (Reason::StoreFull, true),
         (Reason::ProbeTimeout, true),
         (Reason::SecretUnreadable, true),
         (Reason::ProbeFailed, false),

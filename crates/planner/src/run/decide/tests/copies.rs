@@ -191,6 +191,7 @@ fn a_restore_reads_its_own_storage_and_the_nearest_copy_only_where_that_does_not
         (ready(""), None, Some("far")),
         (ready(""), Some(object("\"another\"")), Some("far")),
         (not_ready("gone", None), None, Some("far")),
+        (full(place()), Some(object("\"e\"")), None),
         (StorageView::Missing, None, Some("far")),
     ] {
         let mut world = copied();
@@ -518,6 +519,22 @@ fn that_one_object_is_back_from_an_archive_says_nothing_of_another() {
     }));
     let asks = |u: &Unguarded| matches!(u, Unguarded::Thaw { storage: None, .. });
     assert!(world.decide().unguarded.iter().any(asks));
+}
+
+#[test]
+fn a_copy_is_read_of_a_storage_that_is_full_and_none_is_made_there() {
+    let mut world = copied();
+    (world.storage, world.copies[0].view) = (StorageView::Missing, full(place()));
+    world.annotate(labels::RESTORE);
+    let steps = world.step();
+    assert!(has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)))));
+    assert_eq!(world.status().transfer.unwrap().storage.as_deref(), Some("far"));
+
+    let mut world = wanting();
+    world.copies[0].view = full(place());
+    world.step();
+    let message = world.status().copies[0].message.clone().unwrap();
+    assert!(message.contains("the disk is full"), "{message}");
 }
 
 #[test]

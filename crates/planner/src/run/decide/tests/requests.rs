@@ -47,6 +47,21 @@ fn a_first_restore_that_waits_for_its_storage_expires_and_a_backup_does_not() {
 }
 
 #[test]
+fn a_storage_that_is_full_is_read_and_nothing_is_written_to_it() {
+    for (run, begins_now) in [(restore_only_run(), true), (backup_run(), false)] {
+        let mut world = World::new(run);
+        world.storage = full(place());
+        let steps = world.step();
+        assert_eq!(begins(&steps), begins_now, "{steps:?}");
+        let waits = said(&steps, "StorageNotReady");
+        assert_eq!(waits.is_some_and(|why| why.contains("the disk is full")), !begins_now);
+    }
+    let mut world = asks("now");
+    world.storage = full(place());
+    assert!(begins(&world.step()));
+}
+
+#[test]
 fn a_first_restore_that_was_made_long_before_an_operator_came_waits_for_its_storage_as_any() {
     let mut run = restore_only_run();
     run.metadata.creation_timestamp = Some(Time(Timestamp::from_second(1_000_000 - 86_400).unwrap()));

@@ -315,6 +315,10 @@ fn what_nobody_has_told_the_end_of_is_not_taken_back_where_the_store_could_not_b
         .as_mut()
         .unwrap()
         .command_started_at = None;
+    // One that only has no room is asked.
+    world.storage = full(place());
+    let looks = |u: &Unguarded| matches!(u, Unguarded::Look { .. });
+    assert!(world.decide().unguarded.iter().any(looks));
     world.storage = not_ready("down", None);
     let takes = |s: &Step| matches!(s, Step::Unguarded(Unguarded::TakeBack { .. }));
     assert!(says("PodEnded", &world.step()));
