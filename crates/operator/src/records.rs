@@ -113,7 +113,10 @@ where
         }
     }
     let put = || async { renewed().await.store.write(&key, bytes.clone(), store.checksum).await };
-    match patiently(within(patience), put).await {
+    // Room does not come in a minute, and a look that adopts a backup has no more than one.
+    let mut passes = within(patience);
+    let may_pass = |error: &StoreError| error.kind() != StoreErrorKind::Full && passes(error);
+    match patiently(may_pass, put).await {
         Ok(()) => Recorded::There(key),
         Err(error) => Recorded::Failed(crate::events::causes(&error)),
     }

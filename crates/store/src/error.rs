@@ -198,6 +198,8 @@ impl StoreError {
             | ("XAdminUserNotFound" | "NotSignedUp", _)
             | (_, 401) => K::BadCredentials,
             ("AccessDenied", 403) if is_about_keys(message) => K::BadCredentials,
+            // Garage's quota.
+            ("AccessDenied", 403) if message.contains("quota is reached") => K::Full,
             ("AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError", _) => K::WrongRegion,
             ("AccessDenied" | "AllAccessDisabled", _) | (_, 403) => K::AccessDenied,
             // It will not be implemented while somebody waits.

@@ -193,6 +193,8 @@ impl Bucket {
                 let below = format!("{prefix}.backup-operator/probe-");
                 self.list_versions(&below).await.unwrap_or_default()
             }
+            // Nothing was written: a deletion would leave a marker each time, where versions are kept.
+            Ok(None) => return Ok(()),
             _ => Vec::new(),
         };
         let own = |version: &Version| version.key == key;

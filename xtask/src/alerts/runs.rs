@@ -16,8 +16,8 @@ pub const ALERTS: &[Alert] = &[
         from: Source::Leader,
         severity: Severity::Critical,
         summary: "The storage {{ $labels.storage }} cannot be used",
-        description: "What the operator tries there fails. Backups wait for it, and restores fail.",
-        meaning: "The condition `Ready` of the BackupStorage is False for ten minutes: its configuration is wrong, or the store refuses or does not answer what the operator tries every few minutes. Runs that need it wait; those under way try on for `retrySeconds`.",
+        description: "What the operator tries there fails. Backups wait for it. So do restores, unless the reason is StoreFull: then they go on.",
+        meaning: "The condition `Ready` of the BackupStorage is False for ten minutes: its configuration is wrong, the store refuses or does not answer what the operator tries every few minutes, or it has no room (`StoreFull`). Runs that need it wait; those under way try on for `retrySeconds`. From a store that is only full everything can be restored meanwhile.",
         commands: [
             Command {
                 line: "kubectl describe bt STORAGE",
@@ -33,7 +33,7 @@ pub const ALERTS: &[Alert] = &[
             },
         ],
         cures: &[
-            "The reason is in [failure modes](../failure-modes.md#the-store), with what to do: an endpoint, a key, a right of the key, a certificate, a proxy.",
+            "The reason is in [failure modes](../failure-modes.md#the-store), with what to do: an endpoint, a key, a right of the key, a certificate, a proxy, room.",
             "It is tried again by itself; a change of the Secret or of the spec makes it try at once.",
         ],
     },

@@ -257,6 +257,7 @@ fn away() -> StorageView {
     StorageView::NotReady {
         message: "connect to https://minio:9000: connection refused".into(),
         place: None,
+        full: false,
     }
 }
 

@@ -226,6 +226,7 @@ pub fn rows() -> Vec<Row> {
                 Reason::InvalidCredentials,
                 Reason::SecretUnreadable,
                 Reason::StoreUnreachable,
+                Reason::StoreFull,
                 Reason::ProbeTimeout,
                 Reason::ProbeFailed,
                 Reason::ProbeDenied,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{ABORT, OLD_POD, pause};
-use crate::run::observed::{Observed, PodView, TransferView};
+use crate::run::limits::{ABORT, OLD_POD, STORAGE_WAIT, pause};
+use crate::run::observed::{Observed, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
 use crate::run::{cancel, end, turn};
@@ -88,6 +88,13 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         let mut decision = end::report(o, status, at, &end::failed(Reason::NotRepeated, text.into()));
         decision.unguarded.splice(0..0, unguarded);
         return decision;
+    }
+    // The database is not dumped again for a store that has no room for it.
+    if matches!(o.storage, StorageView::NotReady { full: true, .. }) {
+        return Decision {
+            unguarded,
+            ..Decision::wait(STORAGE_WAIT)
+        };
     }
     // Between its attempts a run does not keep others waiting: it asks for its turn again.
     if let Some(wait) = turn::wait(o, &status, false) {

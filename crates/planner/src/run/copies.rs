@@ -136,7 +136,14 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
         return watch(o, copy, seen?, decision);
     }
     let place = match seen.map(|c| &c.view) {
-        Some(StorageView::Ready(place)) => place,
+        Some(
+            StorageView::Ready(place)
+            | StorageView::NotReady {
+                place: Some(place),
+                full: true,
+                ..
+            },
+        ) => place,
         other => {
             let why = match other {
                 Some(StorageView::NotReady { message, .. }) => format!("the storage is not ready: {message}"),
@@ -236,6 +243,16 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             None
         }
         CopyProgress::Idle => {
+            if let Some(StorageView::NotReady { message, .. }) = seen.map(|c| &c.view) {
+                note(
+                    told,
+                    one,
+                    None,
+                    None,
+                    Some(format!("the storage is not ready: {message}")),
+                );
+                return Some(AGAIN);
+            }
             // What is under way goes on, as a transfer does; nothing more is read for it.
             if let StorageView::Refused { message } = &o.storage {
                 note(told, one, None, None, Some(message.clone()));

@@ -49,6 +49,8 @@ impl Answer {
             // Azure's of a request that is too old, or was signed with a key that is gone.
             (_, "AuthenticationFailed") => Hope::Passes,
             (403, _) if self.has_expired() => Hope::Passes,
+            // Garage's quota.
+            (403, "AccessDenied") if self.message.contains("quota is reached") => Hope::Passes,
             (404, "NoSuchUpload" | "NoSuchBucket" | "NoSuchKey" | "BlobNotFound" | "ContainerNotFound")
             | (_, "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" | "BlobAlreadyExists" | "InvalidBlobType")
             | (411..=416, _)
@@ -161,6 +163,12 @@ mod tests {
             (507, "XMinioStorageFull", "", Hope::Passes),
             (400, "XMinioAdminBucketQuotaExceeded", "", Hope::Passes),
             (403, "QuotaExceeded", "", Hope::Passes),
+            (
+                403,
+                "AccessDenied",
+                "Forbidden: Bucket size quota is reached",
+                Hope::Passes,
+            ),
             (403, "AccessDenied", "Access Denied.", Hope::Doubtful),
             (400, "BadDigest", "", Hope::Doubtful),
             (404, "NoSuchUpload", "", Hope::None),

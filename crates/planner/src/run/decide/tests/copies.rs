@@ -531,10 +531,18 @@ fn a_copy_is_read_of_a_storage_that_is_full_and_none_is_made_there() {
     assert_eq!(world.status().transfer.unwrap().storage.as_deref(), Some("far"));
 
     let mut world = wanting();
-    world.copies[0].view = full(place());
+    world.copies[0].view = full(Place {
+        prefix: "far/".into(),
+        location: bucket("far"),
+        ..place()
+    });
     world.step();
     let message = world.status().copies[0].message.clone().unwrap();
     assert!(message.contains("the disk is full"), "{message}");
+    // One that has filled it is made all the same.
+    world.copies[0].progress = made("far/db.sql");
+    world.step();
+    assert!(world.status().copies[0].completion_time.is_some());
 }
 
 #[test]

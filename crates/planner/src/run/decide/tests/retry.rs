@@ -77,6 +77,19 @@ fn a_failed_backup_is_made_again_in_a_fresh_pod_after_its_upload_is_aborted() {
 }
 
 #[test]
+fn a_database_is_not_dumped_again_for_a_store_that_is_full() {
+    let mut world = limited(1);
+    world.ended(failing(Reason::TransferFailed));
+    settle(&mut world);
+    let creates = |s: &Step| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)));
+    world.storage = full(place());
+    world.pass(3600);
+    assert!(!has(&settle(&mut world), creates));
+    world.storage = ready("");
+    assert!(has(&world.step(), creates));
+}
+
+#[test]
 fn an_interrupted_backup_is_made_again_within_its_limit_and_then_has_failed() {
     let mut world = limited(1);
     for attempt in ["backup-1", "backup-2"] {
