@@ -75,3 +75,15 @@ prune() {
 	find "$(dirname "$1")" -maxdepth 1 -name "$(basename "$1")-????????????????$2" -printf '%T@ %p\n' |
 		sort -rn | tail -n +$((kept + 1)) | cut -d' ' -f2- | xargs -r -d '\n' rm -rf
 }
+
+# rust_std TARGET...: Rust's own library for other systems. The toolchain that rust-toolchain.toml names is installed by rustup's own rustc where
+# it is not there; `rustup target list` only says that it is not.
+rust_std() {
+	local have target
+	command -v rustup >/dev/null || die "there is no rustup, which has Rust's own library for other systems"
+	(cd "$dev" && rustc --version >/dev/null) || die "rustup cannot install the Rust that rust-toolchain.toml names: its words are above"
+	have=$(cd "$dev" && rustup target list --installed)
+	for target in "$@"; do
+		grep -qx "$target" <<<"$have" || (cd "$dev" && rustup target add "$target") >&2
+	done
+}

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """release_first.py DIST VERSION COMMIT: whether a second build of that commit can be compared with the release in DIST at all. Prints what DIST was made
-with, as NAME=VALUE lines that dev/release takes, or says why not and fails."""
+with, as NAME=VALUE lines that dev/release takes, or says why not and fails.
+release_first.py DIST RUST LINKED --by: whether this machine has what DIST was built by: Rust of that version, and the packages of dev/release-linked's lines."""
 
 import hashlib
 import json
 import os
 import sys
+from urllib.parse import quote
 
 
 class Unfit(Exception):
@@ -21,10 +23,28 @@ def read(dist, name):
 
 
 def whole(dist):
+    named = {"SHA256SUMS"}
     for line in read(dist, "SHA256SUMS").decode().splitlines():
         sha256, name = line.split("  ", 1)
+        named.add(name)
         if hashlib.sha256(read(dist, name)).hexdigest() != sha256:
             raise Unfit(f"{name} in {dist} is not what SHA256SUMS says of it: get it again")
+    others = [name for name in sorted(os.listdir(dist)) if name not in named and not name.endswith(".sigstore.json")]
+    if others:
+        raise Unfit(f"{dist} holds {' '.join(others)}, which SHA256SUMS does not name: a release is compared that is nothing else")
+
+
+def built_by(dist, rust, linked):
+    build = json.loads(read(dist, "provenance.json"))["predicate"]["buildDefinition"]
+    theirs = {one["uri"] for one in build["resolvedDependencies"] if one.get("uri", "").startswith(("pkg:deb/", "pkg:generic/rust@"))}
+    ours = {f"pkg:generic/rust@{rust}"}
+    for line in linked.splitlines():
+        _, _, package, version, architecture, source = line.split(" ")
+        ours.add(f"pkg:deb/debian/{package}@{quote(version, safe='~')}?arch={architecture}&upstream={source}")
+    if theirs != ours:
+        lines = [f"  it was built by {uri}" for uri in sorted(theirs - ours)] + [f"  here is         {uri}" for uri in sorted(ours - theirs)]
+        raise Unfit("other compilers or libraries make other bytes, and those of this release are not here (snapshot.debian.org keeps each of Debian's):\n" + "\n".join(lines))
+    return {}
 
 
 def made_with(dist, version, commit):
@@ -43,7 +63,7 @@ def made_with(dist, version, commit):
 
 def main(*args):
     try:
-        found = made_with(*args)
+        found = built_by(*args[:-1]) if args[-1] == "--by" else made_with(*args)
     except Unfit as error:
         print(f"reproducible: {error}", file=sys.stderr)
         return 1

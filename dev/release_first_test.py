@@ -35,6 +35,21 @@ class First(unittest.TestCase):
             release_first.made_with(self.dist, version, commit)
         return str(caught.exception)
 
+    def test_a_release_is_held_against_nothing_on_a_machine_with_other_compilers(self):
+        linked = "linux-arm64 libc libc6-dev-arm64-cross 2.36-8cross1 all cross-toolchain-base\nlinux-amd64 compiler gcc-12 1:12.2.0-14+deb12u1 amd64 gcc-12"
+        uris = ["pkg:generic/rust@1", "pkg:deb/debian/libc6-dev-arm64-cross@2.36-8cross1?arch=all&upstream=cross-toolchain-base", "pkg:deb/debian/gcc-12@1%3A12.2.0-14%2Bdeb12u1?arch=amd64&upstream=gcc-12"]
+        build = {"resolvedDependencies": [{"digest": {"gitCommit": COMMIT}}, *({"uri": uri} for uri in uris)]}
+        self.write("provenance.json", json.dumps({"predicate": {"buildDefinition": build}}))
+        self.assertEqual(release_first.built_by(self.dist, "1", linked), {})
+        for rust, lines, named in (("2", linked, "rust@1"), ("1", linked.replace("12.2.0-14", "12.2.0-15"), "here is         pkg:deb/debian/gcc-12@1%3A12.2.0-15")):
+            with self.assertRaises(release_first.Unfit) as caught:
+                release_first.built_by(self.dist, rust, lines)
+            self.assertIn(named, str(caught.exception))
+
+    def test_a_folder_that_holds_more_than_a_release_is_refused_before_anything_is_built(self):
+        self.write("cosign.pub", "")
+        self.assertIn("cosign.pub", self.refused())
+
     def test_a_release_says_what_it_was_made_with(self):
         made_with = {"IMAGE": "registry.example/o", "DOWNLOADS": "https://downloads.example/v1.2.3", "PLATFORMS": "linux-amd64 linux-arm64", "CLI": "", "BUILDER": "tag:b"}
         self.assertEqual(release_first.made_with(self.dist, "1.2.3", COMMIT), made_with)

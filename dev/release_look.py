@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import struct
 import sys
 import tarfile
@@ -43,6 +44,28 @@ def made_of(data):
     return json.loads(zlib.decompressobj().decompress(section))["packages"] if section else []
 
 
+def linked_by_rust(data):
+    """Whether Rust's own linker made a program: it says so itself."""
+    return b"Linker: LLD" in dict(sections(data)).get(".comment", b"")
+
+
+def members(path):
+    """{name: bytes} of an archive."""
+    with tarfile.open(path) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+
+
+def names(version, platforms, cli):
+    """Every file of a release, but signatures."""
+    ends = [".oci.tar", ".tgz"]
+    found = ["SHA256SUMS", "image.json", "provenance.json", "install.yaml", "store.yaml", "crds.yaml", f"backup-operator-chart-{version}.oci.tar", f"backup-operator-olm-{version}.tar.gz"]
+    found += [f"backup-operator-{version}{end}" for end in ends]
+    found += [f"sbom-{program}-{version}.cdx.json" for program in ("agent", "depot", "kubectl-backup", "operator", "sftp")]
+    found += [f"image-{platform}.spdx.json" for platform in platforms]
+    found += [f"kubectl-backup-{version}-{platform}.tar.gz" for platform in cli] + (["backup.yaml"] if cli else [])
+    return set(found)
+
+
 class Release:
     def __init__(self, dist, version):
         self.dist, self.version, self.faults = dist, version, []
@@ -60,6 +83,25 @@ class Release:
 
     def files(self):
         return [name for name in sorted(os.listdir(self.dist)) if not name.endswith(".sigstore.json")]
+
+    def whole(self):
+        """What it should be made of follows from what it says that it was asked for."""
+        given = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]["externalParameters"]
+        wanted, found = names(self.version, given["platforms"].split(), given["cli"].split()), set(self.files())
+        self.must(wanted == found, f"it has each of {len(wanted)} files, and no other {sorted(wanted ^ found) or ''}")
+
+    def manifests(self, image):
+        """All that runs the image names it by this digest, and by no other."""
+        chart = members(os.path.join(self.dist, f"backup-operator-{self.version}.tgz"))
+        bundle = members(os.path.join(self.dist, f"backup-operator-olm-{self.version}.tar.gz"))
+        texts = {name: self.read(name) for name in ("install.yaml", "store.yaml")}
+        texts |= {name: text for name, text in bundle.items() if name.endswith(".clusterserviceversion.yaml")}
+        name, digest = image.split("@")
+        lacks = [file for file, text in texts.items() if f"image: {image}\n".encode() not in text]
+        texts["values.yaml"] = values = chart["backup-operator/values.yaml"]
+        lacks += ["values.yaml"] if name.encode() not in values else []
+        lacks += [file for file, text in texts.items() if set(re.findall(rb"sha256:[0-9a-f]{64}", text)) != {digest.encode()} or b"localhost/" in text]
+        self.must(len(texts) == 4 and not lacks, f"manifests, chart and bundle run {image} {lacks or ''}")
 
     def hashes(self):
         found = {name: hashlib.sha256(self.read(name)).hexdigest() for name in self.files() if name != "SHA256SUMS"}
@@ -92,8 +134,11 @@ class Release:
         signed = json.loads(self.read("image.json"))["critical"]
         digest, name = signed["image"]["docker-manifest-digest"], signed["identity"]["docker-reference"]
         self.must(digest == index["digest"], "image.json names the image of the layout")
-        text = self.read("install.yaml").decode()
-        self.must(f"image: {name}@{digest}\n" in text, f"install.yaml runs {name}@{digest}")
+        self.manifests(f"{name}@{digest}")
+        build = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]
+        tools = {one.get("name") for one in build["resolvedDependencies"]}
+        platforms = ["{os}-{architecture}".format(**one["platform"]) for one in json.loads(follow(index))["manifests"]]
+        self.must(sorted(platforms) == build["externalParameters"]["platforms"].split(), f"the image is for {' and '.join(platforms)}")
         for descriptor in json.loads(follow(index))["manifests"]:
             platform = "{os}-{architecture}".format(**descriptor["platform"])
             manifest = json.loads(follow(descriptor))
@@ -103,6 +148,8 @@ class Release:
                 files = sorted(member.name for member in layer if member.isfile())
                 self.must(files == sorted(FILES), f"{platform}: in the image are {' '.join(files)}")
                 programs = {name: layer.extractfile(name).read() for name in ("operator", "agent", "depot", "sftp")}
+            by_rust = {linked_by_rust(data) for data in programs.values()}
+            self.must(by_rust == {f"linker for {platform}" not in tools}, f"{platform}: provenance.json names the linker, unless it is Rust's own")
             for program, data in programs.items():
                 self.program(f"{platform}: {program}", program, data)
             self.spdx(platform, descriptor["digest"], programs)
@@ -147,6 +194,10 @@ class Release:
 
 def main(dist, version):
     release = Release(dist, version)
+    if others := [name for name in release.files() if not os.path.isfile(os.path.join(dist, name))]:
+        release.must(False, f"it is files alone: {' '.join(others)}")
+        return 1
+    release.whole()
     release.hashes()
     release.provenance()
     release.image()

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import tarfile
 import tempfile
 import unittest
 import zlib
@@ -75,6 +76,50 @@ class Look(unittest.TestCase):
                 with contextlib.redirect_stdout(io.StringIO()):
                     release.spdx("linux-arm64", "sha256:00ff", {"operator": program})
             self.assertEqual(release.faults, [f"linux-arm64: {fault}"] if fault else [], changed)
+
+    def test_a_program_says_whether_rust_linked_it(self):
+        for comment, by_rust in ((b"rustc version 1.95.0\0Linker: LLD 22.1.2\0", True), (b"GCC: (Debian 12.2.0-14)\0", False)):
+            self.assertEqual(release_look.linked_by_rust(linux([(b".comment", comment)])), by_rust)
+        self.assertFalse(release_look.linked_by_rust(linux([(b".text", b"code")])))
+
+    def test_a_file_that_is_missing_or_too_many_is_a_fault(self):
+        names = release_look.names("0.1.0", ["linux-amd64"], [])
+        self.assertNotIn("backup.yaml", names)
+        self.assertNotIn("image-linux-arm64.spdx.json", names)
+        given = {"version": "0.1.0", "platforms": "linux-amd64", "cli": ""}
+        statement = json.dumps({"predicate": {"buildDefinition": {"externalParameters": given}}})
+        for change, fault in ((set(), False), ({"store.yaml"}, True), ({"added"}, True)):
+            with tempfile.TemporaryDirectory() as folder:
+                for name in names ^ change:
+                    with open(os.path.join(folder, name), "w") as file:
+                        file.write(statement)
+                release = release_look.Release(folder, "0.1.0")
+                with contextlib.redirect_stdout(io.StringIO()):
+                    release.whole()
+            self.assertEqual(bool(release.faults), fault, (change, release.faults))
+
+    def test_what_runs_another_image_than_the_one_that_is_signed_is_a_fault(self):
+        digest, other = "sha256:" + "0" * 64, "sha256:" + "1" * 64
+        image = f"registry.example/o@{digest}"
+        run = f"image: {image}\n"
+        values = f"repository: registry.example/o\ndigest: {digest}\n"
+        good = {"install.yaml": run, "store.yaml": run, "operator.clusterserviceversion.yaml": run, "values.yaml": values}
+        for name, text in ((None, ""), *((name, text.replace(digest, other)) for name, text in good.items()), ("store.yaml", run + "image: localhost/o:dev\n")):
+            texts = {**good, name: text} if name else good
+            with tempfile.TemporaryDirectory() as folder:
+                for archive, inside in (("backup-operator-0.1.0.tgz", {"backup-operator/values.yaml": texts["values.yaml"]}), ("backup-operator-olm-0.1.0.tar.gz", {"manifests/operator.clusterserviceversion.yaml": texts["operator.clusterserviceversion.yaml"]})):
+                    with tarfile.open(os.path.join(folder, archive), "w:gz") as made:
+                        for path, content in inside.items():
+                            member = tarfile.TarInfo(path)
+                            member.size = len(content)
+                            made.addfile(member, io.BytesIO(content.encode()))
+                for file in ("install.yaml", "store.yaml"):
+                    with open(os.path.join(folder, file), "w") as out:
+                        out.write(texts[file])
+                release = release_look.Release(folder, "0.1.0")
+                with contextlib.redirect_stdout(io.StringIO()):
+                    release.manifests(image)
+            self.assertEqual(bool(release.faults), name is not None, (name, release.faults))
 
     def test_a_sum_that_is_wrong_or_missing_is_a_fault(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -68,7 +68,8 @@ fn provenance(given: &Given<'_>, subjects: &[(String, String)], locks: &[(&str, 
         .map(|(name, sha256)| json!({ "name": name, "digest": { "sha256": sha256 } }));
     let subject: Vec<_> = std::iter::once(image).chain(files).collect();
     let rustc = given.get("rustc")?;
-    let rustc = json!({ "name": "rustc, and Rust's own library", "uri": format!("pkg:generic/rust@{rustc}") });
+    let rustc =
+        json!({ "name": "rustc with its linker, and Rust's own library", "uri": format!("pkg:generic/rust@{rustc}") });
     let linked = linked::of(given)?;
     let linked = linked.iter().map(linked::Linked::resource);
     let dependencies: Vec<_> = [source].into_iter().chain(locks).chain([rustc]).chain(linked).collect();

@@ -28,6 +28,7 @@ pub fn write(root: &Path, given: &Given<'_>) -> Result<(), Error> {
         let whose = format!("{} {} ({})", one.name, one.version, one.license);
         parts.push((whose, texts(&folder_of(&folders, one)?)?));
     }
+    parts.push(library()?);
     for one in linked::of(given)?.iter().filter(|one| one.is_part()) {
         parts.push((one.words(), vec![copyright(one)?]));
     }
@@ -68,12 +69,71 @@ fn folder_of(folders: &BTreeMap<(String, String), PathBuf>, one: &Crate) -> Resu
     })
 }
 
-/// The texts that a crate has beside its manifest.
+/// The texts that a crate has beside its manifest and, of what it brings of others, below; not of what only its tests take.
 fn texts(folder: &Path) -> Result<Vec<String>, Error> {
     let begins = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
-    let files = listed(folder)?.into_iter().filter(|path| path.is_file());
-    let files = files.filter(|path| begins.iter().any(|begin| name(path).to_lowercase().starts_with(begin)));
-    files.map(|path| text_of(&path)).collect()
+    let code = ["rs", "c", "h", "py", "go", "html"];
+    let mut texts = Vec::new();
+    for path in listed(folder)? {
+        let called = name(&path).to_lowercase();
+        if path.is_dir() {
+            if !["test", "tests", "benches", "examples", "fuzz"].contains(&called.as_str()) {
+                texts.extend(self::texts(&path)?);
+            }
+        } else if begins.iter().any(|begin| called.starts_with(begin)) {
+            let is_code = path.extension().is_some_and(|end| code.iter().any(|code| end == *code));
+            texts.extend((!is_code).then(|| text_of(&path)).transpose()?);
+        }
+    }
+    Ok(texts)
+}
+
+/// Rust's own library is in every program, with crates of its own: rustc's component has one page about all of them.
+fn library() -> Result<(String, Vec<String>), Error> {
+    let said = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let root = said
+        .ok()
+        .and_then(|said| String::from_utf8(said.stdout).ok())
+        .unwrap_or_default();
+    let page = Path::new(root.trim()).join("share/doc/rust/COPYRIGHT-library.html");
+    let text = without_markup(&read(&page)?);
+    Ok((
+        "Rust's own library, and the crates in it (MIT OR Apache-2.0, and others)".into(),
+        vec![text],
+    ))
+}
+
+/// A page of HTML as text: no tags, the few entities that it has, and no more than one empty line on end.
+fn without_markup(page: &str) -> String {
+    let mut text = String::new();
+    for (at, part) in page.split('<').enumerate() {
+        text.push_str(if at == 0 {
+            part
+        } else {
+            part.split_once('>').map_or("", |(_, rest)| rest)
+        });
+    }
+    let entities = [
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#38;", "&"),
+        ("&amp;", "&"),
+    ];
+    for (entity, is) in entities {
+        text = text.replace(entity, is);
+    }
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim_end) {
+        if !line.is_empty() || lines.last().is_some_and(|last| !last.is_empty()) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n").trim_matches('\n').to_owned()
 }
 
 fn copyright(one: &Linked<'_>) -> Result<String, Error> {
@@ -148,6 +208,12 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_told_as_text() {
+        let page = "<p>a &#60;b@c.example&#62;\n\n  <i>\n\n</i>&#34;AS IS&#34; &#38;lt;</p>\n";
+        assert_eq!(without_markup(page), "a <b@c.example>\n\n\"AS IS\" &lt;");
+    }
+
+    #[test]
     fn a_package_whose_licence_is_not_on_this_machine_is_named_with_the_path() {
         let words = BTreeMap::from([("linked", "linux-arm64 libc no-such-package 2.36 all no-such-source")]);
         let linked = linked::of(&Given { step: "notices", words }).unwrap();
@@ -178,5 +244,9 @@ mod tests {
         }
         assert!(!made.contains(root().to_str().unwrap()));
         assert!(made.contains("Apache License"));
+        // Of C in a crate, of what a crate took from elsewhere, and of what every program has.
+        for whose in ["Eric Biggers", "fiat-crypto authors", "Fuchsia Authors", "hashbrown"] {
+            assert!(made.contains(whose), "{whose}");
+        }
     }
 }
