@@ -177,10 +177,14 @@ class Release:
         listed = {(package["name"], package["versionInfo"]) for package in packages.values()}
         libc = {name for name, _ in listed if name.startswith("libc6-dev")}
         self.must(libc and "rust" in dict(listed), f"{platform}: SPDX lists what every program was linked with {sorted(libc)}")
-        # Both lists come from cargo, by ways of their own: what a program carries must be in the document.
-        for name, data in programs.items():
-            lacks = [f"{one['name']} {one['version']}" for one in made_of(data) if one["source"] == "crates.io" and one.get("kind") != "build" and (one["name"], one["version"]) not in listed]
-            self.must(not lacks, f"{platform}: SPDX lists what {name} carries in itself {lacks or ''}")
+        # Both lists come from cargo, by ways of their own. The document has what is built (`cargo tree`). What programs carry is made from `cargo metadata`, which joins
+        # the features of all crates and their tests, and knows no macros: it has more. So only the other way round something is wrong.
+        carried = {(one["name"], one["version"]) for data in programs.values() for one in made_of(data)}
+        crates = {(package["name"], package["versionInfo"]) for package in packages.values() if "crate" in package["SPDXID"]}
+        unknown = sorted(" ".join(crate) for crate in crates - carried)
+        self.must(crates and not unknown, f"{platform}: programs carry each of {len(crates)} crates that SPDX lists {unknown or ''}")
+        more = sum(one not in listed for one in carried)
+        print(f"more:  {platform}: {more} macros, crates of build scripts and of features that only tests turn on are in the lists that programs carry, and not in SPDX")
 
     def cyclonedx(self):
         for name in self.files():

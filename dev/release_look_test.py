@@ -53,15 +53,16 @@ class Look(unittest.TestCase):
         program = linux([(b".dep-v0", zlib.compress(json.dumps({"packages": [*PACKAGES, *carried]}).encode()))])
 
         def package(name, version, **more):
-            return {"SPDXID": f"SPDXRef-{name}", "name": name, "versionInfo": version, "licenseDeclared": "MIT", **more}
+            return {"SPDXID": f"SPDXRef-{'crate-' if name in ('bytes', 'tokio') else ''}{name}", "name": name, "versionInfo": version, "licenseDeclared": "MIT", **more}
 
         image = package("image", "0.1.0", externalRefs=[{"referenceLocator": "pkg:oci/backup-operator@sha256%3A00ff"}])
         operator = package("operator", "0.1.0", checksums=[{"checksumValue": hashlib.sha256(program).hexdigest()}])
         others = {one["name"]: one for one in (package("bytes", "1.10.1"), package("libc6-dev-arm64-cross", "2.36"), package("rust", "1.95.0"))}
         for changed, fault in (
             ({}, None),
-            ({"bytes": None}, "SPDX lists what operator carries in itself ['bytes 1.10.1']"),
-            ({"bytes": package("bytes", "1.10.0")}, "SPDX lists what operator carries in itself ['bytes 1.10.1']"),
+            ({"bytes": package("bytes", "1.10.0")}, "programs carry each of 1 crates that SPDX lists ['bytes 1.10.0']"),
+            ({"tokio": package("tokio", "1.0.0")}, "programs carry each of 2 crates that SPDX lists ['tokio 1.0.0']"),
+            ({"bytes": None}, "programs carry each of 0 crates that SPDX lists "),
             ({"bytes": package("bytes", "1.10.1", licenseDeclared="NOASSERTION")}, "SPDX has a licence of each of 5 packages ['bytes']"),
             ({"libc6-dev-arm64-cross": None}, "SPDX lists what every program was linked with []"),
             ({"rust": None}, "SPDX lists what every program was linked with ['libc6-dev-arm64-cross']"),
