@@ -347,6 +347,14 @@ impl Case {
             .to_string()
     }
 
+    /// The same in one container of several.
+    pub async fn exec_in(&self, pod: &str, container: &str, command: &[&str]) -> String {
+        let out = exec::exec_in(&self.0.client, &self.0.namespace, (pod, Some(container)), command).await;
+        out.unwrap_or_else(|e| panic!("{command:?} in {container} of {pod}: {e}"))
+            .trim()
+            .to_string()
+    }
+
     /// Waits, for [`OUTAGE`] longer than said; the panic after the deadline says what for. Whoever measures a time holds
     /// [`steady`](crate::operator::steady).
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, seconds: u64, look: impl FnMut() -> F) -> T {

@@ -10,11 +10,22 @@ use tokio::time::timeout;
 /// Until a command has ended.
 const COMMAND: Duration = Duration::from_secs(60);
 
-/// Runs a command; its standard output, or what went wrong.
+/// Runs a command in the only container of a Pod; its standard output, or what went wrong.
 pub async fn exec(client: &Client, namespace: &str, pod: &str, command: &[&str]) -> Result<String, String> {
+    exec_in(client, namespace, (pod, None), command).await
+}
+
+/// The same in one container of several.
+pub async fn exec_in(
+    client: &Client,
+    namespace: &str,
+    (pod, container): (&str, Option<&str>),
+    command: &[&str],
+) -> Result<String, String> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let work = async {
-        let parameters = AttachParams::default().stderr(true);
+        let mut parameters = AttachParams::default().stderr(true);
+        parameters.container = container.map(Into::into);
         let mut process = pods
             .exec(pod, command.to_vec(), &parameters)
             .await

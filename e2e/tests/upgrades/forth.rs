@@ -119,7 +119,7 @@ fn an_agent_of_before_is_not_given_a_check_that_it_would_run_in_the_wrong_contai
             let pod = pod.await;
             pod_is_of(&case, "checked", &old).await;
             Release::head().upgrade(case.client(), REUSED).await;
-            case.exec(&pod, &["touch", "/tmp/go"]).await;
+            case.exec_in(&pod, "main", &["touch", "/tmp/go"]).await;
 
             let run = case.failed("checked", "AgentVersion", 120).await;
             let words = message(&run);
@@ -147,7 +147,7 @@ fn an_agent_of_before_is_not_given_a_check_that_it_would_run_in_the_wrong_contai
                 let pods: Api<Pod> = case.api();
                 let running = pods.get_opt(&pod).await.ok()??.status?.phase? == "Running";
                 if running {
-                    case.exec(&pod, &["touch", "/tmp/go"]).await;
+                    case.exec_in(&pod, "main", &["touch", "/tmp/go"]).await;
                 }
                 running.then_some(())
             })
