@@ -391,6 +391,22 @@ mod tests {
     }
 
     #[test]
+    fn a_denial_that_tells_of_keys_or_of_a_quota_is_none() {
+        use StoreErrorKind as K;
+        for (message, kind) in [
+            ("Forbidden: No such key: GK1", K::BadCredentials),
+            ("Forbidden: Invalid signature", K::BadCredentials),
+            // Garage's; its words are of its source.
+            ("Forbidden: Bucket size quota is reached", K::Full),
+            ("Forbidden: Object quota is reached", K::Full),
+            ("Forbidden: Operation is not allowed for this key.", K::AccessDenied),
+        ] {
+            let error = StoreError::of_answer("write", 403, "AccessDenied", message, None, Timestamp::UNIX_EPOCH);
+            assert_eq!(error.kind(), kind, "{message}");
+        }
+    }
+
+    #[test]
     fn only_a_code_of_the_stores_says_that_a_version_is_not_there() {
         for (status, code, says) in [
             // versitygw, LocalStack.

@@ -69,11 +69,11 @@ fn begin(o: &Observed<'_>, mut status: BackupRunStatus) -> Decision {
             return end::refuse(o, status, Reason::ObjectMissing, &why);
         }
     };
-    // The copy's storage was seen to be ready.
     let wants = match o.run.spec.backup {
         Some(_) => Wants::Room,
         None => Wants::Object,
     };
+    // A copy's storage was seen to be ready.
     let own = copy
         .as_ref()
         .map_or_else(|| waiting::prefix_or_wait(o, &status, wants), |_| Ok(String::new()));

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{ABORT, OLD_POD, STORAGE_WAIT, pause};
-use crate::run::observed::{Observed, PodView, StorageView, TransferView};
+use crate::run::limits::{ABORT, OLD_POD, pause};
+use crate::run::observed::{Observed, PodView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
-use crate::run::{cancel, end, turn};
+use crate::run::waiting::Wants;
+use crate::run::{cancel, end, turn, waiting};
 
 /// What to do for a run whose last attempt failed and is followed by another.
 pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, failed: Timestamp) -> Decision {
@@ -30,7 +31,7 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         });
     }
     if at.transfer.cancelled_at.is_some() {
-        let message = format!("{}. {}", cancel::WORDS, status.message.as_deref().unwrap_or_default());
+        let message = format!("{}. {}", cancel::WORDS, waiting::cause(&status));
         let mut decision = end::report(
             o,
             status,
@@ -90,11 +91,11 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
         return decision;
     }
     // The database is not dumped again for a store that has no room for it.
-    if matches!(o.storage, StorageView::NotReady { full: true, .. }) {
-        return Decision {
-            unguarded,
-            ..Decision::wait(STORAGE_WAIT)
-        };
+    if o.storage.lacks_room().is_some()
+        && let Err(mut wait) = waiting::prefix_or_wait(o, &status, Wants::Room)
+    {
+        wait.unguarded.splice(0..0, unguarded);
+        return wait;
     }
     // Between its attempts a run does not keep others waiting: it asks for its turn again.
     if let Some(wait) = turn::wait(o, &status, false) {

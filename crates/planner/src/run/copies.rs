@@ -135,21 +135,11 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
     if let Some(copy) = before.as_ref().filter(over) {
         return watch(o, copy, seen?, decision);
     }
-    let place = match seen.map(|c| &c.view) {
-        Some(
-            StorageView::Ready(place)
-            | StorageView::NotReady {
-                place: Some(place),
-                full: true,
-                ..
-            },
-        ) => place,
-        other => {
-            let why = match other {
-                Some(StorageView::NotReady { message, .. }) => format!("the storage is not ready: {message}"),
-                Some(StorageView::Refused { message }) => message.clone(),
-                _ => "there is no such BackupStorage".to_owned(),
-            };
+    // One that is full may have been filled by the copy itself, which is to be told: room is asked for where one begins.
+    let view = seen.map_or(&StorageView::Missing, |c| &c.view);
+    let place = match view.to_read() {
+        Ok(place) => place,
+        Err((why, _)) => {
             note(told, one, None, None, Some(why));
             return Some(AGAIN);
         }
@@ -168,7 +158,7 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             }
         },
     };
-    if let Some(why) = seen.and_then(|c| c.view.forbids(&at)) {
+    if let Some(why) = view.forbids(&at) {
         note(told, one, None, None, Some(why));
         return None;
     }
@@ -243,14 +233,8 @@ fn advance(o: &Observed<'_>, one: &Wanted, told: &mut BackupRunStatus, decision:
             None
         }
         CopyProgress::Idle => {
-            if let Some(StorageView::NotReady { message, .. }) = seen.map(|c| &c.view) {
-                note(
-                    told,
-                    one,
-                    None,
-                    None,
-                    Some(format!("the storage is not ready: {message}")),
-                );
+            if let Some(why) = view.lacks_room() {
+                note(told, one, None, None, Some(why));
                 return Some(AGAIN);
             }
             // What is under way goes on, as a transfer does; nothing more is read for it.

@@ -382,6 +382,16 @@ impl StorageView {
         }
     }
 
+    /// What a storage says that only has no room for more.
+    pub fn lacks_room(&self) -> Option<String> {
+        match self {
+            Self::NotReady {
+                message, full: true, ..
+            } => Some(format!("it is not ready: {message}")),
+            _ => None,
+        }
+    }
+
     /// Where objects are read from now, or why none is. A store without room is read as ever: somebody may need what is there most just then.
     ///
     /// # Errors
@@ -396,7 +406,7 @@ impl StorageView {
             } => Ok(place),
             Self::NotReady { message, .. } => Err((format!("it is not ready: {message}"), true)),
             Self::Refused { message } => Err((message.clone(), false)),
-            Self::Missing => Err(("there is no such storage".into(), true)),
+            Self::Missing => Err(("there is no such BackupStorage".into(), true)),
         }
     }
 

@@ -47,7 +47,13 @@ pub fn began(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str, text:
 /// The run waits for its storage. It keeps nobody waiting meanwhile.
 pub fn waiting(o: &Observed<'_>, status: &mut BackupRunStatus, reason: &str, message: &str) {
     status.queued = None;
-    waits(o, status, State::StorageError, reason, message);
+    if status.transfer.is_some() {
+        // Between two attempts: it has run, and the next one does not begin when the last message said.
+        status.message = Some(message.into());
+        say(o, status, condition::IN_PROGRESS, true, reason, message);
+    } else {
+        waits(o, status, State::StorageError, reason, message);
+    }
 }
 
 /// The run waits for its turn.

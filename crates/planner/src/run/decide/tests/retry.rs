@@ -84,7 +84,19 @@ fn a_database_is_not_dumped_again_for_a_store_that_is_full() {
     let creates = |s: &Step| matches!(s, Step::Unguarded(Unguarded::CreatePod(_)));
     world.storage = full(place());
     world.pass(3600);
-    assert!(!has(&settle(&mut world), creates));
+    let steps = settle(&mut world);
+    assert!(!has(&steps, creates));
+    let waits = world.status().message.unwrap();
+    assert!(
+        waits.contains("the disk is full") && waits.ends_with("The run waits."),
+        "{waits}"
+    );
+    let told = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.note == waits);
+    assert!(has(&steps, told), "{steps:?}");
+    assert!(world.is(condition::IN_PROGRESS) && !world.is(condition::NEVER_RUN));
+    // It is said once.
+    world.pass(60);
+    assert!(!has(&world.step(), told));
     world.storage = ready("");
     assert!(has(&world.step(), creates));
 }
