@@ -8,7 +8,7 @@ use super::{Error, Given};
 pub struct Linked<'a> {
     /// As `linux-amd64`.
     pub platform: &'a str,
-    /// `compiler`, `linker`, `libc` or `libgcc`.
+    /// `compiler`, `assembler`, `linker`, `libc`, `libgcc` or `packer`.
     what: &'a str,
     /// Its name.
     pub package: &'a str,
