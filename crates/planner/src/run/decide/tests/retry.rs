@@ -1,5 +1,6 @@
 //! Backups that are made again.
 use super::*;
+use crate::run::attempt::start_deadline;
 
 fn limited(limit: u32) -> World {
     let mut world = World::working();
@@ -143,6 +144,74 @@ fn a_good_backup_and_a_restore_are_never_made_again() {
 }
 
 #[test]
+fn between_two_attempts_it_looks_again_without_being_woken_and_removes_the_old_pod_at_once() {
+    for (upload, started) in [(None, false), (Some("u1"), false), (None, true)] {
+        let mut world = limited(1);
+        let began = started.then_some(Time(world.now));
+        let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+        transfer.upload_id = upload.map(Into::into);
+        transfer.command_started_at = began;
+        world.ended(failing(Reason::TransferFailed));
+        let mut removed = false;
+        for _ in 0..4 {
+            let deletes = |s: &Step| matches!(s, Step::Unguarded(Unguarded::DeletePod { .. }));
+            if has(&world.step(), deletes) {
+                removed = true;
+                world.pods.clear();
+            }
+            assert!(
+                world.decide().requeue.is_some(),
+                "{upload:?} {started}: {:?}",
+                world.decide()
+            );
+        }
+        assert!(removed, "{upload:?} {started}");
+        world.pass(10);
+        let begins = world.decide();
+        assert!(
+            begins.unguarded.iter().any(|u| matches!(u, Unguarded::CreatePod(_))),
+            "{upload:?} {started}: {begins:?}"
+        );
+        assert_eq!(
+            begins.requeue,
+            Some(start_deadline(&world.run)),
+            "its Pod may never start"
+        );
+    }
+}
+
+#[test]
+fn what_is_known_of_the_last_transfer_is_forgotten_before_the_next_one() {
+    let mut world = limited(1);
+    let transfer = world.run.status.as_mut().and_then(|s| s.transfer.as_mut()).unwrap();
+    (transfer.upload_id, transfer.command_started_at) = (None, None);
+    world.ended(failing(Reason::TransferFailed));
+    world.step();
+    world.pods.clear();
+    assert!(world.decide().unguarded.contains(&Unguarded::ForgetTransfer));
+}
+
+#[test]
+fn the_old_pod_goes_also_while_the_next_attempt_waits_for_its_turn() {
+    let mut world = limited(1);
+    let pods = world.pods.clone();
+    world.ended(failing(Reason::TransferFailed));
+    settle(&mut world);
+    world.pass(3600);
+    world.turn = Turn::NotAsked;
+    world.pods = pods;
+    let decision = world.decide();
+    assert!(decision.ask.is_some());
+    assert!(
+        decision
+            .unguarded
+            .iter()
+            .any(|u| matches!(u, Unguarded::DeletePod { .. })),
+        "{decision:?}"
+    );
+}
+
+#[test]
 fn the_old_pod_is_waited_for_but_not_for_ever() {
     let mut world = limited(1);
     world.ended(failing(Reason::TransferFailed));
@@ -150,6 +219,10 @@ fn the_old_pod_is_waited_for_but_not_for_ever() {
     world.step();
     world.pods[0].terminating = true;
     world.pass(20);
+    assert!(
+        world.decide().requeue.is_some(),
+        "of a Pod that does not go nobody hears"
+    );
     assert!(!has(&world.step(), |s| matches!(
         s,
         Step::Unguarded(Unguarded::CreatePod(_))

@@ -490,6 +490,22 @@ fn a_copy_is_made_anew_beside_the_one_of_before_and_that_goes_when_the_new_one_i
 }
 
 #[test]
+fn a_copy_that_is_not_asked_for_any_more_is_made_anew_as_the_others_are_and_once() {
+    let mut world = rewrapped_with_copies(&["far", "near"]);
+    world.run.spec.copies.retain(|copy| copy.storage == "near");
+    let mut begun: Vec<_> = world
+        .step()
+        .into_iter()
+        .filter_map(|step| match step {
+            Step::Unguarded(Unguarded::Copy { storage, .. }) => Some(storage),
+            _ => None,
+        })
+        .collect();
+    begun.sort();
+    assert_eq!(begun, ["far", "near"]);
+}
+
+#[test]
 fn copies_are_made_anew_also_where_the_store_keeps_the_old_object() {
     let mut world = rewrapped_with_copies(&["far"]);
     world.trouble = Some(Trouble {
