@@ -58,6 +58,10 @@ def made_with(dist, version, commit):
         raise Unfit(f"{dist} was made of commit {of[0]}, and {commit} is checked out here: git checkout {of[0]}")
     found = {name: given[name.lower()] for name in ("IMAGE", "DOWNLOADS", "PLATFORMS", "CLI")}
     found["BUILDER"] = predicate["runDetails"]["builder"]["id"]
+    for name, value in found.items():
+        # They become variables of a shell that is about to build: a line of somebody else's making must not.
+        if not isinstance(value, str) or not value.isprintable():
+            raise Unfit(f"{dist} was made with {name}={value!r}, which no release is made with")
     return found
 
 
@@ -66,6 +70,9 @@ def main(*args):
         found = built_by(*args[:-1]) if args[-1] == "--by" else made_with(*args)
     except Unfit as error:
         print(f"reproducible: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        print(f"reproducible: {args[0]} is no release that one can be compared with: its SHA256SUMS or its provenance.json cannot be read ({error!r})", file=sys.stderr)
         return 1
     for name, value in found.items():
         print(f"{name}={value}")

@@ -1,6 +1,8 @@
 """The rules of release_first.py."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -45,6 +47,27 @@ class First(unittest.TestCase):
             with self.assertRaises(release_first.Unfit) as caught:
                 release_first.built_by(self.dist, rust, lines)
             self.assertIn(named, str(caught.exception))
+
+    def test_what_a_release_says_of_itself_begins_nothing_in_the_shell_that_reads_it(self):
+        with open(os.path.join(self.dist, "provenance.json")) as file:
+            statement = json.load(file)
+        for value in ("registry.example/o\nBASH_ENV=/x", "o\rx", ["o"], None):
+            statement["predicate"]["buildDefinition"]["externalParameters"]["image"] = value
+            text = json.dumps(statement)
+            self.write("provenance.json", text)
+            self.write("SHA256SUMS", f"{hashlib.sha256(text.encode()).hexdigest()}  provenance.json\n{hashlib.sha256(b'').hexdigest()}  backup.yaml\n")
+            self.assertIn("which no release is made with", self.refused())
+
+    def test_what_cannot_be_read_is_no_release_and_said_in_words(self):
+        for name, text in (("SHA256SUMS", "odd\n"), ("provenance.json", "{"), ("provenance.json", '{"predicate":{}}')):
+            self.setUp()
+            self.write(name, text)
+            if name != "SHA256SUMS":
+                self.write("SHA256SUMS", f"{hashlib.sha256(text.encode()).hexdigest()}  provenance.json\n{hashlib.sha256(b'').hexdigest()}  backup.yaml\n")
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said):
+                self.assertEqual(release_first.main(self.dist, "1.2.3", COMMIT), 1)
+            self.assertIn("is no release that one can be compared with", said.getvalue())
 
     def test_a_folder_that_holds_more_than_a_release_is_refused_before_anything_is_built(self):
         self.write("cosign.pub", "")

@@ -1,25 +1,28 @@
 #!/usr/bin/env python3
 """release_look.py DIST VERSION: reads a release as whoever checks one does, and fails where it does not say what is true:
 
-the size of each platform's image, and that nothing else is in it; that SHA256SUMS and provenance.json name every file by its hash; that image.json names the image; that every
-program carries the list of what it is made of (`cargo auditable`: a section .dep-v0 of compressed JSON); that SPDX and CycloneDX documents hang together."""
+the size of each platform's image, that each of its blobs is what its name says, and that nothing else is in it; that SHA256SUMS and provenance.json name every file by its hash, and
+nothing more; that image.json names the image, and all that runs one runs this; that archives hold the program of their platform and nothing else; that every program carries the list of
+what it is made of (`cargo auditable`: a section .dep-v0 of compressed JSON); that SPDX and CycloneDX documents hang together. Where this is a checkout of the commit that the release
+names, its lock files are compared, too."""
 
-import gzip
 import hashlib
-import io
 import json
 import os
 import re
 import struct
+import subprocess
 import sys
-import tarfile
 import zlib
 
+import release_layout
 import same
+from release_layout import Layout, Unsound
 
 LIMIT = 20_000_000
 LIST = ".dep-v0"
 FILES = ("agent", "depot", "licenses/LICENSE", "licenses/THIRD-PARTY-NOTICES", "operator", "sftp")
+BUILD_TYPE = "tag:backup-operator.io,2026:make-release/v1"
 # What is in a program and comes from no crate.
 LINKED = {"rust", "libc6-dev"}
 
@@ -50,9 +53,23 @@ def linked_by_rust(data):
 
 
 def members(path):
-    """{name: bytes} of an archive."""
-    with tarfile.open(path) as archive:
-        return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+    """{name: bytes} of a packed archive."""
+    with open(path, "rb") as file:
+        found = release_layout.members(release_layout.unpacked(file.read()))
+    return {name: data for name, (_, data) in found.items()}
+
+
+def runs_on(data):
+    """The platform that a program is for."""
+    if data[:2] == b"MZ":
+        (at,) = struct.unpack_from("<I", data, 0x3C)
+        return {0x8664: "windows-amd64"}.get(*struct.unpack_from("<H", data, at + 4))
+    return {62: "linux-amd64", 183: "linux-arm64"}.get(*struct.unpack_from("<H", data, 18)) if data[:5] == b"\x7fELF\x02" else None
+
+
+def images(text):
+    """What is run by a manifest: the values of its keys `image`. Those of kinds' schemas have none."""
+    return set(re.findall(r"^ *(?:- )?image: *(\S+)", text.decode(), re.MULTILINE))
 
 
 def names(version, platforms, cli):
@@ -91,26 +108,41 @@ class Release:
         self.must(wanted == found, f"it has each of {len(wanted)} files, and no other {sorted(wanted ^ found) or ''}")
 
     def manifests(self, image):
-        """All that runs the image names it by this digest, and by no other."""
+        """All that runs the image names it by this digest, and nothing runs another."""
         chart = members(os.path.join(self.dist, f"backup-operator-{self.version}.tgz"))
         bundle = members(os.path.join(self.dist, f"backup-operator-olm-{self.version}.tar.gz"))
         texts = {name: self.read(name) for name in ("install.yaml", "store.yaml")}
         texts |= {name: text for name, text in bundle.items() if name.endswith(".clusterserviceversion.yaml")}
         name, digest = image.split("@")
-        lacks = [file for file, text in texts.items() if f"image: {image}\n".encode() not in text]
+        lacks = [file for file, text in texts.items() if images(text) != {image}]
+        lacks += [file for file, text in bundle.items() if file not in texts and images(text)]
         texts["values.yaml"] = values = chart["backup-operator/values.yaml"]
         lacks += ["values.yaml"] if name.encode() not in values else []
-        lacks += [file for file, text in texts.items() if set(re.findall(rb"sha256:[0-9a-f]{64}", text)) != {digest.encode()} or b"localhost/" in text]
-        self.must(len(texts) == 4 and not lacks, f"manifests, chart and bundle run {image} {lacks or ''}")
+        lacks += [file for file, text in texts.items() if set(re.findall(rb"sha256:[0-9a-f]{64}", text)) != {digest.encode()}]
+        self.must(len(texts) == 4 and not lacks, f"manifests, chart and bundle run {image} and nothing else {lacks or ''}")
+        kinds = [text for name, text in sorted(bundle.items()) if name.endswith(".crd.yaml")]
+        whole = {name: self.read(name) for name in ("crds.yaml", "install.yaml")}
+        lacks = [name for name, text in whole.items() if any(kind not in text for kind in kinds)]
+        self.must(kinds and not lacks, f"the {len(kinds)} kinds of the bundle are those of the manifests {lacks or ''}")
+        try:
+            layout = Layout(os.path.join(self.dist, f"backup-operator-chart-{self.version}.oci.tar"))
+            same_chart = release_layout.chart(layout) == self.read(f"backup-operator-{self.version}.tgz") and not layout.strays()
+        except Unsound as error:
+            same_chart = False
+            print(f"the chart's layout: {error}")
+        self.must(same_chart, "the chart's layout has the chart, and nothing else")
 
     def hashes(self):
         found = {name: hashlib.sha256(self.read(name)).hexdigest() for name in self.files() if name != "SHA256SUMS"}
         sums = dict(reversed(line.split("  ", 1)) for line in self.read("SHA256SUMS").decode().splitlines())
         self.must(sums == found, f"SHA256SUMS names each of {len(found)} files by its hash")
-        statement = json.loads(self.read("provenance.json"))
-        subjects = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
-        missing = {name for name in found if name != "provenance.json" and subjects.get(name) != found[name]}
-        self.must(not missing, f"provenance.json names every other file by its hash {sorted(missing) or ''}")
+        subjects = json.loads(self.read("provenance.json"))["subject"]
+        subjects = sorted((one["name"], one["digest"].get("sha256")) for one in subjects)
+        image = json.loads(self.read("image.json"))["critical"]
+        wanted = {name: sha256 for name, sha256 in found.items() if name != "provenance.json"}
+        wanted[image["identity"]["docker-reference"]] = image["image"]["docker-manifest-digest"].removeprefix("sha256:")
+        unfit = sorted({name for name, _ in set(subjects) ^ set(wanted.items())})
+        self.must(len(subjects) == len(wanted) and not unfit, f"provenance.json names the image and every other file by its hash, and nothing else {unfit or ''}")
 
     def provenance(self):
         """By https://slsa.dev/spec/v1.0/provenance and https://github.com/in-toto/attestation/tree/main/spec/v1."""
@@ -118,41 +150,61 @@ class Release:
         self.must(statement.get("_type") == "https://in-toto.io/Statement/v1" and statement.get("predicateType") == "https://slsa.dev/provenance/v1", "provenance.json is a statement of SLSA's")
         build, run = statement["predicate"].get("buildDefinition", {}), statement["predicate"].get("runDetails", {})
         uris = [build.get("buildType", ""), run.get("builder", {}).get("id", "")]
-        self.must(all(":" in uri for uri in uris) and uris[0] != uris[1], f"it names how it was built and by whom: {uris}")
+        self.must(uris[0] == BUILD_TYPE and ":" in uris[1], f"it names how it was built and by whom: {uris}")
         given = build.get("externalParameters", {})
-        self.must(set(given) == {"version", "image", "downloads", "platforms", "cli"} and given["version"] == self.version, f"it names what decided: {given}")
+        image = json.loads(self.read("image.json"))["critical"]["identity"]["docker-reference"]
+        self.must(set(given) == {"version", "image", "downloads", "platforms", "cli"} and (given["version"], given["image"]) == (self.version, image), f"it names what decided: {given}")
         named = [one.get("uri") or one.get("name") for one in build.get("resolvedDependencies", []) if one.get("uri") or one.get("digest")]
         wanted = {"source", "Cargo.lock", "crates/sftp/Cargo.lock"}
         wanted_of = ("pkg:generic/rust@", "pkg:deb/debian/libc6-dev@")
         self.must(wanted <= set(named) and all(any(name.startswith(of) for name in named) for of in wanted_of), f"it names {len(named)} things that the programs were made of and by")
+        commit = self.commit()
+        self.must(re.fullmatch("[0-9a-f]{40}", commit), f"it names the commit {commit}")
+        self.source(commit, {one.get("name"): one.get("digest", {}).get("sha256") for one in build.get("resolvedDependencies", [])})
+
+    def commit(self):
+        build = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]
+        return next((one["digest"]["gitCommit"] for one in build["resolvedDependencies"] if one.get("name") == "source"), "")
+
+    def source(self, commit, named):
+        """Of a release of what is checked out here, what it says of its source is compared."""
+
+        def git(*words):
+            return subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
+
+        if git("rev-parse", "HEAD").decode().strip() != commit:
+            print("left:  its lock files are not compared: another commit is checked out here")
+            return
+        wrong = [lock for lock in ("Cargo.lock", "crates/sftp/Cargo.lock") if hashlib.sha256(git("show", f"{commit}:{lock}")).hexdigest() != named.get(lock)]
+        self.must(not wrong, f"its lock files are those of that commit {wrong or ''}")
 
     def image(self):
-        with tarfile.open(os.path.join(self.dist, f"backup-operator-{self.version}.oci.tar")) as archive:
-            blobs = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
-        follow = lambda one: blobs["blobs/" + one["digest"].replace(":", "/")]  # noqa: E731
-        (index,) = json.loads(blobs["index.json"])["manifests"]
+        layout = Layout(os.path.join(self.dist, f"backup-operator-{self.version}.oci.tar"))
+        index = layout.read(layout.top)
         signed = json.loads(self.read("image.json"))["critical"]
         digest, name = signed["image"]["docker-manifest-digest"], signed["identity"]["docker-reference"]
-        self.must(digest == index["digest"], "image.json names the image of the layout")
+        self.must(digest == layout.top["digest"], "image.json names the image of the layout")
         self.manifests(f"{name}@{digest}")
         build = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]
         tools = {one.get("name") for one in build["resolvedDependencies"]}
-        platforms = ["{os}-{architecture}".format(**one["platform"]) for one in json.loads(follow(index))["manifests"]]
+        label = {"title": "backup-operator", "version": self.version, "revision": self.commit(), "created": build["internalParameters"]["created"], "licenses": "Apache-2.0"}
+        labels = {f"org.opencontainers.image.{name}": value for name, value in label.items()}
+        platforms = ["{os}-{architecture}".format(**one["platform"]) for one in index["manifests"]]
         self.must(sorted(platforms) == build["externalParameters"]["platforms"].split(), f"the image is for {' and '.join(platforms)}")
-        for descriptor in json.loads(follow(index))["manifests"]:
-            platform = "{os}-{architecture}".format(**descriptor["platform"])
-            manifest = json.loads(follow(descriptor))
-            size = sum(layer["size"] for layer in manifest["layers"])
+        for platform, descriptor in zip(platforms, index["manifests"], strict=True):
+            size = sum(layer["size"] for layer in layout.read(descriptor)["layers"])
             self.must(size <= LIMIT, f"{platform}: {size} compressed bytes are {LIMIT} at most")
-            with tarfile.open(fileobj=io.BytesIO(gzip.decompress(follow(manifest["layers"][0])))) as layer:
-                files = sorted(member.name for member in layer if member.isfile())
-                self.must(files == sorted(FILES), f"{platform}: in the image are {' '.join(files)}")
-                programs = {name: layer.extractfile(name).read() for name in ("operator", "agent", "depot", "sftp")}
+            files = release_layout.programs(layout, descriptor, labels)
+            self.must(sorted(files) == sorted(FILES), f"{platform}: in the image are {' '.join(sorted(files))}, as one layer, run as {release_layout.USER}")
+            self.licences = {name: files[f"licenses/{name}"] for name in ("LICENSE", "THIRD-PARTY-NOTICES")}
+            programs = {name: files[name] for name in ("operator", "agent", "depot", "sftp")}
+            self.must({runs_on(data) for data in programs.values()} == {platform}, f"{platform}: its programs are for that")
             by_rust = {linked_by_rust(data) for data in programs.values()}
             self.must(by_rust == {f"linker for {platform}" not in tools}, f"{platform}: provenance.json names the linker, unless it is Rust's own")
             for program, data in programs.items():
                 self.program(f"{platform}: {program}", program, data)
             self.spdx(platform, descriptor["digest"], programs)
+        self.must(not layout.strays(), f"each blob of the layout is what its name says, and none is left over {layout.strays() or ''}")
 
     def program(self, called, crate, data):
         packages = made_of(data)
@@ -160,11 +212,18 @@ class Release:
         self.must(own == [self.version], f"{called} lists {len(packages)} packages that it is made of")
 
     def archives(self):
-        for name in self.files():
-            if name.startswith("kubectl-backup-"):
-                with tarfile.open(os.path.join(self.dist, name)) as archive:
-                    (program,) = [member for member in archive if member.name.startswith("kubectl-backup")]
-                    self.program(name, "cli", archive.extractfile(program).read())
+        given = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]["externalParameters"]
+        wanted = []
+        for platform in given["cli"].split():
+            name, program = f"kubectl-backup-{self.version}-{platform}.tar.gz", "kubectl-backup" + ".exe" * platform.startswith("windows")
+            files = members(os.path.join(self.dist, name))
+            data = files.pop(program, b"")
+            self.must(files == self.licences and runs_on(data) == platform, f"{name} has the program for {platform}, the image's licences, and nothing else")
+            self.program(name, "cli", data)
+            wanted.append((hashlib.sha256(self.read(name)).hexdigest(), f"{given['downloads']}/{name}"))
+        if wanted:
+            found = re.findall(r"sha256: (\S+)\n *uri: (\S+)", self.read("backup.yaml").decode())
+            self.must(sorted(found) == sorted(wanted), f"krew's manifest names each of {len(wanted)} archives by its place and its hash")
 
     def spdx(self, platform, digest, programs):
         document = json.loads(self.read(f"image-{platform}.spdx.json"))
@@ -193,6 +252,8 @@ class Release:
                 known = {one["bom-ref"] for one in document["components"]} | {document["metadata"]["component"]["bom-ref"]}
                 dangling = {ref for one in document["dependencies"] for ref in (one["ref"], *one.get("dependsOn", [])) if ref not in known}
                 linked = LINKED <= {one["name"] for one in document["components"]}
+                of = document["metadata"]["component"]
+                linked = linked and name == f"sbom-{of['name']}-{of['version']}.cdx.json"
                 self.must(linked and not dangling, f"{name} lists {len(document['components'])} components {sorted(dangling) or ''}")
 
 
@@ -201,12 +262,17 @@ def main(dist, version):
     if others := [name for name in release.files() if not os.path.isfile(os.path.join(dist, name))]:
         release.must(False, f"it is files alone: {' '.join(others)}")
         return 1
-    release.whole()
-    release.hashes()
-    release.provenance()
-    release.image()
-    release.archives()
-    release.cyclonedx()
+    # What is looked at is there, and says what it is: else it is no release, and nothing more can be said of it.
+    try:
+        release.whole()
+        if not release.faults:
+            release.hashes()
+            release.provenance()
+            release.image()
+            release.archives()
+            release.cyclonedx()
+    except (Unsound, OSError, ValueError, KeyError, TypeError, IndexError, struct.error, zlib.error) as error:
+        release.must(False, f"it can be read: {error if isinstance(error, Unsound) else repr(error)}")
     return 1 if release.faults else 0
 
 

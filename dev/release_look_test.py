@@ -9,6 +9,7 @@ import struct
 import tarfile
 import tempfile
 import unittest
+import unittest.mock
 import zlib
 
 import release_look
@@ -102,35 +103,51 @@ class Look(unittest.TestCase):
     def test_what_runs_another_image_than_the_one_that_is_signed_is_a_fault(self):
         digest, other = "sha256:" + "0" * 64, "sha256:" + "1" * 64
         image = f"registry.example/o@{digest}"
-        run = f"image: {image}\n"
+        run, foreign = f"image: {image}\n", "  - image: registry.example/other:1\n"
+        kind = "kind: CustomResourceDefinition\nspec:\n  image:\n    type: string\n"
         values = f"repository: registry.example/o\ndigest: {digest}\n"
-        good = {"install.yaml": run, "store.yaml": run, "operator.clusterserviceversion.yaml": run, "values.yaml": values}
-        for name, text in ((None, ""), *((name, text.replace(digest, other)) for name, text in good.items()), ("store.yaml", run + "image: localhost/o:dev\n")):
-            texts = {**good, name: text} if name else good
+        good = {"install.yaml": run + kind, "store.yaml": run, "crds.yaml": kind, "operator.clusterserviceversion.yaml": run, "values.yaml": values, "admission.yaml": "", "runs.crd.yaml": kind}
+        changes = [{name: good[name].replace(digest, other)} for name in ("install.yaml", "store.yaml", "operator.clusterserviceversion.yaml", "values.yaml")]
+        changes += [{name: good[name] + foreign} for name in ("install.yaml", "store.yaml", "operator.clusterserviceversion.yaml", "admission.yaml")]
+        changes += [{"crds.yaml": ""}, {"install.yaml": run}, {"chart": b"another"}]
+        for change in ({}, *changes):
+            texts = {**good, **change}
             with tempfile.TemporaryDirectory() as folder:
-                for archive, inside in (("backup-operator-0.1.0.tgz", {"backup-operator/values.yaml": texts["values.yaml"]}), ("backup-operator-olm-0.1.0.tar.gz", {"manifests/operator.clusterserviceversion.yaml": texts["operator.clusterserviceversion.yaml"]})):
+                bundle = ("operator.clusterserviceversion.yaml", "admission.yaml", "runs.crd.yaml")
+                for archive, inside in (("backup-operator-0.1.0.tgz", {"backup-operator/values.yaml": texts["values.yaml"]}), ("backup-operator-olm-0.1.0.tar.gz", {name: texts[name] for name in bundle})):
                     with tarfile.open(os.path.join(folder, archive), "w:gz") as made:
                         for path, content in inside.items():
                             member = tarfile.TarInfo(path)
                             member.size = len(content)
                             made.addfile(member, io.BytesIO(content.encode()))
-                for file in ("install.yaml", "store.yaml"):
+                for file in ("install.yaml", "store.yaml", "crds.yaml"):
                     with open(os.path.join(folder, file), "w") as out:
                         out.write(texts[file])
                 release = release_look.Release(folder, "0.1.0")
-                with contextlib.redirect_stdout(io.StringIO()):
+                chart = texts.get("chart", release.read("backup-operator-0.1.0.tgz"))
+                with (
+                    contextlib.redirect_stdout(io.StringIO()),
+                    unittest.mock.patch.object(release_look, "Layout", lambda _: unittest.mock.Mock(strays=list)),
+                    unittest.mock.patch.object(release_look.release_layout, "chart", lambda _, chart=chart: chart),
+                ):
                     release.manifests(image)
-            self.assertEqual(bool(release.faults), name is not None, (name, release.faults))
+            self.assertEqual(len(release.faults), 1 if change else 0, (change, release.faults))
 
     def test_a_sum_that_is_wrong_or_missing_is_a_fault(self):
         with tempfile.TemporaryDirectory() as folder:
-            files = {"install.yaml": b"1"}
+            image = {"critical": {"identity": {"docker-reference": "registry.example/o"}, "image": {"docker-manifest-digest": "sha256:00ff"}}}
+            files = {"install.yaml": b"1", "image.json": json.dumps(image).encode()}
             sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-            subjects = [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in sums.items()]
-            files["provenance.json"] = json.dumps({"subject": subjects}).encode()
-            sums["provenance.json"] = hashlib.sha256(files["provenance.json"]).hexdigest()
-            files["SHA256SUMS"] = "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode()
-            for change, faults in (({}, 0), ({"install.yaml": b"2"}, 2), ({"added": b""}, 2)):
+            subjects = [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in {**sums, "registry.example/o": "00ff"}.items()]
+
+            def stated(subjects):
+                statement = json.dumps({"subject": subjects}).encode()
+                named = {**sums, "provenance.json": hashlib.sha256(statement).hexdigest()}
+                return {"provenance.json": statement, "SHA256SUMS": "".join(f"{sha256}  {name}\n" for name, sha256 in named.items()).encode()}
+
+            files |= stated(subjects)
+            more = {"name": "more", "digest": {"sha256": "00"}}
+            for change, faults in (({}, 0), (stated([*subjects, more]), 1), (stated([*subjects, subjects[0]]), 1), (stated(subjects[:-1]), 1), ({"install.yaml": b"2"}, 2), ({"added": b""}, 2)):
                 for name, data in {**files, **change}.items():
                     with open(os.path.join(folder, name), "wb") as file:
                         file.write(data)

@@ -46,6 +46,7 @@ class Release(unittest.TestCase):
             (write(self.at("photos"), photo="mine"), "no earlier release"),
             (sums, "no earlier release"),
             (other, "holds notes"),
+            (write(made(self.at("one")), **{"image.json provenance_json": ""}), "holds image.json provenance.json"),
             (self.at("missing/dist"), "no folder " + self.at("missing")),
             (os.path.join(write(self.at("files"), file=""), "file"), "it is no folder"),
         ):
@@ -91,6 +92,33 @@ class Release(unittest.TestCase):
         self.assertIn("no release", ran("release-sign", write(self.at("empty")), COSIGN_KEY="k").stderr)
         write(dist, image_json="{1}")
         self.assertIn("nothing was signed", ran("release-sign", dist, COSIGN_KEY="k", COSIGN_PASSWORD="").stderr)
+
+    def test_what_no_sum_names_is_not_signed_with_the_rest(self):
+        def signed(dist):
+            return ran("release-sign", dist, COSIGN_KEY="k", COSIGN_PASSWORD="").stderr
+
+        added = write(made(self.at("added")), evil_sh="")
+        self.assertIn("there, and not named: evil.sh", signed(added))
+        fewer = made(self.at("fewer"))
+        with open(os.path.join(fewer, "SHA256SUMS")) as file:
+            lines = [line for line in file if "image.json" not in line]
+        write(fewer, SHA256SUMS="".join(lines))
+        self.assertIn("there, and not named: image.json", signed(fewer))
+        write(fewer, SHA256SUMS="".join([*lines, "garbage\n"]))
+        self.assertIn("nothing was signed", signed(fewer))
+        self.assertEqual([name for name in os.listdir(fewer) if name.endswith(".sigstore.json")], [])
+
+    def test_what_cannot_be_released_is_said_before_anything_takes_long(self):
+        for version, env, words in (
+            ("v1.2.3", {}, "v1.2.3 is no version"),
+            (" 1.2.3", {}, "is no version"),
+            ("1.2.3", {"PLATFORMS": "linux-riscv64"}, "nothing is released for linux-riscv64"),
+            ("1.2.3", {"CLI": "darwin-arm64"}, "nothing is released for darwin-arm64"),
+            ("1.2.3", {"ADVISORY_DB": self.folder}, "no RustSec advisory database"),
+        ):
+            done = ran("release", version, DIST=self.at("dist"), **env)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr)
 
 
 if __name__ == "__main__":
