@@ -17,11 +17,11 @@ class Unsound(Exception):
     """What is wrong, in words."""
 
 
-def members(data, mode="r:"):
+def members(data):
     """{name: (member, bytes)} of an archive of files and folders, none of which is there twice."""
     found = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode=mode) as archive:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             for member in archive:
                 if member.name in found:
                     raise Unsound(f"{member.name} is there twice")

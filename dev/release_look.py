@@ -103,7 +103,7 @@ class Release:
 
     def whole(self):
         """What it should be made of follows from what it says that it was asked for."""
-        given = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]["externalParameters"]
+        given = self.build()["externalParameters"]
         wanted, found = names(self.version, given["platforms"].split(), given["cli"].split()), set(self.files())
         self.must(wanted == found, f"it has each of {len(wanted)} files, and no other {sorted(wanted ^ found) or ''}")
 
@@ -138,9 +138,9 @@ class Release:
         self.must(sums == found, f"SHA256SUMS names each of {len(found)} files by its hash")
         subjects = json.loads(self.read("provenance.json"))["subject"]
         subjects = sorted((one["name"], one["digest"].get("sha256")) for one in subjects)
-        image = json.loads(self.read("image.json"))["critical"]
         wanted = {name: sha256 for name, sha256 in found.items() if name != "provenance.json"}
-        wanted[image["identity"]["docker-reference"]] = image["image"]["docker-manifest-digest"].removeprefix("sha256:")
+        image, digest = self.signed()
+        wanted[image] = digest.removeprefix("sha256:")
         unfit = sorted({name for name, _ in set(subjects) ^ set(wanted.items())})
         self.must(len(subjects) == len(wanted) and not unfit, f"provenance.json names the image and every other file by its hash, and nothing else {unfit or ''}")
 
@@ -152,8 +152,7 @@ class Release:
         uris = [build.get("buildType", ""), run.get("builder", {}).get("id", "")]
         self.must(uris[0] == BUILD_TYPE and ":" in uris[1], f"it names how it was built and by whom: {uris}")
         given = build.get("externalParameters", {})
-        image = json.loads(self.read("image.json"))["critical"]["identity"]["docker-reference"]
-        self.must(set(given) == {"version", "image", "downloads", "platforms", "cli"} and (given["version"], given["image"]) == (self.version, image), f"it names what decided: {given}")
+        self.must(set(given) == {"version", "image", "downloads", "platforms", "cli"} and (given["version"], given["image"]) == (self.version, self.signed()[0]), f"it names what decided: {given}")
         named = [one.get("uri") or one.get("name") for one in build.get("resolvedDependencies", []) if one.get("uri") or one.get("digest")]
         wanted = {"source", "Cargo.lock", "crates/sftp/Cargo.lock"}
         wanted_of = ("pkg:generic/rust@", "pkg:deb/debian/libc6-dev@")
@@ -162,9 +161,17 @@ class Release:
         self.must(re.fullmatch("[0-9a-f]{40}", commit), f"it names the commit {commit}")
         self.source(commit, {one.get("name"): one.get("digest", {}).get("sha256") for one in build.get("resolvedDependencies", [])})
 
+    def build(self):
+        """What the release says that it was made of and by."""
+        return json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]
+
+    def signed(self):
+        """The name and the digest of the image."""
+        image = json.loads(self.read("image.json"))["critical"]
+        return image["identity"]["docker-reference"], image["image"]["docker-manifest-digest"]
+
     def commit(self):
-        build = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]
-        return next((one["digest"]["gitCommit"] for one in build["resolvedDependencies"] if one.get("name") == "source"), "")
+        return next((one["digest"]["gitCommit"] for one in self.build()["resolvedDependencies"] if one.get("name") == "source"), "")
 
     def source(self, commit, named):
         """Of a release of what is checked out here, what it says of its source is compared."""
@@ -181,11 +188,10 @@ class Release:
     def image(self):
         layout = Layout(os.path.join(self.dist, f"backup-operator-{self.version}.oci.tar"))
         index = layout.read(layout.top)
-        signed = json.loads(self.read("image.json"))["critical"]
-        digest, name = signed["image"]["docker-manifest-digest"], signed["identity"]["docker-reference"]
+        name, digest = self.signed()
         self.must(digest == layout.top["digest"], "image.json names the image of the layout")
         self.manifests(f"{name}@{digest}")
-        build = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]
+        build = self.build()
         tools = {one.get("name") for one in build["resolvedDependencies"]}
         label = {"title": "backup-operator", "version": self.version, "revision": self.commit(), "created": build["internalParameters"]["created"], "licenses": "Apache-2.0"}
         labels = {f"org.opencontainers.image.{name}": value for name, value in label.items()}
@@ -212,7 +218,7 @@ class Release:
         self.must(own == [self.version], f"{called} lists {len(packages)} packages that it is made of")
 
     def archives(self):
-        given = json.loads(self.read("provenance.json"))["predicate"]["buildDefinition"]["externalParameters"]
+        given = self.build()["externalParameters"]
         wanted = []
         for platform in given["cli"].split():
             name, program = f"kubectl-backup-{self.version}-{platform}.tar.gz", "kubectl-backup" + ".exe" * platform.startswith("windows")

@@ -52,6 +52,19 @@ fn direct() -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// All packages of a lock file, with their versions.
+fn locked(lock: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join(lock)).unwrap();
+    let packages = text.split("[[package]]\n").skip(1);
+    let field = |package: &str, name: &str| {
+        let value = package.split(&format!("{name} = \"")).nth(1)?.split('"').next()?;
+        Some(value.to_owned())
+    };
+    packages
+        .map(|package| (field(package, "name").unwrap(), field(package, "version").unwrap()))
+        .collect()
+}
+
 /// The same of the program that is a workspace of its own, by its files: nothing says that its dependencies were downloaded yet.
 fn direct_of_sftp() -> BTreeSet<(String, String)> {
     let folder = root().join("crates/sftp");
@@ -70,14 +83,9 @@ fn direct_of_sftp() -> BTreeSet<(String, String)> {
         .filter_map(|line| line.split_once(" = "))
         .map(|(name, _)| name)
         .collect();
-    let lock = fs::read_to_string(folder.join("Cargo.lock")).unwrap();
-    let found: BTreeSet<(String, String)> = lock
-        .split("[[package]]\n")
-        .filter_map(|package| {
-            let name = package.strip_prefix("name = \"")?.split('"').next()?;
-            let version = package.split("\nversion = \"").nth(1)?.split('"').next()?;
-            names.contains(name).then(|| (name.to_owned(), version.to_owned()))
-        })
+    let found: BTreeSet<(String, String)> = locked("crates/sftp/Cargo.lock")
+        .into_iter()
+        .filter(|(name, _)| names.contains(name.as_str()))
         .collect();
     assert!(found.len() >= names.len() && names.contains("russh"), "{names:?}");
     found
@@ -131,16 +139,7 @@ fn the_page_has_each_crate_of_no_final_version() {
     let page = fs::read_to_string(root().join("docs/operations/supply-chain.md")).unwrap();
     let mut wanted = BTreeSet::new();
     for lock in ["Cargo.lock", "crates/sftp/Cargo.lock"] {
-        let text = fs::read_to_string(root().join(lock)).unwrap();
-        for package in text.split("[[package]]\n").skip(1) {
-            let name = package.strip_prefix("name = \"").unwrap().split('"').next().unwrap();
-            let version = package
-                .split("\nversion = \"")
-                .nth(1)
-                .unwrap()
-                .split('"')
-                .next()
-                .unwrap();
+        for (name, version) in locked(lock) {
             // What comes after a plus says how it was built: https://semver.org.
             if version.split('+').next().unwrap().contains('-') {
                 wanted.insert(format!("| {name} {version} | `{lock}` |"));
