@@ -10,7 +10,7 @@ mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use helm::{Key, install, lint, refused, render, root, rules};
+use helm::{Key, conform, install, lint, refused, render, root, rules};
 use serde_json::{Value, json};
 
 /// What the chart has and plain manifests have not.
@@ -101,6 +101,27 @@ fn with_default_values_the_chart_is_what_the_plain_manifests_are() {
     }
     assert!(args(&plain).is_empty(), "defaults are the operator's own");
     assert_eq!(args(&chart), more);
+}
+
+#[test]
+fn plain_manifests_and_examples_are_as_kubeconform_says_that_their_kinds_are() {
+    let of = |folder: &str| {
+        std::fs::read_dir(root().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let manifests =
+        |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "yaml") && !path.ends_with("alerts.yaml");
+    let files: Vec<_> = of("deploy").chain(of("docs/examples")).filter(manifests).collect();
+    assert!(files.len() > 40, "{files:?}");
+    conform(&files, "");
+}
+
+#[test]
+#[should_panic(expected = "additional properties 'replica' not allowed")]
+fn a_field_that_there_is_not_is_found_by_kubeconform() {
+    let changed = std::fs::read_to_string(root().join("deploy/install.yaml")).unwrap();
+    conform(&["/dev/stdin".into()], &changed.replace("  replicas: ", "  replica: "));
 }
 
 #[test]

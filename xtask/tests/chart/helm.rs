@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The release's namespace, which deploy/install.yaml has, too.
 const NAMESPACE: &str = "backup-operator";
+/// Whose kinds neither Kubernetes nor we have.
+const OF_OTHERS: [&str; 2] = ["monitoring.coreos.com/", "cert-manager.io/"];
 /// The cluster that Helm is to think of.
 const KUBERNETES: &str = "1.35.0";
 
@@ -113,7 +115,32 @@ pub fn render(values: &str) -> BTreeMap<Key, Value> {
     let output = template(values);
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{values}: {words}");
-    objects(std::str::from_utf8(&output.stdout).unwrap())
+    let objects = objects(std::str::from_utf8(&output.stdout).unwrap());
+    let of_others = |object: &&Value| OF_OTHERS.iter().any(|of| text(&object["apiVersion"]).starts_with(of));
+    let known: Vec<_> = objects.values().filter(|object| !of_others(object)).collect();
+    conform(
+        &["/dev/stdin".into()],
+        &json!({"apiVersion": "v1", "kind": "List", "items": known}).to_string(),
+    );
+    objects
+}
+
+/// Panics unless each object is as kubeconform says that its kind is: none has a field that there is not, or one of another type.
+pub fn conform(files: &[PathBuf], input: &str) {
+    let variable = |name: &str| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`"));
+    let mut child = Command::new(variable("KUBECONFORM_BIN"))
+        .arg(variable("OPENAPI"))
+        .arg(root().join("deploy/crds.yaml"))
+        .args(files)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("KUBECONFORM_BIN: run `make test`");
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
 }
 
 /// What Helm says of values that it must refuse.
