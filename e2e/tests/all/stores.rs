@@ -325,6 +325,31 @@ fn a_store_that_refuses_for_good_fails_the_run_with_the_step_and_the_cure() {
     });
 }
 
+/// From now on the store takes nothing, and the storage says so.
+async fn fills(case: &Case, proxy: &Proxy) {
+    for method in ["POST", "PUT"] {
+        let full = (
+            507,
+            "XMinioStorageFull",
+            "Storage backend has reached its minimum free drive threshold.",
+        );
+        proxy.answers(method, "", 0, full);
+    }
+    // Another spec is probed at once.
+    let change = json!({"spec": {"parameters": {"retrySeconds": "11"}}});
+    let (parameters, merge) = (PatchParams::default(), Patch::Merge(&change));
+    case.storages()
+        .patch(&proxy.storage, &parameters, &merge)
+        .await
+        .unwrap();
+    case.wait("the storage says that its store is full", 60, || async {
+        let status = case.storages().get(&proxy.storage).await.ok()?.status?;
+        let ready = condition::find(&status.conditions, condition::READY)?;
+        (ready.reason == "StoreFull").then_some(())
+    })
+    .await;
+}
+
 #[test]
 fn a_store_that_is_full_gives_back_what_it_has_and_gets_no_new_backup() {
     case("store-full", |case| async move {
@@ -332,27 +357,7 @@ fn a_store_that_is_full_gives_back_what_it_has_and_gets_no_new_backup() {
         case.fault("db", "store: the disk is full when a restore is asked for");
         case.start("db", spec(&case, &proxy, "db")).await;
         whole(&case, "db").await;
-        for method in ["POST", "PUT"] {
-            let full = (
-                507,
-                "XMinioStorageFull",
-                "Storage backend has reached its minimum free drive threshold.",
-            );
-            proxy.answers(method, "", 0, full);
-        }
-        // Another spec is probed at once.
-        let change = json!({"spec": {"parameters": {"retrySeconds": "60"}}});
-        let (parameters, merge) = (PatchParams::default(), Patch::Merge(&change));
-        case.storages()
-            .patch(&proxy.storage, &parameters, &merge)
-            .await
-            .unwrap();
-        case.wait("the storage says that its store is full", 60, || async {
-            let status = case.storages().get(&proxy.storage).await.ok()?.status?;
-            let ready = condition::find(&status.conditions, condition::READY)?;
-            (ready.reason == "StoreFull").then_some(())
-        })
-        .await;
+        fills(&case, &proxy).await;
         case.start("next", spec(&case, &proxy, "next")).await;
         case.until("next", "waits for room", 60, |run| {
             message(run).contains("make room there").then_some(())
@@ -363,6 +368,36 @@ fn a_store_that_is_full_gives_back_what_it_has_and_gets_no_new_backup() {
         assert_eq!(status(&case.runs().get("next").await.unwrap()).start_time, None);
         proxy.forget();
         whole(&case, "next").await;
+    });
+}
+
+#[test]
+fn a_run_whose_store_fills_up_waits_for_room_before_its_next_attempt() {
+    case("store-fills", |case| async move {
+        let proxy = case.proxied(json!({"retrySeconds": "10"}), Value::Null).await;
+        case.fault("db", "store: the disk fills up in mid-run");
+        let mut slow = spec(&case, &proxy, "db");
+        slow["backoffLimit"] = json!(1);
+        slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "6"]);
+        case.start("db", slow).await;
+        case.until("db", "has an upload", 60, |run| status(run).transfer?.upload_id)
+            .await;
+        fills(&case, &proxy).await;
+        let waits = case
+            .until("db", "waits for room after its first attempt", 90, |run| {
+                message(run).contains("make room there").then(|| status(run))
+            })
+            .await;
+        assert_eq!((waits.attempts, waits.state), (Some(1), Some(State::Backuping)));
+        // Longer than the pause between two attempts: the database is not dumped for nothing.
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let waits = status(&case.runs().get("db").await.unwrap());
+        assert_eq!((waits.attempts, waits.completion_time), (Some(1), None));
+        proxy.forget();
+        let run = case.succeeded("db", SECONDS).await;
+        case.keeps("db");
+        assert!(case.store().get(&case.key("db")) == random(SIZE, 1));
+        assert_eq!(status(&run).attempts, Some(2));
     });
 }
 
