@@ -25,6 +25,9 @@ use crate::s3::Store;
 use crate::{exec, operator, shared};
 use places::{Place, Turn};
 
+/// Where a node has the folders that stand for claims: the local cluster's are gone with it (dev/node/node-init).
+const FOLDERS: &str = "/var/lib/e2e";
+
 /// No case of `make test` takes longer. What it waits for before it has a place is no part of it.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -259,6 +262,13 @@ impl Case {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.0.client.clone(), &self.0.namespace)
+    }
+
+    /// A volume of that name for Pods of the case, on whichever node they are: a folder of the node, which stands for a claim. Pods share it, and it
+    /// outlives them: a case empties it at its end.
+    pub fn volume(&self, name: &str) -> Value {
+        let path = format!("{FOLDERS}/{}-{name}", self.0.namespace);
+        json!({"name": name, "hostPath": {"path": path, "type": "DirectoryOrCreate"}})
     }
 
     /// The runs of the case.

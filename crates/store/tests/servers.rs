@@ -26,7 +26,7 @@ mod uploads;
 #[path = "servers/versions.rs"]
 mod versions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
@@ -75,7 +75,20 @@ const RULES: &[(&str, &[Guarantee], Rule)] = rules![
 fn keeps_the_rules(folder: &str) {
     let server = server(folder);
     let owner = place::credentials(server, server.access_key, SECRET_KEY);
+    let before = named_for(folder);
     keeps_the_rules_by(&Running::start(server), &owner);
+    let left: Vec<_> = named_for(folder).difference(&before).cloned().collect();
+    assert!(
+        left.is_empty(),
+        "{folder} has left these in the folder of temporary files: {left:?}"
+    );
+}
+
+/// What lies beside the folders that tests have of their own, and is called after a server.
+fn named_for(folder: &str) -> BTreeSet<String> {
+    let all = std::fs::read_dir("/tmp").unwrap();
+    let names = all.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.contains(folder)).collect()
 }
 
 fn keeps_the_rules_by(running: &Running, owner: &Credentials) {

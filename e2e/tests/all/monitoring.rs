@@ -69,6 +69,8 @@ fn the_page_leads_from_an_installed_operator_to_an_alert_that_fires() {
         bash.args(["-euo", "pipefail", "-c", &script])
             .current_dir(ROOT)
             .env("PATH", path)
+            // The page has Prometheus write to a folder of mktemp's.
+            .env("TMPDIR", &folder)
             .stdin(Stdio::null())
             // What it leaves running ends with it.
             .process_group(0);

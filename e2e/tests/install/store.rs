@@ -23,7 +23,8 @@ pub(super) const STORE: &str = "backup-operator-store";
 const CERTIFICATE: &str = "backup-operator-store-tls";
 /// What the notes call the storage.
 pub(super) const LOCAL: &str = "local";
-const FOLDER: &str = "/var/lib/backup-operator-store-e2e";
+/// Of the node, and gone with it.
+const FOLDER: &str = "/var/lib/e2e/store";
 /// Until a Pod is up or gone.
 const UP: Duration = Duration::from_secs(90);
 

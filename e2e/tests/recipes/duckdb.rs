@@ -9,9 +9,7 @@ const IMAGE: &str = "localhost/e2e/recipes-sql:dev";
 #[test]
 fn duckdb_comes_back_and_nothing_half_is_good() {
     case("duckdb", |case| async move {
-        // A folder of the node stands for the claim of the example.
-        let folder = format!("/var/lib/e2e-recipes/{}", case.namespace());
-        let volume = json!({"name": "data", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}});
+        let volume = case.volume("data");
         let mount = json!([{"name": "data", "mountPath": "/data"}]);
         let server = Server {
             name: "app",

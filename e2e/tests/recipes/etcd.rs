@@ -15,8 +15,7 @@ const AS_ROOT: &str = "export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=http://127.0.0.1:2
 #[test]
 fn etcd_comes_back_from_a_snapshot_and_every_fault_of_its_making_fails_the_run() {
     case("etcd", |case| async move {
-        let path = format!("/tmp/{}", case.namespace());
-        let volumes = json!([{"name": "data", "hostPath": {"path": path, "type": "DirectoryOrCreate"}}]);
+        let volumes = json!([case.volume("data")]);
         let mounts = json!([{"volumeMounts": [{"name": "data", "mountPath": "/data"}]}]);
         let pod = json!({"containers": mounts, "volumes": volumes});
         serve_in(&case, "etcd", 2379, SERVER, ASK, pod.clone()).await;

@@ -15,8 +15,7 @@ const SUM: &str = r"cd /data; { find a -printf '%p %y %m %U %G %n %l %s\n' | sor
 #[test]
 fn files_of_a_volume_come_back_as_they_were_and_one_that_changes_meanwhile_fails_the_run() {
     case("files", |case| async move {
-        // The claim of the example: a folder of the node here.
-        let volumes = json!([{"name": "data", "hostPath": {"path": format!("/tmp/{}", case.namespace()), "type": "DirectoryOrCreate"}}]);
+        let volumes = json!([case.volume("data")]);
         let mounts = json!([{"volumeMounts": [{"name": "data", "mountPath": "/data"}]}]);
         let pod = json!({"containers": mounts, "volumes": volumes});
         serve_in(&case, "files", 80, "exec sleep 1d", "true", pod).await;

@@ -111,16 +111,11 @@ fn all_databases_of_mariadb_come_back_with_users_and_grants() {
 #[test]
 fn files_of_mariadb_start_as_a_server_with_all_data_and_users() {
     early_case("mariadb-backup", |case| async move {
-        // Folders of the node stand for the claims of the example; they are emptied at the end.
-        let folder = |of: &str| {
-            let path = format!("/var/lib/e2e-recipes/{}-{of}", case.namespace());
-            json!({"name": of, "hostPath": {"path": path, "type": "DirectoryOrCreate"}})
-        };
         let on = |volume: &serde_json::Value| {
             let mount = json!([{"name": volume["name"], "mountPath": "/var/lib/mysql"}]);
             json!({"containers": [{"volumeMounts": mount}], "volumes": [volume]})
         };
-        let (data, restored) = (folder("data"), folder("restore"));
+        let (data, restored) = (case.volume("data"), case.volume("restore"));
         serve_in(&case, "mysql", on(&data)).await;
         case.sh("mysql", &sql(FILL)).await;
         let users = "CREATE USER ada@'%' IDENTIFIED BY 'hers'; GRANT SELECT ON backend_db.* TO ada@'%'; CREATE USER nobody@'%' IDENTIFIED BY 'x'; \

@@ -135,9 +135,7 @@ fn a_base_backup_of_postgresql_starts_as_a_server_with_all_data() {
         .await;
         case.sh("postgresql", &sql("shop", FILL)).await;
         let sum = case.sh("postgresql", &sql("shop", SUM)).await;
-        // What the claim of the example is elsewhere: a folder of the node, which is emptied at the end.
-        let folder = format!("/var/lib/e2e-recipes/{}", case.namespace());
-        let volume = json!({"name": "restore", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}});
+        let volume = case.volume("restore");
         let recipe = Recipe::of("postgresql-base.yaml").with(&json!({"template": {"spec": {"volumes": [volume]}}}));
         case.keeps("there");
         case.backup("there", recipe.run(&case, "there")).await;

@@ -28,7 +28,7 @@ const ASK: &str = "ask() { curl -sS --fail -u admin:secret \"$@\"; }; prometheus
 #[test]
 fn series_of_prometheus_come_back_and_a_snapshot_that_is_none_fails_the_run() {
     case("prometheus", |case| async move {
-        let volumes = json!([{"name": "prometheus", "hostPath": {"path": format!("/tmp/{}", case.namespace()), "type": "DirectoryOrCreate"}}]);
+        let volumes = json!([case.volume("prometheus")]);
         let mounts = json!([{"volumeMounts": [{"name": "prometheus", "mountPath": "/prometheus"}]}]);
         let server = Server {
             name: "prometheus",

@@ -2,18 +2,12 @@
 use e2e::case;
 use e2e::recipe::{Recipe, Server};
 use e2e::runs::status;
-use serde_json::{Value, json};
-
-/// A folder of the node stands for the claim of the example: the application and the run mount both.
-fn volume(case: &e2e::Case) -> Value {
-    let folder = format!("/var/lib/e2e-recipes/{}", case.namespace());
-    json!({"name": "data", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}})
-}
+use serde_json::json;
 
 async fn serve(case: &e2e::Case) {
     let pod = json!({
         "containers": [{"command": ["sleep", "1d"], "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
-        "volumes": [volume(case)],
+        "volumes": [case.volume("data")],
     });
     let server = Server {
         name: "app",
@@ -36,7 +30,9 @@ fn sqlite_comes_back_consistent_under_load_and_nothing_half_is_good() {
         case.sh("app", fill).await;
         let recipe = Recipe::of("sqlite.yaml")
             .container(&json!({"image": "localhost/e2e/recipes-sql:dev"}))
-            .with(&json!({"template": {"spec": {"volumes": [volume(&case), {"name": "scratch", "emptyDir": {}}]}}}));
+            .with(
+                &json!({"template": {"spec": {"volumes": [case.volume("data"), {"name": "scratch", "emptyDir": {}}]}}}),
+            );
 
         // Each transaction writes one row into both tables, until it is told to end.
         let load = "rm -f /tmp/end; (while [ ! -e /tmp/end ]; do echo \"BEGIN IMMEDIATE; INSERT INTO a (body) VALUES ('x'); INSERT INTO b SELECT max(n), 'x' FROM a; COMMIT;\"; done \

@@ -23,9 +23,7 @@ fn client(commands: &str) -> String {
 #[test]
 fn zookeeper_comes_back_from_a_snapshot_and_every_fault_of_its_making_fails_the_run() {
     early_case("zookeeper", |case| async move {
-        // A folder of the node stands for the claim of the example; it is emptied at the end.
-        let path = format!("/var/lib/e2e-recipes/{}", case.namespace());
-        let data = json!({"name": "data", "hostPath": {"path": path, "type": "DirectoryOrCreate"}});
+        let data = case.volume("data");
         let mounts = json!([{"volumeMounts": [{"name": "data", "mountPath": "/data"}]}]);
         let server = Server {
             name: "zookeeper",

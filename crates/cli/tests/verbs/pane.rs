@@ -41,9 +41,10 @@ impl Pane {
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let home = pane.folder.path().display();
         let path = std::env::var("PATH").unwrap();
-        // Nothing of whoever runs the test: not their settings, their prompt or their colours.
+        // Nothing of whoever runs the test: not their settings, their prompt or their colours. And nothing that a shell writes as it ends,
+        // which would make the folder anew after it is gone.
         let line = format!(
-            "exec env -i HOME={home} PATH={home}:{path} LC_ALL=C.UTF-8 KUBECONFIG={} {variables} {shell}",
+            "exec env -i HOME={home} TMPDIR={home} HISTFILE=/dev/null PATH={home}:{path} LC_ALL=C.UTF-8 KUBECONFIG={} {variables} {shell}",
             server.kubeconfig().display()
         );
         let size = ["-x", &columns, "-y", &rows];
