@@ -7,7 +7,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 
@@ -44,26 +43,28 @@ func conform(openapi, crds string, files []string) (int, error) {
 	}
 	well, wrong := 0, ""
 	for _, file := range files {
-		opened, err := os.Open(file)
+		found, err := objects(file)
 		if err != nil {
 			return 0, err
 		}
-		// A list is one object to its API, and each of its items another.
-		objects, faults := resource.FromStream(context.Background(), file, opened)
-		for object := range objects {
-			result := held.ValidateResource(object)
-			switch result.Status {
-			case validator.Valid:
-				well++
-			case validator.Empty:
-			default:
-				wrong += fmt.Sprintf("\n%s: %s", about(object), result.Err)
+		seen := map[string]bool{}
+		for _, object := range found {
+			about, err := object.about()
+			if err != nil {
+				wrong += fmt.Sprintf("\n%s: %s", file, err)
+				continue
 			}
+			result := held.ValidateResource(resource.Resource{Path: file, Bytes: object.text})
+			switch {
+			case seen[about]:
+				wrong += fmt.Sprintf("\n%s: %s is there twice", file, about)
+			case result.Status != validator.Valid:
+				wrong += fmt.Sprintf("\n%s: %s: %v", file, about, result.Err)
+			default:
+				well++
+			}
+			seen[about] = true
 		}
-		for fault := range faults {
-			wrong += fmt.Sprintf("\n%s: %s", file, fault)
-		}
-		opened.Close()
 	}
 	if wrong != "" {
 		return 0, fmt.Errorf("these are not as their schemas say:%s", wrong)
@@ -72,12 +73,4 @@ func conform(openapi, crds string, files []string) (int, error) {
 		return 0, fmt.Errorf("there is no object in these files")
 	}
 	return well, nil
-}
-
-func about(object resource.Resource) string {
-	signature, err := object.Signature()
-	if err != nil {
-		return object.Path
-	}
-	return fmt.Sprintf("%s: %s %s", object.Path, signature.Kind, signature.Name)
 }

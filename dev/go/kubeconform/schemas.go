@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 )
 
 // The file of a kind, as kubeconform looks for it.
@@ -16,6 +14,8 @@ const named = "{{.ResourceKind}}_{{.Group}}_{{.ResourceAPIVersion}}.json"
 const (
 	meta     = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 	quantity = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+	// Of CustomResourceDefinitions.
+	apiextensions = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
 )
 
 type schema = map[string]any
@@ -34,8 +34,13 @@ func schemas(openapi, crds, folder string) error {
 	if document.Definitions[meta] == nil || document.Definitions[quantity] == nil {
 		return fmt.Errorf("%s is not an OpenAPI v2 document of Kubernetes", openapi)
 	}
-	// Whole numbers without quotes are quantities, too.
-	document.Definitions[quantity] = schema{"type": []string{"string", "number"}}
+	// Numbers without quotes are quantities, too. The pattern is Kubernetes' own (k8s.io/apimachinery/pkg/api/resource).
+	document.Definitions[quantity] = schema{"type": []string{"string", "number"}, "pattern": `^[+-]?[0-9.]+([eEinumkKMGTP]*[-+]?[0-9]*)$`}
+	// What is one thing or another has no type in this document.
+	props := schema{"$ref": "#/definitions/" + apiextensions + "JSONSchemaProps"}
+	for name, alternative := range map[string]schema{"OrArray": {"type": "array", "items": props}, "OrBool": {"type": "boolean"}, "OrStringArray": {"type": "array", "items": schema{"type": "string"}}} {
+		document.Definitions[apiextensions+"JSONSchemaProps"+name] = schema{"anyOf": []any{props, alternative}}
+	}
 	for name, one := range document.Definitions {
 		for _, of := range list(one["x-kubernetes-group-version-kind"]) {
 			of := of.(schema)
@@ -48,12 +53,12 @@ func schemas(openapi, crds, folder string) error {
 }
 
 func own(crds, folder string, definitions map[string]schema) error {
-	text, err := os.ReadFile(crds)
+	all, err := documents(crds)
 	if err != nil {
 		return err
 	}
 	found := 0
-	for _, document := range strings.Split(string(text), "\n---\n") {
+	for _, document := range all {
 		var crd struct {
 			Kind string
 			Spec struct {
@@ -65,7 +70,7 @@ func own(crds, folder string, definitions map[string]schema) error {
 				}
 			}
 		}
-		if err := yaml.Unmarshal([]byte(document), &crd); err != nil {
+		if err := json.Unmarshal(document, &crd); err != nil {
 			return fmt.Errorf("%s: %w", crds, err)
 		}
 		if crd.Kind != "CustomResourceDefinition" {
@@ -74,11 +79,11 @@ func own(crds, folder string, definitions map[string]schema) error {
 		for _, version := range crd.Spec.Versions {
 			found++
 			kind := version.Schema.OpenAPIV3Schema
-			if kind == nil {
-				return fmt.Errorf("%s: %s %s has no schema", crds, crd.Spec.Names.Kind, version.Name)
+			properties, _ := kind["properties"].(schema)
+			if properties == nil {
+				return fmt.Errorf("%s: %s %s has no schema with properties", crds, crd.Spec.Names.Kind, version.Name)
 			}
 			// What is said of every object is said of these, too, and the definition leaves it out.
-			properties := kind["properties"].(schema)
 			properties["apiVersion"], properties["kind"] = schema{"type": "string"}, schema{"type": "string"}
 			strict(kind)
 			properties["metadata"] = schema{"$ref": "#/definitions/" + meta}
@@ -99,7 +104,7 @@ func strict(one schema) {
 	if properties != nil && one["additionalProperties"] == nil && one["x-kubernetes-preserve-unknown-fields"] != true {
 		one["additionalProperties"] = false
 	}
-	if one["format"] == "int-or-string" {
+	if one["format"] == "int-or-string" || one["x-kubernetes-int-or-string"] == true {
 		one["type"] = []string{"string", "integer"}
 	}
 	if of, is := one["type"].(string); is && one["nullable"] == true {
@@ -121,10 +126,9 @@ func write(folder string, kind, group, version any, one schema, definitions map[
 	if err := reach(one, definitions, reached); err != nil {
 		return err
 	}
-	whole := schema{"definitions": reached}
-	for word, value := range one {
-		whole[word] = value
-	}
+	// kubeconform finds the file of a kind however that is written.
+	is := schema{"properties": schema{"kind": schema{"enum": []any{kind}}}}
+	whole := schema{"definitions": reached, "allOf": []any{is, one}}
 	text, err := json.Marshal(whole)
 	if err != nil {
 		return err
