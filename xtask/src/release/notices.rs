@@ -9,6 +9,9 @@ use super::linked::{self, Linked};
 use super::spdx::{Crate, PROGRAMS, crates_of, triple};
 use super::{Error, Given, listed, name, read, save};
 
+/// Where Debian has the texts of licences that many packages have.
+const COMMON: &str = "/usr/share/common-licenses/";
+
 /// Writes the file `out` for all programs of a release.
 pub fn write(root: &Path, given: &Given<'_>) -> Result<(), Error> {
     let mut crates = BTreeSet::new();
@@ -30,7 +33,7 @@ pub fn write(root: &Path, given: &Given<'_>) -> Result<(), Error> {
     }
     parts.push(library()?);
     for one in linked::of(given)?.iter().filter(|one| one.is_part()) {
-        parts.push((one.words(), vec![copyright(one)?]));
+        parts.push((one.words(), copyright(one)?));
     }
     save(&given.folder("out")?, written(parts))
 }
@@ -136,16 +139,40 @@ fn without_markup(page: &str) -> String {
     lines.join("\n").trim_matches('\n').to_owned()
 }
 
-fn copyright(one: &Linked<'_>) -> Result<String, Error> {
-    let path = Path::new("/usr/share/doc").join(one.package).join("copyright");
-    text_of(&path).map_err(|error| match error {
+/// What a package of Debian's says of its licences, and the whole texts of those that it has by their names alone: an image has no Debian to look
+/// them up in.
+fn copyright(one: &Linked<'_>) -> Result<Vec<String>, Error> {
+    let of = |path: &Path| text_of(path).map_err(|error| unreadable(one, error));
+    let page = of(&Path::new("/usr/share/doc").join(one.package).join("copyright"))?;
+    let named: BTreeSet<_> = common_licences(&page).collect();
+    let mut texts = Vec::new();
+    for path in named {
+        texts.push(of(Path::new(path))?);
+    }
+    texts.push(page);
+    Ok(texts)
+}
+
+/// The paths below `COMMON` that a page names, without what ends a sentence.
+fn common_licences(page: &str) -> impl Iterator<Item = &str> {
+    page.match_indices(COMMON).filter_map(|(at, _)| {
+        let path = page.get(at..)?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "./+-".contains(c);
+        let end = path.find(|c| !is_name(c)).unwrap_or(path.len());
+        let path = path.get(..end)?.trim_end_matches('.');
+        (path.len() > COMMON.len()).then_some(path)
+    })
+}
+
+fn unreadable(one: &Linked<'_>, error: Error) -> Error {
+    match error {
         Error::File { path, source } => Error::Copyright {
             package: one.package.into(),
             path,
             source,
         },
         other => other,
-    })
+    }
 }
 
 /// Without what an editor leaves at the ends of lines, so that one text is one text.
@@ -172,7 +199,8 @@ fn written(parts: Vec<(String, Vec<String>)>) -> String {
     let rule = "=".repeat(80);
     let mut out = String::from(
         "The programs of Backup operator are under the licence in LICENSE (Apache-2.0), and contain work of others, under these licences.\n\
-         The C library in them is under the LGPL: whoever wants to run them with another one can build them from the source, which is all there.\n",
+         The C library in them is under the LGPL: whoever wants to run them with another one can build them\n\
+         from their source, which is the commit that provenance.json names, and all there.\n",
     );
     if !without.is_empty() {
         out.push_str("\nThese name their licence, and have no text of it:\n");
@@ -223,6 +251,29 @@ mod tests {
             "Debian's package no-such-package, cannot",
         ] {
             assert!(said.contains(text), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_licence_that_a_page_of_debians_has_by_its_name_is_found_at_the_ends_of_sentences_too() {
+        let page = "can be found in `/usr/share/common-licenses/LGPL-2.1'.\nSee /usr/share/common-licenses/GPL.\n/usr/share/common-licenses/ has all";
+        let found: Vec<_> = common_licences(page).collect();
+        assert_eq!(
+            found,
+            ["/usr/share/common-licenses/LGPL-2.1", "/usr/share/common-licenses/GPL"]
+        );
+    }
+
+    #[test]
+    fn licences_of_what_is_linked_in_are_there_as_whole_texts() {
+        let words = BTreeMap::from([(
+            "linked",
+            "linux-amd64 libc libc6-dev 2.36 amd64 glibc\nlinux-amd64 libgcc libgcc-12-dev 12.2 amd64 gcc-12",
+        )]);
+        let linked = linked::of(&Given { step: "notices", words }).unwrap();
+        let texts: Vec<_> = linked.iter().flat_map(|one| copyright(one).unwrap()).collect();
+        for begins in ["Version 2.1, February 1999", "Version 3, 29 June 2007"] {
+            assert!(texts.iter().any(|text| text.contains(begins)), "{begins}");
         }
     }
 
