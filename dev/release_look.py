@@ -22,6 +22,8 @@ from release_layout import Layout, Unsound
 LIMIT = 20_000_000
 LIST = ".dep-v0"
 FILES = ("agent", "depot", "licenses/LICENSE", "licenses/THIRD-PARTY-NOTICES", "operator", "sftp")
+# Objects as JSON in a bundle's ClusterServiceVersion, which nobody runs.
+EXAMPLES = re.compile(r"^( *)alm-examples: \|.*?^\1  \]$", re.MULTILINE | re.DOTALL)
 BUILD_TYPE = "tag:backup-operator.io,2026:make-release/v1"
 # What is in a program and comes from no crate.
 LINKED = {"rust", "libc6-dev"}
@@ -68,8 +70,21 @@ def runs_on(data):
 
 
 def images(text):
-    """What is run by a manifest: the values of its keys `image`. Those of kinds' schemas have none."""
-    return set(re.findall(r"^ *(?:- )?image: *(\S+)", text.decode(), re.MULTILINE))
+    """What is run by a manifest: the values of its keys `image`, in either style of YAML, and of the variables by which the operator is told what to run. Those of kinds' schemas have none."""
+    text = text.decode()
+    keys = re.findall(r"^ *(?:- +)?[\"']?image[\"']? *: *[\"']?([^\s\"']+)|[{,] *[\"']?image[\"']? *: *[\"']?([^\s\"',}]+)", EXAMPLES.sub("", text), re.MULTILINE)
+    variables = re.findall(r"^ *(?:- +)?name: *[\"']?\w*IMAGE[\"']? *\n *value: *[\"']?([^\s\"']+)", text, re.MULTILINE)
+    return {one for pair in keys for one in pair if one} | set(variables)
+
+
+def documents(text):
+    """The documents of a file of YAML, as they are written."""
+    return {one.strip("\n") for one in re.split(r"^---$", text.decode(), flags=re.MULTILINE) if one.strip()}
+
+
+def fields(text, name, indent=0):
+    """The values of lines `name: value` that are so far from the margin."""
+    return re.findall(rf"^ {{{indent}}}{re.escape(name)}: *(\S+)$", text.decode(), re.MULTILINE)
 
 
 def names(version, platforms, cli):
@@ -86,6 +101,8 @@ def names(version, platforms, cli):
 class Release:
     def __init__(self, dist, version):
         self.dist, self.version, self.faults = dist, version, []
+        # Of the first platform, and the crates that SPDX has of x86-64.
+        self.licences, self.of_amd64 = {}, set()
 
     def read(self, name):
         with open(os.path.join(self.dist, name), "rb") as file:
@@ -120,6 +137,13 @@ class Release:
         lacks += ["values.yaml"] if name.encode() not in values else []
         lacks += [file for file, text in texts.items() if set(re.findall(rb"sha256:[0-9a-f]{64}", text)) != {digest.encode()}]
         self.must(len(texts) == 4 and not lacks, f"manifests, chart and bundle run {image} and nothing else {lacks or ''}")
+        of_bundle = next((text for name, text in bundle.items() if name.endswith(".clusterserviceversion.yaml")), b"")
+        of_chart = chart["backup-operator/Chart.yaml"]
+        told = fields(of_chart, "version") + fields(of_chart, "appVersion") + fields(of_bundle, "version", 2) + fields(of_bundle, "name", 2)
+        self.must(told == [self.version] * 3 + [f"backup-operator.v{self.version}"], f"chart and bundle are of this version: {' '.join(told)}")
+        self.must(images(of_chart) == {image}, "the chart tells Artifact Hub of the image by its digest, and of no other")
+        admission = documents(bundle.get("admission.yaml", b""))
+        self.must(admission and admission <= documents(self.read("install.yaml")), f"admission.yaml of the bundle has {len(admission)} objects of install.yaml, and no other")
         kinds = [text for name, text in sorted(bundle.items()) if name.endswith(".crd.yaml")]
         whole = {name: self.read(name) for name in ("crds.yaml", "install.yaml")}
         lacks = [name for name, text in whole.items() if any(kind not in text for kind in kinds)]
@@ -202,7 +226,10 @@ class Release:
             self.must(size <= LIMIT, f"{platform}: {size} compressed bytes are {LIMIT} at most")
             files = release_layout.programs(layout, descriptor, labels)
             self.must(sorted(files) == sorted(FILES), f"{platform}: in the image are {' '.join(sorted(files))}, as one layer, run as {release_layout.USER}")
-            self.licences = {name: files[f"licenses/{name}"] for name in ("LICENSE", "THIRD-PARTY-NOTICES")}
+            licences = {name: files[f"licenses/{name}"] for name in ("LICENSE", "THIRD-PARTY-NOTICES")}
+            self.licences = self.licences or licences
+            with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "LICENSE"), "rb") as file:
+                self.must(licences == self.licences and licences["LICENSE"] == file.read(), f"{platform}: its licence is the one of this checkout, and the notices are those of every platform")
             programs = {name: files[name] for name in ("operator", "agent", "depot", "sftp")}
             self.must({runs_on(data) for data in programs.values()} == {platform}, f"{platform}: its programs are for that")
             by_rust = {linked_by_rust(data) for data in programs.values()}
@@ -226,10 +253,13 @@ class Release:
             data = files.pop(program, b"")
             self.must(files == self.licences and runs_on(data) == platform, f"{name} has the program for {platform}, the image's licences, and nothing else")
             self.program(name, "cli", data)
-            wanted.append((hashlib.sha256(self.read(name)).hexdigest(), f"{given['downloads']}/{name}"))
+            system, architecture = platform.split("-")
+            wanted.append((program, architecture, system, hashlib.sha256(self.read(name)).hexdigest(), f"{given['downloads']}/{name}"))
         if wanted:
-            found = re.findall(r"sha256: (\S+)\n *uri: (\S+)", self.read("backup.yaml").decode())
-            self.must(sorted(found) == sorted(wanted), f"krew's manifest names each of {len(wanted)} archives by its place and its hash")
+            text = self.read("backup.yaml")
+            found = re.findall(r"^  - bin: (\S+)$.*?^ *arch: (\S+)\n *os: (\S+)\n *sha256: (\S+)\n *uri: (\S+)$", text.decode(), re.MULTILINE | re.DOTALL)
+            of_version = fields(text, "version", 2) == [f"v{self.version}"]
+            self.must(sorted(found) == sorted(wanted) and of_version, f"krew's manifest names for each of {len(wanted)} systems its program, its archive and its hash, and the version")
 
     def spdx(self, platform, digest, programs):
         document = json.loads(self.read(f"image-{platform}.spdx.json"))
@@ -248,10 +278,17 @@ class Release:
         crates = {(package["name"], package["versionInfo"]) for package in packages.values() if "crate" in package["SPDXID"]}
         unknown = sorted(" ".join(crate) for crate in crates - carried)
         self.must(crates and not unknown, f"{platform}: programs carry each of {len(crates)} crates that SPDX lists {unknown or ''}")
+        noted = self.licences.get("THIRD-PARTY-NOTICES", b"").decode()
+        published = [package for package in packages.values() if "crate" in package["SPDXID"] and "externalRefs" in package]
+        unnoted = [package["name"] for package in published if f"{package['name']} {package['versionInfo']} ({package['licenseDeclared']})" not in noted]
+        self.must(not unnoted, f"{platform}: the notices name each of {len(published)} crates with its licence {unnoted or ''}")
+        if platform == "linux-amd64":
+            self.of_amd64 = {(package["name"], package["versionInfo"]) for package in published}
         more = sum(one not in listed for one in carried)
         print(f"more:  {platform}: {more} macros, crates of build scripts and of features that only tests turn on are in the lists that programs carry, and not in SPDX")
 
     def cyclonedx(self):
+        crates = set()
         for name in self.files():
             if name.endswith(".cdx.json"):
                 document = json.loads(self.read(name))
@@ -260,7 +297,12 @@ class Release:
                 linked = LINKED <= {one["name"] for one in document["components"]}
                 of = document["metadata"]["component"]
                 linked = linked and name == f"sbom-{of['name']}-{of['version']}.cdx.json"
+                if of["name"] != "kubectl-backup":
+                    crates |= {(one["name"], one["version"]) for one in document["components"] if one["bom-ref"].startswith("registry+")}
                 self.must(linked and not dangling, f"{name} lists {len(document['components'])} components {sorted(dangling) or ''}")
+        if self.of_amd64:
+            unlike = sorted(" ".join(crate) for crate in crates ^ self.of_amd64)
+            self.must(not unlike, f"CycloneDX and SPDX have the same {len(self.of_amd64)} crates of the image's programs for x86-64 {unlike or ''}")
 
 
 def main(dist, version):

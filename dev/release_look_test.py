@@ -105,16 +105,26 @@ class Look(unittest.TestCase):
         image = f"registry.example/o@{digest}"
         run, foreign = f"image: {image}\n", "  - image: registry.example/other:1\n"
         kind = "kind: CustomResourceDefinition\nspec:\n  image:\n    type: string\n"
+        told = f"        - name: AGENT_IMAGE\n          value: {image}\n"
+        hook = "kind: ValidatingWebhookConfiguration\n"
+        csv = f"  name: backup-operator.v0.1.0\n    alm-examples: |-\n      [\n        [\n        ]\n          \"image\": \"postgres:15\"\n      ]\n  version: 0.1.0\n{run}{told}"
         values = f"repository: registry.example/o\ndigest: {digest}\n"
-        good = {"install.yaml": run + kind, "store.yaml": run, "crds.yaml": kind, "operator.clusterserviceversion.yaml": run, "values.yaml": values, "admission.yaml": "", "runs.crd.yaml": kind}
+        good = {"install.yaml": f"{run}{told}---\n{kind}---\n{hook}", "store.yaml": run, "crds.yaml": kind, "operator.clusterserviceversion.yaml": csv, "values.yaml": values}
+        good |= {"admission.yaml": hook, "runs.crd.yaml": kind, "Chart.yaml": f"version: 0.1.0\nappVersion: 0.1.0\nannotations:\n  artifacthub.io/images: |\n    - name: o\n      image: {image}\n"}
         changes = [{name: good[name].replace(digest, other)} for name in ("install.yaml", "store.yaml", "operator.clusterserviceversion.yaml", "values.yaml")]
         changes += [{name: good[name] + foreign} for name in ("install.yaml", "store.yaml", "operator.clusterserviceversion.yaml", "admission.yaml")]
-        changes += [{"crds.yaml": ""}, {"install.yaml": run}, {"chart": b"another"}]
+        changes += [{"crds.yaml": ""}, {"install.yaml": f"{run}{told}---\n{hook}"}, {"chart": b"another"}]
+        # What runs in the Pods of users is told by a variable; and YAML has two styles.
+        changes += [{name: good[name].replace(told, told.replace(image, "evil.example/agent:1"))} for name in ("install.yaml", "operator.clusterserviceversion.yaml")]
+        changes += [{"install.yaml": good["install.yaml"] + '      initContainers: [{name: miner, image: "evil.example/miner:1"}]\n'}]
+        changes += [{"Chart.yaml": good["Chart.yaml"].replace(image, "evil.example/o:1")}, {"Chart.yaml": good["Chart.yaml"].replace("0.1.0", "7.7.7", 1)}]
+        changes += [{"operator.clusterserviceversion.yaml": csv.replace("version: 0.1.0", "version: 7.7.7")}]
+        changes += [{"admission.yaml": text} for text in ("", hook + "failurePolicy: Sometimes\n", "}{ not yaml")]
         for change in ({}, *changes):
             texts = {**good, **change}
             with tempfile.TemporaryDirectory() as folder:
                 bundle = ("operator.clusterserviceversion.yaml", "admission.yaml", "runs.crd.yaml")
-                for archive, inside in (("backup-operator-0.1.0.tgz", {"backup-operator/values.yaml": texts["values.yaml"]}), ("backup-operator-olm-0.1.0.tar.gz", {name: texts[name] for name in bundle})):
+                for archive, inside in (("backup-operator-0.1.0.tgz", {f"backup-operator/{name}": texts[name] for name in ("values.yaml", "Chart.yaml")}), ("backup-operator-olm-0.1.0.tar.gz", {name: texts[name] for name in bundle})):
                     with tarfile.open(os.path.join(folder, archive), "w:gz") as made:
                         for path, content in inside.items():
                             member = tarfile.TarInfo(path)
@@ -131,7 +141,8 @@ class Look(unittest.TestCase):
                     unittest.mock.patch.object(release_look.release_layout, "chart", lambda _, chart=chart: chart),
                 ):
                     release.manifests(image)
-            self.assertEqual(len(release.faults), 1 if change else 0, (change, release.faults))
+            # What is no longer as a document of install.yaml may be two faults.
+            self.assertEqual(bool(release.faults), bool(change), (change, release.faults))
 
     def test_a_sum_that_is_wrong_or_missing_is_a_fault(self):
         with tempfile.TemporaryDirectory() as folder:
