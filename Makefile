@@ -1,6 +1,6 @@
 # Every verb that a person or CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help cluster cluster-down load kubeconfig images cli cli-targets demo docs test test-stores upgrades faults soak fuzz kubernetes fuzz-guided mutants bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages bench-start docs-pictures lint fmt generate release release-sign release-test reproducible arm64
+.PHONY: help cluster cluster-down load kubeconfig images cli cli-targets demo docs test test-stores upgrades faults soak fuzz kubernetes fuzz-guided mutants bench bench-latency bench-memory bench-network bench-rate bench-scale bench-scrape bench-stages bench-start docs-pictures lint fmt generate release release-sign release-test release-source reproducible arm64
 
 help: ## lists the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,8 +36,11 @@ release: ## makes dist/, all that a release gives away (VERSION=1.2.3; IMAGE, DO
 release-sign: ## signs dist/ by cosign, best on another machine than the one that built it (COSIGN_KEY; DIST=FOLDER)
 	@dev/release-sign
 
-release-test: ## holds dist/ against what it should be, by krew's and OLM's rules, Helm, a registry and cosign, and starts its programs (VERSION=1.2.3)
+release-test: ## holds dist/ against what it should be, by SBOMs' libraries, kubeconform, krew's and OLM's rules, Helm, a registry and cosign, and starts its programs (VERSION=1.2.3)
 	@dev/release-test "$(VERSION)"
+
+release-source: ## makes all of dist/ but its programs again, of its commit, and compares every byte (VERSION=1.2.3; DIST=FOLDER)
+	@dev/release-source "$(VERSION)"
 
 reproducible: ## makes a release twice, in two folders and on two days, and compares every byte (VERSION=1.2.3; FIRST=DIST: once, and compares with that)
 	@dev/reproducible "$(VERSION)"

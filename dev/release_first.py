@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """release_first.py DIST VERSION COMMIT: whether a second build of that commit can be compared with the release in DIST at all. Prints what DIST was made
 with, as NAME=VALUE lines that dev/release takes, or says why not and fails.
+release_first.py DIST --commit: which commit it says that it was made of.
 release_first.py DIST RUST LINKED --by: whether this machine has what DIST was built by: Rust of that version, and the packages of dev/release-linked's lines."""
 
 import hashlib
 import json
 import os
+import re
 import sys
 from urllib.parse import quote
 
@@ -65,14 +67,27 @@ def made_with(dist, version, commit):
     return found
 
 
+def commit_of(dist):
+    whole(dist)
+    build = json.loads(read(dist, "provenance.json"))["predicate"]["buildDefinition"]
+    of = [commit for one in build["resolvedDependencies"] if (commit := one.get("digest", {}).get("gitCommit"))]
+    # It becomes a word of git's command line.
+    if len(of) != 1 or not re.fullmatch("[0-9a-f]{40}", of[0]):
+        raise Unfit(f"{dist} does not name one commit that it was made of, but {of}")
+    return of[0]
+
+
 def main(*args):
     try:
+        if args[-1] == "--commit":
+            print(commit_of(args[0]))
+            return 0
         found = built_by(*args[:-1]) if args[-1] == "--by" else made_with(*args)
     except Unfit as error:
-        print(f"reproducible: {error}", file=sys.stderr)
+        print(f"release: {error}", file=sys.stderr)
         return 1
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        print(f"reproducible: {args[0]} is no release that one can be compared with: its SHA256SUMS or its provenance.json cannot be read ({error!r})", file=sys.stderr)
+        print(f"release: {args[0]} is no release that one can be compared with: its SHA256SUMS or its provenance.json cannot be read ({error!r})", file=sys.stderr)
         return 1
     for name, value in found.items():
         print(f"{name}={value}")
