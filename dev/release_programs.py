@@ -6,6 +6,7 @@ import os
 import sys
 
 import release_layout
+import release_look
 from release_layout import Layout, Unsound
 
 
@@ -26,10 +27,8 @@ def programs(dist, version):
     with open(os.path.join(dist, "provenance.json"), "rb") as file:
         given = json.load(file)["predicate"]["buildDefinition"]["externalParameters"]
     for platform in given["cli"].split():
-        with open(os.path.join(dist, f"kubectl-backup-{version}-{platform}.tar.gz"), "rb") as file:
-            files = release_layout.members(release_layout.unpacked(file.read()))
         name = "kubectl-backup" + ".exe" * platform.startswith("windows")
-        found[platform, name] = files[name][1]
+        found[platform, name] = release_look.members(os.path.join(dist, f"kubectl-backup-{version}-{platform}.tar.gz"))[name]
     return found
 
 
