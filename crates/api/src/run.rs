@@ -108,7 +108,7 @@ pub struct BackupRunSpec {
     /// The Pod that the commands run in. Its containers must stay alive while the command runs (for example with the command `sleep infinity`); any image will do, with or without a shell.
     pub template: PodTemplate,
 
-    /// How many seconds the Pod may take to become ready before the run fails, counted from the run's turn. Default: 600.
+    /// How many seconds the Pod may take to become ready before the run fails, counted from the run's turn. What is looked at after that and before the command (how the Pod reaches the store, the object of a restore) have limits of their own, 5 minutes together. An operator that takes the run over counts anew, of a restore for 15 minutes longer at most. Default: 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub start_deadline_seconds: Option<u32>,

@@ -88,9 +88,9 @@ fn a_pod_without_a_way_to_the_store_is_relayed_by_itself_and_the_run_says_why() 
         let mut free = stream(&case.path("free"), "slow random 12M 3");
         free["storage"]["name"] = json!(storage);
         case.start("free", free).await;
-        // The one that is cut off starts later: it waits for an answer first.
+        // The one that is cut off starts later: its Pod has START seconds, and is then asked three times, for 25 s at most.
         for (name, wanted) in [("free", "Direct"), ("cut-off", "Relay")] {
-            assert_eq!(case.until(name, "has started", 100, route).await, wanted, "{name}");
+            assert_eq!(case.until(name, "has started", 180, route).await, wanted, "{name}");
         }
         let known = bytes::random(12 << 20, 1);
         for name in ["cut-off", "free"] {

@@ -52,7 +52,7 @@ pub async fn apply(run: &Arc<BackupRun>, context: &Arc<Context>, decision: Decis
     let mut written = Written::new(Api::namespaced(context.client.clone(), &namespace), run.as_ref());
     let mut status = run.status.clone().unwrap_or_default();
     if let Some(reason) = &decision.cancel
-        && !context.registry.cancel(&uid, reason)
+        && !context.registry.cancel(&uid, reason, decision.because.map(|end| *end))
     {
         return Err(ApplyError::Committing);
     }

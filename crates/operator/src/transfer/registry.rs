@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use planner::run::life::parse;
-use planner::run::{Chosen, Contact, End, Route, TransferView};
+use planner::run::{Chosen, Contact, End, Reason, Route, TransferView};
 use tokio::sync::watch;
 
 use crate::transfer::traffic::Traffic;
@@ -29,9 +29,11 @@ pub struct Registry {
 
 struct Entry {
     attempt: String,
-    /// None: not connected (yet, or again).
+    /// None: not connected (yet, or again), or what the command needs is looked at.
     contact: Option<Contact>,
-    /// Since when it is not, and why.
+    /// The latter, with or without a connection.
+    prepares: bool,
+    /// Since when it is so, and why it is not connected.
     away_since: Instant,
     away_why: Option<String>,
     upload: Option<String>,
@@ -43,6 +45,8 @@ struct Entry {
     /// An earlier process has seen some of them, and none was reported to this one.
     resumed: bool,
     end: Option<End>,
+    /// Why it was asked to stop, as an end: its own says no more than that it was.
+    because: Option<End>,
     orders: watch::Sender<Orders>,
 }
 
@@ -79,11 +83,27 @@ impl Entry {
     fn contact(&self) -> Contact {
         self.contact.clone().unwrap_or_else(|| {
             let now = Timestamp::now();
-            Contact::Connecting {
-                since: now.checked_sub(self.away_since.elapsed()).unwrap_or(now),
-                why: self.away_why.clone(),
+            let since = now.checked_sub(self.away_since.elapsed()).unwrap_or(now);
+            let why = self.away_why.clone();
+            if self.prepares {
+                Contact::Preparing { since, why }
+            } else {
+                Contact::Connecting { since, why }
             }
         })
+    }
+
+    /// How it ended. One that was stopped for a reason ended for that.
+    fn ended(&self) -> Option<&End> {
+        let end = self.end.as_ref()?;
+        let stopped = matches!(
+            end,
+            End::Failed {
+                reason: Reason::Cancelled,
+                ..
+            }
+        );
+        Some(self.because.as_ref().filter(|_| stopped).unwrap_or(end))
     }
 }
 
@@ -112,6 +132,7 @@ impl Registry {
         let entry = Entry {
             attempt: attempt.into(),
             contact: None,
+            prepares: false,
             away_since: now,
             away_why: None,
             upload: None,
@@ -121,6 +142,7 @@ impl Registry {
             moved: now,
             resumed: transfer.is_some_and(|t| t.attempt == attempt && t.command_started_at.is_some()),
             end: None,
+            because: None,
             orders,
         };
         entries.insert(uid.into(), entry);
@@ -141,7 +163,7 @@ impl Registry {
             return TransferView::None;
         };
         let attempt = entry.attempt.clone();
-        match &entry.end {
+        match entry.ended() {
             Some(end) => TransferView::Ended {
                 attempt,
                 end: Box::new(end.clone()),
@@ -187,19 +209,24 @@ impl Registry {
         }
     }
 
-    /// Asks a transfer to stop. False where it has ended or is committing: what the agent has finished is not taken back.
-    pub fn cancel(&self, uid: &str, reason: &str) -> bool {
-        let entries = self.entries();
-        let Some(entry) = entries.get(uid) else { return true };
+    /// Asks a transfer to stop, and keeps why. False where it has ended or is committing: what the agent has finished is not taken back.
+    ///
+    /// Crash window: it has stopped, and the report of why could not be written.
+    pub fn cancel(&self, uid: &str, reason: &str, because: Option<End>) -> bool {
+        let mut entries = self.entries();
+        let Some(entry) = entries.get_mut(uid) else { return true };
         if entry.end.is_some() || entry.contact == Some(Contact::Committing) {
             return false;
         }
-        entry.orders.send_if_modified(|o| {
+        let first = entry.orders.send_if_modified(|o| {
             o.cancel.is_none() && {
                 o.cancel = Some(reason.into());
                 true
             }
         });
+        if first {
+            entry.because = because;
+        }
         true
     }
 
@@ -246,7 +273,32 @@ impl Handle {
 
     /// Says how far the talk with the agent has come.
     pub fn contact(&self, contact: Contact) {
-        self.change(|e| e.contact = Some(contact));
+        self.change(|e| {
+            e.contact = Some(contact);
+            e.prepares = false;
+        });
+    }
+
+    /// Says that what the command needs is looked at. A connection that breaks meanwhile does not change that.
+    pub fn prepares(&self, now: Instant) {
+        self.change(|e| {
+            if !e.prepares || e.contact.is_some() {
+                e.away_since = now;
+            }
+            e.contact = None;
+            e.prepares = true;
+            e.away_why = None;
+        });
+    }
+
+    /// Says that it was looked at.
+    pub fn prepared(&self, now: Instant) {
+        self.change(|e| {
+            if std::mem::take(&mut e.prepares) {
+                e.away_since = now;
+                e.away_why = None;
+            }
+        });
     }
 
     /// Says that the agent was not reached, and in which words. How long that has been so counts from the first time.
@@ -264,6 +316,7 @@ impl Handle {
     pub fn awaits_start(&self, chosen: &Chosen) {
         self.change(|e| {
             e.contact = Some(Contact::AwaitsStart);
+            e.prepares = false;
             e.route = Some(chosen.clone());
         });
         self.wake();
@@ -328,6 +381,8 @@ impl Handle {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -353,6 +408,80 @@ mod tests {
             "{:?}",
             registry.view("uid-1")
         );
+    }
+
+    /// Crash window: the report of why it was stopped met a conflict, and it has stopped meanwhile.
+    #[test]
+    fn a_transfer_that_was_stopped_ended_for_the_reason_that_it_was_stopped_for() {
+        let failed = |reason| End::Failed {
+            reason,
+            message: String::new(),
+            bytes: 0,
+            log: String::new(),
+        };
+        let late = || Some(failed(Reason::StartDeadlineExceeded));
+        for (because, ended, told) in [
+            (late(), Reason::Cancelled, Reason::StartDeadlineExceeded),
+            (None, Reason::Cancelled, Reason::Cancelled),
+            // It ended by itself before it heard.
+            (late(), Reason::CommandFailed, Reason::CommandFailed),
+        ] {
+            let (wake, _woken) = futures::channel::mpsc::unbounded();
+            let registry = Registry::new(wake);
+            let handle = registry
+                .open(&testing::backup_run(), "uid-1", "backup-1", Instant::now())
+                .unwrap();
+            assert!(registry.cancel("uid-1", "late", because));
+            // The first reason is the one that it was stopped for.
+            assert!(registry.cancel("uid-1", "deleted", Some(failed(Reason::PodNameTaken))));
+            handle.end(failed(ended));
+            let TransferView::Ended { end, .. } = registry.view("uid-1") else {
+                panic!()
+            };
+            assert_eq!(*end, failed(told));
+        }
+    }
+
+    #[test]
+    fn what_is_looked_at_before_a_command_is_no_time_without_its_agent() {
+        let (wake, _woken) = futures::channel::mpsc::unbounded();
+        let registry = Registry::new(wake);
+        let began = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
+        let handle = registry
+            .open(&testing::backup_run(), "uid-1", "backup-1", began)
+            .unwrap();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let seen = || {
+            let TransferView::Active { contact, .. } = registry.view("uid-1") else {
+                panic!()
+            };
+            let (prepares, since, why) = match contact {
+                Contact::Connecting { since, why } => (false, since, why),
+                Contact::Preparing { since, why } => (true, since, why),
+                other => panic!("{other:?}"),
+            };
+            let ago = Timestamp::now().duration_since(since).as_secs();
+            (prepares, 100 - ago, why)
+        };
+        let words = |words: &str| Some(words.to_string());
+        handle.unreached("not yet", at(5));
+        assert_eq!(seen(), (false, 0, words("not yet")));
+        handle.prepares(at(10));
+        assert_eq!(seen(), (true, 10, None));
+        // The connection breaks meanwhile, and comes back.
+        handle.unreached("broken", at(20));
+        assert_eq!(seen(), (true, 10, words("broken")));
+        handle.prepares(at(30));
+        assert_eq!(seen(), (true, 10, None));
+        handle.prepared(at(40));
+        assert_eq!(seen(), (false, 40, None));
+        // Nothing was looked at: nothing begins anew.
+        handle.unreached("nobody stands by", at(50));
+        handle.prepared(at(60));
+        assert_eq!(seen(), (false, 40, words("nobody stands by")));
+        handle.contact(Contact::Working);
+        handle.unreached("gone", at(70));
+        assert_eq!(seen(), (false, 70, words("gone")));
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Session {
         let found = if self.order.command_started {
             Ok(None)
         } else {
-            self.find_object().await
+            self.prepare().await
         };
         let mut object = match found {
             Ok(object) => object,

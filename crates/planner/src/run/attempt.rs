@@ -81,6 +81,14 @@ pub fn container_of(run: &api::BackupRun, action: Action) -> Option<String> {
     named.or_else(|| run.spec.template.spec.containers.first().map(|c| c.name.clone()))
 }
 
+/// What is left of a limit on the start of an attempt's command; zero when it is over.
+///
+/// The time before this operator does not count: nobody made the Pod or reached its agent then, and a run is not lost because its operator was
+/// away.
+pub fn left_to_start(o: &Observed<'_>, at: &Attempt, limit: Duration) -> Duration {
+    limit.saturating_sub(o.age(at.transfer.started_at.0).min(o.working_for))
+}
+
 /// How long a Pod may take to become ready.
 pub fn start_deadline(run: &api::BackupRun) -> Duration {
     let seconds = run

@@ -4,7 +4,7 @@ use std::time::Duration;
 use api::BackupRunStatus;
 use kube::ResourceExt;
 
-use crate::run::attempt::start_deadline;
+use crate::run::attempt::{left_to_start, start_deadline};
 use crate::run::carrier::{AgentVolume, Carrier};
 use crate::run::end;
 use crate::run::life::Attempt;
@@ -18,7 +18,7 @@ use crate::run::step::{Decision, Event, Guarded, Unguarded};
 /// name. Each of these is seen in the cluster, so that another operator goes on from there.
 pub fn decide(o: &Observed<'_>, status: &BackupRunStatus, at: &Attempt, pod: Option<&PodView>) -> Option<Decision> {
     let transfer = &at.transfer;
-    let over = o.left_of(start_deadline(o.run), transfer.started_at.0).is_zero();
+    let over = left_to_start(o, at, start_deadline(o.run)).is_zero();
     if transfer.command_started_at.is_some() || over {
         return None;
     }

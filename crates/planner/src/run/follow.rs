@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::run::attempt::{create_pod, order, pod_of_attempt, start_deadline, writes_to};
+use crate::run::attempt::{create_pod, left_to_start, order, pod_of_attempt, start_deadline, writes_to};
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{CANCEL, LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
 use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, TransferView};
@@ -59,7 +59,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             ..Decision::default()
         },
         TransferView::Active { attempt, .. } if *attempt != at.transfer.attempt => Decision {
-            cancel: Some(format!("{attempt} is not the attempt under way")),
+            cancel: Some(format!("{attempt} is not the attempt under way").into()),
             requeue: Some(Duration::from_secs(1)),
             ..Decision::default()
         },
@@ -75,6 +75,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
                 // forgotten.
                 let looks = decision.unguarded.iter().any(is_look);
                 decision.cancel = (!looks).then(|| end::words(&end).into());
+                decision.because = (!looks).then(|| Box::new(end.clone()));
                 if !looks {
                     decision.unguarded.extend(fallback::late(o, pod, &end));
                 }
@@ -178,7 +179,7 @@ fn cause(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> En
 
 /// This operator holds no transfer: the Pod is not up yet, or an earlier operator held it.
 fn connect(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Option<&PodView>) -> Decision {
-    let left = o.left_of(start_deadline(o.run), at.transfer.started_at.0);
+    let left = left_to_start(o, at, start_deadline(o.run));
     let Some(pod) = pod else {
         let mut decision = Decision::wait(left);
         let why = refused(o, at);
@@ -279,7 +280,9 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
     let note = match pod.map(|p| &p.stage) {
         Some(PodStage::Starting { message, .. }) if !message.is_empty() => Some(starting::note(message)),
         _ => match contact {
-            Contact::Connecting { since, why: Some(why) } if o.left_of(UNREACHED, *since).is_zero() => {
+            Contact::Connecting { since, why: Some(why) } | Contact::Preparing { since, why: Some(why) }
+                if o.left_of(UNREACHED, *since).is_zero() =>
+            {
                 Some(format!("the agent in the Pod cannot be reached: {why}"))
             }
             _ => None,

@@ -22,6 +22,9 @@ pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub const UNREACHED: Duration = Duration::from_secs(15);
 /// A Pod that is just being started is worth neither a word nor a write: most are up before.
 pub const STARTING: Duration = Duration::from_secs(5);
+/// On top of the time that a Pod has to start: all that lies between an agent that was reached and its command, each with a shorter
+/// deadline of its own.
+pub const PREPARING: Duration = Duration::from_secs(5 * 60);
 /// How long the agent keeps its work for an operator that is away (`Job.absence_seconds`).
 pub const ABSENCE: Duration = Duration::from_secs(15 * 60);
 /// How long the operator tries to reach an agent that has work, or to open its storage, before it gives the attempt up.

@@ -580,6 +580,14 @@ pub enum Contact {
         /// Why the agent was not reached the last time; none: it was not tried yet, or nothing was said.
         why: Option<String>,
     },
+    /// What the command needs is looked at: the object of a restore, or the way of a Pod whose agent was reached to the store. It
+    /// has deadlines of its own.
+    Preparing {
+        /// Since when.
+        since: Timestamp,
+        /// Why the agent is not reached any more meanwhile, where it is not.
+        why: Option<String>,
+    },
     /// The agent waits for the command; it is handed over once the start is recorded.
     AwaitsStart,
     /// The agent works.

@@ -4,13 +4,13 @@ use std::time::Duration;
 use api::names::Action;
 use kube::ResourceExt;
 
-use crate::run::attempt::{of_copy, start_deadline, storage_of};
+use crate::run::attempt::{left_to_start, of_copy, start_deadline, storage_of};
 use crate::run::carrier::Carrier;
 use crate::run::cure::with_cure;
 use crate::run::end::failed;
 use crate::run::ending::Ending;
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{self, CONTACT_LOST};
+use crate::run::limits::{self, ABSENCE, CONTACT_LOST, UNREACHED};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
 
@@ -32,11 +32,15 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
     {
         return Some(end);
     }
+    if let Some(end) = belated(o, at) {
+        return Some(end);
+    }
     let lost = match pod {
         None => no_pod(o, at, contact),
         Some(pod) => of_pod(o, at, pod, contact),
     };
     lost.or_else(|| unreached(o, at, pod, contact))
+        .or_else(|| unprepared(o, at, contact))
         .or_else(|| deadline(o, at))
 }
 
@@ -165,7 +169,10 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         },
     };
     if at.transfer.command_started_at.is_none() {
-        if !start_is_over(o, at)
+        // Ready at the last moment, or just looked at for what it restores: its agent is given a try.
+        let tried = since.is_none_or(|since| o.left_of(UNREACHED, since).is_zero())
+            || left_to_start(o, at, prepared_by(o)).is_zero();
+        if !(start_is_over(o, at) && tried)
             || (contact.is_none() && starting.is_none() && o.obstacle.is_none() && unseen.is_none())
         {
             return None;
@@ -178,6 +185,39 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         let minutes = CONTACT_LOST.as_secs() / 60;
         let message = format!("nothing could be done for the command for {minutes} minutes: {words}");
         End::Interrupted { message }
+    })
+}
+
+/// A Pod whose agent was reached has started in time. What its command still waits for ends by itself; this ends what does not.
+fn unprepared(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<End> {
+    let Some(Contact::Preparing { why, .. }) = contact else {
+        return None;
+    };
+    let waits = at.transfer.command_started_at.is_none();
+    (waits && left_to_start(o, at, prepared_by(o)).is_zero()).then(|| {
+        let minutes = limits::PREPARING.as_secs() / 60;
+        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let text = format!("the Pod started, but its command could not be begun within {minutes} minutes more{why}");
+        failed(Reason::StartDeadlineExceeded, in_time(o, &text))
+    })
+}
+
+/// Until then the command of a Pod that started in time is begun.
+fn prepared_by(o: &Observed<'_>) -> Duration {
+    start_deadline(o.run).saturating_add(limits::PREPARING)
+}
+
+/// A restore outlives an operator's absence before its command as it does after, and is not begun days later: somebody may have repaired the data
+/// by then.
+fn belated(o: &Observed<'_>, at: &Attempt) -> Option<End> {
+    let limit = start_deadline(o.run).saturating_add(ABSENCE);
+    let waits = at.action == Action::Restore && at.transfer.command_started_at.is_none();
+    (waits && o.left_of(limit, at.transfer.started_at.0).is_zero()).then(|| {
+        let minutes = ABSENCE.as_secs() / 60;
+        let text = format!(
+            "the restore had not begun when its operator went away, and is not begun {minutes} minutes too late, over data that somebody may have repaired: ask for it again"
+        );
+        failed(Reason::StartDeadlineExceeded, in_time(o, &text))
     })
 }
 
@@ -197,7 +237,7 @@ fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
     };
     let started = at.transfer.command_started_at.as_ref()?;
     let limit = Duration::from_secs(seconds.saturating_add(after))
-        .saturating_add(limits::backstop(o.storage.retry().unwrap_or(limits::RETRY)));
+        .saturating_add(limits::backstop(patience(o, at).unwrap_or(limits::RETRY)));
     o.left_of(limit, started.0).is_zero().then(|| {
         let (and, check) = if check.is_some() {
             (" and its check", " and spec.restore.check.deadlineSeconds together")
@@ -212,12 +252,17 @@ fn deadline(o: &Observed<'_>, at: &Attempt) -> Option<End> {
     })
 }
 
+/// How long the agent tries a store that fails: that which it reads, and a restore may read a copy.
+fn patience(o: &Observed<'_>, at: &Attempt) -> Option<Duration> {
+    storage_of(o, at).and_then(StorageView::retry)
+}
+
 fn is_unconnected(contact: Option<&Contact>) -> bool {
     matches!(contact, None | Some(Contact::Connecting { .. }))
 }
 
 fn start_is_over(o: &Observed<'_>, at: &Attempt) -> bool {
-    o.left_of(start_deadline(o.run), at.transfer.started_at.0).is_zero()
+    left_to_start(o, at, start_deadline(o.run)).is_zero()
 }
 
 /// Words, and the limit that they were waited for.

@@ -25,7 +25,9 @@ pub struct Decision {
     pub ask: Option<Box<Ask>>,
     /// Stop the transfer that this process holds, and why. One that is being committed is not taken back: nothing else is
     /// done then.
-    pub cancel: Option<String>,
+    pub cancel: Option<Box<str>>,
+    /// The same as an end, where it is one: what is told of the attempt, should the report of it not be written before the transfer has stopped.
+    pub because: Option<Box<crate::run::observed::End>>,
     /// Written first.
     pub guarded: Vec<Guarded>,
     /// Done when that is written.

@@ -76,6 +76,24 @@ impl Session {
         }
     }
 
+    /// The same before a command that was not begun: meanwhile nobody waits for the agent.
+    pub(super) async fn prepare(&self) -> Result<Option<ObjectInfo>, End> {
+        if self.order.action == Action::Backup {
+            return Ok(None);
+        }
+        self.prepares();
+        let found = self.find_object().await;
+        self.handle.prepared(Instant::now().into_std());
+        found
+    }
+
+    /// Of a command that was begun before, it is the time without an agent that counts.
+    fn prepares(&self) {
+        if !self.order.command_started {
+            self.handle.prepares(Instant::now().into_std());
+        }
+    }
+
     pub(super) async fn serve(
         &mut self,
         link: &mut Link,
@@ -126,7 +144,7 @@ impl Session {
         }
         if state == AgentState::Idle {
             if object.is_none() && !self.past.started {
-                match self.find_object().await {
+                match self.prepare().await {
                     Ok(found) => *object = found,
                     Err(end) => return Ended::Over(end),
                 }
@@ -168,7 +186,12 @@ impl Session {
         }
         let chosen = match self.chosen.take() {
             Some(chosen) => chosen,
-            None => self.choose(link).await?,
+            None => {
+                self.prepares();
+                let chosen = self.choose(link).await?;
+                self.handle.prepared(Instant::now().into_std());
+                chosen
+            }
         };
         self.chosen = Some(chosen.clone());
         let route = chosen.route;

@@ -30,7 +30,7 @@ enum Step {
 }
 
 fn steps(decision: Decision) -> Vec<Step> {
-    let cancel = decision.cancel.into_iter().map(Step::Cancel);
+    let cancel = decision.cancel.into_iter().map(|why| Step::Cancel(why.into()));
     cancel
         .chain(decision.guarded.into_iter().map(Step::Guarded))
         .chain(decision.unguarded.into_iter().map(Step::Unguarded))
@@ -411,6 +411,13 @@ fn starting(message: &str, hopeless: bool) -> PodStage {
         message: message.into(),
         cause: cause.map(Into::into),
         hopeless,
+    }
+}
+
+fn preparing(world: &World) -> Contact {
+    Contact::Preparing {
+        since: world.now,
+        why: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is not the protocol, and agents that lose their work.
+use std::time::Duration;
+
 use api::names::Action;
 use api::storage::DataPath;
-use planner::run::{End, Reason};
+use planner::run::{Contact, End, Reason};
 use protocol::{AgentState, FromAgent, ToAgent, encode};
 
 use super::rig::{rig, rig_of};
@@ -62,6 +64,25 @@ async fn what_is_not_the_protocol_ends_the_connection_and_another_one_is_made() 
             rig.store.held().asked
         );
     }
+}
+
+/// Its agent is not tried to be reached meanwhile, so nobody may say that it could not be.
+#[tokio::test(start_paused = true)]
+async fn a_restore_whose_store_is_away_waits_for_that_and_not_for_its_agent() {
+    let mut rig = rig(Action::Restore, DataPath::Direct).await;
+    rig.store.held().down = true;
+    while rig.store.held().asked.len() < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(matches!(rig.contact(), Some(Contact::Preparing { why: None, .. })));
+    rig.store.held().down = false;
+    let mut peer = rig.connected().await;
+    assert!(matches!(rig.contact(), Some(Contact::Connecting { why: None, .. })));
+    peer.welcome(AgentState::Idle).await;
+    assert!(matches!(peer.heard().await, Some(ToAgent::Start(_))));
+    assert_eq!(rig.store.held().asked, ["head", "head", "head", "head"]);
+    rig.cancel();
+    peer.cancelled().await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use futures::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Config;
-use planner::run::{Chosen, End, Route, TransferOrder, TransferView};
+use planner::run::{Chosen, Contact, End, Route, TransferOrder, TransferView};
 use protocol::{AgentState, Decoder, Frame, FromAgent, Job, ToAgent, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -209,7 +209,7 @@ impl Rig {
     }
 
     pub fn cancel(&self) {
-        assert!(self.context.registry.cancel(UID, "the test is over"));
+        assert!(self.context.registry.cancel(UID, "the test is over", None));
     }
 
     /// The bytes that a status would show.
@@ -219,6 +219,14 @@ impl Rig {
                 bytes, stored_bytes, ..
             } => (bytes, stored_bytes),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// How far the talk with the agent has come, as reconcile sees it.
+    pub fn contact(&self) -> Option<Contact> {
+        match self.context.registry.view(UID) {
+            TransferView::Active { contact, .. } => Some(contact),
+            _ => None,
         }
     }
 

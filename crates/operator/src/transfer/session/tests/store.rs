@@ -113,7 +113,7 @@ async fn answer(
         return refuse(StatusCode::NOT_FOUND, "NoSuchUpload");
     }
     match what {
-        "create" if held.down => refuse(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+        "create" | "head" if held.down => refuse(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
         "create" => {
             held.begun = metadata();
             format!("<R><UploadId>{UPLOAD}</UploadId></R>").into_response()

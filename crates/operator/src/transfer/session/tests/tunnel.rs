@@ -1,7 +1,7 @@
 //! The relay's tunnel: when it is there, and where it leads.
 use api::names::Action;
 use api::storage::DataPath;
-use planner::run::Route;
+use planner::run::{Contact, Route};
 use protocol::{AgentState, Data, FromAgent, ToAgent, encode_data};
 
 use super::foul;
@@ -89,6 +89,8 @@ async fn a_pod_that_reaches_the_store_after_some_seconds_goes_straight() {
     peer.welcome(AgentState::Idle).await;
     for reachable in [false, false, true] {
         tells(&mut peer, reachable).await;
+        // Whoever is asked was reached.
+        assert!(matches!(rig.contact(), Some(Contact::Preparing { why: None, .. })));
     }
     assert!(matches!(peer.heard().await, Some(ToAgent::Start(_))));
     assert_eq!(rig.chosen().unwrap().route, Route::Direct);

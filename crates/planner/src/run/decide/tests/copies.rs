@@ -521,6 +521,28 @@ fn that_one_object_is_back_from_an_archive_says_nothing_of_another() {
     assert!(world.decide().unguarded.iter().any(asks));
 }
 
+/// The agent tries the store that it reads, for as long as that one's storage says.
+#[test]
+fn a_restore_of_a_copy_is_given_the_patience_of_the_copys_storage() {
+    let minutes = |n: u64| Duration::from_secs(n * 60);
+    for (retry, ended) in [(minutes(15), true), (minutes(120), false)] {
+        let mut world = copied();
+        let restore = serde_json::json!({"command": ["cat"], "deadlineSeconds": 60});
+        world.run.spec.restore = Some(serde_json::from_value(restore).unwrap());
+        (world.storage, world.copies[0].view) = (StorageView::Missing, StorageView::Ready(Place { retry, ..place() }));
+        world.annotate(labels::RESTORE);
+        world.step();
+        world.pod(PodStage::Running);
+        world.active(Contact::AwaitsStart, None);
+        world.step();
+        assert_eq!(world.status().transfer.unwrap().storage.as_deref(), Some("far"));
+        world.active(Contact::Working, None);
+        world.pass(40 * 60);
+        world.step();
+        assert_eq!(world.status().transfer.is_none(), ended, "{retry:?}");
+    }
+}
+
 #[test]
 fn a_copy_is_read_of_a_storage_that_is_full_and_none_is_made_there() {
     let mut world = copied();

@@ -131,3 +131,101 @@ fn a_requeue_is_never_longer_than_what_is_left_of_the_deadline() {
     world.pass(25);
     assert_eq!(world.decide().requeue, Some(Duration::from_secs(5)));
 }
+
+/// An attempt whose Pod had 90 seconds, and whose operator went away at once, for so long.
+fn away(mut world: World, seconds: i64) -> World {
+    world.run.spec.start_deadline_seconds = Some(90);
+    world.step();
+    world.pods.clear();
+    world.transfer = TransferView::None;
+    world.pass(seconds);
+    world.working_for = Duration::from_secs(1);
+    world
+}
+
+#[test]
+fn the_time_to_start_is_not_over_while_no_operator_was_there_to_start_anything() {
+    let begun = || World::new(backup_run());
+    // The Pod was not even made.
+    let mut world = away(begun(), 3600);
+    assert!(has(&world.step(), |s| matches!(
+        s,
+        Step::Unguarded(Unguarded::CreatePod(_))
+    )));
+    // It starts, is up and to be reached, or is asked for its way to the store, when the next operator comes.
+    type Talk = fn(&World) -> Contact;
+    let stages: [(PodStage, Option<Talk>); 3] = [
+        (starting("Pulling", false), None),
+        (PodStage::Running, Some(|world| world.connecting())),
+        (PodStage::Running, Some(preparing)),
+    ];
+    for (stage, contact) in stages {
+        let mut world = away(begun(), 3600);
+        world.pod(stage.clone());
+        if let Some(contact) = contact {
+            let contact = contact(&world);
+            world.active(contact, None);
+        }
+        world.step();
+        assert!(!world.is(condition::FAILED), "{stage:?}: {:?}", world.status().message);
+        // It has all of its time once more, and no more than that.
+        let limit = if contact.is_some_and(|c| matches!(c(&world), Contact::Preparing { .. })) {
+            390
+        } else {
+            90
+        };
+        for (seconds, working, over) in [(limit - 2, limit - 1, false), (1, limit, true)] {
+            world.pass(seconds.try_into().unwrap());
+            world.working_for = Duration::from_secs(working);
+            world.step();
+            world.step();
+            assert_eq!(world.is(condition::FAILED), over, "{stage:?} after {working} s");
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_can_be_reached_since_the_last_moment_is_given_a_try() {
+    // Seconds since the attempt began, and since there was nobody to wait for but the agent.
+    for (age, tried, over) in [(95, 14, false), (95, 15, true), (389, 1, false), (390, 1, true)] {
+        let mut world = World::new(backup_run());
+        world.run.spec.start_deadline_seconds = Some(90);
+        world.step();
+        world.pod(PodStage::Running);
+        world.pass(age - tried);
+        world.active(world.connecting(), None);
+        world.pass(tried);
+        world.step();
+        world.step();
+        assert_eq!(world.is(condition::FAILED), over, "{age} {tried}");
+    }
+}
+
+#[test]
+fn a_restore_that_could_not_start_while_no_operator_was_there_does_not_begin_days_later() {
+    for (seconds, over) in [(90 + 15 * 60 - 1, false), (90 + 15 * 60, true)] {
+        let world = || {
+            let mut world = World::stored();
+            world.annotate(labels::RESTORE);
+            world
+        };
+        // Its Pod was not made, or waits for the agent's command.
+        for pod in [false, true] {
+            let mut world = away(world(), seconds);
+            if pod {
+                world.pod(PodStage::Running);
+            }
+            let begun = has(&world.step(), |s| {
+                matches!(
+                    s,
+                    Step::Unguarded(Unguarded::CreatePod(_) | Unguarded::StartTransfer(_))
+                )
+            });
+            world.step();
+            assert_eq!(begun, !over, "{seconds}");
+            assert_eq!(world.status().state == Some(State::RestoreFailed), over, "{seconds}");
+            let told = world.status().restores.first().and_then(|r| r.message.clone());
+            assert_eq!(told.is_some_and(|t| t.contains("15 minutes too late")), over);
+        }
+    }
+}

@@ -165,6 +165,32 @@ fn an_agent_that_answers_is_not_taken_for_one_that_nobody_reaches() {
 }
 
 #[test]
+fn the_time_to_start_is_the_pods_and_not_that_of_what_is_looked_at_after() {
+    let mut world = World::new(backup_run());
+    world.run.spec.start_deadline_seconds = Some(90);
+    world.step();
+    world.pod(PodStage::Running);
+    world.step();
+    // Its agent was reached at the last moment, and is asked whether it reaches the store.
+    world.active(preparing(&world), None);
+    world.pass(100);
+    world.step();
+    assert!(!world.is(condition::FAILED), "{:?}", world.status().message);
+    // Each of these things has a deadline of its own. Should one of them not hold it, the run ends all the same.
+    world.pass(5 * 60);
+    world.step();
+    world.step();
+    let message = world.status().message.unwrap_or_default();
+    assert!(
+        world.is(condition::FAILED)
+            && message.contains("the Pod started")
+            && message.contains("spec.startDeadlineSeconds: 90 s")
+            && !message.contains("could not be reached"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_command_that_nobody_reached_is_given_up_with_the_minutes_that_it_was_tried_for() {
     let mut world = World::working();
     world.active(
