@@ -69,6 +69,8 @@ struct State {
     version: u32,
     /// The last `Hello`, or when the daemon began or had its report.
     asked: Instant,
+    /// The last message of the operator: it sends one every few seconds, for as long as it is there.
+    heard: Instant,
 }
 
 /// Shared by the job and all connections.
@@ -105,6 +107,7 @@ impl Desk {
             streams: Streams::default(),
             version: VERSION,
             asked: Instant::now(),
+            heard: Instant::now(),
         };
         Self {
             run,
@@ -177,9 +180,10 @@ impl Desk {
         state.listener = Some(Box::new(listener));
     }
 
-    /// Asks for a URL and waits for it. `patience` counts from now: an operator that restarts or moves is waited for.
+    /// Asks for a URL and waits for it. An operator that restarts or moves is waited for, for so long without a word of it. One that is
+    /// there may have no answer for longer: it waits for the store, and knows for how long.
     pub fn url(&self, request: &UrlRequest, patience: Duration) -> Result<SignedUrl, NoUrl> {
-        let until = Instant::now() + patience;
+        let asked = Instant::now();
         let mut state = self.lock();
         state.open.push(request.clone());
         state.unsaid.requests.push_back(request.clone());
@@ -188,7 +192,7 @@ impl Desk {
             if let Some(answer) = state.answers.remove(request) {
                 break answer.map_err(NoUrl::Refused);
             }
-            let left = until.saturating_duration_since(Instant::now());
+            let left = left_to_answer(asked, state.heard, patience, Instant::now());
             if state.stopped {
                 break Err(NoUrl::Stopped);
             }
@@ -285,6 +289,7 @@ impl Desk {
         state.connected = true;
         state.version = version;
         state.asked = Instant::now();
+        state.heard = state.asked;
         state.unsaid = Unsaid {
             welcome: true,
             requests: state.open.iter().cloned().collect(),
@@ -314,6 +319,7 @@ impl Desk {
         if state.connection != connection {
             return false;
         }
+        state.heard = Instant::now();
         match message {
             // Said twice on one connection: nothing new.
             ToAgent::Hello { .. } => {}
@@ -364,6 +370,11 @@ impl Desk {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// How long an answer is still waited for of an operator that was last heard then.
+fn left_to_answer(asked: Instant, heard: Instant, patience: Duration, now: Instant) -> Duration {
+    (asked.max(heard) + patience).saturating_duration_since(now)
 }
 
 impl State {

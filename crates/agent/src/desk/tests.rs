@@ -152,6 +152,28 @@ fn an_answer_that_nobody_waits_for_is_dropped() {
     assert_eq!(asked.join().unwrap().ok().unwrap().url.reveal(), "right");
 }
 
+/// It waits for the store, for as long as its storage says. Its pings say that it is there.
+#[test]
+fn an_operator_that_is_there_is_waited_for_however_long_it_has_no_answer() {
+    let (start, patience) = (Instant::now(), Duration::from_secs(900));
+    let at = |seconds| start + Duration::from_secs(seconds);
+    for (asked, heard, now, left) in [
+        (0, 0, 0, 900),
+        // Away since before it was asked, and since then.
+        (100, 0, 999, 1),
+        (0, 100, 1000, 0),
+        (0, 7190, 7200, 890),
+    ] {
+        let seen = left_to_answer(at(asked), at(heard), patience, at(now));
+        assert_eq!(seen.as_secs(), left, "asked at {asked}, heard at {heard}, at {now}");
+    }
+    let desk = desk();
+    let connection = greet(&desk, AgentState::Idle);
+    let greeted = desk.lock().heard;
+    desk.take(connection, ToAgent::Ping);
+    assert!(desk.lock().heard > greeted);
+}
+
 #[test]
 fn waiting_for_a_url_ends_with_a_refusal_with_the_patience_and_with_the_job() {
     let desk = desk();

@@ -2,10 +2,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use planner::run::Route;
+use planner::run::{End, Reason, Route};
 use protocol::{FromAgent, ToAgent, UrlRequest};
 use store::StoreError;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Ended, Session};
 use crate::claims;
@@ -17,6 +17,8 @@ use crate::transfer::{job, limits, outcome, uploads};
 
 /// Between two tries to create the upload while the store fails.
 const STORE_PAUSE: Duration = Duration::from_secs(3);
+/// How long the API server may take to note an upload, without which nothing is uploaded: as long as an agent does without its operator.
+const NOTED: Duration = Duration::from_secs(15 * 60);
 /// How long a cancelled agent gets to report, beyond its grace.
 const CANCEL: Duration = Duration::from_secs(10);
 
@@ -173,9 +175,18 @@ impl Session {
                     self.handle.upload(&id);
                     *upload = Some(id.clone());
                     // No URL is signed before the upload is in the status: a crash would leave it behind unknown.
-                    self.handle
-                        .until(|o| o.upload_recorded.as_ref() == Some(&id) || o.cancel.is_some())
-                        .await;
+                    let recorded = self
+                        .handle
+                        .until(|o| o.upload_recorded.as_ref() == Some(&id) || o.cancel.is_some());
+                    if timeout(NOTED, recorded).await.is_err() {
+                        let minutes = NOTED.as_secs() / 60;
+                        return Err(Ended::Over(End::Failed {
+                            reason: Reason::TransferFailed,
+                            message: format!("the upload could not be noted in the run's status for {minutes} minutes"),
+                            bytes: 0,
+                            log: String::new(),
+                        }));
+                    }
                 }
                 Err(error) if error.may_pass() && since.elapsed() < self.store.parameters.retry() => {
                     // The store may have created it all the same.
