@@ -99,19 +99,22 @@ impl Errands {
     /// What says most of what does not succeed for a run, and for how long it has not: of all of it. What has not
     /// had its turn yet was not tried.
     ///
-    /// Of a run that goes, what was wanted of it before is no trouble: a hold, an archive.
-    pub fn trouble(&self, uid: &str, goes: bool, now: Instant) -> Option<Trouble> {
+    /// Of a run that goes, for so long, what was wanted of it before is no trouble: a hold, an archive. Nor is it given up for what another store
+    /// did not do before: its own was not asked yet.
+    pub fn trouble(&self, uid: &str, goes: Option<Duration>, now: Instant) -> Option<Trouble> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = all
             .get(uid)?
             .iter()
             .filter(|errand| !matches!(errand.state, State::Done))
-            .filter(|errand| !(goes && matches!(errand.step, Unguarded::Hold { .. } | Unguarded::Thaw { .. })));
+            .filter(|errand| {
+                !(goes.is_some() && matches!(errand.step, Unguarded::Hold { .. } | Unguarded::Thaw { .. }))
+            });
         let failures: Vec<_> = open.map(|errand| errand.failed.as_ref()).collect::<Option<_>>()?;
         let last = failures.iter().map(|failure| failure.first).max()?;
         Some(Trouble {
             message: most_telling(&failures)?,
-            since: now.saturating_duration_since(last),
+            since: now.saturating_duration_since(last).min(goes.unwrap_or(Duration::MAX)),
             expected: failures.iter().all(|failure| failure.is_expected()),
         })
     }
@@ -241,14 +244,14 @@ mod tests {
         errands.keep("r", &[]);
         timeout(ANSWER, kept.closed()).await.unwrap();
         assert!(
-            errands.trouble("r", false, Instant::now()).is_some(),
+            errands.trouble("r", None, Instant::now()).is_some(),
             "a run is given up by what has failed"
         );
         // Also where it is tried once more.
         let mut again = begun(&errands, "c");
         errands.keep("r", &[]);
         timeout(ANSWER, again.closed()).await.unwrap();
-        assert!(errands.trouble("r", false, Instant::now()).is_some());
+        assert!(errands.trouble("r", None, Instant::now()).is_some());
         let mut last = begun(&errands, "d");
         errands.forget("r");
         timeout(ANSWER, last.closed()).await.unwrap();
@@ -261,13 +264,16 @@ mod tests {
         errands.begun("r", &step("refused"), endless);
         errands.begun("r", &step("waits"), endless);
         errands.ended("r", &step("refused"), Err(Words::silence("403")), start);
-        assert_eq!(errands.trouble("r", false, later(3600)), None);
+        assert_eq!(errands.trouble("r", None, later(3600)), None);
         errands.ended("r", &step("waits"), Err(Words::silence("503")), later(3600));
-        let trouble = errands.trouble("r", false, later(3610)).unwrap();
+        let trouble = errands.trouble("r", None, later(3610)).unwrap();
         assert_eq!((trouble.message.as_str(), trouble.since.as_secs()), ("503", 10));
         errands.ended("r", &step("waits"), Ok(()), later(3620));
-        let trouble = errands.trouble("r", false, later(3630)).unwrap();
+        let trouble = errands.trouble("r", None, later(3630)).unwrap();
         assert_eq!((trouble.message.as_str(), trouble.since.as_secs()), ("403", 3630));
+        // Of a run that was deleted just now, its object was asked of no store yet.
+        let goes = Some(Duration::from_secs(1));
+        assert_eq!(errands.trouble("r", goes, later(3630)).unwrap().since.as_secs(), 1);
     }
 
     #[tokio::test]
@@ -305,13 +311,13 @@ mod tests {
             };
             pauses.push(pause.as_secs());
             now += pause;
-            assert!(errands.trouble("r", false, now).unwrap().expected);
+            assert!(errands.trouble("r", None, now).unwrap().expected);
         }
         assert_eq!(pauses, [10, 20, 40, 80, 160, 300, 300]);
         errands.begun("r", &step("b"), endless);
         errands.ended("r", &step("b"), Err(Words::silence("503")), now);
         assert!(
-            !errands.trouble("r", false, now).unwrap().expected,
+            !errands.trouble("r", None, now).unwrap().expected,
             "another thing is wrong"
         );
     }
@@ -319,7 +325,7 @@ mod tests {
     #[tokio::test]
     async fn what_fails_is_due_later_and_later_and_is_in_trouble_since_its_first_failure() {
         let (errands, start) = (Errands::default(), Instant::now());
-        assert_eq!(errands.trouble("r", false, start), None);
+        assert_eq!(errands.trouble("r", None, start), None);
         let mut now = start;
         let mut pauses = Vec::new();
         for n in 0..7 {
@@ -335,11 +341,11 @@ mod tests {
             assert_eq!(errands.progress("r", &step("a"), now), Progress::Due);
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
-        let trouble = errands.trouble("r", false, now).unwrap();
+        let trouble = errands.trouble("r", None, now).unwrap();
         assert_eq!(trouble.message, "no 6");
         assert_eq!(trouble.since, now - start - Duration::from_secs(30));
         errands.begun("r", &step("a"), endless);
         errands.ended("r", &step("a"), Ok(()), now);
-        assert_eq!(errands.trouble("r", false, now), None);
+        assert_eq!(errands.trouble("r", None, now), None);
     }
 }

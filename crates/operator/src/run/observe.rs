@@ -66,7 +66,10 @@ impl Seen {
             obstacle: context.obstacles.get(&run.uid().unwrap_or_default(), self.now),
             trouble: context.errands.trouble(
                 &run.uid().unwrap_or_default(),
-                run.metadata.deletion_timestamp.is_some(),
+                run.metadata
+                    .deletion_timestamp
+                    .as_ref()
+                    .map(|t| since(t.0, &self.ages, self.now)),
                 Instant::now(),
             ),
             found: self.found.clone(),
@@ -122,7 +125,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
             pod,
             container: container.as_deref().unwrap_or_default(),
             age: age(pod, now),
-            left: left(run, &ages, now),
+            left: left(run, &ages, context.began.elapsed(), now),
         };
         if view.ours && Some(&view.name) == name.as_ref() {
             warnings::explain(&mut view, &of, &context.client, &run.namespace().unwrap_or_default()).await;
@@ -345,15 +348,24 @@ fn age(pod: &Pod, now: Timestamp) -> Duration {
 }
 
 /// What is left of the start deadline of an attempt whose command has not begun.
-fn left(run: &BackupRun, ages: &BTreeMap<Timestamp, Duration>, now: Timestamp) -> Option<Duration> {
+fn left(
+    run: &BackupRun,
+    ages: &BTreeMap<Timestamp, Duration>,
+    working_for: Duration,
+    now: Timestamp,
+) -> Option<Duration> {
     let transfer = run.status.as_ref()?.transfer.as_ref()?;
     if transfer.command_started_at.is_some() {
         return None;
     }
-    let since = transfer.started_at.0;
-    let by_wall = || Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    let age = ages.get(&since).copied().unwrap_or_else(by_wall);
+    let age = since(transfer.started_at.0, ages, now).min(working_for);
     Some(planner::run::attempt::start_deadline(run).saturating_sub(age))
+}
+
+/// How long ago a time was, by this process's own clock where it has seen it.
+fn since(time: Timestamp, ages: &BTreeMap<Timestamp, Duration>, now: Timestamp) -> Duration {
+    let by_wall = || Duration::try_from(now.duration_since(time)).unwrap_or_default();
+    ages.get(&time).copied().unwrap_or_else(by_wall)
 }
 
 fn view(pod: &Pod, run: &BackupRun, container: &str) -> PodView {

@@ -51,7 +51,8 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
     }
     let mut abort = end::abort(o, at);
     abort.extend(end::take_back(o, at));
-    if !abort.is_empty() && o.left_of(ABORT, failed).is_zero() {
+    // Nobody has tried before this operator.
+    if !abort.is_empty() && ABORT <= o.age(failed).min(o.working_for) {
         let message = format!(
             "{} It did not: the upload of the last one could not be aborted for {} minutes, which is still tried. Look at the storage, its access keys, and the log of the operator.",
             status.message.clone().unwrap_or_default(),

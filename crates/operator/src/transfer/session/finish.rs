@@ -192,7 +192,12 @@ impl Session {
         if probed.reachable {
             return None;
         }
-        self.endpoint()?.connect().await.ok()?;
+        if let Err(error) = self.endpoint()?.connect().await {
+            return Some(format!(
+                "the store is away: the Pod does not reach it ({}), and {error}",
+                probed.message
+            ));
+        }
         Some(format!(
             "the Pod cannot reach the store ({}), but the operator can: set spec.dataPath of BackupStorage {} to Relay or Auto",
             probed.message, self.order.storage

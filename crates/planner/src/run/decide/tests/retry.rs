@@ -281,6 +281,13 @@ fn a_store_that_lets_no_upload_be_aborted_ends_the_run_and_not_the_attempts_to_a
     assert!(!world.step().is_empty());
     world.run.status = before;
     world.pass(1);
+    // An operator that has come just now has not tried.
+    world.working_for = Duration::from_secs(15 * 60 - 1);
+    let before = world.run.status.clone();
+    world.step();
+    assert!(!world.is(condition::FAILED));
+    world.run.status = before;
+    world.working_for = Duration::from_secs(15 * 60);
     let steps = world.step();
     assert!(
         world.is(condition::FAILED) && !world.is(condition::IN_PROGRESS),
