@@ -73,6 +73,27 @@ struct State {
     heard: Instant,
 }
 
+/// How long a URL is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// An operator that restarts or moves is waited for: so long without a word of it.
+    pub absence: Duration,
+    /// One that is there may have no answer for so much longer: it tries the store, and says what that did when this is over. Also in all, where
+    /// one operator after the other begins anew.
+    pub store: Duration,
+}
+
+impl Patience {
+    /// What is left of it where the operator was last heard then.
+    fn left(&self, asked: Instant, heard: Instant, now: Instant) -> Duration {
+        let alone = asked.max(heard) + self.absence;
+        // A week at most, which no clock overflows.
+        alone
+            .min(asked + self.absence + self.store)
+            .saturating_duration_since(now)
+    }
+}
+
 /// Shared by the job and all connections.
 pub struct Desk {
     run: String,
@@ -180,9 +201,8 @@ impl Desk {
         state.listener = Some(Box::new(listener));
     }
 
-    /// Asks for a URL and waits for it. An operator that restarts or moves is waited for, for so long without a word of it. One that is
-    /// there may have no answer for longer: it waits for the store, and knows for how long.
-    pub fn url(&self, request: &UrlRequest, patience: Duration) -> Result<SignedUrl, NoUrl> {
+    /// Asks for a URL and waits for it.
+    pub fn url(&self, request: &UrlRequest, patience: Patience) -> Result<SignedUrl, NoUrl> {
         let asked = Instant::now();
         let mut state = self.lock();
         state.open.push(request.clone());
@@ -192,12 +212,12 @@ impl Desk {
             if let Some(answer) = state.answers.remove(request) {
                 break answer.map_err(NoUrl::Refused);
             }
-            let left = left_to_answer(asked, state.heard, patience, Instant::now());
+            let left = patience.left(asked, state.heard, Instant::now());
             if state.stopped {
                 break Err(NoUrl::Stopped);
             }
             if left.is_zero() {
-                break Err(NoUrl::Unanswered(patience));
+                break Err(NoUrl::Unanswered(asked.elapsed()));
             }
             state = self.wait(state, left);
         };
@@ -370,11 +390,6 @@ impl Desk {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-/// How long an answer is still waited for of an operator that was last heard then.
-fn left_to_answer(asked: Instant, heard: Instant, patience: Duration, now: Instant) -> Duration {
-    (asked.max(heard) + patience).saturating_duration_since(now)
 }
 
 impl State {

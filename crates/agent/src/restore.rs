@@ -13,7 +13,7 @@ use proof::{Done, NoUrl, Object, SignedUrl, Signs, Wanted};
 use protocol::{Job, Outcome, Report, Secret, UrlRequest};
 
 use crate::backup::{compression, empty_report};
-use crate::desk::Desk;
+use crate::desk::{Desk, Patience};
 use crate::guard::Guard;
 use crate::{memory, past};
 
@@ -97,7 +97,10 @@ fn object(job: &Job, stored: &Stored<'_>, desk: &Arc<Desk>) -> Result<Object, Ou
         client,
         signs: Arc::new(Signer {
             desk: desk.clone(),
-            absence: Duration::from_secs(job.absence_seconds),
+            wait: Patience {
+                absence: Duration::from_secs(job.absence_seconds),
+                store: Duration::from_secs(job.retry_seconds),
+            },
         }),
         wanted: Wanted {
             size: stored.size,
@@ -115,15 +118,15 @@ fn object(job: &Job, stored: &Stored<'_>, desk: &Arc<Desk>) -> Result<Object, Ou
     })
 }
 
-/// The desk, and how long an operator that is away is waited for.
+/// The desk, and how long it is waited for.
 struct Signer {
     desk: Arc<Desk>,
-    absence: Duration,
+    wait: Patience,
 }
 
 impl Signs for Signer {
     fn url(&self, number: u32) -> Result<SignedUrl, NoUrl> {
-        self.desk.url(&UrlRequest::Get { number }, self.absence)
+        self.desk.url(&UrlRequest::Get { number }, self.wait)
     }
 
     fn pause(&self, pause: Duration) -> bool {

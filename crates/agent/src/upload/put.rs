@@ -15,6 +15,7 @@ use protocol::{Checksum, Outcome, PartReceipt, UrlRequest};
 
 use super::body::Body;
 use super::{Part, Upload};
+use crate::desk::Patience;
 use crate::event::Event;
 
 pub(super) struct Worker {
@@ -93,8 +94,12 @@ impl Worker {
         };
         let pace = desk.pace();
         let mut retry = Retry::new(plan.patience);
+        let wait = Patience {
+            absence: plan.absence,
+            store: plan.patience,
+        };
         loop {
-            let signed = match desk.url(&request, plan.absence) {
+            let signed = match desk.url(&request, wait) {
                 Ok(signed) => signed,
                 Err(NoUrl::Stopped) => return Err(None),
                 Err(error) => return Err(failed(error.to_string())),

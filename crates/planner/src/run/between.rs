@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::run::attempt::{create_pod, pod_of_attempt, start, start_deadline};
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{ABORT, OLD_POD, pause};
+use crate::run::limits::{ABORT, AT_ALL, OLD_POD, pause};
 use crate::run::observed::{Observed, PodView, TransferView};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -52,7 +52,8 @@ pub fn decide(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, faile
     let mut abort = end::abort(o, at);
     abort.extend(end::take_back(o, at));
     // Nobody has tried before this operator.
-    if !abort.is_empty() && ABORT <= o.age(failed).min(o.working_for) {
+    let tried = o.age(failed).min(o.working_for) >= ABORT || o.left_of(AT_ALL, failed).is_zero();
+    if !abort.is_empty() && tried {
         let message = format!(
             "{} It did not: the upload of the last one could not be aborted for {} minutes, which is still tried. Look at the storage, its access keys, and the log of the operator.",
             status.message.clone().unwrap_or_default(),

@@ -51,14 +51,15 @@ enum Fault {
 
 /// A Pod with an image volume did not come up in time, in words that nobody knows: the next attempt and the next run try an init container, and do
 /// not fail in the same way for ever.
-pub fn late(o: &Observed<'_>, pod: Option<&PodView>, end: &End) -> Vec<Unguarded> {
+pub fn late(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> Vec<Unguarded> {
+    // While this operator was there: of a node that was away with the one before, the volume is not to blame.
     let late = matches!(
         end,
         End::Failed {
             reason: Reason::StartDeadlineExceeded,
             ..
         }
-    );
+    ) && left_to_start(o, at, start_deadline(o.run)).is_zero();
     let unmade = pod.is_some_and(|p| p.ours && p.unmade && p.carrier == Carrier::ImageVolume);
     if !late || !unmade || o.agent.volume != AgentVolume::Auto || o.served.given_up {
         return Vec::new();

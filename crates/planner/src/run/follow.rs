@@ -65,8 +65,14 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         },
         TransferView::Ended { end, .. } => {
             let end = cause(o, at, pod, end);
-            let doubtful = matches!(end, End::Interrupted { .. });
-            finish(o, status, at, &end, doubtful)
+            // Crash window: the store was asked already, and the report of what it has was not written.
+            let asked = matches!((&end, &o.found), (End::Failed { .. }, Found::Object(_)));
+            let doubtful = asked || matches!(end, End::Interrupted { .. });
+            let mut decision = finish(o, status, at, &end, doubtful);
+            if !decision.unguarded.iter().any(is_look) {
+                decision.unguarded.extend(fallback::late(o, at, pod, &end));
+            }
+            decision
         }
         TransferView::Active { .. } => match over(o, at, pod) {
             Some(end) => {
@@ -77,7 +83,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
                 decision.cancel = (!looks).then(|| end::words(&end).into());
                 decision.because = (!looks).then(|| Box::new(end.clone()));
                 if !looks {
-                    decision.unguarded.extend(fallback::late(o, pod, &end));
+                    decision.unguarded.extend(fallback::late(o, at, pod, &end));
                 }
                 decision
             }
@@ -87,7 +93,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             Some(end) => {
                 let mut decision = finish(o, status, at, &end, true);
                 if !decision.unguarded.iter().any(is_look) {
-                    decision.unguarded.extend(fallback::late(o, pod, &end));
+                    decision.unguarded.extend(fallback::late(o, at, pod, &end));
                 }
                 decision
             }

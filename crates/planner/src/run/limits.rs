@@ -25,6 +25,8 @@ pub const STARTING: Duration = Duration::from_secs(5);
 /// On top of the time that a Pod has to start: all that lies between an agent that was reached and its command, each with a shorter
 /// deadline of its own.
 pub const PREPARING: Duration = Duration::from_secs(5 * 60);
+/// An attempt that could not be begun for so long is over, however many operators have tried: each has its own time.
+pub const AT_ALL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the agent keeps its work for an operator that is away (`Job.absence_seconds`).
 pub const ABSENCE: Duration = Duration::from_secs(15 * 60);
 /// How long the operator tries to reach an agent that has work, or to open its storage, before it gives the attempt up.

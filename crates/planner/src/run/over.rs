@@ -10,7 +10,7 @@ use crate::run::cure::with_cure;
 use crate::run::end::failed;
 use crate::run::ending::Ending;
 use crate::run::life::{self, Attempt};
-use crate::run::limits::{self, ABSENCE, CONTACT_LOST, UNREACHED};
+use crate::run::limits::{self, ABSENCE, AT_ALL, CONTACT_LOST, UNREACHED};
 use crate::run::observed::{Contact, End, Found, Observed, PodStage, PodView, StorageView, TransferView};
 use crate::run::reason::Reason;
 
@@ -32,14 +32,12 @@ pub fn over(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>) -> Option<End
     {
         return Some(end);
     }
-    if let Some(end) = belated(o, at) {
-        return Some(end);
-    }
     let lost = match pod {
         None => no_pod(o, at, contact),
         Some(pod) => of_pod(o, at, pod, contact),
     };
     lost.or_else(|| unreached(o, at, pod, contact))
+        .or_else(|| belated(o, at, contact))
         .or_else(|| unprepared(o, at, contact))
         .or_else(|| deadline(o, at))
 }
@@ -169,8 +167,9 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
         },
     };
     if at.transfer.command_started_at.is_none() {
-        // Ready at the last moment, or just looked at for what it restores: its agent is given a try.
-        let tried = since.is_none_or(|since| o.left_of(UNREACHED, since).is_zero())
+        // Ready at the last moment, or just looked at for what it restores, or one of many that wait to be connected to: its agent is given a try.
+        let untried = matches!(contact, Some(Contact::Connecting { why: None, .. }));
+        let tried = since.is_none_or(|since| o.left_of(UNREACHED, since).is_zero()) && !untried
             || left_to_start(o, at, prepared_by(o)).is_zero();
         if !(start_is_over(o, at) && tried)
             || (contact.is_none() && starting.is_none() && o.obstacle.is_none() && unseen.is_none())
@@ -208,16 +207,29 @@ fn prepared_by(o: &Observed<'_>) -> Duration {
 }
 
 /// A restore outlives an operator's absence before its command as it does after, and is not begun days later: somebody may have repaired the data
-/// by then.
-fn belated(o: &Observed<'_>, at: &Attempt) -> Option<End> {
-    let limit = start_deadline(o.run).saturating_add(ABSENCE);
-    let waits = at.action == Action::Restore && at.transfer.command_started_at.is_none();
+/// by then. A backup is good whenever it is made, but not tried for ever.
+fn belated(o: &Observed<'_>, at: &Attempt, contact: Option<&Contact>) -> Option<End> {
+    let why = match contact {
+        Some(Contact::Connecting { why, .. } | Contact::Preparing { why, .. }) => why.as_deref(),
+        None => None,
+        // It is being handed over, or was; the status may be older than that.
+        Some(Contact::AwaitsStart | Contact::Working | Contact::Committing) => return None,
+    };
+    let (more, text) = match at.action {
+        Action::Restore => (
+            ABSENCE,
+            "the restore had not begun when its operator went away, and is not begun so much later, over data that somebody may have repaired: ask for it again",
+        ),
+        Action::Backup => (
+            AT_ALL,
+            "the backup could not be begun for days, by one operator after the other",
+        ),
+    };
+    let limit = start_deadline(o.run).saturating_add(more);
+    let waits = at.transfer.command_started_at.is_none();
     (waits && o.left_of(limit, at.transfer.started_at.0).is_zero()).then(|| {
-        let minutes = ABSENCE.as_secs() / 60;
-        let text = format!(
-            "the restore had not begun when its operator went away, and is not begun {minutes} minutes too late, over data that somebody may have repaired: ask for it again"
-        );
-        failed(Reason::StartDeadlineExceeded, in_time(o, &text))
+        let why = why.map(|why| format!(". {why}")).unwrap_or_default();
+        failed(Reason::StartDeadlineExceeded, in_time(o, &format!("{text}{why}")))
     })
 }
 

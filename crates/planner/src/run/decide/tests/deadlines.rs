@@ -225,7 +225,25 @@ fn a_restore_that_could_not_start_while_no_operator_was_there_does_not_begin_day
             assert_eq!(begun, !over, "{seconds}");
             assert_eq!(world.status().state == Some(State::RestoreFailed), over, "{seconds}");
             let told = world.status().restores.first().and_then(|r| r.message.clone());
-            assert_eq!(told.is_some_and(|t| t.contains("15 minutes too late")), over);
+            assert_eq!(told.is_some_and(|t| t.contains("ask for it again")), over);
         }
     }
+}
+
+#[test]
+fn a_backup_that_one_operator_after_the_other_could_not_begin_ends_after_a_week() {
+    let week = 7 * 24 * 3600 + 90;
+    for (seconds, over) in [(week - 1, false), (week, true)] {
+        let mut world = away(World::new(backup_run()), seconds);
+        world.pod(starting("Pulling", false));
+        world.step();
+        world.step();
+        assert_eq!(world.is(condition::FAILED), over, "{seconds}");
+    }
+    // It is handed over by this one.
+    let mut world = away(World::new(backup_run()), week);
+    world.pod(PodStage::Running);
+    world.active(Contact::AwaitsStart, None);
+    world.step();
+    assert!(!world.is(condition::FAILED));
 }

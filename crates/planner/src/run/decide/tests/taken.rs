@@ -277,6 +277,21 @@ fn a_version_of_an_object_is_not_written_over() {
     assert!(!says("Overwritten", &world.step()) && world.is(condition::READY));
 }
 
+/// Crash window: the store was asked, the transfer was stopped, and the report of what was found met a conflict.
+#[test]
+fn a_backup_that_was_found_whole_is_not_called_bad_because_its_transfer_was_stopped_before_that_was_written() {
+    for (named, adopted) in [(true, true), (false, false)] {
+        let mut world = World::working();
+        let mut stored = object(Some("team/db"), None);
+        (stored.run_uid, stored.attempt) = (world.run.uid(), named.then(|| "backup-1".into()));
+        world.found = Found::Object(Box::new(stored));
+        world.ended(crate::run::end::failed(Reason::DeadlineExceeded, "late".into()));
+        let steps = world.step();
+        assert_eq!(says("Adopted", &steps), adopted, "{steps:?}");
+        assert_eq!(world.is(condition::SUCCESSFUL), adopted);
+    }
+}
+
 #[test]
 fn a_status_that_was_set_back_before_its_pod_does_not_call_a_good_backup_bad() {
     // Past its start deadline, with and without a command that was handed over.
