@@ -59,7 +59,7 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
                 "hook-hangs",
                 "Pod: a postStart does not end",
                 // It ends some time: until then Kubernetes does not let its Pod go.
-                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("sleep 40")}),
+                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("sleep 80")}),
                 "StartDeadlineExceeded",
                 &[
                     "the postStart of container \"main\" is still running since ",
@@ -154,8 +154,8 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             let case = &case;
             async move {
                 let mut spec = spec(&case.path(name), sleeping(SHELL), &["echo", "x"], &[]);
-                // The longer one: until there is an operator again that another case has killed.
-                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 8 } else { 25 });
+                // The longer one: until a busy node has killed what fails, and there is an operator again that another case has killed.
+                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 8 } else { 60 });
                 change(&mut spec["template"]["spec"]);
                 case.start_unadmitted(name, spec).await;
                 let run = case.failed(name, reason, 180).await;
