@@ -1,6 +1,6 @@
 //! Pods that start and come to nothing: the run names the container and what it waited for, or what killed it, as Events tell.
-use e2e::case;
 use e2e::runs::{message, sleeping, spec, status};
+use e2e::{case, operator};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
                 "hook-hangs",
                 "Pod: a postStart does not end",
                 // It ends some time: until then Kubernetes does not let its Pod go.
-                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("sleep 80")}),
+                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("sleep 65")}),
                 "StartDeadlineExceeded",
                 &[
                     "the postStart of container \"main\" is still running since ",
@@ -154,8 +154,8 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             let case = &case;
             async move {
                 let mut spec = spec(&case.path(name), sleeping(SHELL), &["echo", "x"], &[]);
-                // The longer one: until a busy node has killed what fails, and there is an operator again that another case has killed.
-                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 8 } else { 60 });
+                // The longer one: until a busy node has killed what fails.
+                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 8 } else { 45 });
                 change(&mut spec["template"]["spec"]);
                 case.start_unadmitted(name, spec).await;
                 let run = case.failed(name, reason, 180).await;
@@ -170,6 +170,8 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
                 assert_eq!(status(&run).sha256, None, "{name}");
             }
         });
+        // Their time begins anew with each operator, and the postStart that hangs ends some time.
+        let _steady = operator::steady().await;
         join_all(runs).await;
     });
 }
