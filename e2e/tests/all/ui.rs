@@ -49,13 +49,14 @@ async fn is_marked(browser: &Browser) -> bool {
 }
 
 /// What writes to its standard error while it works, a line each time that it has written a part.
+/// Its restore takes long enough to be seen by a browser on a busy machine.
 fn loud(case: &Case, name: &str, seconds: u32) -> Value {
     let mut spec = stream(&case.path(name), "wait");
     let command = format!(
         "i=0; while [ $i -lt {seconds} ]; do echo part-$i >&2; head -c 100000 /dev/urandom; sleep 1; i=$((i+1)); done"
     );
     spec["backup"] = json!({"command": ["sh", "-c", command]});
-    spec["restore"] = json!({"command": ["sh", "-c", "cat >/dev/null; sleep 2; echo restored-all >&2"]});
+    spec["restore"] = json!({"command": ["sh", "-c", "cat >/dev/null; sleep 15; echo restored-all >&2"]});
     spec["template"]["spec"]["containers"] = json!([e2e::runs::sleeping("redis:7")]);
     spec
 }
