@@ -170,7 +170,8 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
     decision
 }
 
-/// Crash window: a transfer was cancelled because of what made the attempt end, and the report of that was not written.
+/// Crash window: another operator had the agent stop because of what made the attempt end, and ended itself before it had reported that: the
+/// agent says no more than that it was stopped. What this operator stops a transfer for is kept with it (`Decision::because`).
 fn cause(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: &End) -> End {
     let cancelled = matches!(
         end,

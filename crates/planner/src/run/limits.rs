@@ -91,6 +91,8 @@ mod tests {
     fn who_waits_for_another_waits_longer_than_the_other_may_take() {
         // An agent that gave up is found without work: until then the operator must not have given up itself.
         assert!(CONTACT_LOST > ABSENCE + SLACK);
+        // A restore whose command waits for what is looked at before it is told so, rather than that its operator was away.
+        assert!(PREPARING < ABSENCE);
         // A command that ended just in time, then an operator away, then a store away.
         for retry in [Duration::ZERO, RETRY, Duration::from_secs(7 * 24 * 3600)] {
             assert!(backstop(retry) > retry + ABSENCE);

@@ -156,10 +156,12 @@ fn unreached(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, contact: Opt
     let (since, words) = match contact {
         Some(Contact::Connecting { since, why }) => {
             let words = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            (
-                Some(*since),
-                format!("the agent in the Pod could not be reached{words}"),
-            )
+            // Before the command it may be another container than the agent's that nothing could be begun in.
+            let what = match at.transfer.command_started_at {
+                None => "given its command",
+                Some(_) => "reached",
+            };
+            (Some(*since), format!("the agent in the Pod could not be {what}{words}"))
         }
         _ => match o.obstacle.as_ref().filter(|_| starting.is_none()) {
             Some(obstacle) => (Some(obstacle.since), obstacle.message.clone()),

@@ -185,7 +185,7 @@ fn the_time_to_start_is_the_pods_and_not_that_of_what_is_looked_at_after() {
         world.is(condition::FAILED)
             && message.contains("the Pod started")
             && message.contains("spec.startDeadlineSeconds: 90 s")
-            && !message.contains("could not be reached"),
+            && !message.contains("the agent in the Pod"),
         "{message}"
     );
 }
@@ -204,7 +204,10 @@ fn a_command_that_nobody_reached_is_given_up_with_the_minutes_that_it_was_tried_
     world.step();
     world.step();
     let message = world.status().message.unwrap();
-    assert!(message.contains("for 30 minutes"), "{message}");
+    assert!(
+        message.contains("for 30 minutes: the agent in the Pod could not be reached"),
+        "{message}"
+    );
 }
 
 #[test]
