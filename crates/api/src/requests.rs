@@ -16,8 +16,8 @@ type Annotations = BTreeMap<String, String>;
 pub struct Requests {
     /// The annotation that asks; it is taken off when it is taken up.
     pub asked: &'static str,
-    /// What was taken up last, as it was asked. Alone it is all that a release before this one writes and reads: it stays, so that going back
-    /// does nothing again.
+    /// What was taken up last, as it was asked, or what an applier keeps there. Alone it is all that a release before this one writes and reads: it
+    /// stays, so that going back does nothing again.
     last: &'static str,
     /// Hashes of those that were taken up, newest last.
     known: &'static str,
@@ -69,12 +69,25 @@ impl Requests {
         changed
     }
 
-    /// The annotation that changes so that a request which an applier keeps on the run stays known, however many others ask meanwhile. None:
-    /// it is among the newer half.
-    pub fn renewed(&self, annotations: &Annotations, request: &str) -> Option<(&'static str, String)> {
+    /// The annotations that change so that a request which an applier keeps on the run stays known, however many others ask meanwhile. First
+    /// the list, which then has what the second one had.
+    ///
+    /// A release before this one holds what stands there against the last one alone: after a rollback it would take the applier's for a new one,
+    /// and restore over what is there.
+    pub fn renewed(&self, annotations: &Annotations, request: &str) -> Vec<(&'static str, String)> {
         let all = self.all(annotations);
-        let at = all.iter().position(|one| *one == hash(request))?;
-        (at + KEPT / 2 < all.len()).then(|| (self.known, self.with(annotations, request)))
+        let Some(at) = all.iter().position(|one| *one == hash(request)) else {
+            return Vec::new();
+        };
+        let is_last = annotations.get(self.last).is_some_and(|last| last == request);
+        let mut changed = Vec::new();
+        if !is_last || at + KEPT / 2 < all.len() {
+            changed.push((self.known, self.with(annotations, request)));
+        }
+        if !is_last {
+            changed.push((self.last, request.to_owned()));
+        }
+        changed
     }
 
     fn with(&self, annotations: &Annotations, request: &str) -> String {
@@ -128,20 +141,23 @@ mod tests {
     }
 
     #[test]
-    fn what_an_applier_keeps_stays_known_however_many_others_ask_and_is_written_anew_now_and_then() {
+    fn what_an_applier_keeps_stays_known_however_many_others_ask_also_to_a_release_before_this_one() {
         let (mut annotations, mut written) = (Annotations::new(), 0);
         take(&mut annotations, "from git");
         for n in 0..100 {
             take(&mut annotations, &format!("by hand {n}"));
             // The applier puts it back.
             assert!(RESTORES.has(&annotations, "from git"), "{n}");
-            if let Some((name, all)) = RESTORES.renewed(&annotations, "from git") {
-                annotations.insert(name.into(), all);
-                written += 1;
-            }
+            let renewed = RESTORES.renewed(&annotations, "from git");
+            written += usize::from(!renewed.is_empty());
+            annotations.extend(renewed.into_iter().map(|(name, value)| (name.into(), value)));
+            assert!(RESTORES.has(&annotations, &format!("by hand {n}")), "{n}");
+            // Which is all that a release before this one reads.
+            assert_eq!(annotations[labels::RESTORE_TAKEN], "from git");
+            assert_eq!(RESTORES.renewed(&annotations, "from git"), []);
         }
-        assert_eq!(written, 100 / (KEPT / 2));
-        assert_eq!(RESTORES.renewed(&annotations, "nobody asked"), None);
+        assert_eq!(written, 100);
+        assert_eq!(RESTORES.renewed(&annotations, "nobody asked"), []);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! From this release back to the one before.
-use api::condition;
+use api::{condition, labels};
+use e2e::cluster::annotate;
 use e2e::install::{Release, restored_within, revision};
 use e2e::long_case;
-use e2e::runs::{is, message, stream};
+use e2e::runs::{is, message, status, stream};
 use e2e::schedules::NEVER;
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::{LIMIT, REUSED, SLOW, WHILE, WORK, alone, before, begin_reading, pod_is_of, read_slowly, upload};
@@ -27,6 +30,22 @@ fn what_this_release_began_ends_well_under_the_one_before_and_what_it_made_resto
             case.schedule("often", json!({"schedule": NEVER}), stream(&path, "random 1000"))
                 .await;
 
+            // A request that an applier keeps, after which somebody has asked by hand.
+            let kept = json!({
+                "apiVersion": "backup-operator.io/v1", "kind": "BackupRun",
+                "metadata": {"name": "done", "annotations": {labels::RESTORE: "from git"}},
+            });
+            let (applier, kept) = (PatchParams::apply("gitops").force(), Patch::Apply(kept));
+            case.runs().patch("done", &applier, &kept).await.unwrap();
+            case.restore_ended("done", 1, 120).await;
+            annotate(&case.runs(), "done", labels::RESTORE, Some("by hand")).await;
+            case.restore_ended("done", 2, 120).await;
+            case.runs().patch("done", &applier, &kept).await.unwrap();
+            case.until("done", "is known to the release before as well", 30, |run| {
+                (run.annotations().get(labels::RESTORE_TAKEN)? == "from git").then_some(())
+            })
+            .await;
+
             begin_reading(&case, "read").await;
             case.begin_slow("db", WHILE, SLOW).await;
             for run in ["db", "read"] {
@@ -45,7 +64,9 @@ fn what_this_release_began_ends_well_under_the_one_before_and_what_it_made_resto
             let check = read.spec.restore.clone().unwrap().check.unwrap();
             assert_eq!(check.container, None);
             assert!(is(&read, condition::SUCCESSFUL), "{}", message(&read));
-            case.restore("done").await;
+            let done = case.runs().get("done").await.unwrap();
+            assert_eq!(done.annotations()[labels::RESTORE], "from git");
+            assert_eq!(status(&done).restores.len(), 2, "nobody has asked since");
             case.restore("db").await;
             let of_old = case.triggered("often").await;
             case.keeps(&of_old);

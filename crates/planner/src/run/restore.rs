@@ -27,9 +27,11 @@ fn renewed(o: &Observed<'_>) -> Vec<Guarded> {
     let renewed = kept
         .into_iter()
         .filter(|(_, is_kept)| *is_kept)
-        .filter_map(|(requests, _)| {
-            let asked = annotations.get(requests.asked)?;
-            requests.renewed(annotations, asked)
+        .flat_map(|(requests, _)| {
+            let asked = annotations.get(requests.asked);
+            asked
+                .map(|asked| requests.renewed(annotations, asked))
+                .unwrap_or_default()
         });
     renewed.map(|(name, all)| Guarded::Annotate(name, all)).collect()
 }
