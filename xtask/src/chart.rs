@@ -4,6 +4,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use crate::generate::{Error, Generated};
+use crate::kept::kept;
 use crate::rbac::{self, Role};
 use crate::{install, yaml};
 
@@ -11,8 +12,6 @@ use crate::{install, yaml};
 const SCHEMA: &str = include_str!("../../charts/backup-operator/values.schema.json");
 /// The defaults.
 const VALUES: &str = include_str!("../../charts/backup-operator/values.yaml");
-/// Helm leaves what carries this when a release is uninstalled: with a CRD all its objects would go.
-const KEEP: (&str, &str) = ("helm.sh/resource-policy", "keep");
 
 /// The generated files of the chart, and the page of its values.
 ///
@@ -29,7 +28,7 @@ pub fn files(crds: &[Value]) -> Result<Vec<Generated>, Error> {
         };
         files.push(Generated {
             path: path.into(),
-            text: headed(&[kept(crd)])?,
+            text: headed(&[kept(crd.clone())])?,
         });
     }
     files.push(Generated {
@@ -55,19 +54,6 @@ pub fn files(crds: &[Value]) -> Result<Vec<Generated>, Error> {
 fn headed(values: &[Value]) -> Result<String, Error> {
     let text = yaml::documents(values)?;
     Ok([yaml::HEADER, text.strip_prefix("---\n").unwrap_or(&text)].concat())
-}
-
-fn kept(crd: &Value) -> Value {
-    let mut crd = crd.clone();
-    if let Some(metadata) = crd.get_mut("metadata").and_then(Value::as_object_mut) {
-        let annotations = metadata
-            .entry("annotations")
-            .or_insert_with(|| Value::Object(Default::default()));
-        if let Some(annotations) = annotations.as_object_mut() {
-            annotations.insert(KEEP.0.into(), KEEP.1.into());
-        }
-    }
-    crd
 }
 
 /// One named template for the rules of each role.
@@ -180,7 +166,7 @@ mod tests {
             let path = format!("charts/backup-operator/files/crds/{plural}.yaml");
             let file = files.iter().find(|f| f.path == path).unwrap();
             let crd: Value = serde_yaml_ng::from_str(&file.text).unwrap();
-            assert_eq!(crd["metadata"]["annotations"][KEEP.0], KEEP.1);
+            assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
             assert_eq!(crd["spec"]["names"]["plural"], plural);
         }
     }

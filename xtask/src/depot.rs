@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use crate::generate::{Error, Generated};
 use crate::install::{IMAGE, NAME, USER};
+use crate::kept::kept;
 use crate::yaml;
 
 /// The name of all that belongs to it.
@@ -140,7 +141,7 @@ fn storage() -> Value {
 /// # Errors
 /// When they cannot be written as YAML.
 pub fn file() -> Result<Generated, Error> {
-    let objects = [claim(), service(), network_policy(), deployment(), storage()];
+    let objects = [kept(claim()), service(), network_policy(), deployment(), storage()];
     Ok(Generated {
         path: "deploy/store.yaml".into(),
         text: [yaml::HEADER, HEAD, &yaml::documents(&objects)?].concat(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::kept::kept;
 use crate::{
     admission, alerts, chart, dashboards, depot, gitops, install, manifests, metrics, permissions, reasons, reference,
     stores, template, traps, verbs, yaml,
@@ -58,7 +59,7 @@ pub fn crds() -> Result<Vec<Value>, Error> {
 /// When one cannot be made.
 pub fn files() -> Result<Vec<Generated>, Error> {
     let kinds = crds()?;
-    let crds = yaml::documents(&kinds)?;
+    let crds = yaml::documents(&kinds.iter().cloned().map(kept).collect::<Vec<_>>())?;
     let [policy, binding] = install::deletion_protection();
     let [downloads, its_binding] = install::downloads();
     let install = [
@@ -67,7 +68,7 @@ pub fn files() -> Result<Vec<Generated>, Error> {
             "# Everything that a cluster needs. Replace {} (twice) by the image that you have built.\n",
             install::IMAGE
         ),
-        yaml::documents(&[install::namespace()])?,
+        yaml::documents(&[kept(install::namespace())])?,
         crds.clone(),
         yaml::documents(&[install::service_account()])?,
         install::cluster_role(),
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn each_crd_fits_the_annotation_of_kubectl_apply() {
         for crd in crds().unwrap() {
-            let size = crd.to_string().len();
+            let size = kept(crd.clone()).to_string().len();
             assert!(size < CRD_MAX, "{} has {size} bytes", crd["metadata"]["name"]);
         }
     }

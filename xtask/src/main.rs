@@ -12,6 +12,7 @@ mod fields;
 mod generate;
 mod gitops;
 mod install;
+mod kept;
 mod manifests;
 mod metrics;
 mod permissions;

@@ -125,17 +125,11 @@ fn a_field_that_there_is_not_is_found_by_kubeconform() {
 }
 
 #[test]
-fn crds_are_upgraded_with_the_release_outlive_it_and_are_otherwise_the_plain_ones() {
+fn crds_are_upgraded_with_the_release_outlive_it_and_are_the_plain_ones() {
     let (plain, chart) = (install(), render("{}"));
     for (key, wanted) in plain.iter().filter(|(key, _)| key.kind == "CustomResourceDefinition") {
-        let mut given = chart[key].clone();
-        let annotations = given["metadata"]
-            .as_object_mut()
-            .unwrap()
-            .remove("annotations")
-            .unwrap();
-        assert_eq!(annotations, json!({"helm.sh/resource-policy": "keep"}));
-        assert_eq!(wanted, &given, "{key:?}");
+        assert_eq!(wanted, &chart[key], "{key:?}");
+        assert_eq!(wanted["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
     }
     let without = render("{crds: {install: false}}");
     assert!(keys_of(&without, "CustomResourceDefinition").is_empty());
@@ -300,6 +294,15 @@ fn cert_manager_takes_the_certificate_over_and_the_operator_loses_the_rights_to_
         one(&theirs, "Certificate")["spec"]["issuerRef"],
         json!({"name": "ca", "kind": "ClusterIssuer"})
     );
+}
+
+#[test]
+fn one_replica_alone_is_there_until_the_next_one_is_ready() {
+    for (replicas, may_lack) in [(1, 0), (2, 1), (3, 1)] {
+        let objects = render(&format!("{{replicas: {replicas}}}"));
+        let rolling = &one(&objects, "Deployment")["spec"]["strategy"]["rollingUpdate"];
+        assert_eq!(rolling["maxUnavailable"], may_lack, "{replicas}");
+    }
 }
 
 #[test]

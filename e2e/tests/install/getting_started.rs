@@ -1,4 +1,5 @@
-//! docs/getting-started.md, as a newcomer follows it: every block of it is run in its order, and what it says that they print is what they print.
+//! docs/getting-started.md, as a newcomer follows it: every block of it is run in its order, and what it says that they print is what they print. Then the
+//! operator is removed as install.md says, and the store that holds the backups is not.
 use std::path::Path;
 use std::process::Command;
 
@@ -7,13 +8,18 @@ use e2e::cluster::{annotate, delete};
 use e2e::kubectl::{kubectl, said};
 use e2e::{Case, install, operator, serial_case};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Secret};
 use kube::Api;
 
 use super::alone;
 use super::store::{self, LOCAL, STORE};
 
 const PAGE: &str = "docs/getting-started.md";
+/// How it is removed and everything kept.
+const REMOVING: &str = "docs/operations/install.md";
+/// Kinds that the operator is made of, but those of data.
+const OWN: &str = "deployment,service,poddisruptionbudget,networkpolicy,role,rolebinding,serviceaccount,clusterrole,clusterrolebinding,\
+    validatingwebhookconfiguration,validatingadmissionpolicy,validatingadmissionpolicybinding";
 /// What the page makes, and takes away at its end.
 const NAMESPACE: &str = "getting-started";
 /// What a newcomer does otherwise than the tests: the image is loaded and pushed nowhere, and the command line is built already. Nothing else is changed.
@@ -113,6 +119,27 @@ fn run(block: &Block, home: &Path) -> String {
     printed
 }
 
+fn page(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+}
+
+/// What is the operator's own goes, and neither a kind nor the claim with the backups.
+async fn removed_and_all_kept(case: &Case, home: &Path) {
+    let blocks = blocks(&page(REMOVING));
+    let keeps = |block: &&Block| block.commands.contains("delete deployment,");
+    run(blocks.iter().find(keeps).expect("how everything is kept"), home);
+    let ours = format!("app.kubernetes.io/name={}", operator::NAMESPACE);
+    let (ok, left) = kubectl(&["get", OWN, "-A", "-l", &ours, "-o", "name"], "");
+    assert!(ok && left.trim().is_empty(), "{left}");
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+    let claim = claims.get(STORE).await.expect("the store's claim");
+    assert_eq!(claim.metadata.deletion_timestamp, None);
+    let stores: Api<Deployment> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+    let store = stores.get(STORE).await.expect("the store");
+    assert_eq!(store.status.and_then(|s| s.ready_replicas), Some(1));
+    case.storages().get(LOCAL).await.expect("the kind, and the storage");
+}
+
 /// A store that another installation has brought up has keys of its own, which the page makes anew.
 async fn without_keys(case: &Case) {
     let secrets: Api<Secret> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
@@ -138,13 +165,13 @@ fn a_newcomer_restores_by_the_page_alone() {
             }
             without_keys(&case).await;
             let home = tempfile::tempdir().expect("a folder");
-            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PAGE);
-            let blocks = blocks(&std::fs::read_to_string(page).unwrap());
+            let blocks = blocks(&page(PAGE));
             assert!(blocks.len() > 8, "{PAGE} has {} blocks", blocks.len());
             for block in &blocks {
                 let printed = run(block, home.path());
                 holds(block, &printed);
             }
+            removed_and_all_kept(&case, home.path()).await;
         };
         let between = async {
             let namespaces: Api<Namespace> = Api::all(case.client().clone());
