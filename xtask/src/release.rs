@@ -2,6 +2,7 @@
 mod attest;
 mod changes;
 mod chart;
+mod crates;
 mod krew;
 mod linked;
 mod manifests;
@@ -23,6 +24,8 @@ release krew version=X.Y.Z downloads=URL archives=DIR out=DIR
                   the manifest of krew, for the archives of kubectl-backup that are there
 release notices platforms=\"OS-ARCH ...\" cli=\"OS-ARCH ...\" linked=LINES out=FILE
                   whose work is in the programs, and their licences
+release crates manifest=FILE program=NAME platform=OS-ARCH
+                  which crates a program is built from, a line each
 release attest version=X.Y.Z image=REPOSITORY downloads=URL digest=sha256:... commit=HASH created=TIME builder=URI rustc=VERSION
                   linked=LINES platforms=\"OS-ARCH ...\" cli=\"OS-ARCH ...\" image-OS-ARCH=sha256:... programs=DIR dist=DIR
                   the SPDX documents of the image, what of it is signed, and the provenance of all that is in dist";
@@ -129,6 +132,7 @@ pub fn run(root: &Path, words: &[&str]) -> Option<Result<(), Error>> {
         "manifests" => manifests::write(root, &given("manifests")),
         "krew" => krew::write(&given("krew")),
         "notices" => notices::write(root, &given("notices")),
+        "crates" => crates::print(root, &given("crates")),
         "attest" => attest::write(root, &given("attest")),
         _ => return None,
     })

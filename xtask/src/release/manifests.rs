@@ -4,6 +4,11 @@ use std::path::Path;
 use super::{Error, Given, chart, olm, read, save};
 use crate::install::IMAGE;
 
+/// By the labels that Kubernetes recommends.
+pub const VERSION: &str = "app.kubernetes.io/version";
+/// Between the documents of a manifest.
+const SEPARATOR: &str = "\n---\n";
+
 /// Those of `deploy/` that a release gives away.
 const FILES: [&str; 3] = ["crds.yaml", "install.yaml", "store.yaml"];
 
@@ -58,7 +63,21 @@ fn released(file: &str, text: &str, release: &Release<'_>) -> Result<String, Err
         .lines()
         .filter(|line| !(line.starts_with('#') && line.contains(IMAGE)));
     let head = format!("# Release {} of {}.\n", release.version, release.created);
-    Ok(lines.fold(head, |all, line| all + &line.replace(IMAGE, &release.image()) + "\n"))
+    let text = lines.fold(head, |all, line| all + &line.replace(IMAGE, &release.image()) + "\n");
+    Ok(labelled(&text, release.version))
+}
+
+/// Each Deployment tells its version, as the image's digest does not: `kubectl backup version` reads it there.
+fn labelled(text: &str, version: &str) -> String {
+    let (labels, more) = ("metadata:\n  labels:\n", format!("    {VERSION}: {version}\n"));
+    let documents = text.split(SEPARATOR).map(|document| {
+        let is_deployment = document.lines().any(|line| line == "kind: Deployment");
+        match document.split_once(labels).filter(|_| is_deployment) {
+            Some((before, after)) => [before, labels, &more, after].concat(),
+            None => document.to_string(),
+        }
+    });
+    documents.collect::<Vec<_>>().join(SEPARATOR)
 }
 
 #[cfg(test)]
@@ -77,6 +96,8 @@ impl Release<'static> {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
     use crate::root;
 
@@ -93,6 +114,11 @@ mod tests {
             );
             let objects = |text: &str| text.matches("\nkind: ").count();
             assert_eq!(objects(&made), objects(&text), "{file}");
+            for document in serde_yaml_ng::Deserializer::from_str(&made) {
+                let object = serde_json::Value::deserialize(document).unwrap();
+                let told = object["metadata"]["labels"][VERSION].as_str();
+                assert_eq!(told, (object["kind"] == "Deployment").then_some("0.1.0"), "{file}");
+            }
         }
     }
 

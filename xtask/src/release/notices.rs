@@ -5,8 +5,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::crates::{Crate, crates_of};
 use super::linked::{self, Linked};
-use super::spdx::{Crate, PROGRAMS, crates_of, triple};
+use super::spdx::{PROGRAMS, triple};
 use super::{Error, Given, listed, name, read, save};
 
 /// Where Debian has the texts of licences that many packages have.

@@ -3,9 +3,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::manifests::Release;
+use super::manifests::{Release, VERSION};
 use super::{Error, read, save};
 use crate::install::{self, IMAGE, NAME};
+use crate::kept::kept;
 use crate::{admission, generate, rbac, yaml};
 
 /// What a catalog shows as examples, one of each kind.
@@ -25,7 +26,8 @@ const IDENTITY: [&str; 3] = ["runAsUser", "runAsGroup", "fsGroup"];
 const DESCRIPTION: &str = "Backs up and restores whatever has a command, straight from a Pod into object storage.
 
 The bundle has no admission policies and no webhook configuration, which OLM does not take from one: apply `admission.yaml`
-of the release beside it, once, in a cluster where the operator is in the namespace `backup-operator`.
+of the release beside it, anew with each version, in a cluster where the operator is in the namespace `backup-operator`; and
+delete it when the operator is removed, as nothing of its kinds can be created while it asks a webhook that is gone.
 
 OLM gives the operator these rights in every namespace, which plain manifests and chart give it in its own namespace only:
 
@@ -45,7 +47,7 @@ pub fn write(root: &Path, release: &Release<'_>, folder: &Path) -> Result<(), Er
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        save(&manifests.join(format!("{name}.crd.yaml")), one(crd)?)?;
+        save(&manifests.join(format!("{name}.crd.yaml")), one(&kept(crd.clone()))?)?;
     }
     // OLM says where, not the bundle.
     for (name, mut service) in [
@@ -112,6 +114,11 @@ fn deployment(release: &Release<'_>) -> Result<Value, Error> {
         }
     }
     Ok(spec)
+}
+
+/// By these the command line finds the operator, and what it is.
+fn told(release: &Release<'_>) -> Value {
+    json!({ "app.kubernetes.io/name": NAME, VERSION: release.version })
 }
 
 /// Of a Pod's spec or a container.
@@ -184,7 +191,7 @@ fn csv(release: &Release<'_>, crds: &[Value], examples: &[Value]) -> Result<Valu
             "install": {
                 "strategy": "deployment",
                 "spec": {
-                    "deployments": [{ "name": NAME, "spec": deployment(release)? }],
+                    "deployments": [{ "name": NAME, "label": told(release), "spec": deployment(release)? }],
                     "clusterPermissions": permission(of_cluster),
                     "permissions": permission(of_namespace),
                 },

@@ -2,10 +2,10 @@
 //! their licences.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::crates::{Crate, UNKNOWN, crates_of};
 use super::linked::{self, Linked};
 use super::{Error, Given, attest::sha256_of};
 
@@ -16,9 +16,6 @@ pub(super) const PROGRAMS: [(&str, &str); 4] = [
     ("depot", "Cargo.toml"),
     ("sftp", "crates/sftp/Cargo.toml"),
 ];
-/// Where nothing is known: the specification's word.
-const UNKNOWN: &str = "NOASSERTION";
-
 /// The document of one platform, as `linux-amd64`.
 pub fn document(root: &Path, given: &Given<'_>, platform: &str) -> Result<Value, Error> {
     let programs = given.folder("programs")?.join(platform);
@@ -66,74 +63,6 @@ struct Program {
     name: &'static str,
     sha256: String,
     crates: BTreeSet<Crate>,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Crate {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) license: String,
-    /// It is from crates.io, and not of this repository.
-    pub(super) published: bool,
-}
-
-impl Crate {
-    /// Of letters, digits, full stop and hyphen, as the specification wants it.
-    fn id(&self) -> String {
-        format!("SPDXRef-crate-{}-{}", self.name, self.version).replace(['_', '+'], "-")
-    }
-}
-
-/// What a program is built from, without what only tests and build scripts need.
-pub(super) fn crates_of(root: &Path, manifest: &str, program: &str, target: &str) -> Result<BTreeSet<Crate>, Error> {
-    let failed = |message: String| Error::Cargo {
-        manifest: manifest.into(),
-        message,
-    };
-    let output = Command::new("cargo")
-        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])
-        .args(["--format", "{p}|{l}|", "--target", target, "--package", program])
-        .arg("--manifest-path")
-        .arg(root.join(manifest))
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(listed_crate)
-        .collect())
-}
-
-/// `bytes v1.10.1|MIT|`, `store v0.1.0 (/folder)|Apache-2.0|`, `serde_derive v1.0.1 (proc-macro)|MIT OR Apache-2.0|`, each perhaps followed by
-/// ` (*)`: the last kind runs in the compiler only.
-fn listed_crate(line: &str) -> Option<Crate> {
-    let mut parts = line.split('|');
-    let (name, rest) = parts.next()?.split_once(" v")?;
-    let version = rest.split(' ').next()?;
-    if rest.contains("(proc-macro)") {
-        return None;
-    }
-    Some(Crate {
-        name: name.into(),
-        version: version.into(),
-        license: license(parts.next().unwrap_or_default()),
-        published: !rest.contains("(/"),
-    })
-}
-
-/// Cargo took a slash for `OR` once, and crates of that time still have it.
-fn license(declared: &str) -> String {
-    let words: Vec<_> = declared
-        .split('/')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .collect();
-    if words.is_empty() {
-        return UNKNOWN.into();
-    }
-    words.join(" OR ")
 }
 
 fn written(
@@ -302,23 +231,5 @@ mod tests {
             );
             assert!(!license.contains('/'), "{name}: {license}");
         }
-    }
-
-    #[test]
-    fn a_line_of_cargo_tree_is_a_crate_unless_it_runs_in_the_compiler() {
-        let found = listed_crate("bytes v1.10.1|MIT/Apache-2.0| (*)").unwrap();
-        assert_eq!(
-            (&*found.name, &*found.version, found.published),
-            ("bytes", "1.10.1", true)
-        );
-        assert_eq!(found.license, "MIT OR Apache-2.0");
-        assert!(
-            !listed_crate("store v0.1.0 (/src/crates/store)|Apache-2.0|")
-                .unwrap()
-                .published
-        );
-        assert_eq!(listed_crate("serde_derive v1.0.1 (proc-macro)|MIT|"), None);
-        assert_eq!(listed_crate(""), None);
-        assert_eq!(listed_crate("odd v1.0.0||").unwrap().license, UNKNOWN);
     }
 }
