@@ -46,6 +46,12 @@ pub async fn prove(
         return Ok(());
     }
     let made_of = session.get(&namespace, &made).await?;
+    proves(&made_of, &name).map_err(|why| {
+        let next = format!(
+            "kubectl backup version; that run goes on: kubectl backup describe {made} -n {namespace}. A drill that picks `Latest` proves the newest backup"
+        );
+        Fault::new(&doing, why, next)
+    })?;
     let course = Course {
         namespace: &namespace,
         name: &made,
@@ -56,6 +62,19 @@ pub async fn prove(
     };
     let outcome = course.follow(session, &mut screen).await?;
     course.conclude(outcome, &mut screen)
+}
+
+/// An operator of before knows no request for one certain backup: it lets the drill pick.
+fn proves(made: &BackupRun, wanted: &str) -> Result<(), String> {
+    let picked = planner::drill::make::picked(made);
+    if picked.as_deref() == Some(wanted) {
+        return Ok(());
+    }
+    Err(format!(
+        "the operator made run {} for it, which proves the backup of {}: it is older than this program, and lets the drill pick",
+        made.name_any(),
+        picked.map_or("another run".into(), |picked| format!("run {picked}"))
+    ))
 }
 
 /// The drill that is meant.
@@ -104,6 +123,22 @@ mod tests {
             "spec": {"schedule": "@weekly", "source": {"schedule": schedule}},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_run_that_an_older_operator_made_of_another_backup_proves_not_what_was_asked_for() {
+        let made = |picked: Option<&str>| -> BackupRun {
+            let mut run = testing::restore_only_run();
+            run.metadata.name = Some("restores-1".into());
+            let annotations = picked.map(|picked| (labels::PICKED.to_string(), picked.to_string()));
+            run.metadata.annotations = Some(annotations.into_iter().collect());
+            run
+        };
+        assert_eq!(proves(&made(Some("shop-1")), "shop-1"), Ok(()));
+        for (picked, told) in [(Some("shop-2"), "run shop-2"), (None, "another run")] {
+            let why = proves(&made(picked), "shop-1").unwrap_err();
+            assert!(why.contains(told) && why.contains("older than this program"), "{why}");
+        }
     }
 
     #[test]
