@@ -192,6 +192,46 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
     });
 }
 
+/// The time to start is the Pod's, and no operator's: each that takes over asks the Pod anew, for up to a minute.
+#[test]
+fn a_pod_that_is_asked_for_its_way_while_operators_die_is_asked_by_the_next_one() {
+    killing_case("way-kill", |case| async move {
+        const TO_START: i64 = 60;
+        operator::fresh(case.client()).await;
+        case.keeps("db");
+        let mut spec = cut_off(&storage(&case, "Auto").await, &case.path("db"), "random 12M");
+        spec["startDeadlineSeconds"] = json!(TO_START);
+        case.start("db", spec).await;
+        for _ in 0..2 {
+            case.until("db", "is asked for its way", 60, |run| {
+                let transfer = status(run).transfer?;
+                assert!(transfer.command_started_at.is_none(), "the kill came too late");
+                transfer.pod_uid
+            })
+            .await;
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            operator::kill(case.client()).await;
+        }
+        let transfer = case
+            .until("db", "has started", 180, |run| {
+                status(run).transfer.filter(|t| t.command_started_at.is_some())
+            })
+            .await;
+        assert_eq!(transfer.route, "Relay");
+        let took = transfer.command_started_at.unwrap().0.as_second() - transfer.started_at.0.as_second();
+        assert!(
+            took > TO_START,
+            "the command began after {took} s, within its time to start"
+        );
+        let run = case.succeeded("db", 100).await;
+        assert_eq!(status(&run).attempts, Some(1));
+        assert_eq!(
+            case.store().sha256(&case.key("db")),
+            bytes::sha256(&bytes::random(12 << 20, 1))
+        );
+    });
+}
+
 #[test]
 fn a_pod_that_may_only_go_straight_and_cannot_fails_with_the_cure() {
     case("direct", |case| async move {
