@@ -88,7 +88,7 @@ pub const PAGES: [Page; 4] = [
             ),
             (
                 labels::RESTORE_TAKEN,
-                "Set by the operator: the request to restore that was taken up last.",
+                "Set by the operator: the request to restore that was taken up last, or the one that an applier has put back since.",
             ),
             (
                 labels::RESTORES_TAKEN,
@@ -104,7 +104,7 @@ pub const PAGES: [Page; 4] = [
             ),
             (
                 labels::REWRAP_TAKEN,
-                "Set by the operator: the request to rewrap that was taken up, or refused, last.",
+                "Set by the operator: the request to rewrap that was taken up, or refused, last, or the one that an applier has put back since.",
             ),
             (
                 labels::REWRAPS_TAKEN,

@@ -216,17 +216,21 @@ fn rewrap_of(run: &BackupRun, context: &Context) -> RewrapView {
 /// something that applies the whole manifest: it would ask again for ever.
 async fn request_is_kept(run: &BackupRun, context: &Context, requests: Requests) -> Result<bool, WriteError> {
     let annotations = run.annotations();
-    if !annotations.contains_key(requests.asked) || requests.is_asked(annotations) {
+    let Some(asked) = annotations
+        .get(requests.asked)
+        .filter(|_| !requests.is_asked(annotations))
+    else {
         return Ok(false);
-    }
+    };
     // The cache keeps neither who manages a field nor what was applied last.
     let api: Api<BackupRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     let found = bounded("read who asks for it", api.get_metadata_opt(&run.name_any())).await?;
-    Ok(found.is_some_and(|f| is_applied(&f.metadata, requests.asked)))
+    Ok(found.is_some_and(|f| is_applied(&f.metadata, requests.asked, asked)))
 }
 
-/// The request is part of an applied manifest, server-side or by kubectl.
-fn is_applied(metadata: &ObjectMeta, request: &str) -> bool {
+/// The annotation is part of a manifest that was applied server-side, where another hand takes the field from its manager; or client-side, with
+/// that value: a person may have written another since.
+fn is_applied(metadata: &ObjectMeta, request: &str, asked: &str) -> bool {
     let managed = metadata.managed_fields.iter().flatten().any(|m| {
         let fields = m.fields_v1.as_ref();
         let path = format!("/f:metadata/f:annotations/f:{}", request.replace('/', "~1"));
@@ -239,7 +243,7 @@ fn is_applied(metadata: &ObjectMeta, request: &str) -> bool {
         .find(|(name, _)| *name == LAST_APPLIED);
     let applied = last.and_then(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok());
     let path = format!("/metadata/annotations/{}", request.replace('/', "~1"));
-    managed || applied.is_some_and(|a| a.pointer(&path).is_some())
+    managed || applied.is_some_and(|a| a.pointer(&path).and_then(serde_json::Value::as_str) == Some(asked))
 }
 
 fn under_way(run: &BackupRun) -> Option<(api::names::Action, u32)> {

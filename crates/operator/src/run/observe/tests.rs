@@ -1,4 +1,4 @@
-//! What is asked of storages that a run may not use.
+//! What is asked of storages that a run may not use, and who it is that asks for a restore.
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
@@ -75,5 +75,34 @@ async fn a_run_that_is_over_is_asked_where_something_of_its_backup_is_still_read
         run.annotations_mut().extend(asks);
         let why = refusal(&run, &shut, &TransferView::None, &context).await.unwrap();
         assert_eq!(why.is_some(), is_asked, "{replaced} {copy:?}");
+    }
+}
+
+#[test]
+fn a_request_is_of_an_applier_where_its_manifest_has_it_in_these_words() {
+    let metadata = |metadata: serde_json::Value| serde_json::from_value::<ObjectMeta>(metadata).unwrap();
+    let by_client = |annotations: serde_json::Value| {
+        let manifest = serde_json::json!({"metadata": {"annotations": annotations}}).to_string();
+        metadata(serde_json::json!({"annotations": {LAST_APPLIED: manifest}}))
+    };
+    let by_server = |operation: &str, field: &str| {
+        let fields = serde_json::json!({"f:metadata": {"f:annotations": {field: {}}}});
+        metadata(
+            serde_json::json!({"managedFields": [{"manager": "gitops", "operation": operation, "fieldsV1": fields}]}),
+        )
+    };
+    let restore = api::labels::RESTORE;
+    let field = format!("f:{restore}");
+    for (of, wanted) in [
+        (by_client(serde_json::json!({restore: "now"})), true),
+        // Somebody has written another one since.
+        (by_client(serde_json::json!({restore: "from git"})), false),
+        (by_client(serde_json::json!({"team": "now"})), false),
+        (by_server("Apply", &field), true),
+        (by_server("Update", &field), false),
+        (by_server("Apply", "f:team"), false),
+        (ObjectMeta::default(), false),
+    ] {
+        assert_eq!(is_applied(&of, restore, "now"), wanted, "{of:?}");
     }
 }
