@@ -248,6 +248,9 @@ fn the_exec_policy_keeps_the_operators_account_to_its_agent() {
             .await;
             let more = execute(&["/.backup-operator/bin/agent", "install"]);
             assert!(more.contains("may execute nothing but its agent"), "{more}");
+            // As for a check in another container; this one has nobody to be found by.
+            let stands = execute(&["/.backup-operator/bin/agent", "stand-by", "--help"]);
+            assert!(!stands.contains("may execute nothing but its agent"), "{stands}");
             // The operator's own work is not in its way.
             case.keeps("db");
             case.backup("db", stream(&case.path("db"), "random 1000")).await;
