@@ -54,8 +54,6 @@ pub(super) fn crates_of(root: &Path, manifest: &str, program: &str, target: &str
 struct Tree {
     roots: Vec<Crate>,
     needs: BTreeMap<Crate, BTreeSet<Crate>>,
-    /// The same below what runs in the compiler: there a crate may be built otherwise.
-    in_compiler: BTreeMap<Crate, BTreeSet<Crate>>,
 }
 
 impl Tree {
@@ -69,20 +67,14 @@ impl Tree {
             };
             let Ok(depth) = depth.parse() else { continue };
             above.truncate(depth);
-            let found = listed_crate(line);
-            if let Some(one) = &found {
-                let needs = if above.iter().all(Option::is_some) {
-                    &mut tree.needs
-                } else {
-                    &mut tree.in_compiler
-                };
-                match above.last() {
-                    Some(Some(by)) => {
-                        needs.entry(by.clone()).or_default().insert(one.clone());
-                    }
-                    Some(None) => {}
-                    None => tree.roots.push(one.clone()),
+            // Below what runs in the compiler a crate is built once more, for that, and stands for itself there.
+            let found = listed_crate(line).filter(|_| above.iter().all(Option::is_some));
+            match (&found, above.last()) {
+                (Some(one), Some(Some(by))) => {
+                    tree.needs.entry(by.clone()).or_default().insert(one.clone());
                 }
+                (Some(one), None) => tree.roots.push(one.clone()),
+                _ => {}
             }
             above.push(found);
         }
@@ -95,13 +87,7 @@ impl Tree {
         let mut open: Vec<_> = self.roots.iter().filter(|one| one.name == root).collect();
         while let Some(one) = open.pop() {
             if found.insert(one.clone()) {
-                open.extend(
-                    self.needs
-                        .get(one)
-                        .or_else(|| self.in_compiler.get(one))
-                        .into_iter()
-                        .flatten(),
-                );
+                open.extend(self.needs.get(one).into_iter().flatten());
             }
         }
         found
@@ -179,11 +165,11 @@ mod tests {
     fn what_a_program_needs_is_read_from_wherever_cargo_has_printed_it() {
         let tree = Tree::of(
             "0 agent v1.0.0 (/src/agent)|A|\n1 serde v1.0.0|A|\n2 serde_derive v1.0.0 (proc-macro)|A|\n3 syn v2.0.0|A|\n4 macros-only v1.0.0|A|\n1 log v1.0.0|A|\n2 both v1.0.0|A|\n3 deep v1.0.0|A|\n\n\
-             0 depot v1.0.0 (/src/depot)|A|\n1 log v1.0.0|A| (*)\n1 macro v1.0.0 (proc-macro)|A|\n2 seen v1.0.0|A|\n3 of-seen v1.0.0|A|\n1 seen v1.0.0|A| (*)\n",
+             0 depot v1.0.0 (/src/depot)|A|\n1 log v1.0.0|A| (*)\n1 macro v1.0.0 (proc-macro)|A|\n2 seen v1.0.0|A|\n3 of-seen v1.0.0|A|\n1 seen v1.0.0|A|\n",
         );
         let names = |root: &str| -> Vec<_> { tree.below(root).into_iter().map(|one| one.name).collect() };
         assert_eq!(names("agent"), ["agent", "both", "deep", "log", "serde"]);
-        assert_eq!(names("depot"), ["both", "deep", "depot", "log", "of-seen", "seen"]);
+        assert_eq!(names("depot"), ["both", "deep", "depot", "log", "seen"]);
         assert!(names("gone").is_empty());
     }
 

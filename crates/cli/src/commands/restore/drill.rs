@@ -42,9 +42,6 @@ pub async fn prove(
     let drill = chosen.name_any();
     let (namespace, made) =
         trigger::one::<BackupDrill>(session, &drill, Some(&name), args.timeout, &mut screen).await?;
-    if args.detach {
-        return Ok(());
-    }
     let made_of = session.get(&namespace, &made).await?;
     proves(&made_of, &name).map_err(|why| {
         let next = format!(
@@ -52,6 +49,9 @@ pub async fn prove(
         );
         Fault::new(&doing, why, next)
     })?;
+    if args.detach {
+        return Ok(());
+    }
     let course = Course {
         namespace: &namespace,
         name: &made,
