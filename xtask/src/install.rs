@@ -88,7 +88,7 @@ pub fn deployment() -> Value {
                 "metadata": { "labels": labels() },
                 "spec": {
                     "serviceAccountName": NAME,
-                    "terminationGracePeriodSeconds": 30,
+                    "terminationGracePeriodSeconds": 60,
                     "securityContext": {
                         "runAsNonRoot": true,
                         "runAsUser": USER,

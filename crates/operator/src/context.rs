@@ -22,6 +22,7 @@ use crate::queue::Queue;
 use crate::run::errands::{Errands, Turns};
 use crate::stores::Stores;
 use crate::transfer::budget::Budget;
+use crate::transfer::completions::Completions;
 use crate::transfer::exec::Exec;
 use crate::transfer::lanes::Lanes;
 use crate::transfer::registry::Registry;
@@ -50,6 +51,8 @@ pub struct Context {
     pub budget: Budget,
     /// How connections to them are opened.
     pub trickle: Trickle,
+    /// Uploads that stores complete.
+    pub completions: Completions,
     /// How they share what a storage gives them.
     pub lanes: Lanes,
     /// Copies that this operator makes.

@@ -30,6 +30,7 @@ use crate::queue::Queue;
 use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
+use crate::transfer::completions::Completions;
 use crate::transfer::registry::Registry;
 use crate::volumes::Volumes;
 use crate::{claims, cluster, drill, run, runtime, schedule, storage};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub notify: notify::Settings,
     /// Whom to trust at the store that comes with the operator.
     pub own_store: OwnStore,
+    /// Uploads that stores complete.
+    pub completions: Completions,
 }
 
 /// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
@@ -90,6 +93,7 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
         lanes: Default::default(),
         copies: Default::default(),
         trickle: Default::default(),
+        completions: settings.completions,
         storages: storages.clone(),
         schedules: schedules.clone(),
         runs: runs.clone(),

@@ -43,10 +43,15 @@ mod write;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::metrics::Metrics;
+use crate::transfer::completions::Completions;
 use clap::Parser;
 use planner::run::pod::AgentSettings;
+
+/// How long stores are waited for that complete an upload; `terminationGracePeriodSeconds` is longer by what follows (`webhook/drain.rs`).
+const COMPLETIONS: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
@@ -75,6 +80,13 @@ struct End {
     result: Result<(), String>,
     held: Option<lease::Held>,
     webhook: Option<webhook::Server>,
+}
+
+/// What is of the process, and not of the time that it leads.
+struct Shared {
+    volumes: Arc<volumes::Volumes>,
+    metrics: Arc<Metrics>,
+    completions: Completions,
 }
 
 async fn serve(args: args::Args, level: log::Level, threads: runtime::Threads) -> End {
@@ -114,14 +126,26 @@ async fn serve(args: args::Args, level: log::Level, threads: runtime::Threads) -
         level,
         config: args.shown(|name| std::env::var(name).ok()),
     };
+    let shared = Shared {
+        volumes,
+        metrics,
+        completions: Completions::default(),
+    };
+    let told = async {
+        runtime::terminated().await;
+        // It leads meanwhile, so that nobody else is at work on these transfers.
+        if !shared.completions.end(COMPLETIONS).await {
+            tracing::warn!("a store has not completed an upload within {} s", COMPLETIONS.as_secs());
+        }
+    };
     let result = tokio::select! {
-        result = lead(&args, proxies, &threads.work, &ready, &volumes, &metrics, &mut held) => result,
+        result = lead(&args, proxies, &threads.work, &ready, &shared, &mut held) => result,
         ended = webhook_ended => Err(ended),
         ended = admin::serve(args.health_address, served) => {
             Err(format!("the admin port {} cannot be served: {ended:?}", args.health_address))
         }
-        // At once: all that is under way is made to survive SIGKILL, and a successor is started before this Pod is gone.
-        () = runtime::terminated() => {
+        // At once but for those: all else that is under way is made to survive SIGKILL, and a successor is started before this Pod is gone.
+        () = told => {
             tracing::info!("told to end; transfers go on without the operator");
             Ok(())
         }
@@ -186,10 +210,14 @@ async fn lead(
     proxies: store::Proxies,
     work: &runtime::Work,
     ready: &admin::Ready,
-    volumes: &Arc<volumes::Volumes>,
-    metrics: &Arc<Metrics>,
+    shared: &Shared,
     held: &mut Option<lease::Held>,
 ) -> Result<(), String> {
+    let Shared {
+        volumes,
+        metrics,
+        completions,
+    } = shared;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator starts");
     if args.leader_election {
         // A client of its own: a connection that transfers keep busy shall not hold the lease up.
@@ -211,6 +239,7 @@ async fn lead(
         at_once: args.at_once(),
         metrics: metrics.clone(),
         own_store: Default::default(),
+        completions: completions.clone(),
     };
     let kept = args.certificates();
     if args.webhook && !kept.webhook() {

@@ -82,6 +82,7 @@ pub fn context(client: Client, exec: Exec) -> (Arc<Context>, UnboundedReceiver<O
         lanes: Default::default(),
         copies: Default::default(),
         trickle: Default::default(),
+        completions: Default::default(),
         storages: Default::default(),
         schedules: Default::default(),
         runs: Default::default(),

@@ -1,6 +1,7 @@
 //! Transfers: the operator's side of moving bytes between a Pod and a store.
 pub mod budget;
 pub mod commit;
+pub mod completions;
 pub mod exec;
 pub mod job;
 pub mod keys;

@@ -99,6 +99,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         notify: Default::default(),
         metrics: Default::default(),
         own_store: Default::default(),
+        completions: Default::default(),
     };
     runtime::spawn(run(client, scope, settings, ready.clone()));
     let mut all = Vec::new();

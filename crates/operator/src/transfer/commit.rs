@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// How often a completion whose parts are missing is asked for again.
 const TAKEN: u32 = 5;
 
+/// Why parts may be missing that were there.
+const LOST: &str = "; or an operator was killed while the store completed the upload, which costs some stores its parts: the backup has to be made again, as spec.backoffLimit does by itself";
+
 /// How much older than the attempt an object may look where the store keeps no metadata: clocks, and how long a request
 /// is under way.
 const OLDER: SignedDuration = SignedDuration::from_secs(60);
@@ -290,7 +293,9 @@ async fn complete(
     };
     let ask = || async {
         let now = keys.renewed(store).await.store;
+        let under_way = keys.context.completions.begin().await;
         let done = now.finish(&finish).await;
+        drop(under_way);
         let Err(error) = done else { return done };
         // Stores differ in what they say of an upload that they have completed: NoSuchKey, AccessDenied, an error of their own.
         match now.look(&order.key, None).await {
@@ -317,7 +322,10 @@ async fn complete(
         }),
         Err(error) => {
             let missing = error.kind() == StoreErrorKind::InvalidPart;
-            let hint = if missing { elsewhere(order) } else { "" };
+            let hint = match missing {
+                true => format!("{}{LOST}", elsewhere(order)),
+                false => String::new(),
+            };
             Err((
                 Reason::CompleteFailed,
                 format!("the upload could not be completed: {error}{hint}"),
