@@ -39,6 +39,33 @@ fn a_leader_that_is_told_to_end_hands_over_within_seconds_and_no_run_notices() {
     });
 }
 
+/// MinIO, whose client goes away in the midst of it, has lost the parts (`findings/minio-complete-without-its-client.sh`).
+#[test]
+fn a_leader_that_is_told_to_end_lets_a_store_answer_that_completes_an_upload() {
+    killing_case("told-at-end", |case| async move {
+        operator::fresh(case.client()).await;
+        case.keeps("db");
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        // The first one creates the upload.
+        let stall = json!({"do": "stall", "times": 1, "seconds": 6, "skip": 1});
+        proxy.rule("POST", &format!("{}?", case.key("db")), stall);
+        let mut spec = stream(&case.path("db"), "random 12M");
+        spec["storage"]["name"] = json!(proxy.storage);
+        case.start("db", spec).await;
+        proxy.until_met(1, 100).await;
+        let (_, old) = operator::leader(case.client()).await.expect("a leader");
+        let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
+        let steady = operator::steady().await;
+        e2e::cluster::delete(&pods, &old.name_any()).await;
+        case.succeeded("db", 60).await;
+        operator::up(case.client(), |pod| pod.uid() != old.uid()).await;
+        drop(steady);
+        let asked = proxy.requests(&case.key("db"));
+        let posts: Vec<_> = asked.iter().filter(|r| r.method == "POST").map(|r| r.status).collect();
+        assert_eq!(posts, [200, 200], "the completion was cut off, and asked for again");
+    });
+}
+
 /// SIGSTOP is what a node that stands still for a while looks like.
 #[test]
 fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
