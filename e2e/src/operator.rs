@@ -172,7 +172,11 @@ pub fn restarts(pod: &Pod) -> i32 {
 /// Kills the one that leads as `kill -9` does, and waits until one leads again: the same Pod's next container, or the
 /// other Pod. Where the node's processes cannot be seen from here, the Pod is deleted without grace.
 pub async fn kill(client: &Client) {
-    let _away = steady().await;
+    kill_at_once(client, &steady().await).await;
+}
+
+/// The same without waiting for cases that measure a time: for one that must hit a moment, and has held this since before it began.
+pub async fn kill_at_once(client: &Client, _held: &MutexGuard<'static, ()>) {
     let pod = up(client, |_| true).await;
     let (uid, count) = (pod.uid().unwrap_or_default(), restarts(&pod));
     if signal(&uid, "-9") {

@@ -28,13 +28,15 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         spec["template"]["spec"]["containers"] = json!([static_container(), reader]);
         spec["restore"] =
             json!({"container": "reader", "command": ["sh", "-c", format!("{{ {third}; }} | sha256sum >&2")]});
+        let away = operator::steady().await;
         case.start("big", spec).await;
         case.until("big", "is well under way", 100, |run| {
             status(run).progress.filter(|p| p.stored_bytes > 64 << 20)
         })
         .await;
         let killed = Timestamp::now();
-        operator::kill(case.client()).await;
+        operator::kill_at_once(case.client(), &away).await;
+        drop(away);
         let run = case.succeeded("big", 120).await;
         let said = status(&run);
         assert!(
@@ -52,6 +54,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         case.assert_no_upload().await;
 
         case.fault("big", "operator: killed in mid-restore (1 GiB)");
+        let away = operator::steady().await;
         case.ask_restore("big").await;
         case.until("big", "is in mid-restore", 60, |run| {
             (is(run, condition::IN_PROGRESS) && status(run).transfer?.command_started_at.is_some()).then_some(())
@@ -59,7 +62,8 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         .await;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let killed = Timestamp::now();
-        operator::kill(case.client()).await;
+        operator::kill_at_once(case.client(), &away).await;
+        drop(away);
         let (run, restore) = case.restore_ended("big", 1, 120).await;
         assert!(
             restore.completion_time.0 > killed,
@@ -244,6 +248,7 @@ fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
         case.keeps("goes-on");
         // The first part is due after 8 s, or never.
         let (goes_on, ends) = ("slow random 12M 20", "hang random 1000");
+        let away = operator::steady().await;
         case.start("goes-on", stream(&case.path("goes-on"), goes_on)).await;
         case.start("ends", stream(&case.path("ends"), ends)).await;
         for name in ["goes-on", "ends"] {
@@ -263,7 +268,8 @@ fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
             "goes-on",
             "operator: dies between the creation of an upload and its record",
         );
-        operator::kill(case.client()).await;
+        operator::kill_at_once(case.client(), &away).await;
+        drop(away);
         let run = case.runs().get("ends").await.unwrap();
         e2e::cluster::delete(&case.api::<Pod>(), &status(&run).pod_name.unwrap()).await;
         case.failed("ends", "Interrupted", 60).await;

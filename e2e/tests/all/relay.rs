@@ -156,13 +156,15 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
         spec["template"]["spec"]["containers"] = json!([e2e::runs::static_container(), reader]);
         spec["restore"] =
             json!({"container": "reader", "command": ["sh", "-c", format!("{{ {script}; }} | sha256sum >&2")]});
+        let away = operator::steady().await;
         case.start("db", spec).await;
         case.until("db", "is well under way", 100, |run| {
             status(run).progress.filter(|p| p.stored_bytes > 6 << 20)
         })
         .await;
         let killed = Timestamp::now();
-        operator::kill(case.client()).await;
+        operator::kill_at_once(case.client(), &away).await;
+        drop(away);
         let run = case.succeeded("db", 120).await;
         let known = bytes::sha256(&bytes::random(SIZE, 1));
         assert!(
@@ -177,11 +179,13 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
         assert_eq!(case.store().sha256(&case.key("db")), known);
         case.assert_no_upload().await;
 
+        let away = operator::steady().await;
         case.ask_restore("db").await;
         case.until("db", "is in mid-restore", 60, route).await;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let killed = Timestamp::now();
-        operator::kill(case.client()).await;
+        operator::kill_at_once(case.client(), &away).await;
+        drop(away);
         let (run, restore) = case.restore_ended("db", 1, 120).await;
         assert!(restore.completion_time.0 > killed, "the kill came too late");
         assert!(restore.successful, "{:?}", restore.message);
@@ -201,6 +205,8 @@ fn a_pod_that_is_asked_for_its_way_while_operators_die_is_asked_by_the_next_one(
         case.keeps("db");
         let mut spec = cut_off(&storage(&case, "Auto").await, &case.path("db"), "random 12M");
         spec["startDeadlineSeconds"] = json!(TO_START);
+        // It tells its way for 18 s.
+        let away = operator::steady().await;
         case.start("db", spec).await;
         for _ in 0..2 {
             case.until("db", "is asked for its way", 60, |run| {
@@ -209,9 +215,10 @@ fn a_pod_that_is_asked_for_its_way_while_operators_die_is_asked_by_the_next_one(
                 transfer.pod_uid
             })
             .await;
-            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-            operator::kill(case.client()).await;
+            tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+            operator::kill_at_once(case.client(), &away).await;
         }
+        drop(away);
         let transfer = case
             .until("db", "has started", 180, |run| {
                 status(run).transfer.filter(|t| t.command_started_at.is_some())
