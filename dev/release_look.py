@@ -69,6 +69,15 @@ def runs_on(data):
     return {62: "linux-amd64", 183: "linux-arm64"}.get(*struct.unpack_from("<H", data, 18)) if data[:5] == b"\x7fELF\x02" else None
 
 
+def interpreted(data):
+    """Whether a program of Linux asks for an interpreter (PT_INTERP), as one that is not static does: it would start where this is read, and not in an image that holds nothing else."""
+    if data[:5] != b"\x7fELF\x02":
+        return False
+    (at,) = struct.unpack_from("<Q", data, 0x20)
+    size, count = struct.unpack_from("<HH", data, 0x36)
+    return any(struct.unpack_from("<I", data, at + n * size) == (3,) for n in range(count))
+
+
 def images(text):
     """What is run by a manifest: the values of its keys `image`, in either style of YAML, and of the variables by which the operator is told what to run. Those of kinds' schemas have none."""
     text = text.decode()
@@ -102,7 +111,7 @@ class Release:
     def __init__(self, dist, version):
         self.dist, self.version, self.faults = dist, version, []
         # Of the first platform, and the crates that SPDX has of x86-64.
-        self.licences, self.of_amd64 = {}, set()
+        self.licences, self.of_amd64, self.cli_of_amd64 = {}, set(), set()
 
     def read(self, name):
         with open(os.path.join(self.dist, name), "rb") as file:
@@ -243,6 +252,7 @@ class Release:
         packages = made_of(data)
         own = [package["version"] for package in packages if package["name"] == crate]
         self.must(own == [self.version], f"{called} lists {len(packages)} packages that it is made of")
+        self.must(not interpreted(data), f"{called} is static: it needs no other file to start")
 
     def archives(self):
         given = self.build()["externalParameters"]
@@ -253,6 +263,8 @@ class Release:
             data = files.pop(program, b"")
             self.must(files == self.licences and runs_on(data) == platform, f"{name} has the program for {platform}, the image's licences, and nothing else")
             self.program(name, "cli", data)
+            if platform == "linux-amd64":
+                self.cli_of_amd64 = {(one["name"], one["version"]) for one in made_of(data)}
             system, architecture = platform.split("-")
             wanted.append((program, architecture, system, hashlib.sha256(self.read(name)).hexdigest(), f"{given['downloads']}/{name}"))
         if wanted:
@@ -297,8 +309,13 @@ class Release:
                 linked = LINKED <= {one["name"] for one in document["components"]}
                 of = document["metadata"]["component"]
                 linked = linked and name == f"sbom-{of['name']}-{of['version']}.cdx.json"
+                published = {(one["name"], one["version"]) for one in document["components"] if one["bom-ref"].startswith("registry+")}
                 if of["name"] != "kubectl-backup":
-                    crates |= {(one["name"], one["version"]) for one in document["components"] if one["bom-ref"].startswith("registry+")}
+                    crates |= published
+                elif self.cli_of_amd64:
+                    # As with SPDX: a program's own list has more, and lacks nothing.
+                    unknown = sorted(" ".join(crate) for crate in published - self.cli_of_amd64)
+                    self.must(published and not unknown, f"kubectl-backup for x86-64 carries each of {len(published)} crates that its CycloneDX lists {unknown or ''}")
                 self.must(linked and not dangling, f"{name} lists {len(document['components'])} components {sorted(dangling) or ''}")
         if self.of_amd64:
             unlike = sorted(" ".join(crate) for crate in crates ^ self.of_amd64)

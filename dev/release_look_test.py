@@ -79,6 +79,39 @@ class Look(unittest.TestCase):
                     release.spdx("linux-arm64", "sha256:00ff", {"operator": program})
             self.assertEqual(release.faults, [f"linux-arm64: {fault}"] if fault else [], changed)
 
+    def test_a_program_that_asks_for_an_interpreter_is_no_static_one(self):
+        """It starts on the machine of whoever looks, and not in an image that holds programs and licences alone."""
+        for types, asks in (([], False), ([6, 1, 2], False), ([6, 3, 1], True)):
+            headers = b"".join(struct.pack("<I", kind) + bytes(52) for kind in types)
+            head = b"\x7fELF\x02\x01" + bytes(26) + struct.pack("<Q", 64) + bytes(14) + struct.pack("<HH", 56, len(types)) + bytes(6)
+            self.assertEqual((len(head), release_look.interpreted(head + headers)), (64, asks), types)
+        self.assertFalse(release_look.interpreted(windows([(b".text", b"code")])))
+        self.assertFalse(release_look.interpreted(linux([(b".text", b"code")])))
+
+    def test_a_document_of_the_command_line_that_its_program_does_not_bear_out_is_a_fault(self):
+        program = {("bytes", "1.10.1"), ("cc", "1.2.0")}
+        more = [{"bom-ref": one, "name": one, "version": "1"} for one in release_look.LINKED]
+
+        def listed(*crates):
+            return [{"bom-ref": f"registry+{name}", "name": name, "version": version} for name, version in crates]
+
+        for components, carried, fault in (
+            (listed(("bytes", "1.10.1")), program, None),
+            (listed(("bytes", "1.10.0")), program, "carries each of 1 crates that its CycloneDX lists ['bytes 1.10.0']"),
+            ([], program, "carries each of 0 crates that its CycloneDX lists "),
+            ([], set(), None),  # no program for x86-64 is there to ask
+        ):
+            own = {"bom-ref": "own", "name": "kubectl-backup", "version": "0.1.0"}
+            document = {"metadata": {"component": own}, "components": [*components, *more], "dependencies": []}
+            with tempfile.TemporaryDirectory() as folder:
+                with open(os.path.join(folder, "sbom-kubectl-backup-0.1.0.cdx.json"), "w") as file:
+                    json.dump(document, file)
+                release = release_look.Release(folder, "0.1.0")
+                release.cli_of_amd64 = carried
+                with contextlib.redirect_stdout(io.StringIO()):
+                    release.cyclonedx()
+            self.assertEqual(release.faults, [f"kubectl-backup for x86-64 {fault}"] if fault else [], components)
+
     def test_a_program_says_whether_rust_linked_it(self):
         for comment, by_rust in ((b"rustc version 1.95.0\0Linker: LLD 22.1.2\0", True), (b"GCC: (Debian 12.2.0-14)\0", False)):
             self.assertEqual(release_look.linked_by_rust(linux([(b".comment", comment)])), by_rust)

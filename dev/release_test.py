@@ -112,6 +112,9 @@ class Release(unittest.TestCase):
         for version, env, words in (
             ("v1.2.3", {}, "v1.2.3 is no version"),
             (" 1.2.3", {}, "is no version"),
+            ("1.2.3", {"DOWNLOADS": "https://downloads.example/v1.2.3/"}, "DOWNLOADS is https://downloads.example/v1.2.3/: it has to be a URL"),
+            ("1.2.3", {"DOWNLOADS": "downloads.example/v1.2.3"}, "without a slash at its end"),
+            ("1.2.3", {"BUILDER": "our builder"}, "BUILDER is our builder: it has to be a URI"),
             ("1.2.3", {"PLATFORMS": "linux-riscv64"}, "nothing is released for linux-riscv64"),
             ("1.2.3", {"CLI": "darwin-arm64"}, "nothing is released for darwin-arm64"),
         ):
