@@ -3,9 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod connect;
+pub mod files;
 #[cfg(test)]
 mod fuzz;
-pub mod files;
 pub mod host_key;
 pub mod lease;
 pub mod link;
