@@ -4,6 +4,7 @@ mod end;
 mod places;
 
 use std::any::Any;
+use std::fmt::Debug;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use futures::future::join_all;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -374,6 +376,20 @@ impl Case {
     /// The same without a panic: None after the deadline.
     pub async fn poll<T, F: Future<Output = Option<T>>>(&self, seconds: u64, look: impl FnMut() -> F) -> Option<T> {
         cluster::poll(Duration::from_secs(seconds) + OUTAGE, look).await
+    }
+
+    /// The same of each version of an object: see [`cluster::watch`].
+    pub async fn watch<K, T>(
+        &self,
+        api: &Api<K>,
+        name: &str,
+        seconds: u64,
+        look: impl FnMut(Result<&K, &kube::Error>) -> Option<T>,
+    ) -> Option<T>
+    where
+        K: Resource + Clone + Debug + DeserializeOwned,
+    {
+        cluster::watch(api, name, Duration::from_secs(seconds) + OUTAGE, look).await
     }
 }
 

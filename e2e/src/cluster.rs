@@ -2,18 +2,20 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::{IpAddr, UdpSocket};
+use std::pin::pin;
 use std::sync::Once;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::core::ObjectMeta;
-use kube::{Api, Client, Config, Resource};
+use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::admission::answered;
 
@@ -21,6 +23,8 @@ use crate::admission::answered;
 pub const MANAGER: &str = "e2e";
 /// Between two looks at something that is waited for.
 const LOOK: Duration = Duration::from_millis(250);
+/// Seconds that the API server tells of an object before it is asked again: one that has gone silent is noticed after twice that.
+const TOLD: u32 = 10;
 
 /// A client for the cluster that KUBECONFIG names.
 pub async fn client() -> Client {
@@ -128,6 +132,76 @@ where
     poll(deadline, look)
         .await
         .unwrap_or_else(|| panic!("waited {} s in vain: {what}", deadline.as_secs()))
+}
+
+/// Looks at an object as it is, and at each version that is written after that, until there is an answer. After the
+/// deadline, None. Who polls misses a state that lasts for less than a moment, and on a busy machine that is a second.
+pub async fn watch<K, T>(
+    api: &Api<K>,
+    name: &str,
+    deadline: Duration,
+    mut look: impl FnMut(Result<&K, &kube::Error>) -> Option<T>,
+) -> Option<T>
+where
+    K: Resource + Clone + Debug + DeserializeOwned,
+{
+    let work = async {
+        loop {
+            let now = api.get(name).await;
+            if let Some(answer) = look(now.as_ref()) {
+                return answer;
+            }
+            let mut seen = now.ok().and_then(|object| object.resource_version());
+            while let Some(version) = seen {
+                let (answer, next) = follow(api, name, version, &mut look).await;
+                if let Some(answer) = answer {
+                    return answer;
+                }
+                seen = next;
+                sleep(LOOK).await;
+            }
+            sleep(LOOK).await;
+        }
+    };
+    timeout(deadline, work).await.ok()
+}
+
+/// Looks at what is written after that version, while the API server tells of it. The version to go on from; None where
+/// that is not known, as the object is gone or the API server is.
+async fn follow<K, T>(
+    api: &Api<K>,
+    name: &str,
+    version: String,
+    look: &mut impl FnMut(Result<&K, &kube::Error>) -> Option<T>,
+) -> (Option<T>, Option<String>)
+where
+    K: Resource + Clone + Debug + DeserializeOwned,
+{
+    let this_one = WatchParams::default()
+        .fields(&format!("metadata.name={name}"))
+        .timeout(TOLD);
+    let mut last = version;
+    let told = async {
+        let mut events = pin!(api.watch(&this_one, &last.clone()).await?);
+        while let Some(event) = events.try_next().await? {
+            match event {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    last = object.resource_version().unwrap_or_default();
+                    if let Some(answer) = look(Ok(&object)) {
+                        return Ok(Some(answer));
+                    }
+                }
+                WatchEvent::Bookmark(mark) => last = mark.metadata.resource_version,
+                WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
+                WatchEvent::Deleted(_) => last.clear(),
+            }
+        }
+        Ok(None)
+    };
+    match timeout(2 * Duration::from_secs(TOLD.into()), told).await {
+        Ok(Ok(answer)) => (answer, Some(last).filter(|version| !version.is_empty())),
+        Ok(Err(_)) | Err(_) => (None, None),
+    }
 }
 
 /// Whether all nodes serve image volumes, by what they report: Kubernetes 1.35 or later on containerd 2.1 or later.

@@ -1,6 +1,4 @@
 //! Runs: how the cases write them, ask for restores, and wait for their ends.
-use std::sync::Mutex;
-
 use api::run::{Restore, State};
 use api::{BackupRun, BackupRunStatus, condition, labels};
 use k8s_openapi::api::events::v1::Event;
@@ -89,7 +87,7 @@ pub fn restore_end_of(run: &BackupRun) -> String {
 }
 
 /// A run, in one line for whoever waited for another one in vain.
-fn as_last_seen(run: &Result<BackupRun, kube::Error>) -> String {
+fn as_last_seen(run: Result<&BackupRun, &kube::Error>) -> String {
     match run {
         Ok(run) => {
             let deleted = run.metadata.deletion_timestamp.as_ref();
@@ -132,22 +130,15 @@ impl Case {
             .unwrap_or_else(|e| panic!("create run {metadata}: {e}"))
     }
 
-    /// Waits for something about a run; the panic after the deadline tells how it was seen last.
+    /// Waits for something about a run, however short it is; the panic after the deadline tells how it was seen last.
     pub async fn until<T>(&self, name: &str, what: &str, seconds: u64, seen: impl Fn(&BackupRun) -> Option<T>) -> T {
-        let last = Mutex::new(String::new());
-        let found = self
-            .poll(seconds, || async {
-                let run = self.runs().get(name).await;
-                *last.lock().unwrap() = as_last_seen(&run);
-                run.ok().and_then(|run| seen(&run))
-            })
-            .await;
-        found.unwrap_or_else(|| {
-            panic!(
-                "waited {seconds} s in vain: run {name} {what}; {}",
-                last.into_inner().unwrap()
-            )
-        })
+        let mut last = String::new();
+        let look = |run: Result<&BackupRun, &kube::Error>| {
+            last = as_last_seen(run);
+            run.ok().and_then(&seen)
+        };
+        let found = self.watch(&self.runs(), name, seconds, look).await;
+        found.unwrap_or_else(|| panic!("waited {seconds} s in vain: run {name} {what}; {last}"))
     }
 
     /// Waits until the backup (or the first restore) has ended, well or not, and was cleaned up after.
