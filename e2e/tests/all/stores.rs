@@ -169,6 +169,8 @@ fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
         spec["backup"] = json!({"command": ["/stream", "random", "1000"], "deadlineSeconds": 5});
         let down = json!({"do": "down", "times": 1});
         proxy.rule("PUT", &format!("{}?", case.key("db")), down);
+        // One that is not killed signs the part in time.
+        let steady = e2e::operator::steady().await;
         case.start("db", spec).await;
         let begun = case.until("db", "has its command started", 60, |run| {
             status(run).transfer?.command_started_at
@@ -179,6 +181,7 @@ fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
             Timestamp::now() < deadline,
             "the store was not away before the deadline"
         );
+        drop(steady);
         // Longer than a command gets between SIGTERM and SIGKILL.
         while Timestamp::now() < deadline + Duration::from_secs(7) {
             tokio::time::sleep(Duration::from_millis(100)).await;
