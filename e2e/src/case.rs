@@ -30,15 +30,16 @@ use places::{Place, Turn};
 /// Where a node has the folders that stand for claims: the local cluster's are gone with it (dev/node/node-init).
 const FOLDERS: &str = "/var/lib/e2e";
 
-/// No case of `make test` takes longer. What it waits for before it has a place is no part of it.
-const LIMIT: Duration = Duration::from_secs(300);
+/// No case of `make test` takes longer: twice what the longest takes on a busy machine, with the turns that it waits for to have the operators
+/// left in peace. What it waits for before it has a place is no part of it.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What follows a case's work has this much of its time.
 const AFTER: Duration = Duration::from_secs(90);
 
 /// How much longer anything may take whenever another case takes the operator away: the next one waits until the lease of one
-/// that was killed is over (15 s), and takes up what there is.
-const OUTAGE: Duration = Duration::from_secs(30);
+/// that was killed is over (15 s), and takes up what there is; on a busy machine that is half of it.
+pub(crate) const OUTAGE: Duration = Duration::from_secs(60);
 
 /// What a case works with; clones are the same case.
 #[derive(Clone)]

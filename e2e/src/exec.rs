@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
 /// Until a command has ended.
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_secs(150);
 
 /// Runs a command in the only container of a Pod; its standard output, or what went wrong.
 pub async fn exec(client: &Client, namespace: &str, pod: &str, command: &[&str]) -> Result<String, String> {

@@ -62,7 +62,7 @@ pub fn chart(values: &Value, wait: bool) {
     helm.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/backup-operator"));
     helm.args(["--take-ownership", "--values", "-"]);
     if wait {
-        helm.args(["--wait", "--timeout", "90s"]);
+        helm.args(["--wait", "--timeout", "180s"]);
     }
     succeeded(&mut helm, &values.to_string());
 }
@@ -104,14 +104,14 @@ impl Release {
     pub async fn upgrade(&self, client: &Client, arguments: &[&str]) {
         let mut helm = helm(&["upgrade", NAME]);
         helm.arg(self.tree.join("charts/backup-operator"));
-        helm.args(["--set", &format!("image.tag={}", self.tag), "--timeout", "90s"]);
+        helm.args(["--set", &format!("image.tag={}", self.tag), "--timeout", "180s"]);
         succeeded(helm.args(arguments), "");
         self.leads(client).await;
     }
 
     /// Goes back to a revision of the Helm release ([`revision`]), which was of this one.
     pub async fn roll_back(&self, client: &Client, revision: &str) {
-        succeeded(helm(&["rollback", NAME, revision]).args(["--timeout", "90s"]), "");
+        succeeded(helm(&["rollback", NAME, revision]).args(["--timeout", "180s"]), "");
         self.leads(client).await;
     }
 
@@ -202,7 +202,7 @@ impl Kinds {
 /// Uninstalls the chart, where it is installed.
 pub fn remove_chart() {
     succeeded(
-        helm(&["uninstall", NAME]).args(["--ignore-not-found", "--wait", "--timeout", "90s"]),
+        helm(&["uninstall", NAME]).args(["--ignore-not-found", "--wait", "--timeout", "180s"]),
         "",
     );
 }

@@ -65,10 +65,15 @@ pub fn said(command: &mut Command, input: &str) -> (bool, String) {
 }
 
 /// The same of a command that asks the webhook, which is away for a moment while another case kills the operator: made again until it is there.
-pub async fn answered(mut command: impl FnMut() -> Command) -> (bool, String) {
+pub async fn answered(command: impl FnMut() -> Command) -> (bool, String) {
+    answered_with(command, "").await
+}
+
+/// The same of one that reads something.
+pub async fn answered_with(mut command: impl FnMut() -> Command, input: &str) -> (bool, String) {
     let until = tokio::time::Instant::now() + AWAY;
     loop {
-        let (ok, text) = said(&mut command(), "");
+        let (ok, text) = said(&mut command(), input);
         if ok || !text.contains("failed calling webhook") || tokio::time::Instant::now() >= until {
             return (ok, text);
         }

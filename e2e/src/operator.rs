@@ -18,9 +18,9 @@ pub const SELECTOR: &str = "app.kubernetes.io/name=backup-operator";
 /// The lease that says which of them leads.
 const LEASE: &str = "backup-operator";
 /// Until another one is up.
-const UP: Duration = Duration::from_secs(60);
+const UP: Duration = Duration::from_secs(120);
 /// Until a rollout has taken the last Pod of before away, which serves the webhook on for a while.
-const ROLLED_OUT: Duration = Duration::from_secs(90);
+const ROLLED_OUT: Duration = Duration::from_secs(180);
 /// Lines of its log.
 const LINES: i64 = 2000;
 /// Lines of it that are shown.
@@ -130,6 +130,11 @@ pub async fn leader(client: &Client) -> Option<(Lease, Pod)> {
     (pod.metadata.deletion_timestamp.is_none() && is_ready(&pod)).then_some((lease, pod))
 }
 
+/// The same as soon as there is one: a leader that is slow to say that it is ready is none for a moment.
+pub async fn leading(client: &Client) -> (Lease, Pod) {
+    wait("an operator leads", UP, || leader(client)).await
+}
+
 /// Waits until one leads that is as wanted.
 pub async fn up(client: &Client, other: impl Fn(&Pod) -> bool) -> Pod {
     wait("an operator leads", UP, || async {
@@ -156,6 +161,21 @@ pub async fn of_image(client: &Client, ending: &str) {
     )
     .await;
     up(client, is).await;
+}
+
+/// Waits until all its Pods have that annotation, and one of them leads.
+pub async fn annotated(client: &Client, key: &str, value: &str) {
+    let has = |pod: &Pod| pod.annotations().get(key).is_some_and(|v| v == value);
+    wait(
+        &format!("all Pods of the operator are annotated {key}={value}"),
+        ROLLED_OUT,
+        || async {
+            let now = all(client).await;
+            (!now.is_empty() && now.iter().all(has)).then_some(())
+        },
+    )
+    .await;
+    up(client, has).await;
 }
 
 fn is_ready(pod: &Pod) -> bool {

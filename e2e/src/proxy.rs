@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use ureq::Agent;
 
-use crate::case::Case;
+use crate::case::{Case, OUTAGE};
 use crate::cluster::{node_address, object, wait};
 use crate::shared::{ENDPOINT, NAMESPACE, SECRET, parameters};
 
@@ -94,9 +94,11 @@ impl Case {
             control: format!("http://{node}:{control}"),
             agent: config.into(),
         };
-        wait("the store's proxy answers", Duration::from_secs(60), || async {
-            proxy.agent.get(format!("{}/rules", proxy.control)).call().ok()
-        })
+        wait(
+            "the store's proxy answers",
+            Duration::from_secs(60) + OUTAGE,
+            || async { proxy.agent.get(format!("{}/rules", proxy.control)).call().ok() },
+        )
         .await;
         let mut parameters = parameters();
         parameters["endpoint"] = json!(format!("http://{node}:{port}"));
@@ -168,7 +170,7 @@ impl Proxy {
     /// Waits until so many requests were met.
     pub async fn until_met(&self, count: u64, seconds: u64) {
         let what = format!("{count} requests were met by the proxy's rules");
-        wait(&what, Duration::from_secs(seconds), || async {
+        wait(&what, Duration::from_secs(seconds) + OUTAGE, || async {
             (self.met() >= count).then_some(())
         })
         .await;

@@ -153,7 +153,7 @@ impl Case {
         self.apply::<Service>(json!({"metadata": metadata, "spec": {"selector": labels, "ports": ports}}))
             .await;
         let last = RefCell::new(String::new());
-        let answers = cluster::poll(Duration::from_secs(90), || async {
+        let answers = cluster::poll(Duration::from_secs(240), || async {
             let answer = self.try_sh(server.name, server.ping).await;
             answer.map_err(|e| last.replace(e)).ok()
         });

@@ -11,8 +11,8 @@ use crate::case::Case;
 use crate::cluster::{annotate, object};
 use crate::shared::STORAGE;
 
-/// Seconds that a Pod of the tests gets to start: two cores start many of them at once.
-pub const START: u32 = 90;
+/// Seconds that a Pod of the tests gets to start: two cores start many of them at once, and one that is late fails its run for good.
+pub const START: u32 = 240;
 
 /// A container of the image that holds one static program and no shell.
 pub fn static_container() -> Value {
@@ -143,7 +143,7 @@ impl Case {
 
     /// Waits until the backup (or the first restore) has ended, well or not, and was cleaned up after.
     pub async fn ended(&self, name: &str, seconds: u64) -> BackupRun {
-        self.until(name, "ends", seconds, |run| {
+        self.until(name, "ends", seconds.max(START.into()), |run| {
             let over = is(run, condition::SUCCESSFUL) || is(run, condition::FAILED);
             (over && status(run).transfer.is_none()).then(|| run.clone())
         })
@@ -241,17 +241,38 @@ impl Case {
         annotate(&self.runs(), name, labels::RESTORE, Some("now")).await;
     }
 
+    /// Asks for a restore, and waits for the Event that refuses it in these words. An operator that is killed just then has taken the request, and
+    /// said nothing of it: it is asked again.
+    pub async fn restore_refused(&self, name: &str, wanted: impl Fn(&str) -> bool) -> String {
+        for request in ["now", "again", "at last"] {
+            annotate(&self.runs(), name, labels::RESTORE, Some(request)).await;
+            let refused = self.poll(30, || async {
+                let said = self.events(name).await;
+                said.into_iter().find(|e| wanted(e))
+            });
+            if let Some(refused) = refused.await {
+                return refused;
+            }
+        }
+        panic!("the restore of {name} is not refused: {:?}", self.events(name).await);
+    }
+
     /// Waits for the end of that restore; the annotation is taken away.
     pub async fn restore_ended(&self, name: &str, number: u32, seconds: u64) -> (BackupRun, Restore) {
-        self.until(name, &format!("ends restore {number}"), seconds, |run| {
-            let restore = status(run).restores.into_iter().find(|r| r.number == number)?;
-            let asked = run
-                .metadata
-                .annotations
-                .as_ref()
-                .is_some_and(|a| a.contains_key(labels::RESTORE));
-            (status(run).transfer.is_none() && !asked).then(|| (run.clone(), restore))
-        })
+        self.until(
+            name,
+            &format!("ends restore {number}"),
+            seconds.max(START.into()),
+            |run| {
+                let restore = status(run).restores.into_iter().find(|r| r.number == number)?;
+                let asked = run
+                    .metadata
+                    .annotations
+                    .as_ref()
+                    .is_some_and(|a| a.contains_key(labels::RESTORE));
+                (status(run).transfer.is_none() && !asked).then(|| (run.clone(), restore))
+            },
+        )
         .await
     }
 

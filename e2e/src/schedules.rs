@@ -32,7 +32,7 @@ impl Case {
     /// Asks for a run now and waits until the annotation is taken away.
     pub async fn trigger(&self, name: &str) {
         self.ask_trigger(name).await;
-        self.wait(&format!("the trigger of {name} is taken"), 30, || async {
+        self.wait(&format!("the trigger of {name} is taken"), 90, || async {
             let schedule = self.schedules().get(name).await.ok()?;
             (!schedule.annotations().contains_key(labels::TRIGGER)).then_some(())
         })

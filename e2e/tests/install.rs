@@ -69,9 +69,13 @@ fn where_some_namespaces_are_watched_the_others_are_left_alone() {
     serial_cases(alone(), "watched", |watched, other| async move {
         let client = watched.client();
         install::restored(client, async {
-            let values = json!({"watchNamespaces": [watched.namespace()], "credentialNamespaces": [NAMESPACE]});
+            let values = json!({
+                "watchNamespaces": [watched.namespace()], "credentialNamespaces": [NAMESPACE],
+                "podAnnotations": {"e2e": watched.namespace()},
+            });
             install::chart(&values, true);
-            operator::up(client, |_| true).await;
+            // One of before, which watches all of them, may lead for a moment more.
+            operator::annotated(client, "e2e", watched.namespace()).await;
             other.keeps("db");
             other.start("db", stream(&other.path("db"), "random 1000")).await;
             // The whole of the main job, later than the other's run was there.

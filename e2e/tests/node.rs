@@ -103,7 +103,7 @@ impl NoRuntime {
             log: log.expect("its log"),
         };
         assert_eq!(signal("-TERM", program("containerd")), 1);
-        let ended = Duration::from_secs(10);
+        let ended = Duration::from_secs(60);
         e2e::cluster::wait("containerd ends", ended, || async {
             processes(program("containerd")).is_empty().then_some(())
         })

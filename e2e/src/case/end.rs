@@ -13,11 +13,11 @@ use super::{Case, held};
 use crate::cluster::{annotate, delete, poll, wait};
 
 /// How long Pods of runs that have ended get to go: their grace and what the kubelet needs.
-const PODS: Duration = Duration::from_secs(45);
+const PODS: Duration = Duration::from_secs(90);
 /// The longest time in which a case's Pods hold its place after it; then they are waited for with the rest.
 const PLACE: Duration = Duration::from_secs(5);
-/// How long a namespace may take to go, with all its finalizers.
-const NAMESPACE: Duration = Duration::from_secs(60);
+/// How long a namespace may take to go, with all its finalizers, beside those of other cases.
+const NAMESPACE: Duration = Duration::from_secs(180);
 
 impl Case {
     /// No Pod of ours, no upload, no object but those that the case said it keeps.

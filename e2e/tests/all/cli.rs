@@ -2,7 +2,7 @@
 use std::process::{Command, Stdio};
 
 use api::{condition, labels};
-use e2e::kubectl::{answered, plugin, said};
+use e2e::kubectl::{answered, answered_with, plugin};
 use e2e::runs::{is, reason, restore_end_of, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, two_cases};
@@ -99,7 +99,7 @@ fn a_failed_run_tells_its_reason_its_cure_and_its_last_words_and_is_no_success()
             "metadata": {"generateName": "once-", "namespace": case.namespace()},
             "spec": stream(&case.path("once"), "fail 3 random 10"),
         });
-        let (ok, text) = said(&mut backup(&case, &["run", "-f", "-"]), &run.to_string());
+        let (ok, text) = answered_with(|| backup(&case, &["run", "-f", "-"]), &run.to_string()).await;
         assert!(!ok, "{text}");
         for words in [
             "backuprun/once-",

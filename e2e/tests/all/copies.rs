@@ -53,7 +53,7 @@ fn a_good_backup_lies_in_two_stores_and_restores_from_the_other_when_the_first_o
         assert!(is(&restored, condition::RESTORED));
         e2e::cluster::delete(&case.runs(), "db").await;
         case.wait("the run is gone", 60, || async {
-            case.runs().get_opt("db").await.unwrap().is_none().then_some(())
+            case.runs().get_opt("db").await.ok()?.is_none().then_some(())
         })
         .await;
         assert!(offsite.head(&copy.key).is_none(), "its copy went with it");
@@ -135,16 +135,10 @@ fn a_restore_passes_by_a_copy_that_is_gone_takes_the_next_and_is_refused_in_word
         assert!(!gone.given_up && gone.message.is_some(), "{gone:?}");
         // The last one goes, too.
         second.delete(&key);
-        case.ask_restore("db").await;
-        case.wait(
-            "the request is refused, with what was found in each storage",
-            60,
-            || async {
-                let events = case.events("db").await;
-                let refused = events.iter().find(|said| said.starts_with("RestoreRefused"))?;
-                (refused.contains("nowhere to be had") && refused.contains(&storages[1])).then_some(())
-            },
-        )
+        // With what was found in each storage.
+        case.restore_refused("db", |said| {
+            said.starts_with("RestoreRefused") && said.contains("nowhere to be had") && said.contains(&storages[1])
+        })
         .await;
     });
 }

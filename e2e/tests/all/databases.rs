@@ -30,7 +30,7 @@ async fn server(case: &Case, image: &str, port: u16, env: Value, ping: &[&str]) 
         .await;
     let (client, namespace) = (case.client(), case.namespace());
     let last = std::cell::RefCell::new(String::new());
-    let answers = e2e::cluster::poll(Duration::from_secs(90), || async {
+    let answers = e2e::cluster::poll(Duration::from_secs(240), || async {
         e2e::exec::exec(client, namespace, "db", ping)
             .await
             .map_err(|e| last.replace(e))

@@ -10,7 +10,7 @@ use serde_json::json;
 async fn delete(case: &Case, name: &str, seconds: u64) {
     e2e::cluster::delete(&case.runs(), name).await;
     case.wait(&format!("run {name} is gone"), seconds, || async {
-        case.runs().get_opt(name).await.unwrap().is_none().then_some(())
+        case.runs().get_opt(name).await.ok()?.is_none().then_some(())
     })
     .await;
 }
@@ -61,7 +61,7 @@ fn a_namespace_that_is_deleted_takes_its_runs_their_pods_and_their_uploads_with_
         let namespaces: kube::Api<Namespace> = kube::Api::all(case.client().clone());
         e2e::cluster::delete(&namespaces, case.namespace()).await;
         case.wait("the run and its Pod are gone", 30, || async {
-            let run = case.runs().get_opt("db").await.unwrap();
+            let run = case.runs().get_opt("db").await.ok()?;
             (run.is_none() && case.our_pods().await.is_empty()).then_some(())
         })
         .await;
@@ -93,7 +93,7 @@ fn objects_outlive_their_namespace_unless_their_schedule_says_otherwise() {
         let namespaces: kube::Api<Namespace> = kube::Api::all(case.client().clone());
         e2e::cluster::delete(&namespaces, case.namespace()).await;
         case.wait("the namespace is gone", 60, || async {
-            let there = namespaces.get_opt(case.namespace()).await.unwrap();
+            let there = namespaces.get_opt(case.namespace()).await.ok()?;
             there.is_none().then_some(())
         })
         .await;
@@ -137,7 +137,7 @@ fn a_namespace_whose_secret_goes_first_leaves_no_object_and_no_upload_behind() {
         e2e::cluster::delete(&case.api::<Secret>(), "keys").await;
         e2e::cluster::delete(&namespaces, case.namespace()).await;
         case.wait("the namespace is gone", 120, || async {
-            let there = namespaces.get_opt(case.namespace()).await.unwrap();
+            let there = namespaces.get_opt(case.namespace()).await.ok()?;
             there.is_none().then_some(())
         })
         .await;
@@ -246,7 +246,7 @@ fn a_run_whose_storage_is_gone_is_let_go() {
         e2e::cluster::annotate(&case.storages(), &storage, api::labels::DELETION_PROTECTION, None).await;
         e2e::cluster::delete(&case.storages(), &storage).await;
         case.wait("the storage is gone", 20, || async {
-            case.storages().get_opt(&storage).await.unwrap().is_none().then_some(())
+            case.storages().get_opt(&storage).await.ok()?.is_none().then_some(())
         })
         .await;
         delete(&case, "db", 30).await;
@@ -308,8 +308,7 @@ fn an_object_in_a_bucket_that_its_storage_names_no_more_stays_and_is_told_of() {
             (ready.observed_generation == storage.metadata.generation).then_some(())
         })
         .await;
-        case.ask_restore("db").await;
-        let refused = told(&case, "RestoreRefused").await;
+        let refused = case.restore_refused("db", |e| e.starts_with("RestoreRefused")).await;
         assert!(
             refused.contains("the storage now names bucket \"e2e-moved\""),
             "{refused}"

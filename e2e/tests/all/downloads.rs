@@ -60,21 +60,25 @@ fn a_backup_is_lent_to_who_has_the_right_and_needs_no_secret() {
         assert!(text.contains("as expected"), "{text}");
         let (ok, text) = as_account(&case, "reader", &["verify", "db"]).await;
         assert!(ok, "{text}");
-        let seen = case.runs().get("db").await.unwrap();
+        // The answer is written first, then the request is taken off, then it is told.
+        let seen = case
+            .until("db", "has no request left", 30, |run| {
+                (!run.annotations().contains_key(labels::DOWNLOAD)).then(|| run.clone())
+            })
+            .await;
         let lent = status(&seen).download.expect("the answer stands");
         let sealed = lent.sealed.expect("a URL");
         assert!(sealed.starts_with("-----BEGIN AGE") && !serde_json::to_string(&seen).unwrap().contains("X-Amz"));
-        assert!(
-            !seen.annotations().contains_key(labels::DOWNLOAD),
-            "the request is taken off"
-        );
         assert_eq!(
             status(&seen).conditions,
             status(&run).conditions,
             "and the backup is as good as before"
         );
-        let events = case.events("db").await;
-        assert!(events.iter().any(|e| e.contains("DownloadGiven")), "{events:?}");
+        case.wait("an Event tells of it", 30, || async {
+            let events = case.events("db").await;
+            events.iter().any(|e| e.contains("DownloadGiven")).then_some(())
+        })
+        .await;
 
         // A request of his own making tells nobody but himself.
         let wrong = json!({"metadata": {"annotations": {labels::DOWNLOAD: "me"}}});

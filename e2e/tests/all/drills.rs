@@ -45,15 +45,14 @@ fn a_drill_reads_a_backup_whole_in_a_pod_of_the_operators_own_and_the_backup_say
         let backup = nightly(&case, spec).await;
         case.drill("proof", "nightly", json!({"startDeadlineSeconds": START}))
             .await;
-        let drill = case.drilled("proof").await;
         let pods = case.api::<Pod>();
         let of = ListParams::default().labels(&format!("{}=proof", labels::DRILL));
-        case.wait("the drill's Pod can be told by its label", 60, || async {
+        let labelled = case.wait("the drill's Pod can be told by its label", 120, || async {
             let mut all = pods.list(&of).await.ok()?.items.into_iter();
             all.next()
                 .map(|pod| assert_eq!(pod.labels()[labels::DRILL_MODE], "Read"))
-        })
-        .await;
+        });
+        let (drill, ()) = futures::join!(case.drilled("proof"), labelled);
         let run = case.succeeded(&drill, 120).await;
         let plain = random(SIZE, 3);
         let log = status(&run).log.unwrap_or_default();
@@ -279,7 +278,7 @@ fn a_drill_that_is_asked_for_during_another_waits_and_goes_with_its_object() {
         nightly(&case, stream(&case.path("db"), "random 1000")).await;
         let slow = json!({
             "mode": "Restore", "startDeadlineSeconds": START,
-            "restore": {"command": ["/bin/sh", "-c", "cat >/dev/null; sleep 8"], "deadlineSeconds": 60},
+            "restore": {"command": ["/bin/sh", "-c", "cat >/dev/null; sleep 25"], "deadlineSeconds": 60},
             "template": {"spec": {"terminationGracePeriodSeconds": 1,
                 "containers": [{"name": "client", "image": "postgres:15", "command": ["sleep", "1d"]}]}},
         });

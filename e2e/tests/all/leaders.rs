@@ -22,9 +22,8 @@ fn a_leader_that_is_told_to_end_gives_its_lease_up_and_no_run_notices() {
         operator::fresh(case.client()).await;
         let away = operator::steady().await;
         case.begin_slow("db", WHILE, 15).await;
-        let (before, old) = operator::leader(case.client()).await.expect("a leader");
+        let (before, old) = operator::leading(case.client()).await;
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
-        e2e::cluster::delete(&pods, &old.name_any()).await;
         // It is given up, and not found abandoned: before the other one has it, nobody has. How soon depends on what the
         // stores of other cases are about to complete.
         let leases: Api<Lease> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
@@ -36,7 +35,11 @@ fn a_leader_that_is_told_to_end_gives_its_lease_up_and_no_run_notices() {
             given_up |= holder.is_empty();
             (!holder.is_empty() && holder != old.name_any()).then(|| lease.clone())
         });
-        let after = taken.await.expect("another one leads");
+        let told = async {
+            e2e::cluster::delete(&pods, &old.name_any()).await;
+        };
+        let (after, ()) = futures::join!(taken, told);
+        let after = after.expect("another one leads");
         assert!(given_up, "its lease was left to be over");
         operator::up(case.client(), |pod| pod.uid() != old.uid()).await;
         drop(away);
@@ -60,7 +63,7 @@ fn a_leader_that_is_told_to_end_lets_a_store_answer_that_completes_an_upload() {
         let away = operator::steady().await;
         case.start("db", spec).await;
         proxy.until_met(1, 100).await;
-        let (_, old) = operator::leader(case.client()).await.expect("a leader");
+        let (_, old) = operator::leading(case.client()).await;
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         e2e::cluster::delete(&pods, &old.name_any()).await;
         case.succeeded("db", 60).await;
@@ -79,7 +82,7 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
         operator::fresh(case.client()).await;
         let away = operator::steady().await;
         case.begin_slow("db", WHILE, 25).await;
-        let (_, old) = operator::leader(case.client()).await.expect("a leader");
+        let (_, old) = operator::leading(case.client()).await;
         let uid = old.uid().unwrap();
         if !operator::signal(&uid, "-STOP") {
             panic!("the operator's process cannot be seen from here: this case needs the local cluster");
@@ -94,7 +97,7 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
         })
         .await;
         case.ended_whole("db", WHILE, 120).await;
-        let (_, leader) = operator::leader(case.client()).await.expect("a leader");
+        let (_, leader) = operator::leading(case.client()).await;
         assert_eq!(leader.uid(), new.uid(), "the one that took over goes on");
     });
 }
@@ -126,7 +129,7 @@ fn a_restore_goes_on_under_a_leader_that_does_not_reach_the_store_itself() {
         for method in ["HEAD", "PUT", "POST", "DELETE"] {
             proxy.rule(method, "", json!({"do": "close"}));
         }
-        let (_, old) = operator::leader(case.client()).await.expect("a leader");
+        let (_, old) = operator::leading(case.client()).await;
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         e2e::cluster::delete(&pods, &old.name_any()).await;
         operator::up(case.client(), |pod| pod.uid() != old.uid()).await;
@@ -144,18 +147,20 @@ fn a_restore_goes_on_under_a_leader_that_does_not_reach_the_store_itself() {
 fn each_tick_is_run_once_however_often_the_leader_changes() {
     killing_case("ticks", |case| async move {
         operator::fresh(case.client()).await;
+        // Until its ticks end: they go on while it waits for its turn.
+        let away = operator::steady().await;
         let settings = json!({"schedule": "@every 4s", "concurrencyPolicy": "Allow", "successfulRunsHistoryLimit": 50});
         let path = format!("/{}/{{{{ now | date \"150405.000000\" }}}}", case.namespace());
         case.schedule("often", settings, stream(&path, "random 10")).await;
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         for _ in 0..3 {
             case.new_run("often", &names(&case.runs_of("often").await)).await;
-            let _away = operator::steady().await;
-            let (_, leader) = operator::leader(case.client()).await.expect("a leader");
+            let (_, leader) = operator::leading(case.client()).await;
             e2e::cluster::delete(&pods, &leader.name_any()).await;
             operator::up(case.client(), |pod| pod.uid() != leader.uid()).await;
         }
         e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
+        drop(away);
         case.wait("its runs have ended", 90, || async {
             let runs = case.runs_of("often").await;
             runs.iter().all(|r| is(r, condition::SUCCESSFUL)).then_some(())

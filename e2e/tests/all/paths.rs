@@ -58,12 +58,7 @@ fn a_path_that_a_schedule_writes_again_makes_the_older_run_overwritten() {
         case.end(&first, "succeeds", end_of(&run));
         assert!(is(&run, condition::SUCCESSFUL) && !is(&run, condition::READY) && !is(&run, condition::RESTORABLE));
         assert!(message(&run).contains(&second), "{}", message(&run));
-        case.ask_restore(&first).await;
-        case.wait("the restore of what is gone is refused", 30, || async {
-            let said = case.events(&first).await;
-            said.iter().any(|e| e.starts_with("RestoreRefused")).then_some(())
-        })
-        .await;
+        case.restore_refused(&first, |e| e.starts_with("RestoreRefused")).await;
         case.restore(&second).await;
     });
 }
@@ -75,7 +70,7 @@ fn a_run_that_is_made_anew_under_its_name_writes_its_path_again() {
         case.backup("db", random(&case, "1000", 1)).await;
         delete(&case.runs(), "db").await;
         case.wait("the run is gone", 60, || async {
-            case.runs().get_opt("db").await.unwrap().is_none().then_some(())
+            case.runs().get_opt("db").await.ok()?.is_none().then_some(())
         })
         .await;
         let run = case.backup("db", random(&case, "1000", 2)).await;
@@ -128,7 +123,7 @@ fn what_another_cluster_wrote_is_neither_replaced_nor_deleted() {
         case.fault("db", "another cluster: a copy of its run is deleted");
         delete(&case.runs(), "db").await;
         case.wait("the run is gone", 60, || async {
-            case.runs().get_opt("db").await.unwrap().is_none().then_some(())
+            case.runs().get_opt("db").await.ok()?.is_none().then_some(())
         })
         .await;
         let there = case.store().head(&case.key("db")).is_some();

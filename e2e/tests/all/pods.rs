@@ -1,6 +1,6 @@
 //! Pods that do not start: the run ends in time and says in the Pod's own words why.
 use e2e::case;
-use e2e::runs::{message, sleeping, spec, static_container, status, stream};
+use e2e::runs::{START, message, sleeping, spec, static_container, status, stream};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
@@ -117,12 +117,14 @@ fn a_pod_that_cannot_start_ends_the_run_within_its_deadline_and_says_why() {
             let case = &case;
             async move {
                 let mut spec = stream(&case.path(name), "random 1000");
-                // It begins anew with each operator that another case has killed.
-                spec["startDeadlineSeconds"] = json!(25);
+                // What waits for it; the others end as soon as a busy node has come to that. It begins anew with each operator
+                // that another case has killed.
+                let late = *reason == "StartDeadlineExceeded";
+                spec["startDeadlineSeconds"] = json!(if late { 45 } else { START });
                 change(&mut spec["template"]["spec"]);
                 // What the webhook would have refused, too.
                 case.start_unadmitted(name, spec).await;
-                let run = case.failed(name, reason, 180).await;
+                let run = case.failed(name, reason, 210).await;
                 for word in *words {
                     assert!(
                         message(&run).contains(word),
@@ -222,7 +224,7 @@ fn where_containers_share_their_processes_the_log_is_the_containers_and_what_was
         let mut side = sleeping("postgres:15");
         side["name"] = json!("side");
         let main = sleeping(SHELL);
-        let script = "echo to-the-log >&2; sleep 10; echo x";
+        let script = "echo to-the-log >&2; sleep 25; echo x";
         let mut run = spec(
             &case.path("db"),
             main,

@@ -151,8 +151,8 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
         operator::fresh(case.client()).await;
         case.keeps("db");
         let storage = storage(&case, "Relay").await;
-        let mut spec = cut_off(&storage, &case.path("db"), &format!("slow random {SIZE} 25"));
-        let script = "dd bs=1M count=16 iflag=fullblock status=none; sleep 8; cat";
+        let mut spec = cut_off(&storage, &case.path("db"), &format!("slow random {SIZE} 40"));
+        let script = "dd bs=1M count=16 iflag=fullblock status=none; until test -e /tmp/go; do sleep 0.2; done; cat";
         let mut reader = e2e::runs::sleeping("redis:7");
         reader["name"] = json!("reader");
         spec["template"]["spec"]["containers"] = json!([e2e::runs::static_container(), reader]);
@@ -160,10 +160,9 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
             json!({"container": "reader", "command": ["sh", "-c", format!("{{ {script}; }} | sha256sum >&2")]});
         let away = operator::steady().await;
         case.start("db", spec).await;
-        case.until("db", "is well under way", 100, |run| {
-            status(run).progress.filter(|p| p.stored_bytes > 6 << 20)
-        })
-        .await;
+        case.until("db", "has started", 100, route).await;
+        // A part or two are stored then.
+        tokio::time::sleep(std::time::Duration::from_secs(8)).await;
         let killed = Timestamp::now();
         operator::kill_at_once(case.client(), &away).await;
         drop(away);
@@ -183,11 +182,16 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
 
         let away = operator::steady().await;
         case.ask_restore("db").await;
-        case.until("db", "is in mid-restore", 60, route).await;
+        let pod = case
+            .until("db", "is in mid-restore", 60, |run| {
+                route(run).and(status(run).pod_name)
+            })
+            .await;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let killed = Timestamp::now();
         operator::kill_at_once(case.client(), &away).await;
         drop(away);
+        case.exec_in(&pod, "reader", &["touch", "/tmp/go"]).await;
         let (run, restore) = case.restore_ended("db", 1, 120).await;
         assert!(restore.completion_time.0 > killed, "the kill came too late");
         assert!(restore.successful, "{:?}", restore.message);

@@ -12,7 +12,7 @@ async fn comes_back(case: &Case, name: &str, worse: Option<&[&str]>) {
     let mut run = case.runs().get(name).await.expect("the run");
     delete(&case.runs(), name).await;
     case.wait(&format!("run {name} is gone"), 60, || async {
-        case.runs().get_opt(name).await.unwrap().is_none().then_some(())
+        case.runs().get_opt(name).await.ok()?.is_none().then_some(())
     })
     .await;
     run.status = None;

@@ -6,6 +6,7 @@ use api::{condition, labels};
 use e2e::runs::{is, sleeping, static_container, status, stream};
 use e2e::schedules::NEVER;
 use e2e::{Case, case, early_case};
+use futures::future::join_all;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
@@ -174,13 +175,13 @@ fn forbid_makes_up_for_the_last_tick_that_it_kept_waiting_unless_that_is_too_lat
             case.schedule(name, settings, spec(&case, "slow random 1000 12")).await;
         }
         // Both are stopped at their second run, before anything else is waited for: there is no third.
-        let mut second = Vec::new();
-        for name in ["patient", "strict"] {
+        let second = join_all(["patient", "strict"].map(async |name| {
             let first = case.new_run(name, &[]).await;
-            second.push(case.new_run(name, &[first]).await);
+            let second = case.new_run(name, &[first]).await;
             e2e::cluster::merge(&case.schedules(), name, json!({"spec": {"suspend": true}})).await;
-        }
-        for ((name, latest), second) in [("patient", 8), ("strict", 4)].into_iter().zip(second) {
+            second
+        }));
+        for ((name, latest), second) in [("patient", 15), ("strict", 10)].into_iter().zip(second.await) {
             let run = case.succeeded(&second, 90).await;
             let tick: jiff::Timestamp = run.annotations()[labels::SCHEDULED_AT].parse().unwrap();
             let late = run.creation_timestamp().unwrap().0.as_second() - tick.as_second();
@@ -199,8 +200,10 @@ fn forbid_makes_up_for_the_last_tick_that_it_kept_waiting_unless_that_is_too_lat
 fn allow_runs_both() {
     case("allow", |case| async move {
         let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Allow"});
-        case.schedule("daily", settings, spec(&case, "slow random 1000 25"))
+        case.schedule("daily", settings, spec(&case, "slow random 1000 40"))
             .await;
+        // Both begin within the time that the first one takes.
+        let steady = e2e::operator::steady().await;
         let first = case.triggered("daily").await;
         let second = case.triggered("daily").await;
         case.until(&second, "is under way", 60, |run| {
@@ -214,6 +217,7 @@ fn allow_runs_both() {
             status(&run).state
         );
         counts(&case, "daily", (2, 0, 0, 2)).await;
+        drop(steady);
         case.succeeded(&first, 90).await;
         case.succeeded(&second, 90).await;
         keeps_all(&case, "daily").await;
@@ -300,7 +304,7 @@ fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
         let mut reader = sleeping("redis:7");
         reader["name"] = json!("reader");
         run["template"]["spec"]["containers"] = json!([static_container(), reader]);
-        run["restore"] = json!({"container": "reader", "command": ["sh", "-c", "cat >/dev/null; sleep 20"]});
+        run["restore"] = json!({"container": "reader", "command": ["sh", "-c", "cat >/dev/null; until test -e /tmp/go; do sleep 0.2; done"]});
         let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Replace", "successfulRunsHistoryLimit": 2});
         case.schedule("daily", settings, run).await;
         let mut names = Vec::new();
@@ -314,10 +318,11 @@ fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
             "schedule: triggered in mid-restore, concurrencyPolicy Replace",
         );
         case.ask_restore(&names[0]).await;
-        case.until(&names[0], "is being restored", 60, |run| {
-            status(run).transfer?.command_started_at
-        })
-        .await;
+        let pod = case
+            .until(&names[0], "is being restored", 60, |run| {
+                status(run).transfer?.command_started_at.and(status(run).pod_name)
+            })
+            .await;
         // Three are more than the limit: without the pause the first trigger's run would push one out.
         e2e::cluster::merge(
             &case.schedules(),
@@ -334,6 +339,7 @@ fn ticks_triggers_and_rotation_wait_for_a_restore_of_the_schedule() {
         .await;
         let there: Vec<_> = case.runs_of("daily").await.iter().map(ResourceExt::name_any).collect();
         assert_eq!(there, names, "no run was made, none was rotated away");
+        case.exec_in(&pod, "reader", &["touch", "/tmp/go"]).await;
         let (run, restore) = case.restore_ended(&names[0], 1, 90).await;
         case.end(&names[0], "restores", e2e::runs::restore_end_of(&run));
         assert!(restore.successful, "{:?}", restore.message);

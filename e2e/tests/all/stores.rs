@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::condition;
 use api::run::State;
 use e2e::bytes::{random, sum_line};
+use e2e::cluster::merge;
 use e2e::proxy::{Proxy, Request};
 use e2e::runs::{message, status, stream};
 use e2e::sts::{self, Temporary};
@@ -12,7 +13,6 @@ use e2e::{Case, case};
 use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 /// Two parts and the last.
@@ -133,7 +133,7 @@ fn a_store_that_is_down_for_a_moment_at_any_step_is_waited_for() {
             let rule = json!({"do": "down", "times": 1, "skip": skip});
             proxy.rule(method, &format!("{}?", case.key("db")), rule);
             case.start("db", spec(&case, &proxy, "db")).await;
-            proxy.until_met(1, 60).await;
+            proxy.until_met(1, 100).await;
             // Long enough for a few tries in vain.
             tokio::time::sleep(Duration::from_secs(4)).await;
             proxy.up();
@@ -166,7 +166,7 @@ fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
         case.keeps("db");
         // So few bytes are sent when the command has ended.
         let mut spec = spec(&case, &proxy, "db");
-        spec["backup"] = json!({"command": ["/stream", "random", "1000"], "deadlineSeconds": 5});
+        spec["backup"] = json!({"command": ["/stream", "random", "1000"], "deadlineSeconds": 20});
         let down = json!({"do": "down", "times": 1});
         proxy.rule("PUT", &format!("{}?", case.key("db")), down);
         // One that is not killed signs the part in time.
@@ -175,7 +175,7 @@ fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
         let begun = case.until("db", "has its command started", 60, |run| {
             status(run).transfer?.command_started_at
         });
-        let deadline = begun.await.0 + Duration::from_secs(5);
+        let deadline = begun.await.0 + Duration::from_secs(20);
         proxy.until_met(1, 60).await;
         assert!(
             Timestamp::now() < deadline,
@@ -343,11 +343,7 @@ async fn fills(case: &Case, proxy: &Proxy) {
     }
     // Another spec is probed at once.
     let change = json!({"spec": {"parameters": {"retrySeconds": "11"}}});
-    let (parameters, merge) = (PatchParams::default(), Patch::Merge(&change));
-    case.storages()
-        .patch(&proxy.storage, &parameters, &merge)
-        .await
-        .unwrap();
+    merge(&case.storages(), &proxy.storage, change).await;
     case.wait("the storage says that its store is full", 60, || async {
         let status = case.storages().get(&proxy.storage).await.ok()?.status?;
         let ready = condition::find(&status.conditions, condition::READY)?;
@@ -384,7 +380,7 @@ fn a_run_whose_store_fills_up_waits_for_room_before_its_next_attempt() {
         case.fault("db", "store: the disk fills up in mid-run");
         let mut slow = spec(&case, &proxy, "db");
         slow["backoffLimit"] = json!(1);
-        slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "6"]);
+        slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "40"]);
         case.start("db", slow).await;
         case.until("db", "has an upload", 60, |run| status(run).transfer?.upload_id)
             .await;
@@ -448,17 +444,17 @@ fn access_keys_that_are_rotated_in_mid_run_are_used_from_then_on() {
         case.fault("db", "store: the access keys are rotated in mid-run");
         case.fault("ends", "store: the access keys are rotated before complete");
         let mut slow = spec(&case, &proxy, "db");
-        slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "6"]);
+        slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "40"]);
         case.start("db", slow).await;
         // All of its parts are stored when the old keys die, and it waits to be completed.
-        let later =
-            json!({"do": "answer", "times": 2, "skip": 1, "status": 503, "code": "SlowDown", "message": "later"});
+        let later = json!({"do": "answer", "skip": 1, "status": 503, "code": "SlowDown", "message": "later"});
         proxy.rule("POST", &format!("{}?", case.key("ends")), later);
         case.start("ends", spec(&case, &proxy, "ends")).await;
-        for name in ["db", "ends"] {
-            case.until(name, "has an upload", 60, |run| status(run).transfer?.upload_id)
-                .await;
-        }
+        let upload = |run: &api::BackupRun| status(run).transfer?.upload_id;
+        futures::join!(
+            case.until("db", "has an upload", 100, upload),
+            case.until("ends", "has an upload", 100, upload)
+        );
         // The store forgets the old keys, and then the Secret gets the new ones.
         let unknown = (
             403,
@@ -469,6 +465,15 @@ fn access_keys_that_are_rotated_in_mid_run_are_used_from_then_on() {
         let met = proxy.met();
         proxy.until_met(met + 2, 60).await;
         case.apply::<Secret>(secret(&new)).await;
+        // Once it is asked with the new ones, it may be completed.
+        case.wait("the completion is signed with the new keys", 60, || async {
+            let asked = proxy.requests(&case.key("ends"));
+            let with_new = |r: &Request| r.method == "POST" && r.credential.starts_with(&new.id);
+            asked.iter().any(with_new).then_some(())
+        })
+        .await;
+        proxy.forget();
+        proxy.answers("", &old.id, 0, unknown);
         whole(&case, "db").await;
         whole(&case, "ends").await;
         let signed = |name: &str, id: &str| {

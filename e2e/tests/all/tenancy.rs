@@ -59,14 +59,7 @@ fn a_storage_is_used_from_the_namespaces_that_it_allows_only() {
             json!({"metadata": {"labels": {"team": null}}}),
         )
         .await;
-        case.ask_restore("labelled").await;
-        case.wait("the restore is refused", 30, || async {
-            case.events("labelled")
-                .await
-                .into_iter()
-                .find(|e| e.contains("RestoreRefused"))
-        })
-        .await;
+        case.restore_refused("labelled", |e| e.contains("RestoreRefused")).await;
         assert!(status(&case.succeeded("labelled", 10).await).restores.is_empty());
     });
 }

@@ -1,9 +1,8 @@
 //! Two tenants of one storage that keeps them apart: everything that one of them, by a token of his own and with every right
 //! in his own namespace, may try against the other.
-use std::time::Duration;
 
 use api::{BackupRun, BackupSchedule, BackupStorage, condition, labels};
-use e2e::cluster::{annotate, delete, object, poll};
+use e2e::cluster::{delete, object};
 use e2e::runs::{message, reason, spec, static_container, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, killing_cases, operator, two_cases};
@@ -190,21 +189,10 @@ fn a_forged_status_neither_restores_nor_deletes_an_object_of_another_tenant() {
         runs.patch_status("own", &PatchParams::default(), &Patch::Merge(&forged))
             .await
             .unwrap();
-        // An operator that another case kills just then has taken the request, and said nothing of it: it is asked again.
-        let mut refused = None;
-        for request in ["now", "again", "at last"] {
-            annotate(&runs, "own", labels::RESTORE, Some(request)).await;
-            let said = || async {
-                let said = eve.events("own").await;
-                said.into_iter()
-                    .find(|e| e.contains("RestoreRefused") || e.contains("ObjectNotAllowed"))
-            };
-            refused = poll(Duration::from_secs(60), said).await;
-            if refused.is_some() {
-                break;
-            }
-        }
-        assert!(refused.is_some(), "the restore is refused");
+        eve.restore_refused("own", |e| {
+            e.contains("RestoreRefused") || e.contains("ObjectNotAllowed")
+        })
+        .await;
         delete(&eve.runs(), "own").await;
         eve.wait("the run is gone", 60, || async {
             eve.runs().get_opt("own").await.ok()?.is_none().then_some(())

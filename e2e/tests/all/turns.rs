@@ -80,7 +80,7 @@ fn a_restore_goes_before_the_backups_that_wait() {
         }
         begin(&case, &storage, "first", "random 1000").await;
         case.succeeded("first", 90).await;
-        begin(&case, &storage, "long", "slow random 1000 15").await;
+        begin(&case, &storage, "long", "slow random 1000 45").await;
         case.until("long", "is under way", 90, |run| status(run).transfer).await;
         begin(&case, &storage, "waits", "random 1000").await;
         case.until("waits", "waits for its turn", 30, |run| status(run).queued)
@@ -96,6 +96,6 @@ fn a_restore_goes_before_the_backups_that_wait() {
         assert!(restore.successful, "{:?}", restore.message);
         let run = case.succeeded("waits", 120).await;
         assert!(status(&run).start_time.unwrap().0 >= restore.start_time.0);
-        case.succeeded("long", 10).await;
+        case.succeeded("long", 60).await;
     });
 }

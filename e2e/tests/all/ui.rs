@@ -160,8 +160,7 @@ fn each_page_can_be_used_by_everybody_in_light_and_dark_and_on_a_telephone() {
         let run = case.backup("db", of_shop).await;
         case.start("bad", stream(&case.path("bad"), "fail 3 random 10")).await;
         case.failed("bad", "CommandFailed", 90).await;
-        case.start("busy", stream(&case.path("busy"), "slow random 200M 200"))
-            .await;
+        case.start("busy", stream(&case.path("busy"), "hang random 12M")).await;
         case.until("busy", "has an upload", 100, |run| status(run).transfer?.upload_id)
             .await;
         let folder = tempfile::tempdir().expect("a folder");

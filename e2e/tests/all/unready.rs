@@ -130,13 +130,13 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             ),
             (
                 "soon",
-                "Pod: a volume of a Secret that is missing, and 8 s to start in",
+                "Pod: a volume of a Secret that is missing, and 20 s to start in",
                 |p| {
                     p["volumes"] = json!([{"name": "keys", "secret": {"secretName": "nowhere"}}]);
                     p["containers"][0]["volumeMounts"] = json!([{"name": "keys", "mountPath": "/keys"}]);
                 },
                 "StartDeadlineExceeded",
-                &["FailedMount", "nowhere", "spec.startDeadlineSeconds: 8 s"],
+                &["FailedMount", "nowhere", "spec.startDeadlineSeconds: 20 s"],
             ),
             (
                 "expires",
@@ -155,7 +155,7 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             async move {
                 let mut spec = spec(&case.path(name), sleeping(SHELL), &["echo", "x"], &[]);
                 // The longer one: until a busy node has killed what fails.
-                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 8 } else { 45 });
+                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 20 } else { 45 });
                 change(&mut spec["template"]["spec"]);
                 case.start_unadmitted(name, spec).await;
                 let run = case.failed(name, reason, 180).await;

@@ -23,7 +23,7 @@ fn a_run_whose_store_is_down_is_let_go_after_five_minutes_and_says_what_it_left(
         proxy.down();
         e2e::cluster::delete(&case.runs(), "db").await;
         case.wait("the run is let go", 420, || async {
-            case.runs().get_opt("db").await.unwrap().is_none().then_some(())
+            case.runs().get_opt("db").await.ok()?.is_none().then_some(())
         })
         .await;
         let events = case.api::<Event>().list(&Default::default()).await.unwrap().items;

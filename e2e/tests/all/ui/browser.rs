@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use servers::Program;
 
 /// Until it is there, and until a page shows what it is waited for, on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(120);
 /// What a page has to be without.
 const GRAVE: [&str; 2] = ["serious", "critical"];
 /// How wide a small telephone is.
