@@ -7,7 +7,7 @@ use crate::run::observe::blocked::{blocked, stuck};
 use crate::run::observe::happened::Happened;
 use crate::run::observe::stage::who_ended;
 use crate::run::observe::status::{Member, condition, is_ordinary};
-use crate::run::observe::told::trouble;
+use crate::run::observe::told::{before, trouble};
 
 /// The stage with what the Pod's Events add to its words.
 pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened) -> PodStage {
@@ -30,16 +30,22 @@ pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened)
             }
         }
         PodStage::Ended { message, ending } => {
-            let killer = who_ended(pod, container).and_then(|c| {
+            let who = who_ended(pod, container);
+            let killer = who.as_ref().and_then(|c| {
                 let ended = c.ended().or_else(|| c.ended_before())?;
-                events.killer(&c, ended)
+                events.killer(c, ended)
             });
-            match killer.filter(|_| may_be_killed(ending)) {
-                Some(killer) => PodStage::Ended {
+            let earlier = || who.as_ref().map(|c| before(c, events)).unwrap_or_default();
+            match (killer.filter(|_| may_be_killed(ending)), ending) {
+                (Some(killer), _) => PodStage::Ended {
                     message: format!("{message}: {}", killer.words),
                     ending: killer.ending,
                 },
-                None => PodStage::Ended { message, ending },
+                (None, Ending::Signal) => PodStage::Ended {
+                    message: format!("{message}{}", earlier()),
+                    ending,
+                },
+                (None, _) => PodStage::Ended { message, ending },
             }
         }
         PodStage::Running => {

@@ -61,15 +61,12 @@ impl Happened {
         let began = ended.started_at.as_ref().map(|t| t.0);
         let since = |h: &&Happening| h.at >= began;
         let killing = self.about(of).filter(since).find(|h| h.reason == "Killing")?;
-        let said = ["liveness", "startup"]
-            .into_iter()
-            .find(|probe| killing.note.contains(&format!("failed {probe} probe")));
+        let said = probe_named(&killing.note);
         let of_probe = |h: &&Happening| said.is_some() && h.reason == "Unhealthy";
         let killer = self.about(of).filter(|h| since(h) || of_probe(h)).find_map(|h| {
             let (what, ending) = match h.reason.as_str() {
                 "FailedPostStartHook" => ("its postStart failed", Ending::Hook),
-                "Unhealthy" if h.note.starts_with("Liveness probe") => ("its livenessProbe failed", Ending::Probe),
-                "Unhealthy" if h.note.starts_with("Startup probe") => ("its startupProbe failed", Ending::Probe),
+                "Unhealthy" => (probe_that_failed(&h.note)?.1, Ending::Probe),
                 _ => return None,
             };
             Some(Killer {
@@ -83,6 +80,21 @@ impl Happened {
                 ending: Ending::Probe,
             })
         })
+    }
+
+    /// For which probe the kubelet has killed a container at any time, in a sentence that follows how it ended. Of its last end the
+    /// kubelet may say so a moment later than the status does, or never (see [`Self::killer`]).
+    pub fn killed_before(&self, of: &Member<'_>) -> Option<String> {
+        let probe = self
+            .about(of)
+            .find_map(|h| probe_named(&h.note).filter(|_| h.reason == "Killing"))?;
+        let words = self
+            .about(of)
+            .find(|h| h.reason == "Unhealthy" && probe_that_failed(&h.note).is_some_and(|(of, _)| of == probe));
+        let words = words.map_or_else(String::new, |h| format!(" ({})", h.words()));
+        Some(format!(
+            "before that, Kubernetes killed it, because its {probe}Probe failed{words}"
+        ))
     }
 
     /// The newest warning about the Pod as a whole: a volume that cannot be mounted, a network that is not set up. That no node
@@ -122,6 +134,23 @@ impl Happening {
     pub fn words(&self) -> String {
         format!("{}: {}", self.reason, self.note)
     }
+}
+
+/// Which probe the kubelet says in a note that it kills for.
+fn probe_named(note: &str) -> Option<&'static str> {
+    ["liveness", "startup"]
+        .into_iter()
+        .find(|probe| note.contains(&format!("failed {probe} probe")))
+}
+
+/// Which probe that kills has failed, by its note, and that in words.
+fn probe_that_failed(note: &str) -> Option<(&'static str, &'static str)> {
+    [
+        ("Liveness probe", "liveness", "its livenessProbe failed"),
+        ("Startup probe", "startup", "its startupProbe failed"),
+    ]
+    .into_iter()
+    .find_map(|(start, probe, words)| note.starts_with(start).then_some((probe, words)))
 }
 
 /// A word of a note. What the container runtime calls its things says nothing to people and is another each time, so that words

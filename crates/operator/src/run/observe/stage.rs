@@ -1,5 +1,5 @@
 //! Where a Pod is on its way, in its own words.
-use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod};
 use planner::run::Carrier;
 use planner::run::ending::Ending;
 use planner::run::observed::PodStage;
@@ -7,7 +7,7 @@ use planner::run::pod::{blames_volume, carrier_of};
 
 use crate::run::observe::blocked::blocked;
 use crate::run::observe::happened::{Happened, shown};
-use crate::run::observe::status::{Member, condition, is_ordinary, said, words};
+use crate::run::observe::status::{Member, condition, ending, is_ordinary, said, words};
 use crate::run::observe::told::{how, trouble};
 
 /// Reasons that no waiting cures. A missing Secret may still come, a registry that is down may come back.
@@ -129,18 +129,6 @@ pub fn is_over(pod: &Pod) -> bool {
     let ended = Member::all(pod).filter(|c| !c.init && c.ended().is_some()).count();
     let runs = Member::all(pod).any(|c| c.running().is_some());
     has_ended(pod) && !runs && ended == wanted
-}
-
-/// What made a container end, as far as the kubelet says.
-fn ending(ended: &ContainerStateTerminated) -> Ending {
-    // 128 and the number of a signal, as shells count.
-    let signals = 129..=159;
-    match ended.reason.as_deref() {
-        Some("StartError" | "ContainerCannotRun") => Ending::NotStarted,
-        Some("OOMKilled") => Ending::Memory,
-        _ if signals.contains(&ended.exit_code) => Ending::Signal,
-        _ => Ending::ByItself,
-    }
 }
 
 /// All init containers have done their work, the agent's among them: the other containers are being started. Where a volume brings the agent

@@ -2,6 +2,7 @@
 use k8s_openapi::api::core::v1::{
     Container, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, PodCondition,
 };
+use planner::run::ending::Ending;
 
 /// A container of a Pod.
 #[derive(Clone, Copy)]
@@ -98,4 +99,16 @@ pub fn said(reason: Option<&str>, message: Option<&str>) -> String {
 /// What a container waits for when nothing is wrong.
 pub fn is_ordinary(reason: &str) -> bool {
     matches!(reason, "" | "PodInitializing" | "ContainerCreating")
+}
+
+/// What made a container end, as far as the kubelet says.
+pub fn ending(ended: &ContainerStateTerminated) -> Ending {
+    // 128 and the number of a signal, as shells count.
+    let signals = 129..=159;
+    match ended.reason.as_deref() {
+        Some("StartError" | "ContainerCannotRun") => Ending::NotStarted,
+        Some("OOMKilled") => Ending::Memory,
+        _ if signals.contains(&ended.exit_code) => Ending::Signal,
+        _ => Ending::ByItself,
+    }
 }

@@ -1,8 +1,9 @@
 //! Words for one container of a Pod, from its status and the Pod's Events.
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated};
+use planner::run::ending::Ending;
 
 use crate::run::observe::happened::Happened;
-use crate::run::observe::status::{Member, is_ordinary, said};
+use crate::run::observe::status::{Member, ending, is_ordinary, said};
 
 /// Why a container is not as far as it should be; nothing where neither status nor Events say.
 pub fn trouble(of: &Member<'_>, events: &Happened) -> Option<String> {
@@ -42,11 +43,21 @@ fn killed(of: &Member<'_>, ended: &ContainerStateTerminated, events: &Happened) 
         .map_or_else(String::new, |k| format!(": {}", k.words))
 }
 
+/// What killed it at an earlier time, as the end of a sentence about its end.
+pub fn before(of: &Member<'_>, events: &Happened) -> String {
+    events
+        .killed_before(of)
+        .map_or_else(String::new, |words| format!("; {words}"))
+}
+
 /// How it ended before it was started again.
 fn last(of: &Member<'_>, events: &Happened) -> String {
     of.ended_before().map_or_else(String::new, |t| {
         let reason = t.reason.as_deref().unwrap_or_default();
-        let killed = killed(of, t, events);
+        let killed = match killed(of, t, events) {
+            unsaid if unsaid.is_empty() && ending(t) == Ending::Signal => before(of, events),
+            said => said,
+        };
         format!(" (it last ended with status {}: {reason}{killed})", t.exit_code)
     })
 }

@@ -72,6 +72,13 @@ fn silent() -> (Value, Value) {
     (json!({"name": "main"}), status("main", waiting("PodInitializing")))
 }
 
+/// The same Event from before the container was started again.
+fn earlier(event: &Value) -> Value {
+    let mut event = event.clone();
+    event["deprecatedLastTimestamp"] = json!(at(40));
+    event
+}
+
 fn again(mut status: Value, last: Value) -> Value {
     status["lastState"] = last;
     status
@@ -126,6 +133,20 @@ fn an_init_container_that_does_not_end_is_named_with_its_state() {
             status("proxy", running()),
             vec![unhealthy.clone()],
             "sidecar container \"proxy\" runs, but its startupProbe has not passed: Unhealthy: Startup probe failed: sidecar down",
+        ),
+        // The kubelet says a moment later, or never, that it has killed it once more.
+        (
+            probed.clone(),
+            again(status("proxy", waiting("CrashLoopBackOff")), ended(137, "Error")),
+            vec![earlier(&unhealthy), earlier(&killing)],
+            "sidecar container \"proxy\": CrashLoopBackOff (it last ended with status 137: Error; before that, Kubernetes killed it, because its startupProbe failed (Unhealthy: Startup probe failed: sidecar down))",
+        ),
+        // One that ends by itself has another reason.
+        (
+            probed.clone(),
+            again(status("proxy", waiting("CrashLoopBackOff")), ended(1, "Error")),
+            vec![earlier(&unhealthy), earlier(&killing)],
+            "sidecar container \"proxy\": CrashLoopBackOff (it last ended with status 1: Error)",
         ),
         (
             probed,
@@ -372,6 +393,20 @@ fn what_killed_a_container_is_told_of_and_not_that_it_should_stay_alive() {
             1,
             "ended with status 1 (Error)",
             Ending::ByItself,
+        ),
+        (
+            vec![
+                event(40, of, "Unhealthy", "Liveness probe failed: not alive\n"),
+                event(
+                    41,
+                    of,
+                    "Killing",
+                    "Container main failed liveness probe, will be restarted",
+                ),
+            ],
+            137,
+            "ended with status 137 (Error); before that, Kubernetes killed it, because its livenessProbe failed (Unhealthy: Liveness probe failed: not alive)",
+            Ending::Signal,
         ),
     ];
     for (events, code, words, made) in cases {
