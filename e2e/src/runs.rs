@@ -86,13 +86,19 @@ pub fn restore_end_of(run: &BackupRun) -> String {
     }
 }
 
-/// A run, in one line for whoever waited for another one in vain.
+/// A run, in one line for whoever waited for another one in vain: what tells most first, as the end of a long line is often cut.
 fn as_last_seen(run: Result<&BackupRun, &kube::Error>) -> String {
     match run {
         Ok(run) => {
             let deleted = run.metadata.deletion_timestamp.as_ref();
-            let status = serde_json::to_string(&run.status).unwrap_or_default();
-            format!("last seen with deletionTimestamp {deleted:?} and status {status}")
+            let all = status(run);
+            let text = serde_json::to_string(&all).unwrap_or_default();
+            format!(
+                "last seen with state {:?}, message {:?}, deletionTimestamp {deleted:?}, transfer {}, and of status {text}",
+                all.state,
+                all.message,
+                serde_json::to_string(&all.transfer).unwrap_or_default()
+            )
         }
         Err(error) => format!("last asked for: {error}"),
     }
