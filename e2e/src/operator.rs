@@ -151,31 +151,22 @@ pub async fn of_image(client: &Client, ending: &str) {
             .filter_map(|c| c.image.as_deref())
             .any(|image| image.ends_with(ending))
     };
-    wait(
-        &format!("all Pods of the operator are of an image {ending}"),
-        ROLLED_OUT,
-        || async {
-            let now = all(client).await;
-            (!now.is_empty() && now.iter().all(is)).then_some(())
-        },
-    )
-    .await;
-    up(client, is).await;
+    rolled_out(client, &format!("of an image {ending}"), is).await;
 }
 
 /// Waits until all its Pods have that annotation, and one of them leads.
 pub async fn annotated(client: &Client, key: &str, value: &str) {
     let has = |pod: &Pod| pod.annotations().get(key).is_some_and(|v| v == value);
-    wait(
-        &format!("all Pods of the operator are annotated {key}={value}"),
-        ROLLED_OUT,
-        || async {
-            let now = all(client).await;
-            (!now.is_empty() && now.iter().all(has)).then_some(())
-        },
-    )
+    rolled_out(client, &format!("annotated {key}={value}"), has).await;
+}
+
+async fn rolled_out(client: &Client, what: &str, is: impl Fn(&Pod) -> bool) {
+    wait(&format!("all Pods of the operator are {what}"), ROLLED_OUT, || async {
+        let now = all(client).await;
+        (!now.is_empty() && now.iter().all(&is)).then_some(())
+    })
     .await;
-    up(client, has).await;
+    up(client, is).await;
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -30,19 +30,18 @@ pub fn explained(pod: &Pod, container: &str, stage: PodStage, events: &Happened)
             }
         }
         PodStage::Ended { message, ending } => {
-            let who = who_ended(pod, container);
-            let killer = who.as_ref().and_then(|c| {
+            let who = who_ended(pod, container).filter(|_| may_be_killed(ending));
+            let killer = who.and_then(|c| {
                 let ended = c.ended().or_else(|| c.ended_before())?;
-                events.killer(c, ended)
+                events.killer(&c, ended)
             });
-            let earlier = || who.as_ref().map(|c| before(c, events)).unwrap_or_default();
-            match (killer.filter(|_| may_be_killed(ending)), ending) {
+            match (killer, who) {
                 (Some(killer), _) => PodStage::Ended {
                     message: format!("{message}: {}", killer.words),
                     ending: killer.ending,
                 },
-                (None, Ending::Signal) => PodStage::Ended {
-                    message: format!("{message}{}", earlier()),
+                (None, Some(c)) if ending == Ending::Signal => PodStage::Ended {
+                    message: format!("{message}{}", before(&c, events)),
                     ending,
                 },
                 (None, _) => PodStage::Ended { message, ending },

@@ -65,12 +65,12 @@ impl Happened {
         let of_probe = |h: &&Happening| said.is_some() && h.reason == "Unhealthy";
         let killer = self.about(of).filter(|h| since(h) || of_probe(h)).find_map(|h| {
             let (what, ending) = match h.reason.as_str() {
-                "FailedPostStartHook" => ("its postStart failed", Ending::Hook),
-                "Unhealthy" => (probe_that_failed(&h.note)?.1, Ending::Probe),
+                "FailedPostStartHook" => ("postStart".to_string(), Ending::Hook),
+                "Unhealthy" => (format!("{}Probe", probe_that_failed(&h.note)?), Ending::Probe),
                 _ => return None,
             };
             Some(Killer {
-                words: format!("Kubernetes killed it, because {what} ({})", h.words()),
+                words: format!("Kubernetes killed it, because its {what} failed ({})", h.words()),
                 ending,
             })
         });
@@ -90,7 +90,7 @@ impl Happened {
             .find_map(|h| probe_named(&h.note).filter(|_| h.reason == "Killing"))?;
         let words = self
             .about(of)
-            .find(|h| h.reason == "Unhealthy" && probe_that_failed(&h.note).is_some_and(|(of, _)| of == probe));
+            .find(|h| h.reason == "Unhealthy" && probe_that_failed(&h.note) == Some(probe));
         let words = words.map_or_else(String::new, |h| format!(" ({})", h.words()));
         Some(format!(
             "before that, Kubernetes killed it, because its {probe}Probe failed{words}"
@@ -143,14 +143,11 @@ fn probe_named(note: &str) -> Option<&'static str> {
         .find(|probe| note.contains(&format!("failed {probe} probe")))
 }
 
-/// Which probe that kills has failed, by its note, and that in words.
-fn probe_that_failed(note: &str) -> Option<(&'static str, &'static str)> {
-    [
-        ("Liveness probe", "liveness", "its livenessProbe failed"),
-        ("Startup probe", "startup", "its startupProbe failed"),
-    ]
-    .into_iter()
-    .find_map(|(start, probe, words)| note.starts_with(start).then_some((probe, words)))
+/// Which of the probes that kill has failed, by the note of that.
+fn probe_that_failed(note: &str) -> Option<&'static str> {
+    [("Liveness probe", "liveness"), ("Startup probe", "startup")]
+        .into_iter()
+        .find_map(|(start, probe)| note.starts_with(start).then_some(probe))
 }
 
 /// A word of a note. What the container runtime calls its things says nothing to people and is another each time, so that words

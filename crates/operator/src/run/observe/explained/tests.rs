@@ -315,6 +315,13 @@ fn what_killed_a_container_is_told_of_and_not_that_it_should_stay_alive() {
     let alive = event(53, of, "Unhealthy", "Liveness probe failed: not alive\n");
     let up = event(53, of, "Unhealthy", "Startup probe failed: not up\n");
     let stopping = event(54, of, "Killing", "Stopping container main");
+    let killing = event(
+        52,
+        of,
+        "Killing",
+        "Container main failed liveness probe, will be restarted",
+    );
+    let before = vec![earlier(&alive), earlier(&killing)];
     // It comes after the kill, and is not its cause.
     let ready = event(
         57,
@@ -357,12 +364,7 @@ fn what_killed_a_container_is_told_of_and_not_that_it_should_stay_alive() {
         (
             vec![
                 event(40, of, "Unhealthy", "Liveness probe failed: not alive\n"),
-                event(
-                    52,
-                    of,
-                    "Killing",
-                    "Container main failed liveness probe, will be restarted",
-                ),
+                killing,
             ],
             137,
             liveness,
@@ -380,30 +382,9 @@ fn what_killed_a_container_is_told_of_and_not_that_it_should_stay_alive() {
             Ending::Probe,
         ),
         // Before it was started again.
+        (before.clone(), 1, "ended with status 1 (Error)", Ending::ByItself),
         (
-            vec![
-                event(40, of, "Unhealthy", "Liveness probe failed: not alive\n"),
-                event(
-                    41,
-                    of,
-                    "Killing",
-                    "Container main failed liveness probe, will be restarted",
-                ),
-            ],
-            1,
-            "ended with status 1 (Error)",
-            Ending::ByItself,
-        ),
-        (
-            vec![
-                event(40, of, "Unhealthy", "Liveness probe failed: not alive\n"),
-                event(
-                    41,
-                    of,
-                    "Killing",
-                    "Container main failed liveness probe, will be restarted",
-                ),
-            ],
+            before,
             137,
             "ended with status 137 (Error); before that, Kubernetes killed it, because its livenessProbe failed (Unhealthy: Liveness probe failed: not alive)",
             Ending::Signal,
