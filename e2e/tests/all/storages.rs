@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use api::run::State;
 use api::{BackupStorage, condition, labels};
-use e2e::runs::{is, message, status, stream};
+use e2e::runs::{START, is, message, status, stream};
 use e2e::shared::{NAMESPACE, SECRET, parameters};
 use e2e::{Case, case, killing_case, operator};
 use k8s_openapi::api::core::v1::Secret;
@@ -185,31 +185,45 @@ fn a_run_whose_storage_loses_its_secret_while_its_pod_starts_ends_in_time_and_na
             .await;
         ready(&case, &storage, true).await;
         let mut run = stream(&format!("/{}/{{{{ .name }}}}", case.namespace()), "random 1000");
-        (run["storage"]["name"], run["startDeadlineSeconds"]) = (json!(storage), json!(60));
+        (run["storage"]["name"], run["startDeadlineSeconds"]) = (json!(storage), json!(120));
         // Until it has ended nothing needs the Secret.
-        let slow = json!({"name": "slow", "image": "redis:7", "command": ["sleep", "20"]});
-        run["template"]["spec"]["initContainers"] = json!([slow]);
+        let held = "until test -e /tmp/go; do sleep 0.2; done";
+        let held = json!({"name": "held", "image": "redis:7", "command": ["sh", "-c", held]});
+        run["template"]["spec"]["initContainers"] = json!([held]);
         let settings = json!({"schedule": "@every 5s", "concurrencyPolicy": "Forbid"});
         case.schedule("often", settings, run).await;
         let first = case.new_run("often", &[]).await;
         case.until(&first, "begins", 30, |run| status(run).transfer).await;
+        let let_go = async |run: &str| {
+            let pod = case.until(run, "has its Pod", 30, |run| status(run).pod_name).await;
+            let (client, container) = (case.client(), (pod.as_str(), Some("held")));
+            case.wait("its Pod is held", START.into(), || async {
+                let touched = e2e::exec::exec_in(client, case.namespace(), container, &["touch", "/tmp/go"]);
+                touched.await.ok()
+            })
+            .await;
+        };
         e2e::cluster::delete(&case.api::<Secret>(), "keys").await;
         case.fault(&first, "storage: its Secret is deleted while the Pod starts");
+        // A store that was opened with them is used for so long.
+        tokio::time::sleep(Duration::from_secs(31)).await;
+        let_go(&first).await;
         let secret = format!("Secret {}/keys ", case.namespace());
         let names = |run: &api::BackupRun| message(run).contains(&secret);
-        case.until(&first, "says what it waits for", 30, |run| {
+        case.until(&first, "says what it waits for", 60, |run| {
             (is(run, condition::IN_PROGRESS) && names(run)).then_some(())
         })
         .await;
         // Its time begins anew with each operator that another case has killed.
-        let run = case.failed(&first, "StartDeadlineExceeded", 210).await;
+        let run = case.failed(&first, "StartDeadlineExceeded", 270).await;
         assert!(names(&run), "{}", message(&run));
         let ended = status(&run);
         let took = ended.completion_time.unwrap().0.as_second() - ended.start_time.unwrap().0.as_second();
-        assert!((60..=240).contains(&took), "{took} s");
+        assert!((120..=300).contains(&took), "{took} s");
         case.apply::<Secret>(e2e::shared::secret("keys")).await;
         let next = case.new_run("often", std::slice::from_ref(&first)).await;
         e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
+        let_go(&next).await;
         case.succeeded(&next, 90).await;
         case.keeps(&next);
     });
