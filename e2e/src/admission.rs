@@ -44,6 +44,13 @@ pub async fn set_up(client: &Client) {
         .unwrap_or_else(|e| panic!("the webhook's configuration: {e}"));
 }
 
+/// Whether a refusal says nothing of what was asked: no operator answers the webhook, or it had no time to look things up.
+pub(crate) fn is_away(refusal: &str) -> bool {
+    ["failed calling webhook", "it cannot be checked now"]
+        .iter()
+        .any(|words| refusal.contains(words))
+}
+
 /// Tries again while no operator answers the webhook.
 pub async fn answered<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, kube::Error>
 where
@@ -52,9 +59,7 @@ where
     let until = Instant::now() + AWAY;
     loop {
         match attempt().await {
-            Err(kube::Error::Api(status))
-                if status.message.contains("failed calling webhook") && Instant::now() < until =>
-            {
+            Err(kube::Error::Api(status)) if is_away(&status.message) && Instant::now() < until => {
                 sleep(Duration::from_millis(250)).await;
             }
             done => return done,

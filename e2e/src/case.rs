@@ -32,7 +32,7 @@ const FOLDERS: &str = "/var/lib/e2e";
 
 /// No case of `make test` takes longer: twice what the longest takes on a busy machine, with the turns that it waits for to have the operators
 /// left in peace. What it waits for before it has a place is no part of it.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// What follows a case's work has this much of its time.
 const AFTER: Duration = Duration::from_secs(90);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::admission::AWAY;
+use crate::admission::{AWAY, is_away};
 
 /// What kubectl says to these arguments and that input, on both streams, and whether it succeeded. Asked again while the webhook is away.
 pub fn kubectl(args: &[&str], input: &str) -> (bool, String) {
@@ -13,7 +13,7 @@ pub fn kubectl(args: &[&str], input: &str) -> (bool, String) {
     loop {
         let mut command = Command::new(std::env::var_os("KUBECTL").expect("KUBECTL is not set: run `make test`"));
         let (ok, text) = said(command.args(args), input);
-        if ok || !text.contains("failed calling webhook") || Instant::now() >= until {
+        if ok || !is_away(&text) || Instant::now() >= until {
             return (ok, text);
         }
         std::thread::sleep(Duration::from_millis(250));
@@ -33,7 +33,7 @@ case "$*" in *apply*|*create*|*annotate*|*delete*|*label*|*patch*) ;; *) exec '{
 until=$((SECONDS + {away}))
 while :; do
     said=$('{program}' "$@" 2>&1 <<<"${{input:-}}") && status=0 || status=$?
-    case "$said" in *"failed calling webhook"*) [ $SECONDS -lt $until ] && sleep 0.25 && continue ;; esac
+    case "$said" in *"failed calling webhook"* | *"it cannot be checked now"*) [ $SECONDS -lt $until ] && sleep 0.25 && continue ;; esac
     [ -z "$said" ] || echo "$said"
     exit $status
 done
@@ -74,7 +74,7 @@ pub async fn answered_with(mut command: impl FnMut() -> Command, input: &str) ->
     let until = tokio::time::Instant::now() + AWAY;
     loop {
         let (ok, text) = said(&mut command(), input);
-        if ok || !text.contains("failed calling webhook") || tokio::time::Instant::now() >= until {
+        if ok || !is_away(&text) || tokio::time::Instant::now() >= until {
             return (ok, text);
         }
         tokio::time::sleep(Duration::from_millis(250)).await;

@@ -3,11 +3,11 @@ use std::process::Command;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use futures::lock::{Mutex, MutexGuard};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::cluster::{delete, wait};
 
@@ -83,16 +83,22 @@ pub(crate) fn killing() -> std::sync::MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Held while a time is measured that an operator has a part in, and by whoever takes the operator away until another one
-/// leads. Only cases that have a place hold it or wait for it, and those that hold it wait for no place.
-pub async fn steady() -> MutexGuard<'static, ()> {
-    static STEADY: Mutex<()> = Mutex::new(());
-    STEADY.lock().await
+/// Whether the operator stays as it is. Only cases that have a place hold it or wait for it, and those that hold it wait for no place.
+static STAYS: RwLock<()> = RwLock::const_new(());
+
+/// Held while a time is measured that an operator has a part in, by as many cases as want to: nobody takes the operator away meanwhile.
+pub async fn steady() -> RwLockReadGuard<'static, ()> {
+    STAYS.read().await
+}
+
+/// Held by whoever takes the operator away, until another one leads, or changes something in it.
+pub async fn changing() -> RwLockWriteGuard<'static, ()> {
+    STAYS.write().await
 }
 
 /// Pods whose containers were never restarted: the kubelet makes one that dies often wait longer and longer.
 pub async fn fresh(client: &Client) {
-    let _away = steady().await;
+    let _away = changing().await;
     for pod in all(client).await {
         if restarts(&pod) > 0 {
             delete(&pods(client), &pod.name_any()).await;
@@ -103,7 +109,7 @@ pub async fn fresh(client: &Client) {
 
 /// All its Pods are other ones, and one of them leads.
 pub async fn replaced(client: &Client) {
-    let _away = steady().await;
+    let _away = changing().await;
     let pods_before = all(client).await;
     let old: Vec<_> = pods_before.iter().filter_map(Pod::uid).collect();
     // One that goes already, as after a rollout, is followed by nobody.
@@ -183,11 +189,11 @@ pub fn restarts(pod: &Pod) -> i32 {
 /// Kills the one that leads as `kill -9` does, and waits until one leads again: the same Pod's next container, or the
 /// other Pod. Where the node's processes cannot be seen from here, the Pod is deleted without grace.
 pub async fn kill(client: &Client) {
-    kill_at_once(client, &steady().await).await;
+    kill_at_once(client, &changing().await).await;
 }
 
 /// The same without waiting for cases that measure a time: for one that must hit a moment, and has held this since before it began.
-pub async fn kill_at_once(client: &Client, _held: &MutexGuard<'static, ()>) {
+pub async fn kill_at_once(client: &Client, _held: &RwLockWriteGuard<'static, ()>) {
     let pod = up(client, |_| true).await;
     let (uid, count) = (pod.uid().unwrap_or_default(), restarts(&pod));
     if signal(&uid, "-9") {

@@ -12,7 +12,7 @@ use crate::cluster::wait;
 /// Until one request is answered.
 const REQUEST: Duration = Duration::from_secs(20);
 /// Until it answers, and until it has read both replicas.
-const UP: Duration = Duration::from_secs(60);
+const UP: Duration = Duration::from_secs(180);
 /// The configuration of docs/operations/monitoring.md.
 const TRIAL: &str = include_str!("../../docs/operations/prometheus/trial.yaml");
 /// What is in it, and is another one here: port of `kubectl proxy`, pace, rules.

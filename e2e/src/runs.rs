@@ -136,9 +136,10 @@ impl Case {
             .unwrap_or_else(|e| panic!("create run {metadata}: {e}"))
     }
 
-    /// Waits for something about a run, however short it is; the panic after the deadline tells how it was seen last.
+    /// Waits for something about a run, however short it is, and at least as long as its Pod may take to start; the panic after the
+    /// deadline tells how it was seen last.
     pub async fn until<T>(&self, name: &str, what: &str, seconds: u64, seen: impl Fn(&BackupRun) -> Option<T>) -> T {
-        let mut last = String::new();
+        let (mut last, seconds) = (String::new(), seconds.max(START.into()));
         let look = |run: Result<&BackupRun, &kube::Error>| {
             last = as_last_seen(run);
             run.ok().and_then(&seen)
@@ -149,7 +150,7 @@ impl Case {
 
     /// Waits until the backup (or the first restore) has ended, well or not, and was cleaned up after.
     pub async fn ended(&self, name: &str, seconds: u64) -> BackupRun {
-        self.until(name, "ends", seconds.max(START.into()), |run| {
+        self.until(name, "ends", seconds, |run| {
             let over = is(run, condition::SUCCESSFUL) || is(run, condition::FAILED);
             (over && status(run).transfer.is_none()).then(|| run.clone())
         })

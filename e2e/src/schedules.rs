@@ -56,17 +56,20 @@ impl Case {
     pub async fn triggered(&self, schedule: &str) -> String {
         let before: Vec<_> = self.runs_of(schedule).await.iter().map(ResourceExt::name_any).collect();
         self.trigger(schedule).await;
-        self.new_run(schedule, &before).await
+        let triggered = |run: &BackupRun| run.annotations().contains_key(labels::TRIGGERED);
+        self.another_run(schedule, &before, triggered).await
     }
 
     /// Waits for a run of a schedule that was not there before.
     pub async fn new_run(&self, schedule: &str, before: &[String]) -> String {
+        self.another_run(schedule, before, |_| true).await
+    }
+
+    async fn another_run(&self, schedule: &str, before: &[String], wanted: impl Fn(&BackupRun) -> bool) -> String {
         self.wait(&format!("{schedule} makes a run"), 60, || async {
-            self.runs_of(schedule)
-                .await
-                .iter()
-                .map(ResourceExt::name_any)
-                .find(|n| !before.contains(n))
+            let runs = self.runs_of(schedule).await;
+            let new = runs.iter().filter(|run| wanted(run)).map(ResourceExt::name_any);
+            new.into_iter().find(|n| !before.contains(n))
         })
         .await
     }

@@ -189,7 +189,7 @@ fn a_backup_and_a_restore_go_on_when_the_container_runtime_is_restarted() {
         operator::fresh(case.client()).await;
         case.keeps("restored");
         // Executed a second time it would fail, for it has been there.
-        let once = "mkdir /tmp/once && head -c 1000 >/dev/null && sleep 15 && cat >/dev/null";
+        let once = "mkdir /tmp/once && head -c 1000 >/dev/null && sleep 40 && cat >/dev/null";
         case.backup("restored", restored_by(&case, "restored", once)).await;
         case.begin_slow("db", WHILE, 24).await;
         restoring(&case, "restored").await;
@@ -260,7 +260,7 @@ fn what_a_lost_node_took_along_is_said_to_be_interrupted_or_made_again_where_it_
         // More than one: a Pod that is made while the node comes back may be taken for one of the lost ones.
         for (name, limit) in [("again", 3), ("once", 0)] {
             // It waits for a URL before it has read everything, for URLs come through the kubelet.
-            let command = format!("slow random {WHILE} 20");
+            let command = format!("slow random {WHILE} 60");
             let mut spec = leaves_at_once(stream(&case.path(name), &command));
             spec["backoffLimit"] = json!(limit);
             case.start(name, spec).await;

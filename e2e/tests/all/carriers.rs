@@ -11,7 +11,7 @@ const SIZE: usize = 1 << 20;
 
 /// Begins a slow backup; which way its agent came, by its status, and its Pod.
 async fn begun(case: &Case, name: &str, template: &[(&str, serde_json::Value)]) -> (Option<String>, Pod) {
-    let mut spec = stream(&case.path(name), &format!("slow random {SIZE} 15"));
+    let mut spec = stream(&case.path(name), &format!("slow random {SIZE} 40"));
     for (field, value) in template {
         spec["template"]["spec"][*field] = value.clone();
     }

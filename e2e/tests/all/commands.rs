@@ -215,7 +215,7 @@ fn a_restore_is_good_only_when_all_that_its_command_started_has_ended() {
             spec["backup"]["container"] = json!("stream");
             spec["restore"] = json!({"command": ["sh", "-c", script]});
             if name == "never" {
-                spec["restore"]["deadlineSeconds"] = json!(8);
+                spec["restore"]["deadlineSeconds"] = json!(20);
             }
             case.keeps(name);
             case.backup(name, spec).await;

@@ -73,7 +73,7 @@ fn gitops_tools_and_kubectl_wait_see_the_end_of_a_run_good_or_bad() {
         assert!(!ended && words.contains("bad"), "{words}");
         assert_eq!(judged(&case, "backuprun", "bad"), (STUCK.0.into(), STUCK.1.into()));
 
-        case.begin_slow("slow", 20_000_000, 45).await;
+        case.begin_slow("slow", 20_000_000, 90).await;
         assert_eq!(judged(&case, "backuprun", "slow"), (COMING.0.into(), COMING.1.into()));
         case.ended_whole("slow", 20_000_000, 120).await;
         becomes(&case, "backuprun", "slow", WELL).await;

@@ -30,7 +30,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         spec["template"]["spec"]["containers"] = json!([static_container(), reader]);
         spec["restore"] =
             json!({"container": "reader", "command": ["sh", "-c", format!("{{ {third}; }} | sha256sum >&2")]});
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.start("big", spec).await;
         case.until("big", "is well under way", 100, |run| {
             status(run).progress.filter(|p| p.stored_bytes > 64 << 20)
@@ -56,7 +56,7 @@ fn a_backup_and_a_restore_of_one_gib_go_on_when_the_operator_is_killed() {
         case.assert_no_upload().await;
 
         case.fault("big", "operator: killed in mid-restore (1 GiB)");
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.ask_restore("big").await;
         let pod = case
             .until("big", "is in mid-restore", 60, |run| {
@@ -110,6 +110,8 @@ fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
         case.keeps("db");
         let mut spec = stream(&case.path("db"), &format!("slow random {WHILE} 30"));
         spec["backoffLimit"] = json!(1);
+        // It is still at work when its Pod is deleted: one that has to wait for an operator ends soon after that.
+        let steady = operator::steady().await;
         case.start("db", spec).await;
         // The case's end looks whether the first attempt's upload is gone.
         let pod = case
@@ -118,6 +120,7 @@ fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
             })
             .await;
         e2e::cluster::delete(&case.api::<Pod>(), &pod).await;
+        drop(steady);
         let waiting = case
             .until("db", "waits for its next attempt", 60, |run| {
                 status(run).transfer.filter(|t| t.failed_at.is_some())?;
@@ -135,18 +138,18 @@ fn a_backup_is_made_again_when_its_pod_is_gone_within_its_backoff_limit() {
 fn a_pod_that_is_evicted_in_mid_backup_ends_the_run_with_the_words_of_the_eviction() {
     case("evicted", |case| async move {
         case.fault("db", "Pod: evicted in mid-backup");
-        case.start("db", stream(&case.path("db"), "slow random 60M 60")).await;
+        let mut spec = stream(&case.path("db"), "slow random 60M 60");
+        // Its main process takes no notice of SIGTERM: the Pod, whose conditions tell of the eviction, is there for so long.
+        spec["template"]["spec"]["terminationGracePeriodSeconds"] = json!(60);
+        case.start("db", spec).await;
         let pod = case
             .until("db", "has an upload", 100, |run| {
                 status(run).transfer?.upload_id.and(status(run).pod_name)
             })
             .await;
-        // Its Pod, whose conditions tell of the eviction, is gone a second or two later.
-        let steady = operator::steady().await;
         let evict = case.api::<Pod>().evict(&pod, &Default::default()).await;
         evict.expect("an eviction");
-        let run = case.failed("db", "Interrupted", 60).await;
-        drop(steady);
+        let run = case.failed("db", "Interrupted", 120).await;
         assert_eq!(status(&run).state, Some(State::InterruptedFailed));
         assert!(message(&run).contains("EvictionByEvictionAPI"), "{}", message(&run));
     });
@@ -259,7 +262,7 @@ fn an_upload_that_a_dead_operator_created_but_did_not_record_is_aborted() {
         case.keeps("goes-on");
         // The first part is due after 16 s, or never.
         let (ends, goes_on) = ("hang random 1000", "slow random 12M 40");
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         for (name, command) in [("ends", ends), ("goes-on", goes_on)] {
             case.start(name, stream(&case.path(name), command)).await;
             case.until(name, "has its command started", 60, |run| {

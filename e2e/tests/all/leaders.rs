@@ -1,6 +1,6 @@
 //! Two operators, one leader: handed over, and taken from one that hangs.
 use api::{condition, labels};
-use e2e::runs::{is, restore_end_of, sleeping, static_container, status, stream};
+use e2e::runs::{START, is, restore_end_of, sleeping, static_container, status, stream};
 use e2e::{killing_case, operator};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -20,7 +20,7 @@ fn transitions(lease: &Lease) -> i32 {
 fn a_leader_that_is_told_to_end_gives_its_lease_up_and_no_run_notices() {
     killing_case("handover", |case| async move {
         operator::fresh(case.client()).await;
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.begin_slow("db", WHILE, 15).await;
         let (before, old) = operator::leading(case.client()).await;
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
@@ -60,7 +60,7 @@ fn a_leader_that_is_told_to_end_lets_a_store_answer_that_completes_an_upload() {
         proxy.rule("POST", &format!("{}?", case.key("db")), stall);
         let mut spec = stream(&case.path("db"), "random 12M");
         spec["storage"]["name"] = json!(proxy.storage);
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.start("db", spec).await;
         proxy.until_met(1, 100).await;
         let (_, old) = operator::leading(case.client()).await;
@@ -80,7 +80,7 @@ fn a_leader_that_is_told_to_end_lets_a_store_answer_that_completes_an_upload() {
 fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
     killing_case("hangs", |case| async move {
         operator::fresh(case.client()).await;
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.begin_slow("db", WHILE, 25).await;
         let (_, old) = operator::leading(case.client()).await;
         let uid = old.uid().unwrap();
@@ -118,7 +118,7 @@ fn a_restore_goes_on_under_a_leader_that_does_not_reach_the_store_itself() {
             "db",
             "operator: rolled out in mid-restore, and only the Pod reaches the store",
         );
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.ask_restore("db").await;
         let run = case
             .until("db", "restores", 60, |run| {
@@ -148,7 +148,7 @@ fn each_tick_is_run_once_however_often_the_leader_changes() {
     killing_case("ticks", |case| async move {
         operator::fresh(case.client()).await;
         // Until its ticks end: they go on while it waits for its turn.
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         let settings = json!({"schedule": "@every 4s", "concurrencyPolicy": "Allow", "successfulRunsHistoryLimit": 50});
         let path = format!("/{}/{{{{ now | date \"150405.000000\" }}}}", case.namespace());
         case.schedule("often", settings, stream(&path, "random 10")).await;
@@ -161,7 +161,7 @@ fn each_tick_is_run_once_however_often_the_leader_changes() {
         }
         e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;
         drop(away);
-        case.wait("its runs have ended", 90, || async {
+        case.wait("its runs have ended", START.into(), || async {
             let runs = case.runs_of("often").await;
             runs.iter().all(|r| is(r, condition::SUCCESSFUL)).then_some(())
         })

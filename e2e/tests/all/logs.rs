@@ -98,7 +98,7 @@ async fn secrets(case: &Case) -> Vec<String> {
 fn what_is_logged_is_changed_by_a_port_forward_and_by_nobody_who_comes_from_elsewhere() {
     case("log-level", |case| async move {
         let client = cluster::client().await;
-        let _steady = operator::steady().await;
+        let _steady = operator::changing().await;
         let pod = operator::up(&client, |_| true).await.name_any();
         for (path, said) in [
             ("/livez", "ok"),

@@ -158,7 +158,7 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
         spec["template"]["spec"]["containers"] = json!([e2e::runs::static_container(), reader]);
         spec["restore"] =
             json!({"container": "reader", "command": ["sh", "-c", format!("{{ {script}; }} | sha256sum >&2")]});
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.start("db", spec).await;
         case.until("db", "has started", 100, route).await;
         // A part or two are stored then.
@@ -180,7 +180,7 @@ fn a_relayed_backup_and_restore_go_on_when_the_operator_is_killed() {
         assert_eq!(case.store().sha256(&case.key("db")), known);
         case.assert_no_upload().await;
 
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.ask_restore("db").await;
         let pod = case
             .until("db", "is in mid-restore", 60, |run| {
@@ -213,16 +213,16 @@ fn a_pod_that_is_asked_for_its_way_while_operators_die_is_asked_by_the_next_one(
         let mut spec = cut_off(&storage(&case, "Auto").await, &case.path("db"), "slow random 12M 30");
         spec["startDeadlineSeconds"] = json!(TO_START);
         // It tells its way for 18 s.
-        let away = operator::steady().await;
+        let away = operator::changing().await;
         case.start("db", spec).await;
-        for _ in 0..2 {
+        for after in [8, 5] {
             case.until("db", "is asked for its way", 60, |run| {
                 let transfer = status(run).transfer?;
                 assert!(transfer.command_started_at.is_none(), "the kill came too late");
                 transfer.pod_uid
             })
             .await;
-            tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+            tokio::time::sleep(std::time::Duration::from_secs(after)).await;
             operator::kill_at_once(case.client(), &away).await;
         }
         drop(away);

@@ -70,7 +70,8 @@ fn a_backup_that_comes_back_is_adopted_and_a_restore_that_was_done_is_not_done_a
 #[test]
 fn a_status_of_mid_run_that_comes_back_takes_no_good_object_away() {
     case("rolled-back", |case| async move {
-        case.begin_slow("db", 12 << 20, 12).await;
+        case.keeps("db");
+        case.start("db", stream(&case.path("db"), "slow random 12M 12")).await;
         let uploading = |run: &BackupRun| {
             let transfer = status(run).transfer?;
             (transfer.upload_id.is_some() && transfer.pod_uid.is_some()).then(|| status(run))

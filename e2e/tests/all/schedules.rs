@@ -142,7 +142,7 @@ fn a_wrong_schedule_says_what_is_wrong_and_makes_no_run() {
 fn forbid_waits_for_the_run_under_way_and_loses_no_trigger() {
     case("forbid", |case| async move {
         let settings = json!({"schedule": NEVER, "concurrencyPolicy": "Forbid"});
-        case.schedule("daily", settings, spec(&case, "slow random 1000 14"))
+        case.schedule("daily", settings, spec(&case, "slow random 1000 40"))
             .await;
         let first = case.triggered("daily").await;
         case.until(&first, "is under way", 60, |run| {
@@ -177,6 +177,7 @@ fn forbid_makes_up_for_the_last_tick_that_it_kept_waiting_unless_that_is_too_lat
         // Both are stopped at their second run, before anything else is waited for: there is no third.
         let second = join_all(["patient", "strict"].map(async |name| {
             let first = case.new_run(name, &[]).await;
+            case.ended(&first, 120).await;
             let second = case.new_run(name, &[first]).await;
             e2e::cluster::merge(&case.schedules(), name, json!({"spec": {"suspend": true}})).await;
             second

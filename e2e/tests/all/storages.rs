@@ -185,12 +185,14 @@ fn a_run_whose_storage_loses_its_secret_while_its_pod_starts_ends_in_time_and_na
             .await;
         ready(&case, &storage, true).await;
         let mut run = stream(&format!("/{}/{{{{ .name }}}}", case.namespace()), "random 1000");
-        (run["storage"]["name"], run["startDeadlineSeconds"]) = (json!(storage), json!(120));
+        (run["storage"]["name"], run["startDeadlineSeconds"]) = (json!(storage), json!(90));
         // Until it has ended nothing needs the Secret.
         let held = "until test -e /tmp/go; do sleep 0.2; done";
         let held = json!({"name": "held", "image": "redis:7", "command": ["sh", "-c", held]});
         run["template"]["spec"]["initContainers"] = json!([held]);
         let settings = json!({"schedule": "@every 5s", "concurrencyPolicy": "Forbid"});
+        // Its time begins anew with each operator.
+        let steady = operator::steady().await;
         case.schedule("often", settings, run).await;
         let first = case.new_run("often", &[]).await;
         case.until(&first, "begins", 30, |run| status(run).transfer).await;
@@ -214,12 +216,12 @@ fn a_run_whose_storage_loses_its_secret_while_its_pod_starts_ends_in_time_and_na
             (is(run, condition::IN_PROGRESS) && names(run)).then_some(())
         })
         .await;
-        // Its time begins anew with each operator that another case has killed.
-        let run = case.failed(&first, "StartDeadlineExceeded", 270).await;
+        let run = case.failed(&first, "StartDeadlineExceeded", 120).await;
+        drop(steady);
         assert!(names(&run), "{}", message(&run));
         let ended = status(&run);
         let took = ended.completion_time.unwrap().0.as_second() - ended.start_time.unwrap().0.as_second();
-        assert!((120..=300).contains(&took), "{took} s");
+        assert!((90..=150).contains(&took), "{took} s");
         case.apply::<Secret>(e2e::shared::secret("keys")).await;
         let next = case.new_run("often", std::slice::from_ref(&first)).await;
         e2e::cluster::merge(&case.schedules(), "often", json!({"spec": {"suspend": true}})).await;

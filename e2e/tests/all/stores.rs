@@ -166,7 +166,7 @@ fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
         case.keeps("db");
         // So few bytes are sent when the command has ended.
         let mut spec = spec(&case, &proxy, "db");
-        spec["backup"] = json!({"command": ["/stream", "random", "1000"], "deadlineSeconds": 20});
+        spec["backup"] = json!({"command": ["/stream", "random", "1000"], "deadlineSeconds": 45});
         let down = json!({"do": "down", "times": 1});
         proxy.rule("PUT", &format!("{}?", case.key("db")), down);
         // One that is not killed signs the part in time.
@@ -175,7 +175,7 @@ fn a_command_that_ended_in_time_may_wait_for_its_store_past_its_deadline() {
         let begun = case.until("db", "has its command started", 60, |run| {
             status(run).transfer?.command_started_at
         });
-        let deadline = begun.await.0 + Duration::from_secs(20);
+        let deadline = begun.await.0 + Duration::from_secs(45);
         proxy.until_met(1, 60).await;
         assert!(
             Timestamp::now() < deadline,
@@ -381,6 +381,8 @@ fn a_run_whose_store_fills_up_waits_for_room_before_its_next_attempt() {
         let mut slow = spec(&case, &proxy, "db");
         slow["backoffLimit"] = json!(1);
         slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "40"]);
+        // Until the store is full: what was held back by the lack of an operator is stored at once.
+        let steady = e2e::operator::steady().await;
         case.start("db", slow).await;
         case.until("db", "has an upload", 60, |run| status(run).transfer?.upload_id)
             .await;
@@ -390,6 +392,7 @@ fn a_run_whose_store_fills_up_waits_for_room_before_its_next_attempt() {
                 message(run).contains("make room there").then(|| status(run))
             })
             .await;
+        drop(steady);
         assert_eq!((waits.attempts, waits.state), (Some(1), Some(State::Backuping)));
         // Longer than the pause between two attempts: the database is not dumped for nothing.
         tokio::time::sleep(Duration::from_secs(15)).await;
@@ -445,10 +448,12 @@ fn access_keys_that_are_rotated_in_mid_run_are_used_from_then_on() {
         case.fault("ends", "store: the access keys are rotated before complete");
         let mut slow = spec(&case, &proxy, "db");
         slow["backup"]["command"] = json!(["/stream", "slow", "random", SIZE.to_string(), "40"]);
+        // All parts of the one are stored when the old keys die, and it waits to be completed; so does the other one, should it come that far.
+        for name in ["db", "ends"] {
+            let later = json!({"do": "answer", "skip": 1, "status": 503, "code": "SlowDown", "message": "later"});
+            proxy.rule("POST", &format!("{}?", case.key(name)), later);
+        }
         case.start("db", slow).await;
-        // All of its parts are stored when the old keys die, and it waits to be completed.
-        let later = json!({"do": "answer", "skip": 1, "status": 503, "code": "SlowDown", "message": "later"});
-        proxy.rule("POST", &format!("{}?", case.key("ends")), later);
         case.start("ends", spec(&case, &proxy, "ends")).await;
         let upload = |run: &api::BackupRun| status(run).transfer?.upload_id;
         futures::join!(

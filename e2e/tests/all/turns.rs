@@ -54,7 +54,7 @@ fn no_more_runs_than_a_storage_allows_have_a_pod_and_all_of_them_end_well() {
         })
         .await;
         case.end("taken-away", "goes at once", "goes at once");
-        case.wait("all runs have ended", 150, || async {
+        case.wait("all runs have ended", 300, || async {
             let pods = case.our_pods().await;
             assert!(pods.len() <= 2, "{pods:?}");
             let mut ended = 0;

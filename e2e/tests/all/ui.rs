@@ -56,7 +56,7 @@ fn loud(case: &Case, name: &str, seconds: u32) -> Value {
         "i=0; while [ $i -lt {seconds} ]; do echo part-$i >&2; head -c 100000 /dev/urandom; sleep 1; i=$((i+1)); done"
     );
     spec["backup"] = json!({"command": ["sh", "-c", command]});
-    spec["restore"] = json!({"command": ["sh", "-c", "cat >/dev/null; sleep 15; echo restored-all >&2"]});
+    spec["restore"] = json!({"command": ["sh", "-c", "cat >/dev/null; sleep 30; echo restored-all >&2"]});
     spec["template"]["spec"]["containers"] = json!([e2e::runs::sleeping("redis:7")]);
     spec
 }
@@ -64,7 +64,7 @@ fn loud(case: &Case, name: &str, seconds: u32) -> Value {
 #[test]
 fn a_backup_is_made_watched_verified_kept_and_restored_in_a_browser() {
     case("ui-works", |case| async move {
-        case.schedule("shop", json!({"schedule": NEVER}), loud(&case, "{{ .name }}", 24))
+        case.schedule("shop", json!({"schedule": NEVER}), loud(&case, "{{ .name }}", 60))
             .await;
         let folder = tempfile::tempdir().expect("a folder");
         let (_page, url) = serve(&case, &folder).await;
@@ -91,7 +91,7 @@ fn a_backup_is_made_watched_verified_kept_and_restored_in_a_browser() {
         assert!(!is(&run, condition::SUCCESSFUL), "it was seen after its end only");
         mark(&browser).await;
         browser
-            .shows(&["good", "The end of the command's standard error", "part-23"])
+            .shows(&["good", "The end of the command's standard error", "part-59"])
             .await;
         assert!(is_marked(&browser).await, "the page was loaded again");
         let run = case.succeeded(&name, 60).await;

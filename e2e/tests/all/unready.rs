@@ -1,5 +1,5 @@
 //! Pods that start and come to nothing: the run names the container and what it waited for, or what killed it, as Events tell.
-use e2e::runs::{message, sleeping, spec, status};
+use e2e::runs::{START, message, sleeping, spec, status};
 use e2e::{case, operator};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -31,6 +31,11 @@ fn never_ready(p: &mut Value) {
     p["containers"][0]["readinessProbe"] = probe("exit 1");
 }
 
+/// Its main process takes no notice of SIGTERM: the Event that tells why it is killed is there before its end is.
+fn dies_late(p: &mut Value) {
+    p["terminationGracePeriodSeconds"] = json!(10);
+}
+
 fn sidecar() -> Value {
     let mut sidecar = sleeping(SHELL);
     (sidecar["name"], sidecar["restartPolicy"]) = (json!("proxy"), json!("Always"));
@@ -59,7 +64,7 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
                 "hook-hangs",
                 "Pod: a postStart does not end",
                 // It ends some time: until then Kubernetes does not let its Pod go.
-                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("sleep 65")}),
+                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("sleep 75")}),
                 "StartDeadlineExceeded",
                 &[
                     "the postStart of container \"main\" is still running since ",
@@ -69,7 +74,10 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             (
                 "hook-fails",
                 "Pod: a postStart fails",
-                |p| p["containers"][0]["lifecycle"] = json!({"postStart": shell("exit 3")}),
+                |p| {
+                    p["containers"][0]["lifecycle"] = json!({"postStart": shell("exit 3")});
+                    dies_late(p);
+                },
                 "PodEnded",
                 &[
                     "container \"main\"",
@@ -82,6 +90,7 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
                 "Pod: killed for its livenessProbe",
                 |p| {
                     never_ready(p);
+                    dies_late(p);
                     p["containers"][0]["livenessProbe"] = probe("echo not alive; exit 1");
                 },
                 "PodEnded",
@@ -94,7 +103,10 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             (
                 "startup",
                 "Pod: killed for its startupProbe",
-                |p| p["containers"][0]["startupProbe"] = probe("echo not up; exit 1"),
+                |p| {
+                    dies_late(p);
+                    p["containers"][0]["startupProbe"] = probe("echo not up; exit 1");
+                },
                 "PodEnded",
                 &["container \"main\"", "Unhealthy: Startup probe failed: not up"],
             ),
@@ -130,13 +142,13 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             ),
             (
                 "soon",
-                "Pod: a volume of a Secret that is missing, and 20 s to start in",
+                "Pod: a volume of a Secret that is missing, and less time than the others have",
                 |p| {
                     p["volumes"] = json!([{"name": "keys", "secret": {"secretName": "nowhere"}}]);
                     p["containers"][0]["volumeMounts"] = json!([{"name": "keys", "mountPath": "/keys"}]);
                 },
                 "StartDeadlineExceeded",
-                &["FailedMount", "nowhere", "spec.startDeadlineSeconds: 20 s"],
+                &["FailedMount", "nowhere", "spec.startDeadlineSeconds: 30 s"],
             ),
             (
                 "expires",
@@ -154,11 +166,15 @@ fn a_pod_that_comes_to_nothing_ends_the_run_with_the_cause_that_its_events_tell(
             let case = &case;
             async move {
                 let mut spec = spec(&case.path(name), sleeping(SHELL), &["echo", "x"], &[]);
-                // The longer one: until a busy node has killed what fails.
-                spec["startDeadlineSeconds"] = json!(if *name == "soon" { 20 } else { 45 });
+                // What waits for it; the others end as soon as a busy node has come to that.
+                spec["startDeadlineSeconds"] = json!(match *reason {
+                    "StartDeadlineExceeded" if *name == "soon" => 30,
+                    "StartDeadlineExceeded" => 60,
+                    _ => START,
+                });
                 change(&mut spec["template"]["spec"]);
                 case.start_unadmitted(name, spec).await;
-                let run = case.failed(name, reason, 180).await;
+                let run = case.failed(name, reason, 300).await;
                 let said = message(&run);
                 for word in *words {
                     assert!(said.contains(word), "{name}: {word:?} is not in {said:?}");

@@ -84,12 +84,12 @@ fn charts(case: &Case) -> Vec<Chart> {
             "190s",
             &["Failed", "NoSuchBucket"],
         ),
-        chart("schedule", object("BackupSchedule", schedule), "60s", &[]),
-        chart("backup", run(stream(&path, "random 1000")), "120s", &[]),
+        chart("schedule", object("BackupSchedule", schedule), "300s", &[]),
+        chart("backup", run(stream(&path, "random 1000")), "300s", &[]),
         chart(
             "failing",
             run(spec(&path, static_container(), &["/stream", "nonsense"], &[])),
-            "120s",
+            "300s",
             &["Failed", "the command ended with status 1"],
         ),
         chart(
@@ -101,13 +101,13 @@ fn charts(case: &Case) -> Vec<Chart> {
         chart(
             "restore",
             run(spec(&case.path("db"), static_container(), &[], &["/stream", "sum"])),
-            "120s",
+            "300s",
             &[],
         ),
         chart(
             "no-object",
             run(spec(&case.path("none"), static_container(), &[], &["/stream", "sum"])),
-            "120s",
+            "300s",
             &["Failed", "there is no object"],
         ),
     ]
