@@ -45,7 +45,7 @@ pub async fn set_up(client: &Client) {
 }
 
 /// Whether a refusal says nothing of what was asked: no operator answers the webhook, or it had no time to look things up.
-pub(crate) fn is_away(refusal: &str) -> bool {
+pub fn is_away(refusal: &str) -> bool {
     ["failed calling webhook", "it cannot be checked now"]
         .iter()
         .any(|words| refusal.contains(words))

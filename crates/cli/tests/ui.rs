@@ -98,6 +98,7 @@ fn whoever_may_only_look(server: &ApiServer) {
     ]);
     place.status("backuprun", "shop-1", good("2026-01-31T03:01:00Z"));
     let viewer = "system:serviceaccount:look:viewer";
+    server.until_may(&format!("list backupruns.backup-operator.io -n look --as {viewer}"));
     let mut program = place.backup(&["ui", "--as", viewer]);
     let page = Page::open(&mut program);
 

@@ -39,7 +39,7 @@ impl ApiServer {
         };
         cluster.wait_for(&["get", "--raw", "/readyz"]);
         cluster.kubectl(&["create", "-f", &kinds.display().to_string()], "");
-        cluster.wait_for(&["get", "backupstorages,backupschedules,backupruns", "-A"]);
+        cluster.wait_for(&["get", "backupstorages,backupschedules,backupruns,backupdrills", "-A"]);
         cluster
     }
 
@@ -76,6 +76,17 @@ impl ApiServer {
     pub fn with(&self, args: &[&str], objects: &[Value]) -> String {
         let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
         self.kubectl(&[args, &["-f", "-"]].concat(), &list.to_string())
+    }
+
+    /// Waits until somebody may do something, as `list backupruns -n shop --as ann`: the authorizer hears of roles by a watch, and refuses for a moment
+    /// what they allow.
+    pub fn until_may(&self, words: &str) {
+        let args: Vec<_> = "auth can-i".split(' ').chain(words.split(' ')).collect();
+        let until = Instant::now() + READY;
+        while !self.run(&args, "").status.success() {
+            assert!(Instant::now() < until, "nobody may {words}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// The administrator's.

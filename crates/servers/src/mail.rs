@@ -49,7 +49,7 @@ impl MailServer {
             .spawn()
             .unwrap();
         let mut server = Self { port, child, folder };
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(90);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let ended = server.child.try_wait().unwrap();
             assert!(

@@ -45,7 +45,7 @@ impl Tinyproxy {
             .stderr(Stdio::null())
             .spawn()
             .expect("tinyproxy is not installed: run `make test`, or install Debian's tinyproxy-bin");
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(90);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < until, "tinyproxy does not answer on port {port}");
             std::thread::sleep(Duration::from_millis(20));

@@ -135,8 +135,11 @@ async fn removed_and_all_kept(case: &Case, home: &Path) {
     let claim = claims.get(STORE).await.expect("the store's claim");
     assert_eq!(claim.metadata.deletion_timestamp, None);
     let stores: Api<Deployment> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
-    let store = stores.get(STORE).await.expect("the store");
-    assert_eq!(store.status.and_then(|s| s.ready_replicas), Some(1));
+    case.wait("the store is ready", 30, || async {
+        let store = stores.get(STORE).await.expect("the store");
+        (store.status?.ready_replicas == Some(1)).then_some(())
+    })
+    .await;
     case.storages().get(LOCAL).await.expect("the kind, and the storage");
 }
 

@@ -96,7 +96,7 @@ fn what_the_go_operator_left_is_adopted_restored_rotated_and_deleted() {
         let recorded = recorded(&case, &storage);
         install::restored(case.client(), async {
             no_operator();
-            wait("the operator's Pods are gone", Duration::from_secs(90), || async {
+            wait("the operator's Pods are gone", Duration::from_secs(240), || async {
                 (operator::count(case.client()).await == 0).then_some(())
             })
             .await;

@@ -114,7 +114,7 @@ fn a_backup_without_credentials_goes_on_with_new_urls_when_the_session_of_its_fi
             spec["storage"]["name"] = json!(proxy.storage);
             case.start("db", spec).await;
             let mut barred = Vec::new();
-            wait("the backup ends", std::time::Duration::from_secs(240), || {
+            wait("the backup ends", std::time::Duration::from_secs(420), || {
                 // MinIO's sessions are good for a quarter of an hour at least: their end is the proxy's to keep.
                 let now = Timestamp::now();
                 let over = locked(&told).ends.clone().into_iter().filter(|(_, end)| *end < now);

@@ -26,7 +26,7 @@ pub(super) const LOCAL: &str = "local";
 /// Of the node, and gone with it.
 const FOLDER: &str = "/var/lib/e2e/store";
 /// Until a Pod is up or gone.
-const UP: Duration = Duration::from_secs(90);
+const UP: Duration = Duration::from_secs(240);
 
 /// What the cluster lacks, and so is the case's to make and to remove.
 pub(super) struct Lacks {
@@ -204,8 +204,10 @@ fn the_store_of_the_chart_keeps_backups_while_its_pod_and_its_certificate_are_ot
             })
             .await;
             // A storage is looked at every few minutes, and when it changes.
-            annotate(&case.storages(), LOCAL, "e2e/looked", Some("now")).await;
-            case.wait("the storage says whom else to trust", 30, || async {
+            let looks = std::sync::atomic::AtomicU32::new(0);
+            case.wait("the storage says whom else to trust", 60, || async {
+                let look = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
+                annotate(&case.storages(), LOCAL, "e2e/looked", Some(&look)).await;
                 let trusted = case.storages().get(LOCAL).await.ok()?.status?.ca_bundle?;
                 (authorities(trusted.as_bytes()) == 2).then_some(())
             })

@@ -50,7 +50,7 @@ fn series_of_prometheus_come_back_and_a_snapshot_that_is_none_fails_the_run() {
 
         let all = "-G $prometheus/api/v1/query --data-urlencode 'query={job=\"itself\"}[1h]' --data-urlencode time=$(cat /tmp/then)";
         let fill = "echo '[{\"targets\": [\"127.0.0.1:9090\"]}]' >/tmp/targets.json; \
-                    until [ \"$(ask -G $prometheus/api/v1/query --data-urlencode 'query=count_over_time(up[1h])' | jq -r '.data.result[0].value[1]')\" -ge 5 ]; do sleep 0.2; done; date +%s >/tmp/then";
+                    until [ \"$(ask -G $prometheus/api/v1/query --data-urlencode 'query=count_over_time(up[1h])' | jq -r '.data.result[0].value[1]')\" -ge 8 ]; do sleep 0.2; done; echo $(($(date +%s) - 2)) >/tmp/then";
         case.sh("prometheus", &format!("set -e; {ASK} {fill}")).await;
         // What it was asked for by then; from then on it goes on.
         let sum = format!(

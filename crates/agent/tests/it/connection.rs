@@ -122,8 +122,7 @@ fn a_peer_that_does_not_read_holds_nothing_up() {
     let (rig, store) = (Rig::new(), Store::new());
     drop(rig.connect());
     let mut deaf = UnixStream::connect(rig.path("backup-1.sock")).unwrap();
-    deaf.set_write_timeout(Some(std::time::Duration::from_millis(200)))
-        .unwrap();
+    deaf.set_write_timeout(Some(LONG)).unwrap();
     deaf.write_all(&encode(&hello("uid")).unwrap()).unwrap();
     deaf.write_all(&encode(&ToAgent::Start(Box::new(backup(sh("head -c 2000000 /dev/zero"))))).unwrap())
         .unwrap();

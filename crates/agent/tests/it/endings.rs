@@ -89,9 +89,9 @@ fn a_deadline_ends_a_command_that_ignores_term_and_its_descendants_in_sessions_o
         rig.path("leader").display()
     );
     let mut job = backup(sh(&script));
-    (job.deadline_seconds, job.grace_seconds) = (Some(1), 1);
+    (job.deadline_seconds, job.grace_seconds) = (Some(5), 1);
     let report = rig.run(&job, &store);
-    assert_eq!(report.outcome, Outcome::DeadlineExceeded { seconds: 1 });
+    assert_eq!(report.outcome, Outcome::DeadlineExceeded { seconds: 5 });
     for name in ["child", "leader"] {
         let pid = rig.text(name).unwrap();
         assert!(!alive(pid.trim()), "{name} {pid} lives");
@@ -115,9 +115,9 @@ fn a_deadline_leaves_a_command_that_listens_to_term_its_time() {
     let (rig, store) = (Rig::new(), Store::new());
     let script = "trap 'echo cleaned >&2; exit 0' TERM; while :; do sleep 0.05; done";
     let mut job = backup(sh(script));
-    (job.deadline_seconds, job.grace_seconds) = (Some(1), 60);
+    (job.deadline_seconds, job.grace_seconds) = (Some(5), 60);
     let report = rig.run(&job, &store);
-    assert_eq!(report.outcome, Outcome::DeadlineExceeded { seconds: 1 });
+    assert_eq!(report.outcome, Outcome::DeadlineExceeded { seconds: 5 });
     assert!(report.stderr.ends_with("cleaned\n"), "{}", report.stderr);
 }
 

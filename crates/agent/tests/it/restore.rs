@@ -412,7 +412,7 @@ fn a_restore_whose_command_leaves_something_that_never_ends_fails_at_its_deadlin
         rig.path("none").display()
     );
     let mut job = restore(sh(&script), &store);
-    job.deadline_seconds = Some(2);
+    job.deadline_seconds = Some(10);
     let report = rig.run(&job, &store);
     let Outcome::LeftRunning { processes, seconds } = &report.outcome else {
         panic!("{:?}", report.outcome)
@@ -422,7 +422,7 @@ fn a_restore_whose_command_leaves_something_that_never_ends_fails_at_its_deadlin
         "{processes}"
     );
     // A moment is given even where the deadline is over before.
-    assert!((5..30).contains(seconds), "{seconds}");
+    assert!((5..60).contains(seconds), "{seconds}");
     let pid = processes.trim_start_matches("sleep (pid ").trim_end_matches(')');
     assert!(
         !fs::exists(format!("/proc/{pid}/cwd")).unwrap_or(false),

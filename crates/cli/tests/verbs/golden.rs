@@ -36,12 +36,14 @@ fn normal(screen: &str, changing: &[(&str, &str)]) -> String {
     text
 }
 
-/// `(7s ago)` as `(0s ago)`: how long the test has taken.
+/// `(7s ago)` and `(2m3s ago)` as `(0s ago)`: how long the test has taken.
 fn ages(line: &str) -> String {
     let mut parts = line.split('(');
     let first = parts.next().unwrap_or_default().to_string();
     parts.fold(first, |line, part| match part.split_once("s ago)") {
-        Some((seconds, rest)) if seconds.bytes().all(|b| b.is_ascii_digit()) => format!("{line}(0s ago){rest}"),
+        Some((seconds, rest)) if seconds.bytes().all(|b| b.is_ascii_digit() || b == b'm') => {
+            format!("{line}(0s ago){rest}")
+        }
         _ => format!("{line}({part}"),
     })
 }

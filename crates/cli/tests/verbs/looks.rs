@@ -226,6 +226,7 @@ pub fn status(server: &ApiServer) {
         "subjects": [{"kind": "User", "name": "ann", "apiGroup": "rbac.authorization.k8s.io"}],
     });
     place.create(&[role, binding]);
+    server.until_may("list backupruns.backup-operator.io -n status --as ann");
     let as_ann = ["status", "-n", "status", "--as", "ann"];
     let (code, out, error) = seen(server, &as_ann);
     let well = "well: 0 schedules; 0 runs, none under way\n";

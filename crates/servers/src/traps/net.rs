@@ -198,11 +198,11 @@ until curl -sf -o /dev/null $vm/health; do :; done
 all() { curl -sSf -G "$vm/api/v1/$1" --data-urlencode 'match[]={__name__!=""}'; }
 is "$(all export/native | wc -c)" 16
 printf 'm 1 %s000\n' "$(date +%s)" | curl -sSf --data-binary @- $vm/api/v1/import/prometheus
-curl -sSf $vm/internal/force_flush
+has() { until curl -sSf $vm/internal/force_flush && [ "$(all export | jq '.values | length')" = "$1" ]; do sleep 0.2; done; }
+has 1
 all export/native >whole
 ends 0 curl -sSf -X POST -T whole $vm/api/v1/import/native
-curl -sSf $vm/internal/force_flush
-is "$(all export | jq '.values | length')" 2"#,
+has 2"#,
     },
     Trap {
         name: "influxd-restore",

@@ -153,14 +153,19 @@ grep -q ^ERROR said",
         does: "an ALTER that InnoDB does at once (ADD COLUMN) is in the later tables of a dump that says `Dump completed`, exit 0: two schemas in one",
         safe: "keep migrations and backups apart (`suspend` the schedule, or run the backup before the migration)",
         rule: None,
-        shown: r"mariadb -u root -e 'CREATE DATABASE altered'
+        shown: r#"mariadb -u root -e 'CREATE DATABASE altered'
 mariadb -u root altered -e 'CREATE TABLE a (x INT); CREATE TABLE b (x INT); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)'
-mariadb -u root altered -e 'LOCK TABLES a WRITE, b WRITE; DO SLEEP(2); ALTER TABLE b ADD COLUMN c INT DEFAULT 7; UNLOCK TABLES' &
-until mariadb -u root -N -e 'SHOW PROCESSLIST' | grep -q SLEEP; do sleep 0.1; done
-ends 0 mariadb-dump -u root --single-transaction altered >dump
+waits() { until mariadb -u root -N -e 'SHOW PROCESSLIST' | grep -q "$1"; do sleep 0.1; done; }
+(echo 'LOCK TABLES a WRITE, b WRITE; SELECT SLEEP(0.1);'; until [ -e waited ]; do sleep 0.1; done
+echo 'ALTER TABLE b ADD COLUMN c INT DEFAULT 7; UNLOCK TABLES;') | mariadb -n -u root altered >locked &
+until [ -s locked ]; do sleep 0.1; done
+mariadb-dump -u root --single-transaction altered >dump & dumping=$!
+waits 'metadata lock'
+touch waited
+ends 0 wait $dumping
 wait
 grep -q '`c` int(11) DEFAULT 7' dump
-tail -n 1 dump | grep -q 'Dump completed'",
+tail -n 1 dump | grep -q 'Dump completed'"#,
     },
     Trap {
         name: "mariadb-sandbox",
@@ -341,11 +346,8 @@ is $(wc -l <list) 1",
         does: "hides the message and leaves the exit 1: the backup fails without a word",
         safe: "without it; the run's log then says which file changed",
         rule: Some("tar-hides"),
-        shown: r#"dd if=/dev/zero of=big bs=1M count=64 2>/dev/null
-(while [ ! -e end ]; do echo x >>big; done) &
-status=0; tar c --warning=no-file-changed big 2>said | cat >/dev/null || status=$?
-touch end; wait
-is $status 1
+        shown: r#"head -c 4000000 /dev/urandom >big
+ends 1 tar -cf whole --warning=no-file-changed --checkpoint=10 --checkpoint-action=exec='echo x >>big' big 2>said
 test ! -s said"#,
     },
     Trap {
