@@ -105,7 +105,7 @@ pub use carrier::{AgentVolume, Carrier, Served};
 pub use decide::decide;
 pub use life::is_finished;
 pub use observed::{
-    Chosen, Claim, Contact, DownloadView, End, Found, LAST_WORDS, Observed, Obstacle, PodView, Recorded, Refusal,
+    Chosen, Claim, Contact, DownloadView, End, Found, Kept, LAST_WORDS, Observed, Obstacle, PodView, Recorded, Refusal,
     Route, StorageView, StoredObject, TransferView, Trouble,
 };
 pub use reason::Reason;

@@ -82,6 +82,7 @@ impl World {
             obstacle: None,
             trouble: None,
             found: Found::Nothing,
+            kept: None,
             copies: vec![],
             rewrap: Default::default(),
             source: Default::default(),

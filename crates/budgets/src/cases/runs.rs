@@ -102,6 +102,7 @@ fn seen(run: BackupRun) -> Observed<'static> {
         obstacle: None,
         trouble: None,
         found: Found::Unknown,
+        kept: None,
         copies: vec![],
         rewrap: Default::default(),
         source: Default::default(),

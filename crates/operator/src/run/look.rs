@@ -7,7 +7,7 @@ use api::BackupRun;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use planner::run::{Found, Recorded, StoredObject, life};
+use planner::run::{Found, Kept, Recorded, StoredObject, life};
 use tokio::time::timeout;
 
 use crate::context::Context;
@@ -27,6 +27,8 @@ pub struct Looks {
     entries: Mutex<HashMap<String, Vec<Entry>>>,
     /// When a look at each copy has ended.
     ended: Mutex<HashMap<String, HashMap<String, Instant>>>,
+    /// What the attempts end for whose key is looked at.
+    kept: Mutex<HashMap<String, Kept>>,
 }
 
 struct Entry {
@@ -67,8 +69,21 @@ impl Looks {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    /// What was found is not needed any more.
+    /// Remembers what the attempt of a run ends for, until what is found is forgotten.
+    pub fn keep(&self, uid: &str, kept: Kept) {
+        let mut ends = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.insert(uid.into(), kept);
+    }
+
+    /// What the attempt of a run was to end for when its key was last looked at.
+    pub fn kept(&self, uid: &str) -> Option<Kept> {
+        let ends = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.get(uid).cloned()
+    }
+
+    /// What was found is not needed any more, nor what it was looked for.
     pub fn forget(&self, uid: &str) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
@@ -230,5 +245,23 @@ mod tests {
         assert_eq!(looks.ago("u", OWN, Instant::now()), None);
         looks.gone("u");
         assert!(looks.entries.lock().unwrap().is_empty() && looks.ended.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_an_attempt_ends_for_is_kept_as_it_was_last_known_until_what_is_found_is_forgotten() {
+        let looks = Looks::default();
+        let kept = |message: &str| Kept {
+            attempt: "backup-1".into(),
+            end: planner::run::End::Interrupted {
+                message: message.into(),
+            },
+        };
+        assert_eq!(looks.kept("u"), None);
+        looks.keep("u", kept("the Pod was deleted"));
+        looks.keep("u", kept("the Pod was deleted: evicted"));
+        assert_eq!(looks.kept("u"), Some(kept("the Pod was deleted: evicted")));
+        assert_eq!(looks.kept("v"), None);
+        looks.forget("u");
+        assert_eq!(looks.kept("u"), None);
     }
 }

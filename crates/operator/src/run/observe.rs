@@ -25,7 +25,7 @@ use planner::queue::Turn;
 use planner::run::observed::{CopyView, Place, RewrapView};
 use planner::run::picked::{Proof, RecipientsView, SourceView};
 use planner::run::pod::carrier_of;
-use planner::run::{Claim, DownloadView, Found, OWN, Observed, PodView, StorageView, TransferView, is_finished};
+use planner::run::{Claim, DownloadView, Found, Kept, OWN, Observed, PodView, StorageView, TransferView, is_finished};
 use planner::storage::access;
 
 use crate::cache::{Group, LAST_APPLIED};
@@ -41,6 +41,7 @@ pub struct Seen {
     pods: Vec<PodView>,
     transfer: TransferView,
     found: Found,
+    kept: Option<Kept>,
     copies: Vec<CopyView>,
     rewrap: RewrapView,
     recipients: RecipientsView,
@@ -73,6 +74,7 @@ impl Seen {
                 Instant::now(),
             ),
             found: self.found.clone(),
+            kept: self.kept.clone(),
             copies: self.copies.clone(),
             rewrap: self.rewrap.clone(),
             recipients: self.recipients.clone(),
@@ -150,6 +152,7 @@ pub async fn observe(run: &BackupRun, context: &Context) -> Result<Seen, WriteEr
         pods,
         transfer,
         found: context.looks.found(&uid, look::OWN),
+        kept: context.looks.kept(&uid),
         copies,
         rewrap: RewrapView {
             request_is_kept: request_is_kept(run, context, REWRAPS).await?,

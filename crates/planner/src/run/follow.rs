@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use crate::run::attempt::{create_pod, left_to_start, order, pod_of_attempt, start_deadline, writes_to};
 use crate::run::life::{self, Attempt};
 use crate::run::limits::{CANCEL, LOOK_AGAIN, PROGRESS, STARTING, UNREACHED};
-use crate::run::observed::{Chosen, Contact, End, Found, Observed, PodStage, PodView, TransferView};
+use crate::run::observed::{Chosen, Contact, End, Found, Kept, Observed, PodStage, PodView, TransferView};
 use crate::run::over::{over, refused};
 use crate::run::reason::Reason;
 use crate::run::step::{Decision, Event, Guarded, Unguarded};
@@ -64,7 +64,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             ..Decision::default()
         },
         TransferView::Ended { end, .. } => {
-            let end = cause(o, at, pod, end);
+            let end = as_it_went(o, at, pod, cause(o, at, pod, end));
             // Crash window: the store was asked already, and the report of what it has was not written.
             let asked = matches!((&end, &o.found), (End::Failed { .. }, Found::Object(_)));
             let doubtful = asked || matches!(end, End::Interrupted { .. });
@@ -76,6 +76,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         }
         TransferView::Active { .. } => match over(o, at, pod) {
             Some(end) => {
+                let end = as_it_went(o, at, pod, end);
                 let mut decision = finish(o, status, at, &end, true);
                 // Not while the store is asked: a transfer that is cancelled tells of the cancel only, and what it was for would be
                 // forgotten.
@@ -91,6 +92,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         },
         TransferView::None => match over(o, at, pod) {
             Some(end) => {
+                let end = as_it_went(o, at, pod, end);
                 let mut decision = finish(o, status, at, &end, true);
                 if !decision.unguarded.iter().any(is_look) {
                     decision.unguarded.extend(fallback::late(o, at, pod, &end));
@@ -150,8 +152,12 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
     };
     let proof = match &o.found {
         Found::Unknown if o.storage.to_read().is_ok() => {
+            let kept = Kept {
+                attempt: at.transfer.attempt.clone(),
+                end: end.clone(),
+            };
             return Decision {
-                unguarded: vec![Unguarded::look(key)],
+                unguarded: vec![Unguarded::look(key), Unguarded::KeepEnd(Box::new(kept))],
                 ..Decision::wait(PROGRESS)
             };
         }
@@ -168,6 +174,13 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
     let mut decision = end::report(o, status, at, proof.as_ref().unwrap_or(end));
     decision.unguarded.push(Unguarded::ForgetFound);
     decision
+}
+
+/// A Pod that is gone says no more why it went: what it said while it was there was kept when the store was asked.
+fn as_it_went(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: End) -> End {
+    let gone = pod.is_none() && matches!(end, End::Interrupted { .. });
+    let kept = o.kept.as_ref().filter(|k| gone && k.attempt == at.transfer.attempt);
+    kept.map_or(end, |kept| kept.end.clone())
 }
 
 /// Crash window: another operator had the agent stop because of what made the attempt end, and ended itself before it had reported that: the

@@ -36,6 +36,8 @@ pub struct Observed<'a> {
     pub trouble: Option<Trouble>,
     /// What lies in the store under the key of the run, as far as it was looked at.
     pub found: Found,
+    /// What the attempt ends for, by what was known when the store was asked, where it was.
+    pub kept: Option<Kept>,
     /// The further storages that its copies are in, or are to be.
     pub copies: Vec<CopyView>,
     /// How far its rewrap is.
@@ -594,6 +596,15 @@ pub enum Contact {
     Working,
     /// The agent has finished; the store is being asked.
     Committing,
+}
+
+/// The end of an attempt, as long as the store is asked whether it is one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// `backup-1`.
+    pub attempt: String,
+    /// Why it is over.
+    pub end: End,
 }
 
 /// What stands in a message before the last line of what the command wrote to its standard error.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::run::moved::Moved;
-use crate::run::observed::Route;
+use crate::run::observed::{Kept, Route};
 
 /// The name that a run's own storage has among those that its copies, and its rewrap, are made in.
 pub const OWN: &str = "";
@@ -181,7 +181,9 @@ pub enum Unguarded {
         /// An upload that was not finished.
         upload_id: Option<String>,
     },
-    /// What was found under a key is not needed any more.
+    /// Remember what the attempt ends for while the store is asked: its Pod, which says it, may be gone by the answer.
+    KeepEnd(Box<Kept>),
+    /// What was found under a key is not needed any more, nor what it was asked for.
     ForgetFound,
     /// Connect to the agent and serve the transfer.
     StartTransfer(Box<TransferOrder>),

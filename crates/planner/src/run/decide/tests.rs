@@ -74,6 +74,7 @@ struct World {
     obstacle: Option<Obstacle>,
     trouble: Option<Trouble>,
     found: Found,
+    kept: Option<crate::run::observed::Kept>,
     stored: Option<StoredObject>,
     copies: Vec<crate::run::observed::CopyView>,
     /// What a look at a copy finds; where nothing is said, the copy as it was made.
@@ -105,6 +106,7 @@ impl World {
             obstacle: None,
             trouble: None,
             found: Found::Unknown,
+            kept: None,
             stored: None,
             copies: vec![],
             lies: Default::default(),
@@ -147,6 +149,7 @@ impl World {
             obstacle: self.obstacle.clone(),
             trouble: self.trouble.clone(),
             found: self.found.clone(),
+            kept: self.kept.clone(),
             copies: self.copies.clone(),
             source: self.source.clone(),
             rewrap: self.rewrap.clone(),
@@ -167,7 +170,21 @@ impl World {
     ///
     /// What is looked for in the store is found at once: nothing, unless the test says otherwise.
     fn step(&mut self) -> Vec<Step> {
-        let mut steps = steps(self.decide());
+        let decision = self.decide();
+        let writes = !decision.guarded.is_empty() || !decision.settled.is_empty();
+        assert!(
+            decision.requeue.is_some()
+                || writes
+                || self.status().transfer.is_none()
+                || self.run.finalizers().is_empty(),
+            "nobody looks again at what is under way: {decision:?}"
+        );
+        let creates = decision.unguarded.iter().any(|u| matches!(u, Unguarded::CreatePod(_)));
+        assert!(
+            decision.requeue.is_some() || !creates,
+            "nobody looks after a Pod that never starts"
+        );
+        let mut steps = steps(decision);
         let (mut looked, mut looked_at) = (false, None);
         for step in &steps {
             match step {
@@ -209,8 +226,10 @@ impl World {
                 Step::Unguarded(Unguarded::Look {
                     storage: Some(name), ..
                 }) => looked_at = Some(name.clone()),
+                Step::Unguarded(Unguarded::KeepEnd(kept)) => self.kept = Some((**kept).clone()),
                 Step::Unguarded(Unguarded::ForgetFound) => {
                     self.found = Found::Unknown;
+                    self.kept = None;
                     self.copies.iter_mut().for_each(|c| c.found = Found::Unknown);
                 }
                 Step::Unguarded(Unguarded::ForgetTransfer) => self.transfer = TransferView::None,

@@ -47,6 +47,8 @@ fn an_invalid_run_fails_at_once_with_the_field_and_never_gets_a_pod() {
         assert!(world.is(condition::FAILED), "{field}");
         let message = world.status().message.unwrap();
         assert!(message.contains(field), "{message}");
+        let told = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.warning && e.reason == "InvalidSpec" && e.note == message);
+        assert!(has(&steps, told), "{steps:?}");
         assert_eq!(world.step(), vec![], "a terminal state is terminal");
     }
 }
@@ -262,6 +264,70 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
             assert_eq!(has(&steps, |s| matches!(s, Step::Cancel(_))), held);
         }
     }
+}
+
+#[test]
+fn a_pod_that_is_gone_by_the_answer_of_the_store_is_told_of_as_it_went() {
+    let lost = TransferView::Ended {
+        attempt: "backup-1".into(),
+        end: Box::new(End::Interrupted {
+            message: "no agent is left".into(),
+        }),
+    };
+    for (held, later) in [(false, None), (true, None), (true, Some(lost))] {
+        let mut world = World::working();
+        if !held {
+            world.transfer = TransferView::None;
+        }
+        let asks = |world: &mut World| {
+            let decision = world.decide();
+            let kept = decision.unguarded.iter().find_map(|u| match u {
+                Unguarded::KeepEnd(kept) => Some((**kept).clone()),
+                _ => None,
+            });
+            world.kept = kept.or(world.kept.take());
+            decision.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. }))
+        };
+        world.pods[0].terminating = true;
+        assert!(asks(&mut world), "of a deletion nothing is known yet");
+        world.pods[0].stage = PodStage::Ended {
+            message: "EvictionByEvictionAPI: Eviction API: evicting".into(),
+            ending: Ending::Pod,
+        };
+        assert!(asks(&mut world), "its last words are what is kept");
+        world.pods.clear();
+        if let Some(later) = later {
+            world.transfer = later;
+        }
+        assert!(asks(&mut world), "the store has not answered");
+        world.found = Found::Nothing;
+        let steps = world.step();
+        let message = world.status().message.unwrap();
+        assert!(message.contains("EvictionByEvictionAPI"), "{message}");
+        assert_eq!(world.status().state, Some(State::InterruptedFailed));
+        assert!(has(&steps, |s| matches!(s, Step::Unguarded(Unguarded::ForgetFound))));
+        assert_eq!(world.kept, None);
+    }
+}
+
+#[test]
+fn what_was_kept_of_another_attempt_or_of_a_pod_that_is_there_says_nothing() {
+    let kept = |attempt: &str| crate::run::observed::Kept {
+        attempt: attempt.into(),
+        end: End::Interrupted {
+            message: "as it was before".into(),
+        },
+    };
+    let mut world = World::working();
+    world.kept = Some(kept("backup-2"));
+    world.pods.clear();
+    world.step();
+    assert!(world.status().message.unwrap().contains("the Pod is gone"));
+    let mut world = World::working();
+    world.kept = Some(kept("backup-1"));
+    world.pods[0].terminating = true;
+    world.step();
+    assert!(world.status().message.unwrap().contains("the Pod was deleted"));
 }
 
 #[test]
