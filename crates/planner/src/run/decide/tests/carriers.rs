@@ -241,20 +241,41 @@ fn a_volume_that_keeps_a_pod_from_starting_in_words_that_nobody_knows_is_not_tri
         (true, AgentVolume::Image, Carrier::ImageVolume, false),
         (true, AgentVolume::Auto, Carrier::InitContainer, false),
     ] {
-        let mut world = begun();
-        by_volume(
-            &mut world,
-            starting("CreateContainerError: words of a runtime to come", false),
-            None,
-        );
-        (world.pods[0].unmade, world.pods[0].carrier, world.volume) = (unmade, carrier, volume);
-        assert!(!gives_up(&world.step()), "in time");
-        world.pass(601);
-        let steps = world.step();
-        assert!(world.is(condition::FAILED));
-        assert_eq!(gives_up(&steps), given_up, "{unmade} {volume:?} {carrier:?}");
-        let says = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "ImageVolumeFailed" && e.note.contains("a runtime to come"));
-        assert_eq!(has(&steps, says), given_up);
+        // Its agent is waited for; nobody holds it; it was stopped for that, and has ended.
+        let stopped = TransferView::Ended {
+            attempt: "backup-1".into(),
+            end: Box::new(End::Failed {
+                reason: Reason::StartDeadlineExceeded,
+                message: "the Pod did not start in time: words of a runtime to come".into(),
+                bytes: 0,
+                log: String::new(),
+            }),
+        };
+        for later in [None, Some(TransferView::None), Some(stopped)] {
+            let mut world = begun();
+            by_volume(
+                &mut world,
+                starting("CreateContainerError: words of a runtime to come", false),
+                None,
+            );
+            (world.pods[0].unmade, world.pods[0].carrier, world.volume) = (unmade, carrier, volume);
+            assert!(!gives_up(&world.step()), "in time");
+            match later {
+                Some(transfer) => world.transfer = transfer,
+                None => world.active(world.connecting(), None),
+            }
+            world.pass(601);
+            let steps = world.step();
+            assert!(world.is(condition::FAILED));
+            assert_eq!(
+                gives_up(&steps),
+                given_up,
+                "{unmade} {volume:?} {carrier:?} {:?}",
+                world.transfer
+            );
+            let says = |s: &Step| matches!(s, Step::Unguarded(Unguarded::Event(e)) if e.reason == "ImageVolumeFailed" && e.note.contains("a runtime to come"));
+            assert_eq!(has(&steps, says), given_up);
+        }
     }
 }
 

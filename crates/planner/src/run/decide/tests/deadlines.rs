@@ -181,6 +181,9 @@ fn the_time_to_start_is_not_over_while_no_operator_was_there_to_start_anything()
             world.step();
             assert_eq!(world.is(condition::FAILED), over, "{stage:?} after {working} s");
         }
+        let message = world.status().message.unwrap_or_default();
+        let prepared = message.contains("could not be begun within 5 minutes more");
+        assert_eq!(prepared, limit == 390, "{message}");
     }
 }
 

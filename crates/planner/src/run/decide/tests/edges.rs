@@ -314,6 +314,11 @@ fn the_end_of_another_attempt_is_forgotten_and_not_taken_for_this_ones() {
         attempt: "backup-7".into(),
         end: Box::new(stored()),
     };
+    assert_eq!(
+        world.decide().requeue,
+        Some(Duration::ZERO),
+        "what holds now is decided at once"
+    );
     let steps = world.step();
     assert_eq!(steps, vec![Step::Unguarded(Unguarded::ForgetTransfer)]);
     assert!(!world.is(condition::SUCCESSFUL));

@@ -146,6 +146,11 @@ fn a_request_during_a_restore_is_told_that_it_begins_no_other() {
     let mut world = asks("1");
     world.step();
     world.run.annotations_mut().insert(labels::RESTORE.into(), "2".into());
+    assert_eq!(
+        world.decide().requeue,
+        Some(Duration::ZERO),
+        "the restore is followed on"
+    );
     let steps = world.step();
     assert!(
         said(&steps, "RestoreUnderWay").is_some() && !begins(&steps),

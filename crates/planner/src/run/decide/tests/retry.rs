@@ -40,6 +40,11 @@ fn a_failed_backup_is_made_again_in_a_fresh_pod_after_its_upload_is_aborted() {
     let mut world = limited(2);
     world.run.status.as_mut().unwrap().transfer.as_mut().unwrap().upload_id = Some("u1".into());
     world.ended(failing(Reason::CommandFailed));
+    assert_eq!(
+        world.decide().requeue,
+        Some(Duration::ZERO),
+        "its upload is aborted at once"
+    );
     let steps = settle(&mut world);
     let at = |wanted: fn(&Step) -> bool| steps.iter().position(wanted);
     let event =
