@@ -99,7 +99,7 @@ def fields(text, name, indent=0):
 def names(version, platforms, cli):
     """Every file of a release, but signatures."""
     ends = [".oci.tar", ".tgz"]
-    found = ["SHA256SUMS", "image.json", "provenance.json", "install.yaml", "store.yaml", "crds.yaml", f"backup-operator-chart-{version}.oci.tar", f"backup-operator-olm-{version}.tar.gz"]
+    found = ["SHA256SUMS", "image.json", "provenance.json", "install.yaml", "store.yaml", "crds.yaml", "exec-policy.yaml", f"backup-operator-chart-{version}.oci.tar", f"backup-operator-olm-{version}.tar.gz"]
     found += [f"backup-operator-{version}{end}" for end in ends]
     found += [f"sbom-{program}-{version}.cdx.json" for program in ("agent", "depot", "kubectl-backup", "operator", "sftp")]
     found += [f"image-{platform}.spdx.json" for platform in platforms]

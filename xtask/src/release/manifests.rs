@@ -9,8 +9,15 @@ pub const VERSION: &str = "app.kubernetes.io/version";
 /// Between the documents of a manifest.
 const SEPARATOR: &str = "\n---\n";
 
-/// Those of `deploy/` that a release gives away.
-const FILES: [&str; 3] = ["crds.yaml", "install.yaml", "store.yaml"];
+/// Those that a release gives away; what the operator executes, the policy for that has to allow, so that each release has its own.
+const FILES: [&str; 4] = [
+    "deploy/crds.yaml",
+    "deploy/install.yaml",
+    "deploy/store.yaml",
+    "docs/operations/exec-policy.yaml",
+];
+/// Those that run the image.
+const RUNS: [&str; 2] = ["deploy/install.yaml", "deploy/store.yaml"];
 
 /// What is released.
 pub struct Release<'a> {
@@ -44,17 +51,18 @@ pub fn write(root: &Path, given: &Given<'_>) -> Result<(), Error> {
     };
     let out = given.folder("out")?;
     for file in FILES {
-        let text = read(&root.join("deploy").join(file))?;
-        save(&out.join(file), released(file, &text, &release)?)?;
+        let path = root.join(file);
+        let name = path.file_name().unwrap_or_default();
+        save(&out.join(name), released(file, &read(&path)?, &release)?)?;
     }
     chart::write(root, &release, &out)?;
     olm::write(root, &release, &out.join("bundle"))
 }
 
 fn released(file: &str, text: &str, release: &Release<'_>) -> Result<String, Error> {
-    if file != "crds.yaml" && !text.contains(IMAGE) {
+    if RUNS.contains(&file) && !text.contains(IMAGE) {
         return Err(Error::Shape {
-            path: format!("deploy/{file}"),
+            path: file.into(),
             what: IMAGE.into(),
         });
     }
@@ -104,12 +112,12 @@ mod tests {
     #[test]
     fn manifests_of_a_release_name_the_image_by_its_digest_and_nothing_else() {
         for file in FILES {
-            let text = read(&root().join("deploy").join(file)).unwrap();
+            let text = read(&root().join(file)).unwrap();
             let made = released(file, &text, &Release::example()).unwrap();
             assert!(!made.contains(IMAGE), "{file}");
             assert_eq!(
                 made.contains("image: registry.example/backup-operator@sha256:00ff"),
-                file != "crds.yaml",
+                RUNS.contains(&file),
                 "{file}"
             );
             let objects = |text: &str| text.matches("\nkind: ").count();
@@ -124,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_manifest_without_the_image_is_not_released_as_if_it_had_it() {
-        let error = released("install.yaml", "kind: Deployment\n", &Release::example())
+        let error = released("deploy/install.yaml", "kind: Deployment\n", &Release::example())
             .err()
             .unwrap();
         assert!(

@@ -194,7 +194,7 @@ async fn kinds(session: &Session, found: &mut Versions) -> Result<(), Fault> {
         }
         Err(fault) if fault.is_missing() => {
             found.says.push(
-                "the operator's kinds are not installed in this cluster: apply deploy/crds.yaml, or install the chart"
+                "the operator's kinds are not installed in this cluster: apply install.yaml, or install the chart"
                     .into(),
             );
             return Ok(());
@@ -213,7 +213,7 @@ async fn kinds(session: &Session, found: &mut Versions) -> Result<(), Fault> {
                 found.says.extend(kinds::words(name, &kinds::lacks(own, &theirs)));
             }
             Ok(None) => found.says.push(format!(
-                "{name} is not installed: apply deploy/crds.yaml of version {}",
+                "{name} is not installed: apply crds.yaml of version {}",
                 found.client
             )),
             Err(fault) if fault.is_forbidden() => {

@@ -24,7 +24,7 @@ pub fn words(name: &str, lacking: &[String]) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "kinds: {name} in this cluster is older than this program: it lacks {named}{more}; apply the operator's CRDs again (helm does not: docs/operations/install.md)"
+        "kinds: {name} in this cluster is older than this program: it lacks {named}{more}; upgrade the operator, whose chart and install.yaml bring its kinds (where the chart has crds.install: false, apply its crds.yaml); or use the kubectl-backup of its release"
     ))
 }
 
@@ -82,7 +82,7 @@ mod tests {
         assert!(lacks(&older, schedule).is_empty());
         let said = words("backupschedules.backup-operator.io", &missing).unwrap();
         assert!(
-            said.contains("it lacks spec.jitterSeconds, spec.notifications; apply"),
+            said.contains("it lacks spec.jitterSeconds, spec.notifications; upgrade the operator"),
             "{said}"
         );
         assert_eq!(words("x", &[]), None);
