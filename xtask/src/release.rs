@@ -19,7 +19,7 @@ use crate::generate;
 /// The words that it takes.
 pub const USAGE: &str = "release check version=X.Y.Z    says whether all files have that version, or which to change
 release manifests version=X.Y.Z image=REPOSITORY digest=sha256:... created=TIME platforms=\"OS-ARCH ...\" out=DIR
-                  install.yaml, crds.yaml, store.yaml, the chart's folder and the OLM bundle
+                  install.yaml, crds.yaml, store.yaml, exec-policy.yaml, the chart's folder and the OLM bundle
 release krew version=X.Y.Z downloads=URL archives=DIR out=DIR
                   the manifest of krew, for the archives of kubectl-backup that are there
 release notices platforms=\"OS-ARCH ...\" cli=\"OS-ARCH ...\" linked=LINES out=FILE
