@@ -258,6 +258,7 @@ impl Unguarded {
                 | Self::GiveUpImageVolumes { .. }
                 | Self::RefusedImageVolume { .. }
                 | Self::Look { .. }
+                | Self::KeepEnd(_)
                 | Self::ForgetFound
                 | Self::ForgetCopy { .. }
                 | Self::CopyNoted { .. }
