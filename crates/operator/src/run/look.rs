@@ -251,7 +251,7 @@ mod tests {
     fn what_an_attempt_ends_for_is_kept_as_it_was_last_known_until_what_is_found_is_forgotten() {
         let looks = Looks::default();
         let kept = |message: &str| Kept {
-            attempt: "backup-1".into(),
+            pod_uid: "pod-1".into(),
             end: planner::run::End::Interrupted {
                 message: message.into(),
             },

@@ -64,11 +64,11 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
             ..Decision::default()
         },
         TransferView::Ended { end, .. } => {
-            let end = as_it_went(o, at, pod, cause(o, at, pod, end));
+            let end = cause(o, at, pod, end);
             // Crash window: the store was asked already, and the report of what it has was not written.
             let asked = matches!((&end, &o.found), (End::Failed { .. }, Found::Object(_)));
             let doubtful = asked || matches!(end, End::Interrupted { .. });
-            let mut decision = finish(o, status, at, &end, doubtful);
+            let mut decision = finish(o, status, at, pod, &end, doubtful);
             if !decision.unguarded.iter().any(is_look) {
                 decision.unguarded.extend(fallback::late(o, at, pod, &end));
             }
@@ -77,7 +77,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         TransferView::Active { .. } => match over(o, at, pod) {
             Some(end) => {
                 let end = as_it_went(o, at, pod, end);
-                let mut decision = finish(o, status, at, &end, true);
+                let mut decision = finish(o, status, at, pod, &end, true);
                 // Not while the store is asked: a transfer that is cancelled tells of the cancel only, and what it was for would be
                 // forgotten.
                 let looks = decision.unguarded.iter().any(is_look);
@@ -93,7 +93,7 @@ pub fn decide(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt) -> Decisi
         TransferView::None => match over(o, at, pod) {
             Some(end) => {
                 let end = as_it_went(o, at, pod, end);
-                let mut decision = finish(o, status, at, &end, true);
+                let mut decision = finish(o, status, at, pod, &end, true);
                 if !decision.unguarded.iter().any(is_look) {
                     decision.unguarded.extend(fallback::late(o, at, pod, &end));
                 }
@@ -131,6 +131,7 @@ fn stop(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, since: Timestam
         o,
         status,
         at,
+        None,
         &end::failed(Reason::Cancelled, cancel::WORDS.into()),
         true,
     )
@@ -143,7 +144,14 @@ fn is_look(step: &Unguarded) -> bool {
 /// A backup of whose end nobody has told (it is `doubtful`) is not called bad before the store was asked: the status may be older than the store (an etcd
 /// snapshot, a crash between completion and report). The agent sends what makes an object visible only after its command
 /// ended well, so an object that names this attempt is the evidence of a good backup.
-fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, doubtful: bool) -> Decision {
+fn finish(
+    o: &Observed<'_>,
+    status: BackupRunStatus,
+    at: &Attempt,
+    pod: Option<&PodView>,
+    end: &End,
+    doubtful: bool,
+) -> Decision {
     // Also where the status knows of no command or Pod: it may be from before that.
     let doubtful = doubtful && at.action == Action::Backup;
     let key = at.transfer.key.as_deref().filter(|k| o.storage.forbids(k).is_none());
@@ -152,12 +160,16 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
     };
     let proof = match &o.found {
         Found::Unknown if o.storage.to_read().is_ok() => {
-            let kept = Kept {
-                attempt: at.transfer.attempt.clone(),
+            // Of a Pod that is there alone: what is said of one that is gone tells nothing. And no end but one of which the store is asked
+            // again in any case, so that what is kept decides nothing.
+            let kept = pod.filter(|_| matches!(end, End::Interrupted { .. })).map(|pod| Kept {
+                pod_uid: pod.uid.clone(),
                 end: end.clone(),
-            };
+            });
+            let mut unguarded = vec![Unguarded::look(key)];
+            unguarded.extend(kept.map(|kept| Unguarded::KeepEnd(Box::new(kept))));
             return Decision {
-                unguarded: vec![Unguarded::look(key), Unguarded::KeepEnd(Box::new(kept))],
+                unguarded,
                 ..Decision::wait(PROGRESS)
             };
         }
@@ -179,8 +191,9 @@ fn finish(o: &Observed<'_>, status: BackupRunStatus, at: &Attempt, end: &End, do
 /// A Pod that is gone says no more why it went: what it said while it was there was kept when the store was asked.
 fn as_it_went(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: End) -> End {
     let gone = pod.is_none() && matches!(end, End::Interrupted { .. });
-    let kept = o.kept.as_ref().filter(|k| gone && k.attempt == at.transfer.attempt);
-    kept.map_or(end, |kept| kept.end.clone())
+    let kept = o.kept.as_ref().filter(|_| gone);
+    let its_own = kept.filter(|kept| at.transfer.pod_uid.as_ref() == Some(&kept.pod_uid));
+    its_own.map_or(end, |kept| kept.end.clone())
 }
 
 /// Crash window: another operator had the agent stop because of what made the attempt end, and ended itself before it had reported that: the
@@ -293,7 +306,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
         (p.bytes, p.stored_bytes) != (*bytes, *stored_bytes) && o.left_of(PROGRESS, p.updated_at.0).is_zero()
     });
     let mut decision = Decision::wait(PROGRESS);
-    if o.found != Found::Unknown {
+    if o.found != Found::Unknown || o.kept.is_some() {
         // It was asked for an end that did not come.
         decision.unguarded.push(Unguarded::ForgetFound);
     }

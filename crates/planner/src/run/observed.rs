@@ -601,9 +601,9 @@ pub enum Contact {
 /// The end of an attempt, as long as the store is asked whether it is one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
-    /// `backup-1`.
-    pub attempt: String,
-    /// Why it is over.
+    /// UID of the Pod that said it; those of other attempts have others.
+    pub pod_uid: String,
+    /// Why it is over: an interruption.
     pub end: End,
 }
 

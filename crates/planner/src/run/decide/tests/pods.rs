@@ -266,30 +266,26 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
     }
 }
 
+/// Decides without an answer of the store; whether it is asked, and what is kept meanwhile.
+fn asks(world: &mut World) -> bool {
+    let decision = world.decide();
+    let kept = decision.unguarded.iter().find_map(|u| match u {
+        Unguarded::KeepEnd(kept) => Some((**kept).clone()),
+        _ => None,
+    });
+    // By a status that is old it would not be kept, and the Pod be gone by the next pass.
+    assert!(decision.unguarded.iter().all(Unguarded::is_harmless));
+    world.kept = kept.or(world.kept.take());
+    decision.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. }))
+}
+
 #[test]
 fn a_pod_that_is_gone_by_the_answer_of_the_store_is_told_of_as_it_went() {
-    let lost = TransferView::Ended {
-        attempt: "backup-1".into(),
-        end: Box::new(End::Interrupted {
-            message: "no agent is left".into(),
-        }),
-    };
-    for (held, later) in [(false, None), (true, None), (true, Some(lost))] {
+    for held in [false, true] {
         let mut world = World::working();
         if !held {
             world.transfer = TransferView::None;
         }
-        let asks = |world: &mut World| {
-            let decision = world.decide();
-            let kept = decision.unguarded.iter().find_map(|u| match u {
-                Unguarded::KeepEnd(kept) => Some((**kept).clone()),
-                _ => None,
-            });
-            // By a status that is old it would not be kept, and the Pod be gone by the next pass.
-            assert!(decision.unguarded.iter().all(Unguarded::is_harmless));
-            world.kept = kept.or(world.kept.take());
-            decision.unguarded.iter().any(|u| matches!(u, Unguarded::Look { .. }))
-        };
         world.pods[0].terminating = true;
         assert!(asks(&mut world), "of a deletion nothing is known yet");
         world.pods[0].stage = PodStage::Ended {
@@ -298,9 +294,6 @@ fn a_pod_that_is_gone_by_the_answer_of_the_store_is_told_of_as_it_went() {
         };
         assert!(asks(&mut world), "its last words are what is kept");
         world.pods.clear();
-        if let Some(later) = later {
-            world.transfer = later;
-        }
         assert!(asks(&mut world), "the store has not answered");
         world.found = Found::Nothing;
         let steps = world.step();
@@ -313,23 +306,64 @@ fn a_pod_that_is_gone_by_the_answer_of_the_store_is_told_of_as_it_went() {
 }
 
 #[test]
-fn what_was_kept_of_another_attempt_or_of_a_pod_that_is_there_says_nothing() {
-    let kept = |attempt: &str| crate::run::observed::Kept {
-        attempt: attempt.into(),
+fn what_was_kept_of_another_pod_or_of_one_that_is_there_or_that_its_agent_tells_of_says_nothing() {
+    let kept = |uid: &str| crate::run::observed::Kept {
+        pod_uid: uid.into(),
         end: End::Interrupted {
             message: "as it was before".into(),
         },
     };
+    let gone: fn(&mut World) = |w| w.pods.clear();
+    let goes: fn(&mut World) = |w| w.pods[0].terminating = true;
+    let lost: fn(&mut World) = |w| {
+        w.pods.clear();
+        w.ended(End::Interrupted {
+            message: "the agent has lost its work".into(),
+        });
+    };
+    for (uid, change, words) in [
+        ("pod-2", gone, "the Pod is gone"),
+        ("pod-1", goes, "the Pod was deleted"),
+        ("pod-1", lost, "the agent has lost its work"),
+    ] {
+        let mut world = World::working();
+        world.kept = Some(kept(uid));
+        change(&mut world);
+        world.step();
+        let message = world.status().message.unwrap();
+        assert!(message.contains(words), "{message}");
+    }
+    // What goes on after all is forgotten, and with it what it was to end for.
     let mut world = World::working();
-    world.kept = Some(kept("backup-2"));
+    world.kept = Some(kept("pod-1"));
+    world.step();
+    assert_eq!(world.kept, None);
+}
+
+#[test]
+fn nothing_is_kept_that_could_end_a_backup_without_the_store_being_asked() {
+    // Its agent does not answer a cancel, and its Pod goes before the store has answered; then the session tells of its end.
+    for end in [
+        End::Interrupted {
+            message: "the agent has lost its work".into(),
+        },
+        crate::run::end::failed(Reason::Cancelled, "the operator stopped it".into()),
+    ] {
+        let mut world = World::working();
+        let transfer = world.run.status.as_mut().unwrap().transfer.as_mut().unwrap();
+        transfer.cancelled_at = Some(Time(world.now));
+        world.pass(31);
+        assert!(asks(&mut world));
+        assert_eq!(world.kept, None, "a cancel");
+        world.pods.clear();
+        world.ended(end);
+        assert!(asks(&mut world), "nobody knows that it is not there");
+    }
+    // Nor of a Pod that was gone when the store was asked first.
+    let mut world = World::working();
     world.pods.clear();
-    world.step();
-    assert!(world.status().message.unwrap().contains("the Pod is gone"));
-    let mut world = World::working();
-    world.kept = Some(kept("backup-1"));
-    world.pods[0].terminating = true;
-    world.step();
-    assert!(world.status().message.unwrap().contains("the Pod was deleted"));
+    assert!(asks(&mut world));
+    assert_eq!(world.kept, None);
 }
 
 #[test]
