@@ -205,7 +205,7 @@ async fn act(
                 version_id,
             },
         ),
-        Unguarded::KeepEnd(kept) => context.looks.keep(&uid, *kept),
+        Unguarded::KeepWords(kept) => context.looks.keep(&uid, kept),
         Unguarded::ForgetFound => context.looks.forget(&uid),
         Unguarded::Copy { storage, key, left } => {
             let recipients = Vec::new();

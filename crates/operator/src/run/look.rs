@@ -27,7 +27,7 @@ pub struct Looks {
     entries: Mutex<HashMap<String, Vec<Entry>>>,
     /// When a look at each copy has ended.
     ended: Mutex<HashMap<String, HashMap<String, Instant>>>,
-    /// What the attempts end for whose key is looked at.
+    /// Why attempts were interrupted whose key is looked at.
     kept: Mutex<HashMap<String, Kept>>,
 }
 
@@ -69,16 +69,16 @@ impl Looks {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    /// Remembers what the attempt of a run ends for, until what is found is forgotten.
+    /// Remembers why the attempt of a run was interrupted, until what is found is forgotten.
     pub fn keep(&self, uid: &str, kept: Kept) {
-        let mut ends = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.insert(uid.into(), kept);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(uid.into(), kept);
     }
 
-    /// What the attempt of a run was to end for when its key was last looked at.
+    /// Why the attempt of a run was interrupted, by its Pod when its key was last looked at.
     pub fn kept(&self, uid: &str) -> Option<Kept> {
-        let ends = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.get(uid).cloned()
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(uid).cloned()
     }
 
     /// What was found is not needed any more, nor what it was looked for.
@@ -248,13 +248,11 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attempt_ends_for_is_kept_as_it_was_last_known_until_what_is_found_is_forgotten() {
+    fn why_an_attempt_was_interrupted_is_kept_as_it_was_last_known_until_what_is_found_is_forgotten() {
         let looks = Looks::default();
         let kept = |message: &str| Kept {
             pod_uid: "pod-1".into(),
-            end: planner::run::End::Interrupted {
-                message: message.into(),
-            },
+            message: message.into(),
         };
         assert_eq!(looks.kept("u"), None);
         looks.keep("u", kept("the Pod was deleted"));

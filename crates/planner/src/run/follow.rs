@@ -160,14 +160,14 @@ fn finish(
     };
     let proof = match &o.found {
         Found::Unknown if o.storage.to_read().is_ok() => {
-            // Of a Pod that is there alone: what is said of one that is gone tells nothing. And no end but one of which the store is asked
-            // again in any case, so that what is kept decides nothing.
-            let kept = pod.filter(|_| matches!(end, End::Interrupted { .. })).map(|pod| Kept {
-                pod_uid: pod.uid.clone(),
-                end: end.clone(),
-            });
             let mut unguarded = vec![Unguarded::look(key)];
-            unguarded.extend(kept.map(|kept| Unguarded::KeepEnd(Box::new(kept))));
+            // Of one that is gone nothing is known that would be worth it.
+            if let (Some(pod), End::Interrupted { message }) = (pod, end) {
+                unguarded.push(Unguarded::KeepWords(Kept {
+                    pod_uid: pod.uid.clone(),
+                    message: message.clone(),
+                }));
+            }
             return Decision {
                 unguarded,
                 ..Decision::wait(PROGRESS)
@@ -188,12 +188,17 @@ fn finish(
     decision
 }
 
-/// A Pod that is gone says no more why it went: what it said while it was there was kept when the store was asked.
+/// A Pod that is gone says no more why it went: what it said while it was there was kept when the store was asked. It is an interruption
+/// either way, so what is kept decides nothing.
 fn as_it_went(o: &Observed<'_>, at: &Attempt, pod: Option<&PodView>, end: End) -> End {
-    let gone = pod.is_none() && matches!(end, End::Interrupted { .. });
-    let kept = o.kept.as_ref().filter(|_| gone);
-    let its_own = kept.filter(|kept| at.transfer.pod_uid.as_ref() == Some(&kept.pod_uid));
-    its_own.map_or(end, |kept| kept.end.clone())
+    match (end, pod, &o.kept) {
+        (End::Interrupted { .. }, None, Some(kept)) if at.transfer.pod_uid.as_ref() == Some(&kept.pod_uid) => {
+            End::Interrupted {
+                message: kept.message.clone(),
+            }
+        }
+        (end, ..) => end,
+    }
 }
 
 /// Crash window: another operator had the agent stop because of what made the attempt end, and ended itself before it had reported that: the

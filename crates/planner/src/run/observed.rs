@@ -36,7 +36,7 @@ pub struct Observed<'a> {
     pub trouble: Option<Trouble>,
     /// What lies in the store under the key of the run, as far as it was looked at.
     pub found: Found,
-    /// What the attempt ends for, by what was known when the store was asked, where it was.
+    /// What the Pod of the attempt said of its end when the store was asked, where it was.
     pub kept: Option<Kept>,
     /// The further storages that its copies are in, or are to be.
     pub copies: Vec<CopyView>,
@@ -598,13 +598,13 @@ pub enum Contact {
     Committing,
 }
 
-/// The end of an attempt, as long as the store is asked whether it is one.
+/// Why an attempt was interrupted, as long as the store is asked whether it was.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// UID of the Pod that said it; those of other attempts have others.
     pub pod_uid: String,
-    /// Why it is over: an interruption.
-    pub end: End,
+    /// In words.
+    pub message: String,
 }
 
 /// What stands in a message before the last line of what the command wrote to its standard error.

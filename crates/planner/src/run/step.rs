@@ -181,8 +181,8 @@ pub enum Unguarded {
         /// An upload that was not finished.
         upload_id: Option<String>,
     },
-    /// Remember what the attempt ends for while the store is asked: its Pod, which says it, may be gone by the answer.
-    KeepEnd(Box<Kept>),
+    /// Remember why the attempt was interrupted while the store is asked: its Pod, which says it, may be gone by the answer.
+    KeepWords(Kept),
     /// What was found under a key is not needed any more, nor what it was asked for.
     ForgetFound,
     /// Connect to the agent and serve the transfer.
@@ -258,7 +258,7 @@ impl Unguarded {
                 | Self::GiveUpImageVolumes { .. }
                 | Self::RefusedImageVolume { .. }
                 | Self::Look { .. }
-                | Self::KeepEnd(_)
+                | Self::KeepWords(_)
                 | Self::ForgetFound
                 | Self::ForgetCopy { .. }
                 | Self::CopyNoted { .. }

@@ -226,7 +226,7 @@ impl World {
                 Step::Unguarded(Unguarded::Look {
                     storage: Some(name), ..
                 }) => looked_at = Some(name.clone()),
-                Step::Unguarded(Unguarded::KeepEnd(kept)) => self.kept = Some((**kept).clone()),
+                Step::Unguarded(Unguarded::KeepWords(kept)) => self.kept = Some(kept.clone()),
                 Step::Unguarded(Unguarded::ForgetFound) => {
                     self.found = Found::Unknown;
                     self.kept = None;

@@ -270,7 +270,7 @@ fn a_backup_whose_pod_is_gone_fails_as_interrupted() {
 fn asks(world: &mut World) -> bool {
     let decision = world.decide();
     let kept = decision.unguarded.iter().find_map(|u| match u {
-        Unguarded::KeepEnd(kept) => Some((**kept).clone()),
+        Unguarded::KeepWords(kept) => Some(kept.clone()),
         _ => None,
     });
     // By a status that is old it would not be kept, and the Pod be gone by the next pass.
@@ -309,9 +309,7 @@ fn a_pod_that_is_gone_by_the_answer_of_the_store_is_told_of_as_it_went() {
 fn what_was_kept_of_another_pod_or_of_one_that_is_there_or_that_its_agent_tells_of_says_nothing() {
     let kept = |uid: &str| crate::run::observed::Kept {
         pod_uid: uid.into(),
-        end: End::Interrupted {
-            message: "as it was before".into(),
-        },
+        message: "as it was before".into(),
     };
     let gone: fn(&mut World) = |w| w.pods.clear();
     let goes: fn(&mut World) = |w| w.pods[0].terminating = true;
