@@ -60,6 +60,8 @@ pub struct Session {
     /// Uploads may exist that are not recorded: another operator was at work on this attempt before, or the store did
     /// not answer.
     pub may_stray: bool,
+    /// Another operator's upload is the recorded one, and URLs for it may be that one's.
+    pub others: bool,
     /// When the command was handed over, where this session did it.
     pub started: Option<Instant>,
     /// How often it was.
@@ -99,6 +101,7 @@ impl Session {
             exec: context.exec.clone(),
             run: run.clone(),
             may_stray: order.command_started && order.action == Action::Backup,
+            others: false,
             order,
             store,
             keys: Keys {
@@ -125,9 +128,9 @@ impl Session {
         Some(self.lane.as_mut()?.of(all))
     }
 
-    /// What was signed, where all of it was signed here: by the session that handed the command over.
+    /// What was signed, where all of it was signed here: by the session that handed the command over, if no other came between.
     fn all_signed(&self) -> Option<&SignedFor> {
-        self.started.is_some().then_some(&self.signed)
+        (self.started.is_some() && !self.others).then_some(&self.signed)
     }
 }
 

@@ -137,11 +137,12 @@ pub async fn create(store: &OpenStore, run: &BackupRun, order: &TransferOrder) -
 /// Aborts uploads of the key that nobody knows of. Crash window: an operator created one and died, or the store's answer
 /// was lost, before it was recorded. Uploads say nothing of their maker, so only those are touched that were begun while this
 /// attempt was under way, and none while one of the `others` is at work on the same key: an upload that was there before, that came
-/// after, or of which the store does not say when it was begun, may be another tool's.
+/// after, or of which the store does not say when it was begun, may be another tool's. What is `recorded` is none of them while it is used.
 pub async fn abort_strays(
     store: &OpenStore,
     run: &BackupRun,
     key: &str,
+    recorded: Option<&str>,
     others: &[Arc<BackupRun>],
     ages: &Ages,
 ) -> Result<(), StoreError> {
@@ -158,7 +159,8 @@ pub async fn abort_strays(
     let uid = run.uid().unwrap_or_default();
     let age = |t: &Time| ages.one(&uid, t.0, Timestamp::now(), Instant::now());
     let (begun, ended) = (age(&transfer.started_at), ended.map(age));
-    for stray in listed.iter().filter(|u| u.key == key && is_of_attempt(u, begun, ended)) {
+    let strayed = |u: &&Upload| u.key == key && recorded != Some(&u.id) && is_of_attempt(u, begun, ended);
+    for stray in listed.iter().filter(strayed) {
         about_run!(
             info,
             run,

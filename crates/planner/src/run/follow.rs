@@ -303,7 +303,9 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
         return Decision::wait(PROGRESS);
     };
     let transfer = &at.transfer;
-    let record_upload = upload.as_ref().filter(|id| transfer.upload_id.as_ref() != Some(*id));
+    // Crash window: an operator that was replaced while it hung had created one as well, and recorded it. The first that is recorded is the
+    // upload of the attempt; whoever holds the transfer is told which.
+    let record_upload = upload.as_ref().filter(|_| transfer.upload_id.is_none());
     let record_start = *contact == Contact::AwaitsStart && transfer.command_started_at.is_none();
     // In the status before the command starts: an operator that takes over has to know whether it is the agent's only way.
     let record_route = route.as_ref().filter(|c| c.route.word() != transfer.route);
@@ -359,7 +361,7 @@ fn watch(o: &Observed<'_>, mut status: BackupRunStatus, at: &Attempt, pod: Optio
     decision.unguarded.extend(record_route.and_then(relayed));
     if upload.is_some() || *contact == Contact::AwaitsStart {
         decision.unguarded.push(Unguarded::TransferRecorded {
-            upload_id: upload.clone(),
+            upload_id: transfer.upload_id.clone().or_else(|| upload.clone()),
             command_started: record_start || transfer.command_started_at.is_some(),
         });
     }

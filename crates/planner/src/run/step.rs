@@ -189,7 +189,7 @@ pub enum Unguarded {
     StartTransfer(Box<TransferOrder>),
     /// What the transfer asked to have recorded is in the status now.
     TransferRecorded {
-        /// The upload that is recorded.
+        /// The upload that is recorded: the transfer's own, or one that another operator has recorded for the attempt before.
         upload_id: Option<String>,
         /// The start of the command is recorded.
         command_started: bool,

@@ -118,7 +118,7 @@ pub async fn take(run: &BackupRun, context: &Context, step: &Unguarded) -> Resul
         Unguarded::AbortStrays { key } => {
             let store = open(run, context).await?;
             let others = claims::others(key, run, &context.runs, &context.storages);
-            let aborted = uploads::abort_strays(&store, run, key, &others, &context.ages).await;
+            let aborted = uploads::abort_strays(&store, run, key, None, &others, &context.ages).await;
             passed(run, "abort strayed uploads", aborted)
         }
         Unguarded::TakeBack { key, attempt } => {

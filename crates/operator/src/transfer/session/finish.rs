@@ -89,8 +89,10 @@ impl Session {
             "the transfer has ended"
         );
         let stored = matches!(end, End::Stored { .. });
-        self.abort(upload.filter(|_| !stored)).await;
-        if !stored {
+        if stored {
+            self.sweep().await;
+        } else {
+            self.abort(upload).await;
             self.take_back().await;
         }
         self.handle.end(end);
@@ -234,37 +236,37 @@ impl Session {
         }
     }
 
-    /// Aborts the upload if it can be done now; where it cannot, the status still has it and reconcile goes on.
+    /// Aborts the upload if it can be done now; where it cannot, the status still has it and reconcile goes on. Strays of what has failed are
+    /// looked for by who has told the end: an operator that was replaced while it hung would take the upload of the other one for its own.
+    async fn abort(&self, upload: Option<String>) {
+        let Some(upload) = upload else { return };
+        let store = self.keys.renewed(&self.store).await;
+        let dropped = store.store.drop_upload(&self.order.key, &upload).await;
+        let attempt = &self.order.attempt;
+        match dropped {
+            Ok(store::Dropped::Gone) => {}
+            Ok(store::Dropped::Later { days }) => about_run!(
+                info,
+                self.run.as_ref(),
+                attempt,
+                days,
+                "the store keeps what was uploaded for so long: something else is under the key"
+            ),
+            Err(error) => about_run!(warn, self.run.as_ref(), attempt, %error, "an upload cannot be aborted yet"),
+        }
+    }
+
+    /// Aborts what strayed of a good backup, whose own upload is no more.
     ///
     /// Crash window: what a dying operator had asked the store to create may appear after strays were looked for.
-    async fn abort(&self, upload: Option<String>) {
-        let store = self.keys.renewed(&self.store).await;
-        let aborted = match upload {
-            Some(upload) => {
-                let dropped = store.store.drop_upload(&self.order.key, &upload).await;
-                if let Ok(store::Dropped::Later { days }) = &dropped {
-                    let attempt = &self.order.attempt;
-                    about_run!(
-                        info,
-                        self.run.as_ref(),
-                        attempt,
-                        days,
-                        "the store keeps what was uploaded for so long: something else is under the key"
-                    );
-                }
-                dropped.map(drop)
-            }
-            None => Ok(()),
-        };
+    async fn sweep(&self) {
         // Of an attempt that was given up this session does not know when it ended: the next one's upload would look like a stray of it.
-        let swept = if self.may_stray && self.handle.orders().cancel.is_none() {
-            self.abort_strays().await
-        } else {
-            Ok(())
-        };
-        if let Err(error) = aborted.and(swept) {
+        if self.may_stray
+            && self.handle.orders().cancel.is_none()
+            && let Err(error) = self.abort_strays(None).await
+        {
             let attempt = &self.order.attempt;
-            about_run!(warn, self.run.as_ref(), attempt, %error, "an upload cannot be aborted yet");
+            about_run!(warn, self.run.as_ref(), attempt, %error, "strayed uploads cannot be looked for");
         }
     }
 }

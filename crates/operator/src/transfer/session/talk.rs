@@ -169,24 +169,11 @@ impl Session {
             }
             self.renew().await;
             let since = *self.failing.get_or_insert_with(Instant::now);
-            match self.create_upload().await {
+            match uploads::create(&self.store, &self.run, &self.order).await {
                 Ok(id) => {
                     self.failing = None;
-                    self.handle.upload(&id);
                     *upload = Some(id.clone());
-                    // No URL is signed before the upload is in the status: a crash would leave it behind unknown.
-                    let recorded = self
-                        .handle
-                        .until(|o| o.upload_recorded.as_ref() == Some(&id) || o.cancel.is_some());
-                    if timeout(NOTED, recorded).await.is_err() {
-                        let minutes = NOTED.as_secs() / 60;
-                        return Err(Ended::Over(End::Failed {
-                            reason: Reason::TransferFailed,
-                            message: format!("the upload could not be noted in the run's status for {minutes} minutes"),
-                            bytes: 0,
-                            log: String::new(),
-                        }));
-                    }
+                    *upload = Some(self.recorded(id).await?);
                 }
                 Err(error) if error.may_pass() && since.elapsed() < self.store.parameters.retry() => {
                     // The store may have created it all the same.
@@ -249,18 +236,48 @@ impl Session {
         }
     }
 
-    /// Creates the upload, where no earlier one is left of this attempt that nobody knows of.
-    async fn create_upload(&mut self) -> Result<String, StoreError> {
-        if self.may_stray {
-            self.abort_strays().await?;
+    /// Has an upload recorded, and gives the one that is. No URL is signed before: a crash would leave it behind unknown.
+    ///
+    /// Crash window: another operator that is at work on this attempt still, because it hung and does not know yet that it was replaced, may
+    /// have created one as well. The version of the status lets one of them in; the other one's is a stray. None is taken for a stray
+    /// before that: it may be the one that is recorded in the next moment.
+    async fn recorded(&mut self, created: String) -> Result<String, Ended> {
+        self.handle.upload(&created);
+        let is_there = self.handle.until(|o| o.upload_recorded.is_some() || o.cancel.is_some());
+        if timeout(NOTED, is_there).await.is_err() {
+            let minutes = NOTED.as_secs() / 60;
+            return Err(Ended::Over(End::Failed {
+                reason: Reason::TransferFailed,
+                message: format!("the upload could not be noted in the run's status for {minutes} minutes"),
+                bytes: 0,
+                log: String::new(),
+            }));
         }
-        uploads::create(&self.store, &self.run, &self.order).await
+        let Some(recorded) = self.handle.orders().upload_recorded else {
+            // Cancelled; what was created is aborted with it.
+            return Ok(created);
+        };
+        if recorded != created {
+            (self.others, self.may_stray) = (true, true);
+            // Where uploads cannot be listed, nobody else would find it. Where it stays, what looks for strays has it.
+            let _ = self.store.store.drop_upload(&self.order.key, &created).await;
+        }
+        if self.may_stray
+            && let Err(error) = self.abort_strays(Some(&recorded)).await
+        {
+            // Its end looks for them again.
+            let attempt = &self.order.attempt;
+            about_run!(warn, self.run.as_ref(), attempt, %error, "strayed uploads cannot be looked for yet");
+        }
+        Ok(recorded)
     }
 
-    pub(super) async fn abort_strays(&self) -> Result<(), StoreError> {
+    /// `recorded`: the upload that is in use.
+    pub(super) async fn abort_strays(&self, recorded: Option<&str>) -> Result<(), StoreError> {
         let context = &self.keys.context;
         let others = claims::others(&self.order.key, &self.run, &context.runs, &context.storages);
-        match uploads::abort_strays(&self.store, &self.run, &self.order.key, &others, &context.ages).await {
+        let key = &self.order.key;
+        match uploads::abort_strays(&self.store, &self.run, key, recorded, &others, &context.ages).await {
             Err(error) if error.passes() => Err(error),
             Err(error) => {
                 // A store that does not let uploads be listed shall not fail a backup.

@@ -1,6 +1,6 @@
 //! A session with all that it works with in this process: an API server that takes execs, a store in memory, somebody who
 //! records what has to be recorded, and the test in the agent's place.
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::BackupRun;
@@ -38,6 +38,8 @@ pub struct Rig {
     pub context: Arc<Context>,
     connections: mpsc::Receiver<TcpStream>,
     ended: mpsc::Receiver<End>,
+    /// The upload that another operator has recorded before.
+    pub recorded: Arc<Mutex<Option<String>>>,
     /// Who answers for the cluster; nobody, unless a test does.
     pub api: Option<mocked::Server>,
 }
@@ -103,11 +105,16 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         .unwrap();
     tokio::spawn(Session::new(&context, &Arc::new(run), order, open, handle).run());
     let (tell, ended) = mpsc::channel(1);
+    let recorded = Arc::new(Mutex::new(None));
+    let before = recorded.clone();
     // As reconcile does: what is asked for is recorded.
     tokio::spawn(async move {
         while woken.next().await.is_some() {
             match registry.view(UID) {
-                TransferView::Active { upload, .. } => registry.recorded(UID, upload, true),
+                TransferView::Active { upload, .. } => {
+                    let before = before.lock().unwrap().clone();
+                    registry.recorded(UID, upload.map(|created| before.unwrap_or(created)), true);
+                }
                 TransferView::Ended { end, .. } => {
                     let _ = tell.send(*end).await;
                     registry.forget(UID);
@@ -121,6 +128,7 @@ pub async fn rig_after(action: Action, path: DataPath, mut run: BackupRun, comma
         context,
         connections,
         ended,
+        recorded,
         api: Some(api),
     }
 }

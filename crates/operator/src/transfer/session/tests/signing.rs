@@ -1,10 +1,12 @@
 //! What is signed, for what, and how often.
 use api::names::Action;
 use api::storage::DataPath;
+use planner::run::End;
 use protocol::{AgentState, FromAgent, ToAgent, UrlRequest, encode};
 
 use super::rig::rig;
-use super::{part, stored};
+use super::store::UPLOAD;
+use super::{finished, part, report, store, stored};
 
 #[tokio::test]
 async fn what_is_not_part_of_the_work_is_not_signed() {
@@ -123,4 +125,32 @@ async fn a_flood_of_requests_is_signed_at_a_pace_and_a_cancel_comes_through() {
     rig.cancel();
     peer.cancelled().await;
     assert_eq!(rig.failed().await.0, "Cancelled");
+}
+
+/// Another operator hung while this one took over, and has recorded its own upload when it woke: that is the one, and neither takes the other's
+/// for a stray before one of them is recorded.
+#[tokio::test]
+async fn of_two_operators_uploads_the_one_that_is_recorded_is_used_and_the_other_one_goes() {
+    for theirs in [true, false] {
+        let mut rig = rig(Action::Backup, DataPath::Direct).await;
+        if theirs {
+            rig.store.held().uploads.push(UPLOAD.into());
+            *rig.recorded.lock().unwrap() = Some(UPLOAD.into());
+        }
+        let (mut peer, _) = rig.started().await;
+        // `is_its_own`: its URL is of `UPLOAD`.
+        store(&rig, &mut peer, 1, 5).await;
+        assert_eq!(rig.store.held().uploads, [UPLOAD]);
+        let asked = rig.store.held().asked.clone();
+        let swept = ["create", "abort", "list"];
+        assert_eq!(
+            asked,
+            swept[..if theirs { 3 } else { 1 }],
+            "nothing goes before one is recorded"
+        );
+        store(&rig, &mut peer, 2, 3).await;
+        peer.say(&finished(report())).await;
+        assert!(matches!(rig.end().await, End::Stored { .. }));
+        assert!(rig.store.held().uploads.is_empty());
+    }
 }

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
-/// The upload that it creates.
+/// The first upload that it creates.
 pub const UPLOAD: &str = "up-1";
 
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub struct Held {
     pub object: Option<(usize, HashMap<String, String>)>,
     /// Metadata of the upload.
     pub begun: HashMap<String, String>,
+    /// Uploads that are neither completed nor aborted.
+    pub uploads: Vec<String>,
     /// Uploads cannot be created.
     pub down: bool,
     /// Somebody writes an object of these metadata right after the next look.
@@ -109,16 +111,27 @@ async fn answer(
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_string()))
             .collect::<HashMap<_, _>>()
     };
-    if upload.is_some_and(|id| id != UPLOAD) {
+    // What it says of one that it has completed differs from store to store.
+    let is_known = |id: &String| held.uploads.contains(id) || (what == "complete" && id == UPLOAD);
+    if !upload.is_none_or(is_known) {
         return refuse(StatusCode::NOT_FOUND, "NoSuchUpload");
     }
     match what {
         "create" | "head" if held.down => refuse(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
         "create" => {
             held.begun = metadata();
-            format!("<R><UploadId>{UPLOAD}</UploadId></R>").into_response()
+            let id = format!("up-{}", held.uploads.len() + 1);
+            held.uploads.push(id.clone());
+            format!("<R><UploadId>{id}</UploadId></R>").into_response()
         }
-        "list" => "<R></R>".into_response(),
+        "list" => {
+            let now = jiff::Timestamp::now();
+            let listed = |id: &String| {
+                format!("<Upload><Key>db.sql</Key><UploadId>{id}</UploadId><Initiated>{now}</Initiated></Upload>")
+            };
+            let listed: String = held.uploads.iter().map(listed).collect();
+            format!("<R>{listed}</R>").into_response()
+        }
         "part" => {
             held.parts.insert(number.unwrap(), body.len());
             [("etag", etag(number.unwrap()))].into_response()
@@ -147,6 +160,7 @@ async fn answer(
                 return refuse(StatusCode::BAD_REQUEST, "InvalidPart");
             }
             let size = known.iter().map(|(_, size)| **size).sum();
+            held.uploads.retain(|id| Some(id) != upload);
             held.object = Some((size, held.begun.clone()));
             if std::mem::take(&mut held.loses_an_answer) {
                 return refuse(StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
@@ -155,6 +169,7 @@ async fn answer(
         }
         "abort" => {
             held.parts.clear();
+            held.uploads.retain(|id| Some(id) != upload);
             StatusCode::NO_CONTENT.into_response()
         }
         "delete" => {

@@ -306,3 +306,26 @@ fn a_store_that_lets_no_upload_be_aborted_ends_the_run_and_not_the_attempts_to_a
         |s| matches!(s, Step::Unguarded(Unguarded::AbortUpload { upload_id, .. }) if upload_id == "u1")
     ));
 }
+
+/// An operator that hangs is replaced, wakes, and does not know yet that it was: both have created an upload.
+#[test]
+fn the_first_upload_that_is_recorded_is_that_of_the_attempt_whoever_creates_another() {
+    let mut world = World::new(backup_run());
+    world.step();
+    world.pod(PodStage::Running);
+    world.step();
+    let confirmed = |steps: &[Step]| {
+        let of = |step: &Step| match step {
+            Step::Unguarded(Unguarded::TransferRecorded { upload_id, .. }) => upload_id.clone(),
+            _ => None,
+        };
+        steps.iter().find_map(of)
+    };
+    for (created, recorded) in [("u1", "u1"), ("u2", "u1")] {
+        world.active(Contact::Working, Some(created));
+        let steps = world.step();
+        assert_eq!(confirmed(&steps).as_deref(), Some(recorded), "{created}");
+        let transfer = world.status().transfer.unwrap();
+        assert_eq!(transfer.upload_id.as_deref(), Some(recorded), "{created}");
+    }
+}
