@@ -32,6 +32,8 @@ pub struct Request {
     pub path: String,
     /// `partNumber`, where it has one.
     pub part: String,
+    /// `uploadId`, where it has one.
+    pub upload: String,
     /// Access key and scope of the signature.
     pub credential: String,
     /// When it was signed.

@@ -22,6 +22,7 @@ use crate::cache::{Cache, Group, Kind};
 use crate::certificates::OwnStore;
 use crate::context::{Context, Failures, Refusals};
 use crate::driver::{Pace, Sweep, Then, drive, until};
+use crate::lease::Tenure;
 use crate::listing::{Change, Listing};
 use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
@@ -31,6 +32,7 @@ use crate::readable::{self, Read};
 use crate::scope::{Scope, Watched};
 use crate::stores::Stores;
 use crate::transfer::completions::Completions;
+use crate::transfer::exec::Exec;
 use crate::transfer::registry::Registry;
 use crate::volumes::Volumes;
 use crate::{claims, cluster, drill, run, runtime, schedule, storage};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub own_store: OwnStore,
     /// Uploads that stores complete.
     pub completions: Completions,
+    /// For how long it acts.
+    pub tenure: Tenure,
 }
 
 /// Runs all controllers, for ever: on storages, and on the schedules, runs and Pods of these namespaces.
@@ -84,8 +88,10 @@ pub async fn run(client: Client, scope: Scope, settings: Settings, ready: Ready)
     let pods = Cache::<Pod>::default();
     let context = Arc::new(Context {
         events: Default::default(),
-        exec: Default::default(),
-        stores: Stores::new(client.clone(), settings.proxies, settings.identity).with_own(settings.own_store),
+        exec: Exec::during(settings.tenure.clone()),
+        stores: Stores::new(client.clone(), settings.proxies, settings.identity)
+            .with_own(settings.own_store)
+            .during(settings.tenure),
         agent: settings.agent,
         volumes: settings.volumes,
         registry: Registry::new(wake_run.clone()),

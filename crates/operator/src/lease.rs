@@ -5,6 +5,7 @@
 //! clocks that differ do no harm. Every write is guarded by the resource version (the algorithm is that of client-go's
 //! leaderelection). What a leader had sent before it ended may still be carried out by the API server after another has
 //! begun: names and resource versions guard that, not the lease.
+mod tenure;
 mod term;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::events::causes;
+pub use tenure::Tenure;
 use term::Move;
 
 /// The lease's name in the operator's namespace.
@@ -58,6 +60,7 @@ pub struct Held {
     lease: Lease,
     /// When the last write that succeeded was sent.
     renewed: Instant,
+    tenure: Tenure,
 }
 
 impl Candidate {
@@ -78,10 +81,13 @@ impl Candidate {
             let result = self.look(&mut seen).await;
             match result {
                 Ok(Look::Mine(lease, renewed)) => {
+                    let tenure = Tenure::default();
+                    tenure.renewed(renewed);
                     return Held {
                         candidate: self,
                         lease: *lease,
                         renewed,
+                        tenure,
                     };
                 }
                 Ok(Look::Others(name)) => {
@@ -134,6 +140,11 @@ enum Look {
 }
 
 impl Held {
+    /// Follows the renewals.
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
+    }
+
     /// Renews for as long as it can. When this returns, nothing may be done any more.
     pub async fn keep(&mut self) -> Lost {
         let mut next = self.renewed + RETRY;
@@ -158,6 +169,7 @@ impl Held {
         match answered(leases.replace(NAME, &PostParams::default(), &written)).await {
             Ok(lease) => {
                 (self.lease, self.renewed) = (lease, sent);
+                self.tenure.renewed(sent);
                 Renewed::Yes
             }
             // Somebody wrote to it: another candidate, or a person who put a label on it.

@@ -45,6 +45,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lease::Tenure;
 use crate::metrics::Metrics;
 use crate::transfer::completions::Completions;
 use clap::Parser;
@@ -158,7 +159,7 @@ async fn serve(args: args::Args, level: log::Level, threads: runtime::Threads) -
 /// Keeps known whether image volumes are served, for as long as the process lives: the leader and each webhook go by it.
 async fn look(volumes: Arc<volumes::Volumes>, agent: AgentSettings, scope: scope::Scope, metrics: Arc<Metrics>) {
     // Without a cluster nothing else works either, and says so.
-    if let Ok(client) = metrics::connect(&metrics).await {
+    if let Ok(client) = metrics::connect(&metrics, Tenure::default()).await {
         let namespace = scope.first().unwrap_or(client.default_namespace());
         volumes.keep(&client, namespace, &agent).await;
     }
@@ -180,7 +181,7 @@ fn admission(
         let metrics = metrics.clone();
         threads.spawn(async move {
             let address = settings.address;
-            let ended = match metrics::connect(&metrics).await {
+            let ended = match metrics::connect(&metrics, Tenure::default()).await {
                 Ok(client) => {
                     let settings = settings.in_namespace(client.default_namespace());
                     let served = server.serve(client, settings, ready).await;
@@ -221,7 +222,9 @@ async fn lead(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator starts");
     if args.leader_election {
         // A client of its own: a connection that transfers keep busy shall not hold the lease up.
-        let client = metrics::connect(metrics).await.map_err(|e| no_cluster(&e))?;
+        let client = metrics::connect(metrics, Tenure::default())
+            .await
+            .map_err(|e| no_cluster(&e))?;
         let namespace = client.default_namespace().to_string();
         let candidate = lease::Candidate::new(client, &namespace, args.identity());
         *held = Some(candidate.acquire(|leader| ready.stands_by(leader)).await);
@@ -240,6 +243,7 @@ async fn lead(
         metrics: metrics.clone(),
         own_store: Default::default(),
         completions: completions.clone(),
+        tenure: held.as_ref().map(lease::Held::tenure).unwrap_or_default(),
     };
     let kept = args.certificates();
     if args.webhook && !kept.webhook() {
@@ -247,7 +251,7 @@ async fn lead(
     }
     let counts = metrics.clone();
     let working = work.spawn(async move {
-        let client = metrics::connect(&counts).await?;
+        let client = metrics::connect(&counts, settings.tenure.clone()).await?;
         let own_store = kept.own_store(client.default_namespace());
         let settings = controller::Settings {
             own_store: own_store.clone(),

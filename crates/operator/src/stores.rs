@@ -17,6 +17,7 @@ use store::{Checksum, Identity, Kind, Login, ParameterFault, Parameters, Proxies
 
 use crate::cache::Cache;
 use crate::certificates::OwnStore;
+use crate::lease::Tenure;
 
 /// Until the API server has answered.
 const API: Duration = Duration::from_secs(20);
@@ -136,6 +137,7 @@ pub struct Stores {
     identity: Identity,
     sftp: sftp::Servers,
     own: OwnStore,
+    tenure: Tenure,
     open: Mutex<HashMap<String, Held>>,
 }
 
@@ -181,6 +183,7 @@ impl Stores {
             identity,
             sftp: sftp::Servers::of(PathBuf::from(sftp::PROGRAM)),
             own: OwnStore::default(),
+            tenure: Tenure::default(),
             open: Mutex::default(),
         }
     }
@@ -188,6 +191,11 @@ impl Stores {
     /// With a store of the operator's own, whose authorities are trusted by themselves.
     pub fn with_own(self, own: OwnStore) -> Self {
         Self { own, ..self }
+    }
+
+    /// Which are asked for something for as long as that lasts.
+    pub fn during(self, tenure: Tenure) -> Self {
+        Self { tenure, ..self }
     }
 
     /// Whom is trusted at a storage though it does not say so, as PEM: the authorities of the operator's own store.
@@ -285,7 +293,7 @@ impl Stores {
             _ => Checksum::Sha256,
         };
         let opened = OpenStore {
-            store,
+            store: store.fenced(self.tenure.fence()),
             // What is served to this process alone, no Pod reaches.
             data_path: match parameters {
                 Parameters::Sftp(_) => DataPath::Relay,

@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use crate::credentials::{Azure, Credentials};
 use crate::dial::Dial;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::fence::Fence;
 use crate::http::{Answer, Http};
 use crate::parameters::azure::AzureParameters;
 use crate::proxy::Proxies;
@@ -104,6 +105,14 @@ impl Container {
             .into(),
             address: host.zip(at.endpoint.port_or_known_default()),
         })
+    }
+
+    /// The same, whose requests are sent for as long as that holds.
+    pub(crate) fn fenced(self, fence: Fence) -> Self {
+        Self {
+            http: self.http.fenced(fence),
+            ..self
+        }
     }
 
     /// Azure's limits for block blobs.

@@ -15,6 +15,7 @@ use trust::Bundle;
 
 use crate::dial::{Dial, NoConnection};
 use crate::error::{StoreError, StoreErrorKind, innermost};
+use crate::fence::Fence;
 use crate::signing::Signed;
 
 /// The largest answer that is read, bytes.
@@ -32,6 +33,8 @@ pub(crate) struct Http {
     bundle: bool,
     /// Bytes of an answer.
     largest: usize,
+    /// Whether requests are still sent.
+    fence: Fence,
 }
 
 /// An answer, whole.
@@ -77,12 +80,18 @@ impl Http {
             dial,
             bundle: given,
             largest: LARGEST,
+            fence: Fence::default(),
         })
     }
 
     /// The same, which reads answers up to so many bytes.
     pub(crate) fn of_answers_up_to(self, largest: usize) -> Self {
         Self { largest, ..self }
+    }
+
+    /// The same, which sends for as long as that holds.
+    pub(crate) fn fenced(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     /// Sends a signed request and reads the answer, within the limit.
@@ -104,6 +113,7 @@ impl Http {
             .map_err(|_| wrong("the request cannot be made: a header or the URL is malformed"))?;
         let place = request.uri().clone();
         let exchange = async {
+            self.fence.passed().await;
             let answer = match self.client.request(request).await {
                 Ok(answer) => answer,
                 Err(error) if no_connection(&error).is_some() => return Err(self.unreachable(step, &error)),

@@ -6,6 +6,7 @@ pub mod checksum;
 pub mod credentials;
 mod dial;
 pub mod error;
+mod fence;
 #[cfg(any(test, fuzzing))]
 #[allow(missing_docs, reason = "a test of each name")]
 pub mod fuzz;
@@ -28,6 +29,7 @@ pub use checksum::{Checksum, composite_sha256, hex_of_sha256, sha256_of_hex};
 pub use credentials::{Credentials, CredentialsError};
 pub use dial::Dial;
 pub use error::{ProbeError, StoreError, StoreErrorKind};
+pub use fence::Fence;
 pub use identity::{Identity, Obtained};
 pub use kind::Kind;
 pub use login::Login;

@@ -16,6 +16,7 @@ use rusty_s3::Method;
 use crate::credentials::Credentials;
 use crate::dial::Dial;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::fence::Fence;
 use crate::gcs;
 use crate::http::{Answer, Http, LARGEST};
 use crate::parameters::S3Parameters;
@@ -100,6 +101,14 @@ impl Bucket {
             parts: 10_000,
             longest_url: LONGEST,
             dropped: Dropped::Gone,
+        }
+    }
+
+    /// The same, whose requests are sent for as long as that holds.
+    pub(crate) fn fenced(self, fence: Fence) -> Self {
+        Self {
+            http: self.http.fenced(fence),
+            ..self
         }
     }
 

@@ -14,6 +14,7 @@ use crate::checksum::Checksum;
 use crate::credentials::{Credentials, CredentialsError};
 use crate::dial::Dial;
 use crate::error::{ProbeError, StoreError, StoreErrorKind};
+use crate::fence::Fence;
 use crate::parameters::Parameters;
 use crate::probe::Capabilities;
 use crate::proxy::Proxies;
@@ -48,6 +49,14 @@ impl Store {
                 let why = CredentialsError::Served.to_string();
                 Err(StoreError::new("open the store", StoreErrorKind::Refused, why))
             }
+        }
+    }
+
+    /// The same, whose own requests are sent for as long as that holds. What it has signed is not held up.
+    pub fn fenced(self, fence: Fence) -> Self {
+        match self {
+            Self::S3(bucket) => Self::S3(bucket.fenced(fence)),
+            Self::Azure(container) => Self::Azure(container.fenced(fence)),
         }
     }
 

@@ -61,6 +61,7 @@ type request struct {
 	Method     string `json:"method"`
 	Path       string `json:"path"`
 	Part       string `json:"part"`
+	Upload     string `json:"upload"`
 	Credential string `json:"credential"`
 	Date       string `json:"date"`
 	Status     int    `json:"status"`
@@ -189,7 +190,7 @@ func (p *proxy) remember(r *http.Request, status int) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.requests = append(p.requests, request{
-		Method: r.Method, Path: r.URL.Path, Part: query.Get("partNumber"),
+		Method: r.Method, Path: r.URL.Path, Part: query.Get("partNumber"), Upload: query.Get("uploadId"),
 		Credential: query.Get("X-Amz-Credential"), Date: query.Get("X-Amz-Date"), Status: status,
 	})
 }

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::Api;
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant, sleep_until};
 
 /// Bytes of a backup that takes a while.
 const WHILE: usize = 24 << 20;
@@ -75,20 +76,42 @@ fn a_leader_that_is_told_to_end_lets_a_store_answer_that_completes_an_upload() {
     });
 }
 
-/// SIGSTOP is what a node that stands still for a while looks like.
+/// SIGSTOP is what a node that stands still for a while looks like. What agents ask meanwhile, and stores answer, is there when it wakes, a moment
+/// before it looks at its lease.
 #[test]
 fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
+    const BYTES: usize = 12_000_000;
     killing_case("hangs", |case| async move {
         operator::fresh(case.client()).await;
+        let proxy = case.proxied(json!({}), Value::Null).await;
+        case.keeps("db");
+        // The first part is due after 22 s.
+        let mut spec = stream(&case.path("db"), &format!("slow random {BYTES} 50"));
+        spec["storage"]["name"] = json!(proxy.storage);
         let away = operator::changing().await;
-        case.begin_slow("db", WHILE, 25).await;
+        case.start("db", spec).await;
+        case.until("db", "has its command started", 100, |run| {
+            status(run).transfer?.command_started_at
+        })
+        .await;
+        // One that comes after another takes uploads that nobody has recorded for that one's.
+        operator::kill_at_once(case.client(), &away).await;
+        // Its first request about the part is answered while it hangs; the part is on its way when it wakes.
+        proxy.rule("", case.namespace(), json!({"do": "stall", "times": 1, "seconds": 25}));
+        proxy.rule("PUT", "partNumber=1", json!({"do": "stall", "times": 1, "seconds": 20}));
+        proxy.until_met(1, 60).await;
+        let answered = Instant::now() + Duration::from_secs(26);
         let (_, old) = operator::leading(case.client()).await;
         let uid = old.uid().unwrap();
         if !operator::signal(&uid, "-STOP") {
             panic!("the operator's process cannot be seen from here: this case needs the local cluster");
         }
+        let upload = case
+            .until("db", "has an upload", 100, |run| status(run).transfer?.upload_id)
+            .await;
         let new = operator::up(case.client(), |pod| pod.uid() != old.uid()).await;
         drop(away);
+        sleep_until(answered).await;
         operator::signal(&uid, "-CONT");
         let pods: Api<Pod> = Api::namespaced(case.client().clone(), operator::NAMESPACE);
         case.wait("the old one has ended", 30, || async {
@@ -96,9 +119,12 @@ fn a_leader_that_hangs_is_replaced_and_acts_no_more_when_it_wakes() {
             (operator::restarts(&pod) > operator::restarts(&old)).then_some(())
         })
         .await;
-        case.ended_whole("db", WHILE, 120).await;
+        case.ended_whole("db", BYTES, 120).await;
         let (_, leader) = operator::leading(case.client()).await;
         assert_eq!(leader.uid(), new.uid(), "the one that took over goes on");
+        let asked = proxy.requests(&case.key("db"));
+        let aborted = asked.iter().find(|r| r.method == "DELETE" && r.upload == upload);
+        assert!(aborted.is_none(), "{aborted:?}");
     });
 }
 

@@ -100,6 +100,7 @@ async fn started(scope: Scope, lists: usize) -> (Ready, Server, Vec<Asked>) {
         metrics: Default::default(),
         own_store: Default::default(),
         completions: Default::default(),
+        tenure: Default::default(),
     };
     runtime::spawn(run(client, scope, settings, ready.clone()));
     let mut all = Vec::new();

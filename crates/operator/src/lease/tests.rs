@@ -137,3 +137,17 @@ async fn a_lease_is_given_back_by_its_version() {
     assert_eq!(body["metadata"]["resourceVersion"], "1");
     assert_eq!(body["spec"]["holderIdentity"], "");
 }
+
+/// A process that was stopped, and goes on: what acts may be faster to go on than what looks at the lease.
+#[tokio::test(start_paused = true)]
+async fn a_tenure_ends_by_itself_when_nothing_renews_it_and_before_another_may_take_the_lease() {
+    let (mut held, mut server) = held().await;
+    let tenure = held.tenure();
+    assert!(tenure.lasts() && Tenure::default().lasts());
+    tokio::time::advance(RENEW_DEADLINE - Duration::from_millis(1)).await;
+    assert!(tenure.lasts());
+    let (renewed, _) = tokio::join!(held.renew(), answer(&mut server, 200, lease("me", "2")));
+    assert!(matches!(renewed, Renewed::Yes) && tenure.lasts());
+    tokio::time::advance(RENEW_DEADLINE).await;
+    assert!(!tenure.lasts() && RENEW_DEADLINE < DURATION);
+}

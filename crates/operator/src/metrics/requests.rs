@@ -1,4 +1,5 @@
 //! Requests to the API server, counted by verb and code, whoever makes them.
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,20 +10,21 @@ use kube::{Client, Config};
 use tower::{Layer, Service};
 
 use super::Metrics;
+use crate::lease::Tenure;
 
-/// A client of the cluster that is configured, whose requests are counted.
+/// A client of the cluster that is configured, whose requests are counted, and sent for as long as the tenure lasts.
 ///
 /// # Errors
 /// No cluster is configured, or not in a way that can be used.
-pub async fn connect(metrics: &Arc<Metrics>) -> kube::Result<Client> {
+pub async fn connect(metrics: &Arc<Metrics>, tenure: Tenure) -> kube::Result<Client> {
     let config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     Ok(ClientBuilder::try_from(config)?
-        .with_layer(&Counts(metrics.clone()))
+        .with_layer(&Counts(metrics.clone(), tenure))
         .build())
 }
 
 /// Makes a client count.
-struct Counts(Arc<Metrics>);
+struct Counts(Arc<Metrics>, Tenure);
 
 impl<S> Layer<S> for Counts {
     type Service = Counted<S>;
@@ -31,6 +33,7 @@ impl<S> Layer<S> for Counts {
         Counted {
             inner,
             metrics: self.0.clone(),
+            tenure: self.1.clone(),
         }
     }
 }
@@ -39,6 +42,7 @@ impl<S> Layer<S> for Counts {
 struct Counted<S> {
     inner: S,
     metrics: Arc<Metrics>,
+    tenure: Tenure,
 }
 
 impl<S, B> Service<Request<Body>> for Counted<S>
@@ -57,8 +61,10 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let verb = verb(&request);
         let metrics = self.metrics.clone();
-        let answer = self.inner.call(request);
+        let answer = self.tenure.lasts().then(|| self.inner.call(request));
         Box::pin(async move {
+            // This process is about to end.
+            let Some(answer) = answer else { return pending().await };
             let answer = answer.await;
             let code = answer.as_ref().map_or(0, |a| a.status().as_u16());
             metrics.api_requests.add([verb, &code.to_string()], 1);
@@ -92,7 +98,7 @@ mod tests {
     async fn a_request_counts_by_its_verb_and_the_code_of_its_answer() {
         let metrics = Arc::new(Metrics::default());
         let (service, mut server) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
-        let client = Client::new(Counts(metrics.clone()).layer(service), "team");
+        let client = Client::new(Counts(metrics.clone(), Tenure::default()).layer(service), "team");
         let runs: Api<api::BackupRun> = Api::namespaced(client, "team");
         for code in [404, 200] {
             let (_, _) = tokio::join!(
@@ -124,5 +130,23 @@ mod tests {
         assert_eq!(verb_of("/apis/x/v1/runs?&watch=true&resourceVersion=1"), "WATCH");
         assert_eq!(verb_of("/apis/x/v1/runs?labelSelector=watch%3Dtrue"), "GET");
         assert_eq!(verb_of("/apis/x/v1/runs"), "GET");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leads_no_more_sends_the_api_server_nothing() {
+        let tenure = Tenure::default();
+        let (service, mut server) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        let client = Client::new(Counts(Arc::default(), tenure.clone()).layer(service), "team");
+        let runs: Api<api::BackupRun> = Api::namespaced(client, "team");
+        tenure.renewed(tokio::time::Instant::now());
+        let answer = serde_json::json!({"code": 404, "status": "Failure", "message": "", "reason": ""});
+        let (seen, _) = tokio::join!(runs.get("a"), mocked::answer(&mut server, 404, answer));
+        assert!(seen.is_err());
+        tokio::time::advance(std::time::Duration::from_secs(10)).await;
+        tokio::select! {
+            _ = runs.get("a") => panic!("it was answered"),
+            _ = server.next_request() => panic!("it was sent"),
+            () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
+        }
     }
 }

@@ -11,15 +11,22 @@ use kube::{Client, Config};
 use tokio::sync::OnceCell;
 use tower::{BoxError, ServiceBuilder};
 
+use crate::lease::Tenure;
+
 /// Made when it is first needed; clones are the same.
 #[derive(Clone, Default)]
-pub struct Exec(Arc<OnceCell<Client>>);
+pub struct Exec(Arc<OnceCell<Client>>, Tenure);
 
 impl Exec {
     /// One that reaches the API server which is configured so.
     #[cfg(test)]
     pub fn of(config: &Config) -> Self {
-        Self(Arc::new(OnceCell::new_with(make(config).ok())))
+        Self(Arc::new(OnceCell::new_with(make(config).ok())), Tenure::default())
+    }
+
+    /// One that agents are reached by for as long as that lasts: an agent listens to who came last.
+    pub fn during(tenure: Tenure) -> Self {
+        Self(Arc::default(), tenure)
     }
 
     /// The client.
@@ -27,6 +34,7 @@ impl Exec {
     /// # Errors
     /// No cluster is configured, or not in a way that can be used.
     pub async fn client(&self) -> Result<&Client, kube::Error> {
+        self.1.passed().await;
         self.0
             .get_or_try_init(|| async { make(&Config::infer().await.map_err(kube::Error::InferConfig)?) })
             .await
