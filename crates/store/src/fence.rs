@@ -1,8 +1,13 @@
 //! Who may still ask a store for something: of two operators, the one that leads.
-use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Asked right before each request. Once it says no, nothing is sent any more, and no answer comes: who asks is to end.
+use tokio::time::sleep;
+
+/// Between two questions while it does not hold.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Asked right before each request. While it says no, nothing is sent: the request waits, as long as it may take at most.
 ///
 /// Accepted: who is stopped between this question and the request sends that one when it goes on.
 #[derive(Clone, Default)]
@@ -15,8 +20,8 @@ impl Fence {
     }
 
     pub(crate) async fn passed(&self) {
-        if self.0.as_ref().is_some_and(|holds| !holds()) {
-            pending().await
+        while self.0.as_ref().is_some_and(|holds| !holds()) {
+            sleep(AGAIN).await;
         }
     }
 }
@@ -32,7 +37,7 @@ mod tests {
     use crate::{Credentials, Kind, Parameters, Proxies, Secret, Store};
 
     #[tokio::test]
-    async fn who_leads_no_more_sends_a_store_nothing() {
+    async fn who_does_not_lead_sends_a_store_nothing_for_as_long_as_that_is_so() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let s3 = [("bucket", "b"), ("endpoint", &endpoint), ("insecure", "true")];
@@ -58,11 +63,16 @@ mod tests {
         let (dropped, seen) = tokio::join!(fenced.drop_upload("led", "u"), first());
         assert!(dropped.is_ok() && seen == "DELETE /b/led", "{seen}");
         leads.store(false, Ordering::Relaxed);
+        let late = fenced.drop_upload("late", "u");
+        tokio::pin!(late);
         let others = async { tokio::join!(open.drop_upload("other", "u"), first()) };
         tokio::select! {
             biased;
-            dropped = fenced.drop_upload("late", "u") => panic!("{dropped:?}"),
+            dropped = &mut late => panic!("{dropped:?}"),
             (_, seen) = others => assert_eq!(seen, "DELETE /b/other"),
         }
+        leads.store(true, Ordering::Relaxed);
+        let (dropped, seen) = tokio::join!(late, first());
+        assert!(dropped.is_ok() && seen == "DELETE /b/late", "{seen}");
     }
 }

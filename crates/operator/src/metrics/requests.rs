@@ -1,5 +1,4 @@
 //! Requests to the API server, counted by verb and code, whoever makes them.
-use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,7 +6,7 @@ use std::task::{Context, Poll};
 use http::{Method, Request, Response};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
-use tower::{Layer, Service};
+use tower::{BoxError, Layer, Service};
 
 use super::Metrics;
 use crate::lease::Tenure;
@@ -48,24 +47,23 @@ struct Counted<S> {
 impl<S, B> Service<Request<Body>> for Counted<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
     S::Future: Send + 'static,
 {
     type Response = Response<B>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let verb = verb(&request);
         let metrics = self.metrics.clone();
-        let answer = self.tenure.lasts().then(|| self.inner.call(request));
+        let answer = self.tenure.check().map(|()| self.inner.call(request));
         Box::pin(async move {
-            // This process is about to end.
-            let Some(answer) = answer else { return pending().await };
-            let answer = answer.await;
+            let answer = answer?.await.map_err(Into::into);
             let code = answer.as_ref().map_or(0, |a| a.status().as_u16());
             metrics.api_requests.add([verb, &code.to_string()], 1);
             answer
@@ -144,9 +142,12 @@ mod tests {
         assert!(seen.is_err());
         tokio::time::advance(std::time::Duration::from_secs(10)).await;
         tokio::select! {
-            _ = runs.get("a") => panic!("it was answered"),
+            biased;
             _ = server.next_request() => panic!("it was sent"),
-            () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
+            answer = runs.get("a") => {
+                let words = crate::events::causes(&answer.unwrap_err());
+                assert!(words.contains("the lease was not renewed within 10 s"), "{words}");
+            }
         }
     }
 }

@@ -32,9 +32,9 @@ impl Exec {
     /// The client.
     ///
     /// # Errors
-    /// No cluster is configured, or not in a way that can be used.
+    /// No cluster is configured, or not in a way that can be used. Another operator may lead.
     pub async fn client(&self) -> Result<&Client, kube::Error> {
-        self.1.passed().await;
+        self.1.check().map_err(|over| kube::Error::Service(over.into()))?;
         self.0
             .get_or_try_init(|| async { make(&Config::infer().await.map_err(kube::Error::InferConfig)?) })
             .await
